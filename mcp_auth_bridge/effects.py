@@ -1,0 +1,77 @@
+"""Everything a pure flow may ask of the world, and how it asks.
+
+A flow is a generator: it yields an `Effect` and is sent that effect's result, or is thrown a `BridgeError`. Flows compose
+with `yield from`; `shell.drive` performs them; tests play the world by hand.
+"""
+
+from collections.abc import Generator, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Url
+
+R = TypeVar("R")
+
+
+class Effect(msgspec.Struct, Generic[R], frozen=True):
+    """A wish whose fulfilment has the type `R`."""
+
+
+# The results of different effects differ; `ask` restores each one's type.
+Flow: TypeAlias = Generator[Effect[Any], Any, R]
+
+
+def ask(effect: Effect[R]) -> Flow[R]:
+    """Yield one effect and return its result with its type."""
+    result: R = yield effect
+    return result
+
+
+class Response(msgspec.Struct, frozen=True):
+    """An HTTP answer. `headers` have lower-case names, values in order of arrival; `at` is Unix time in seconds."""
+
+    status: int
+    headers: Mapping[str, tuple[str, ...]]
+    body: bytes
+    at: float
+
+    def header(self, name: str) -> str:
+        """The first value of the header `name` (lower case), or ""."""
+        return self.headers.get(name, ("",))[0]
+
+
+class Fetch(Effect[Response], frozen=True):
+    """One HTTP exchange with an OAuth server. A `form` or `document` makes it a POST, otherwise it is a GET.
+
+    `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
+    Raises `Unreachable` or `OutcomeUnknown`; any status is a result.
+    """
+
+    url: Url
+    headers: Mapping[str, Secret | str] = {}
+    form: Mapping[str, Secret | str] | None = None
+    document: bytes | None = None
+
+
+class Listen(Effect[str], frozen=True):
+    """Bind the loopback callback and return its redirect URI. `port` is the registered one to try first, 0 for any."""
+
+    port: int = 0
+
+
+class Authorize(Effect[Mapping[str, str]], frozen=True):
+    """Send the person to `url` and return the parameters of the first callback that carries `state`.
+
+    Callbacks with another state change nothing. Raises `LoginRequired` when nobody comes back in time.
+    """
+
+    url: str
+    state: str
+
+
+class Entropy(Effect[bytes], frozen=True):
+    """`size` random bytes."""
+
+    size: int

@@ -1,0 +1,158 @@
+"""What can go wrong: one sentence, one hint, an exit code, a JSON-RPC code.
+
+    BridgeError                 exit 1   -32603  a fault of the bridge itself
+    ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
+    ├── LoginRequired           exit 3   -32010  a person has to log in
+    ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
+    ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
+    ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
+    │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
+    └── ProtocolError           exit 7   -32016
+        ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
+        └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
+            ├── UrlRefused      exit 7   -32016  a URL that must not be followed
+            ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
+            ├── UpstreamFailed  exit 7   -32013  an HTTP status that is no MCP answer
+            ├── SessionLost     exit 7   -32015  the server forgot the MCP session
+            └── LimitExceeded   exit 7   -32014  larger or longer than a limit allows
+
+The JSON-RPC codes lie in the implementation-defined range -32000…-32019; -32020 and below belong to MCP.
+A message never holds a secret, and never text of the remote's that has not passed `quoted`.
+"""
+
+import enum
+
+
+class Sent(enum.Enum):
+    """How much of the request reached the wire: the difference between "repeat freely" and "look first"."""
+
+    NO = "no"
+    YES = "yes"
+    UNKNOWN = "partial"
+
+
+class BridgeError(Exception):
+    """`message` is one sentence, lower case, no full stop; `hint` names the command to run or the line to change."""
+
+    exit_code = 1
+    rpc_code = -32603
+    reason = "internal"
+    sent = Sent.NO
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def retry_safe(self) -> bool:
+        """Whether the same request may be sent again without the risk of doing its work twice."""
+        return self.sent is Sent.NO
+
+
+class ConfigError(BridgeError):
+    exit_code = 2
+    reason = "config"
+
+
+class LoginRequired(BridgeError):
+    exit_code = 3
+    rpc_code = -32010
+    reason = "auth_required"
+
+
+class AccessDenied(BridgeError):
+    exit_code = 4
+    rpc_code = -32013
+    reason = "access_denied"
+
+
+class StoreError(BridgeError):
+    exit_code = 5
+    rpc_code = -32010
+    reason = "store"
+
+
+class Unreachable(BridgeError):
+    exit_code = 6
+    rpc_code = -32011
+    reason = "unreachable"
+
+
+class OutcomeUnknown(Unreachable):
+    rpc_code = -32012
+    reason = "outcome_unknown"
+    sent = Sent.UNKNOWN
+
+
+class ProtocolError(BridgeError):
+    exit_code = 7
+    rpc_code = -32016
+    reason = "protocol_violation"
+
+
+class OurProtocolError(ProtocolError):
+    rpc_code = -32600
+    reason = "invalid_request"
+
+
+class TheirProtocolError(ProtocolError):
+    sent = Sent.YES
+
+
+class UrlRefused(TheirProtocolError):
+    reason = "url_refused"
+    sent = Sent.NO
+
+
+class OAuthRefused(TheirProtocolError):
+    """The authorization server said no. `error` is its code (RFC 6749 section 5.2), `status` the HTTP status."""
+
+    reason = "oauth_refused"
+
+    def __init__(self, message: str, hint: str = "", *, error: str, status: int) -> None:
+        super().__init__(message, hint)
+        self.error = error
+        self.status = status
+
+
+class UpstreamFailed(TheirProtocolError):
+    """An HTTP answer that is no MCP message; `status` is its status."""
+
+    rpc_code = -32013
+    reason = "upstream_http"
+
+    def __init__(self, message: str, hint: str = "", *, status: int) -> None:
+        super().__init__(message, hint)
+        self.status = status
+
+
+class SessionLost(TheirProtocolError):
+    """HTTP 404 for a known `Mcp-Session-Id`: the request was refused before it was processed."""
+
+    rpc_code = -32015
+    reason = "session_lost"
+    sent = Sent.NO
+
+
+class LimitExceeded(TheirProtocolError):
+    rpc_code = -32014
+    reason = "limit"
+
+
+_UNPRINTABLE = {
+    *range(0x00, 0x20),  # C0, with ESC
+    *range(0x7F, 0xA0),  # DEL and C1
+    0x061C,
+    *range(0x200B, 0x2010),  # zero width and marks
+    *range(0x2028, 0x202F),  # separators and bidi embeddings
+    *range(0x2060, 0x2070),  # invisible operators and bidi isolates
+    0xFEFF,
+    *range(0xE0000, 0xE0080),  # tags
+}
+
+
+def quoted(text: str, limit: int = 200) -> str:
+    """Foreign `text` made fit for a message: no control, bidi or zero-width characters, at most `limit` characters."""
+    clean = " ".join("".join(" " if ord(char) in _UNPRINTABLE else char for char in text[: limit * 4]).split())
+    return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"

@@ -1,0 +1,38 @@
+"""The contract of every store: sealed records by key. A store knows nothing about tokens."""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a store holds under one key. `generation` counts the saves, from 1."""
+
+    generation: int
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Record(generation={self.generation})"
+
+
+class Stale(Exception):
+    """A compare-and-swap lost: somebody else saved or deleted in between. Load again and decide anew."""
+
+
+class Store(Protocol):
+    """Every method may raise `StoreError`; none ever returns a wrong answer in place of an error."""
+
+    def load(self, key: str) -> Record | None:
+        """The newest intact record, or None if there never was one or it was deleted."""
+
+    def save(self, key: str, secret: str, expected: int | None) -> int:
+        """Write if the stored generation is `expected` (None: there is no record); return the new generation.
+
+        Raises `Stale` when it is another. After a return the record survives the death of the process.
+        """
+
+    def delete(self, key: str, expected: int) -> bool:
+        """Delete if the stored generation is `expected`; whether it was deleted."""
+
+    def keys(self) -> list[str]:
+        """The keys of all records that can be opened, sorted."""

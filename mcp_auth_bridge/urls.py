@@ -1,0 +1,105 @@
+"""The one URL parser and the one URL gate: every URL that the bridge follows, opens or compares passes here."""
+
+import enum
+import re
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from mcp_auth_bridge.errors import UrlRefused, quoted
+
+_DEFAULT_PORTS = {"https": 443, "http": 80}
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?|[0-9a-f:.]+", re.ASCII)
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`{|}]")
+
+
+class Purpose(enum.Enum):
+    """What a URL is wanted for; the words appear in the refusal."""
+
+    SERVER = "the MCP server"
+    RESOURCE_METADATA = "the protected-resource metadata"
+    SERVER_METADATA = "the authorization-server metadata"
+    ISSUER = "the issuer"
+    AUTHORIZATION = "the authorization endpoint"
+    TOKEN = "the token endpoint"
+    REGISTRATION = "the registration endpoint"
+    REVOCATION = "the revocation endpoint"
+    PROXY = "the proxy"
+
+
+class Url(msgspec.Struct, frozen=True):
+    """An absolute http(s) URL in canonical form: lower-case scheme and host, explicit port, no fragment.
+
+    `host` is without brackets also for IPv6; `path` starts with "/"; `query` is without "?", "" for none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+
+    @property
+    def authority(self) -> str:
+        """The `Host` header's value: the port only where it is not the scheme's own."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what a credential is bound to (RFC 6454)."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def target(self) -> str:
+        """The request target of HTTP/1.1 in origin form."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the host is a loopback literal or `localhost` (RFC 8252 section 7.3)."""
+        return self.host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", self.host) is not None
+
+    @property
+    def resource(self) -> str:
+        """The canonical resource identifier (MCP "Canonical Server URI"): no bare trailing slash."""
+        return str(self) if self.query or self.path != "/" else self.origin
+
+    def with_path(self, path: str) -> "Url":
+        """The same origin with another `path` and no query."""
+        return Url(self.scheme, self.host, self.port, path, "")
+
+    def __str__(self) -> str:
+        return self.origin + self.target
+
+
+def gate(text: str, purpose: Purpose) -> Url:
+    """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters."""
+    refuse = f"{purpose.value} has a URL that is not acceptable: {quoted(text)}"
+    if _FORBIDDEN.search(text) or not text.isascii():
+        raise UrlRefused(refuse, "it holds characters that a URL must percent-encode")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise UrlRefused(refuse, "it cannot be parsed") from None
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    if scheme not in _DEFAULT_PORTS:
+        raise UrlRefused(refuse, "it must start with https://")
+    if "@" in parts.netloc and purpose is not Purpose.PROXY:
+        raise UrlRefused(refuse, "it must not hold a user name or password")
+    if not _HOST.fullmatch(host):
+        raise UrlRefused(refuse, "its host name is missing or malformed")
+    if port == 0:
+        raise UrlRefused(refuse, "its port is not a number from 1 to 65535")
+    url = Url(scheme, host, port or _DEFAULT_PORTS[scheme], parts.path or "/", parts.query)
+    if scheme == "http" and not url.is_loopback and purpose is not Purpose.PROXY:
+        raise UrlRefused(refuse, "plain http is accepted for loopback addresses only: use https")
+    return url
+
+
+def with_query(url: Url, parameters: dict[str, str]) -> str:
+    """`url` with `parameters` appended, each percent-encoded down to the unreserved characters (RFC 3986)."""
+    pairs = [f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters.items()]
+    query = "&".join([url.query, *pairs] if url.query else pairs)
+    return f"{url.origin}{url.path}?{query}"
