@@ -1,0 +1,19 @@
+"""How one server is reached: the `network` table of its configuration."""
+
+import msgspec
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`proxy` is "env" (the usual variables), "none", or the URL of a proxy. A path is "" where there is none.
+
+    `ca_file` holds certificates (PEM) that are trusted beside the operating system's; `client_certificate` a chain
+    (PEM) that proves who we are, `client_key` its unencrypted key if that is another file.
+    `connect_timeout` is in seconds and covers name, TCP, proxy and TLS together.
+    """
+
+    ca_file: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
+    proxy: str = "env"
+    ipv4_only: bool = False
+    connect_timeout: float = 10.0
