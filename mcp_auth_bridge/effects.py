@@ -1,7 +1,7 @@
 """Everything a pure flow may ask of the world, and how it asks.
 
-A flow is a generator: it yields an `Effect` and is sent that effect's result, or is thrown a `BridgeError`. Flows compose
-with `yield from`; `shell.drive` performs them; tests play the world by hand.
+A flow is a generator: it yields an `Effect` and is sent that effect's result, or is thrown a `BridgeError`. Flows
+compose with `yield from`; `shell.drive` performs them; tests play the world by hand.
 """
 
 from collections.abc import Generator, Mapping

@@ -141,7 +141,7 @@ class LimitExceeded(TheirProtocolError):
 
 
 _UNPRINTABLE = {
-    *range(0x00, 0x20),  # C0, with ESC
+    *range(0x20),  # C0, with ESC
     *range(0x7F, 0xA0),  # DEL and C1
     0x061C,
     *range(0x200B, 0x2010),  # zero width and marks

@@ -1,7 +1,9 @@
-"""A value that never prints itself."""
+"""A value that never prints itself, and the references by which a configuration names one."""
 
 import hmac
 from typing import NoReturn
+
+import msgspec
 
 
 class Secret:
@@ -34,3 +36,37 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Secret is not pickled")
+
+
+class Literal(msgspec.Struct, frozen=True):
+    """A value that stands in the configuration itself: for what is not secret."""
+
+    value: str
+
+
+class Env(msgspec.Struct, frozen=True):
+    """The value of an environment variable, read at the moment of use."""
+
+    name: str
+
+
+class File(msgspec.Struct, frozen=True):
+    """The contents of a file without the last line end, read at the moment of use."""
+
+    path: str
+
+
+SecretRef = Literal | Env | File
+
+
+def reference(text: str) -> SecretRef:
+    """`env:NAME`, `file:PATH`, `literal:TEXT`, or the text itself."""
+    kind, _, rest = text.partition(":")
+    match kind:
+        case "env":
+            return Env(rest)
+        case "file":
+            return File(rest)
+        case "literal":
+            return Literal(rest)
+    return Literal(text)

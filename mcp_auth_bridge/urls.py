@@ -24,6 +24,7 @@ class Purpose(enum.Enum):
     TOKEN = "the token endpoint"
     REGISTRATION = "the registration endpoint"
     REVOCATION = "the revocation endpoint"
+    REDIRECT = "the redirect URI"
     PROXY = "the proxy"
 
 

@@ -1,0 +1,240 @@
+"""TOML → `Profile`. A message names the file, the key and what was expected.
+
+[store]                                  # optional: where the sealing key lives
+kind = "keyring"
+
+[servers.acme]
+url = "https://mcp.acme.example/mcp"
+headers = { "X-Acme-Org" = "42", "X-Api-Key" = "env:ACME_KEY" }
+auth = { kind = "browser", scopes = ["read"] }
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
+from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.secret import Literal, SecretRef, reference
+from mcp_auth_bridge.urls import Purpose, Url, gate
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
+# What the bridge itself or HTTP must say; an organisation's header never overrides it.
+_RESERVED = re.compile(
+    r"host|cookie|content-.*|connection|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|accept"
+    r"|accept-encoding|authorization|dpop|origin|last-event-id|mcp-.*",
+    re.IGNORECASE,
+)
+
+
+class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="browser", tag_field="kind"):
+    """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here."""
+
+    scopes: tuple[str, ...] = ()
+    resource: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    issuer: str = ""
+
+
+class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
+    """A token from a secret reference. No discovery, no browser."""
+
+    token: str
+
+
+class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
+    """No Authorization header at all."""
+
+
+Auth = Browser | Bearer | Anonymous
+
+
+class KeyringStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
+    """Sealed records; the key is in the operating system's keyring."""
+
+
+class KeyFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_file", tag_field="kind"):
+    """Sealed records; the key is in a file that another system protects (systemd credentials, a mounted secret)."""
+
+    path: str
+
+
+class KeyCommandStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_command", tag_field="kind"):
+    """Sealed records; the key is what a command prints (`pass`, `op`, `vault`)."""
+
+    command: tuple[str, ...]
+
+
+class MemoryStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="memory", tag_field="kind"):
+    """Nothing is kept between processes."""
+
+
+class InsecureFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="insecure_file", tag_field="kind"):
+    """Sealed records with the key beside them: whoever reads the folder reads the login. Explicit, never a fallback."""
+
+
+StoreChoice = KeyringStore | KeyFileStore | KeyCommandStore | MemoryStore | InsecureFileStore
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own."""
+
+    name: str
+    url: Url
+    auth: Auth = Browser()
+    headers: Mapping[str, SecretRef] = {}
+    store: StoreChoice = KeyringStore()
+    browser_command: tuple[str, ...] = ()
+    network: NetworkSettings = NetworkSettings()
+
+
+class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    url: str
+    auth: Auth = Browser()
+    headers: dict[str, str] = {}
+    browser_command: tuple[str, ...] | str = ()
+    network: NetworkSettings = NetworkSettings()
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    # The servers are converted one by one, so that a message can name theirs.
+    store: StoreChoice = KeyringStore()
+    servers: dict[str, dict[str, Any]] = {}
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The whole file. `path` is where it was read from or would be."""
+
+    path: Path
+    store: StoreChoice = KeyringStore()
+    profiles: Mapping[str, Profile] = {}
+
+    def profile(self, target: str, headers: Mapping[str, str] | None = None) -> Profile:
+        """The profile named `target`, or one made of a bare URL; `headers` are added to its own."""
+        extra = _headers(headers or {}, "--header")
+        if target in self.profiles:
+            known = self.profiles[target]
+            return msgspec.structs.replace(known, headers={**known.headers, **extra})
+        if "://" not in target:
+            names = ", ".join(sorted(self.profiles)) or "none yet"
+            raise ConfigError(
+                f"there is no server named {quoted(target)} in {self.path}",
+                f"the servers there: {names}. Add [servers.{target}] with its url, or give the URL itself",
+            )
+        url = server_url(target, "the URL on the command line")
+        for known in self.profiles.values():
+            if known.url == url:
+                return msgspec.structs.replace(known, headers={**known.headers, **extra})
+        return Profile(name=str(url), url=url, headers=extra, store=self.store)
+
+
+def load(path: Path) -> Config:
+    """Read the configuration; a missing file is an empty one. Raises `ConfigError`."""
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        return Config(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}", "check the file's owner and mode") from None
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Config:
+    """The configuration in `text`, which came from `path`. Raises `ConfigError`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}", f"correct that line of {path}") from None
+    file = _convert(document, _File, str(path), "")
+    profiles = {name: _profile(name, table, path, file.store) for name, table in file.servers.items()}
+    return Config(path, file.store, profiles)
+
+
+def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -> Profile:
+    where = f"servers.{name}"
+    if not _NAME.fullmatch(name):
+        raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
+    server = _convert(table, _Server, str(path), where)
+    return Profile(
+        name=name,
+        url=server_url(server.url, f"{path}: {where}.url"),
+        auth=_checked(server.auth, f"{path}: {where}.auth"),
+        headers=_headers(server.headers, f"{path}: {where}.headers"),
+        store=store,
+        browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
+        network=server.network,
+    )
+
+
+T = TypeVar("T")
+
+
+def _convert(value: Any, shape: type[T], path: str, where: str) -> T:
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        expected, _, inner = str(error).partition(" - at `$")
+        key = f"{where}{inner.rstrip('`')}".lstrip(".") or where
+        expected = expected[:1].lower() + expected[1:]
+        raise ConfigError(f"{path}: {f'{key}: ' if key else ''}{expected}", "see config.example.toml") from None
+
+
+def server_url(text: str, where: str) -> Url:
+    """The gate for an MCP server's URL, with `where` it was written. Raises `ConfigError`."""
+    try:
+        return gate(text.partition("#")[0], Purpose.SERVER)
+    except UrlRefused as refused:
+        raise ConfigError(f"{where}: {quoted(text)} is not acceptable: {refused.hint}") from None
+
+
+def _checked(auth: Auth, where: str) -> Auth:
+    if isinstance(auth, Browser) and bool(auth.client_id) != bool(auth.issuer):
+        # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
+        raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
+    if isinstance(auth, Browser) and auth.client_secret and not auth.client_id:
+        raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
+    return auth
+
+
+def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+    seen: dict[str, str] = {}
+    for name in headers:
+        if not _HEADER_NAME.fullmatch(name):
+            raise ConfigError(f"{where}: {quoted(name)} is not a header name", "see RFC 9110 section 5.1")
+        if _RESERVED.fullmatch(name):
+            hint = 'use auth = { kind = "bearer", token = "env:NAME" }' if name.lower() == "authorization" else ""
+            raise ConfigError(f"{where}: {name} is set by the bridge itself", hint or "remove it")
+        if name.lower() in seen:
+            raise ConfigError(f"{where}: {name} is given twice", "header names ignore case")
+        seen[name.lower()] = name
+    references = {name: reference(value) for name, value in headers.items()}
+    for name, value in references.items():
+        if isinstance(value, Literal):
+            header_value(value.value, f"{where}: {name}")
+    return references
+
+
+def header_value(value: str, where: str) -> str:
+    """`value` if it may stand in a header (RFC 9110 section 5.5), else `ConfigError`; the value is never quoted."""
+    if value and not _HEADER_VALUE.fullmatch(value):
+        raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")
+    return value
+
+
+def command(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
+    """An argument vector; one string is split as a shell would, without a shell."""
+    if not isinstance(value, str):
+        return value
+    import shlex
+
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ConfigError(f"{where} cannot be split into words: {error}", "close the quotation") from None

@@ -1,0 +1,37 @@
+"""How a token request proves which client sends it (RFC 6749 section 2.3)."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from urllib.parse import quote_plus
+
+from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
+
+SUPPORTED = ("none", "client_secret_basic", "client_secret_post")
+"""In order of preference: a program on a person's machine cannot keep a client secret secret."""
+
+Form = dict[str, Secret | str]
+
+
+def choose(advertised: tuple[str, ...]) -> str:
+    """The method to register with. Servers that advertise nothing are taken to accept public clients, as MCP's do."""
+    for method in SUPPORTED:
+        if not advertised or method in advertised:
+            return method
+    raise TheirProtocolError(
+        "the authorization server accepts none of the ways in which this bridge can prove its identity",
+        f"it has to accept one of {', '.join(SUPPORTED)} at its token endpoint",
+    )
+
+
+def authenticate(client: Client, form: Form) -> tuple[Mapping[str, Secret | str], Form]:
+    """The headers and the form of a request to the token or revocation endpoint."""
+    secret = client.secret
+    if client.auth_method == "client_secret_basic" and secret is not None:
+        # Both halves are form-encoded first (RFC 6749 section 2.3.1); most libraries forget it.
+        pair = f"{quote_plus(client.id)}:{quote_plus(secret.reveal())}"
+        return {"authorization": Secret(f"Basic {b64encode(pair.encode()).decode()}")}, form
+    if client.auth_method == "client_secret_post" and secret is not None:
+        return {}, {**form, "client_id": client.id, "client_secret": secret}
+    return {}, {**form, "client_id": client.id}

@@ -1,0 +1,91 @@
+"""Answers of OAuth servers as JSON: read with care, refused with words."""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from mcp_auth_bridge.effects import Response
+from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.urls import Url
+
+T = TypeVar("T")
+
+# RFC 6749 sections 4.1.2.1 and 5.2, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2: only these are repeated to a person.
+_KNOWN_ERRORS = frozenset(
+    {
+        "access_denied",
+        "account_selection_required",
+        "authorization_pending",
+        "consent_required",
+        "expired_token",
+        "interaction_required",
+        "invalid_client",
+        "invalid_client_metadata",
+        "invalid_grant",
+        "invalid_redirect_uri",
+        "invalid_request",
+        "invalid_scope",
+        "invalid_software_statement",
+        "invalid_target",
+        "login_required",
+        "server_error",
+        "slow_down",
+        "temporarily_unavailable",
+        "unapproved_software_statement",
+        "unauthorized_client",
+        "unsupported_grant_type",
+        "unsupported_response_type",
+    }
+)
+
+
+def known_error(code: str) -> str:
+    """`code` if a specification defines it, else words that repeat nothing of the server's."""
+    return code if code in _KNOWN_ERRORS else "an error that no specification names"
+
+
+def essence(response: Response) -> str:
+    """The media type without parameters, lower case."""
+    return response.header("content-type").partition(";")[0].strip().lower()
+
+
+def read(response: Response, shape: type[T], url: Url, what: str) -> T:
+    """The JSON document of a 2xx answer as `shape`. Raises `TheirProtocolError` with `what` and where it came from."""
+    try:
+        return msgspec.json.decode(response.body, type=shape)
+    except msgspec.ValidationError as error:
+        raise TheirProtocolError(f"{what} at {url.origin}{url.path} is not as specified: {error}") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise TheirProtocolError(f"{what} at {url.origin}{url.path} is no JSON but {_kind(response)}") from None
+
+
+def refusal(response: Response, url: Url, what: str) -> ProtocolError:
+    """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
+    code = _error_code(response.body)
+    if code:
+        return OAuthRefused(
+            f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
+            error=code,
+            status=response.status,
+        )
+    return UpstreamFailed(
+        f"{url.origin} answered {what} with HTTP {response.status} and {_kind(response)} instead of a JSON error",
+        status=response.status,
+    )
+
+
+def _error_code(body: bytes) -> str:
+    try:
+        document: Any = msgspec.json.decode(body)  # Any: an error document may hold anything
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    code = document.get("error") if isinstance(document, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+def _kind(response: Response) -> str:
+    if not response.body:
+        return "an empty body"
+    if essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<":
+        return "a web page"
+    return f"content of type {quoted(essence(response), 60)}" if essence(response) else "content of no named type"

@@ -1,0 +1,100 @@
+"""What is remembered between runs: a session with everything its refresh needs, and the client it belongs to."""
+
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.secret import Secret
+
+VERSION = 1
+
+_LEAD = 60.0
+"""Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
+
+
+class Client(msgspec.Struct, frozen=True, kw_only=True):
+    """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`."""
+
+    issuer: str
+    id: str
+    secret: Secret | None = None
+    auth_method: str = "none"
+    redirect_uri: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A login. Times are Unix seconds; `expires_at` is None where the server gave no `expires_in` (RFC 6749 5.1).
+
+    `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
+    goes anywhere else. `ended` is why the authorization server no longer honours the refresh token, "" while it does.
+    """
+
+    version: int = VERSION
+    resource: str
+    issuer: str
+    token_endpoint: str
+    revocation_endpoint: str = ""
+    client: Client
+    scope: str = ""
+    access: Secret
+    refresh: Secret | None = None
+    obtained_at: float
+    expires_at: float | None = None
+    account: str = ""
+    ended: str = ""
+
+    def due(self, now: float) -> bool:
+        """Whether the access token should be replaced before its next use.
+
+        A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request.
+        """
+        if self.expires_at is None:
+            return False
+        return now >= self.expires_at - min(_LEAD, 0.1 * (self.expires_at - self.obtained_at))
+
+    def expired(self, now: float) -> bool:
+        return self.expires_at is not None and now >= self.expires_at
+
+
+def dump(record: Session | Client) -> str:
+    """JSON for the sealed store: the one place where the secrets of a session are written out."""
+    return msgspec.json.encode(record, enc_hook=_reveal).decode()
+
+
+def load_session(text: str) -> Session:
+    """The inverse of `dump`. Raises `StoreError` on another version or shape."""
+    session: Session = _load(text, Session)
+    return session
+
+
+def load_client(text: str) -> Client:
+    """The inverse of `dump`. Raises `StoreError` on another shape."""
+    client: Client = _load(text, Client)
+    return client
+
+
+def _load(text: str, shape: type[Any]) -> Any:  # Any: msgspec returns the shape it was given
+    try:
+        record = msgspec.json.decode(text, type=shape, dec_hook=_conceal)
+    except msgspec.MsgspecError:
+        # The error's text could quote the record.
+        raise StoreError("a stored login has an unknown shape", "log in again: mcp-auth-bridge login") from None
+    if getattr(record, "version", VERSION) != VERSION:
+        raise StoreError(
+            f"a stored login was written by another version of the bridge (format {record.version})",
+            "use that version, or log in again: mcp-auth-bridge login",
+        )
+    return record
+
+
+def _reveal(value: object) -> str:
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise TypeError(f"a session holds no {type(value).__name__}")
+
+
+def _conceal(shape: type, value: object) -> object:
+    if shape is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError(f"a session holds no {shape.__name__}")
