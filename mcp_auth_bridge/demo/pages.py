@@ -1,0 +1,50 @@
+"""The pages that a person sees: one frame, no script, nothing from elsewhere, everything foreign escaped."""
+
+import string
+from html import escape
+from pathlib import Path
+
+from mcp_auth_bridge.demo.rules import Client
+from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.urls import Purpose, gate
+
+_FRAME = string.Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
+_CONSENT = string.Template("""\
+<h1>Allow $client to use your tools?</h1>
+<p>It asks for access to the MCP server of the demo in your name.</p>
+<dl>
+<dt>MCP server</dt><dd>$resource</dd>
+<dt>It will be able to</dt><dd>list and call tools, also later while you are away</dd>
+<dt>The answer goes to</dt><dd>$destination</dd>
+</dl>
+<form method="post" action="/consent">
+<input type="hidden" name="ticket" value="$ticket">
+<button name="decision" value="deny">Deny</button>
+<button name="decision" value="allow" autofocus>Allow</button>
+</form>""")
+_REFUSAL = string.Template("<h1>This request was refused</h1>\n<p>$message.</p>")
+
+
+def consent(client: Client, resource: str, redirect_uri: str, ticket: str) -> str:
+    destination = gate(redirect_uri, Purpose.REDIRECT).origin
+    return _page(_CONSENT, client=quoted(client.name, 60), resource=resource, destination=destination, ticket=ticket)
+
+
+def refusal(message: str) -> str:
+    return _page(_REFUSAL, message=message[:1].upper() + message[1:])
+
+
+def policy(*form_targets: str) -> dict[str, str]:
+    """The headers of every page. `form_targets`: `form-action` also binds the redirect that answers a form."""
+    targets = " ".join(("'self'", *form_targets))
+    return {
+        "content-security-policy": f"default-src 'none'; style-src 'unsafe-inline'; form-action {targets}; "
+        "frame-ancestors 'none'; base-uri 'none'",
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+    }
+
+
+def _page(body: string.Template, **values: str) -> str:
+    filled = body.substitute({name: escape(value) for name, value in values.items()})
+    return _FRAME.substitute(title="mcp-auth-bridge demo", body=filled)

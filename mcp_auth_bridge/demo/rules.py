@@ -1,0 +1,91 @@
+"""What registrations, authorization requests and token requests must look like.
+
+Every refusal is an `OAuthRefused` with its code from RFC 6749 sections 4.1.2.1 and 5.2 or RFC 7591 section 3.2.2. Its
+message becomes `error_description`, which is ASCII without quotation marks or backslashes.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from mcp_auth_bridge.errors import OAuthRefused, UrlRefused
+from mcp_auth_bridge.urls import Purpose, gate
+
+SCOPES = ("tools", "offline_access")
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url without padding (RFC 7636 section 4.2)
+
+
+class Client(msgspec.Struct, frozen=True):
+    id: str
+    name: str
+    redirect_uris: tuple[str, ...]
+    grant_types: tuple[str, ...]
+
+
+class Request(msgspec.Struct, frozen=True):
+    """A valid authorization request."""
+
+    client: Client
+    redirect_uri: str
+    state: str | None
+    scope: str
+    challenge: str
+
+
+def wording(refusal: OAuthRefused) -> dict[str, str]:
+    """The two members of an OAuth error answer."""
+    return {"error": refusal.error, "error_description": refusal.message}
+
+
+def refused(error: str, message: str, *, status: int = 400) -> OAuthRefused:
+    return OAuthRefused(message, error=error, status=status)
+
+
+def required(parameters: Mapping[str, str], name: str) -> str:
+    value = parameters.get(name, "")
+    if not value:
+        raise refused("invalid_request", f"the parameter {name} is missing")
+    return value
+
+
+def authorization_request(client: Client, parameters: Mapping[str, str]) -> Request:
+    """RFC 6749 section 4.1.1 and RFC 7636 section 4.3; the redirect URI is known to be the client's."""
+    if required(parameters, "response_type") != "code":
+        raise refused("unsupported_response_type", "only codes are issued here")
+    challenge = required(parameters, "code_challenge")
+    if parameters.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
+        raise refused("invalid_request", "PKCE with S256 is required")
+    scope = scope_within(parameters.get("scope", SCOPES[0]), SCOPES)
+    return Request(client, parameters["redirect_uri"], parameters.get("state"), scope, challenge)
+
+
+def redirect_uris(value: object) -> tuple[str, ...]:
+    uris = value if isinstance(value, list) else []
+    if not uris or not all(isinstance(uri, str) and "#" not in uri for uri in uris):
+        raise refused("invalid_redirect_uri", "redirect_uris must be a list of one or more URLs without fragment")
+    try:
+        for uri in uris:
+            gate(uri, Purpose.REDIRECT)
+    except UrlRefused:
+        raise refused("invalid_redirect_uri", "a redirect URI is https, or http to a loopback address") from None
+    return tuple(uris)
+
+
+def grant_types(value: object) -> tuple[str, ...]:
+    kinds = value if isinstance(value, list) else []
+    if "authorization_code" not in kinds:
+        raise refused("invalid_client_metadata", "grant_types must hold authorization_code")
+    return tuple(kind for kind in ("authorization_code", "refresh_token") if kind in kinds)
+
+
+def scope_within(wanted: str, allowed: Iterable[str]) -> str:
+    if not set(wanted.split()) <= set(allowed):
+        raise refused("invalid_scope", f"the scopes that can be granted are: {' '.join(allowed)}")
+    return wanted
+
+
+def s256(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
