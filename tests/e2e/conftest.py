@@ -1,0 +1,73 @@
+"""Real peers for a real command: each starts once for the session, and every test finds it as if it were new."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from installed import Bridge
+from peer import AuthorizationServer, McpServer, install_node_modules, node
+
+ORGANISATION = ("X-Organisation", "acme-42")
+
+
+@pytest.fixture(scope="session")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("peers")
+
+
+@pytest.fixture(scope="session")
+def running_authorization_server(logs: Path) -> Iterator[AuthorizationServer]:
+    install_node_modules()
+    peer = AuthorizationServer(logs / "oidc.log")
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture(scope="session")
+def running(running_authorization_server: AuthorizationServer, logs: Path) -> Iterator[Callable[..., McpServer]]:
+    """Starts an MCP server, or gives back the one that was already started with the same arguments."""
+    peers: dict[tuple[str, ...], McpServer] = {}
+
+    def start(script: str, *options: str) -> McpServer:
+        key = (script, *options)
+        if key not in peers:
+            log = logs / f"mcp-{len(peers)}.log"
+            peers[key] = McpServer(script, running_authorization_server.about["issuer"], log, *options)
+        peers[key].control(["reset"])
+        return peers[key]
+
+    yield start
+    for peer in peers.values():
+        peer.stop()
+
+
+@pytest.fixture
+def authorization_server(running_authorization_server: AuthorizationServer) -> AuthorizationServer:
+    """oidc-provider with its default settings and all counters at zero."""
+    running_authorization_server.reset()
+    return running_authorization_server
+
+
+@pytest.fixture
+def protected_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
+    """The SDK's server, which wants a bearer token."""
+    return running("protected_server.py")
+
+
+@pytest.fixture
+def organisation_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
+    """The SDK's server behind a gateway that wants the organisation's header as well, answering with plain JSON."""
+    return running("protected_server.py", "--json", "--require-header", ": ".join(ORGANISATION))
+
+
+@pytest.fixture
+def everything_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
+    """npm's server-everything, which wants a bearer token."""
+    return running("guarded_proxy.py", "--node", node())
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Bridge:
+    home = tmp_path / "home"
+    home.mkdir(0o700)
+    return Bridge(home)

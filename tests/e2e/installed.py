@@ -1,0 +1,182 @@
+"""The command under test, as a person or an IDE runs it: the installed console script, in a home of its own."""
+
+import json
+import os
+import queue
+import shlex
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from peer import ENVIRONMENT, INSPECTOR, PEERS, node
+
+# A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
+HANG = 60
+
+
+def command() -> str:
+    """`MCP_AUTH_BRIDGE_COMMAND`, else the script that was installed beside this Python."""
+    return os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))
+
+
+class Bridge:
+    """mcp-auth-bridge with the configuration and state below `home`, and a browser that is tests/peers/browser.py."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.environment = {**ENVIRONMENT, "HOME": str(home), "MCP_AUTH_BRIDGE_HOME": str(home)}
+        self._browser_log = home / "browser.log"
+        self._servers: dict[str, str] = {}
+        key = home / "sealing.key"
+        key.touch(0o600)
+        key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")
+
+    def add_server(self, name: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
+        """Write `[servers.NAME]`; `more` are further keys, as JSON values that TOML reads alike."""
+        browser = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
+        keys = {"url": url, "browser_command": browser, **more}
+        lines = [f"[servers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
+        if headers:
+            pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in headers.items())
+            lines.append(f"headers = {{ {pairs} }}")
+        self._servers[name] = "\n".join(lines)
+        store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(self.home / "sealing.key"))}'
+        (self.home / "config.toml").write_text("\n\n".join([store, *self._servers.values()]) + "\n")
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end. stdin is empty."""
+        return subprocess.run(
+            [command(), *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
+        )
+
+    def login(self, name: str) -> None:
+        done = self.run("login", name)
+        assert done.returncode == 0, done.stderr
+
+    @property
+    def launches(self) -> list[dict[str, Any]]:
+        """What each launch of the browser ended with: status, title, url."""
+        if not self._browser_log.exists():
+            return []
+        return [json.loads(line) for line in self._browser_log.read_text().splitlines()]
+
+    @asynccontextmanager
+    async def sdk_client(self, name: str, **options: Any) -> AsyncIterator[Client]:
+        """The official SDK's client on `run NAME`."""
+        parameters = StdioServerParameters(command=command(), args=["run", name], env=self.environment)
+        with (self.home / "run.stderr").open("a") as stderr:
+            async with Client(stdio_client(parameters, errlog=stderr), read_timeout_seconds=HANG, **options) as client:
+                yield client
+
+    def inspector(self, name: str, *arguments: str) -> dict[str, Any]:
+        """MCP Inspector's `--cli` on `run NAME`: its JSON answer to one method."""
+        home = f"MCP_AUTH_BRIDGE_HOME={self.home}"
+        done = subprocess.run(
+            [node(), str(INSPECTOR), "--cli", "-e", home, *arguments, "--", command(), "run", name],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=HANG,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def stdio(self, name: str) -> "RawClient":
+        return RawClient([command(), "run", name], self.environment)
+
+
+class RawClient:
+    """A client without opinions: lines of bytes into `run`, lines of bytes out of it."""
+
+    def __init__(self, argv: list[str], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self._lines: queue.Queue[bytes] = queue.Queue()
+        self._errors: list[bytes] = []
+        self._readers = [
+            threading.Thread(target=self._read, args=(self._process.stdout, self._lines.put), daemon=True),
+            threading.Thread(target=self._read, args=(self._process.stderr, self._errors.append), daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream: Any, put: Any) -> None:
+        for line in stream:
+            put(line)
+        put(b"")
+
+    def send(self, line: bytes) -> None:
+        """One message; the line end is added."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(line + b"\n")
+        self._process.stdin.flush()
+
+    def read(self, deadline: float = HANG) -> bytes:
+        """The next line without its end, b"" at the end of stdout; `queue.Empty` after `deadline` seconds."""
+        return self._lines.get(timeout=deadline).rstrip(b"\n")
+
+    def request(self, method: str, params: Any = None, request_id: Any = 1) -> dict[str, Any]:
+        """Send a request and return its answer; what arrives before it is passed over."""
+        message = {
+            "jsonrpc": "2.0",
+            "id": request_id,
+            "method": method,
+            **({} if params is None else {"params": params}),
+        }
+        self.send(json.dumps(message).encode())
+        while line := self.read():
+            answer = json.loads(line)
+            if answer.get("id") == request_id and "method" not in answer:
+                return answer
+        raise AssertionError(f"run ended instead of answering {method}:\n{self.stderr}")
+
+    def initialize(self) -> dict[str, Any]:
+        """The handshake of 2025-11-25, with a client that offers nothing."""
+        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+        answer = self.request("initialize", params, "initialize")
+        self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+        return answer
+
+    def call(self, tool: str, arguments: Any = None, request_id: Any = 1) -> dict[str, Any]:
+        """`tools/call`, and its whole answer."""
+        return self.request("tools/call", {"name": tool, "arguments": arguments or {}}, request_id)
+
+    @property
+    def stderr(self) -> str:
+        return b"".join(self._errors).decode()
+
+    def close(self) -> int:
+        """Close stdin, as a client that leaves does, and return the exit code."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            return self._process.wait(HANG)
+        finally:
+            self._process.kill()
+            for reader in self._readers:
+                reader.join(HANG)
+            for stream in (self._process.stdout, self._process.stderr):
+                stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self.close()

@@ -1,0 +1,118 @@
+"""Peers as processes: started on free ports, steered over their control endpoints, ended with their stdin."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+TESTS = Path(__file__).parents[1]
+PEERS = TESTS / "peers"
+INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
+# What a child needs to run, and no more: no proxy, no credential, no configuration of the person who tests.
+ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+
+_loopback = build_opener(ProxyHandler({}))
+
+
+class Peer:
+    """One running peer. `about` is what it said when it was ready: `url`, `control`, …"""
+
+    def __init__(self, command: list[str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=ENVIRONMENT
+            )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self.stop()
+            raise RuntimeError(f"{Path(command[1]).name} did not start:\n{log.read_text()}")
+        self.about: dict[str, Any] = json.loads(line)
+        self.url: str = self.about["url"]
+
+    def control(self, wishes: Any = None) -> Any:
+        """Read the peer's state, after changing it by `wishes` if there are any."""
+        data = None if wishes is None else json.dumps(wishes).encode()
+        with _loopback.open(Request(self.about["control"], data), timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+
+
+class AuthorizationServer(Peer):
+    """oidc-provider; tests/peers/oidc/control.mjs says what `control` takes."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__([node(), str(PEERS / "oidc/server.mjs")], log)
+
+    def reset(self) -> None:
+        """The settings as at the start, the counters at zero; clients and logins stay."""
+        self.control({"reset": True})
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        return self.control()["counters"]
+
+    @property
+    def refreshes(self) -> dict[str, int]:
+        """How the token requests with a refresh token ended: {"success": 1}."""
+        return self.counters["token"].get("refresh_token", {})
+
+
+class McpServer(Peer):
+    """protected_server.py or guarded_proxy.py."""
+
+    def __init__(self, script: str, issuer: str, log: Path, *options: str) -> None:
+        super().__init__([sys.executable, str(PEERS / script), "--issuer", issuer, *options], log)
+
+    @property
+    def requests(self) -> list[dict[str, Any]]:
+        return self.control()["requests"]
+
+    def mcp_requests(self) -> list[dict[str, Any]]:
+        """Those to the MCP endpoint, in order of arrival."""
+        return [request for request in self.requests if request["path"] == "/mcp"]
+
+
+def node() -> str:
+    """A Node >= 22, which the peers need: the one that npm installed, else the machine's own."""
+    for packaged in sorted((TESTS / "node_modules").glob("node-linux-*/bin/node")):
+        return str(packaged)
+    found = shutil.which("node")
+    if found is None:
+        raise RuntimeError(
+            "the end-to-end tests need Node.js >= 22 and npm: install both (Debian: apt-get install nodejs npm)"
+        )
+    return found
+
+
+def install_node_modules() -> None:
+    """`npm ci`, unless the lock is already installed. A lock of npm's own keeps parallel runs apart."""
+    lock, installed = TESTS / "package-lock.json", TESTS / "node_modules/.package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError(
+            "the end-to-end tests need Node.js >= 22 and npm: install both (Debian: apt-get install nodejs npm)"
+        )
+    done = subprocess.run(
+        [npm, "ci", "--no-audit", "--no-fund"], cwd=TESTS, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed in {TESTS.name}/:\n{done.stderr}")
+    installed.touch()

@@ -1,0 +1,14 @@
+// Preloaded into server-everything (node --import): a free loopback port whatever it asks for (it would listen on every
+// interface), one JSON line that says which, its chatter to stderr, and an end with its stdin.
+
+import net from 'node:net';
+
+const { listen } = net.Server.prototype;
+
+net.Server.prototype.listen = function listenOnLoopback(...wanted) {
+  this.once('listening', () => process.stdout.write(`${JSON.stringify(this.address())}\n`));
+  return listen.call(this, 0, '127.0.0.1', ...wanted.filter((argument) => typeof argument === 'function'));
+};
+
+console.log = console.error;
+process.stdin.resume().on('end', () => process.exit(0));
