@@ -64,7 +64,7 @@ class Story:
 
     def ask(self, **changes):
         parameters = self.parameters(**changes)
-        return self.grants.ask(self.grants.client_to_answer(parameters), parameters)
+        return self.grants.ask(self.grants.client_to_answer(parameters), parameters)[0]
 
     def code(self, **changes):
         location = self.grants.decide(self.ask(**changes), allowed=True)

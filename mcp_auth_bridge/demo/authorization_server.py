@@ -80,10 +80,10 @@ class _AuthorizationServer:
             return HTMLResponse(pages.refusal(refusal.message), 400, pages.policy())
         redirect_uri = parameters["redirect_uri"]
         try:
-            ticket = self._grants.ask(client, parameters)
+            ticket, asked = self._grants.ask(client, parameters)
         except OAuthRefused as refusal:
             return _found(self._grants.answer(redirect_uri, parameters.get("state"), **wording(refusal)))
-        page = pages.consent(client, self._grants.resource, redirect_uri, ticket)
+        page = pages.consent(asked, self._grants.resource, ticket)
         return HTMLResponse(page, headers=pages.policy(gate(redirect_uri, Purpose.REDIRECT).origin))
 
     async def consent(self, request: Request) -> Response:

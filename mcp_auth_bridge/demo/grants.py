@@ -85,7 +85,7 @@ class Grants:
     def register(self, document: Mapping[str, Any]) -> Client:
         """RFC 7591; what the client leaves out or wants otherwise is replaced, as section 3.2.1 allows."""
         client = Client(
-            self._random(),
+            self._random("client"),
             str(document.get("client_name") or "a client without a name"),
             redirect_uris(document.get("redirect_uris")),
             grant_types(document.get("grant_types", ["authorization_code"])),
@@ -102,13 +102,13 @@ class Grants:
             raise refused("invalid_request", "the redirect URI is not one that the client registered")
         return client
 
-    def ask(self, client: Client, parameters: Mapping[str, str]) -> str:
-        """Note a valid authorization request and return the ticket under which the person will answer it, once."""
+    def ask(self, client: Client, parameters: Mapping[str, str]) -> tuple[str, Request]:
+        """Note a valid authorization request, with the ticket under which the person will answer it, once."""
         request = authorization_request(client, parameters)
         self._check_resource(parameters)
-        ticket = self._random()
+        ticket = self._random("ticket")
         self._waiting[ticket] = request
-        return ticket
+        return ticket, request
 
     def decide(self, ticket: str, *, allowed: bool) -> str:
         """The URL to send the person's browser to after the answer."""
@@ -118,7 +118,7 @@ class Grants:
         if not allowed:
             refusal = refused("access_denied", "the person said no")
             return self.answer(request.redirect_uri, request.state, **wording(refusal))
-        code = Secret(self._random())
+        code = Secret(self._random("code"))
         self._codes[code] = Code(request, self._now() + CODE_LIFETIME)
         return self.answer(request.redirect_uri, request.state, code=code.reveal())
 
@@ -194,10 +194,10 @@ class Grants:
         return self._issue(family, scope)
 
     def _issue(self, family: Family, scope: str) -> Tokens:
-        access = Secret(self._random())
+        access = Secret(self._random("access"))
         self._access[access] = (family, Access(family.request.client, scope, self._now() + self.lifetime))
         if "offline_access" in family.request.scope.split():
-            family.refresh = Secret(self._random())
+            family.refresh = Secret(self._random("refresh"))
             self._refresh[family.refresh] = family
         return Tokens(access, family.refresh, self.lifetime, scope)
 
@@ -205,8 +205,9 @@ class Grants:
         if parameters.get("resource") != self.resource:
             raise refused("invalid_target", "the resource is not the MCP server that is protected here")
 
-    def _random(self) -> str:
-        return base64.urlsafe_b64encode(self._entropy(32)).decode().rstrip("=")
+    def _random(self, kind: str) -> str:
+        """Unguessable, and named after its kind: whoever looks for a leaked token finds it by its first letters."""
+        return f"demo-{kind}-{base64.urlsafe_b64encode(self._entropy(32)).decode().rstrip('=')}"
 
 
 def _end(family: Family) -> None:

@@ -4,7 +4,7 @@ import string
 from html import escape
 from pathlib import Path
 
-from mcp_auth_bridge.demo.rules import Client
+from mcp_auth_bridge.demo.rules import Request
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -14,20 +14,27 @@ _CONSENT = string.Template("""\
 <p>It asks for access to the MCP server of the demo in your name.</p>
 <dl>
 <dt>MCP server</dt><dd>$resource</dd>
-<dt>It will be able to</dt><dd>list and call tools, also later while you are away</dd>
+<dt>It will be able to</dt><dd>$abilities</dd>
 <dt>The answer goes to</dt><dd>$destination</dd>
 </dl>
 <form method="post" action="/consent">
 <input type="hidden" name="ticket" value="$ticket">
 <button name="decision" value="deny">Deny</button>
-<button name="decision" value="allow" autofocus>Allow</button>
+<button name="decision" value="allow">Allow</button>
 </form>""")
+_ABILITIES = {"tools": "list and call tools", "offline_access": "do so later, without asking again"}
 _REFUSAL = string.Template("<h1>This request was refused</h1>\n<p>$message.</p>")
 
 
-def consent(client: Client, resource: str, redirect_uri: str, ticket: str) -> str:
-    destination = gate(redirect_uri, Purpose.REDIRECT).origin
-    return _page(_CONSENT, client=quoted(client.name, 60), resource=resource, destination=destination, ticket=ticket)
+def consent(request: Request, resource: str, ticket: str) -> str:
+    return _page(
+        _CONSENT,
+        client=quoted(request.client.name, 60),
+        resource=resource,
+        abilities=" and ".join(_ABILITIES[scope] for scope in request.scope.split()),
+        destination=gate(request.redirect_uri, Purpose.REDIRECT).origin,
+        ticket=ticket,
+    )
 
 
 def refusal(message: str) -> str:

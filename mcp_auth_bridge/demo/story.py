@@ -1,0 +1,156 @@
+"""What `mcp-auth-bridge demo` does, as a person and an IDE would: only through the bridge's command line."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mcp import Client, StdioServerParameters
+from mcp.types import TextContent
+
+from mcp_auth_bridge.demo.grants import Grants
+from mcp_auth_bridge.demo.server import serving
+from mcp_auth_bridge.errors import BridgeError, quoted
+
+LIFETIME = 5  # seconds that an access token lives: enough for some calls, and soon over
+PATIENCE = 20.0  # seconds that the MCP client waits for one answer
+
+# -P: a file called mcp.py in the folder where the demo is started must not become the SDK.
+_PYTHON = (sys.executable, "-P", "-m")
+_FAREWELL = """\
+Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
+
+{{"mcpServers": {{"my-server": {{
+  "command": {command},
+  "args": ["run", "https://your.server/mcp"]
+}}}}}}
+
+and once, in a terminal: mcp-auth-bridge login https://your.server/mcp"""
+
+
+async def tell(
+    say: Callable[[str], None], *, unattended: bool, now: Callable[[], float], entropy: Callable[[int], bytes]
+) -> None:
+    """Live through the story and `say` each step. `unattended`: the demo clicks Allow itself.
+
+    `now` returns Unix time in seconds, `entropy` that many random bytes. Raises `BridgeError`, which names the step.
+    """
+    steps = itertools.count(1)
+
+    def tell_step(text: str) -> None:
+        say(f"{next(steps)}. {text}")
+
+    with tempfile.TemporaryDirectory(prefix="mcp-auth-bridge-demo-") as folder:
+        async with serving(now, entropy, LIFETIME) as grants:
+            address = grants.issuer.removeprefix("http://")
+            tell_step(f"A protected MCP server and its authorization server are up on {address}.")
+            home = _home(Path(folder), grants.resource)
+            await _log_in(home, tell_step, unattended=unattended)
+            await _work(home, grants, tell_step)
+    tell_step("Both servers are down and the folder is gone: nothing of the demo is left.")
+    say(_FAREWELL.format(command=json.dumps(_installed_command())))
+
+
+def _home(folder: Path, resource: str) -> dict[str, str]:
+    """The environment that puts all of the bridge's state below `folder`: with a key file, no keyring is touched."""
+    path = json.dumps(str(folder / "key"), ensure_ascii=False)  # a TOML string, too
+    config = f'[store]\nkind = "key_file"\npath = {path}\n\n[servers.demo]\nurl = "{resource}"\n'
+    (folder / "config.toml").write_text(config, encoding="utf-8")
+    return {"MCP_AUTH_BRIDGE_HOME": str(folder)}
+
+
+async def _log_in(home: dict[str, str], say: Callable[[str], None], *, unattended: bool) -> None:
+    if unattended:
+        say("The bridge logs in; the demo plays the person and clicks Allow.")
+        opener = ["--browser-command", shlex.join([*_PYTHON, "mcp_auth_bridge.demo.consent"])]
+    else:
+        say("The bridge logs in: click Allow in the browser that opens now.")
+        opener = []
+    with _step("logging in"):
+        await _run_to_the_end([*_PYTHON, "mcp_auth_bridge", "login", "demo", *opener], os.environ | home)
+    say(f"The login is done. The tokens are sealed below {home['MCP_AUTH_BRIDGE_HOME']} and nowhere else.")
+
+
+async def _work(home: dict[str, str], grants: Grants, say: Callable[[str], None]) -> None:
+    command, *arguments = (*_PYTHON, "mcp_auth_bridge", "run", "demo")
+    with _step("working through `mcp-auth-bridge run demo`"):
+        parameters = StdioServerParameters(command=command, args=arguments, env=home)
+        async with Client(parameters, read_timeout_seconds=PATIENCE) as client:
+            await _use(client, say)
+            await _outlive_the_token(client, grants, say)
+
+
+async def _use(client: Client, say: Callable[[str], None]) -> None:
+    tools = sorted(tool.name for tool in (await client.list_tools()).tools)
+    say(f"The official SDK's client started `mcp-auth-bridge run demo`, as an IDE would, and sees: {', '.join(tools)}.")
+    total, person = await _call(client, "add", a=19, b=23), await _call(client, "whoami")
+    left = await _call(client, "time_left")
+    say(f"It called add(19, 23) and got {total}, as {person}; its access token lives for another {left} s.")
+
+
+async def _outlive_the_token(client: Client, grants: Grants, say: Callable[[str], None]) -> None:
+    before = grants.refreshes
+    await asyncio.sleep(LIFETIME)  # whatever token is in use now has expired afterwards
+    total = await _call(client, "add", a=40, b=2)
+    count = grants.refreshes - before
+    if not count:
+        raise BridgeError("an expired access token was accepted without a refresh")
+    requests = "1 token request" if count == 1 else f"{count} token requests"
+    say(
+        f"The access token expired; add(40, 2) still gave {total}: the bridge refreshed without a browser ({requests})."
+    )
+
+
+async def _call(client: Client, tool: str, **arguments: int) -> str:
+    result = await client.call_tool(tool, dict(arguments))
+    text = " ".join(block.text for block in result.content if isinstance(block, TextContent))
+    if result.is_error:
+        raise BridgeError(f"the tool {tool} answered {quoted(text)}")
+    return text
+
+
+async def _run_to_the_end(command: list[str], environment: dict[str, str]) -> None:
+    """Run `command` with our own stdout and stderr: what it says to the person is part of the story."""
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.DEVNULL)
+    try:
+        code = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.terminate()
+    if code:
+        raise BridgeError(f"the command ended with exit code {code}")
+
+
+@contextlib.contextmanager
+def _step(doing: str) -> Iterator[None]:
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise _failed(doing, _first(group)) from group
+    except Exception as error:
+        raise _failed(doing, error) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """The SDK's client raises groups of groups; the first leaf is what happened first."""
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _failed(doing: str, error: BaseException) -> BridgeError:
+    cause = error.message if isinstance(error, BridgeError) else f"{type(error).__name__} {quoted(str(error))}"
+    return BridgeError(
+        f"the demo failed while {doing}: {cause}", "what went wrong stands above, in the bridge's own words"
+    )
+
+
+def _installed_command() -> str:
+    """Where the command is: an IDE that is started from a dock has another PATH, so a configuration names it whole."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return shutil.which("mcp-auth-bridge", path=path) or "mcp-auth-bridge"
