@@ -6,7 +6,11 @@ import msgspec
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a store holds under one key. `generation` counts the saves, from 1."""
+    """What a store holds under one key.
+
+    `generation` grows by one with each save and is never used again for its key, not even after a delete: whoever
+    holds the generation of a login that was replaced always loses the compare-and-swap.
+    """
 
     generation: int
     secret: str

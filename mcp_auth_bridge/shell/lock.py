@@ -1,0 +1,92 @@
+"""Kernel locks between processes: the kernel frees them with the process, so there is no stale lock to reclaim.
+
+Each lock is a file of its own that is never deleted (deleting it would let two processes lock two inodes under one
+name), and never the file that it guards. No process id, no time stamp, no lease.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.stores.folder import Folder, translated
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+_POLL = 0.02  # seconds between two attempts; the kernel offers no way to wait that a cancellation could interrupt
+_MUTEX_TIMEOUT = 5.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead file system
+
+
+class Locks:
+    """The locks in one private folder. A mutex and a lock of the same name are two different things."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Folder(folder)
+
+    @contextlib.contextmanager
+    def mutex(self, name: str) -> Iterator[None]:
+        """Exclude every other thread and process from `name` for a few milliseconds of file work; blocks the thread.
+
+        Raises `StoreError` after 5 seconds.
+        """
+        from filelock import Timeout
+
+        lock = self._lock(name, ".mutex")
+        with translated(Path(lock.lock_file)):
+            try:
+                lock.acquire(timeout=_MUTEX_TIMEOUT, poll_interval=0.002)
+            except Timeout:
+                raise _held(name, _MUTEX_TIMEOUT) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
+        """Hold the lock `name` across awaits; the loop keeps running while another process or task has it.
+
+        Raises `StoreError` after `timeout` seconds.
+        """
+        lock = self._lock(name, ".lock")
+        deadline = asyncio.get_running_loop().time() + timeout
+        # One attempt is one non-blocking system call: a cancellation falls between two attempts, never into one.
+        while not _attempt(lock):
+            if asyncio.get_running_loop().time() >= deadline:
+                raise _held(name, timeout)
+            await asyncio.sleep(_POLL)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _lock(self, name: str, suffix: str) -> "FileLock":
+        from filelock import FileLock  # 10 ms beside asyncio, and reading a login needs no lock
+
+        self._folder.create()
+        self._folder.verify()
+        path = self._folder.path / (hashlib.sha256(name.encode()).hexdigest()[:32] + suffix)
+        # thread_local=False: a task may be resumed, and its lock released, on another thread.
+        return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
+
+
+def _attempt(lock: "FileLock") -> bool:
+    from filelock import Timeout
+
+    with translated(Path(lock.lock_file)):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+
+def _held(name: str, timeout: float) -> StoreError:
+    return StoreError(
+        f"another mcp-auth-bridge has held the lock for {name} for more than {timeout:g} seconds",
+        "wait for it, or end the process that hangs",
+    )

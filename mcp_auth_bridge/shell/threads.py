@@ -1,0 +1,50 @@
+"""Blocking calls that may never come back, kept away from the event loop and from the end of the process."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from mcp_auth_bridge.errors import StoreError
+
+T = TypeVar("T")
+
+
+async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
+    """Run `function` in a thread of its own and return its result, or raise what it raised.
+
+    After `timeout` seconds raise `StoreError`. The thread is then left alone: an OS keyring that shows an unlock dialog
+    cannot be interrupted. A daemon thread, unlike an executor's, does not hold up the end of the process either.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return  # nobody waits any more
+        if error is None:
+            future.set_result(result)  # type: ignore[arg-type]  # without an error, result is a T
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
+            failure = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, failure)
+
+    threading.Thread(target=run, name="keyring", daemon=True).start()
+    try:
+        await asyncio.wait((future,), timeout=timeout)
+        if future.done():
+            return future.result()
+    finally:
+        future.cancel()  # does nothing to a future that is done
+    raise StoreError(
+        f"the credential store did not answer within {timeout:g} seconds: the OS keyring may be waiting to be unlocked",
+        "answer its prompt, or unlock the keyring, and repeat",
+    )

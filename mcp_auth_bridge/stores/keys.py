@@ -1,0 +1,186 @@
+"""Where the 32-byte sealing key lives. Every source is chosen in the configuration; none is ever a silent fallback."""
+
+import base64
+import binascii
+import os
+import stat
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.stores.folder import Folder, Missing, fill, read_all, translated
+from mcp_auth_bridge.stores.sealed import Mutex, record_names
+
+KEY_BYTES = 32
+CHOICES = (
+    'choose another place under [store] in config.toml: kind = "key_file" with path = "…", or kind = "key_command" '
+    'with command = ["op", "…"], or kind = "memory", or kind = "insecure_file"'
+)
+
+_MAKE_A_KEY = "make one with: openssl rand -base64 32"
+_COMMAND_TIMEOUT = 10  # seconds
+_COMMAND_OUTPUT = 4096  # bytes
+# What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
+_COMMAND_ENVIRONMENT = frozenset(
+    (
+        *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
+        *(
+            "XDG_RUNTIME_DIR",
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "DBUS_SESSION_BUS_ADDRESS",
+            "DISPLAY",
+            "WAYLAND_DISPLAY",
+        ),
+        *("GNUPGHOME", "GPG_TTY", "SSH_AUTH_SOCK", "PASSWORD_STORE_DIR"),
+        *("SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "COMSPEC", "TEMP", "TMP"),
+    )
+)
+
+
+class KeySource(Protocol):
+    def load(self) -> bytes | None:
+        """The key, or None if this place works and holds none yet. Raises `StoreError` if it does not work."""
+
+    def create(self, key: bytes) -> None:
+        """Put `key` there; never replaces one. Raises `StoreError`, always for a read-only source."""
+
+    def describe(self) -> str:
+        """The place in words, for `status` and for errors."""
+
+
+def sealing_key(source: KeySource, entropy: Callable[[int], bytes], mutex: Mutex, records: Path) -> bytes:
+    """The key in `source`, created there at the first use; `records` is the folder of the records that it seals.
+
+    Raises `StoreError`, among others if there are sealed records and no key: a new one would hide them for good.
+    """
+    key = source.load()
+    if key is None:
+        with mutex("sealing key"):
+            key = source.load() or _create(source, entropy(KEY_BYTES), records)
+    return key
+
+
+def _create(source: KeySource, key: bytes, records: Path) -> bytes:
+    if record_names(Folder(records)):
+        raise StoreError(
+            f"the sealing key is missing from {source.describe()}, but {records} holds records sealed with it",
+            f"restore the key there, or move {records} away and run mcp-auth-bridge login",
+        )
+    source.create(key)
+    kept = source.load()  # what is there now is the key, whoever wrote it
+    if kept is None:
+        raise StoreError(f"{source.describe()} accepted the sealing key but did not keep it", CHOICES)
+    return kept
+
+
+def decoded(content: bytes, place: str) -> bytes:
+    """The key in `content`: base64, with or without white space around it, or the 32 raw bytes."""
+    if len(content) == KEY_BYTES:
+        return content
+    try:
+        key = base64.b64decode(content.strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise StoreError(f"{place} does not hold {KEY_BYTES} bytes in base64", _MAKE_A_KEY)
+    return key
+
+
+class KeyFile:
+    """A key in a file that the user, systemd (`LoadCredential=`) or Kubernetes (a secret's mount) provides.
+
+    Accepted is a regular file that belongs to us or to root and is closed to others. Its group must have no access,
+    with one exception: a file of root's may be readable by its group (0440), as Kubernetes mounts it under `fsGroup`
+    and systemd shows it where an access list lets the service in. Symbolic links are followed, because Kubernetes
+    mounts every secret through two of them; the verified file is the opened one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> bytes | None:
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not block
+        try:
+            with translated(self.path):
+                descriptor = os.open(self.path, flags)
+        except Missing:
+            return None
+        try:
+            _check_key_file(os.fstat(descriptor), self.path)
+            return decoded(read_all(descriptor, 4 * KEY_BYTES), self.describe())
+        finally:
+            os.close(descriptor)
+
+    def create(self, key: bytes) -> None:
+        with translated(self.path):
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                fill(descriptor, base64.b64encode(key) + b"\n")
+            except BaseException:
+                self.path.unlink()
+                raise
+
+    def describe(self) -> str:
+        return f"the key file {self.path}"
+
+
+class InsecureKeyFile(KeyFile):
+    """The key beside what it seals, for those who ask for it by name: whoever copies the folder can read it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "insecure.key")
+
+    def describe(self) -> str:
+        return f"the insecure key file {self.path}, which lies beside the records that it opens"
+
+
+def _check_key_file(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"the key file {path} is not a regular file", _MAKE_A_KEY)
+    if os.name != "posix":
+        return
+    if status.st_uid not in (0, os.geteuid()):
+        raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")
+    if stat.S_IMODE(status.st_mode) & (0o037 if status.st_uid == 0 else 0o077):
+        hint = f"run chmod 600 {path}, or defaultMode: 0400 in Kubernetes"
+        raise StoreError(f"the key file {path} is open to other users", hint)
+
+
+class KeyCommand:
+    """A key that a password manager prints in base64: `command` runs without a shell or stdin, at most 10 seconds."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = tuple(command)
+
+    def load(self) -> bytes:
+        program = self._command[0]
+        try:
+            # The output is never shown, nor what it says on stderr: both may hold the key.
+            done = subprocess.run(  # noqa: S603 - the user's own configuration names the program
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name.upper() in _COMMAND_ENVIRONMENT},
+                timeout=_COMMAND_TIMEOUT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            problem = f"did not end within {_COMMAND_TIMEOUT} seconds"
+        except OSError as error:
+            problem = f"cannot be run: {error.strerror}"
+        else:
+            if done.returncode == 0:
+                return decoded(done.stdout[:_COMMAND_OUTPUT], self.describe())
+            problem = f"ended with status {done.returncode}"
+        raise StoreError(f"the key command {program} {problem}", "run it in a terminal to see why")
+
+    def create(self, key: bytes) -> None:  # noqa: ARG002 - a command cannot take one
+        raise StoreError(f"{self.describe()} has no key and cannot be given one", _MAKE_A_KEY)
+
+    def describe(self) -> str:
+        return f"the key command {self._command[0]}"
