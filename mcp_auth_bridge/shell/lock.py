@@ -53,10 +53,11 @@ class Locks:
         Raises `StoreError` after `timeout` seconds.
         """
         lock = self._lock(name, ".lock")
-        deadline = asyncio.get_running_loop().time() + timeout
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         # One attempt is one non-blocking system call: a cancellation falls between two attempts, never into one.
         while not _attempt(lock):
-            if asyncio.get_running_loop().time() >= deadline:
+            if loop.time() >= deadline:
                 raise _held(name, timeout)
             await asyncio.sleep(_POLL)
         try:
