@@ -1,0 +1,107 @@
+"""Which proxy a URL is reached through: the configured one, or the one that the usual variables name.
+
+The variables have no specification; this is what curl, Go's net/http and requests agree on.
+"""
+
+import base64
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+import msgspec
+
+from mcp_auth_bridge.errors import ConfigError, UrlRefused
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, Url, gate
+
+
+class Proxy(msgspec.Struct, frozen=True):
+    """A proxy without its credentials, which are `authorization`: the value of `Proxy-Authorization`, or None.
+
+    `source` says where the proxy was configured, for messages.
+    """
+
+    url: Url
+    authorization: Secret | None
+    source: str
+
+    def __str__(self) -> str:
+        return f"the proxy {self.url.origin} ({self.source})"
+
+
+def choose(setting: str, environ: Mapping[str, str], url: Url) -> Proxy | None:
+    """The proxy for `url`, None for a direct connection. Raises `ConfigError` if its URL is no proxy's."""
+    # A loopback server is on this machine and not on the proxy's: no setting can make the detour right.
+    if setting == "none" or url.is_loopback:
+        return None
+    if setting != "env":
+        return parse(setting, "proxy in the server's network table")
+    if _exempt(_variable(environ, "no_proxy")[1], url):
+        return None
+    name, value = _variable(environ, f"{url.scheme}_proxy", "all_proxy")
+    return parse(value, name) if value else None
+
+
+def parse(text: str, source: str) -> Proxy:
+    """`[http[s]://][user[:password]@]host[:port]` → `Proxy`. The text holds credentials and is never quoted."""
+    scheme, separator, rest = text.strip().rpartition("://")
+    login, _, address = rest.rpartition("@")
+    try:
+        url = gate(f"{scheme if separator else 'http'}://{address}", Purpose.PROXY)
+    except UrlRefused as refused:
+        hint = "only http:// and https:// proxies work, as in http://proxy.example:3128"
+        # The address may be a password with an unescaped slash or at sign in it, so it stays out of the message.
+        raise ConfigError(f"the proxy of {source} has no usable URL: {refused.hint}", hint) from None
+    return Proxy(url, _basic(login) if login else None, source)
+
+
+def _basic(login: str) -> Secret:
+    user, _, password = login.partition(":")
+    pair = f"{unquote(user)}:{unquote(password)}".encode()
+    return Secret(f"Basic {base64.b64encode(pair).decode()}")
+
+
+def _variable(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """The first of `names` that is set and not empty, the lower-case spelling before the upper-case one."""
+    for name in names:
+        for spelling in (name, name.upper()):
+            if value := environ.get(spelling, "").strip():
+                return spelling, value
+    return "", ""
+
+
+def _exempt(no_proxy: str, url: Url) -> bool:
+    return any(_matches(entry.strip().lower(), url) for entry in no_proxy.split(","))
+
+
+def _matches(entry: str, url: Url) -> bool:
+    """`*`, a host, a domain (with or without leading dot), an address, a CIDR block; `:port` after a host."""
+    if entry in ("", "*"):
+        return entry == "*"
+    if (address := _address(url.host)) and (block := _block(entry)):
+        return address in block
+    host, port = _split(entry)
+    if port and port != str(url.port):
+        return False
+    host, ours = host.strip("[]").removeprefix("*").removeprefix(".").rstrip("."), url.host.rstrip(".")
+    return bool(host) and (ours == host or ours.endswith(f".{host}"))
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """`host:port` → both; an IPv6 address has a port only behind brackets."""
+    host, colon, port = entry.rpartition(":")
+    return (host, port) if colon and port.isdigit() and (":" not in host or host.endswith("]")) else (entry, "")
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _block(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None

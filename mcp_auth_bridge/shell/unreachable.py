@@ -1,0 +1,100 @@
+"""Why a connection could not be made: the operating system's and OpenSSL's errors in words, with what to do."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mcp_auth_bridge.errors import Unreachable, quoted
+
+_CA_HINT = "if it is signed by your organisation's own CA, write ca_file = \"…\" into the server's network table"
+_CLOCK_HINT = "its operator has to renew it, unless this machine's clock is wrong"
+
+# X509_V_ERR_… of OpenSSL, x509_vfy.h
+_CERTIFICATES = {
+    9: ("the certificate of {} is not valid yet", _CLOCK_HINT),
+    10: ("the certificate of {} has expired", _CLOCK_HINT),
+    18: ("the certificate of {} is signed by itself", _CA_HINT),
+    19: ("the certificate of {} has an unknown issuer", _CA_HINT),
+    20: ("the certificate of {} has an unknown issuer", _CA_HINT),
+    21: ("the certificate of {} has an unknown issuer", _CA_HINT),
+    62: ("the certificate of {} is for another host", "check the host name in the url"),
+    64: ("the certificate of {} is for another host", "write the host's name into the url, not its address"),
+}
+
+_OLD = ("{} offers no TLS version that is still safe", "its operator has to enable TLS 1.2 or newer")
+_WANTS_CERTIFICATE = (
+    "{} wants a client certificate",
+    'write client_certificate = "…" and client_key = "…" into the server\'s network table',
+)
+_PLAIN = ("{} does not speak TLS at this port", "check the port in the url")
+
+# OpenSSL's reason codes by name
+_HANDSHAKES = {
+    "WRONG_VERSION_NUMBER": _PLAIN,
+    "HTTP_REQUEST": _PLAIN,
+    "RECORD_LAYER_FAILURE": _PLAIN,
+    "UNSUPPORTED_PROTOCOL": _OLD,
+    "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": ("{} does not offer HTTP/1.1", "only HTTP/1.1 is spoken here"),
+}
+
+_NO_ROUTE = ("there is no route to {}", "check the network and VPN")
+_FULL = ("no connection to {}: this process has too many open files", "raise the limit (ulimit -n)")
+_HUNG_UP = ("{} hung up while the connection was made", "check the port in the url, and any firewall in between")
+_UNKNOWN_NAME = ("the host name of {} is not known (DNS)", "check the host name in the url, and the VPN")
+_NAME_SERVER = ("no name server could be asked for {} (DNS)", "check the network and VPN")
+
+_SYSTEM = {
+    errno.ECONNREFUSED: ("{} refuses connections", "check the port in the url, and that the server runs"),
+    errno.ETIMEDOUT: ("{} does not answer", "check the network and VPN"),
+    errno.EHOSTUNREACH: _NO_ROUTE,
+    errno.ENETUNREACH: _NO_ROUTE,
+    errno.EADDRNOTAVAIL: _NO_ROUTE,
+    errno.EINVAL: _NO_ROUTE,  # a blackhole route
+    errno.EMFILE: _FULL,
+    errno.ENFILE: _FULL,
+    errno.ECONNRESET: _HUNG_UP,
+    errno.ECONNABORTED: _HUNG_UP,
+    errno.EPIPE: _HUNG_UP,
+}
+
+
+@contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Raise `Unreachable` about `place` for what goes wrong inside while a connection is made."""
+    try:
+        yield
+    except TimeoutError:
+        raise  # the deadline is around all steps, and so are its words
+    except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
+        sentence, hint = _reason(error)
+        raise Unreachable(sentence.format(place), hint) from None
+
+
+def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 - a table with one row per return
+    """A sentence with a {} for the place, and a hint."""
+    match error:
+        case ssl.SSLCertVerificationError(verify_code=int(code)) if code in _CERTIFICATES:
+            return _CERTIFICATES[code]
+        case ssl.SSLCertVerificationError():
+            return f"the certificate of {{}} was refused: {_literal(error.verify_message)}", _CA_HINT
+        case ssl.SSLError(reason=reason):
+            fallback = (f"no TLS connection to {{}}: {_literal(reason or 'the handshake failed')}", "")
+            return _HANDSHAKES.get(reason or "", fallback)
+        case socket.gaierror(errno=socket.EAI_AGAIN | socket.EAI_FAIL):
+            return _NAME_SERVER
+        case socket.gaierror() | UnicodeError():
+            return _UNKNOWN_NAME
+        case OSError(errno=int(number)) if number in _SYSTEM:
+            return _SYSTEM[number]
+        case OSError(errno=None):
+            # Several addresses, each with an error of its own: asyncio only keeps their text.
+            return "{} refuses connections or has no route, at each of its addresses", "check the url and that it runs"
+    return f"{{}} cannot be reached: {_literal(error.strerror or type(error).__name__)}", ""
+
+
+def _literal(text: str) -> str:
+    return quoted(text).replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,208 @@
+"""The relay's plane: HTTP/1.1 that knows whether a request has left, over pooled connections that stay ready.
+
+What fails before a byte of the request was handed to a transport is `Unreachable`; afterwards it is `OutcomeUnknown`.
+Nothing is ever sent twice here, and no redirect is followed.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+import h11
+
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OurProtocolError,
+    TheirProtocolError,
+    Unreachable,
+    quoted,
+)
+from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.connect import connect, refused
+from mcp_auth_bridge.shell.connection import READ_SIZE, Connection
+from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.proxies import Proxy
+from mcp_auth_bridge.urls import Url
+
+OPEN_LIMIT = 512  # exchanges under way; those beyond wait their turn
+IDLE_SECONDS = 300.0  # over a 40 ms link a ready connection saves two round trips
+
+_WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
+
+
+class _Route:
+    """An origin, the way to it, and its idle connections, the latest last."""
+
+    def __init__(self, url: Url, proxy: Proxy | None) -> None:
+        self.url = url
+        self.proxy = proxy
+        self.idle: list[Connection] = []
+        self.arriving: list[asyncio.Future[None]] = []  # head starts that nobody waits for yet
+
+    @property
+    def absolute(self) -> bool:
+        """Whether requests name the whole URL: plain http through a proxy (RFC 9112 section 3.2.2)."""
+        return self.proxy is not None and self.url.scheme == "http"
+
+    def take(self) -> Connection | None:
+        """The connection that was used last: the likeliest to be alive."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable:
+                return connection
+            connection.abort()
+        return None
+
+
+class Wire:
+    """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._routes: dict[tuple[str, str, int], _Route] = {}
+        self._open: set[Connection] = set()
+        self._turns = asyncio.Semaphore(OPEN_LIMIT)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
+        """Send one request and return its answer as soon as the head is there. `Host` and `Content-Length` are added.
+
+        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if something was and no answer came,
+        `TheirProtocolError` for an answer that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
+        """
+        route = self._route(url)
+        request = _request(method, url, headers, body, route)
+        await self._turns.acquire()
+        connection: Connection | None = None
+        try:
+            connection = await self._connection(route)
+            connection.send(request, body)
+            return self._answer(route, connection, await connection.head())
+        except BaseException:  # cancellation too
+            if connection is not None:
+                connection.abort()
+            self._turns.release()
+            raise
+
+    async def ready(self, url: Url) -> None:
+        """Have one more connection ready. Its errors are left to the request that needs it: this is a head start."""
+        with suppress(BridgeError):
+            route = self._route(url)
+            arrival = asyncio.get_running_loop().create_future()
+            route.arriving.append(arrival)
+            try:
+                self._rest(route, await self._connect(route))
+            finally:
+                if arrival in route.arriving:
+                    route.arriving.remove(arrival)
+                if not arrival.done():
+                    arrival.set_result(None)
+
+    async def aclose(self) -> None:
+        """End everything at once: whoever waits for an answer is told that its outcome is unknown."""
+        self._closed = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        for connection in list(self._open):
+            connection.abort()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round
+
+    # Connections
+
+    def _route(self, url: Url) -> _Route:
+        key = (url.scheme, url.host, url.port)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = _Route(url, self._network.proxy(url))
+        return route
+
+    async def _connection(self, route: _Route) -> Connection:
+        """A connection that can be sent on before the next await."""
+        while (connection := route.take()) is None and route.arriving:
+            await route.arriving.pop()
+        if connection is None:
+            connection = await self._connect(route)
+            if not connection.usable:
+                raise Unreachable(f"{connection.peer} hung up, or spoke, before a request was sent")
+        return connection
+
+    async def _connect(self, route: _Route) -> Connection:
+        if len(self._open) >= OPEN_LIMIT:
+            self._make_room()
+        lost = partial(self._forget, route)
+        make = partial(Connection, route.url.authority, self._buffer, lost)
+        connection = await connect(self._network, route.url, route.proxy, make)
+        self._open.add(connection)
+        if self._closed:
+            connection.abort()
+        return connection
+
+    def _make_room(self) -> None:
+        idle = [route.idle[0] for route in self._routes.values() if route.idle]
+        if idle:
+            min(idle, key=lambda connection: connection.idle_since).abort()
+
+    def _forget(self, route: _Route, connection: Connection) -> None:
+        self._open.discard(connection)
+        if connection in route.idle:
+            route.idle.remove(connection)
+
+    # Exchanges
+
+    def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
+        if route.absolute and route.proxy and head.status_code == 407:
+            raise refused(route.proxy, route.url.authority, 407)
+        headers: dict[str, tuple[str, ...]] = {}
+        for raw, value in head.headers:
+            name = raw.decode("latin-1")
+            headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
+        _refuse_encoding(connection.peer, headers.get("content-encoding", ()))
+        return Answer(head.status_code, headers, connection, partial(self._release, route))
+
+    def _release(self, route: _Route, connection: Connection) -> None:
+        self._turns.release()
+        if connection.recycle():
+            self._rest(route, connection)
+        else:
+            connection.abort()
+
+    def _rest(self, route: _Route, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        route.idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle too long, and come back when the next one will have been."""
+        loop = asyncio.get_running_loop()
+        idle = [connection for route in self._routes.values() for connection in route.idle]
+        for connection in idle:
+            if connection.idle_since + IDLE_SECONDS <= loop.time():
+                connection.abort()
+        rest = [connection.idle_since for connection in idle if connection.usable]
+        self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
+
+
+def _request(method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route) -> h11.Request:
+    ours = [(b"Host", url.authority.encode())]
+    if body or method in _WITH_LENGTH:
+        ours.append((b"Content-Length", b"%d" % len(body)))
+    if route.absolute and route.proxy and route.proxy.authorization:
+        ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
+    target = str(url) if route.absolute else url.target
+    try:
+        return h11.Request(method=method, target=target, headers=[*ours, *headers])
+    except h11.LocalProtocolError:
+        # h11's words hold the value, which may be a secret.
+        raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
+
+
+def _refuse_encoding(peer: str, encodings: Sequence[str]) -> None:
+    for encoding in encodings:
+        if encoding.strip().lower() not in ("", "identity"):
+            hint = "it was asked for identity: its operator has to respect Accept-Encoding"
+            raise TheirProtocolError(f"{peer} sent an answer encoded as {quoted(encoding, 40)}", hint)
