@@ -32,6 +32,7 @@ class Bridge:
         self.home = home
         self.environment = {**ENVIRONMENT, "HOME": str(home), "MCP_AUTH_BRIDGE_HOME": str(home)}
         self._browser_log = home / "browser.log"
+        self.browser_command = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
         self._servers: dict[str, str] = {}
         key = home / "sealing.key"
         key.touch(0o600)
@@ -39,8 +40,7 @@ class Bridge:
 
     def add_server(self, name: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
         """Write `[servers.NAME]`; `more` are further keys, as JSON values that TOML reads alike."""
-        browser = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
-        keys = {"url": url, "browser_command": browser, **more}
+        keys = {"url": url, "browser_command": self.browser_command, **more}
         lines = [f"[servers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
         if headers:
             pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in headers.items())
@@ -95,8 +95,9 @@ class Bridge:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def stdio(self, name: str) -> "RawClient":
-        return RawClient([command(), "run", name], self.environment)
+    def stdio(self, *arguments: str) -> "RawClient":
+        """A raw client on `run` with `arguments`."""
+        return RawClient([command(), "run", *arguments], self.environment)
 
 
 class RawClient:
