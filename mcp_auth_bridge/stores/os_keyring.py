@@ -21,6 +21,9 @@ from mcp_auth_bridge.stores.keys import CHOICES, decoded
 SERVICE = "mcp-auth-bridge"
 USER = "sealing key"
 
+_UNLOCK = f"unlock it and repeat, or {CHOICES}"
+_RUNTIME = Path("/run/user")  # pam_systemd(8): where XDG_RUNTIME_DIR lies
+
 
 class _Backend(NamedTuple):
     module: str
@@ -43,14 +46,14 @@ class KeyringKey:
         try:
             text = self._opened().get_password(SERVICE, USER)
         except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise what they like
-            raise _explained(error) from None
+            raise _explained(error, self.describe()) from None
         return None if text is None else decoded(text.encode(), self.describe())
 
     def create(self, key: bytes) -> None:
         try:
             self._opened().set_password(SERVICE, USER, base64.b64encode(key).decode())
         except Exception as error:  # noqa: BLE001 - as in load
-            raise _explained(error) from None
+            raise _explained(error, self.describe()) from None
 
     def describe(self) -> str:
         backend = _BACKENDS.get(sys.platform)
@@ -71,25 +74,22 @@ class KeyringKey:
 
 def _find_session_bus() -> None:
     """Name the session bus where systemd puts it: cron, ssh and some IDEs start us without the variable."""
-    socket = Path(f"/run/user/{os.getuid()}/bus")
+    socket = _RUNTIME / str(os.getuid()) / "bus"
     if "DBUS_SESSION_BUS_ADDRESS" not in os.environ and socket.is_socket():
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={socket}"
 
 
-def _explained(error: Exception) -> StoreError:
+def _explained(error: Exception, place: str) -> StoreError:
     """Tell the ways in which a keyring fails apart by exception type: texts are foreign and differ by version."""
     if isinstance(error, StoreError):
         return error
     kinds = {kind.__name__ for each in (error, error.__cause__) if each for kind in type(each).__mro__}
     if kinds & {"PromptDismissedException"}:
-        return StoreError("the OS keyring asked to be unlocked or set up, and nobody answered its prompt", _UNLOCK)
+        return StoreError(f"{place} asked to be unlocked or set up, and nobody answered its prompt", _UNLOCK)
     if kinds & {"KeyringLocked", "LockedException"}:
-        return StoreError("the OS keyring is locked", _UNLOCK)
-    if kinds & {"SecretServiceNotAvailableException", "OSError", "EOFError"}:
-        return StoreError("there is no OS keyring: no Secret Service answers on the session bus", CHOICES)
+        return StoreError(f"{place} is locked", _UNLOCK)
+    if kinds & {"SecretServiceNotAvailableException", "OSError", "EOFError", "RuntimeError"}:
+        return StoreError(f"{place} does not answer", f"start it and repeat, or {CHOICES}")
     if kinds & {"ImportError", "NameError"}:
-        return StoreError("the library for the OS keyring is missing", f"reinstall mcp-auth-bridge, or {CHOICES}")
-    return StoreError(f"the OS keyring failed with {type(error).__name__}", CHOICES)
-
-
-_UNLOCK = f"unlock it and repeat, or {CHOICES}"
+        return StoreError(f"the library for {place} is missing", f"reinstall mcp-auth-bridge, or {CHOICES}")
+    return StoreError(f"{place} failed with {type(error).__name__}", CHOICES)
