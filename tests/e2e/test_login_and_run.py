@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from contextlib import ExitStack
 from typing import Any
 
@@ -23,11 +22,10 @@ def logged_in(bridge, authorization_server, protected_server):
 
 @pytest.fixture
 def expired(bridge, authorization_server, protected_server):
-    """As `logged_in`, but the access token has expired since, and no token request has been counted."""
-    authorization_server.control({"expiresIn": 1})
+    """As `logged_in`, but the access token was said to live for 0 seconds, and no token request is counted yet."""
+    authorization_server.control({"expiresIn": 0})
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
-    time.sleep(1)  # not a hope but the token's whole life
     authorization_server.reset()
     return bridge
 
