@@ -5,6 +5,10 @@ kernel, so a slow reader slows the server down.
 """
 
 import asyncio
+import select
+import socket
+import ssl
+import sys
 from collections.abc import Callable
 from typing import cast
 
@@ -46,6 +50,11 @@ class Connection(asyncio.BufferedProtocol):
     def usable(self) -> bool:
         """Whether a request can be sent now, as far as the loop has seen."""
         return not (self._busy or self._eof or self._gone or self._unread or self.transport.is_closing())
+
+    @property
+    def stirring(self) -> bool:
+        """Whether the kernel holds what the loop has not seen: an idle connection's end, or bytes for nobody."""
+        return _is_readable(self.transport.get_extra_info("socket"))
 
     @property
     def complete(self) -> bool:
@@ -174,8 +183,9 @@ class Connection(asyncio.BufferedProtocol):
         self._wake()
 
     def eof_received(self) -> None:
-        # Over TLS only an orderly close arrives here: a cut connection is `connection_lost` alone.
-        self._eof = True
+        # Over TLS anybody on the way can send a FIN; only close_notify is the peer's own word (RFC 9112 section 9.8).
+        # Without it `connection_lost` follows, which ends no answer.
+        self._eof = _is_orderly_end(self.transport.get_extra_info("ssl_object"))
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is asyncio's
@@ -199,3 +209,18 @@ class Connection(asyncio.BufferedProtocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    if sys.platform == "win32":
+        return bool(select.select([sock], [], [], 0)[0])
+    poller = select.poll()  # unlike select it takes file descriptors above 1023
+    poller.register(sock, select.POLLIN)
+    return bool(poller.poll(0))
+
+
+def _is_orderly_end(tls: ssl.SSLObject | None) -> bool:
+    try:
+        return tls is None or tls.read(1) == b""  # after close_notify OpenSSL reads nothing, without it wants more
+    except ssl.SSLError:
+        return False

@@ -49,7 +49,7 @@ class _Route:
         """The connection that was used last: the likeliest to be alive."""
         while self.idle:
             connection = self.idle.pop()
-            if connection.usable:
+            if connection.usable and not connection.stirring:
                 return connection
             connection.abort()
         return None
@@ -63,6 +63,7 @@ class Wire:
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._routes: dict[tuple[str, str, int], _Route] = {}
         self._open: set[Connection] = set()
+        self._dialling = 0
         self._turns = asyncio.Semaphore(OPEN_LIMIT)
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -130,11 +131,15 @@ class Wire:
         return connection
 
     async def _connect(self, route: _Route) -> Connection:
-        if len(self._open) >= OPEN_LIMIT:
+        if len(self._open) + self._dialling >= OPEN_LIMIT:
             self._make_room()
         lost = partial(self._forget, route)
         make = partial(Connection, route.url.authority, self._buffer, lost)
-        connection = await connect(self._network, route.url, route.proxy, make)
+        self._dialling += 1
+        try:
+            connection = await connect(self._network, route.url, route.proxy, make)
+        finally:
+            self._dialling -= 1
         self._open.add(connection)
         if self._closed:
             connection.abort()
