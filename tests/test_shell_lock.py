@@ -285,6 +285,9 @@ def test_a_call_that_does_not_come_back_is_left_alone_and_explained():
         with pytest.raises(StoreError, match="waiting to be unlocked"):
             await in_daemon_thread(late, 0)
         gate.set()
+        for thread in threading.enumerate():
+            if thread.name == "keyring":
+                thread.join()
         await turns()
 
     asyncio.run(story())

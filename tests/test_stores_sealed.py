@@ -1,5 +1,6 @@
 """The store on disk: what it does when files are damaged, planted, open to others, or cannot be written."""
 
+import contextlib
 import errno
 import itertools
 import os
@@ -207,6 +208,14 @@ def test_a_generation_is_proven_only_by_the_one_right_before_it(store, records):
             store.save("a", "x", generation)
 
 
+def test_a_damaged_previous_generation_proves_nothing(store, records):
+    second = store.save("a", "2", store.save("a", "1", None))
+    damage(records / NAME)
+    damage(records / f"{NAME}.previous")
+    with pytest.raises(Unopenable):
+        store.save("a", "3", second)
+
+
 def test_a_damaged_record_is_not_deleted(store, records):
     generation = store.save("a", "x", None)
     damage(records / NAME)
@@ -360,14 +369,18 @@ def test_what_belongs_to_another_user_is_refused(store, records, monkeypatch):
 # Writes that fail
 
 
-def test_every_system_call_of_a_save_may_fail_and_the_old_or_the_new_record_is_there(tmp_path, monkeypatch):
-    """Ours: each call that can fail fails once, in turn; then the store is looked at with the failure gone."""
-    calls = ("open", "write", "fsync", "replace", "unlink", "fstat", "read", "scandir")
-    real = {name: getattr(os, name) for name in calls}
-    failures = 0
+CALLS = ("open", "write", "fsync", "replace", "unlink", "fstat", "read", "scandir")
+
+
+def each_failure(tmp_path, monkeypatch, prepare, act):
+    """Run `act` again and again, each time with another system call failing; yield what there is after each failure.
+
+    Every turn has a fresh folder and `prepare` returns what `act` needs; the last turn is the one without a failure.
+    """
+    real = {name: getattr(os, name) for name in CALLS}
     for turn in itertools.count():
         store = open_store(tmp_path / str(turn))
-        generation = store.save("a", "old", None)
+        prepared = prepare(store, tmp_path / str(turn) / "records")
         counter = itertools.count()
 
         def failing(name, counter=counter, turn=turn):
@@ -379,19 +392,57 @@ def test_every_system_call_of_a_save_may_fail_and_the_old_or_the_new_record_is_t
             return call
 
         with monkeypatch.context() as patch:
-            for name in calls:
+            for name in CALLS:
                 patch.setattr(os, name, failing(name))
-            try:
-                store.save("a", "new", generation)
-            except StoreError:
-                failures += 1
-        record = store.load("a")
-        assert (record.generation, record.secret) in {(generation, "old"), (generation + 1, "new")}
-        store.save("a", "after", record.generation)
-        assert not list((tmp_path / str(turn) / "records").glob("*.tmp"))
+            with contextlib.suppress(StoreError):
+                act(store, prepared)
+        yield store, tmp_path / str(turn) / "records", prepared
         if next(counter) <= turn:
-            break
-    assert failures > 15
+            assert turn > 15  # else the calls were not those that the store makes
+            return
+
+
+def test_every_system_call_of_a_save_may_fail_and_the_old_or_the_new_record_is_there(tmp_path, monkeypatch):
+    def save(store, generation):
+        store.save("a", "new", generation)
+
+    for store, records, old in each_failure(tmp_path, monkeypatch, lambda store, _: store.save("a", "old", None), save):
+        record = store.load("a")
+        assert (record.generation, record.secret) in {(old, "old"), (old + 1, "new")}
+        store.save("a", "after", record.generation)
+        assert not list(records.glob("*.tmp"))
+
+
+def test_every_system_call_of_a_delete_may_fail_and_the_record_is_there_or_gone(tmp_path, monkeypatch):
+    def prepare(store, _):
+        return store.save("a", "kept", store.save("a", "old", None))
+
+    def delete(store, generation):
+        store.delete("a", generation)
+
+    for store, records, generation in each_failure(tmp_path, monkeypatch, prepare, delete):
+        record = store.load("a")
+        assert record is None or record.secret == "kept"
+        store.delete("a", generation)
+        assert list(records.iterdir()) == []
+
+
+def test_every_system_call_of_a_login_over_damage_may_fail_and_the_damaged_bytes_are_kept(tmp_path, monkeypatch):
+    def prepare(store, records):
+        store.save("a", "x", None)
+        damage(records / NAME)
+        return (records / NAME).read_bytes()
+
+    def login(store, _):
+        store.save("a", "new login", None)
+
+    for store, records, damaged in each_failure(tmp_path, monkeypatch, prepare, login):
+        try:
+            assert store.load("a").secret == "new login"
+        except Unopenable:
+            login(store, damaged)
+        assert damaged in [path.read_bytes() for path in records.glob(f"{NAME}.damaged-*")]
+        assert store.load("a").secret == "new login"
 
 
 SAVE_UNDER_A_LIMIT = """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _POLL = 0.02  # seconds between two attempts; the kernel offers no way to wait that a cancellation could interrupt
-_MUTEX_TIMEOUT = 5.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead file system
+_MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
 
 
 class Locks:
@@ -31,7 +31,7 @@ class Locks:
     def mutex(self, name: str) -> Iterator[None]:
         """Exclude every other thread and process from `name` for a few milliseconds of file work; blocks the thread.
 
-        Raises `StoreError` after 5 seconds.
+        Raises `StoreError` after 10 seconds.
         """
         from filelock import Timeout
 
