@@ -14,6 +14,7 @@ PEERS = TESTS / "peers"
 INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 # What a child needs to run, and no more: no proxy, no credential, no configuration of the person who tests.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
+NO_NODE = "the end-to-end tests need Node.js and npm: install both (Debian: apt-get install nodejs npm)"
 
 _loopback = build_opener(ProxyHandler({}))
 
@@ -94,22 +95,18 @@ def node() -> str:
         return str(packaged)
     found = shutil.which("node")
     if found is None:
-        raise RuntimeError(
-            "the end-to-end tests need Node.js >= 22 and npm: install both (Debian: apt-get install nodejs npm)"
-        )
+        raise RuntimeError(NO_NODE)
     return found
 
 
 def install_node_modules() -> None:
-    """`npm ci`, unless the lock is already installed. A lock of npm's own keeps parallel runs apart."""
+    """`npm ci`, unless the lock is already installed."""
     lock, installed = TESTS / "package-lock.json", TESTS / "node_modules/.package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
     npm = shutil.which("npm")
     if npm is None:
-        raise RuntimeError(
-            "the end-to-end tests need Node.js >= 22 and npm: install both (Debian: apt-get install nodejs npm)"
-        )
+        raise RuntimeError(NO_NODE)
     done = subprocess.run(
         [npm, "ci", "--no-audit", "--no-fund"], cwd=TESTS, capture_output=True, text=True, check=False
     )
