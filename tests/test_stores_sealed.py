@@ -445,6 +445,23 @@ def test_every_system_call_of_a_login_over_damage_may_fail_and_the_damaged_bytes
         assert store.load("a").secret == "new login"
 
 
+def test_a_record_is_on_the_disk_before_it_gets_its_name_and_the_name_before_the_save_returns(store, monkeypatch):
+    generation = store.save("a", "x", None)
+    done = []
+
+    def noted(name, real):
+        def call(*arguments, **options):
+            done.append(name)
+            return real(*arguments, **options)
+
+        return call
+
+    for name in ("write", "fsync", "replace"):
+        monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
+    store.save("a", "y", generation)
+    assert done == ["write", "fsync", "replace", "fsync"] * 2  # the previous generation, then the new one
+
+
 SAVE_UNDER_A_LIMIT = """
     import os, resource, sys
     from pathlib import Path
