@@ -10,7 +10,7 @@ import h11
 from mcp_auth_bridge.errors import BridgeError, Unreachable
 from mcp_auth_bridge.shell.connection import Connection
 from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.proxies import Proxy
+from mcp_auth_bridge.shell.proxies import Proxy, address
 from mcp_auth_bridge.shell.unreachable import explained
 from mcp_auth_bridge.urls import Url
 
@@ -46,7 +46,8 @@ async def _dial(network: Network, url: Url, place: str, make: Callable[[], Conne
             ssl=context,
             server_hostname=_server_name(url) if context else None,
             family=socket.AF_INET if network.settings.ipv4_only else socket.AF_UNSPEC,
-            happy_eyeballs_delay=_HEAD_START,
+            # A single address needs no race, and asyncio's keeps the winner's socket if it is cancelled as it ends.
+            happy_eyeballs_delay=None if address(url.host) else _HEAD_START,
         )
         _detect_death(connection.transport)
     return connection

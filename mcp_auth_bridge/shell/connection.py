@@ -43,7 +43,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._unsent = memoryview(b"")
         self._unread = 0
-        self._busy = self._choked = self._held = False
+        self._busy = self._answered = self._choked = self._held = False
         self._eof = self._eof_parsed = self._gone = False
 
     @property
@@ -63,7 +63,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def send(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
-        self._busy = True
+        self._busy, self._answered = True, False
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -80,6 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         for _ in range(INTERIM_LIMIT + 1):
             event = await self._event()
             if isinstance(event, h11.Response):
+                self._answered = True
                 if sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_LIMIT:
                     raise LimitExceeded(f"{self.peer} sent an answer with more than {HEAD_LIMIT} bytes of headers")
                 return event
@@ -153,7 +154,7 @@ class Connection(asyncio.BufferedProtocol):
     def _cut(self) -> BridgeError:
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):
             return self._malformed()
-        when = "before it answered" if self._h11.their_state is h11.SEND_RESPONSE else "before its answer was whole"
+        when = "before its answer was whole" if self._answered else "before it answered"
         hint = "the request may have been carried out: look before you repeat it"
         return OutcomeUnknown(f"{self.peer} ended the connection {when}", hint)
 

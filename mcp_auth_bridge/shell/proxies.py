@@ -45,9 +45,9 @@ def choose(setting: str, environ: Mapping[str, str], url: Url) -> Proxy | None:
 def parse(text: str, source: str) -> Proxy:
     """`[http[s]://][user[:password]@]host[:port]` → `Proxy`. The text holds credentials and is never quoted."""
     scheme, separator, rest = text.strip().rpartition("://")
-    login, _, address = rest.rpartition("@")
+    login, _, place = rest.rpartition("@")
     try:
-        url = gate(f"{scheme if separator else 'http'}://{address}", Purpose.PROXY)
+        url = gate(f"{scheme if separator else 'http'}://{place}", Purpose.PROXY)
     except UrlRefused as refused:
         hint = "only http:// and https:// proxies work, as in http://proxy.example:3128"
         # The address may be a password with an unescaped slash or at sign in it, so it stays out of the message.
@@ -78,8 +78,8 @@ def _matches(entry: str, url: Url) -> bool:
     """`*`, a host, a domain (with or without leading dot), an address, a CIDR block; `:port` after a host."""
     if entry in ("", "*"):
         return entry == "*"
-    if (address := _address(url.host)) and (block := _block(entry)):
-        return address in block
+    if (literal := address(url.host)) and (block := _block(entry)):
+        return literal in block
     host, port = _split(entry)
     if port and port != str(url.port):
         return False
@@ -93,7 +93,8 @@ def _split(entry: str) -> tuple[str, str]:
     return (host, port) if colon and port.isdigit() and (":" not in host or host.endswith("]")) else (entry, "")
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """`text` as an address, None for a name."""
     try:
         return ipaddress.ip_address(text)
     except ValueError:

@@ -38,7 +38,6 @@ _HANDSHAKES = {
     "UNSUPPORTED_PROTOCOL": _OLD,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
-    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": ("{} does not offer HTTP/1.1", "only HTTP/1.1 is spoken here"),
 }
 
 _NO_ROUTE = ("there is no route to {}", "check the network and VPN")
@@ -82,7 +81,7 @@ def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 
         case ssl.SSLCertVerificationError():
             return f"the certificate of {{}} was refused: {_literal(error.verify_message)}", _CA_HINT
         case ssl.SSLError(reason=reason):
-            fallback = (f"no TLS connection to {{}}: {_literal(reason or 'the handshake failed')}", "")
+            fallback = (f"no TLS connection to {{}}: {_literal(reason or error.strerror or 'handshake failed')}", "")
             return _HANDSHAKES.get(reason or "", fallback)
         case socket.gaierror(errno=socket.EAI_AGAIN | socket.EAI_FAIL):
             return _NAME_SERVER

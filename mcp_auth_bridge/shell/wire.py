@@ -143,12 +143,13 @@ class Wire:
         self._open.add(connection)
         if self._closed:
             connection.abort()
+            raise Unreachable(f"nothing is sent to {connection.peer} any more: the bridge is ending")
         return connection
 
     def _make_room(self) -> None:
-        idle = [route.idle[0] for route in self._routes.values() if route.idle]
+        idle = [each for route in self._routes.values() for each in route.idle if each.usable]
         if idle:
-            min(idle, key=lambda connection: connection.idle_since).abort()
+            min(idle, key=lambda each: each.idle_since).abort()
 
     def _forget(self, route: _Route, connection: Connection) -> None:
         self._open.discard(connection)
