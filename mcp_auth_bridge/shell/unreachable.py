@@ -24,10 +24,6 @@ _CERTIFICATES = {
 }
 
 _OLD = ("{} offers no TLS version that is still safe", "its operator has to enable TLS 1.2 or newer")
-_WANTS_CERTIFICATE = (
-    "{} wants a client certificate",
-    'write client_certificate = "…" and client_key = "…" into the server\'s network table',
-)
 _PLAIN = ("{} does not speak TLS at this port", "check the port in the url")
 
 # OpenSSL's reason codes by name
@@ -37,7 +33,6 @@ _HANDSHAKES = {
     "RECORD_LAYER_FAILURE": _PLAIN,
     "UNSUPPORTED_PROTOCOL": _OLD,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _WANTS_CERTIFICATE,
 }
 
 _NO_ROUTE = ("there is no route to {}", "check the network and VPN")
