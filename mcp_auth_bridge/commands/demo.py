@@ -1,0 +1,30 @@
+"""Show the whole way on this machine: log in, relay, refresh. The story is in `demo/`, which needs the extra `demo`."""
+
+import os
+import time
+
+import msgspec
+
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import World
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`unattended`: nobody is there to click Allow, so the demo does."""
+
+    unattended: bool = False
+
+
+async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
+    try:
+        from mcp_auth_bridge.demo.story import tell
+    except ModuleNotFoundError as missing:
+        if "mcp_auth_bridge" in str(missing.name):
+            raise
+        raise ConfigError(
+            f"the demo needs the package {missing.name}, which is not installed",
+            "run: pip install 'mcp-auth-bridge[demo]'",
+        ) from None
+    await tell(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
+    return 0
