@@ -41,6 +41,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     client_id: str = ""
     client_secret: str = ""
     issuer: str = ""
+    callback_port: int = 0
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):

@@ -9,6 +9,7 @@
     │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
+        │   └── MethodUnknown   exit 7   -32601  a method that does not exist at this point
         └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
             ├── UrlRefused      exit 7   -32016  a URL that must not be followed
             ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
@@ -96,6 +97,11 @@ class OurProtocolError(ProtocolError):
     reason = "invalid_request"
 
 
+class MethodUnknown(OurProtocolError):
+    rpc_code = -32601
+    reason = "method_not_found"
+
+
 class TheirProtocolError(ProtocolError):
     sent = Sent.YES
 
@@ -156,3 +162,12 @@ def quoted(text: str, limit: int = 200) -> str:
     """Foreign `text` made fit for a message: no control, bidi or zero-width characters, at most `limit` characters."""
     clean = " ".join("".join(" " if ord(char) in _UNPRINTABLE else char for char in text[: limit * 4]).split())
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
+
+
+def fault(bug: BaseException) -> BridgeError:
+    """An exception that nobody expected, named by class and place: its text could hold anything, a secret too."""
+    trace = bug.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
+    return BridgeError(f"a fault of the bridge itself ({type(bug).__name__}{where})", "please report it")

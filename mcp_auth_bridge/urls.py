@@ -25,6 +25,7 @@ class Purpose(enum.Enum):
     REGISTRATION = "the registration endpoint"
     REVOCATION = "the revocation endpoint"
     REDIRECT = "the redirect URI"
+    LOCATION = "the redirect"
     PROXY = "the proxy"
 
 

@@ -86,8 +86,8 @@ def scopes_to_ask(
 ) -> tuple[str, ...]:
     """The configured scopes, else the challenge's, else all that the resource supports, else none.
 
-    That is MCP's "Scope Selection Strategy". `offline_access` is whether the authorization server lists that scope: then
-    it is added (SEP-2207).
+    That is MCP's "Scope Selection Strategy". `offline_access` is whether the authorization server lists that scope:
+    then it is added (SEP-2207).
     """
     chosen = configured or (challenge.scopes if challenge else ()) or supported or ()
     wanted = (*chosen, "offline_access") if offline_access else chosen

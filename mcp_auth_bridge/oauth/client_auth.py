@@ -14,9 +14,12 @@ SUPPORTED = ("none", "client_secret_basic", "client_secret_post")
 Form = dict[str, Secret | str]
 
 
-def choose(advertised: tuple[str, ...]) -> str:
-    """The method to register with. Servers that advertise nothing are taken to accept public clients, as MCP's do."""
-    for method in SUPPORTED:
+def choose(advertised: tuple[str, ...], *, public: bool) -> str:
+    """The method for a client that may be `public`, or that has a secret to show.
+
+    Servers that advertise nothing are taken to accept public clients, as MCP's do, and Basic, as RFC 8414 says.
+    """
+    for method in SUPPORTED if public else SUPPORTED[1:]:
         if not advertised or method in advertised:
             return method
     raise TheirProtocolError(

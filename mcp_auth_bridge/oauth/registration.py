@@ -23,9 +23,15 @@ class _Registration(msgspec.Struct):
 
 
 def register(server: Server, redirect_uri: str, scopes: tuple[str, ...], known: Client | None) -> Flow[Client]:
-    """`known` if it fits `redirect_uri`, else a new registration. Raises `ConfigError` where none can be had."""
-    if known is not None and known.redirect_uri in ("", redirect_uri):
-        return msgspec.structs.replace(known, redirect_uri=redirect_uri)
+    """The configured client, or the registered one if it fits `redirect_uri`, else a new registration.
+
+    Raises `ConfigError` where none can be had.
+    """
+    if known is not None and not known.registered:
+        method = client_auth.choose(server.auth_methods, public=known.secret is None)
+        return msgspec.structs.replace(known, redirect_uri=redirect_uri, auth_method=method)
+    if known is not None and known.redirect_uri == redirect_uri:
+        return known
     if server.registration_endpoint is None:
         raise ConfigError(
             f"the authorization server {quoted(server.issuer)} does not register clients by itself",
@@ -36,7 +42,7 @@ def register(server: Server, redirect_uri: str, scopes: tuple[str, ...], known: 
 
 
 def _register(server: Server, endpoint: Url, redirect_uri: str, scopes: tuple[str, ...]) -> Flow[Client]:
-    method = client_auth.choose(server.auth_methods)
+    method = client_auth.choose(server.auth_methods, public=True)
     response = yield from ask(Fetch(endpoint, document=_request(redirect_uri, scopes, method)))
     if response.status not in (200, 201):
         refused = documents.refusal(response, endpoint, "the registration of this bridge as a client")

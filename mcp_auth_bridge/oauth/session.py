@@ -14,13 +14,17 @@ _LEAD = 60.0
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`."""
+    """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`.
+
+    `registered` is whether the bridge registered it itself, so that the registration is the bridge's to keep.
+    """
 
     issuer: str
     id: str
     secret: Secret | None = None
     auth_method: str = "none"
     redirect_uri: str = ""
+    registered: bool = True
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +51,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def due(self, now: float) -> bool:
         """Whether the access token should be replaced before its next use.
 
-        A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request.
+        A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request. Without
+        a refresh token there is nothing to be early for.
         """
-        if self.expires_at is None:
-            return False
+        if self.expires_at is None or self.refresh is None:
+            return self.expired(now)
         return now >= self.expires_at - min(_LEAD, 0.1 * (self.expires_at - self.obtained_at))
 
     def expired(self, now: float) -> bool:

@@ -6,7 +6,7 @@ message to the inner one and looks at the actions that come back.
 
 import enum
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -34,9 +34,15 @@ class Message(msgspec.Struct, frozen=True):
     method: str | None = None
 
     @property
-    def body(self) -> Any:
-        """The decoded message, for those who must look inside: a dict (or a list for a batch)."""
-        return json.loads(self.raw)
+    def key(self) -> Hashable:
+        """The id as a value that compares as JSON does: `1` and `1.0` are one id, `1` and `"1"` are two."""
+        return json.loads(self.id or b"null")  # type: ignore[no-any-return]  # ids are strings and numbers
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The decoded parameters, {} where there are none by name. Any: they are the server's business."""
+        params = json.loads(self.raw).get("params")
+        return params if isinstance(params, dict) else {}
 
 
 class Malformed(Exception):
@@ -47,3 +53,69 @@ class Malformed(Exception):
         self.code = code
         self.message = message
         self.id = id
+
+
+class ToClient(msgspec.Struct, frozen=True):
+    """Write `message` to the MCP client."""
+
+    message: Message
+
+
+class ToServer(msgspec.Struct, frozen=True):
+    """POST `message`; what comes back arrives under the number `call`. `headers` are those of the protocol's rules."""
+
+    call: int
+    message: Message
+    headers: Mapping[str, str] = {}
+
+
+class Fail(msgspec.Struct, frozen=True):
+    """Answer `request` with `error`. An outer relay may know better; else `answers.failure` finds the words."""
+
+    request: Message
+    error: BridgeError
+
+
+class Hangup(msgspec.Struct, frozen=True):
+    """Stop whatever still runs under `call`; nothing more of it arrives."""
+
+    call: int
+
+
+class OpenStream(msgspec.Struct, frozen=True):
+    """Open the server's own stream (GET), in place of the one that may be open; it arrives under the call `STREAM`."""
+
+    headers: Mapping[str, str] = {}
+
+
+class Wake(msgspec.Struct, frozen=True):
+    """Call `woke(timer)` in `seconds`; a later Wake of the same timer replaces this one."""
+
+    timer: str
+    seconds: float
+
+
+class Remember(msgspec.Struct, frozen=True):
+    """Keep the `result` (raw JSON) of `method` for the next process: what this remote said last time."""
+
+    method: str
+    result: bytes
+
+
+Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember
+
+STREAM = 0
+"""The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""
+
+
+class Relay(Protocol):
+    """Invariant, for every history: each client request gets exactly one answer, unless the client cancelled it."""
+
+    def from_client(self, message: Message) -> Iterable[Action]: ...
+
+    def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
+        """Nothing more comes under `call`, which ended well (None) or for a reason."""
+
+    def woke(self, timer: str) -> Iterable[Action]: ...

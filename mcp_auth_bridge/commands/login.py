@@ -1,0 +1,151 @@
+"""Log a person in: challenge → flow → store → proof → and only then a page that says so."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
+
+import msgspec
+
+from mcp_auth_bridge.config import Browser, Profile
+from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell import pages, terminal
+from mcp_auth_bridge.shell.browser import open_url
+from mcp_auth_bridge.shell.drive import drive
+from mcp_auth_bridge.shell.http import Http
+from mcp_auth_bridge.shell.loopback import Loopback
+from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
+from mcp_auth_bridge.shell.probe import OPENING, prove
+from mcp_auth_bridge.stores.base import Record, Stale, Store
+from mcp_auth_bridge.wiring import Bridge, World
+
+_CLIENT = "client "
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all."""
+
+    target: str
+    headers: Mapping[str, str] = {}
+    browser: tuple[str, ...] | None = ()
+
+
+async def run(given: Input, world: World) -> int:
+    profile = world.config.profile(given.target, given.headers)
+    if not isinstance(profile.auth, Browser):
+        raise ConfigError(
+            f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
+            'remove its auth, or set auth = { kind = "browser" }',
+        )
+    bridge = Bridge(profile, world)
+    if bridge.vault.forgets:
+        raise ConfigError(
+            'a login cannot be kept with [store] kind = "memory"', f"choose another kind in {world.config.path}"
+        )
+    store = await bridge.vault.unlock()
+    before = _stored(store, bridge.record)
+    async with bridge.vault.locks.hold(f"the login to {profile.name}", PATIENCE + 60):
+        record = _stored(store, bridge.record)
+        if record is not None and record != before:
+            session = load_session(record.secret)  # another process logged in while this one waited its turn
+        else:
+            session = await _log_in(bridge, store, record, given.browser)
+    _tell(bridge, session)
+    return 0
+
+
+async def _log_in(bridge: Bridge, store: Store, record: Record | None, browser: tuple[str, ...] | None) -> Session:
+    loopback, http = Loopback(), Http(bridge.network)
+    person = BrowserPerson(loopback, partial(_open, bridge.profile, browser))
+    page = pages.failure("the login was interrupted", "run the command again")
+    try:
+        plan = _plan(bridge.profile, store, await bridge.remote.challenge(OPENING))
+        session = await drive(login(plan), http, person)
+        _save(store, bridge.record, record, session)
+        for method, result in (await prove(bridge.remote)).items():
+            bridge.memory.save(method, result)
+        page = pages.success(bridge.profile.name, session.account)
+    except BridgeError as error:
+        page = pages.failure(error.message, error.hint)
+        raise
+    finally:
+        await loopback.finish(page)
+        await http.aclose()
+        await bridge.wire.aclose()
+    return session
+
+
+def _plan(profile: Profile, store: Store, challenge: Challenge | None) -> Plan:
+    auth = profile.auth
+    assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
+    return Plan(
+        url=profile.url,
+        challenge=challenge,
+        resource=auth.resource,
+        scopes=auth.scopes,
+        configured=_configured(auth),
+        clients=_clients(store),
+        port=auth.callback_port,
+    )
+
+
+def _configured(auth: Browser) -> Client | None:
+    if not auth.client_id:
+        return None
+    secret = Secret(auth.client_secret) if auth.client_secret else None
+    return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
+
+
+def _open(profile: Profile, browser: tuple[str, ...] | None, url: str) -> bool:
+    return browser is not None and open_url(url, browser or profile.browser_command)
+
+
+def _stored(store: Store, key: str) -> Record | None:
+    """The record under `key`; one that cannot be opened is as good as none, because the login replaces it."""
+    try:
+        return store.load(key)
+    except StoreError:
+        return None
+
+
+def _clients(store: Store) -> Mapping[str, Client]:
+    """The registrations that earlier logins made, by issuer."""
+    records = [_stored(store, key) for key in store.keys() if key.startswith(_CLIENT)]
+    clients = [load_client(record.secret) for record in records if record is not None]
+    return {client.issuer: client for client in clients}
+
+
+def _save(store: Store, key: str, before: Record | None, session: Session) -> None:
+    _put(store, key, dump(session), before)
+    if session.client.registered:
+        client = f"{_CLIENT}{session.issuer}"
+        _put(store, client, dump(session.client), _stored(store, client))
+
+
+def _put(store: Store, key: str, secret: str, before: Record | None) -> None:
+    """A login that a person has just made wins over whatever a refresh wrote in the meantime."""
+    try:
+        store.save(key, secret, before.generation if before else None)
+    except Stale:
+        now = store.load(key)
+        store.save(key, secret, now.generation if now else None)
+
+
+def _tell(bridge: Bridge, session: Session) -> None:
+    terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
+    terminal.say(validity(session))
+    terminal.say(f"stored in {bridge.vault.describe()}")
+
+
+def validity(session: Session) -> str:
+    """How long the login lasts, in words and local time."""
+    if session.expires_at is None:
+        until = "valid until the server refuses it"
+    else:
+        until = f"valid until {datetime.fromtimestamp(session.expires_at).astimezone():%Y-%m-%d %H:%M}"
+    if session.refresh is None:
+        return f"{until}; the server gave no refresh token, so it ends then"
+    return f"{until}, renewed by itself"

@@ -1,0 +1,53 @@
+"""Relay between an MCP client on stdio and a remote server, until the client ends its stream."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Mapping
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.relay.base import Relay
+from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.welcome import Welcome
+from mcp_auth_bridge.shell import stdio
+from mcp_auth_bridge.shell.perform import Performer
+from mcp_auth_bridge.wiring import Bridge, World
+
+_FAREWELL = 0.1
+"""Seconds for ending the remote session: hosts kill what is still there after 250 ms (clients.md, section 1.3)."""
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took."""
+
+    target: str
+    incoming: int
+    outgoing: int
+    headers: Mapping[str, str] = {}
+
+
+async def run(given: Input, world: World) -> int:
+    bridge = Bridge(world.config.profile(given.target, given.headers), world)
+    relay: Relay = Welcome(LegacySession(Passthrough()), bridge.profile.name, bridge.memory.load())
+    performer = Performer(relay, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
+    relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
+    _end_on_signals(relaying)
+    with contextlib.suppress(asyncio.CancelledError):  # a signal: the same as the end of the stream
+        await relaying
+    with contextlib.suppress(TimeoutError, BridgeError):  # the session ends with or without its server's consent
+        async with asyncio.timeout(_FAREWELL):
+            await bridge.remote.close()
+    await bridge.wire.aclose()
+    return 0
+
+
+def _end_on_signals(relaying: asyncio.Future[None]) -> None:
+    loop = asyncio.get_running_loop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        with contextlib.suppress(
+            NotImplementedError, AttributeError
+        ):  # Windows knows neither these handlers nor SIGHUP
+            loop.add_signal_handler(getattr(signal, name), relaying.cancel)

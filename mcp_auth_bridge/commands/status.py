@@ -1,0 +1,109 @@
+"""Which servers, which account, valid until when, stored where. Reads and changes nothing."""
+
+import json
+import time
+
+import msgspec
+
+from mcp_auth_bridge.commands.login import validity
+from mcp_auth_bridge.config import Anonymous, Bearer, Profile
+from mcp_auth_bridge.credentials.static import describe
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.oauth.session import Session, load_session
+from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import Bridge, Vault, World
+
+
+class Input(msgspec.Struct, frozen=True):
+    as_json: bool = False
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One server. `state` is "signed in", "signed out", "ended", "static" or "unreadable"."""
+
+    server: str
+    url: str
+    state: str
+    detail: str
+    account: str = ""
+    issuer: str = ""
+    scope: str = ""
+    expires_at: float | None = None
+    stored: str = ""
+
+
+async def run(given: Input, world: World) -> int:
+    lines = [await _line(profile, world) for profile in await _profiles(world)]
+    if given.as_json:
+        terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
+    elif not lines:
+        terminal.answer(f"no servers in {world.config.path} and no logins")
+    for line in () if given.as_json else lines:
+        terminal.answer(_in_words(line))
+    return 0
+
+
+async def _profiles(world: World) -> list[Profile]:
+    """The configured servers, then those that a bare URL was logged in to."""
+    profiles = list(world.config.profiles.values())
+    named = {str(profile.url) for profile in profiles}
+    for key in await _session_keys(world):
+        _, name, url = key.split(" ", 2)
+        if "://" in name and url not in named and name not in named:
+            profiles.append(world.config.profile(name))
+    return profiles
+
+
+async def _session_keys(world: World) -> list[str]:
+    vault = Vault(world.config.store, world.paths)
+    try:
+        store = await vault.survey()
+        return [key for key in store.keys() if key.startswith("session ")]
+    except StoreError:
+        return []  # each server's own line says what is wrong
+
+
+async def _line(profile: Profile, world: World) -> Line:
+    url = str(profile.url)
+    if isinstance(profile.auth, Bearer):
+        return Line(profile.name, url, "static", f"a token from {describe(reference(profile.auth.token))}")
+    if isinstance(profile.auth, Anonymous):
+        return Line(profile.name, url, "static", "no credentials")
+    bridge = Bridge(profile, world)
+    try:
+        store = await bridge.vault.read(bridge.record)
+        record = store.load(bridge.record)
+        session = load_session(record.secret) if record is not None else None
+    except StoreError as error:
+        return Line(profile.name, url, "unreadable", f"{error.message} (hint: {error.hint})")
+    if session is None:
+        return Line(profile.name, url, "signed out", f"run: {bridge.login_command}")
+    return _session_line(bridge, session)
+
+
+def _session_line(bridge: Bridge, session: Session) -> Line:
+    state, detail = "signed in", validity(session)
+    if session.ended or (session.refresh is None and session.expired(time.time())):
+        state = "ended"
+        detail = f"{session.ended or 'expired without a refresh token'}; run: {bridge.login_command}"
+    return Line(
+        bridge.profile.name,
+        str(bridge.profile.url),
+        state,
+        detail,
+        account=session.account,
+        issuer=session.issuer,
+        scope=session.scope,
+        expires_at=session.expires_at,
+        stored=bridge.vault.describe(),
+    )
+
+
+def _in_words(line: Line) -> str:
+    account = f" as {line.account}" if line.account else ""
+    words = [f"{line.server}  {line.url}" if line.server != line.url else line.url]
+    words.append(f"  {line.state}{account}: {line.detail}")
+    if line.stored:
+        words.append(f"  stored in {line.stored}")
+    return "\n".join(words)

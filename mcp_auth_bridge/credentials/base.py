@@ -1,0 +1,33 @@
+"""The whole credential world behind one method, as in golang/oauth2."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.urls import Url
+
+
+class Target(msgspec.Struct, frozen=True):
+    """The request that the headers are for: a proof of possession (RFC 9449) covers both."""
+
+    method: str
+    url: Url
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused."""
+
+    status: int
+    challenge: Challenge | None
+    sent: Mapping[str, str]
+
+
+class Credentials(Protocol):
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
+        """Headers for the next request to the MCP server.
+
+        Given a refusal, other headers than the refused ones. Raises `LoginRequired` when there are none, and any other
+        `BridgeError` when they cannot be had at the moment.
+        """

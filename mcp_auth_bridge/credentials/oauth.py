@@ -1,0 +1,171 @@
+"""Session + store + lock + refresh flow → headers.
+
+Decision list of `headers`: the session in memory, if it is not due and not refused; else the stored one, if somebody
+has renewed it; else, under the lock and after another look at the store, a refresh; else `LoginRequired`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, LoginRequired, StoreError, quoted
+from mcp_auth_bridge.oauth.grants import refresh
+from mcp_auth_bridge.oauth.session import Session, dump, load_session
+from mcp_auth_bridge.stores.base import Stale, Store
+
+_GLANCE = 1.0
+"""Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
+
+
+class World(msgspec.Struct, frozen=True):
+    """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
+    and a person's attention for what went wrong without stopping anything.
+    """
+
+    open_store: Callable[[], Awaitable[Store]]
+    lock: Callable[[], AbstractAsyncContextManager[None]]
+    drive: Callable[[Flow[Session]], Awaitable[Session]]
+    now: Callable[[], float]
+    warn: Callable[[BridgeError], None]
+
+
+class OAuthCredentials:
+    """Headers from the login stored under `key`; `login_command` is what a person runs when there is none."""
+
+    def __init__(self, key: str, name: str, login_command: str, world: World) -> None:
+        self._key = key
+        self._name = name
+        self._login_command = login_command
+        self._world = world
+        self._session: Session | None = None
+        self._generation: int | None = None
+        self._looked_at = float("-inf")
+        self._unsaved = False
+        self._closed = False
+        self._single_flight = asyncio.Lock()
+        self._renewals: set[asyncio.Future[Session]] = set()
+
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - a proof would cover it
+        if refused is not None and refused.status == 403:
+            raise _lacks_scope(self._name, refused)
+        usable = self._usable(refused) if self._is_fresh() and refused is None else None
+        if usable is None:
+            await self._look()
+            usable = self._usable(refused)
+        if usable is None and self._session is None and self._may_be_open(refused):
+            return {}
+        if usable is None:
+            async with self._single_flight:
+                usable = self._usable(refused) or await self._renewed(refused)
+        return _headers(usable)
+
+    def _may_be_open(self, refused: Refusal | None) -> bool:
+        """Without a login a request goes out bare, until the server has refused one: many servers are open."""
+        self._closed = self._closed or refused is not None
+        return not self._closed
+
+    def _is_fresh(self) -> bool:
+        return 0 <= self._world.now() - self._looked_at < _GLANCE
+
+    def _usable(self, refused: Refusal | None) -> Session | None:
+        """The session at hand, if it needs no refresh."""
+        session = self._session
+        if session is None or session.due(self._world.now()) or _is_refused(session, refused):
+            return None
+        return session
+
+    async def _look(self) -> Store:
+        """Read the store. A login that is gone there is gone here."""
+        store = await self._world.open_store()
+        if self._unsaved:
+            self._save(store)
+        record = store.load(self._key)
+        self._looked_at = self._world.now()
+        if record is None:
+            self._session = self._generation = None
+        elif record.generation != self._generation:
+            self._session, self._generation = load_session(record.secret), record.generation
+        return store
+
+    async def _renewed(self, refused: Refusal | None) -> Session:
+        """A renewal that goes on when the request that wanted it is cancelled: half a rotation is a lost login."""
+        renewal = asyncio.ensure_future(self._renew(refused))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+        return await asyncio.shield(renewal)
+
+    async def _renew(self, refused: Refusal | None) -> Session:
+        async with self._world.lock():
+            store = await self._look()
+            if (session := self._usable(refused)) is not None:
+                return session
+            session = self._refreshable(refused)
+            try:
+                self._session = await self._world.drive(refresh(session))
+            except LoginRequired as error:
+                self._session = msgspec.structs.replace(session, refresh=None, ended=error.message)
+            except BridgeError:
+                if not session.expired(self._world.now()) and not _is_refused(session, refused):
+                    return session  # due, but good for a little longer: the authorization server may come back
+                raise
+            # Written before it is used: the old refresh token is spent, or known to be dead.
+            self._save(store)
+            if self._session.ended:
+                raise self._login_required(self._session.ended)
+            return self._session
+
+    def _refreshable(self, refused: Refusal | None) -> Session:
+        session = self._session
+        if session is None:
+            raise self._login_required("nobody is logged in")
+        if session.ended:
+            raise self._login_required(session.ended)
+        if session.refresh is None:
+            reason = "the server refused the access token" if _is_refused(session, refused) else "the login has expired"
+            raise self._login_required(f"{reason}, and there is no refresh token")
+        return session
+
+    def _save(self, store: Store) -> None:
+        """Store the session at hand. A full disk must not cost the login: it stays in memory and is saved later."""
+        assert self._session is not None, "there is a session to save"  # noqa: S101 - a fact, not a check
+        try:
+            self._generation = store.save(self._key, dump(self._session), self._generation)
+            self._unsaved = False
+        except Stale:
+            # Somebody logged in or out in the meantime and knows better.
+            self._unsaved = False
+            self._adopt(store)
+        except StoreError as error:
+            if not self._unsaved:
+                self._world.warn(error)
+            self._unsaved = True
+
+    def _adopt(self, store: Store) -> None:
+        record = store.load(self._key)
+        if record is None:
+            self._session = self._generation = None
+            raise self._login_required("somebody logged out")
+        self._session, self._generation = load_session(record.secret), record.generation
+
+    def _login_required(self, reason: str) -> LoginRequired:
+        return LoginRequired(f"a login to {self._name} is needed: {reason}", f"run: {self._login_command}")
+
+
+def _headers(session: Session) -> Mapping[str, str]:
+    return {"authorization": f"Bearer {session.access.reveal()}"}
+
+
+def _is_refused(session: Session, refused: Refusal | None) -> bool:
+    return refused is not None and refused.sent == _headers(session)
+
+
+def _lacks_scope(name: str, refused: Refusal) -> AccessDenied:
+    wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+    return AccessDenied(
+        f"the login to {name} lacks a permission{f': {quoted(wanted)}' if wanted else ''}",
+        "add it to auth = { scopes = […] } of this server and log in again",
+    )

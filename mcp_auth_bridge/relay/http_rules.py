@@ -1,0 +1,112 @@
+"""The streamable HTTP transport as rules: message → headers, status and type → verdict (MCP "Transports")."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
+
+SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+LATEST = SUPPORTED[-1]
+
+_ACCEPT_POST = "application/json, text/event-stream"
+_ACCEPT_GET = "text/event-stream"
+
+
+def version_headers(negotiated: Any) -> Mapping[str, str]:
+    """`MCP-Protocol-Version`, which exists since 2025-06-18. Any: the server's word, whatever it is."""
+    if isinstance(negotiated, str) and negotiated in SUPPORTED[2:]:
+        return {"mcp-protocol-version": negotiated}
+    return {}
+
+
+def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The one header builder: the transport's own for `verb`, then each group (rules, session, organisation, token)."""
+    own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
+    if verb == "POST":
+        own["content-type"] = "application/json"
+    return [(name.lower().encode(), value.encode()) for group in (own, *groups) for name, value in group.items()]
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A notification or response was taken; there is no body to read."""
+
+
+class One(msgspec.Struct, frozen=True):
+    """The body is one JSON message, or a batch of 2025-03-26."""
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """The body is a stream of events."""
+
+
+class Unauthorized(msgspec.Struct, frozen=True):
+    """The credentials were refused; `fields` are the `WWW-Authenticate` fields."""
+
+    status: int
+    fields: tuple[str, ...]
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """No MCP answer. `body_may_answer`: the body may still be a JSON-RPC error, which then is the answer."""
+
+    error: BridgeError
+    body_may_answer: bool = False
+
+
+Verdict: TypeAlias = Accepted | One | Stream | Unauthorized | Failed
+
+
+def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: bool, in_session: bool) -> Verdict:
+    """What an HTTP answer to a POST means."""
+    kind = "".join(list(headers.get("content-type", ()))[:1]).partition(";")[0].strip().lower()
+    if 200 <= status < 300:
+        return _success(status, kind, expects_answer=expects_answer)
+    challenges = tuple(headers.get("www-authenticate", ()))
+    if status == 401 or (status == 403 and any("insufficient_scope" in field for field in challenges)):
+        return Unauthorized(status, challenges)
+    if status == 404 and in_session:
+        return Failed(SessionLost("the server no longer knows the MCP session"))
+    return Failed(_failure(status, kind, headers), body_may_answer=kind == "application/json")
+
+
+def _success(status: int, kind: str, *, expects_answer: bool) -> Verdict:
+    if kind == "text/event-stream":
+        return Stream()
+    if not expects_answer:
+        return Accepted()
+    if kind == "application/json" and status == 200:
+        return One()
+    if kind == "text/html":
+        return Failed(_web_page(status))
+    what = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"
+    return Failed(TheirProtocolError(f"the server answered a request with {what} instead of a message"))
+
+
+def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:
+    if kind == "text/html":
+        return _web_page(status)
+    if 300 <= status < 400:
+        return UpstreamFailed(
+            f"the server answered with a redirect (HTTP {status}), which a request with credentials does not follow",
+            "put the URL that it should go to into the configuration",
+            status=status,
+        )
+    if status in (404, 405):
+        hint = "check the path of the URL: many servers speak MCP below /mcp or /sse only"
+        return UpstreamFailed(f"there is no MCP endpoint at this URL (HTTP {status})", hint, status=status)
+    if status == 403:
+        hint = "the account, an organisation header or a network rule may be what it misses"
+        return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
+    wait = "".join(list(headers.get("retry-after", ()))[:1])
+    hint = f"it asks to wait {wait} s" if wait.isdecimal() else ""
+    return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status)
+
+
+def _web_page(status: int) -> UpstreamFailed:
+    return UpstreamFailed(
+        f"the server answered with a web page (HTTP {status}) instead of a message",
+        "check the URL; behind a captive portal or a single sign-on proxy, sign in there first",
+        status=status,
+    )

@@ -1,0 +1,217 @@
+"""Keeps a legacy session alive (MCP 2025-03-26 to 2025-11-25): opens it, and opens it again when the server forgot it.
+
+The session is opened with the client's own `initialize`, byte for byte. Until it is open the client's messages wait;
+when it is lost they wait again, and what the server refused with 404 is sent once more: a refusal is not an execution.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, MethodUnknown, OurProtocolError, SessionLost, Unreachable
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    OpenStream,
+    Relay,
+    ToClient,
+    ToServer,
+    Wake,
+)
+from mcp_auth_bridge.relay.http_rules import version_headers
+from mcp_auth_bridge.relay.peek import result_of
+
+REOPEN = "reopen"
+"""The timer after which a closed session tries to open again by itself."""
+
+_LOGIN_POLL = 1.0
+_LONGEST_PAUSE = 30.0
+_OPENED = "notifications/initialized"
+
+
+class _State(enum.Enum):
+    CLOSED = enum.auto()
+    OPENING = enum.auto()  # `initialize` is on its way
+    GREETED = enum.auto()  # answered; `notifications/initialized` has yet to come from the client
+    CONFIRMING = enum.auto()  # `notifications/initialized` is on its way
+    OPEN = enum.auto()
+
+
+class LegacySession:
+    """Wraps the relay that handles the messages of an open session. Its own calls count down from -1."""
+
+    def __init__(self, inner: Relay) -> None:
+        self._inner = inner
+        self._state = _State.CLOSED
+        self._opening: Message | None = None
+        self._confirmation: Message | None = None
+        self._answered = False
+        self._headers: Mapping[str, str] = {}
+        self._last = 0
+        self._epoch = 0
+        self._sent: dict[int, tuple[int, ToServer]] = {}
+        self._waiting: list[Message | ToServer] = []
+        self._replayed: set[int] = set()
+        self._pause = _LOGIN_POLL
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.method == "initialize" and message.kind is Kind.REQUEST:
+            self._opening, self._confirmation, self._answered = message, None, False
+            yield from self._open()
+        elif self._opening is None:
+            yield from self._before_opening(message)
+        elif message.method == _OPENED:
+            self._confirmation = message
+            if self._state is _State.GREETED:
+                yield from self._confirm()
+        elif self._state is _State.OPEN:
+            yield from self._stamped(self._inner.from_client(message))
+        else:
+            yield from self._before_open(message)
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        if call >= 0:
+            yield from self._stamped(self._inner.from_server(call, message))
+        elif message.kind is not Kind.RESPONSE:
+            yield ToClient(message)
+        elif call == self._last and self._state is _State.OPENING:
+            yield from self._opened(message)
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        if call < 0:
+            yield from self._own_call_ended(call, error)
+            return
+        epoch, action = self._sent.pop(call, (self._epoch, None))
+        if isinstance(error, SessionLost) and action is not None and call not in self._replayed:
+            self._replayed.add(call)
+            yield from self._replay(epoch, action)
+            return
+        self._replayed.discard(call)
+        yield from self._stamped(self._inner.ended(call, error))
+        if isinstance(error, LoginRequired) and self._state is _State.OPEN:
+            yield from self._close(error)
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer == REOPEN and self._state is _State.CLOSED and self._opening is not None:
+            yield from self._open()
+        yield from self._stamped(self._inner.woke(timer))
+
+    def _before_opening(self, message: Message) -> Iterator[Action]:
+        if message.method == "ping":
+            yield ToClient(answers.result(message, {}))
+        elif message.kind is Kind.REQUEST:
+            # A dual-era client probes with `server/discover` and falls back to `initialize` on this answer.
+            yield Fail(message, MethodUnknown("the session starts with initialize"))
+
+    def _open(self) -> Iterator[Action]:
+        assert self._opening is not None, "nothing opens before the client did"  # noqa: S101 - a fact, not a check
+        self._state = _State.OPENING
+        self._last -= 1
+        yield ToServer(self._last, self._opening)
+
+    def _opened(self, answer: Message) -> Iterator[Action]:
+        result = result_of(answer)
+        if result is not None:
+            self._epoch += 1
+            self._pause = _LOGIN_POLL
+            self._headers = version_headers(answers.decoded(result).get("protocolVersion"))
+            self._state = _State.GREETED
+        if not self._answered:
+            self._answered = True
+            yield ToClient(answer)
+        if result is None:
+            yield from self._close(OurProtocolError("the server refused to initialize a session"))
+        elif self._confirmation is not None:
+            yield from self._confirm()
+
+    def _confirm(self) -> Iterator[Action]:
+        assert self._confirmation is not None, "only what the client sent is confirmed"  # noqa: S101 - as in _open
+        self._state = _State.CONFIRMING
+        self._last -= 1
+        yield ToServer(self._last, self._confirmation, self._headers)
+
+    def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        if call != self._last:
+            return
+        if self._state is _State.CONFIRMING:
+            # Whatever became of the notification, the server has had it before the first request.
+            self._state = _State.OPEN
+            yield OpenStream(self._headers)
+            yield from self._release()
+        elif self._state is _State.OPENING:
+            yield from self._close(error or OurProtocolError("the server ended initialize without an answer"))
+
+    def _close(self, error: BridgeError) -> Iterator[Action]:
+        """The session is gone: whoever waits is told, and what may cure itself is tried again later."""
+        self._state = _State.CLOSED
+        if self._opening is not None and not self._answered:
+            self._answered = True
+            yield Fail(self._opening, error)
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            if isinstance(item, ToServer):
+                yield from self._stamped(self._inner.ended(item.call, error))
+            elif item.kind is Kind.REQUEST:
+                yield Fail(item, error)
+        if isinstance(error, LoginRequired):
+            yield Wake(REOPEN, _LOGIN_POLL)
+        elif isinstance(error, Unreachable):
+            yield Wake(REOPEN, self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _before_open(self, message: Message) -> Iterator[Action]:
+        if message.method == "ping":
+            yield ToClient(answers.result(message, {}))
+        elif message.method == "notifications/cancelled":
+            yield from self._cancel(message)
+        else:
+            self._waiting.append(message)
+            if self._state is _State.CLOSED:
+                yield from self._open()
+            elif self._state is _State.GREETED:
+                # A client that never confirms gets what it would get without us: the server's own view of that.
+                self._state = _State.OPEN
+                yield from self._release()
+
+    def _cancel(self, message: Message) -> Iterator[Action]:
+        """What waits was not executed: it is forgotten here and in the inner relay, and the server hears nothing."""
+        target = message.params.get("requestId")
+        for item in self._waiting:
+            if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
+                self._waiting.remove(item)
+                return
+        for action in self._inner.from_client(message):
+            if isinstance(action, Hangup):
+                self._waiting = [item for item in self._waiting if getattr(item, "call", None) != action.call]
+                yield action
+
+    def _replay(self, epoch: int, action: ToServer) -> Iterator[Action]:
+        """Send `action` again in a newer session: in this one if it is newer already, else in the one to be opened."""
+        if self._state is _State.OPEN and epoch != self._epoch:
+            yield from self._stamped([action])
+            return
+        self._waiting.append(action)
+        if self._state in (_State.OPEN, _State.CLOSED):
+            yield from self._open()
+
+    def _release(self) -> Iterator[Action]:
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            yield from self._stamped([item] if isinstance(item, ToServer) else self._inner.from_client(item))
+
+    def _stamped(self, actions: Iterable[Action]) -> Iterator[Action]:
+        """The inner relay's actions, each POST with this session's headers and remembered for a replay."""
+        for action in actions:
+            if isinstance(action, ToServer):
+                stamped = msgspec.structs.replace(action, headers={**action.headers, **self._headers})
+                self._sent[action.call] = (self._epoch, stamped)
+                yield stamped
+                continue
+            if isinstance(action, Hangup):
+                self._sent.pop(action.call, None)
+            yield action

@@ -1,0 +1,67 @@
+"""The same era on both sides: understand only ids, and keep the promise of exactly one answer."""
+
+from collections.abc import Hashable, Iterator
+
+from mcp_auth_bridge.errors import BridgeError, OurProtocolError, OutcomeUnknown
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer
+
+
+class Passthrough:
+    """Every message of the client becomes one call; a call may answer its own request and no other."""
+
+    def __init__(self) -> None:
+        self._requests: dict[int, Message] = {}
+        self._calls: dict[Hashable, int] = {}
+        self._last = 0
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST:
+            yield from self._request(message)
+            return
+        yield ToServer(self._number(), message)
+        if message.method == "notifications/cancelled":
+            yield from self._cancel(message)
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        if message.kind is not Kind.RESPONSE:
+            yield ToClient(message)
+        elif call in self._requests and self._requests[call].key == message.key:
+            self._forget(call)
+            yield ToClient(message)
+        # Any other response is foreign, late or a duplicate: it answers nobody.
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        request = self._forget(call)
+        if request is not None:
+            unanswered = OutcomeUnknown("the server ended its answer without a response", "look before repeating it")
+            yield Fail(request, error or unanswered)
+
+    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers, so none is its own
+        yield from ()
+
+    def _request(self, message: Message) -> Iterator[Action]:
+        if message.key in self._calls:
+            yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
+            return
+        call = self._number()
+        self._requests[call] = message
+        self._calls[message.key] = call
+        yield ToServer(call, message)
+
+    def _cancel(self, message: Message) -> Iterator[Action]:
+        """The client wants no answer any more, so a call that runs is ended and never answered."""
+        target = message.params.get("requestId")
+        call = self._calls.get(target) if isinstance(target, Hashable) else None
+        if call is not None:
+            self._forget(call)
+            yield Hangup(call)
+
+    def _number(self) -> int:
+        self._last += 1
+        return self._last
+
+    def _forget(self, call: int) -> Message | None:
+        request = self._requests.pop(call, None)
+        if request is not None:
+            del self._calls[request.key]
+        return request

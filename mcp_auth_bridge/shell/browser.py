@@ -1,0 +1,85 @@
+"""Opens a URL without a shell and without `$BROWSER`, with nothing of ours inherited; says when there is no browser."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.urls import Purpose, gate
+
+# What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
+_INHERITED = frozenset(
+    {
+        "DBUS_SESSION_BUS_ADDRESS",
+        "DESKTOP_SESSION",
+        "DISPLAY",
+        "HOME",
+        "LANG",
+        "LC_ALL",
+        "LOGNAME",
+        "PATH",
+        "SHELL",
+        "SYSTEMROOT",
+        "TEMP",
+        "TMP",
+        "TMPDIR",
+        "USER",
+        "USERPROFILE",
+        "WAYLAND_DISPLAY",
+        "WSL_DISTRO_NAME",
+        "WSL_INTEROP",
+        "XAUTHORITY",
+        "XDG_CONFIG_DIRS",
+        "XDG_CURRENT_DESKTOP",
+        "XDG_DATA_DIRS",
+        "XDG_RUNTIME_DIR",
+        "XDG_SESSION_TYPE",
+    }
+)
+
+
+def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The part of `environ` that a child process gets."""
+    return {name: value for name, value in environ.items() if name.upper() in _INHERITED}
+
+
+def open_url(url: str, command: Sequence[str]) -> bool:
+    """Start `command` with `url` as its last argument, or the desktop's own opener if it is (); whether one was found.
+
+    Raises `ConfigError` if the command cannot be started and `UrlRefused` if the URL must not be opened.
+    """
+    gate(url, Purpose.AUTHORIZATION)
+    if not command and sys.platform == "win32":
+        os.startfile(url)  # noqa: S606 - ShellExecute of a URL that passed the gate, which takes no arguments
+        return True
+    argv = tuple(command) or _desktop_opener()
+    if not argv:
+        return False
+    try:
+        subprocess.Popen(  # noqa: S603 - an argument vector; the URL passed the gate and starts with its scheme
+            [*argv, url],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(os.environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ConfigError(
+            f"the browser command {argv[0]} cannot be started: {error.strerror}",
+            "correct browser_command or --browser-command, or use --no-browser",
+        ) from None
+    return True
+
+
+def _desktop_opener() -> tuple[str, ...]:
+    """The opener of this desktop as an absolute path, () where there is no desktop."""
+    if sys.platform == "darwin":
+        return ("/usr/bin/open",)
+    has_display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
+    for name in ("wslview", "xdg-open") if has_display else ():
+        if (path := shutil.which(name)) is not None:
+            return (path,)
+    return ()

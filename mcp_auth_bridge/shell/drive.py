@@ -1,0 +1,65 @@
+"""Runs a flow: one `match` over effects. Errors of the world are thrown into the flow, where they may be caught."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Flow, Listen, Response
+from mcp_auth_bridge.errors import BridgeError, LoginRequired
+
+R = TypeVar("R")
+
+
+class Person(Protocol):
+    """Whoever can go to a URL and come back to a loopback callback."""
+
+    async def listen(self, port: int) -> str: ...
+
+    async def authorize(self, url: str, state: str) -> Mapping[str, str]: ...
+
+
+class Nobody:
+    """A process without a person: what runs inside an IDE never opens anything by itself."""
+
+    async def listen(self, port: int) -> str:  # noqa: ARG002 - nobody listens anywhere
+        raise LoginRequired("only a person can do this login")
+
+    async def authorize(self, url: str, state: str) -> Mapping[str, str]:  # noqa: ARG002 - nobody goes anywhere
+        raise LoginRequired("only a person can do this login")
+
+
+class Fetcher(Protocol):
+    async def fetch(self, effect: Fetch) -> Response: ...
+
+
+async def drive(flow: Flow[R], fetcher: Fetcher, person: Person) -> R:
+    """Perform the effects of `flow` one after the other and return its result."""
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = await _perform(effect, fetcher, person)
+            except BridgeError as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as end:
+        value: R = end.value
+        return value
+    except asyncio.CancelledError:
+        flow.close()
+        raise
+
+
+async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> object:
+    match effect:
+        case Fetch():
+            return await fetcher.fetch(effect)
+        case Listen(port=port):
+            return await person.listen(port)
+        case Authorize(url=url, state=state):
+            return await person.authorize(url, state)
+        case Entropy(size=size):
+            return os.urandom(size)
+    raise TypeError(f"no effect: {type(effect).__name__}")

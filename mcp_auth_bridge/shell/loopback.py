@@ -1,0 +1,132 @@
+"""The callback on 127.0.0.1 (RFC 8252 section 7.3): one path, one valid answer, and no page before the truth is known.
+
+Only a request that carries the login's own `state` has any effect. The browser that brought it waits for the end of the
+login and is then told how it went; everybody else gets the same short 404.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from hmac import compare_digest
+from urllib.parse import parse_qsl, urlsplit
+
+import h11
+
+from mcp_auth_bridge.errors import LoginRequired
+from mcp_auth_bridge.shell import pages
+
+PATH = "/callback"
+
+_MOST_CONNECTIONS = 16
+_HEAD_LIMIT = 8192
+_HEAD_TIMEOUT = 5.0
+_HEADERS = [
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"connection", b"close"),
+]
+
+
+class Loopback:
+    """Waits for one login. `listen` binds, `callback` waits, `finish` answers the browser and closes."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self._state = b""
+        self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+        self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def listen(self, port: int) -> str:
+        """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares."""
+        if self._server is None:
+            try:
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
+            except OSError:
+                self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+            self._port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{self._port}{PATH}"
+
+    async def callback(self, state: str, timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109 - the error explains it
+        """The parameters of the first callback with this `state`. Raises `LoginRequired` after `timeout` seconds."""
+        self._state = state.encode()
+        done, _ = await asyncio.wait((self._arrived,), timeout=timeout)
+        if not done:
+            minutes = f"{timeout / 60:g} minutes"
+            raise LoginRequired(f"nobody finished the login in the browser within {minutes}", "run the command again")
+        return self._arrived.result()
+
+    async def finish(self, page: bytes) -> None:
+        """Give the waiting browser its page, and close the port."""
+        if not self._outcome.done():
+            self._outcome.set_result(page)
+        if self._server is not None:
+            self._server.close()
+        if self._arrived.done() and self._connections:
+            await asyncio.wait(self._connections, timeout=1)
+        for connection in self._connections:
+            connection.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "asyncio runs this callback as a task"  # noqa: S101 - a fact, not a check
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            writer.transport.abort()
+            return
+        self._connections.add(task)
+        try:
+            await self._serve(reader, writer)
+        except (OSError, TimeoutError, h11.RemoteProtocolError):
+            writer.transport.abort()  # somebody's broken request is not worth a word
+        finally:
+            self._connections.discard(task)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
+        async with asyncio.timeout(_HEAD_TIMEOUT):
+            request = await _read_head(connection, reader)
+        parameters = self._parameters(request)
+        if parameters is None:
+            status, page = 404, pages.NOT_FOUND
+        else:
+            if not self._arrived.done():
+                self._arrived.set_result(parameters)
+            # A second tab or a reload with the same state gets the same page; the first one's parameters count.
+            status, page = 200, await asyncio.shield(self._outcome)
+        length = [(b"content-length", str(len(page)).encode())]
+        writer.write(connection.send(h11.Response(status_code=status, headers=[*_HEADERS, *length])) or b"")
+        writer.write(connection.send(h11.Data(data=page)) or b"")
+        await writer.drain()
+
+    def _parameters(self, request: h11.Request) -> Mapping[str, str] | None:
+        """The callback's parameters if the request is this login's, None if it is anybody else's."""
+        headers = dict(request.headers)
+        target = urlsplit(request.target.decode("ascii", "replace"))
+        expected = request.method == b"GET" and target.path == PATH and b"origin" not in headers
+        if not expected or headers.get(b"host") != f"127.0.0.1:{self._port}".encode():
+            return None
+        if headers.get(b"sec-fetch-dest", b"document") != b"document":
+            return None  # a script or image of a web page, not a person's navigation
+        pairs = parse_qsl(target.query, keep_blank_values=True)
+        parameters = dict(pairs)
+        if len(parameters) != len(pairs) or not self._state:
+            return None
+        ours = compare_digest(parameters.get("state", "").encode("utf-8", "replace"), self._state)
+        return parameters if ours else None
+
+
+async def _read_head(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request:
+    while True:
+        event = connection.next_event()
+        if isinstance(event, h11.Request):
+            return event
+        if event is not h11.NEED_DATA:
+            raise h11.RemoteProtocolError("a request was expected")
+        data = await reader.read(_HEAD_LIMIT)
+        if not data:
+            raise ConnectionError("the connection ended before its request did")
+        connection.receive_data(data)

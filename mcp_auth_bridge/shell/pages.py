@@ -1,0 +1,47 @@
+"""The pages that the loopback callback shows: static, without scripts, without anything from outside."""
+
+from html import escape
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+  :root {{ color-scheme: light dark; --mark: {mark};
+           --ink: #1b1f24; --paper: #f6f7f9; --card: #fff; --quiet: #5b6470; }}
+  @media (prefers-color-scheme: dark) {{
+    :root {{ --ink: #eceff3; --paper: #14171b; --card: #1d2126; --quiet: #9aa4b0; }}
+  }}
+  body {{ margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--paper); color: var(--ink);
+         font: 17px/1.55 system-ui, sans-serif; }}
+  main {{ max-width: 30rem; margin: 1.5rem; padding: 2.25rem 2.5rem; background: var(--card); border-radius: 14px;
+         border-top: 5px solid var(--mark); box-shadow: 0 8px 30px rgb(0 0 0 / .09); overflow-wrap: anywhere; }}
+  h1 {{ margin: 0 0 .6rem; font-size: 1.4rem; }}
+  p {{ margin: .5rem 0; }}
+  .quiet {{ color: var(--quiet); font-size: .93rem; }}
+</style>
+<main><h1>{title}</h1>{paragraphs}</main>
+"""
+
+
+def _page(title: str, mark: str, *paragraphs: str, quiet: str = "") -> bytes:
+    body = "".join(f"<p>{escape(text)}</p>" for text in paragraphs if text)
+    if quiet:
+        body += f'<p class="quiet">{escape(quiet)}</p>'
+    return _PAGE.format(title=escape(title), mark=mark, paragraphs=body).encode()
+
+
+NOT_FOUND = _page("Nothing here", "#8a929c", "This address belongs to a login that mcp-auth-bridge is waiting for.")
+
+
+def success(server: str, account: str) -> bytes:
+    """Shown only after the token was issued, stored and proven."""
+    who = f"You are signed in to {server}{f' as {account}' if account else ''}."
+    return _page("Signed in", "#2da160", who, quiet="You can close this tab and go back to what you were doing.")
+
+
+def failure(message: str, hint: str) -> bytes:
+    reason = f"{message[:1].upper()}{message[1:]}."
+    advice = f"{hint[:1].upper()}{hint[1:]}." if hint else ""
+    return _page("The login did not succeed", "#d1433f", reason, advice, quiet="The terminal says the same.")

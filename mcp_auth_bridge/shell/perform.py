@@ -1,0 +1,178 @@
+"""Runs a relay between a client and a remote: one `match` over actions, one task for each call."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+
+from mcp_auth_bridge.errors import BridgeError, SessionLost, TheirProtocolError, Unreachable, UpstreamFailed, fault
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import (
+    STREAM,
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Malformed,
+    Message,
+    OpenStream,
+    Relay,
+    Remember,
+    ToClient,
+    ToServer,
+    Wake,
+)
+from mcp_auth_bridge.relay.framing import Lines, one_line
+from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.stdio import Writer
+
+LONGEST_LINE = 64 * 1024 * 1024
+
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+
+
+class Performer:
+    """`remember` keeps what the relay wants to know next time."""
+
+    def __init__(self, relay: Relay, remote: Remote, writer: Writer, remember: Callable[[str, bytes], None]) -> None:
+        self._relay = relay
+        self._remote = remote
+        self._writer = writer
+        self._remember = remember
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, incoming: AsyncIterator[bytes]) -> None:
+        """Relay until the client ends its stream or can no longer be written to; then nothing runs any more.
+
+        Raises only what is a fault of the bridge itself.
+        """
+        reading = self._spawn(self._read(incoming))
+        try:
+            await asyncio.wait((reading, self._broken), return_when=asyncio.FIRST_COMPLETED)
+            if self._broken.done():
+                self._broken.result()
+        finally:
+            await self._stop()
+
+    async def _read(self, incoming: AsyncIterator[bytes]) -> None:
+        lines = Lines(LONGEST_LINE)
+        async for chunk in incoming:
+            for line in lines.feed(chunk):
+                await self._take(line)
+        for line in lines.close():
+            await self._take(line)
+
+    async def _take(self, line: bytes | Malformed) -> None:
+        try:
+            message = _message(line)
+        except Malformed as malformed:
+            await self._write(answers.malformed(malformed))
+            return
+        await self._perform(self._relay.from_client(message))
+
+    async def _perform(self, actions: Iterable[Action]) -> None:
+        # The whole list first: between two actions other tasks may run, and a relay must not be entered twice.
+        for action in list(actions):
+            match action:
+                case ToClient(message=message):
+                    await self._write(message)
+                case Fail(request=request, error=error):
+                    await self._write(answers.failure(request, error))
+                case ToServer(call=call, message=message, headers=headers):
+                    self._calls[call] = self._spawn(self._call(call, self._remote.post(message, headers)))
+                case OpenStream(headers=headers):
+                    self._hang_up(STREAM)
+                    self._calls[STREAM] = self._spawn(self._listen(headers))
+                case Hangup(call=call):
+                    self._hang_up(call)
+                case Wake(timer=timer, seconds=seconds):
+                    self._set(timer, seconds)
+                case Remember(method=method, result=result):
+                    self._remember(method, result)
+
+    async def _write(self, message: Message) -> None:
+        try:
+            await self._writer.write(one_line(message.raw))
+        except OSError:
+            # The client has closed its end: the same as the end of its stream.
+            if not self._broken.done():
+                self._broken.set_result(None)
+
+    def _start(self, call: int, answer: AsyncIterator[Message]) -> None:
+        self._calls[call] = self._spawn(self._call(call, answer))
+
+    async def _call(self, call: int, answer: AsyncGenerator[Message]) -> None:
+        error: BridgeError | None = None
+        try:
+            async with contextlib.aclosing(answer) as messages:
+                async for message in messages:
+                    await self._perform(self._relay.from_server(call, message))
+        except BridgeError as raised:
+            error = raised
+        except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, and the fault is named in it
+            error = fault(bug)
+        if self._calls.get(call) is asyncio.current_task():
+            del self._calls[call]
+        await self._perform(self._relay.ended(call, error))
+
+    async def _listen(self, headers: Mapping[str, str]) -> None:
+        """The server's own stream: opened again when it ends, for as long as the server offers one."""
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                async with contextlib.aclosing(self._remote.listen(headers)) as messages:
+                    async for message in messages:
+                        pause = _FIRST_PAUSE
+                        await self._perform(self._relay.from_server(STREAM, message))
+            except (Unreachable, TheirProtocolError) as error:
+                if isinstance(error, SessionLost) or (isinstance(error, UpstreamFailed) and error.status < 500):
+                    return  # not offered, or not any more: a new session asks again
+            except BridgeError:
+                return  # the next request meets the same, and has somebody to tell
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _hang_up(self, call: int) -> None:
+        if (task := self._calls.pop(call, None)) is not None:
+            task.cancel()
+
+    def _set(self, timer: str, seconds: float) -> None:
+        if (earlier := self._timers.pop(timer, None)) is not None:
+            earlier.cancel()
+        self._timers[timer] = asyncio.get_running_loop().call_later(seconds, self._wake, timer)
+
+    def _wake(self, timer: str) -> None:
+        del self._timers[timer]
+        self._spawn(self._perform(self._relay.woke(timer)))
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()) is not None and not self._broken.done():
+            self._broken.set_exception(bug)
+
+    async def _stop(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        running = list(self._tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _message(line: bytes | Malformed) -> Message:
+    if isinstance(line, Malformed):
+        raise line
+    message = peek(line)
+    if message.kind is Kind.BATCH:
+        raise Malformed(-32600, "batches exist in MCP 2025-03-26 only and are not relayed")
+    return message

@@ -1,0 +1,192 @@
+"""A `Profile` → objects: the only place that chooses implementations."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from mcp_auth_bridge.config import (
+    Anonymous,
+    Bearer,
+    Config,
+    InsecureFileStore,
+    KeyCommandStore,
+    KeyFileStore,
+    MemoryStore,
+    Profile,
+    StoreChoice,
+    load,
+)
+from mcp_auth_bridge.credentials.base import Credentials
+from mcp_auth_bridge.credentials.static import AnonymousCredentials, BearerCredentials, resolve
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.memory import Memory
+from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.paths import Paths
+from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.threads import in_daemon_thread
+from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.stores import memory
+from mcp_auth_bridge.stores.base import Store
+from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, sealing_key
+from mcp_auth_bridge.stores.sealed import SealedStore
+
+KEYRING_TIMEOUT = 30.0
+"""Seconds for an OS keyring that may be showing an unlock dialog."""
+
+REFRESH_TIMEOUT = 45.0
+"""Seconds to wait for another process's refresh: a token request may take 30 (shell/http.py), and then it is stored."""
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a command finds around it."""
+
+    paths: Paths
+    config: Config
+    environ: Mapping[str, str]
+
+
+def world(paths: Paths, config_file: Path | None) -> World:
+    return World(paths, load(config_file or paths.config), os.environ)
+
+
+class Vault:
+    """The store of one configuration, opened when it is first needed."""
+
+    def __init__(self, choice: StoreChoice, paths: Paths) -> None:
+        self.locks = Locks(paths.locks)
+        self._choice = choice
+        self._records = paths.records
+        self._key: bytes | None = None
+        self._opening = asyncio.Lock()
+
+    @property
+    def forgets(self) -> bool:
+        """Whether nothing survives the process."""
+        return isinstance(self._choice, MemoryStore)
+
+    @cached_property
+    def store(self) -> Store:
+        """Its first use may ask the OS keyring: see `read`."""
+        if self.forgets:
+            return memory.MemoryStore()
+        return SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+
+    async def read(self, key: str) -> Store:
+        """The store, ready to read the record `key` without asking anybody. Raises `StoreError`.
+
+        The sealing key is fetched beside the loop, and only if there is a record to open: a bridge without a login
+        leaves the keyring in peace.
+        """
+        async with self._opening:
+            if self._key is None:
+                await in_daemon_thread(lambda: self.store.load(key), KEYRING_TIMEOUT)
+        return self.store
+
+    async def survey(self) -> Store:
+        """The store, ready to list its keys; fetches the sealing key only if there is a record at all."""
+        async with self._opening:
+            if self._key is None:
+                await in_daemon_thread(self.store.keys, KEYRING_TIMEOUT)
+        return self.store
+
+    async def unlock(self) -> Store:
+        """The store, ready to be written. Creates the sealing key at the very first login. Raises `StoreError`."""
+        async with self._opening:
+            if self._key is None and not self.forgets:
+                await in_daemon_thread(self._sealing_key, KEYRING_TIMEOUT)
+        return self.store
+
+    def describe(self) -> str:
+        """Where logins are kept, in words."""
+        if self.forgets:
+            return "memory, until the process ends"
+        return f"{self._records}, sealed with a key in {self._source.describe()}"
+
+    @cached_property
+    def _source(self) -> KeySource:
+        match self._choice:
+            case KeyFileStore(path=path):
+                return KeyFile(Path(path).expanduser())
+            case KeyCommandStore(command=command):
+                return KeyCommand(command)
+            case InsecureFileStore():
+                return InsecureKeyFile(self._records)
+        from mcp_auth_bridge.stores.os_keyring import KeyringKey
+
+        return KeyringKey()
+
+    def _sealing_key(self) -> bytes:
+        self._key = sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
+        return self._key
+
+
+class Bridge:
+    """Everything for one profile, each part made when it is first needed."""
+
+    def __init__(self, profile: Profile, world: World) -> None:
+        self.profile = profile
+        self.record = f"session {profile.name} {profile.url.resource}"
+        self.vault = Vault(profile.store, world.paths)
+        self.memory = Memory(world.paths.memory, self.record)
+        self.network = Network(profile.network)
+        self._environ = world.environ
+
+    @cached_property
+    def wire(self) -> Wire:
+        return Wire(self.network)
+
+    @cached_property
+    def remote(self) -> Remote:
+        return Remote(self.profile.url, self.wire, self.credentials, self.organisation)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        match self.profile.auth:
+            case Bearer(token=token):
+                return BearerCredentials(self.profile.name, reference(token), self._environ)
+            case Anonymous():
+                return AnonymousCredentials(self.profile.name)
+        return self._oauth()
+
+    @property
+    def login_command(self) -> str:
+        return f"mcp-auth-bridge login {self.profile.name}"
+
+    def organisation(self) -> Mapping[str, str]:
+        """The profile's own headers. Raises `ConfigError` if one comes from somewhere that has none."""
+        return {
+            name: resolve(value, self._environ, f"the header {name} of {self.profile.name}")
+            for name, value in self.profile.headers.items()
+        }
+
+    def lock(self) -> AbstractAsyncContextManager[None]:
+        """The lock around every refresh of this login."""
+        return self.vault.locks.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
+
+    def _oauth(self) -> Credentials:
+        from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+        from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
+
+        world = OAuthWorld(lambda: self.vault.read(self.record), self.lock, self._refresh, time.time, terminal.complain)
+        return OAuthCredentials(self.record, self.profile.name, self.login_command, world)
+
+    async def _refresh(self, flow: Flow[Session]) -> Session:
+        # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.shell.drive import Nobody, drive
+        from mcp_auth_bridge.shell.http import Http
+
+        http = Http(self.network)
+        try:
+            return await drive(flow, http, Nobody())
+        finally:
+            await http.aclose()
