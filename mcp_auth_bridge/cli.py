@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     Story: TypeAlias = Callable[[World], Coroutine[Any, Any, int]]  # Any: what a coroutine yields is asyncio's business
     _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
 
-_EXIT_CODES = """\
+_EPILOG = """\
+first steps:
+  mcp-auth-bridge demo
+  mcp-auth-bridge login https://mcp.example.com/mcp
+
 exit codes:
   0 done   1 a fault of the bridge   2 configuration or command line   3 a login is needed
   4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol   130 interrupted
@@ -106,11 +110,10 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="mcp-auth-bridge",
         description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
-        epilog="first steps:\n  mcp-auth-bridge demo\n  mcp-auth-bridge login https://mcp.example.com/mcp\n\n"
-        + _EXIT_CODES,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
@@ -187,8 +190,10 @@ def _add_status(commands: "_Commands") -> None:
 
 
 def _add_demo(commands: "_Commands") -> None:
-    text = """Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server, logs in,
-relays, lets a token expire and be refreshed, and cleans up."""
+    text = (
+        "Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server,"
+        " logs in, relays, lets a token expire and be refreshed, and cleans up."
+    )
     parser = _add(commands, "demo", _demo, text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
     parser.add_argument("--no-browser", action="store_true", help="click Allow by itself instead of in your browser")
 

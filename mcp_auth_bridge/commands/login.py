@@ -113,7 +113,8 @@ def _stored(store: Store, key: str) -> Record | None:
 
 def _clients(store: Store) -> Mapping[str, Client]:
     """The registrations that earlier logins made, by issuer."""
-    records = [_stored(store, key) for key in store.keys() if key.startswith(_CLIENT)]
+    keys = store.keys()
+    records = [_stored(store, key) for key in keys if key.startswith(_CLIENT)]
     clients = [load_client(record.secret) for record in records if record is not None]
     return {client.issuer: client for client in clients}
 

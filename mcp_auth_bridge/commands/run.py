@@ -47,7 +47,6 @@ async def run(given: Input, world: World) -> int:
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:
     loop = asyncio.get_running_loop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        with contextlib.suppress(
-            NotImplementedError, AttributeError
-        ):  # Windows knows neither these handlers nor SIGHUP
+        # Windows has neither these handlers nor SIGHUP.
+        with contextlib.suppress(NotImplementedError, AttributeError):
             loop.add_signal_handler(getattr(signal, name), relaying.cancel)

@@ -58,8 +58,8 @@ async def _profiles(world: World) -> list[Profile]:
 async def _session_keys(world: World) -> list[str]:
     vault = Vault(world.config.store, world.paths)
     try:
-        store = await vault.survey()
-        return [key for key in store.keys() if key.startswith("session ")]
+        keys = (await vault.survey()).keys()
+        return [key for key in keys if key.startswith("session ")]
     except StoreError:
         return []  # each server's own line says what is wrong
 

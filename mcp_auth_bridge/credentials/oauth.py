@@ -83,7 +83,12 @@ class OAuthCredentials:
         store = await self._world.open_store()
         if self._unsaved:
             self._save(store)
-        record = store.load(self._key)
+        try:
+            record = store.load(self._key)
+        except StoreError:
+            if self._generation is None:
+                raise
+            return store  # damaged under our feet: the session in memory lives on, and its next save repairs the record
         self._looked_at = self._world.now()
         if record is None:
             self._session = self._generation = None

@@ -102,7 +102,7 @@ class Performer:
             if not self._broken.done():
                 self._broken.set_result(None)
 
-    def _start(self, call: int, answer: AsyncIterator[Message]) -> None:
+    def _start(self, call: int, answer: AsyncGenerator[Message, None]) -> None:
         self._calls[call] = self._spawn(self._call(call, answer))
 
     async def _call(self, call: int, answer: AsyncGenerator[Message]) -> None:
