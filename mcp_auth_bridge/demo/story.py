@@ -24,7 +24,7 @@ PATIENCE = 20.0  # seconds that the MCP client waits for one answer
 
 # -P: a file called mcp.py in the folder where the demo is started must not become the SDK.
 _PYTHON = (sys.executable, "-P", "-m")
-_FAREWELL = """\
+_FAREWELL = """
 Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
 
 {{"mcpServers": {{"my-server": {{
@@ -124,6 +124,7 @@ async def _run_to_the_end(command: list[str], environment: dict[str, str]) -> No
     finally:
         if process.returncode is None:
             process.terminate()
+            await process.wait()  # before its folder goes
     if code:
         raise BridgeError(f"the command ended with exit code {code}")
 

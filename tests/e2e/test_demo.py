@@ -1,6 +1,7 @@
 """`mcp-auth-bridge demo --no-browser`, the installed command, in an empty home."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,18 +17,22 @@ def rooms(tmp_path_factory):
     return {name: tmp_path_factory.mktemp(name) for name in ("home", "temporary", "work")}
 
 
-@pytest.fixture(scope="module")
-def finished(rooms):
-    environment = {
+def environment(rooms):
+    """No display either: whoever waits for a person here waits for nobody."""
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(rooms["home"]),
         "TMPDIR": str(rooms["temporary"]),
         "LANG": "C.UTF-8",
     }
+
+
+@pytest.fixture(scope="module")
+def finished(rooms):
     return subprocess.run(
         [COMMAND, "demo", "--no-browser"],
         cwd=rooms["work"],
-        env=environment,
+        env=environment(rooms),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -63,3 +68,26 @@ def test_it_shows_no_token(finished):
 def test_it_leaves_nothing_behind(finished, rooms):
     assert finished.returncode == 0
     assert {name: list(room.rglob("*")) for name, room in rooms.items()} == {"home": [], "temporary": [], "work": []}
+
+
+def test_an_interrupt_while_it_waits_for_the_person_ends_everything(rooms):
+    demo = subprocess.Popen(
+        [COMMAND, "demo"],
+        cwd=rooms["work"],
+        env=environment(rooms),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while "/authorize?" not in demo.stderr.readline():
+            assert demo.poll() is None
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+        _, said = demo.communicate(timeout=30)  # also waits until no child holds the pipes
+    finally:
+        demo.kill()
+    assert demo.returncode == 130
+    assert "Traceback" not in said
+    assert list(rooms["temporary"].iterdir()) == []
