@@ -75,7 +75,7 @@ def _login(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.config import command
 
     browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
-    given = login.Input(arguments.server, _headers(arguments.header), browser)
+    given = login.Input(arguments.server, _headers(arguments.header), browser, arguments.fresh)
     return lambda world: login.run(given, world)
 
 
@@ -175,6 +175,7 @@ def _add_login(commands: "_Commands") -> None:
         "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's"
     )
     browser.add_argument("--no-browser", action="store_true", help="only print the URL")
+    parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
 
 
 def _add_logout(commands: "_Commands") -> None:

@@ -3,6 +3,7 @@
     BridgeError                 exit 1   -32603  a fault of the bridge itself
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
     ├── LoginRequired           exit 3   -32010  a person has to log in
+    │   └── GrantEnded          exit 3   -32010  the login there was is no longer honoured
     ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
     ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
     ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
@@ -60,6 +61,14 @@ class LoginRequired(BridgeError):
     exit_code = 3
     rpc_code = -32010
     reason = "auth_required"
+
+
+class GrantEnded(LoginRequired):
+    """The authorization server no longer honours a refresh token; `error` is its code (RFC 6749 section 5.2)."""
+
+    def __init__(self, message: str, hint: str = "", *, error: str) -> None:
+        super().__init__(message, hint)
+        self.error = error
 
 
 class AccessDenied(BridgeError):

@@ -26,11 +26,15 @@ _CLIENT = "client "
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all."""
+    """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all.
+
+    `fresh`: register this bridge anew instead of using an earlier registration.
+    """
 
     target: str
     headers: Mapping[str, str] = {}
     browser: tuple[str, ...] | None = ()
+    fresh: bool = False
 
 
 async def run(given: Input, world: World) -> int:
@@ -49,20 +53,20 @@ async def run(given: Input, world: World) -> int:
     before = _stored(store, bridge.record)
     async with bridge.vault.locks.hold(f"the login to {profile.name}", PATIENCE + 60):
         record = _stored(store, bridge.record)
-        if record is not None and record != before:
-            session = load_session(record.secret)  # another process logged in while this one waited its turn
-        else:
-            session = await _log_in(bridge, store, record, given.browser)
+        # Another process may have logged in while this one waited its turn.
+        session = _session(record) if record != before else None
+        session = session or await _log_in(bridge, store, record, given)
     _tell(bridge, session)
     return 0
 
 
-async def _log_in(bridge: Bridge, store: Store, record: Record | None, browser: tuple[str, ...] | None) -> Session:
+async def _log_in(bridge: Bridge, store: Store, record: Record | None, given: Input) -> Session:
     loopback, http = Loopback(), Http(bridge.network)
-    person = BrowserPerson(loopback, partial(_open, bridge.profile, browser))
+    person = BrowserPerson(loopback, partial(_open, bridge.profile, given.browser))
     page = pages.failure("the login was interrupted", "run the command again")
     try:
-        plan = _plan(bridge.profile, store, await bridge.remote.challenge(OPENING))
+        clients = {} if given.fresh else _clients(store, record)
+        plan = _plan(bridge.profile, clients, await bridge.remote.challenge(OPENING))
         session = await drive(login(plan), http, person)
         _save(store, bridge.record, record, session)
         for method, result in (await prove(bridge.remote)).items():
@@ -78,7 +82,7 @@ async def _log_in(bridge: Bridge, store: Store, record: Record | None, browser: 
     return session
 
 
-def _plan(profile: Profile, store: Store, challenge: Challenge | None) -> Plan:
+def _plan(profile: Profile, clients: Mapping[str, Client], challenge: Challenge | None) -> Plan:
     auth = profile.auth
     assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
     return Plan(
@@ -87,7 +91,7 @@ def _plan(profile: Profile, store: Store, challenge: Challenge | None) -> Plan:
         resource=auth.resource,
         scopes=auth.scopes,
         configured=_configured(auth),
-        clients=_clients(store),
+        clients=clients,
         port=auth.callback_port,
     )
 
@@ -111,12 +115,22 @@ def _stored(store: Store, key: str) -> Record | None:
         return None
 
 
-def _clients(store: Store) -> Mapping[str, Client]:
-    """The registrations that earlier logins made, by issuer."""
+def _session(record: Record | None) -> Session | None:
+    """As with `_stored`: what cannot be read is replaced."""
+    try:
+        return load_session(record.secret) if record is not None else None
+    except StoreError:
+        return None
+
+
+def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:
+    """The registrations that earlier logins made, by issuer, without one that the `last` session found forgotten."""
     keys = store.keys()
     records = [_stored(store, key) for key in keys if key.startswith(_CLIENT)]
     clients = [load_client(record.secret) for record in records if record is not None]
-    return {client.issuer: client for client in clients}
+    session = _session(last)
+    forgotten = session.client.id if session is not None and session.client_forgotten else ""
+    return {client.issuer: client for client in clients if client.id != forgotten}
 
 
 def _save(store: Store, key: str, before: Record | None, session: Session) -> None:

@@ -9,6 +9,7 @@ from mcp_auth_bridge.commands.login import validity
 from mcp_auth_bridge.config import Anonymous, Bearer, Profile
 from mcp_auth_bridge.credentials.static import describe
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell import terminal
@@ -86,7 +87,8 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
     state, detail = "signed in", validity(session)
     if session.ended or (session.refresh is None and session.expired(time.time())):
         state = "ended"
-        detail = f"{session.ended or 'expired without a refresh token'}; run: {bridge.login_command}"
+        reason = known_error(session.ended) if session.ended else "expired without a refresh token"
+        detail = f"{reason}; run: {bridge.login_command}"
     return Line(
         bridge.profile.name,
         str(bridge.profile.url),

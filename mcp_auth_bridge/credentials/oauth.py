@@ -12,7 +12,8 @@ import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import AccessDenied, BridgeError, LoginRequired, StoreError, quoted
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, GrantEnded, LoginRequired, StoreError, quoted
+from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Stale, Store
@@ -111,24 +112,22 @@ class OAuthCredentials:
             session = self._refreshable(refused)
             try:
                 self._session = await self._world.drive(refresh(session))
-            except LoginRequired as error:
-                self._session = msgspec.structs.replace(session, refresh=None, ended=error.message)
+            except GrantEnded as ended:
+                self._session = msgspec.structs.replace(session, refresh=None, ended=ended.error)
             except BridgeError:
                 if not session.expired(self._world.now()) and not _is_refused(session, refused):
                     return session  # due, but good for a little longer: the authorization server may come back
                 raise
             # Written before it is used: the old refresh token is spent, or known to be dead.
             self._save(store)
-            if self._session.ended:
-                raise self._login_required(self._session.ended)
-            return self._session
+            return self._session if not self._session.ended else self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:
         session = self._session
         if session is None:
             raise self._login_required("nobody is logged in")
         if session.ended:
-            raise self._login_required(session.ended)
+            raise self._login_required(f"the authorization server ended it ({known_error(session.ended)})")
         if session.refresh is None:
             reason = "the server refused the access token" if _is_refused(session, refused) else "the login has expired"
             raise self._login_required(f"{reason}, and there is no refresh token")

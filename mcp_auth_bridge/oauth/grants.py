@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
-from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, ProtocolError, TheirProtocolError
+from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.claims import account_of
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
@@ -80,20 +80,19 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
 
 
 def refresh(session: Session) -> Flow[Session]:
-    """RFC 6749 section 6 at the stored token endpoint. Raises `LoginRequired` when the grant is no longer honoured.
+    """RFC 6749 section 6 at the stored token endpoint, for a `session` that has a refresh token.
 
+    Raises `GrantEnded` when the grant is no longer honoured.
     Any other failure (`Unreachable`, `UpstreamFailed`, `OAuthRefused`) says nothing about the grant: keep it.
     """
-    if session.refresh is None:
-        raise LoginRequired("the access token has ended and the authorization server gave no refresh token")
+    assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
     form: Form = {"grant_type": "refresh_token", "refresh_token": session.refresh, "resource": session.resource}
     try:
         tokens, response = yield from _request_tokens(endpoint, session.client, form, "the refresh")
     except OAuthRefused as refused:
         if refused.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
-            reason = documents.known_error(refused.error)
-            raise LoginRequired(f"{endpoint.origin} no longer honours this login ({reason})") from None
+            raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
         raise
     return msgspec.structs.replace(
         session,

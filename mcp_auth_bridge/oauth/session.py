@@ -31,7 +31,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A login. Times are Unix seconds; `expires_at` is None where the server gave no `expires_in` (RFC 6749 5.1).
 
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
-    goes anywhere else. `ended` is why the authorization server no longer honours the refresh token, "" while it does.
+    goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
+    honours it.
     """
 
     version: int = VERSION
@@ -47,6 +48,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     account: str = ""
     ended: str = ""
+
+    @property
+    def client_forgotten(self) -> bool:
+        """Whether it was our registration that the authorization server no longer knew."""
+        return self.ended in ("invalid_client", "unauthorized_client")
 
     def due(self, now: float) -> bool:
         """Whether the access token should be replaced before its next use.

@@ -56,7 +56,10 @@ class Loopback:
         done, _ = await asyncio.wait((self._arrived,), timeout=timeout)
         if not done:
             minutes = f"{timeout / 60:g} minutes"
-            raise LoginRequired(f"nobody finished the login in the browser within {minutes}", "run the command again")
+            raise LoginRequired(
+                f"nobody finished the login in the browser within {minutes}",
+                "run the command again; with --fresh if the browser showed an error about the client",
+            )
         return self._arrived.result()
 
     async def finish(self, page: bytes) -> None:
