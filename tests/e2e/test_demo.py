@@ -1,11 +1,14 @@
 """`mcp-auth-bridge demo --no-browser`, the installed command, in an empty home."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
+import httpx2
 import pytest
 
 COMMAND = os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))
@@ -70,7 +73,9 @@ def test_it_leaves_nothing_behind(finished, rooms):
     assert {name: list(room.rglob("*")) for name, room in rooms.items()} == {"home": [], "temporary": [], "work": []}
 
 
-def test_an_interrupt_while_it_waits_for_the_person_ends_everything(rooms):
+@contextlib.contextmanager
+def waiting_for_a_person(rooms):
+    """The demo without --no-browser, at the moment when it has shown the URL; yields both."""
     demo = subprocess.Popen(
         [COMMAND, "demo"],
         cwd=rooms["work"],
@@ -82,12 +87,31 @@ def test_an_interrupt_while_it_waits_for_the_person_ends_everything(rooms):
         start_new_session=True,
     )
     try:
-        while "/authorize?" not in demo.stderr.readline():
-            assert demo.poll() is None
-        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
-        _, said = demo.communicate(timeout=30)  # also waits until no child holds the pipes
+        url = ""
+        while "/authorize?" not in url:
+            url = demo.stderr.readline().strip()
+            assert url or demo.poll() is None
+        yield demo, url
     finally:
         demo.kill()
+        demo.communicate()
+
+
+def test_a_person_who_says_no_ends_the_demo_and_the_step_is_named(rooms):
+    with waiting_for_a_person(rooms) as (demo, url), httpx2.Client(trust_env=False) as browser:
+        ticket = browser.get(url).text.partition('name="ticket" value="')[2].partition('"')[0]
+        answer = {"ticket": ticket, "decision": "deny"}
+        browser.post(urljoin(url, "/consent"), data=answer, follow_redirects=True)
+        _, said = demo.communicate(timeout=30)
+    assert demo.returncode == 1
+    assert "the demo failed while logging in" in said
+    assert list(rooms["temporary"].iterdir()) == []
+
+
+def test_an_interrupt_while_it_waits_for_the_person_ends_everything(rooms):
+    with waiting_for_a_person(rooms) as (demo, _):
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
+        _, said = demo.communicate(timeout=30)  # also waits until no child holds the pipes
     assert demo.returncode == 130
     assert "Traceback" not in said
     assert list(rooms["temporary"].iterdir()) == []
