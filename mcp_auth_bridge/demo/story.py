@@ -71,7 +71,7 @@ async def _log_in(home: dict[str, str], say: Callable[[str], None], *, unattende
         say("The bridge logs in; the demo plays the person and clicks Allow.")
         opener = ["--browser-command", shlex.join([*_PYTHON, "mcp_auth_bridge.demo.consent"])]
     else:
-        say("The bridge logs in: click Allow in the browser that opens now.")
+        say("The bridge logs in; it is for you to click Allow in the browser.")
         opener = []
     with _step("logging in"):
         await _run_to_the_end([*_PYTHON, "mcp_auth_bridge", "login", "demo", *opener], os.environ | home)
