@@ -1,0 +1,51 @@
+"""What the documents promise is what the program does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mcp_auth_bridge import __version__, config, errors
+from mcp_auth_bridge.cli import _parser
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_example_configuration_holds_every_key_and_is_valid():
+    example = (ROOT / "config.example.toml").read_text()
+    profiles = config.parse(example, Path("config.example.toml")).profiles
+    assert set(profiles) == {"acme", "tickets", "local"}
+    shapes = (config._Server, config._File, config.Browser, config.Bearer, config.NetworkSettings, config.KeyFileStore)
+    for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
+        assert re.search(rf"\b{field}\b", example), field
+
+
+@pytest.mark.parametrize("document", ["README.md", "config.example.toml"])
+def test_a_documented_configuration_is_valid(document):
+    text = (ROOT / document).read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
+    for block in blocks:
+        assert config.parse(block, Path(document)).profiles
+
+
+def test_every_command_has_an_example_in_its_help(capsys):
+    parser = _parser()
+    commands = next(action.choices for action in parser._actions if hasattr(action, "choices") and action.choices)
+    assert set(commands) == {"run", "login", "logout", "status", "demo"}
+    for name, command in commands.items():
+        assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
+
+
+def test_the_documented_exit_codes_are_those_of_the_errors():
+    readme = (ROOT / "README.md").read_text()
+    for error in (errors.ConfigError, errors.LoginRequired, errors.AccessDenied, errors.StoreError, errors.Unreachable):
+        assert re.search(rf"\b{error.exit_code} [a-z]", readme)
+
+
+def test_the_changelog_knows_this_version():
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_document_names_a_path_of_the_machine_it_was_written_on():
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.toml")]:
+        assert "/work/" not in path.read_text(), path
