@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from filelock import FileLock
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from peer import ENVIRONMENT, INSPECTOR, PEERS, node
@@ -67,10 +68,10 @@ class Bridge:
 
     @property
     def launches(self) -> list[dict[str, Any]]:
-        """What each launch of the browser ended with: status, title, url."""
-        if not self._browser_log.exists():
-            return []
-        return [json.loads(line) for line in self._browser_log.read_text().splitlines()]
+        """What each launch of the browser ended with: status, title, url. Waits for one that is still reading."""
+        with FileLock(f"{self._browser_log}.lock"):
+            lines = self._browser_log.read_text().splitlines() if self._browser_log.exists() else []
+        return [json.loads(line) for line in lines]
 
     @asynccontextmanager
     async def sdk_client(self, name: str, **options: Any) -> AsyncIterator[Client]:

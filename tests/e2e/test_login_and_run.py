@@ -123,11 +123,20 @@ def test_a_large_answer_arrives_whole(logged_in) -> None:
 
 
 def test_a_login_is_proved_before_the_browser_says_so(logged_in, authorization_server, protected_server) -> None:
-    assert [launch["status"] for launch in logged_in.launches] == [200]
+    assert [launch["title"] for launch in logged_in.launches] == ["Signed in"]
     assert authorization_server.counters["token"] == {"authorization_code": {"success": 1}}
-    assert [
-        request["status"] for request in protected_server.mcp_requests() if "authorization" in request["headers"]
-    ] == [200]
+    proof = [request for request in protected_server.mcp_requests() if "authorization" in request["headers"]]
+    assert "tools/list" in [request["method"] for request in proof]
+    assert {request["status"] for request in proof} <= {200, 202}
+
+
+def test_a_token_that_the_server_refuses_is_no_login(bridge, authorization_server, protected_server) -> None:
+    authorization_server.control({"audience": "https://another.example/mcp"})
+    bridge.add_server("acme", protected_server.url)
+    done = bridge.run("login", "acme")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert [launch["title"] for launch in bridge.launches] == ["The login did not succeed"]
 
 
 def test_status_names_the_server_and_no_secret(logged_in) -> None:
@@ -224,7 +233,8 @@ def test_a_denied_consent_is_one_sentence_and_a_hint(bridge, authorization_serve
     done = bridge.run("login", "acme")
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
-    assert "access_denied" in done.stderr or "denied" in done.stderr
+    assert "declined" in done.stderr
+    assert "hint: " in done.stderr
     assert authorization_server.counters["tokenRequests"] == 0
 
 

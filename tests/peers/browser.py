@@ -3,7 +3,7 @@
 python browser.py [--log FILE] URL
 
 Appends one JSON line a launch to the log (or to the file named by BROWSER_LOG): the final page's status, title and URL
-without its query.
+without its query. Holds the log's lock all the while: who gets the lock after a login reads what its browser saw.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin, urlsplit
 from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
+
+from filelock import FileLock
 
 FORMS_AT_MOST = 5
 
@@ -84,12 +86,11 @@ def main() -> None:
     parser.add_argument("--log", type=Path, default=os.environ.get("BROWSER_LOG"))
     parser.add_argument("url")
     arguments = parser.parse_args()
-    line = json.dumps(outcome(arguments.url)) + "\n"
     if arguments.log is None:
-        sys.stdout.write(line)
-    else:
-        with Path(arguments.log).open("a", encoding="utf-8") as log:  # one write: launches side by side stay apart
-            log.write(line)
+        sys.stdout.write(json.dumps(outcome(arguments.url)) + "\n")
+        return
+    with FileLock(f"{arguments.log}.lock"), Path(arguments.log).open("a", encoding="utf-8") as log:
+        log.write(json.dumps(outcome(arguments.url)) + "\n")
 
 
 if __name__ == "__main__":

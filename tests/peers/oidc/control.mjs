@@ -6,6 +6,7 @@ import { buffer } from 'node:stream/consumers';
 export const defaults = Object.freeze({
   accessTokenTtl: 3600, // seconds that an access token really lives
   expiresIn: 'real', // what the token response says: 'real', a number of seconds, or null to leave it out
+  audience: null, // of access tokens, null for the resource that was asked for (RFC 8707)
   tokenDelayMs: 0, // before a token request is looked at
   tokenFailure: null, // '503' or 'html' (403 with a page): the token endpoint is ill
   consent: 'approve', // or 'deny'

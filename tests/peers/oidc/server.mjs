@@ -44,7 +44,7 @@ function configuration(storage, control) {
         enabled: true,
         getResourceServerInfo: async (_ctx, resource) => ({
           scope: SCOPE,
-          audience: resource,
+          audience: control.state.settings.audience ?? resource,
           accessTokenTTL: control.state.settings.accessTokenTtl,
           accessTokenFormat: 'jwt',
           jwt: { sign: { alg: 'RS256' } },
