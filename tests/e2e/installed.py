@@ -36,6 +36,7 @@ class Bridge:
         self.browser_command = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
         self._servers: dict[str, str] = {}
         key = home / "sealing.key"
+        self.store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(key))}'
         key.touch(0o600)
         key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")
 
@@ -47,8 +48,7 @@ class Bridge:
             pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in headers.items())
             lines.append(f"headers = {{ {pairs} }}")
         self._servers[name] = "\n".join(lines)
-        store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(self.home / "sealing.key"))}'
-        (self.home / "config.toml").write_text("\n\n".join([store, *self._servers.values()]) + "\n")
+        (self.home / "config.toml").write_text("\n\n".join([self.store, *self._servers.values()]) + "\n")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end. stdin is empty."""
