@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted, reason
 from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.secret import Literal, SecretRef, reference
-from mcp_auth_bridge.urls import Purpose, Url, gate
+from mcp_auth_bridge.urls import Purpose, Url, gate, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -124,10 +124,9 @@ class Config(msgspec.Struct, frozen=True):
             known = self.profiles[target]
             return msgspec.structs.replace(known, headers={**known.headers, **extra})
         if "://" not in target:
-            names = ", ".join(sorted(self.profiles)) or "none yet"
             raise ConfigError(
                 f"there is no server named {quoted(target)} in {self.path}",
-                f"the servers there: {names}. Add [servers.{target}] with its url, or give the URL itself",
+                f"the servers there: {', '.join(sorted(self.profiles)) or 'none yet'}; a URL starts with https://",
             )
         url = server_url(target, "the URL on the command line")
         for known in self.profiles.values():
@@ -142,8 +141,10 @@ def load(path: Path) -> Config:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         return Config(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}", "check the file's owner and mode") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text in UTF-8", "save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {reason(error)}", "check the file's owner and mode") from None
     return parse(text, path)
 
 
@@ -192,7 +193,8 @@ def server_url(text: str, where: str) -> Url:
     try:
         return gate(text.partition("#")[0], Purpose.SERVER)
     except UrlRefused as refused:
-        raise ConfigError(f"{where}: {quoted(text)} is not acceptable: {refused.hint}") from None
+        hint = "a server's URL looks like https://mcp.example.com/mcp"
+        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
 
 
 def _checked(auth: Auth, where: str) -> Auth:
@@ -208,7 +210,7 @@ def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     seen: dict[str, str] = {}
     for name in headers:
         if not _HEADER_NAME.fullmatch(name):
-            raise ConfigError(f"{where}: {quoted(name)} is not a header name", "see RFC 9110 section 5.1")
+            raise ConfigError(f"{where}: {quoted(name)} is not a header name", "write it as in X-Acme-Org")
         if _RESERVED.fullmatch(name):
             hint = 'use auth = { kind = "bearer", token = "env:NAME" }' if name.lower() == "authorization" else ""
             raise ConfigError(f"{where}: {name} is set by the bridge itself", hint or "remove it")

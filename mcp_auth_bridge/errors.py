@@ -173,6 +173,11 @@ def quoted(text: str, limit: int = 200) -> str:
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
 
 
+def reason(error: OSError) -> str:
+    """The operating system's word for `error`, which never holds more than that."""
+    return (error.strerror or type(error).__name__).lower()
+
+
 def fault(bug: BaseException) -> BridgeError:
     """An exception that nobody expected, named by class and place: its text could hold anything, a secret too."""
     trace = bug.__traceback__

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
 
@@ -77,14 +77,14 @@ class Url(msgspec.Struct, frozen=True):
 
 def gate(text: str, purpose: Purpose) -> Url:
     """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters."""
-    refuse = f"{purpose.value} has a URL that is not acceptable: {quoted(text)}"
+    refuse = f"{purpose.value} has a URL that is not acceptable: {shown(text)}"
     if _FORBIDDEN.search(text) or not text.isascii():
         raise UrlRefused(refuse, "it holds characters that a URL must percent-encode")
     try:
         parts = urlsplit(text)
-        port = parts.port
     except ValueError:
         raise UrlRefused(refuse, "it cannot be parsed") from None
+    port = _port(parts)
     scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
     if scheme not in _DEFAULT_PORTS:
         raise UrlRefused(refuse, "it must start with https://")
@@ -92,12 +92,26 @@ def gate(text: str, purpose: Purpose) -> Url:
         raise UrlRefused(refuse, "it must not hold a user name or password")
     if not _HOST.fullmatch(host):
         raise UrlRefused(refuse, "its host name is missing or malformed")
-    if port == 0:
+    if port is None:
         raise UrlRefused(refuse, "its port is not a number from 1 to 65535")
-    url = Url(scheme, host, port or _DEFAULT_PORTS[scheme], parts.path or "/", parts.query)
+    url = Url(scheme, host, port, parts.path or "/", parts.query)
     if scheme == "http" and not url.is_loopback and purpose is not Purpose.PROXY:
         raise UrlRefused(refuse, "plain http is accepted for loopback addresses only: use https")
     return url
+
+
+def shown(text: str) -> str:
+    """The URL `text`, acceptable or not, fit for a message: without what may be a password."""
+    return quoted(re.sub(r"(?<=//)[^/?#]*@", "…@", text))
+
+
+def _port(parts: SplitResult) -> int | None:
+    """The port, given or implied; None for one that cannot be."""
+    try:
+        port = parts.port
+    except ValueError:
+        return None
+    return _DEFAULT_PORTS.get(parts.scheme.lower()) if port is None else port or None
 
 
 def with_query(url: Url, parameters: dict[str, str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from mcp_auth_bridge.config import header_value
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.errors import AccessDenied, ConfigError, LoginRequired
+from mcp_auth_bridge.errors import AccessDenied, ConfigError, LoginRequired, reason
 from mcp_auth_bridge.secret import Env, File, Literal, SecretRef
 
 
@@ -49,7 +49,10 @@ def resolve(reference: SecretRef, environment: Mapping[str, str], what: str) -> 
             return value
         case Env(name=name):
             if not environment.get(name):
-                raise ConfigError(f"{what} is to come from the environment variable {name}, which is not set")
+                raise ConfigError(
+                    f"{what} is to come from the environment variable {name}, which is not set",
+                    "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
+                )
             return header_value(environment[name], what)
         case File(path=path):
             return header_value(_contents(path, what), what)
@@ -71,4 +74,6 @@ def _contents(path: str, what: str) -> str:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would cost the cold start its import
             return file.read().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{what} is to come from {path}, which cannot be read: {type(error).__name__}") from None
+        why = reason(error) if isinstance(error, OSError) else "it is not text in UTF-8"
+        hint = "correct file:PATH, or the file's owner and mode"
+        raise ConfigError(f"{what} is to come from {path}, which cannot be read: {why}", hint) from None

@@ -1,6 +1,5 @@
 """Messages that the bridge itself makes; the one place where a `BridgeError` becomes JSON-RPC."""
 
-import json
 from typing import Any
 
 import msgspec
@@ -52,14 +51,15 @@ def failure(request: Message, error: BridgeError) -> Message:
     }
     if error.hint:
         data["action"] = error.hint
-    text = f"mcp-auth-bridge: {error.message}{f' ({error.hint})' if error.hint else ''}"
+    text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
     return _response(request.id or b"null", b"error", msgspec.json.encode(body))
 
 
 def sign_in_text(error: BridgeError) -> str:
     """For a model to pass on to a person."""
-    return f"{error.message[:1].upper()}{error.message[1:]}.\n{error.hint}\nThen call this tool again."
+    sentence, hint = (f"{text[:1].upper()}{text[1:]}" for text in (error.message, error.hint))
+    return f"{sentence}.\n{hint}\nThen call this tool again."
 
 
 def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
@@ -72,6 +72,13 @@ def _response(id_: bytes, member: bytes, value: bytes) -> Message:
     return Message(Kind.RESPONSE, raw, id=id_)
 
 
-def decoded(raw: bytes) -> Any:
-    """JSON that was kept raw. Any: it may be anything."""
-    return json.loads(raw)
+def members(raw: bytes | None) -> dict[str, Any]:
+    """The members of a result that was kept raw. Any: they may be anything.
+
+    {} where it is no object, or holds what could not be written again: a lone surrogate, a number out of range.
+    """
+    try:
+        value = msgspec.json.decode(raw or b"{}")
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}

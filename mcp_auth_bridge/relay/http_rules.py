@@ -100,7 +100,7 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
         hint = "the account, an organisation header or a network rule may be what it misses"
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = "".join(list(headers.get("retry-after", ()))[:1])
-    hint = f"it asks to wait {wait} s" if wait.isdecimal() else ""
+    hint = f"it asks to wait {wait} s" if wait.isdecimal() else "try again; if it stays so, its operator has to look"
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status)
 
 

@@ -71,10 +71,14 @@ class Remote:
     async def challenge(self, opening: Message) -> Challenge | None:
         """What the server asks of somebody without credentials, here an `initialize`; None if it asks nothing.
 
-        Some servers open a session for anybody and ask only later: it is ended again.
+        Some servers open a session for anybody and ask only later: it is ended again. Where there is no MCP server at
+        all this raises, before a person is sent to a browser for nothing; 400 and 403 are what some gateways say to
+        strangers.
         """
-        answer, _ = await self._attempt("POST", {}, {}, opening)
+        answer, verdict = await self._attempt("POST", {}, {}, opening)
         await answer.aclose()
+        if isinstance(verdict, Failed) and answer.status not in (400, 403):
+            raise verdict.error
         if answer.status == 200 and (session := _session_of(answer)):
             ended, _ = await self._attempt("DELETE", session, {}, None)
             await ended.aclose()

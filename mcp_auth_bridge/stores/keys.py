@@ -67,7 +67,7 @@ def _create(source: KeySource, key: bytes, records: Path) -> bytes:
     if record_names(Folder(records)):
         raise StoreError(
             f"the sealing key is missing from {source.describe()}, but {records} holds records sealed with it",
-            f"restore the key there, or move {records} away and run mcp-auth-bridge login",
+            f"restore the key there, or move {records} away and run mcp-auth-bridge login NAME",
         )
     source.create(key)
     kept = source.load()  # what is there now is the key, whoever wrote it

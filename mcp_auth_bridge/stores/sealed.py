@@ -36,7 +36,7 @@ SUFFIX = ".sealed"
 _KEY_ID = 8
 _NONCE = 12
 _HEAD = len(MAGIC) + _KEY_ID + _NONCE
-_LOGIN_AGAIN = "run mcp-auth-bridge login; the file is kept beside the new one"
+_LOGIN_AGAIN = "run mcp-auth-bridge login NAME; the file is kept beside the new one"
 
 
 class Mutex(Protocol):
@@ -114,7 +114,6 @@ class SealedStore:
         return sorted(content.key for content in self._survey() if isinstance(content, _Content))
 
     def unreadable(self) -> list[StoreError]:
-        """What `keys` had to leave out, one error per file: for `status` and `doctor`, which must not hide it."""
         return [content for content in self._survey() if isinstance(content, StoreError)]
 
     def _survey(self) -> list[_Content | StoreError]:
