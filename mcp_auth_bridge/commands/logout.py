@@ -17,12 +17,12 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     bridge = Bridge(world.config.profile(given.target), world)
-    bridge.memory.forget()
     async with bridge.lock():  # a refresh that is under way must not bring the login back
         store = await bridge.vault.read(bridge.record)
         record = store.load(bridge.record)
         if record is not None:
             store.delete(bridge.record, record.generation)
+    bridge.memory.forget()
     if record is None:
         terminal.say(f"there is no login to {bridge.profile.name}")
         return 0

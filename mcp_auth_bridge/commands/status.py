@@ -35,34 +35,40 @@ class Line(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    lines = [await _line(profile, world) for profile in await _profiles(world)]
+    keys, problems = await _survey(world)
+    lines = [await _line(profile, world) for profile in _profiles(world, keys)]
     if given.as_json:
         terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif not lines:
-        terminal.answer(f"no servers in {world.config.path} and no logins")
+        terminal.answer(f"no servers in {world.config.path} and no logins{' that can be read' if problems else ''}")
     for line in () if given.as_json else lines:
         terminal.answer(_in_words(line))
-    return 0
+    for problem in problems:
+        if not any(problem.message in line.detail for line in lines):
+            terminal.complain(problem)
+    return StoreError.exit_code if problems else 0
 
 
-async def _profiles(world: World) -> list[Profile]:
+def _profiles(world: World, keys: list[str]) -> list[Profile]:
     """The configured servers, then those that a bare URL was logged in to."""
     profiles = list(world.config.profiles.values())
     named = {str(profile.url) for profile in profiles}
-    for key in await _session_keys(world):
+    for key in keys:
         _, name, url = key.split(" ", 2)
         if "://" in name and url not in named and name not in named:
             profiles.append(world.config.profile(name))
     return profiles
 
 
-async def _session_keys(world: World) -> list[str]:
+async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
+    """The keys of the sessions that can be read, and what is wrong with the rest."""
     vault = Vault(world.config.store, world.paths)
     try:
-        keys = (await vault.survey()).keys()
-        return [key for key in keys if key.startswith("session ")]
-    except StoreError:
-        return []  # each server's own line says what is wrong
+        store = await vault.survey()
+        keys, problems = store.keys(), store.unreadable()
+    except StoreError as error:
+        return [], [error]
+    return [key for key in keys if key.startswith("session ")], problems
 
 
 async def _line(profile: Profile, world: World) -> Line:
@@ -87,7 +93,8 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
     state, detail = "signed in", validity(session)
     if session.ended or (session.refresh is None and session.expired(time.time())):
         state = "ended"
-        reason = known_error(session.ended) if session.ended else "expired without a refresh token"
+        refused = f"the authorization server ended it ({known_error(session.ended)})"
+        reason = refused if session.ended else "expired without a refresh token"
         detail = f"{reason}; run: {bridge.login_command}"
     return Line(
         bridge.profile.name,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, Unreachable
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, StoreError, Unreachable
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
     Action,
@@ -53,7 +53,7 @@ class Welcome:
         self._offers_sign_in = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.method == "initialize":
+        if message.kind is Kind.REQUEST and message.method == "initialize" and self._opening is None:
             self._opening, self._greeted = message, False
             yield Wake(_TIMER, PATIENCE)
         elif self._is_sign_in(message):
@@ -81,7 +81,7 @@ class Welcome:
         """What the inner relay wants, with the client's opening and its lists looked after."""
         for action in actions:
             match action:
-                case ToServer(call=call, message=Message(method="initialize")):
+                case ToServer(call=call, message=Message(kind=Kind.REQUEST, method="initialize")):
                     self._opening_call = call
                     yield action
                 case ToClient(message=Message(kind=Kind.RESPONSE)):
@@ -138,7 +138,7 @@ class Welcome:
         if isinstance(error, LoginRequired):
             self._offers_sign_in = self._offers_sign_in or "tools/list" not in self._memory
             return self._memory.get("tools/list") or self._sign_in_tools()
-        return self._memory.get("tools/list") if isinstance(error, Unreachable) else None
+        return self._memory.get("tools/list") if isinstance(error, Unreachable | StoreError) else None
 
     def _sign_in_tools(self) -> bytes:
         tool = {
@@ -163,9 +163,9 @@ class Welcome:
         return answers.tool_text(request, done, is_error=False)
 
     def _remember(self, method: str, result: bytes | None) -> Iterator[Action]:
-        if result is None or (method == "tools/list" and "nextCursor" in answers.decoded(result)):
-            return
-        if self._memory.get(method) != result:
+        known = answers.members(result)
+        whole = "nextCursor" not in known and isinstance(known.get("tools"), list)
+        if result is not None and (whole if method == "tools/list" else known) and self._memory.get(method) != result:
             self._memory[method] = result
             yield Remember(method, result)
 
@@ -175,19 +175,24 @@ def initialize_result(name: str, remembered: bytes | None, requested: Any) -> di
 
     It always promises `listChanged`, because what it says is going to change. Any: both are somebody's JSON.
     """
-    known: dict[str, Any] = answers.decoded(remembered) if remembered is not None else {}
-    capabilities = known.get("capabilities") or {list_: {} for list_ in _LISTS}
+    known = answers.members(remembered)
+    capabilities = _object(known.get("capabilities")) or {list_: {} for list_ in _LISTS}
     for list_ in _LISTS:
         if list_ in capabilities:
-            capabilities[list_] = {**capabilities[list_], "listChanged": True}
+            capabilities[list_] = {**_object(capabilities[list_]), "listChanged": True}
     return {
         **known,
         "protocolVersion": requested if requested in SUPPORTED else LATEST,
         "capabilities": capabilities,
-        "serverInfo": known.get("serverInfo") or {"name": name, "version": __version__},
+        "serverInfo": _object(known.get("serverInfo")) or {"name": name, "version": __version__},
     }
 
 
 def _lists_in(result: bytes | None) -> tuple[str, ...]:
-    capabilities = answers.decoded(result).get("capabilities") or {} if result is not None else {}
+    capabilities = _object(answers.members(result).get("capabilities"))
     return tuple(name for name in _LISTS if name in capabilities)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """`value` if it is an object, which a server's word or a file need not be, else {}."""
+    return value if isinstance(value, dict) else {}

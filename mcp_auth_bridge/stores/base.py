@@ -4,6 +4,8 @@ from typing import Protocol
 
 import msgspec
 
+from mcp_auth_bridge.errors import StoreError
+
 
 class Record(msgspec.Struct, frozen=True):
     """What a store holds under one key.
@@ -40,3 +42,6 @@ class Store(Protocol):
 
     def keys(self) -> list[str]:
         """The keys of all records that can be opened, sorted."""
+
+    def unreadable(self) -> list[StoreError]:
+        """One error for each record that `keys` had to leave out: a status must not hide it."""

@@ -1,5 +1,6 @@
 """The store that forgets: a dict, gone with the process."""
 
+from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.base import Record, Stale
 
 
@@ -26,6 +27,9 @@ class MemoryStore:
 
     def keys(self) -> list[str]:
         return sorted(self._records)
+
+    def unreadable(self) -> list[StoreError]:
+        return []
 
     def _generation(self, key: str) -> int | None:
         record = self._records.get(key)
