@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}|[^\s",;]+))\s*')
+# An unquoted value ends where it must: servers write URLs and scopes bare, which are no tokens.
+_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))\s*')
 _SCHEME = re.compile(rf"\s*({_TOKEN})(?=\s|,|$)")
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 _SEPARATORS = re.compile(r"[\s,]*")

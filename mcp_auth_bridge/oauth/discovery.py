@@ -137,7 +137,7 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
 def _covers(parent: Url, url: Url) -> bool:
     prefix = parent.path.rstrip("/")
     inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
-    return parent.origin == url.origin and inside
+    return parent.origin == url.origin and inside and parent.query in ("", url.query)
 
 
 def _server_metadata(issuer: Url, identifier: str, trail: Trail) -> Flow[_ServerMetadata | None]:
@@ -168,7 +168,8 @@ def _server_places(issuer: Url) -> Iterator[Url]:
 
 def _same_issuer(found: str, expected: str) -> bool:
     """String equality (RFC 8414 section 3.3). Only the root's slash may differ: Google and FastMCP disagree on it."""
-    return found == expected or (found.removesuffix("/") == expected.removesuffix("/") and found.count("/") <= 3)
+    root = found.removesuffix("/")
+    return found == expected or (root == expected.removesuffix("/") and root.count("/") == 2)
 
 
 def _without_resource_metadata(url: Url, resource: str, trail: Trail) -> Flow[Server]:
@@ -194,9 +195,8 @@ def _without_resource_metadata(url: Url, resource: str, trail: Trail) -> Flow[Se
 def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     """Whether `/register` exists: a GET there is 404 where it does not, and harmless where it does."""
     place = base.with_path("/register")
-    response = yield from ask(Fetch(place, _HEADERS))
-    trail.note(place, f"HTTP {response.status}")
-    return response.status in (400, 405, 415, 200)
+    response = yield from _ask(place, trail)
+    return response.status in (400, 405, 415) or (response.status == 200 and not _is_page(response))
 
 
 def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None) -> Server:
@@ -224,10 +224,14 @@ def _optional(text: str | None, purpose: Purpose) -> Url | None:
 
 
 def _get(place: Url, trail: Trail) -> Flow[Response | None]:
-    """The document at `place`, or None where there certainly is none. Raises `UpstreamFailed` on 5xx and 429."""
+    """The document at `place`, or None where there certainly is none."""
+    response = yield from _ask(place, trail)
+    return response if response.status == 200 and not _is_page(response) else None
+
+
+def _ask(place: Url, trail: Trail) -> Flow[Response]:
+    """Any answer that says something about `place`. Raises `UpstreamFailed` on 5xx and 429, which do not."""
     response = yield from ask(Fetch(place, _HEADERS))
-    if response.status == 200 and not _is_page(response):
-        return response
     outcome = f"HTTP {response.status}{', a web page' if _is_page(response) else ''}"
     trail.note(place, outcome)
     if response.status >= 500 or response.status == 429:
@@ -236,7 +240,7 @@ def _get(place: Url, trail: Trail) -> Flow[Response | None]:
             f"try again later; tried: {trail}",
             status=response.status,
         )
-    return None
+    return response
 
 
 def _is_page(response: Response) -> bool:

@@ -10,6 +10,8 @@ from mcp_auth_bridge.urls import Url
 
 T = TypeVar("T")
 
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 # RFC 6749 sections 4.1.2.1 and 5.2, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2: only these are repeated to a person.
 _KNOWN_ERRORS = frozenset(
     {
@@ -55,7 +57,7 @@ def read(response: Response, shape: type[T], url: Url, what: str) -> T:
         return msgspec.json.decode(response.body, type=shape)
     except msgspec.ValidationError as error:
         raise TheirProtocolError(f"{what} at {url.origin}{url.path} is not as specified: {error}") from None
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise TheirProtocolError(f"{what} at {url.origin}{url.path} is no JSON but {_kind(response)}") from None
 
 
@@ -77,7 +79,7 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 def _error_code(body: bytes) -> str:
     try:
         document: Any = msgspec.json.decode(body)  # Any: an error document may hold anything
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         return ""
     code = document.get("error") if isinstance(document, dict) else None
     return code if isinstance(code, str) else ""
