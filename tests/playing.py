@@ -1,0 +1,59 @@
+"""Drives a flow by script, effect by effect, as mitmproxy's Playbook does: no sockets, no clock, no sleep."""
+
+import json
+
+from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Response
+from mcp_auth_bridge.errors import BridgeError
+
+
+def play(flow, script, asked=None):
+    """Return what `flow` returns, or raise what it raises, after exactly the steps of `script`.
+
+    A step is a pair: the wish that must come, in words (see `words`), and what the world does: a result, a
+    `BridgeError` to throw, or a function of the effect. The effects are appended to `asked`.
+    """
+    asked = [] if asked is None else asked
+    steps = list(script)
+    try:
+        effect = next(flow)
+        while True:
+            asked.append(effect)
+            assert steps, f"the script is over, but the flow wants {words(effect)}"
+            expected, answer = steps.pop(0)
+            assert words(effect) == expected
+            result = answer(effect) if callable(answer) else answer
+            effect = flow.throw(result) if isinstance(result, BridgeError) else flow.send(result)
+    except StopIteration as end:
+        assert not steps, f"the flow is over, but the script goes on with {steps[0][0]}"
+        return end.value
+    except BridgeError:
+        assert not steps, f"the flow failed, but the script goes on with {steps[0][0]}"
+        raise
+
+
+def words(effect):
+    match effect:
+        case Fetch(url=url, form=form, document=document):
+            return f"{'GET' if form is None and document is None else 'POST'} {url}"
+        case Listen(port=port):
+            return f"listen {port}"
+        case Authorize():
+            return "authorize"
+        case Entropy(size=size):
+            return f"entropy {size}"
+    raise AssertionError(effect)
+
+
+def answer(document, status=200, kind="application/json", at=1000.0):
+    """An HTTP answer with `document` as JSON, or as it is if it is bytes."""
+    body = document if isinstance(document, bytes) else json.dumps(document).encode()
+    return Response(status, {"content-type": (kind,)}, body, at)
+
+
+def plain(form):
+    """A form with its secrets written out."""
+    return {name: value if isinstance(value, str) else value.reveal() for name, value in form.items()}
+
+
+NOT_FOUND = answer(b"not found", 404, "text/plain")
+PAGE = answer(b"<!doctype html><title>App</title>", 200, "text/html; charset=utf-8")

@@ -1,0 +1,125 @@
+"""`WWW-Authenticate` as it is met in the wild, and the scopes that follow from it."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, bearer, parse, scopes_to_ask
+
+METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
+
+
+def told(*fields):
+    return [(challenge.scheme, dict(challenge.parameters)) for challenge in parse(fields)]
+
+
+@pytest.mark.parametrize(
+    ("field", "challenges"),
+    [
+        ("", []),
+        (" , ,", []),
+        ("Bearer", [("bearer", {})]),
+        ('Bearer realm="mcp"', [("bearer", {"realm": "mcp"})]),
+        ('BEARER Error="Invalid_Token"', [("bearer", {"error": "Invalid_Token"})]),
+        (
+            f'Bearer resource_metadata="{METADATA}", scope="a b"',
+            [("bearer", {"resource_metadata": METADATA, "scope": "a b"})],
+        ),
+        ('Bearer a="x",b="y"', [("bearer", {"a": "x", "b": "y"})]),
+        ('Bearer a = "x" , b= y', [("bearer", {"a": "x", "b": "y"})]),
+        ('Bearer realm="a, Basic b=\\"c\\"", error=x', [("bearer", {"realm": 'a, Basic b="c"', "error": "x"})]),
+        ('Bearer a="\\\\"', [("bearer", {"a": "\\"})]),
+        ('Bearer a=""', [("bearer", {"a": ""})]),
+        ('Basic realm="x", Bearer error="y"', [("basic", {"realm": "x"}), ("bearer", {"error": "y"})]),
+        ('Bearer error="y", Basic realm="x"', [("bearer", {"error": "y"}), ("basic", {"realm": "x"})]),
+        ("Negotiate, Bearer a=b", [("negotiate", {}), ("bearer", {"a": "b"})]),
+        ("Negotiate YWJj==, Bearer a=b", [("negotiate", {}), ("bearer", {"a": "b"})]),
+        ('DPoP algs="ES256 RS256", Bearer a=b', [("dpop", {"algs": "ES256 RS256"}), ("bearer", {"a": "b"})]),
+        # Servers write these: no comma between parameters, and bare values that are no tokens.
+        ('Bearer a="x" b="y"', [("bearer", {"a": "x", "b": "y"})]),
+        (f"Bearer resource_metadata={METADATA}", [("bearer", {"resource_metadata": METADATA})]),
+        ("Bearer scope=mcp:read, error=x", [("bearer", {"scope": "mcp:read", "error": "x"})]),
+        # The first of two parameters with one name counts; a second may be somebody's injection.
+        ('Bearer a="1", A="2"', [("bearer", {"a": "1"})]),
+        # What cannot be read is passed over, never guessed at.
+        ('Bearer a="never closed', [("bearer", {})]),
+        ('Bearer ok=1, a="never closed', [("bearer", {"ok": "1"})]),
+    ],
+)
+def test_a_field_is_read_as_its_challenges(field, challenges):
+    assert told(field)[: len(challenges)] == challenges
+
+
+def test_the_challenges_of_several_fields_come_in_their_order():
+    assert told("Basic realm=x", "Bearer a=b") == [("basic", {"realm": "x"}), ("bearer", {"a": "b"})]
+
+
+def test_the_bearer_challenge_is_found_behind_others_and_dpop_only_stands_in_for_it():
+    assert bearer(["Basic realm=x", 'DPoP algs="ES256"', "Bearer a=b"]).parameters == {"a": "b"}
+    assert bearer(["Basic realm=x", 'DPoP algs="ES256"']).scheme == "dpop"
+    assert bearer(["Basic realm=x"]) is None
+    assert bearer([]) is None
+
+
+def test_a_challenge_without_parameters_wants_nothing_in_particular():
+    bare = Challenge("bearer")
+    assert (bare.error, bare.scopes, bare.resource_metadata) == ("", (), "")
+
+
+def test_nothing_beyond_the_limit_is_read():
+    [challenge] = parse(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
+    assert challenge.parameters == {"a": "b"}
+
+
+@given(st.lists(st.one_of(st.text(), st.binary().map(lambda raw: raw.decode("latin-1")))))
+@example(['a="' * 2000])
+@example(["Bearer " + "a=" * 4000])
+@example(["\\" * 8192])
+def test_parsing_never_raises_and_never_invents_a_value(fields):
+    for challenge in parse(fields):
+        assert challenge.scheme == challenge.scheme.lower()
+        for value in challenge.parameters.values():
+            assert any(value in field.replace("\\", "") or value in field for field in fields) or "\\" in "".join(
+                fields
+            )
+
+
+TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-_.", min_size=1, max_size=12)
+VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=20)
+
+
+@given(st.lists(st.tuples(TOKENS, st.dictionaries(TOKENS, VALUES, min_size=1, max_size=4)), max_size=4))
+def test_what_a_strict_server_writes_is_always_read_back(challenges):
+    def quote(value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    written = ", ".join(
+        f"{scheme} " + ", ".join(f"{name}={quote(value)}" for name, value in parameters.items())
+        for scheme, parameters in challenges
+    )
+    assert told(written) == challenges
+
+
+CHALLENGE = Challenge("bearer", {"scope": "read  write read"})
+
+
+@pytest.mark.parametrize(
+    ("configured", "challenge", "supported", "asked"),
+    [
+        (("mine",), CHALLENGE, ("all",), ("mine",)),
+        ((), CHALLENGE, ("all",), ("read", "write")),
+        ((), Challenge("bearer"), ("all", "of", "it"), ("all", "of", "it")),
+        ((), None, ("all",), ("all",)),
+        ((), None, (), ()),
+        ((), None, None, ()),
+    ],
+)
+def test_scopes_are_the_configured_else_the_challenged_else_the_supported_else_none(
+    configured, challenge, supported, asked
+):
+    assert scopes_to_ask(configured, challenge, supported, offline_access=False) == asked
+    assert scopes_to_ask(configured, challenge, supported, offline_access=True) == (*asked, "offline_access")
+
+
+def test_offline_access_is_asked_for_once():
+    assert scopes_to_ask(("offline_access", "a"), None, None, offline_access=True) == ("offline_access", "a")
