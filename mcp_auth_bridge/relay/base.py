@@ -41,8 +41,18 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def params(self) -> dict[str, Any]:
         """The decoded parameters, {} where there are none by name. Any: they are the server's business."""
-        params = json.loads(self.raw).get("params")
+        try:
+            params = json.loads(self.raw).get("params")
+        except RecursionError:
+            return {}  # as deep as `peek` only just allows: nothing that a relay looks for is written like that
         return params if isinstance(params, dict) else {}
+
+    @property
+    def target(self) -> Hashable:
+        """The key of the request that a `notifications/cancelled` names, None where it names none."""
+        named = self.params.get("requestId")
+        # To Python, true is 1.
+        return named if isinstance(named, str | int | float) and not isinstance(named, bool) else None
 
 
 class Malformed(Exception):

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mcp_auth_bridge.relay.base import Malformed
 
-_BOM = b"\xef\xbb\xbf"
 # Legal in JSON strings and nowhere else in JSON, and line ends to some readers (Node's readline, Python's splitlines).
 _ESCAPED = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
 
@@ -20,7 +19,6 @@ class Lines:
         self._parts: list[bytes] = []
         self._size = 0
         self._skipping = False
-        self._first = True
 
     def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
         """The lines that `chunk` completes; one that is too long comes as `Malformed`, once."""
@@ -49,9 +47,6 @@ class Lines:
         line = b"".join(self._parts)
         self._parts.clear()
         self._size, self._skipping = 0, False
-        if self._first:
-            self._first = False
-            line = line.removeprefix(_BOM)
         line = line.removesuffix(b"\r")
         if line.strip():
             yield line

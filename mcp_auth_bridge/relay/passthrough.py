@@ -50,8 +50,7 @@ class Passthrough:
 
     def _cancel(self, message: Message) -> Iterator[Action]:
         """The client wants no answer any more, so a call that runs is ended and never answered."""
-        target = message.params.get("requestId")
-        call = self._calls.get(target) if isinstance(target, Hashable) else None
+        call = self._calls.get(message.target)
         if call is not None:
             self._forget(call)
             yield Hangup(call)

@@ -1,12 +1,15 @@
 """Bytes → `Message`, without decoding more than the envelope and without losing a byte."""
 
 import json
-from typing import Any, NoReturn
+import re
+from collections.abc import Iterator
+from typing import NoReturn
 
 import msgspec
 
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
 
+_BOM = b"\xef\xbb\xbf"
 _ID_LIMIT = 1024
 _INVALID = -32600
 _UNPARSABLE = -32700
@@ -26,7 +29,8 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def peek(line: bytes) -> Message:
-    """The message in `line`. Raises `Malformed`."""
+    """The message in `line`, without a byte order mark (RFC 8259 section 8.1). Raises `Malformed`."""
+    line = line.removeprefix(_BOM)
     _check_utf8(line)
     start = line.lstrip(b" \t\r\n")[:1]
     if start == b"[":
@@ -48,7 +52,10 @@ def split(batch: Message) -> list[Message]:
         parts = _list_decoder.decode(batch.raw)
     except (msgspec.DecodeError, RecursionError):
         raise Malformed(_UNPARSABLE, "the batch is not valid JSON") from None
-    return [peek(bytes(part)) for part in parts]
+    messages = [peek(bytes(part)) for part in parts]
+    if any(message.kind is Kind.BATCH for message in messages):
+        raise Malformed(_INVALID, "a batch is not part of a batch")
+    return messages
 
 
 def result_of(response: Message) -> bytes | None:
@@ -75,17 +82,12 @@ def _message(line: bytes, envelope: _Envelope) -> Message:
         if not answers:
             raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
         return Message(Kind.RESPONSE, line, id=_id(envelope, b"null"))
-    method = _method(envelope.method)
+    method = json.loads(bytes(envelope.method))
+    if not isinstance(method, str):
+        raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))
     if envelope.id is msgspec.UNSET:
         return Message(Kind.NOTIFICATION, line, method=method)
     return Message(Kind.REQUEST, line, id=_id(envelope), method=method)
-
-
-def _method(raw: msgspec.Raw) -> str:
-    method = json.loads(bytes(raw))
-    if not isinstance(method, str):
-        raise Malformed(_INVALID, "the method is not a string")
-    return method
 
 
 def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
@@ -96,25 +98,37 @@ def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
     raise Malformed(_INVALID, "the id is neither a string nor a number")
 
 
-class _Number(str):
-    """A number's own spelling: `1.0` stays `1.0`."""
-
-    __slots__ = ()
-
-
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+_scanner = json.JSONDecoder(parse_constant=_refuse)
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
 def _with_lone_surrogates(line: bytes) -> _Envelope:
     """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser takes."""
+    text = line.decode()
     try:
-        document: Any = json.loads(line, parse_int=_Number, parse_float=_Number, parse_constant=_refuse)
+        _scanner.decode(text)
     except (ValueError, RecursionError):
         raise Malformed(_UNPARSABLE, "the message is not valid JSON") from None
-    members = {name: _raw(document[name]) for name in _Envelope.__struct_fields__ if name in document}
-    return _Envelope(**members)
+    members = dict(_members(text))
+    return _Envelope(**{name: members[name] for name in _Envelope.__struct_fields__ if name in members})
 
 
-def _raw(value: Any) -> msgspec.Raw:
-    return msgspec.Raw(value.encode() if isinstance(value, _Number) else json.dumps(value).encode())
+def _members(document: str) -> Iterator[tuple[str, msgspec.Raw]]:
+    """The members of `document`, a JSON object that is valid and not empty, each value in its own spelling."""
+    end = document.index("{")
+    while document[end] != "}":
+        name, end = _scanner.raw_decode(document, _token(document, end + 1))
+        start = _token(document, _token(document, end) + 1)
+        _, end = _scanner.raw_decode(document, start)
+        yield name, msgspec.Raw(document[start:end].encode())
+        end = _token(document, end)
+
+
+def _token(document: str, position: int) -> int:
+    """Where the next token begins at or after `position`."""
+    space = _SPACE.match(document, position)
+    return space.end() if space else position

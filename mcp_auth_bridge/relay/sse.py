@@ -18,10 +18,11 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Parser:
-    """Feed it chunks, take events. `retry` is the server's last wish in milliseconds, `last_id` what resuming needs.
+    """Feed it chunks, take events. `retry` is the server's last wish in milliseconds.
 
-    `limit` is the largest event in bytes; a larger one raises `LimitExceeded`. An event that the end of the stream cuts
-    off is discarded, as the specification demands.
+    `last_id` is what resuming needs: the id of the last event that came whole. `limit` is the largest event in bytes; a
+    larger one raises `LimitExceeded`. An event that the end of the stream cuts off is discarded, as the specification
+    demands.
     """
 
     def __init__(self, limit: int) -> None:
@@ -32,6 +33,7 @@ class Parser:
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._type = b""
+        self._id = b""
         self._start = b""
         self._begun = False
         self._after_cr = False
@@ -50,10 +52,9 @@ class Parser:
             self._line.clear()
             if whole:
                 self._field(whole)
-            elif self._data:
-                yield self._dispatch()
             else:
-                self._reset()
+                self.last_id = self._id
+                yield from self._dispatch()
 
     def _continued(self, chunk: bytes) -> bytes:
         """`chunk` without a byte order mark at the start of the stream, and without the LF of a CRLF that was split."""
@@ -84,16 +85,13 @@ class Parser:
         if name == b"event":
             self._type = value
         elif name == b"id" and b"\0" not in value:
-            self.last_id = value
+            self._id = value
         elif name == b"retry" and value.isdigit():
             self.retry = int(value[:9])
 
-    def _dispatch(self) -> Event:
-        event = Event(b"\n".join(self._data), self._type or b"message", self.last_id)
-        self._reset()
-        return event
-
-    def _reset(self) -> None:
+    def _dispatch(self) -> Iterator[Event]:
+        if self._data:
+            yield Event(b"\n".join(self._data), self._type or b"message", self.last_id)
         self._size = 0
         self._data = []
         self._type = b""
