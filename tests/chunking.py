@@ -1,0 +1,13 @@
+"""Cutting a stream anywhere: a parser must not care."""
+
+import itertools
+
+from hypothesis import strategies as st
+
+cuts = st.lists(st.integers(0, 200), max_size=8)
+
+
+def cut(stream, where):
+    """`stream` in pieces that end at the offsets `where`; some pieces may be empty."""
+    edges = [0, *sorted(min(at, len(stream)) for at in where), len(stream)]
+    return [stream[start:end] for start, end in itertools.pairwise(edges)]

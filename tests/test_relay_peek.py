@@ -1,0 +1,201 @@
+"""The peek at an envelope: not a byte lost, each id in its own spelling, nothing that a client could not read."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.peek import peek, result_of, split
+
+IDS = [
+    b"1",
+    b'"1"',
+    b"1.0",
+    b"0",
+    b'""',
+    b"-1",
+    b"1e400",
+    b"9007199254740993",
+    b'"\\u0031"',
+    b"123456789012345678901234",
+]
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+lone_surrogates = st.integers(0xD800, 0xDFFF).map(chr)
+
+
+def refused(line):
+    with pytest.raises(Malformed) as caught:
+        peek(line)
+    return caught.value.code, caught.value.id
+
+
+@pytest.mark.parametrize("raw_id", IDS)
+def test_an_id_keeps_its_spelling(raw_id):
+    line = b'{"jsonrpc": "2.0", "id": %b, "method": "m"}' % raw_id
+    assert peek(line) == Message(Kind.REQUEST, line, id=raw_id, method="m")
+
+
+@pytest.mark.parametrize("raw_id", IDS)
+def test_an_id_keeps_its_spelling_beside_a_lone_surrogate(raw_id):
+    line = b'{"jsonrpc": "2.0", "id" : %b , "method":"m", "params": {"x": "\\udc00"}}' % raw_id
+    assert peek(line) == Message(Kind.REQUEST, line, id=raw_id, method="m")
+
+
+def test_ids_compare_as_json_does():
+    keys = [Message(Kind.REQUEST, b"", id=raw_id).key for raw_id in (b"1", b"1.0", b'"1"', b"0", b'"\\u0031"')]
+    assert keys[0] == keys[1]
+    assert keys[2] == keys[4]
+    assert len(set(keys)) == 3
+
+
+@given(values, st.integers() | st.text(), st.text())
+def test_every_request_is_peeked_at_without_losing_a_byte(params, id_, method):
+    for ascii_only in (True, False):
+        document = {"x": params, "params": params, "id": id_, "method": method, "jsonrpc": "2.0"}
+        line = json.dumps(document, ensure_ascii=ascii_only).encode()
+        message = peek(line)
+        assert (message.kind, message.raw, message.key, message.method) == (Kind.REQUEST, line, id_, method)
+        assert message.params == (params if isinstance(params, dict) else {})
+
+
+@given(values, lone_surrogates)
+def test_a_result_is_the_same_bytes_whether_or_not_a_lone_surrogate_stands_beside_it(result, surrogate):
+    raw = json.dumps(result).encode()
+    for separators in ((",", ":"), (" ,\t", "\r: ")):
+        comma, colon = (text.encode() for text in separators)
+        surrogate_member = b'"meta"' + colon + json.dumps(surrogate).encode()
+        plain = b'{"id"' + colon + b"1" + comma + b'"result"' + colon + raw + b" }"
+        strange = plain[:-1] + comma + surrogate_member + b" }"
+        assert result_of(peek(plain)) == raw
+        assert result_of(peek(strange)) == raw
+
+
+def test_a_result_with_a_lone_surrogate_keeps_its_numbers():
+    line = b'{"id":1,"result":{"n":2.50,"big":1e400,"text":"\\ud800"}}'
+    assert result_of(peek(line)) == b'{"n":2.50,"big":1e400,"text":"\\ud800"}'
+
+
+def test_an_error_response_has_no_result():
+    assert result_of(peek(b'{"id":1,"error":{"code":1,"message":"\\ud800"}}')) is None
+    assert result_of(peek(b'{"id":1,"error":{"code":1,"message":""}}')) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b'{"id":1,"method":"m"}', Kind.REQUEST),
+        (b'{"method":"m"}', Kind.NOTIFICATION),
+        (b'{"id":1,"result":null}', Kind.RESPONSE),
+        (b'{"id":1,"error":{}}', Kind.RESPONSE),
+        (b'{"id":null,"error":{}}', Kind.RESPONSE),
+        (b'{"error":{}}', Kind.RESPONSE),
+        (b" [ ]", Kind.BATCH),
+    ],
+)
+def test_the_members_tell_the_kind(line, kind):
+    assert peek(line).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "raw_id"),
+    [
+        (b'{"id":null,"method":"m"}', -32600, b"null"),
+        (b'{"id":true,"method":"m"}', -32600, b"null"),
+        (b'{"id":[1],"method":"m"}', -32600, b"null"),
+        (b'{"id":"' + b"x" * 1024 + b'","method":"m"}', -32600, b"null"),
+        (b'{"id":7}', -32600, b"7"),
+        (b'{"id":7,"method":8}', -32600, b"7"),
+        (b'{"method":null}', -32600, b"null"),
+        (b"{}", -32600, b"null"),
+        (b"5", -32600, b"null"),
+        (b'"id"', -32600, b"null"),
+        (b"", -32700, b"null"),
+        (b"nul", -32700, b"null"),
+        (b'{"id":01,"method":"m"}', -32700, b"null"),
+        (b'{"id":1,"method":"m"} x', -32700, b"null"),
+        (b'{"id":1,"method":"m"', -32700, b"null"),
+        (b'{"id":1,"method":"m","x":NaN}', -32700, b"null"),
+        (b'{"id":1,"method":"m","x":-Infinity}', -32700, b"null"),
+        (b'{"id":1,"method":"m\x01"}', -32700, b"null"),
+        (b'{"id":1,"method":"\xff"}', -32700, b"null"),
+        (b'{"id":1,"method":"\xed\xa0\x80"}', -32700, b"null"),
+        (b'{"id":1,"method":"\xc0\xaf"}', -32700, b"null"),
+        ('{"id":1,"method":"m"}'.encode("utf-16-le"), -32700, b"null"),
+        ('{"id":1,"method":"m"}'.encode("utf-32"), -32700, b"null"),
+        (b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, b"null"),
+        (b'{"x":"\\ud800","y":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, b"null"),
+    ],
+)
+def test_what_is_no_message_is_refused_with_the_id_if_one_can_be_read(line, code, raw_id):
+    assert refused(line) == (code, raw_id)
+
+
+@given(st.binary())
+def test_no_bytes_raise_anything_but_malformed(line):
+    for candidate in (line, b"{" + line, b'{"id":1,"method":"m","x":"' + line + b'"}'):
+        try:
+            message = peek(candidate)
+        except Malformed:
+            continue
+        assert message.raw in candidate
+        json.loads(message.raw.decode())
+
+
+def test_of_duplicate_members_the_last_one_counts_for_everybody():
+    message = peek(b'{"id":1,"id":"2","method":"a","method":"b","params":{"x":1},"params":{"x":2}}')
+    assert (message.id, message.method, message.params) == (b'"2"', "b", {"x": 2})
+    assert peek(b'{"id":1,"id":"2","method":"a","method":"b","x":"\\ud800"}').id == b'"2"'
+
+
+def test_an_escaped_member_name_is_that_member():
+    assert peek(b'{"\\u0069d":1,"m\\u0065thod":"m"}').id == b"1"
+    assert peek(b'{"\\u0069d":1,"m\\u0065thod":"m","x":"\\ud800"}').id == b"1"
+
+
+def test_a_byte_order_mark_is_not_part_of_the_message():
+    assert peek(b'\xef\xbb\xbf{"id":1,"method":"m"}').raw == b'{"id":1,"method":"m"}'
+
+
+def test_parameters_as_deep_as_the_peek_allows_are_nobodys_business():
+    def nested(depth):
+        return b'{"id":1,"method":"m","params":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+
+    shallow, deep = 1, 100_000
+    while deep - shallow > 1:
+        middle = (shallow + deep) // 2
+        try:
+            peek(nested(middle))
+        except Malformed:
+            deep = middle
+        else:
+            shallow = middle
+    assert peek(nested(shallow // 2)).params != {}
+    assert peek(nested(shallow)).params == {}
+
+
+@pytest.mark.parametrize(
+    ("named", "target"),
+    [("1", 1), ('"1"', "1"), ("1.0", 1), ("true", None), ("null", None), ("[1]", None), ("{}", None)],
+)
+def test_a_cancellation_names_an_id_of_its_type(named, target):
+    message = peek(f'{{"method":"notifications/cancelled","params":{{"requestId":{named}}}}}'.encode())
+    assert message.target == target
+
+
+def test_a_batch_is_its_messages_byte_for_byte():
+    parts = [b'{"id": 1.0,"result":{}}', b'{"method":"m","params":[ "\xc3\xa9" ]}']
+    assert [message.raw for message in split(peek(b"[ " + b" ,\n".join(parts) + b" ]"))] == parts
+    assert split(peek(b"[]")) == []
+
+
+@pytest.mark.parametrize("batch", [b"[", b"[1]", b'[{"id":1}]', b'[[{"id":1,"result":1}]]', b"[" * 100_000])
+def test_a_batch_of_anything_else_is_refused(batch):
+    with pytest.raises(Malformed):
+        split(peek(batch))

@@ -1,0 +1,126 @@
+"""Server-sent events against a reference that is written from the WHATWG text, at every split."""
+
+import pytest
+from chunking import cut, cuts
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import LimitExceeded
+from mcp_auth_bridge.relay.sse import Event, Parser
+
+BIG = 1 << 20
+BOM = b"\xef\xbb\xbf"
+
+
+def reference(stream):  # noqa: C901 - the specification is one list of steps
+    """WHATWG HTML 9.2.5 and 9.2.6, sentence by sentence, on the whole stream at once: (events, last id, retry)."""
+    stream = stream.removeprefix(BOM)
+    lines = stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[:-1]  # the rest was never ended
+    events, last_id, retry = [], b"", None
+    data, event_type, id_buffer = b"", b"", b""
+    for line in lines:
+        if line == b"":
+            last_id = id_buffer
+            if data:
+                events.append(Event(data.removesuffix(b"\n"), event_type or b"message", last_id))
+            data, event_type = b"", b""
+            continue
+        if line.startswith(b":"):
+            continue
+        if b":" in line:
+            field, value = line.split(b":", 1)
+            if value.startswith(b" "):
+                value = value[1:]
+        else:
+            field, value = line, b""
+        if field == b"event":
+            event_type = value
+        elif field == b"data":
+            data += value + b"\n"
+        elif field == b"id":
+            if b"\0" not in value:
+                id_buffer = value
+        elif field == b"retry" and value and all(digit in b"0123456789" for digit in value):
+            retry = int(value)
+    return events, last_id, retry
+
+
+def parsed(chunks, limit=BIG):
+    parser = Parser(limit)
+    events = [event for chunk in chunks for event in parser.feed(chunk)]
+    return events, parser.last_id, parser.retry
+
+
+ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
+fields = st.sampled_from([b"data", b"event", b"id", b"retry", b"Data", b"x", b"", b" data", b"data "])
+field_values = st.sampled_from(
+    [b"", b" ", b"a", b" a", b"  a", b"a:b", b":", b"12", b"12x", b"\x00", b"\xc3\xa9", b"\xe2\x80\xa8", b"\x0b"]
+)
+lines = st.just(b"") | fields | st.builds(lambda name, value: name + b":" + value, fields, field_values)
+streams = st.builds(
+    lambda bom, parts, tail: bom + b"".join(line + end for line, end in parts) + tail,
+    st.sampled_from([b"", BOM, BOM + BOM, BOM[:2], BOM[:1]]),
+    st.lists(st.tuples(lines, ends), max_size=12),
+    st.sampled_from([b"", b"data: cut", b"\r", b"\n"]),
+)
+
+
+@settings(max_examples=400)
+@given(streams, cuts)
+@example(b"data: a\r\n\r\ndata: b\r\r\ndata: c\n\n", [8, 9, 10])
+@example(BOM + b"data: a\n\n", [1, 2])
+def test_any_stream_at_any_split_means_what_the_specification_says(stream, where):
+    expected = reference(stream)
+    assert parsed([stream]) == expected
+    assert parsed([stream[at : at + 1] for at in range(len(stream))]) == expected
+    assert parsed(cut(stream, where)) == expected
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"data: YHOO\ndata: +2\ndata: 10\n\n", [Event(b"YHOO\n+2\n10")]),
+        (b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
+         [Event(b"first event", id=b"1"), Event(b"second event"), Event(b" third event")]),
+        (b"data\n\ndata\ndata\n\ndata:", [Event(b""), Event(b"\n")]),
+        (b"data:test\n\ndata: test\n\n", [Event(b"test"), Event(b"test")]),
+        (b"event: add\ndata: 73857293\n\n", [Event(b"73857293", b"add")]),
+        (b"id: 7\ndata:\n\n", [Event(b"", id=b"7")]),
+        (b"id: 7\n\ndata: x\n\n", [Event(b"x", id=b"7")]),
+    ],
+)  # fmt: skip
+def test_the_examples_of_the_specification(stream, events):
+    assert parsed([stream])[0] == events
+
+
+def test_an_id_with_nul_is_ignored():
+    assert parsed([b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n"])[0] == [Event(b"a", id=b"1"), Event(b"b", id=b"1")]
+
+
+def test_an_event_that_was_cut_off_is_neither_told_nor_counted_as_seen():
+    assert parsed([b"id: 1\ndata: a\n\nid: 2\ndata: b\n"]) == ([Event(b"a", id=b"1")], b"1", None)
+
+
+def test_a_retry_that_is_no_number_changes_nothing():
+    assert parsed([b"retry: 10\nretry: 1.5\nretry: -1\nretry: \nretry: \xd9\xa1\n"])[2] == 10
+
+
+def test_a_retry_of_absurd_length_is_still_a_number():
+    assert parsed([b"retry: " + b"9" * 10_000 + b"\n"])[2] == 999_999_999
+
+
+def test_comments_and_other_fields_never_reach_the_limit():
+    parser = Parser(limit=64)
+    for _ in range(1000):
+        assert list(parser.feed(b": keep alive, keep alive\nid: 5\nevent: x\nretry: 1\n")) == []
+    assert list(parser.feed(b"data: still here\n\n")) == [Event(b"still here", b"x", b"5")]
+
+
+def test_many_events_never_reach_the_limit():
+    assert len(parsed([b"data: 0123456789\n\n"] * 1000, limit=32)[0]) == 1000
+
+
+@pytest.mark.parametrize("chunk", [b"data: 0123456789\n", b"x", b": x"])
+def test_an_event_that_is_too_large_ends_the_stream(chunk):
+    with pytest.raises(LimitExceeded):
+        parsed([chunk] * 100, limit=64)
