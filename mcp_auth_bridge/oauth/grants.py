@@ -1,5 +1,6 @@
 """Grants → sessions: the authorization code with PKCE, the refresh, and the revocation that ends one."""
 
+import math
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
@@ -190,7 +191,7 @@ def _expires_at(tokens: _Tokens, received_at: float) -> float | None:
         seconds = float(tokens.expires_in) if tokens.expires_in is not None else None
     except ValueError:
         seconds = None
-    return None if seconds is None else received_at + min(max(seconds, 0.0), _LONGEST_LIFE)
+    return None if seconds is None or math.isnan(seconds) else received_at + min(max(seconds, 0.0), _LONGEST_LIFE)
 
 
 def _text(entropy: bytes) -> str:
