@@ -55,5 +55,13 @@ def plain(form):
     return {name: value if isinstance(value, str) else value.reveal() for name, value in form.items()}
 
 
+def outcome(function):
+    """What `function` returns, or the `BridgeError` that it raises; nothing else may come out of it."""
+    try:
+        return function()
+    except BridgeError as error:
+        return error
+
+
 NOT_FOUND = answer(b"not found", 404, "text/plain")
 PAGE = answer(b"<!doctype html><title>App</title>", 200, "text/html; charset=utf-8")

@@ -135,8 +135,16 @@ def test_a_server_that_does_not_promise_pkce_is_refused(methods):
 
 @pytest.mark.parametrize(
     "named",
-    [MCP, "https://mcp.example", "https://mcp.example/", "https://mcp.example/a", "https://mcp.example/a/", f"{MCP}/"]
-    + ["https://MCP.example/a/b", "https://mcp.example:443/a/b"],
+    [
+        MCP,
+        f"{MCP}/",
+        "https://mcp.example",
+        "https://mcp.example/",
+        "https://mcp.example/a",
+        "https://mcp.example/a/",
+        "https://MCP.example/a/b",
+        "https://mcp.example:443/a/b",
+    ],
 )
 def test_the_resource_is_itself_or_a_parent_and_spelled_as_its_metadata_spell_it(named):
     server = found((f"{PRM}/a/b", resource(named)), (RFC8414, metadata()))

@@ -1,0 +1,227 @@
+"""Which client this bridge is, and how it proves it."""
+
+import base64
+import json
+from urllib.parse import unquote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playing import PAGE, answer, outcome, plain, play
+
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    ConfigError,
+    OAuthRefused,
+    TheirProtocolError,
+    Unreachable,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.oauth.client_auth import authenticate, choose
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.registration import register
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, gate
+
+HERE = "http://127.0.0.1:4711/callback"
+REGISTER = "POST https://as.example/register"
+
+
+def server(methods=(), *, registers=True):
+    return Server(
+        issuer="https://as.example",
+        resource="https://mcp.example/mcp",
+        authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),
+        token_endpoint=gate("https://as.example/token", Purpose.TOKEN),
+        registration_endpoint=gate("https://as.example/register", Purpose.REGISTRATION) if registers else None,
+        auth_methods=methods,
+    )
+
+
+def registered(document, *, methods=(), scopes=(), known=None, status=201, asked=None):
+    script = [(REGISTER, answer(document, status))]
+    return play(register(server(methods), HERE, scopes, known), script, asked)
+
+
+def client(**more):
+    return Client(**{"issuer": "https://as.example", "id": "abc", "redirect_uri": HERE, **more})
+
+
+def test_a_native_public_client_is_registered_with_exactly_our_redirect_uri():
+    asked = []
+    made = registered({"client_id": "abc", "redirect_uris": [HERE]}, scopes=("a", "b"), asked=asked)
+    assert made == client()
+    assert json.loads(asked[0].document) == {
+        "client_name": "mcp-auth-bridge",
+        "application_type": "native",
+        "redirect_uris": [HERE],
+        "grant_types": ["authorization_code", "refresh_token"],
+        "response_types": ["code"],
+        "token_endpoint_auth_method": "none",
+        "scope": "a b",
+    }
+    assert asked[0].form is None
+
+
+def test_without_scopes_none_are_registered():
+    asked = []
+    registered({"client_id": "abc"}, asked=asked)
+    assert "scope" not in json.loads(asked[0].document)
+
+
+def test_an_earlier_registration_with_the_same_redirect_uri_is_used_again():
+    known = client()
+    assert play(register(server(), HERE, (), known), []) is known
+
+
+def test_an_earlier_registration_whose_port_is_taken_is_replaced():
+    known = client(id="old", redirect_uri="http://127.0.0.1:1/callback")
+    assert registered({"client_id": "new"}, known=known).id == "new"
+
+
+def test_a_configured_client_is_never_registered_and_takes_the_port_that_there_is():
+    known = client(registered=False, redirect_uri="")
+    assert play(register(server(registers=False), HERE, (), known), []).redirect_uri == HERE
+
+
+@pytest.mark.parametrize(
+    ("advertised", "secret", "method"),
+    [
+        ((), None, "none"),
+        ((), "s", "client_secret_basic"),
+        (("client_secret_post", "none"), None, "none"),
+        (("client_secret_post", "client_secret_basic"), "s", "client_secret_basic"),
+        (("client_secret_post", "private_key_jwt"), "s", "client_secret_post"),
+    ],
+)
+def test_a_configured_client_proves_itself_as_the_server_accepts_it(advertised, secret, method):
+    known = client(registered=False, secret=Secret(secret) if secret else None)
+    assert play(register(server(advertised), HERE, (), known), []).auth_method == method
+
+
+@pytest.mark.parametrize(("advertised", "public"), [(("private_key_jwt",), True), (("none",), False)])
+def test_a_server_that_accepts_none_of_our_ways_is_refused_with_their_names(advertised, public):
+    with pytest.raises(TheirProtocolError, match="none of the ways") as raised:
+        choose(advertised, public=public)
+    assert "client_secret_basic" in raised.value.hint
+
+
+@pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
+def test_the_only_method_that_is_advertised_is_the_one_that_is_asked_for(method):
+    asked = []
+    secret = {} if method == "none" else {"client_secret": "s"}
+    made = registered({"client_id": "abc", **secret}, methods=(method,), asked=asked)
+    assert json.loads(asked[0].document)["token_endpoint_auth_method"] == method
+    assert made.auth_method == method
+
+
+def test_a_server_without_registration_is_explained_with_the_line_to_write():
+    with pytest.raises(ConfigError, match="does not register clients") as raised:
+        play(register(server(registers=False), HERE, (), None), [])
+    assert 'client_id = "…", issuer = "https://as.example"' in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("document", "method"),
+    [
+        ({}, "none"),
+        ({"client_secret": "s"}, "client_secret_post"),  # Figma
+        ({"client_secret": "s", "token_endpoint_auth_method": "none"}, "client_secret_post"),
+        ({"client_secret": "s", "token_endpoint_auth_method": "client_secret_basic"}, "client_secret_basic"),
+        ({"token_endpoint_auth_method": "client_secret_basic"}, "none"),
+        ({"client_secret": None, "redirect_uris": None, "token_endpoint_auth_method": None}, "none"),
+        ({"client_secret": "", "redirect_uris": []}, "none"),
+    ],
+)
+def test_what_the_server_made_of_our_request_decides_how_we_prove_ourselves(document, method):
+    made = registered({"client_id": "abc", **document})
+    assert made.auth_method == method
+    assert (made.secret is not None) == (method != "none")
+
+
+def test_a_method_that_we_do_not_know_is_refused():
+    with pytest.raises(OAuthRefused, match="private_key_jwt"):
+        registered({"client_id": "abc", "token_endpoint_auth_method": "private_key_jwt"})
+
+
+@pytest.mark.parametrize("uris", [["http://127.0.0.1:1/callback"], ["https://evil.example"], [f"{HERE}/"]])
+def test_a_registration_of_other_redirect_uris_is_refused(uris):
+    with pytest.raises(TheirProtocolError, match="another redirect URI"):
+        registered({"client_id": "abc", "redirect_uris": uris})
+
+
+@pytest.mark.parametrize("identifier", ["", "a\r\nb", "\x1b[31m", "a\u202eb"])
+def test_an_unusable_client_id_is_refused(identifier):
+    with pytest.raises(TheirProtocolError, match="usable client_id"):
+        registered({"client_id": identifier})
+
+
+def test_a_refused_registration_says_why_and_what_to_configure():
+    with pytest.raises(OAuthRefused, match=r"invalid_redirect_uri \(HTTP 400\)") as raised:
+        registered({"error": "invalid_redirect_uri", "error_description": "<b>call 555-evil</b>"}, status=400)
+    assert "client_id" in raised.value.hint
+    assert "555" not in raised.value.message + raised.value.hint
+
+
+def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():
+    flow = register(server(), HERE, (), None)
+    with pytest.raises(UpstreamFailed, match="HTTP 403"):
+        play(flow, [(REGISTER, answer(PAGE.body, 403, "text/html"))])
+    with pytest.raises(TheirProtocolError, match="no JSON but a web page"):
+        registered(PAGE.body, status=200)
+    with pytest.raises(Unreachable):
+        play(register(server(), HERE, (), None), [(REGISTER, Unreachable("no route"))])
+
+
+CANARY = "CANARY-" + "x" * 20
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(CANARY),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = ("client_id", "client_secret", "token_endpoint_auth_method", "redirect_uris", "error")
+
+
+@given(
+    st.one_of(
+        JSON,
+        st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, JSON), "client_secret": st.just(CANARY)}),
+        st.binary(),
+    ),
+    st.sampled_from((200, 201, 400)),
+)
+def test_whatever_is_answered_there_is_a_usable_client_or_an_error_without_its_secret(document, status):
+    made = outcome(lambda: registered(document, status=status))
+    if isinstance(made, BridgeError):
+        assert "\n" not in made.message
+        assert CANARY not in made.message + made.hint
+    else:
+        assert made.id.isprintable()
+        assert (made.redirect_uri, made.issuer) == (HERE, "https://as.example")
+
+
+ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(ANY, ANY)
+def test_basic_authentication_encodes_both_halves_so_that_they_can_always_be_told_apart(identifier, secret):
+    known = client(id=identifier, secret=Secret(secret), auth_method="client_secret_basic")
+    headers, form = authenticate(known, {"grant_type": "x"})
+    scheme, _, pair = headers["authorization"].reveal().partition(" ")
+    user, _, password = base64.b64decode(pair).decode("ascii").partition(":")
+    assert (scheme, unquote_plus(user), unquote_plus(password)) == ("Basic", identifier, secret)
+    assert form == {"grant_type": "x"}
+
+
+def test_post_authentication_and_public_clients_say_who_they_are_in_the_form():
+    with_secret = client(secret=Secret("s:/?"), auth_method="client_secret_post")
+    headers, form = authenticate(with_secret, {"a": "b"})
+    assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc", "client_secret": "s:/?"})
+    headers, form = authenticate(client(), {"a": "b"})
+    assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc"})
+
+
+def test_the_secret_of_an_authentication_prints_nowhere():
+    for method in ("client_secret_basic", "client_secret_post"):
+        assert "hunter2" not in repr(authenticate(client(secret=Secret("hunter2"), auth_method=method), {}))
