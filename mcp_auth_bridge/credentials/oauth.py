@@ -21,6 +21,9 @@ from mcp_auth_bridge.stores.base import Stale, Store
 _GLANCE = 1.0
 """Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
 
+_PAUSE = 5.0
+"""Seconds for which a failed refresh is not tried again: fifty requests must not wait for a dead server in turn."""
+
 
 class World(msgspec.Struct, frozen=True):
     """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
@@ -47,6 +50,8 @@ class OAuthCredentials:
         self._looked_at = float("-inf")
         self._unsaved = False
         self._closed = False
+        self._failure: BridgeError | None = None
+        self._failed_at = float("-inf")
         self._single_flight = asyncio.Lock()
         self._renewals: set[asyncio.Future[Session]] = set()
 
@@ -111,7 +116,7 @@ class OAuthCredentials:
                 return session
             session = self._refreshable(refused)
             try:
-                self._session = await self._world.drive(refresh(session))
+                self._session = await self._refreshed(session)
             except GrantEnded as ended:
                 self._session = msgspec.structs.replace(session, refresh=None, ended=ended.error)
             except BridgeError:
@@ -120,7 +125,19 @@ class OAuthCredentials:
                 raise
             # Written before it is used: the old refresh token is spent, or known to be dead.
             self._save(store)
-            return self._session if not self._session.ended else self._refreshable(refused)
+            return self._usable(refused) or self._refreshable(refused)
+
+    async def _refreshed(self, session: Session) -> Session:
+        """A refresh, or the failure of the last one if that was a moment ago."""
+        if self._failure is not None and 0 <= self._world.now() - self._failed_at < _PAUSE:
+            raise self._failure
+        try:
+            return await self._world.drive(refresh(session))
+        except GrantEnded:
+            raise
+        except BridgeError as error:
+            self._failure, self._failed_at = error, self._world.now()
+            raise
 
     def _refreshable(self, refused: Refusal | None) -> Session:
         session = self._session
