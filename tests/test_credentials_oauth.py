@@ -1,0 +1,548 @@
+"""Session + store + lock + refresh → headers, in a world that is played: a clock that stands still, a strict server."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playing import answer, plain, play
+
+from mcp_auth_bridge.credentials import oauth
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, GrantEnded, LoginRequired, StoreError, Unreachable
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.stores.memory import MemoryStore
+from mcp_auth_bridge.urls import Purpose, gate
+
+KEY = "session acme"
+TARGET = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
+DOWN = Unreachable("https://as.example refuses connections")
+
+
+def session(number=0, *, life=3600.0, at=1000.0, **more):
+    return Session(
+        **{
+            "resource": "https://mcp.example/mcp",
+            "issuer": "https://as.example",
+            "token_endpoint": "https://as.example/token",
+            "client": Client(issuer="https://as.example", id="abc"),
+            "access": Secret(f"AT-{number}"),
+            "refresh": Secret(f"RT-{number}"),
+            "obtained_at": at,
+            "expires_at": at + life,
+            **more,
+        }
+    )
+
+
+class FaultyStore(MemoryStore):
+    full = damaged = False
+
+    def load(self, key):
+        if self.damaged:
+            raise StoreError("the record is damaged")
+        return super().load(key)
+
+    def save(self, key, secret, expected):
+        if self.full:
+            raise StoreError("there is no space left")
+        return super().save(key, secret, expected)
+
+
+class World:
+    """One machine: a store, a kernel lock, a clock, and an authorization server that rotates and forgives nothing.
+
+    `reply` stands in for the server's next answers while it is set; `gate` holds every answer back until it is set.
+    """
+
+    def __init__(self, stored=None):
+        self.store = FaultyStore()
+        self.now = 1000.0
+        self.valid = "RT-0"
+        self.count = 0
+        self.life = 3600
+        self.reply = None
+        self.gate = None
+        self.asked = asyncio.Event()
+        self.presented = []
+        self.warned = []
+        self.opened = 0
+        self._locked = asyncio.Lock()
+        if stored is not None:
+            self.log_in(stored)
+
+    def process(self):
+        lent = oauth.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append)
+        return OAuthCredentials(KEY, "acme", "mcp-auth-bridge login acme", lent)
+
+    def log_in(self, new):
+        record = MemoryStore.load(self.store, KEY)
+        MemoryStore.save(self.store, KEY, dump(new), record.generation if record else None)
+        self.valid = new.refresh.reveal() if new.refresh else ""
+
+    def log_out(self):
+        self.store.delete(KEY, self.store.load(KEY).generation)
+
+    @property
+    def stored(self):
+        return load_session(self.store.load(KEY).secret)
+
+    async def _open(self):
+        self.opened += 1
+        return self.store
+
+    @asynccontextmanager
+    async def _lock(self):
+        async with self._locked:
+            yield
+
+    async def _drive(self, flow):
+        assert self._locked.locked(), "a refresh happens under the kernel's lock"
+        self.asked.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        return play(flow, [("POST https://as.example/token", self._answer)])
+
+    def _answer(self, fetch):
+        token = plain(fetch.form)["refresh_token"]
+        self.presented.append(token)
+        if self.reply is not None:
+            return self.reply
+        if token != self.valid:
+            self.valid = ""  # reuse: the whole family is revoked
+            return answer({"error": "invalid_grant"}, 400)
+        self.count += 1
+        self.valid = f"RT-{self.count}"
+        tokens = {"access_token": f"AT-{self.count}", "refresh_token": self.valid, "expires_in": self.life}
+        return answer(tokens, at=self.now)
+
+
+def bearer(number):
+    return {"authorization": f"Bearer AT-{number}"}
+
+
+def refused(sent, status=401, **parameters):
+    return Refusal(status, Challenge("bearer", parameters), sent)
+
+
+def told(story):
+    """Run an async test; a renewal that is still going on when it ends is a failure."""
+
+    def run():
+        asyncio.run(story())
+
+    run.__name__ = story.__name__
+    return run
+
+
+@told
+async def test_a_good_session_is_used_without_asking_anybody():
+    world = World(session())
+    assert await world.process().headers(TARGET) == bearer(0)
+    assert world.presented == []
+
+
+@told
+async def test_the_store_is_read_at_most_once_a_second():
+    world = World(session())
+    process = world.process()
+    for _ in range(100):
+        await process.headers(TARGET)
+    assert world.opened == 1
+    world.now += 1.0
+    await process.headers(TARGET)
+    world.now -= 500.0  # a clock that was set back does not make the memory fresh for ever
+    await process.headers(TARGET)
+    assert world.opened == 3
+
+
+@told
+async def test_a_session_that_is_due_is_refreshed_before_it_is_used_and_stored():
+    world = World(session())
+    process = world.process()
+    world.now += 3541.0
+    assert await process.headers(TARGET) == bearer(1)
+    assert (world.stored.access, world.stored.refresh) == (Secret("AT-1"), Secret("RT-1"))
+
+
+@told
+async def test_a_refused_token_is_replaced_by_a_refresh():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    assert await process.headers(TARGET, refused(sent)) == bearer(1)
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_a_refusal_of_headers_that_are_no_longer_ours_costs_no_refresh():
+    world = World(session())
+    process = world.process()
+    old = await process.headers(TARGET)
+    new = await process.headers(TARGET, refused(old))
+    assert await process.headers(TARGET, refused(old)) == new
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_fifty_requests_at_once_need_one_refresh():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    some = [process.headers(TARGET, refused(sent)) for _ in range(25)]
+    world.now += 3600.0
+    others = [process.headers(TARGET) for _ in range(25)]
+    assert await asyncio.gather(*some, *others) == [bearer(1)] * 50
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_eight_processes_need_one_refresh_and_all_get_it():
+    world = World(session())
+    processes = [world.process() for _ in range(8)]
+    world.now += 3600.0
+    assert await asyncio.gather(*(process.headers(TARGET) for process in processes)) == [bearer(1)] * 8
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_what_another_process_renewed_is_taken_from_the_store():
+    world = World(session())
+    one, two = world.process(), world.process()
+    sent = await one.headers(TARGET)
+    await two.headers(TARGET)
+    assert await two.headers(TARGET, refused(sent)) == bearer(1)
+    assert await one.headers(TARGET, refused(sent)) == bearer(1)
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_a_login_elsewhere_is_noticed_within_a_second():
+    world = World(session())
+    process = world.process()
+    await process.headers(TARGET)
+    world.log_in(session(7))
+    world.now += 1.0
+    assert await process.headers(TARGET) == bearer(7)
+
+
+@told
+async def test_a_login_elsewhere_is_noticed_at_once_after_a_refusal():
+    world = World()
+    process = world.process()
+    with pytest.raises(LoginRequired):
+        await process.headers(TARGET, refused({}))
+    world.log_in(session(7))
+    assert await process.headers(TARGET) == bearer(7)
+
+
+@told
+async def test_a_logout_elsewhere_ends_the_login_here():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    world.log_out()
+    with pytest.raises(LoginRequired, match="nobody is logged in") as raised:
+        await process.headers(TARGET, refused(sent))
+    assert raised.value.hint == "run: mcp-auth-bridge login acme"
+    assert world.presented == []
+
+
+@told
+async def test_a_logout_during_a_refresh_wins():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    world.log_out()
+    world.gate.set()
+    with pytest.raises(LoginRequired, match="logged out"):
+        await request
+    assert world.store.keys() == []
+
+
+@told
+async def test_a_login_during_a_refresh_wins():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    world.log_in(session(7, at=world.now))
+    world.gate.set()
+    assert await request == bearer(7)
+    assert world.stored.access == Secret("AT-7")
+
+
+@told
+async def test_a_cancelled_request_does_not_cancel_the_refresh():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    world.gate.set()
+    assert await process.headers(TARGET) == bearer(1)
+    assert world.presented == ["RT-0"]
+    assert world.stored.refresh == Secret("RT-1")
+
+
+@told
+async def test_a_full_disk_keeps_the_session_is_told_once_and_saved_later():
+    world = World(session())
+    process = world.process()
+    world.store.full = True
+    for number in (1, 2):
+        world.now += 3600.0
+        assert await process.headers(TARGET) == bearer(number)
+    assert [error.message for error in world.warned] == ["there is no space left"]
+    assert world.stored.access == Secret("AT-0")
+    world.store.full = False
+    world.now += 1.0
+    assert await process.headers(TARGET) == bearer(2)
+    assert world.stored.refresh == Secret("RT-2")
+
+
+@told
+async def test_a_disk_that_fills_up_again_is_told_again():
+    world = World(session())
+    process = world.process()
+    for number in (1, 2):
+        world.store.full = True
+        world.now += 3600.0
+        assert await process.headers(TARGET) == bearer(number)
+        world.store.full = False
+        world.now += 1.0
+        await process.headers(TARGET)
+    assert len(world.warned) == 2
+
+
+@told
+async def test_a_record_damaged_under_our_feet_does_not_end_the_session_in_memory():
+    world = World(session())
+    process = world.process()
+    await process.headers(TARGET)
+    world.store.damaged = True
+    world.now += 1.0
+    assert await process.headers(TARGET) == bearer(0)
+    with pytest.raises(StoreError):
+        await world.process().headers(TARGET)
+
+
+@told
+async def test_a_server_that_is_down_does_not_matter_while_the_token_is_good():
+    world = World(session())
+    process = world.process()
+    world.reply = DOWN
+    world.now += 3541.0
+    assert await process.headers(TARGET) == bearer(0)
+    assert world.stored.refresh == Secret("RT-0")
+
+
+@told
+async def test_a_server_that_is_down_is_named_once_the_token_has_expired_or_is_refused():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    world.reply = DOWN
+    with pytest.raises(Unreachable):
+        await process.headers(TARGET, refused(sent))
+    world.now += 3600.0
+    with pytest.raises(Unreachable):
+        await process.headers(TARGET)
+    assert world.stored.refresh == Secret("RT-0")
+    world.reply = None
+    world.now += 3600.0
+    assert await process.headers(TARGET) == bearer(1)
+
+
+@pytest.mark.parametrize("moment", [3541.0, 3600.0])
+def test_a_server_that_is_down_is_not_asked_by_each_of_fifty_requests(moment):
+    @told
+    async def story():
+        world = World(session())
+        process = world.process()
+        world.reply = DOWN
+        world.now += moment
+        await asyncio.gather(*(process.headers(TARGET) for _ in range(50)), return_exceptions=True)
+        assert len(world.presented) == 1
+        world.now += 5.0
+        await asyncio.gather(process.headers(TARGET), return_exceptions=True)
+        assert len(world.presented) == 2
+
+    story()
+
+
+@pytest.mark.parametrize(
+    "reply", [answer(b"", 500), answer(b"<html>", 502, "text/html"), answer({"error": "invalid_request"}, 400)]
+)
+def test_an_answer_that_is_no_verdict_on_the_grant_never_ends_it(reply):
+    @told
+    async def story():
+        world = World(session())
+        process = world.process()
+        world.reply = reply
+        world.now += 3600.0
+        with pytest.raises(BridgeError) as raised:
+            await process.headers(TARGET)
+        assert not isinstance(raised.value, LoginRequired)
+        assert world.stored == session()
+
+    story()
+
+
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client"])
+def test_an_ended_grant_is_remembered_by_all_and_its_token_never_presented_again(error):
+    @told
+    async def story():
+        world = World(session())
+        one = world.process()
+        world.reply = answer({"error": error}, 400)
+        world.now += 3600.0
+        for process in (one, one, world.process()):
+            with pytest.raises(LoginRequired, match=f"ended it \\({error}\\)") as raised:
+                await process.headers(TARGET)
+            assert not isinstance(raised.value, GrantEnded)
+            assert raised.value.hint == "run: mcp-auth-bridge login acme"
+        assert world.presented == ["RT-0"]
+        assert (world.stored.ended, world.stored.refresh) == (error, None)
+
+    story()
+
+
+@told
+async def test_an_ended_grant_is_good_until_its_access_token_ends():
+    world = World(session())
+    process = world.process()
+    world.reply = answer({"error": "invalid_grant"}, 400)
+    world.now += 3541.0
+    assert await process.headers(TARGET) == bearer(0)
+    assert await process.headers(TARGET) == bearer(0)
+    assert world.presented == ["RT-0"]
+    with pytest.raises(LoginRequired):
+        await process.headers(TARGET, refused(bearer(0)))
+
+
+@told
+async def test_without_a_refresh_token_a_session_works_until_it_expires():
+    world = World(session(refresh=None))
+    process = world.process()
+    world.now += 3599.0
+    assert await process.headers(TARGET) == bearer(0)
+    world.now += 1.0
+    with pytest.raises(LoginRequired, match="has expired, and there is no refresh token"):
+        await process.headers(TARGET)
+
+
+@told
+async def test_without_a_refresh_token_a_refusal_ends_it():
+    world = World(session(refresh=None))
+    process = world.process()
+    with pytest.raises(LoginRequired, match="refused the access token"):
+        await process.headers(TARGET, refused(await process.headers(TARGET)))
+
+
+@told
+async def test_a_session_without_an_expiry_is_used_until_it_is_refused():
+    world = World(session(expires_at=None))
+    process = world.process()
+    world.now += 10**9
+    sent = await process.headers(TARGET)
+    assert sent == bearer(0)
+    assert await process.headers(TARGET, refused(sent)) == bearer(1)
+
+
+@told
+async def test_a_token_that_is_said_to_live_for_no_time_is_used_once_each():
+    world = World(session())
+    world.life = 0
+    process = world.process()
+    world.now += 3600.0
+    assert [await process.headers(TARGET) for _ in range(3)] == [bearer(1), bearer(2), bearer(3)]
+
+
+@told
+async def test_a_missing_permission_is_no_reason_to_log_in_or_to_refresh():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    with pytest.raises(AccessDenied, match="lacks a permission: “files:write admin”"):
+        await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope="files:write admin"))
+    with pytest.raises(AccessDenied, match=r"lacks a permission$"):
+        await process.headers(TARGET, Refusal(403, None, sent))
+    assert world.presented == []
+
+
+@told
+async def test_before_any_login_requests_go_out_bare_until_one_is_refused():
+    world = World()
+    process = world.process()
+    assert await process.headers(TARGET) == {}
+    assert await process.headers(TARGET) == {}
+    for refusal in (refused({}), None, None):
+        with pytest.raises(LoginRequired, match="a login to acme is needed: nobody is logged in"):
+            await process.headers(TARGET, refusal)
+
+
+def test_no_error_holds_a_token():
+    @told
+    async def story():
+        world = World(session())
+        process = world.process()
+        world.now += 3600.0
+        for reply in (DOWN, answer({"error": "x", "hint": "RT-0"}, 400), answer({"error": "invalid_grant"}, 400)):
+            world.reply = reply
+            world.now += 60.0
+            with pytest.raises(BridgeError) as raised:
+                await process.headers(TARGET)
+            assert "T-" not in raised.value.message + raised.value.hint + repr(raised.value)
+
+    story()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.integers(0, 2)),
+        st.tuples(st.just("refuse"), st.integers(0, 2)),
+        st.tuples(st.just("wait"), st.sampled_from([0.5, 60.0, 3550.0, 4000.0])),
+        st.tuples(st.just("server"), st.booleans()),
+    ),
+    max_size=25,
+)
+
+
+@given(STEPS)
+def test_no_history_ever_presents_a_spent_refresh_token(steps):
+    """Three processes, a rotating server that revokes the family on reuse, outages: the login is never lost."""
+
+    @told
+    async def story():
+        world = World(session())
+        processes = [world.process() for _ in range(3)]
+        for what, value in steps:
+            match what:
+                case "wait":
+                    world.now += value
+                case "server":
+                    world.reply = DOWN if value else None
+                case "ask" | "refuse":
+                    with suppress(Unreachable):
+                        sent = await processes[value].headers(TARGET)
+                        if what == "refuse":
+                            assert await processes[value].headers(TARGET, refused(sent)) != sent
+        world.reply, world.now = None, world.now + 4000.0
+        await processes[0].headers(TARGET)
+        assert world.valid == f"RT-{world.count}"
+
+    story()
