@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, StoreError
+from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.shell import terminal
@@ -26,7 +26,12 @@ async def run(given: Input, world: World) -> int:
     if record is None:
         terminal.say(f"there is no login to {bridge.profile.name}")
         return 0
-    await _revoke(bridge, load_session(record.secret))
+    try:
+        await _revoke(bridge, load_session(record.secret))
+    except BridgeError as error:
+        terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
+        terminal.complain(error)
+        return error.exit_code
     terminal.say(f"signed out of {bridge.profile.name}")
     return 0
 
@@ -35,10 +40,5 @@ async def _revoke(bridge: Bridge, session: Session) -> None:
     http = Http(bridge.network)
     try:
         await drive(revoke(session), http, Nobody())
-    except StoreError:
-        raise
-    except BridgeError as error:
-        terminal.say("the login is gone from this machine, but the authorization server may still honour its tokens")
-        terminal.complain(error)
     finally:
         await http.aclose()

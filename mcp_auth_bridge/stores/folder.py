@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.errors import StoreError, reason
 
 LIMIT = 1 << 20  # bytes: 50 times the largest session seen, and far below what a planted file could cost in memory
 
@@ -25,6 +25,7 @@ _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os,
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ELSEWHERE = "make it a place where this user may write, or set MCP_AUTH_BRIDGE_HOME to another folder"
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -38,7 +39,7 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Missing(f"{path} does not exist") from None
+        raise Missing(f"{path} does not exist", _ELSEWHERE) from None
     except OSError as error:
         if error.errno in _FULL:
             raise StoreError(f"there is no space left to write {path}", "free some space and repeat") from None
@@ -46,7 +47,7 @@ def translated(path: Path) -> Iterator[None]:
             raise StoreError(f"no permission for {path}", f"let this user read and write in {path.parent}") from None
         if error.errno == errno.ELOOP or path.is_symlink():
             raise StoreError(f"{path} is a symbolic link, which is not followed", f"remove {path}") from None
-        raise StoreError(f"{path} cannot be used: {error.strerror}") from None
+        raise StoreError(f"{path} cannot be used: {reason(error)}", _ELSEWHERE) from None
 
 
 class _Directory(msgspec.Struct, frozen=True):
