@@ -24,7 +24,7 @@ FORMS_AT_MOST = 5
 
 
 class Page(html.parser.HTMLParser):
-    """What the browser needs of a page: its title and its first form with the first value of each field."""
+    """What the browser needs of a page: its title and its first form, with "allow" or the first value of each field."""
 
     def __init__(self, status: int, url: str, text: str) -> None:
         super().__init__()
@@ -41,6 +41,8 @@ class Page(html.parser.HTMLParser):
         if tag == "form" and self.action is None:
             self.action = urljoin(self.url, values.get("action", ""))
         elif tag in ("input", "button") and self.action and values.get("name"):
+            if values.get("value") == "allow":
+                self.fields[values["name"]] = "allow"
             self.fields.setdefault(values["name"], values.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:

@@ -1,0 +1,43 @@
+"""How the bridge speaks of a failure, to people on stderr and to clients in JSON-RPC: one sentence and one hint."""
+
+import re
+from typing import Any
+
+PREFIX = "mcp-auth-bridge: "
+PROGRESS = re.compile(r"sign in at .*|signed (in|out) .*")
+DATA = {"bridge", "code", "sent", "retry_safe"}
+
+
+def complaint(stderr: str) -> tuple[str, str]:
+    """The sentence and the hint ("" for none) at the end of `stderr`, before which there is nothing but progress."""
+    lines = [line for line in stderr.splitlines() if line and not line.startswith("http")]
+    assert all(line.startswith(PREFIX) for line in lines), stderr
+    words = [line.removeprefix(PREFIX) for line in lines]
+    hint = words.pop().removeprefix("hint: ") if words[-1].startswith("hint: ") else ""
+    sentence = words.pop()
+    assert all(PROGRESS.fullmatch(line) for line in words), stderr
+    assert well_formed(sentence), stderr
+    return sentence, hint
+
+
+def error(answer: dict[str, Any]) -> dict[str, Any]:
+    """The JSON-RPC error in `answer`, which says that it is the bridge's own, and whether repeating is safe."""
+    error: dict[str, Any] = answer["error"]
+    sentence, _, hint = error["message"].removeprefix(PREFIX).partition("; hint: ")
+    assert error["message"].startswith(PREFIX)
+    assert well_formed(sentence), error
+    assert set(error["data"]) >= DATA
+    assert error["data"]["bridge"] is True
+    assert error["data"].get("action", "") == hint
+    assert error["data"]["retry_safe"] is (error["data"]["sent"] == "no")
+    return error
+
+
+def well_formed(sentence: str) -> bool:
+    """One line, lower case at its start, no full stop, and not the text of a Python exception."""
+    return bool(re.fullmatch(r"[^A-Z\n][^\n]*[^.\n]", sentence)) and not re.search(r"Error\b|Exception|Errno", sentence)
+
+
+def text(answer: dict[str, Any]) -> str:
+    """What a `tools/call` said."""
+    return answer["result"]["content"][0]["text"]
