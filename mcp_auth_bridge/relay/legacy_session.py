@@ -5,7 +5,7 @@ when it is lost they wait again, and what the server refused with 404 is sent on
 """
 
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -51,6 +51,7 @@ class LegacySession:
         self._opening: Message | None = None
         self._confirmation: Message | None = None
         self._answered = False
+        self._unconfirmed = False
         self._headers: Mapping[str, str] = {}
         self._last = 0
         self._epoch = 0
@@ -61,13 +62,13 @@ class LegacySession:
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.method == "initialize" and message.kind is Kind.REQUEST:
-            self._opening, self._confirmation, self._answered = message, None, False
-            yield from self._open()
+            yield from self._begin(message)
         elif self._opening is None:
             yield from self._before_opening(message)
-        elif message.method == _OPENED:
+        elif message.method == _OPENED and message.kind is Kind.NOTIFICATION:
+            late = self._state is _State.OPEN and self._confirmation is None
             self._confirmation = message
-            if self._state is _State.GREETED:
+            if late or self._state is _State.GREETED:
                 yield from self._confirm()
         elif self._state is _State.OPEN:
             yield from self._stamped(self._inner.from_client(message))
@@ -79,7 +80,7 @@ class LegacySession:
             yield from self._stamped(self._inner.from_server(call, message))
         elif message.kind is not Kind.RESPONSE:
             yield ToClient(message)
-        elif call == self._last and self._state is _State.OPENING:
+        elif call == self._last and self._state is _State.OPENING and message.key == self._opening_key:
             yield from self._opened(message)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
@@ -101,10 +102,24 @@ class LegacySession:
             yield from self._open()
         yield from self._stamped(self._inner.woke(timer))
 
+    @property
+    def _opening_key(self) -> Hashable:
+        return self._opening.key if self._opening is not None else None
+
+    def _begin(self, opening: Message) -> Iterator[Action]:
+        if self._opening is not None and not self._answered:
+            yield Fail(opening, OurProtocolError("an earlier initialize has not been answered yet"))
+            return
+        self._opening, self._confirmation, self._answered = opening, None, False
+        self._unconfirmed = False
+        yield from self._open()
+
     def _before_opening(self, message: Message) -> Iterator[Action]:
+        if message.kind is not Kind.REQUEST:
+            return
         if message.method == "ping":
             yield ToClient(answers.result(message, {}))
-        elif message.kind is Kind.REQUEST:
+        else:
             # A dual-era client probes with `server/discover` and falls back to `initialize` on this answer.
             yield Fail(message, MethodUnknown("the session starts with initialize"))
 
@@ -119,7 +134,7 @@ class LegacySession:
         if result is not None:
             self._epoch += 1
             self._pause = _LOGIN_POLL
-            self._headers = version_headers(answers.decoded(result).get("protocolVersion"))
+            self._headers = version_headers(answers.members(result).get("protocolVersion"))
             self._state = _State.GREETED
         if not self._answered:
             self._answered = True
@@ -128,6 +143,9 @@ class LegacySession:
             yield from self._close(OurProtocolError("the server refused to initialize a session"))
         elif self._confirmation is not None:
             yield from self._confirm()
+        elif self._unconfirmed:
+            self._state = _State.OPEN
+            yield from self._release()
 
     def _confirm(self) -> Iterator[Action]:
         assert self._confirmation is not None, "only what the client sent is confirmed"  # noqa: S101 - as in _open
@@ -165,9 +183,9 @@ class LegacySession:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _before_open(self, message: Message) -> Iterator[Action]:
-        if message.method == "ping":
+        if message.method == "ping" and message.kind is Kind.REQUEST:
             yield ToClient(answers.result(message, {}))
-        elif message.method == "notifications/cancelled":
+        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
         else:
             self._waiting.append(message)
@@ -175,12 +193,12 @@ class LegacySession:
                 yield from self._open()
             elif self._state is _State.GREETED:
                 # A client that never confirms gets what it would get without us: the server's own view of that.
-                self._state = _State.OPEN
+                self._state, self._unconfirmed = _State.OPEN, True
                 yield from self._release()
 
     def _cancel(self, message: Message) -> Iterator[Action]:
         """What waits was not executed: it is forgotten here and in the inner relay, and the server hears nothing."""
-        target = message.params.get("requestId")
+        target = message.target
         for item in self._waiting:
             if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
                 self._waiting.remove(item)
@@ -188,6 +206,7 @@ class LegacySession:
         for action in self._inner.from_client(message):
             if isinstance(action, Hangup):
                 self._waiting = [item for item in self._waiting if getattr(item, "call", None) != action.call]
+                self._sent.pop(action.call, None)
                 yield action
 
     def _replay(self, epoch: int, action: ToServer) -> Iterator[Action]:
@@ -208,9 +227,8 @@ class LegacySession:
         """The inner relay's actions, each POST with this session's headers and remembered for a replay."""
         for action in actions:
             if isinstance(action, ToServer):
-                stamped = msgspec.structs.replace(action, headers={**action.headers, **self._headers})
-                self._sent[action.call] = (self._epoch, stamped)
-                yield stamped
+                self._sent[action.call] = (self._epoch, action)
+                yield msgspec.structs.replace(action, headers={**action.headers, **self._headers})
                 continue
             if isinstance(action, Hangup):
                 self._sent.pop(action.call, None)

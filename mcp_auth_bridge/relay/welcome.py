@@ -61,6 +61,8 @@ class Welcome:
             return
         elif message.kind is Kind.REQUEST and message.method == "tools/list" and "cursor" not in message.params:
             self._lists[message.key] = message
+        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+            self._lists.pop(message.target, None)
         yield from self._seen(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:

@@ -31,14 +31,14 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
     opened = await _ask(remote, OPENING, {})
     if opened is None:
         raise TheirProtocolError("the server answered initialize with an error")
-    result = answers.decoded(opened)
+    result = answers.members(opened)
     headers = version_headers(result.get("protocolVersion"))
     async for _ in remote.post(_OPENED, headers):
         pass  # a notification has no answer
     request = _TOOLS if "tools" in (result.get("capabilities") or {}) else _PING
     listed = await _ask(remote, request, headers)
     await remote.close()
-    complete = request is _TOOLS and listed is not None and "nextCursor" not in answers.decoded(listed)
+    complete = request is _TOOLS and listed is not None and "nextCursor" not in answers.members(listed)
     return {"initialize": opened, **({"tools/list": listed} if complete and listed is not None else {})}
 
 
