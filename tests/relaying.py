@@ -1,0 +1,109 @@
+"""A relay by script: feed it what a client or a server says, compare what it wants done."""
+
+import json
+
+from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.peek import peek
+
+INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+WELCOMED = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {"tools": {}},
+    "serverInfo": {"name": "far", "version": "1"},
+}
+VERSION = {"mcp-protocol-version": "2025-06-18"}
+
+
+def message(value):
+    """A message of a JSON value, or of the bytes themselves."""
+    return peek(value if isinstance(value, bytes) else json.dumps(value).encode())
+
+
+def request(id_, method="tools/call", **params):
+    return {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
+
+
+def notification(method, **params):
+    return {"jsonrpc": "2.0", "method": method, "params": params}
+
+
+def cancelled(id_):
+    return notification("notifications/cancelled", requestId=id_)
+
+
+def answer(id_, result=None):
+    return {"jsonrpc": "2.0", "id": id_, "result": {} if result is None else result}
+
+
+class Playbook:
+    """Each step returns the actions in words: `to_client(…)`, `to_server(…)` and so on, which tests compare with."""
+
+    def __init__(self, relay):
+        self.relay = relay
+
+    def client(self, *values):
+        return [words for value in values for words in in_words(self.relay.from_client(message(value)))]
+
+    def server(self, call, value):
+        return in_words(self.relay.from_server(call, message(value)))
+
+    def stream(self, value):
+        return self.server(STREAM, value)
+
+    def ended(self, call, error=None):
+        return in_words(self.relay.ended(call, error))
+
+    def woke(self, timer):
+        return in_words(self.relay.woke(timer))
+
+
+def in_words(actions):
+    return [_word(action) for action in actions]
+
+
+def _word(action):  # noqa: PLR0911 - one for each action
+    match action:
+        case ToClient(message=told):
+            return to_client(json.loads(told.raw))
+        case ToServer(call=call, message=told, headers=headers):
+            return to_server(call, json.loads(told.raw), **headers)
+        case Fail(request=failed, error=error):
+            return fail(json.loads(failed.raw), type(error))
+        case Hangup(call=call):
+            return hangup(call)
+        case OpenStream(headers=headers):
+            return open_stream(**headers)
+        case Wake(timer=timer, seconds=seconds):
+            return wake(timer, seconds)
+        case Remember(method=method, result=result):
+            return remember(method, json.loads(result))
+    raise AssertionError(action)
+
+
+def to_client(value):
+    return ("to client", value)
+
+
+def to_server(call, value, **headers):
+    return ("to server", call, value, headers)
+
+
+def fail(value, error):
+    return ("fail", value, error)
+
+
+def hangup(call):
+    return ("hang up", call)
+
+
+def open_stream(**headers):
+    return ("open stream", headers)
+
+
+def wake(timer, seconds):
+    return ("wake", timer, seconds)
+
+
+def remember(method, result):
+    return ("remember", method, result)

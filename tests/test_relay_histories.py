@@ -1,0 +1,226 @@
+"""The whole stack under random histories: every client request gets exactly one answer, unless it was cancelled."""
+
+import json
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
+
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    LoginRequired,
+    OutcomeUnknown,
+    SessionLost,
+    Unreachable,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.welcome import Welcome
+
+ERRORS = [
+    None,
+    SessionLost("lost"),
+    LoginRequired("log in"),
+    Unreachable("away"),
+    OutcomeUnknown("cut"),
+    AccessDenied("no"),
+    UpstreamFailed("502", status=502),
+]
+METHODS = ["tools/call", "tools/list", "ping", "resources/read", "notifications/initialized", "notifications/cancelled"]
+RESULTS = [
+    {},
+    [],
+    5,
+    None,
+    "x",
+    WELCOMED,
+    {"tools": []},
+    {"tools": 1, "capabilities": 1},
+    {"capabilities": {"tools": True}},
+]
+MEMORIES = [{}, {"initialize": json.dumps(WELCOMED).encode(), "tools/list": b'{"tools":[]}'}, {"initialize": b"[]"}]
+picks = st.integers(0, 1 << 16)
+
+
+class Histories(RuleBasedStateMachine):
+    """`open` maps the key of each request that must still be answered to it; `calls` what runs at the server."""
+
+    def __init__(self):
+        super().__init__()
+        self.relay = Welcome(LegacySession(Passthrough()), "far", {})
+        self.open = {}
+        self.calls = {}
+        self.lost = {}
+        self.sends = {}
+        self.hung_up = set()
+        self.timers = set()
+        self.next_id = 0
+
+    # The world: what the shell would do.
+
+    def perform(self, actions):
+        for action in list(actions):
+            match action:
+                case ToClient(message=told) if told.kind is Kind.RESPONSE:
+                    self.answered(told)
+                case Fail(request=failed, error=error):
+                    told = answers.failure(failed, error)
+                    assert told.id == failed.id
+                    self.answered(told)
+                case ToClient(message=told):
+                    json.loads(told.raw)
+                case ToServer(call=call, message=sent):
+                    self.posted(call, sent)
+                case Hangup(call=call):
+                    self.hung_up.add(call)
+                    self.calls.pop(call, None)
+                case Wake(timer=timer):
+                    self.timers.add(timer)
+                case OpenStream() | Remember():
+                    pass
+
+    def answered(self, told):
+        json.loads(told.raw)
+        assert told.key in self.open, "an answer to nobody, a second one, or one after the cancellation"
+        assert type(told.key) is type(self.open.pop(told.key).key)
+
+    def posted(self, call, sent):
+        assert call != STREAM
+        assert call not in self.calls, "one call, one request at a time"
+        assert call not in self.hung_up, "nothing happens under a call after its hangup"
+        self.calls[call] = sent
+        if sent.method != "initialize":
+            self.sends[call] = self.sends.get(call, 0) + 1
+            assert self.sends[call] <= 1 + min(1, self.lost.get(call, 0)), (
+                "only a refusal with 404 is repeated, and once"
+            )
+
+    def say(self, value):
+        told = message(value)
+        if told.kind is Kind.REQUEST:
+            assert told.key not in self.open
+            self.open[told.key] = told
+        self.perform(self.relay.from_client(told))
+
+    def fresh_id(self):
+        self.next_id += 1
+        return self.next_id if self.next_id % 2 else str(self.next_id - 1)
+
+    def pick(self, pick):
+        return sorted(self.calls)[pick % len(self.calls)]
+
+    # What a client may do.
+
+    @precondition(lambda self: not self.open and not self.calls and self.next_id == 0)
+    @rule(memory=st.sampled_from(MEMORIES))
+    def starts_with_memory(self, memory):
+        self.relay = Welcome(LegacySession(Passthrough()), "far", memory)
+
+    @rule()
+    def initialize(self):
+        self.say(request(self.fresh_id(), "initialize", protocolVersion="2025-06-18"))
+
+    @rule()
+    def initialized(self):
+        self.say(INITIALIZED)
+
+    @rule(method=st.sampled_from(METHODS), name=st.sampled_from(["far_login", "add"]))
+    def asks(self, method, name):
+        self.say(request(self.fresh_id(), method, name=name, requestId=1))
+
+    @rule(method=st.sampled_from(["notifications/progress", "ping", "initialize"]))
+    def tells(self, method):
+        self.say(notification(method))
+
+    @rule()
+    def replies(self):
+        self.say(answer("s1"))
+
+    @precondition(lambda self: self.open)
+    @rule(pick=picks)
+    def cancels(self, pick):
+        keys = sorted(self.open, key=repr)
+        key = keys[pick % len(keys)]
+        if self.open[key].method != "initialize":  # which must not be cancelled, and is answered all the same
+            del self.open[key]
+        self.say(cancelled(key))
+
+    @rule(named=st.sampled_from([1, "0", True, None, [], "gone"]))
+    def cancels_something_else(self, named):
+        if named is True or named == [] or named not in self.open:
+            self.say(cancelled(named))
+
+    # What a server and the network may do.
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, result=st.sampled_from(RESULTS))
+    def server_answers(self, pick, result):
+        call = self.pick(pick)
+        raw_id = self.calls[call].id or b'"nobody"'
+        self.perform(
+            self.relay.from_server(call, message(b'{"id":%b,"result":%b}' % (raw_id, json.dumps(result).encode())))
+        )
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks)
+    def server_refuses(self, pick):
+        call = self.pick(pick)
+        raw_id = self.calls[call].id or b"null"
+        self.perform(self.relay.from_server(call, message(b'{"id":%b,"error":{"code":1,"message":""}}' % raw_id)))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, id_=st.sampled_from([0, 1, "0", "1", 2, 3, None]), on_stream=st.booleans())
+    def server_answers_somebody_else(self, pick, id_, on_stream):
+        call = STREAM if on_stream else self.pick(pick)
+        if call == STREAM or self.calls[call].id is None or self.calls[call].key != id_:
+            self.perform(self.relay.from_server(call, message(answer(id_))))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks)
+    def server_tells(self, pick):
+        self.perform(self.relay.from_server(self.pick(pick), message(notification("n"))))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, error=st.sampled_from(ERRORS))
+    def call_ends(self, pick, error):
+        self.end(self.pick(pick), error)
+
+    def end(self, call, error):
+        del self.calls[call]
+        if isinstance(error, SessionLost):
+            self.lost[call] = self.lost.get(call, 0) + 1
+        self.perform(self.relay.ended(call, error))
+
+    @rule(call=st.sampled_from([-999, 999]), error=st.sampled_from(ERRORS))
+    def an_unknown_call_ends(self, call, error):
+        self.perform(self.relay.ended(call, error))
+
+    @precondition(lambda self: self.timers)
+    @rule(pick=picks)
+    def time_passes(self, pick):
+        timer = sorted(self.timers)[pick % len(self.timers)]
+        self.timers.remove(timer)
+        self.perform(self.relay.woke(timer))
+
+    @invariant()
+    def whoever_waits_has_something_to_wait_for(self):
+        if self.open and not self.calls:
+            assert self.calls or self.timers or self.waits_for_the_client(), self.open
+
+    def waits_for_the_client(self):
+        return self.relay._inner._state.name == "GREETED"
+
+    def teardown(self):
+        if any(opened.method != "initialize" for opened in self.open.values()) and self.waits_for_the_client():
+            self.say(INITIALIZED)
+        while self.calls:
+            self.end(min(self.calls), Unreachable("the end"))
+        assert not self.open, "an answer is missing"
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

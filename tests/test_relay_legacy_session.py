@@ -1,0 +1,431 @@
+"""A legacy session from its opening to its second and third life, by script, in every order that two sides can make."""
+
+import pytest
+from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    VERSION,
+    WELCOMED,
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    hangup,
+    notification,
+    open_stream,
+    request,
+    to_client,
+    to_server,
+    wake,
+)
+
+from mcp_auth_bridge.errors import (
+    LoginRequired,
+    MethodUnknown,
+    OurProtocolError,
+    OutcomeUnknown,
+    SessionLost,
+    Unreachable,
+)
+from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
+from mcp_auth_bridge.relay.passthrough import Passthrough
+
+LOST = SessionLost("the server no longer knows the MCP session")
+NO_LOGIN = LoginRequired("a login is needed")
+AWAY = Unreachable("no route")
+OPENED = answer(0, WELCOMED)
+
+
+@pytest.fixture
+def play():
+    return Playbook(LegacySession(Passthrough()))
+
+
+def opened(play):
+    """Open the session: the calls -1 and -2."""
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.ended(-1)
+    play.client(INITIALIZED)
+    return play.ended(-2)
+
+
+def reopened(play, opening):
+    """Let the call `opening` open the session again: what happens when its confirmation has been sent."""
+    assert play.server(opening, OPENED) == [to_server(opening - 1, INITIALIZED, **VERSION)]
+    assert play.ended(opening) == []
+    return play.ended(opening - 1)
+
+
+# The opening
+
+
+def test_the_session_is_opened_with_the_clients_own_initialize_and_confirmed_before_anything_else(play):
+    assert play.client(INITIALIZE) == [to_server(-1, INITIALIZE)]
+    assert play.server(-1, OPENED) == [to_client(OPENED)]
+    assert play.ended(-1) == []
+    assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
+    assert play.client(request(1)) == []
+    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+@pytest.mark.parametrize("early", [[INITIALIZED, request(1)], [request(1), INITIALIZED]])
+def test_a_client_that_does_not_wait_for_the_opening_is_made_to_wait(play, early):
+    play.client(INITIALIZE)
+    assert play.client(*early) == []
+    assert play.server(-1, OPENED) == [to_client(OPENED), to_server(-2, INITIALIZED, **VERSION)]
+    assert play.ended(-1) == []
+    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+def test_what_waits_keeps_its_order(play):
+    play.client(INITIALIZE, INITIALIZED, request(1), notification("n"), answer("s"), request(2))
+    play.server(-1, OPENED)
+    waited = [request(1), notification("n"), answer("s"), request(2)]
+    sent = [to_server(call, value, **VERSION) for call, value in enumerate(waited, 1)]
+    assert play.ended(-2) == [open_stream(**VERSION), *sent]
+
+
+def test_before_the_opening_there_is_only_ping(play):
+    assert play.client(request(1, "ping")) == [to_client(answer(1))]
+    assert play.client(request(2, "server/discover")) == [fail(request(2, "server/discover"), MethodUnknown)]
+    assert play.client(notification("ping"), notification("n"), answer(3), INITIALIZED) == []
+
+
+def test_a_ping_is_answered_while_the_session_is_not_open(play):
+    play.client(INITIALIZE)
+    assert play.client(request(1, "ping")) == [to_client(answer(1))]
+    assert play.client(notification("ping")) == []
+
+
+def test_a_ping_in_an_open_session_goes_to_the_server(play):
+    opened(play)
+    assert play.client(request(1, "ping")) == [to_server(1, request(1, "ping"), **VERSION)]
+
+
+@pytest.mark.parametrize("method", ["notifications/initialized", "notifications/cancelled"])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_notification_with_an_id_is_a_request_that_the_server_answers(play, method, is_open):
+    value = request(1, method, requestId=9)
+    if is_open:
+        opened(play)
+        assert play.client(value) == [to_server(1, value, **VERSION)]
+    else:
+        play.client(INITIALIZE, value)
+        assert play.ended(-1, AWAY)[:2] == [fail(INITIALIZE, Unreachable), fail(value, Unreachable)]
+
+
+@pytest.mark.parametrize(
+    ("version", "headers"),
+    [
+        ("2025-11-25", True),
+        ("2025-06-18", True),
+        ("2025-03-26", False),
+        ("2024-11-05", False),
+        ("9", False),
+        (5, False),
+    ],
+)
+def test_the_negotiated_version_is_named_since_there_is_a_header_for_it(play, version, headers):
+    play.client(INITIALIZE, INITIALIZED)
+    sent = play.server(-1, answer(0, {"protocolVersion": version}))[-1]
+    assert sent == to_server(-2, INITIALIZED, **({"mcp-protocol-version": version} if headers else {}))
+
+
+@pytest.mark.parametrize("result", [5, [], "x", {"capabilities": []}])
+def test_a_strange_result_of_initialize_is_the_clients_to_judge(play, result):
+    play.client(INITIALIZE)
+    assert play.server(-1, answer(0, result)) == [to_client(answer(0, result))]
+    assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED)]
+
+
+def test_another_request_than_initialize_cannot_be_answered_by_its_call(play):
+    play.client(INITIALIZE)
+    for id_ in ("0", None, 1):
+        assert play.server(-1, answer(id_, WELCOMED)) == []
+    assert play.ended(-1) == [fail(INITIALIZE, OurProtocolError)]
+
+
+def test_what_the_server_says_before_it_answers_initialize_is_relayed(play):
+    play.client(INITIALIZE)
+    assert play.server(-1, notification("notifications/message")) == [to_client(notification("notifications/message"))]
+
+
+def test_a_second_answer_to_initialize_is_not_relayed(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    assert play.server(-1, OPENED) == []
+
+
+def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again_for_the_next_request(play):
+    refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32602, "message": "no"}}
+    play.client(INITIALIZE, request(1))
+    assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), OurProtocolError)]
+    assert play.ended(-1) == []
+    assert play.client(request(2)) == [to_server(-2, INITIALIZE)]
+
+
+def test_a_failed_opening_fails_everybody_who_waits(play):
+    play.client(INITIALIZE, request(1), notification("n"), request(2))
+    failed = [fail(INITIALIZE, Unreachable), fail(request(1), Unreachable), fail(request(2), Unreachable)]
+    assert play.ended(-1, AWAY) == [*failed, wake(REOPEN, 1.0)]
+
+
+def test_a_client_that_asks_before_it_confirms_gets_the_servers_own_view(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    assert play.client(request(1)) == [to_server(1, request(1), **VERSION)]
+    assert play.client(request(2)) == [to_server(2, request(2), **VERSION)]
+
+
+def test_a_late_confirmation_is_still_sent_and_opens_the_servers_stream(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.client(request(1))
+    assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
+    assert play.client(request(2)) == []
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.ended(-2) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+
+
+def test_a_client_that_never_confirms_does_not_wait_for_itself_when_the_session_is_lost(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.client(request(1))
+    assert play.ended(1, LOST) == [to_server(-2, INITIALIZE)]
+    assert play.server(-2, OPENED) == [to_server(1, request(1), **VERSION)]
+
+
+def test_a_second_confirmation_of_an_open_session_changes_nothing(play):
+    opened(play)
+    assert play.client(INITIALIZED) == []
+    assert play.client(request(1)) == [to_server(1, request(1), **VERSION)]
+
+
+@pytest.mark.parametrize("error", [AWAY, NO_LOGIN, LOST])
+def test_a_confirmation_that_fails_leaves_it_to_the_first_request_to_find_out(play, error):
+    play.client(INITIALIZE, INITIALIZED, request(1))
+    play.server(-1, OPENED)
+    assert play.ended(-2, error) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+# A client that initializes twice
+
+
+def test_an_initialize_beside_an_unanswered_one_is_refused(play):
+    play.client(INITIALIZE)
+    again = {**INITIALIZE, "id": 1}
+    assert play.client(again) == [fail(again, OurProtocolError)]
+    assert play.server(-1, OPENED) == [to_client(OPENED)]
+
+
+def test_a_client_may_initialize_again_later(play):
+    opened(play)
+    again = {**INITIALIZE, "id": 5}
+    assert play.client(request(1)) == [to_server(1, request(1), **VERSION)]
+    assert play.client(again) == [to_server(-3, again)]
+    assert play.client(request(2), INITIALIZED) == []
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.server(-3, answer(5, WELCOMED)) == [
+        to_client(answer(5, WELCOMED)),
+        to_server(-4, INITIALIZED, **VERSION),
+    ]
+    assert play.ended(-4) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+
+
+# A lost session
+
+
+def test_what_was_refused_with_404_is_sent_once_more_in_a_new_session(play):
+    opened(play)
+    play.client(request(1))
+    assert play.ended(1, LOST) == [to_server(-3, INITIALIZE)]
+    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+
+
+def test_the_second_loss_of_one_call_is_its_answer(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    reopened(play, -3)
+    assert play.ended(1, LOST) == [fail(request(1), SessionLost)]
+    assert play.client(request(2)) == [to_server(2, request(2), **VERSION)]
+    assert play.ended(2, LOST) == [to_server(-5, INITIALIZE)]
+
+
+def test_calls_that_lose_the_same_session_share_the_new_one(play):
+    opened(play)
+    play.client(request(1), request(2), request(3))
+    assert play.ended(2, LOST) == [to_server(-3, INITIALIZE)]
+    assert play.ended(1, LOST) == []
+    replayed = [to_server(2, request(2), **VERSION), to_server(1, request(1), **VERSION)]
+    assert reopened(play, -3) == [open_stream(**VERSION), *replayed]
+    assert play.ended(3, LOST) == [to_server(3, request(3), **VERSION)]
+
+
+def test_a_new_session_is_not_opened_for_a_call_of_an_older_one(play):
+    opened(play)
+    play.client(request(1), request(2))
+    play.ended(1, LOST)
+    reopened(play, -3)
+    assert play.ended(2, LOST) == [to_server(2, request(2), **VERSION)]
+
+
+def test_a_replay_carries_the_version_of_the_new_session_only(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert play.server(-3, answer(0, {"protocolVersion": "2025-03-26"})) == [to_server(-4, INITIALIZED)]
+    assert play.ended(-4) == [open_stream(), to_server(1, request(1))]
+
+
+def test_new_messages_wait_for_the_new_session_and_old_answers_still_count(play):
+    opened(play)
+    play.client(request(1), request(2))
+    play.ended(1, LOST)
+    assert play.client(request(3)) == []
+    assert play.server(2, answer(2)) == [to_client(answer(2))]
+    sent = [to_server(1, request(1), **VERSION), to_server(3, request(3), **VERSION)]
+    assert reopened(play, -3) == [open_stream(**VERSION), *sent]
+
+
+def test_an_answer_to_the_bridges_own_initialize_is_not_the_clients(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert to_client(OPENED) not in play.server(-3, OPENED)
+
+
+def test_a_notification_that_was_refused_with_404_is_sent_once_more(play):
+    opened(play)
+    play.client(notification("n"))
+    play.ended(1, LOST)
+    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, notification("n"), **VERSION)]
+    assert play.ended(1, LOST) == []
+
+
+def test_a_session_that_cannot_be_opened_again_fails_what_waits_and_is_tried_for_the_next_request(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    play.client(request(2))
+    assert play.ended(-3, AWAY) == [fail(request(1), Unreachable), fail(request(2), Unreachable), wake(REOPEN, 1.0)]
+    assert play.client(request(3)) == [to_server(-4, INITIALIZE)]
+
+
+def test_a_loss_that_arrives_while_the_session_is_closed_opens_it(play):
+    opened(play)
+    play.client(request(1), request(2))
+    play.ended(1, NO_LOGIN)
+    assert play.ended(2, LOST) == [to_server(-3, INITIALIZE)]
+    assert reopened(play, -3) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+
+
+# Cancellation
+
+
+def test_a_cancelled_request_that_waits_is_forgotten_and_the_server_hears_nothing(play):
+    play.client(INITIALIZE, request(1), request(2), INITIALIZED)
+    assert play.client(cancelled(1)) == []
+    play.server(-1, OPENED)
+    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(2), **VERSION)]
+
+
+def test_a_cancelled_replay_is_not_sent_again(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert play.client(cancelled(1)) == [hangup(1)]
+    assert reopened(play, -3) == [open_stream(**VERSION)]
+
+
+def test_a_call_in_flight_can_be_cancelled_while_the_session_is_lost(play):
+    opened(play)
+    play.client(request(1), request(2))
+    play.ended(1, LOST)
+    assert play.client(cancelled(2)) == [hangup(2)]
+    assert play.server(2, answer(2)) == []
+    assert play.ended(2, LOST) == []
+
+
+def test_initialize_cannot_be_cancelled(play):
+    play.client(INITIALIZE)
+    assert play.client(cancelled(0)) == []
+    assert play.server(-1, OPENED) == [to_client(OPENED)]
+
+
+def test_a_cancellation_of_something_else_forgets_nobody(play):
+    play.client(INITIALIZE, request(1), INITIALIZED)
+    assert play.client(cancelled("1"), cancelled(True), cancelled(None), cancelled([])) == []
+    play.server(-1, OPENED)
+    assert [sent[2] for sent in play.ended(-2)[1:]] == [request(1)]
+
+
+# A login that is missing, a server that is away
+
+
+def test_a_missing_login_closes_an_open_session_and_is_looked_for_every_second(play):
+    opened(play)
+    play.client(request(1), request(2))
+    assert play.ended(1, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
+    assert play.ended(2, NO_LOGIN) == [fail(request(2), LoginRequired)]
+    assert play.woke(REOPEN) == [to_server(-3, INITIALIZE)]
+    assert play.ended(-3, NO_LOGIN) == [wake(REOPEN, 1.0)]
+    assert play.woke(REOPEN) == [to_server(-4, INITIALIZE)]
+    assert reopened(play, -4) == [open_stream(**VERSION)]
+
+
+def test_a_request_without_a_login_is_told_at_once_that_it_is_missing(play):
+    play.client(INITIALIZE)
+    assert play.ended(-1, NO_LOGIN) == [fail(INITIALIZE, LoginRequired), wake(REOPEN, 1.0)]
+    assert play.client(request(1)) == [to_server(-2, INITIALIZE)]
+    assert play.ended(-2, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
+
+
+def test_a_server_that_is_away_is_looked_for_less_and_less_often(play):
+    play.client(INITIALIZE)
+    pauses = []
+    for call in range(-1, -9, -1):
+        (*_, (_, _, pause)) = play.ended(call, AWAY)
+        pauses.append(pause)
+        play.woke(REOPEN)
+    assert pauses == [1, 2, 4, 8, 16, 30, 30, 30]
+    play.server(-9, OPENED)
+    play.client(INITIALIZED)
+    play.ended(-10)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert play.ended(-11, AWAY)[-1] == wake(REOPEN, 1.0)
+
+
+def test_a_fault_that_time_does_not_cure_is_not_retried_by_itself(play):
+    play.client(INITIALIZE)
+    assert play.ended(-1, OurProtocolError("no")) == [fail(INITIALIZE, OurProtocolError)]
+
+
+@pytest.mark.parametrize("when", ["before", "opening", "open"])
+def test_a_timer_that_comes_too_late_opens_nothing(play, when):
+    if when == "opening":
+        play.client(INITIALIZE)
+    elif when == "open":
+        opened(play)
+    assert play.woke(REOPEN) == []
+
+
+# What nobody waits for
+
+
+@pytest.mark.parametrize("error", [None, LOST, AWAY, OutcomeUnknown("cut")])
+def test_the_end_of_an_unknown_call_means_nothing(play, error):
+    opened(play)
+    assert play.ended(7, error) == []
+    assert play.ended(-7, error) == []
+
+
+def test_the_server_can_answer_nobody_on_its_own_stream(play):
+    opened(play)
+    play.client(request(1))
+    assert play.stream(answer(1)) == []
+    assert play.stream(OPENED) == []
+    assert play.stream(notification("n")) == [to_client(notification("n"))]

@@ -1,0 +1,349 @@
+"""The opening is never late and never an error; what is missing is said where people and models look."""
+
+import json
+
+import pytest
+from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    VERSION,
+    WELCOMED,
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    notification,
+    open_stream,
+    remember,
+    request,
+    to_client,
+    to_server,
+    wake,
+)
+
+from mcp_auth_bridge import __version__
+from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
+from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.welcome import PATIENCE, Welcome
+
+NO_LOGIN = LoginRequired("a login to acme is needed", "run: mcp-auth-bridge login acme")
+AWAY = Unreachable("no route")
+OPENED = answer(0, WELCOMED)
+TOOLS = {"tools": [{"name": "add"}]}
+LISTEN = {"listChanged": True}
+MINIMAL = {
+    "protocolVersion": "2025-06-18",
+    "capabilities": {"tools": LISTEN, "prompts": LISTEN, "resources": LISTEN},
+    "serverInfo": {"name": "acme", "version": __version__},
+}
+REMEMBERED = {**WELCOMED, "capabilities": {"tools": LISTEN}}
+MEMORY = {"initialize": json.dumps(WELCOMED).encode(), "tools/list": json.dumps(TOOLS).encode()}
+LIST = request(1, "tools/list")
+CHANGED = "notifications/tools/list_changed"
+
+
+def playing(memory=None):
+    return Playbook(Welcome(LegacySession(Passthrough()), "acme", memory or {}))
+
+
+@pytest.fixture
+def play():
+    return playing()
+
+
+def opened(play):
+    play.client(INITIALIZE, INITIALIZED)
+    play.server(-1, OPENED)
+    return play.ended(-2)
+
+
+def told(words):
+    """The first answer to the client among `words`."""
+    return next(word[1] for word in words if word[0] == "to client" and "id" in word[1])
+
+
+# The opening
+
+
+def test_a_remote_that_is_fast_answers_itself(play):
+    assert play.client(INITIALIZE) == [wake("welcome", PATIENCE), to_server(-1, INITIALIZE)]
+    assert play.server(-1, OPENED) == [remember("initialize", WELCOMED), to_client(OPENED)]
+    assert play.woke("welcome") == []
+    play.client(INITIALIZED)
+    assert play.ended(-2) == [open_stream(**VERSION)]
+
+
+@pytest.mark.parametrize(("memory", "result"), [({}, MINIMAL), (MEMORY, REMEMBERED)])
+def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(memory, result):
+    play = playing(memory)
+    play.client(INITIALIZE)
+    assert play.woke("welcome") == [to_client(answer(0, result))]
+    assert play.client(INITIALIZED) == []
+    late = play.server(-1, answer(0, {**WELCOMED, "instructions": "new"}))
+    assert late == [
+        remember("initialize", {**WELCOMED, "instructions": "new"}),
+        to_server(-2, INITIALIZED, **VERSION),
+    ]
+    changed = [
+        to_client({"jsonrpc": "2.0", "method": f"notifications/{name}/list_changed"}) for name in result["capabilities"]
+    ]
+    assert play.ended(-2) == [open_stream(**VERSION), *changed]
+
+
+def test_the_list_changed_is_told_once(play):
+    play.client(INITIALIZE)
+    play.woke("welcome")
+    play.client(INITIALIZED)
+    play.server(-1, OPENED)
+    assert len(play.ended(-2)) == 4
+    play.client(request(5))
+    play.ended(1, NO_LOGIN)
+    play.woke(REOPEN)
+    play.server(-3, OPENED)
+    assert play.ended(-4) == [open_stream(**VERSION)]
+
+
+@pytest.mark.parametrize("error", [NO_LOGIN, AWAY, AccessDenied("no"), OurProtocolError("no")])
+def test_an_opening_that_fails_succeeds_from_memory(error):
+    play = playing(MEMORY)
+    play.client(INITIALIZE)
+    assert to_client(answer(0, REMEMBERED)) in play.ended(-1, error)
+    assert play.woke("welcome") == []
+
+
+def test_a_late_failure_of_an_opening_that_was_answered_is_swallowed(play):
+    play.client(INITIALIZE)
+    play.woke("welcome")
+    assert play.ended(-1, NO_LOGIN) == [wake(REOPEN, 1.0)]
+
+
+def test_a_late_refusal_of_an_opening_that_was_answered_is_swallowed(play):
+    play.client(INITIALIZE)
+    play.woke("welcome")
+    assert play.server(-1, {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}) == []
+
+
+def test_a_refused_opening_in_time_is_the_servers_word(play):
+    refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}
+    play.client(INITIALIZE)
+    assert play.server(-1, refusal) == [to_client(refusal)]
+    assert play.woke("welcome") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [("2024-11-05", "2024-11-05"), ("2025-11-25", "2025-11-25"), ("2099-01-01", "2025-11-25"), ([], "2025-11-25")],
+)
+def test_an_opening_from_memory_speaks_the_clients_version(asked, answered):
+    play = playing(MEMORY)
+    play.client(request("a", "initialize", protocolVersion=asked))
+    assert told(play.woke("welcome"))["result"]["protocolVersion"] == answered
+
+
+def test_the_id_of_an_answer_from_memory_is_spelled_as_it_was_asked(play):
+    play.client(b'{"id":1.0,"method":"initialize"}')
+    (action,) = play.relay.woke("welcome")
+    assert action.message.id == b"1.0"
+    assert b'"id":1.0,' in action.message.raw
+
+
+@pytest.mark.parametrize(
+    "remembered",
+    [
+        b"5",
+        b"[]",
+        b"null",
+        b"not JSON",
+        b"[" * 100_000,
+        b'{"capabilities":[],"serverInfo":5}',
+        b'{"capabilities":5}',
+        b'{"capabilities":{}}',
+        b'{"instructions":"\\ud800"}',
+    ],
+)
+def test_a_strange_memory_is_none(remembered):
+    play = playing({"initialize": remembered})
+    play.client(INITIALIZE)
+    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+
+
+def test_a_strange_capability_is_made_a_plain_one():
+    play = playing({"initialize": b'{"capabilities":{"tools":true,"logging":1}}'})
+    play.client(INITIALIZE)
+    assert told(play.woke("welcome"))["result"]["capabilities"] == {"tools": LISTEN, "logging": 1}
+
+
+@pytest.mark.parametrize("result", [5, [], None, "x"])
+def test_a_strange_result_is_relayed_and_not_remembered(play, result):
+    play.client(INITIALIZE)
+    reply = {"jsonrpc": "2.0", "id": 0, "result": result}
+    assert play.server(-1, reply) == [to_client(reply)]
+
+
+def test_a_second_initialize_beside_an_unanswered_one_is_refused_and_the_first_keeps_its_turn(play):
+    again = {**INITIALIZE, "id": 1}
+    play.client(INITIALIZE)
+    assert play.client(again) == [fail(again, OurProtocolError)]
+    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+
+
+def test_a_later_initialize_is_looked_after_like_the_first(play):
+    opened(play)
+    again = {**INITIALIZE, "id": "b"}
+    assert play.client(again) == [wake("welcome", PATIENCE), to_server(-3, again)]
+    assert told(play.woke("welcome"))["id"] == "b"
+    assert play.server(-3, answer("b", WELCOMED)) == []
+    assert play.client(INITIALIZED) == [to_server(-4, INITIALIZED, **VERSION)]
+
+
+# What is remembered
+
+
+def test_what_did_not_change_is_not_remembered_again():
+    play = playing({"initialize": json.dumps(WELCOMED).encode()})
+    play.client(INITIALIZE)
+    assert play.server(-1, OPENED) == [to_client(OPENED)]
+
+
+def test_a_new_session_of_the_bridges_own_is_remembered_too(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, NO_LOGIN)
+    play.woke(REOPEN)
+    assert play.server(-3, answer(0, {**WELCOMED, "instructions": "new"}))[0] == remember(
+        "initialize", {**WELCOMED, "instructions": "new"}
+    )
+
+
+def test_a_whole_list_of_tools_is_remembered(play):
+    opened(play)
+    assert play.client(LIST) == [to_server(1, LIST, **VERSION)]
+    assert play.server(1, answer(1, TOOLS)) == [remember("tools/list", TOOLS), to_client(answer(1, TOOLS))]
+
+
+@pytest.mark.parametrize("result", [{"tools": [], "nextCursor": ""}, 5, [], {"tools": 5}, {}])
+def test_half_a_list_is_not_remembered_and_a_strange_one_is_the_clients_to_judge(play, result):
+    opened(play)
+    play.client(LIST)
+    assert play.server(1, answer(1, result)) == [to_client(answer(1, result))]
+
+
+def test_a_later_page_is_not_remembered(play):
+    opened(play)
+    play.client(request(1, "tools/list", cursor="2"))
+    assert play.server(1, answer(1, TOOLS)) == [to_client(answer(1, TOOLS))]
+
+
+def test_an_error_is_not_remembered(play):
+    opened(play)
+    play.client(LIST)
+    refusal = {"jsonrpc": "2.0", "id": 1, "error": {"code": 1, "message": "no"}}
+    assert play.server(1, refusal) == [to_client(refusal)]
+
+
+def test_a_cancelled_list_is_forgotten_so_that_its_id_can_mean_something_else(play):
+    opened(play)
+    play.client(LIST, cancelled(1), request(1))
+    assert play.server(3, answer(1, TOOLS)) == [to_client(answer(1, TOOLS))]
+
+
+# Without a login
+
+
+def without_login(memory=None):
+    play = playing(memory)
+    play.client(INITIALIZE)
+    play.ended(-1, NO_LOGIN)
+    play.client(INITIALIZED)
+    return play
+
+
+def test_without_a_login_the_remembered_tools_are_listed_and_a_call_says_what_is_missing():
+    play = without_login(MEMORY)
+    assert play.client(LIST) == [to_server(-2, INITIALIZE)]
+    assert to_client(answer(1, TOOLS)) in play.ended(-2, NO_LOGIN)
+    play.client(request(2, name="add"))
+    assert fail(request(2, name="add"), LoginRequired) in play.ended(-3, NO_LOGIN)
+
+
+def test_without_a_login_and_a_memory_there_is_one_tool_that_says_how():
+    play = without_login()
+    play.client(LIST)
+    (tool,) = told(play.ended(-2, NO_LOGIN))["result"]["tools"]
+    assert tool["name"] == "acme_login"
+    sign_in = play.client(request(2, name="acme_login"))
+    assert sign_in[0][1]["result"]["isError"]
+    assert "mcp-auth-bridge login acme" in sign_in[0][1]["result"]["content"][0]["text"]
+
+
+def test_the_tool_says_when_the_login_is_there():
+    play = without_login()
+    play.client(LIST)
+    play.ended(-2, NO_LOGIN)
+    play.woke(REOPEN)
+    play.server(-3, OPENED)
+    assert to_client({"jsonrpc": "2.0", "method": CHANGED}) in play.ended(-4)
+    done = told(play.client(request(2, name="acme_login")))
+    assert done["result"]["isError"] is False
+    assert "signed in" in done["result"]["content"][0]["text"]
+
+
+def test_a_servers_own_tool_of_that_name_is_its_own_while_the_bridge_offers_none(play):
+    opened(play)
+    call = request(2, name="acme_login")
+    assert play.client(call) == [to_server(1, call, **VERSION)]
+
+
+def test_only_the_list_of_tools_has_a_stand_in():
+    play = without_login(MEMORY)
+    prompts = request(1, "prompts/list")
+    play.client(prompts)
+    assert fail(prompts, LoginRequired) in play.ended(-2, NO_LOGIN)
+
+
+def test_a_name_that_is_a_url_makes_a_name_that_tools_may_have():
+    play = Playbook(Welcome(LegacySession(Passthrough()), "https://mcp.acme.example/mcp?" + "x" * 80, {}))
+    play.client(INITIALIZE)
+    play.ended(-1, NO_LOGIN)
+    play.client(LIST)
+    (tool,) = told(play.ended(-2, NO_LOGIN))["result"]["tools"]
+    assert tool["name"].startswith("https_mcp_acme_example_mcp_x")
+    assert tool["name"].endswith("_login")
+    assert len(tool["name"]) <= 64
+
+
+# Without a server
+
+
+def test_without_a_server_the_remembered_tools_are_listed():
+    play = playing(MEMORY)
+    play.client(INITIALIZE, INITIALIZED, LIST)
+    assert to_client(answer(1, TOOLS)) in play.ended(-1, AWAY)
+    play.woke(REOPEN)
+    play.server(-2, OPENED)
+    assert play.ended(-3) == [open_stream(**VERSION), to_client({"jsonrpc": "2.0", "method": CHANGED})]
+
+
+def test_without_a_server_and_a_memory_the_list_fails():
+    play = playing()
+    play.client(INITIALIZE, INITIALIZED, LIST)
+    assert fail(LIST, Unreachable) in play.ended(-1, AWAY)
+
+
+def test_a_server_that_denies_the_list_is_not_covered_up():
+    play = playing(MEMORY)
+    opened(play)
+    play.client(LIST)
+    assert play.ended(1, AccessDenied("no")) == [fail(LIST, AccessDenied)]
+
+
+def test_everything_else_passes_untouched(play):
+    opened(play)
+    call = request(7, name="x", arguments={"a": 1})
+    assert play.client(call) == [to_server(1, call, **VERSION)]
+    assert play.server(1, notification("n")) == [to_client(notification("n"))]
+    assert play.server(1, answer(7)) == [to_client(answer(7))]
+    assert play.stream(request("s", "roots/list")) == [to_client(request("s", "roots/list"))]
+    assert play.client(answer("s")) == [to_server(2, answer("s"), **VERSION)]
+    assert play.woke("another") == []
