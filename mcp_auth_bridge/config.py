@@ -19,6 +19,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted, reason
 from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.relay_settings import RelaySettings
 from mcp_auth_bridge.secret import Literal, SecretRef, reference
 from mcp_auth_bridge.urls import Purpose, Url, gate, shown
 
@@ -94,6 +95,7 @@ class Profile(msgspec.Struct, frozen=True):
     store: StoreChoice = KeyringStore()
     browser_command: tuple[str, ...] = ()
     network: NetworkSettings = NetworkSettings()
+    relay: RelaySettings = RelaySettings()
 
 
 class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -102,6 +104,7 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     browser_command: tuple[str, ...] | str = ()
     network: NetworkSettings = NetworkSettings()
+    relay: RelaySettings = RelaySettings()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -172,6 +175,7 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
         store=store,
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
         network=server.network,
+        relay=server.relay,
     )
 
 

@@ -10,7 +10,8 @@
     │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
-        │   └── MethodUnknown   exit 7   -32601  a method that does not exist at this point
+        │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
+        │   └── WrongEra        exit 7   -32022  client and server share no revision of MCP
         └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
             ├── UrlRefused      exit 7   -32016  a URL that must not be followed
             ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
@@ -23,6 +24,7 @@ A message never holds a secret, and never text of the remote's that has not pass
 """
 
 import enum
+from collections.abc import Sequence
 
 
 class Sent(enum.Enum):
@@ -111,6 +113,18 @@ class MethodUnknown(OurProtocolError):
     reason = "method_not_found"
 
 
+class WrongEra(OurProtocolError):
+    """The client and the server share no revision of MCP (specification 2026-07-28, basic/versioning)."""
+
+    rpc_code = -32022
+    reason = "wrong_era"
+
+    def __init__(self, message: str, *, supported: Sequence[str], requested: str = "") -> None:
+        super().__init__(message, f"use a client that speaks one of: {', '.join(supported)}")
+        self.supported = supported
+        self.requested = requested
+
+
 class TheirProtocolError(ProtocolError):
     sent = Sent.YES
 
@@ -132,14 +146,15 @@ class OAuthRefused(TheirProtocolError):
 
 
 class UpstreamFailed(TheirProtocolError):
-    """An HTTP answer that is no MCP message; `status` is its status."""
+    """An HTTP answer that is no MCP message: its `status`, and `retry_after` in seconds where it names one."""
 
     rpc_code = -32013
     reason = "upstream_http"
 
-    def __init__(self, message: str, hint: str = "", *, status: int) -> None:
+    def __init__(self, message: str, hint: str = "", *, status: int, retry_after: float | None = None) -> None:
         super().__init__(message, hint)
         self.status = status
+        self.retry_after = retry_after
 
 
 class SessionLost(TheirProtocolError):

@@ -26,6 +26,17 @@ from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, BearerCredentials, resolve
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.relay.base import Relay
+from mcp_auth_bridge.relay.batches import Batches
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.keep_alive import KeepAlive
+from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.listening import Listening
+from mcp_auth_bridge.relay.meet import Meet
+from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.restore import Restore
+from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.lock import Locks
@@ -128,6 +139,16 @@ class Vault:
     def _sealing_key(self) -> bytes:
         self._key = sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
         return self._key
+
+
+def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay for `profile`, from the outside in: which era, then what each era needs around its messages."""
+    session: Relay = Restore(LegacySession(Delivery(Passthrough(), profile.relay)))
+    if profile.relay.ping > 0:
+        session = KeepAlive(session, profile.relay.ping)
+    legacy = Batches(Welcome(session, profile.name, remembered))
+    modern = Listening(Modern(Delivery(Passthrough(), profile.relay)))
+    return Meet(legacy, modern, remembered)
 
 
 class Bridge:

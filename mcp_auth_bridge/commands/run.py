@@ -8,13 +8,9 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.relay.legacy_session import LegacySession
-from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.shell import stdio
 from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge, World, relay
 
 _FAREWELL = 0.1
 """Seconds for ending the remote session: hosts kill what is still there after 250 ms (clients.md, section 1.3)."""
@@ -31,8 +27,8 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     bridge = Bridge(world.config.profile(given.target, given.headers), world)
-    relay: Relay = Welcome(LegacySession(Passthrough()), bridge.profile.name, bridge.memory.load())
-    performer = Performer(relay, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
+    relayed = relay(bridge.profile, bridge.memory.load())
+    performer = Performer(relayed, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     with contextlib.suppress(asyncio.CancelledError):  # a signal: the same as the end of the stream

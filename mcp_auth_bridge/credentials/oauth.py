@@ -21,9 +21,6 @@ from mcp_auth_bridge.stores.base import Stale, Store
 _GLANCE = 1.0
 """Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
 
-_PAUSE = 5.0
-"""Seconds for which a failed refresh is not tried again: fifty requests must not wait for a dead server in turn."""
-
 
 class World(msgspec.Struct, frozen=True):
     """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
@@ -51,7 +48,7 @@ class OAuthCredentials:
         self._unsaved = False
         self._closed = False
         self._failure: BridgeError | None = None
-        self._failed_at = float("-inf")
+        self._failures = 0
         self._single_flight = asyncio.Lock()
         self._renewals: set[asyncio.Future[Session]] = set()
 
@@ -65,7 +62,11 @@ class OAuthCredentials:
         if usable is None and self._session is None and self._may_be_open(refused):
             return {}
         if usable is None:
+            failures = self._failures
             async with self._single_flight:
+                if self._failure is not None and self._failures > failures:
+                    # What was waited for has failed: fifty requests must not wait for a dead server in turn.
+                    raise self._failure
                 usable = self._usable(refused) or await self._renewed(refused)
         return _headers(usable)
 
@@ -128,15 +129,12 @@ class OAuthCredentials:
             return self._usable(refused) or self._refreshable(refused)
 
     async def _refreshed(self, session: Session) -> Session:
-        """A refresh, or the failure of the last one if that was a moment ago."""
-        if self._failure is not None and 0 <= self._world.now() - self._failed_at < _PAUSE:
-            raise self._failure
         try:
             return await self._world.drive(refresh(session))
         except GrantEnded:
             raise
         except BridgeError as error:
-            self._failure, self._failed_at = error, self._world.now()
+            self._failure, self._failures = error, self._failures + 1
             raise
 
     def _refreshable(self, refused: Refusal | None) -> Session:

@@ -4,8 +4,20 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LoginRequired
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, UpstreamFailed, WrongEra
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.mcp_headers import version_of
+
+
+class _Error(msgspec.Struct):
+    code: int
+
+
+class _ErrorResponse(msgspec.Struct):
+    error: _Error | msgspec.UnsetType = msgspec.UNSET
+
+
+_error_decoder = msgspec.json.Decoder(_ErrorResponse)
 
 
 def result(request: Message, value: Any) -> Message:
@@ -23,15 +35,19 @@ def malformed(error: Malformed) -> Message:
     return _response(error.id, b"error", msgspec.json.encode({"code": error.code, "message": error.message}))
 
 
-def notification(method: str) -> Message:
-    """A notification without parameters."""
-    raw = msgspec.json.encode({"jsonrpc": "2.0", "method": method})
+def notification(method: str, params: Any = None) -> Message:
+    """A notification, without `params` if they are None. Any: they are any JSON."""
+    members = {"jsonrpc": "2.0", "method": method}
+    raw = msgspec.json.encode(members if params is None else {**members, "params": params})
     return Message(Kind.NOTIFICATION, raw, method=method)
 
 
-def request(method: str, params: Any) -> Message:
-    """A request of the bridge's own. Its id is a string: some clients take any number for the answer to theirs."""
-    id_ = msgspec.json.encode(f"mcp-auth-bridge/{method}")
+def request(method: str, params: Any, number: int = 0) -> Message:
+    """A request of the bridge's own, the `number`th of its kind. Any: JSON.
+
+    Its id is a string: some clients take any number for the answer to a request of theirs.
+    """
+    id_ = msgspec.json.encode(f"mcp-auth-bridge/{method}/{number}")
     raw = msgspec.json.encode({"jsonrpc": "2.0", "id": msgspec.Raw(id_), "method": method, "params": params})
     return Message(Kind.REQUEST, raw, id=id_, method=method)
 
@@ -43,6 +59,16 @@ def failure(request: Message, error: BridgeError) -> Message:
     """
     if isinstance(error, LoginRequired) and request.method == "tools/call":
         return tool_text(request, sign_in_text(error), is_error=True)
+    if isinstance(error, LimitExceeded) and request.method == "tools/call":
+        return tool_text(request, _sentences(error), is_error=True)
+    data = _data(error)
+    text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
+    body = {"code": error.rpc_code, "message": text, "data": data}
+    return _response(request.id or b"null", b"error", msgspec.json.encode(body))
+
+
+def _data(error: BridgeError) -> dict[str, Any]:
+    """`data` of an error of the bridge's: what a program needs to decide. Any: JSON."""
     data: dict[str, Any] = {
         "bridge": True,
         "code": error.reason,
@@ -51,9 +77,28 @@ def failure(request: Message, error: BridgeError) -> Message:
     }
     if error.hint:
         data["action"] = error.hint
-    text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
-    body = {"code": error.rpc_code, "message": text, "data": data}
-    return _response(request.id or b"null", b"error", msgspec.json.encode(body))
+    match error:
+        case UpstreamFailed(status=status, retry_after=retry_after):
+            data["status"] = status
+            if retry_after is not None:
+                data["retry_after_ms"] = round(1000 * retry_after)
+        case WrongEra(supported=supported, requested=requested):
+            data |= {"supported": list(supported), "requested": requested}
+    return data
+
+
+def error_code(response: Message) -> int | None:
+    """The code of an error response, None for a result."""
+    try:
+        error = _error_decoder.decode(response.raw).error
+    except (msgspec.DecodeError, RecursionError):
+        return None  # nothing that this bridge decides on is written like that
+    return error.code if error is not msgspec.UNSET else None
+
+
+def _sentences(error: BridgeError) -> str:
+    hint = f" {error.hint[:1].upper()}{error.hint[1:]}." if error.hint else ""
+    return f"{error.message[:1].upper()}{error.message[1:]}.{hint}"
 
 
 def sign_in_text(error: BridgeError) -> str:
@@ -63,8 +108,9 @@ def sign_in_text(error: BridgeError) -> str:
 
 
 def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
-    """A `CallToolResult` with one text."""
-    return result(request, {"content": [{"type": "text", "text": text}], "isError": is_error})
+    """A `CallToolResult` with one text; `resultType` is obligatory since 2026-07-28 and unknown to earlier clients."""
+    modern = {"resultType": "complete"} if version_of(request) else {}
+    return result(request, {**modern, "content": [{"type": "text", "text": text}], "isError": is_error})
 
 
 def _response(id_: bytes, member: bytes, value: bytes) -> Message:

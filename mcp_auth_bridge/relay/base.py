@@ -6,7 +6,7 @@ message to the inner one and looks at the actions that come back.
 
 import enum
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -112,7 +112,13 @@ class Remember(msgspec.Struct, frozen=True):
     result: bytes
 
 
-Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember
+class Note(msgspec.Struct, frozen=True):
+    """Say `text` in the log."""
+
+    text: str
+
+
+Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | Note
 
 STREAM = 0
 """The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""
@@ -129,3 +135,25 @@ class Relay(Protocol):
         """Nothing more comes under `call`, which ended well (None) or for a reason."""
 
     def woke(self, timer: str) -> Iterable[Action]: ...
+
+
+class Around:
+    """A relay around a relay: everything goes in to the `inner` one, and `_seen` looks at what comes back."""
+
+    def __init__(self, inner: Relay) -> None:
+        self._inner = inner
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        yield from self._seen(self._inner.from_client(message))
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        yield from self._seen(self._inner.from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        yield from self._seen(self._inner.ended(call, error))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        yield from self._seen(self._inner.woke(timer))
+
+    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+        yield from actions

@@ -11,9 +11,9 @@ from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Hangup,
-    Kind,
     Malformed,
     Message,
+    Note,
     OpenStream,
     Relay,
     Remember,
@@ -23,6 +23,7 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.framing import Lines, one_line
 from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.stdio import Writer
 
@@ -93,6 +94,8 @@ class Performer:
                     self._set(timer, seconds)
                 case Remember(method=method, result=result):
                     self._remember(method, result)
+                case Note(text=text):
+                    terminal.say(text)
 
     async def _write(self, message: Message) -> None:
         try:
@@ -172,7 +175,4 @@ class Performer:
 def _message(line: bytes | Malformed) -> Message:
     if isinstance(line, Malformed):
         raise line
-    message = peek(line)
-    if message.kind is Kind.BATCH:
-        raise Malformed(-32600, "batches exist in MCP 2025-03-26 only and are not relayed")
-    return message
+    return peek(line)

@@ -1,0 +1,175 @@
+"""What may be sent again, how often, and for how long somebody waits: at most once, exactly one answer.
+
+A request is sent again only if it certainly was not processed, or if doing it twice is as good as doing it once. A
+`tools/call` whose outcome is unknown is never repeated: its client is told, and decides (docs/architecture.md,
+"Delivery").
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
+from mcp_auth_bridge.relay_settings import RelaySettings
+
+_REPEATABLE = frozenset(
+    {
+        "completion/complete",
+        "ping",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/templates/list",
+        "server/discover",
+        "tasks/get",
+        "tasks/list",
+        "tools/list",
+    }
+)
+"""Methods that read: twice is as good as once."""
+
+_ENDLESS = frozenset({"subscriptions/listen"})
+"""Methods whose answer is a stream without an end, so that no deadline fits."""
+
+_PAUSES = (0.2, 0.5, 1.0)
+"""Seconds before each new attempt of what was not sent, and of what may be done twice; varied by up to a half."""
+
+_MOST_UNKNOWN = 2
+_LONGEST_WAIT_FOR_READING = 60.0
+_LONGEST_WAIT_FOR_CALLS = 10.0
+
+_TICKS = 20
+_DEADLINE_TIMER = "deadline"
+_AGAIN_TIMER = "again"
+
+
+class _Attempt(msgspec.Struct):
+    """A request under way. `quiet` and `age` count ticks since its last sign of life and since its start."""
+
+    action: ToServer
+    failures: int = 0
+    waiting: bool = False
+    quiet: int = 0
+    age: int = 0
+
+
+class Delivery(Around):
+    """Wraps the relay that numbers the calls."""
+
+    def __init__(self, inner: Relay, settings: RelaySettings) -> None:
+        super().__init__(inner)
+        self._settings = settings
+        self._attempts: dict[int, _Attempt] = {}
+        self._ticking = False
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        attempt = self._attempts.get(call)
+        if attempt is not None:
+            attempt.quiet = 0
+            if message.kind is Kind.RESPONSE and message.key == attempt.action.message.key:
+                del self._attempts[call]
+                if len(message.raw) > self._settings.largest_message:
+                    yield from self._seen(self._inner.ended(call, self._too_large(message)))
+                    return
+        if attempt is None and len(message.raw) > self._settings.largest_message:
+            yield Note(f"dropped: {self._too_large(message).message}")
+            return
+        yield from self._seen(self._inner.from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        attempt = self._attempts.get(call)
+        pause = _pause(attempt, error) if attempt is not None and error is not None else None
+        if attempt is not None and pause is not None:
+            attempt.failures += 1
+            attempt.waiting = True
+            yield Wake(f"{_AGAIN_TIMER} {call}", pause)
+            return
+        self._attempts.pop(call, None)
+        yield from self._seen(self._inner.ended(call, error))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        name, _, call = timer.partition(" ")
+        if timer == _DEADLINE_TIMER:
+            yield from self._tick()
+        elif name == _AGAIN_TIMER:
+            attempt = self._attempts.get(int(call))
+            if attempt is not None and attempt.waiting:
+                attempt.waiting = False
+                yield attempt.action
+        else:
+            yield from self._seen(self._inner.woke(timer))
+
+    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
+                self._attempts[action.call] = _Attempt(action)
+                yield from self._wind()
+            elif isinstance(action, Hangup):
+                self._attempts.pop(action.call, None)
+            yield action
+
+    def _wind(self) -> Iterator[Action]:
+        """The clock of the deadlines ticks only while somebody waits."""
+        if not self._ticking and self._attempts:
+            self._ticking = True
+            yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
+
+    def _tick(self) -> Iterator[Action]:
+        self._ticking = False
+        longest = self._settings.longest / self._settings.deadline * _TICKS
+        for call, attempt in list(self._attempts.items()):
+            attempt.quiet += 1
+            attempt.age += 1
+            late = attempt.quiet > _TICKS or attempt.age > longest
+            if late and attempt.action.message.method not in _ENDLESS:
+                del self._attempts[call]
+                yield Hangup(call)
+                yield from self._seen(self._inner.ended(call, self._too_late()))
+        yield from self._wind()
+
+    def _too_late(self) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"the server gave no sign of life for {self._settings.deadline:g} seconds",
+            "the server may still be at it; raise deadline for this server if that is normal",
+        )
+
+    def _too_large(self, message: Message) -> LimitExceeded:
+        size, limit = len(message.raw) / 1024**2, self._settings.largest_message / 1024**2
+        return LimitExceeded(
+            f"the server's message has {size:.1f} MiB, more than the {limit:g} MiB that MCP clients can read",
+            "ask for less at a time, or raise largest_message for this server if its client reads more",
+        )
+
+
+def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
+    """Seconds until the request of `attempt` may be sent again, None if it may not."""
+    method = attempt.action.message.method
+    if isinstance(error, UpstreamFailed):
+        wait = _wished(error, repeatable=method in _REPEATABLE)
+        if wait is not None or error.status not in (500, 502, 504):
+            return wait if attempt.failures < _MOST_UNKNOWN else None
+    elif isinstance(error, OutcomeUnknown):
+        pass
+    elif isinstance(error, Unreachable):
+        return _varied(attempt, _PAUSES[attempt.failures]) if attempt.failures < len(_PAUSES) else None
+    else:
+        return None
+    if method not in _REPEATABLE or attempt.failures >= _MOST_UNKNOWN:
+        return None
+    return _varied(attempt, _PAUSES[attempt.failures])
+
+
+def _wished(error: UpstreamFailed, *, repeatable: bool) -> float | None:
+    """The wait that a server asks for with 429, which means "not processed", or with 503, which may mean anything."""
+    wait = error.retry_after
+    longest = _LONGEST_WAIT_FOR_READING if repeatable else _LONGEST_WAIT_FOR_CALLS
+    if wait is None or wait > longest or not (error.status == 429 or (error.status == 503 and repeatable)):
+        return None
+    return wait
+
+
+def _varied(attempt: _Attempt, pause: float) -> float:
+    """`pause` times 1 to 1.5, different for each call, so that what failed together does not return together."""
+    return pause * (1 + (attempt.action.call * 0.618033988749895) % 1 / 2)

@@ -1,0 +1,131 @@
+"""`Mcp-*` headers of MCP 2026-07-28: what a request says in its body, said again for those who route by headers.
+
+Source: specification 2026-07-28, basic/transports/streamable-http, "Request Metadata".
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from mcp_auth_bridge.relay.base import Message
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+
+# Which parameter `Mcp-Name` mirrors; the last three are the Tasks extension's.
+_NAMED_BY = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+_ANNOTATION = "x-mcp-header"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PLAIN = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_SENTINEL = re.compile(r"=\?base64\?.*\?=", re.IGNORECASE | re.DOTALL)
+_PRIMITIVE = frozenset({"string", "integer", "boolean"})
+
+Annotations: TypeAlias = Mapping[str, tuple[str, ...]]
+"""Header name → the path of the argument that it mirrors."""
+
+
+class InvalidAnnotation(Exception):
+    """A tool whose `x-mcp-header` breaks the rules, which must not be shown to the client."""
+
+
+def version_of(request: Message) -> str:
+    """The version in the request's `_meta`, "" if it names none and so is of an earlier era."""
+    meta = request.params.get("_meta")
+    version = meta.get(VERSION_KEY) if isinstance(meta, dict) else None
+    return version if isinstance(version, str) else ""
+
+
+def standard_headers(request: Message) -> dict[str, str]:
+    """`MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`."""
+    method = request.method or ""
+    headers = {"mcp-method": encoded(method)}
+    if version := version_of(request):
+        headers["mcp-protocol-version"] = encoded(version)
+    name = request.params.get(_NAMED_BY.get(method, ""))
+    if isinstance(name, str):
+        headers["mcp-name"] = encoded(name)
+    return headers
+
+
+def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str]:
+    """`Mcp-Param-*` for a tool's call. Any: arguments are any JSON; one that is absent or null has no header."""
+    headers = {}
+    for name, path in annotations.items():
+        value = _at(arguments, path)
+        if isinstance(value, str | int):
+            headers[f"mcp-param-{name.lower()}"] = encoded(_text(value))
+    return headers
+
+
+def encoded(value: str) -> str:
+    """`value` if a header can carry it as it is, else in the Base64 form ("Value Encoding")."""
+    if value == "" or (_PLAIN.fullmatch(value) and not _SENTINEL.fullmatch(value)):
+        return value
+    return f"=?base64?{b64encode(value.encode('utf-8', 'surrogatepass')).decode()}?="
+
+
+def annotations_of(tool: Mapping[str, Any]) -> Annotations:
+    """The annotations in a tool's `inputSchema`. Raises `InvalidAnnotation` with the reason."""
+    schema = tool.get("inputSchema")
+    found: dict[str, tuple[str, ...]] = {}
+    for name, path, parameter in _annotated(schema, ()):
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise InvalidAnnotation("an x-mcp-header is not a header name")
+        if name.lower() in {known.lower() for known in found}:
+            raise InvalidAnnotation(f"the x-mcp-header {name} stands twice")
+        if not _is_primitive(parameter.get("type")):
+            raise InvalidAnnotation(f"the x-mcp-header {name} is on a parameter that is no string, integer or boolean")
+        found[name] = path
+    if len(found) != _count(schema):
+        raise InvalidAnnotation("an x-mcp-header is where no chain of properties leads")
+    return found
+
+
+def _annotated(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...], Mapping[str, Any]]]:
+    """Every annotation that is reached through `properties` alone, with its path and its parameter's schema."""
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    for name, parameter in properties.items() if isinstance(properties, dict) else ():
+        if isinstance(parameter, dict):
+            if _ANNOTATION in parameter:
+                yield parameter[_ANNOTATION], (*path, name), parameter
+            yield from _annotated(parameter, (*path, name))
+
+
+def _count(schema: Any) -> int:
+    """All annotations in `schema`, wherever they are; the name of a property and a literal value are none."""
+    if isinstance(schema, list):
+        return sum(_count(item) for item in schema)
+    if not isinstance(schema, dict):
+        return 0
+    total = int(_ANNOTATION in schema)
+    for keyword, value in schema.items():
+        if keyword in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"):
+            total += sum(_count(item) for item in value.values()) if isinstance(value, dict) else 0
+        elif keyword not in ("const", "default", "enum", "example", "examples", _ANNOTATION):
+            total += _count(value)
+    return total
+
+
+def _is_primitive(type_: Any) -> bool:
+    """A primitive type, or one that may also be null (the specification leaves that open; FastMCP writes it so)."""
+    types = [kind for kind in type_ if kind != "null"] if isinstance(type_, list) else [type_]
+    return len(types) == 1 and types[0] in _PRIMITIVE
+
+
+def _at(arguments: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        arguments = arguments.get(name) if isinstance(arguments, dict) else None
+    return arguments
+
+
+def _text(value: str | int) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
