@@ -1,0 +1,360 @@
+"""`run` when nobody is logged in, or nobody answers: it greets, it stays, it says what to do, and then it goes on."""
+
+import json
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from peers.gateway import Gateway, silence
+from words import error, text
+
+ADD = {"a": 1, "b": 2}
+
+
+@pytest.fixture(scope="module")
+def running_gateway():
+    with Gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(running_gateway):
+    running_gateway.instead.clear()
+    running_gateway.up()
+    running_gateway.requests.clear()
+    return running_gateway
+
+
+@pytest.fixture
+def acme(bridge, gateway):
+    """The bridge, configured for `acme`, where nobody is logged in."""
+    bridge.add_server("acme", gateway.url)
+    return bridge
+
+
+@pytest.fixture
+def known_acme(acme):
+    """As `acme`, with a login: its tools are remembered."""
+    acme.login("acme")
+    return acme
+
+
+def names(answer):
+    return {tool["name"] for tool in answer["result"]["tools"]}
+
+
+def opening(version="2025-11-25"):
+    return {"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+
+
+def line(method, params=None, id_=None):
+    message = {"jsonrpc": "2.0", "method": method, "params": params or {}} | ({} if id_ is None else {"id": id_})
+    return json.dumps(message).encode()
+
+
+# The greeting
+
+
+def wants_a_login(gateway):
+    pass
+
+
+def hangs(gateway):
+    gateway.instead["/mcp"] = silence
+
+
+def refuses(gateway):
+    gateway.down()
+
+
+STATES = {"wants a login": wants_a_login, "hangs": hangs, "is down": refuses}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_initialize_succeeds_whatever_the_remote_does(acme, gateway, state) -> None:
+    STATES[state](gateway)
+    with acme.stdio("acme") as client:
+        result = client.initialize()["result"]
+        assert result["protocolVersion"] == "2025-11-25"
+        assert all(result["capabilities"][name]["listChanged"] for name in ("tools", "prompts", "resources"))
+        assert client.request("ping", request_id="alive")["result"] == {}
+        assert client.close() == 0
+        assert client.stderr == ""
+    assert acme.launches == []
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_initialize_repeats_what_the_remote_said_last_time(known_acme, gateway, state) -> None:
+    if state == "wants a login":
+        gateway.grants._access.clear()
+        gateway.grants._refresh.clear()
+    STATES[state](gateway)
+    with known_acme.stdio("acme") as client:
+        result = client.initialize()["result"]
+    assert result["serverInfo"]["name"] == "mcp-auth-bridge-demo"
+    assert result["instructions"].startswith("A demo")
+    assert result["capabilities"]["tools"]["listChanged"] is True
+    assert len(known_acme.launches) == 1
+
+
+@pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
+def test_a_client_is_greeted_in_its_own_version(acme, version) -> None:
+    with acme.stdio("acme") as client:
+        assert client.request("initialize", opening(version))["result"]["protocolVersion"] == version
+
+
+def test_a_version_that_nobody_knows_is_answered_with_the_newest(acme) -> None:
+    with acme.stdio("acme") as client:
+        assert client.request("initialize", opening("2199-01-01"))["result"]["protocolVersion"] == "2025-11-25"
+
+
+def test_a_probe_for_the_next_era_is_answered_at_once_and_the_handshake_follows(acme) -> None:
+    with acme.stdio("acme") as client:
+        probe = client.request("server/discover", {"_meta": {}}, "server-discover-probe-1")
+        assert probe["error"]["code"] == -32601
+        assert "result" in client.initialize()
+
+
+def test_a_dialect_of_2024_works_from_the_greeting_to_the_call(known_acme) -> None:
+    with known_acme.stdio("acme") as client:
+        assert client.request("initialize", opening("2024-11-05"), 0)["result"]["protocolVersion"] == "2024-11-05"
+        client.send(line("notifications/initialized"))
+        assert "add" in names(client.request("tools/list", {}, 1))
+        assert text(client.call("add", ADD, 2)) == "3"
+
+
+# What is said instead
+
+
+def test_without_a_login_there_is_one_tool_and_it_names_the_command(acme) -> None:
+    with acme.stdio("acme") as client:
+        client.initialize()
+        assert names(client.request("tools/list")) == {"acme_login"}
+        for tool in ("acme_login", "add"):
+            answer = client.call(tool)
+            assert answer["result"]["isError"] is True
+            assert "Run: mcp-auth-bridge login acme" in text(answer).splitlines()
+            assert len(text(answer).splitlines()[0]) <= 200
+    assert acme.launches == []
+
+
+def test_without_a_login_the_remembered_tools_are_listed(known_acme, gateway) -> None:
+    gateway.grants._access.clear()
+    gateway.grants._refresh.clear()
+    with known_acme.stdio("acme") as client:
+        client.initialize()
+        assert "add" in names(client.request("tools/list"))
+        assert "Run: mcp-auth-bridge login acme" in text(client.call("add", ADD))
+
+
+def test_a_call_may_be_the_first_request(acme) -> None:
+    with acme.stdio("acme") as client:  # a client that respawned its server does not list again
+        client.send(line("initialize", opening(), 0))
+        client.send(line("notifications/initialized"))
+        answer = client.call("add", ADD)
+    assert answer["result"]["isError"] is True
+    assert "mcp-auth-bridge login acme" in text(answer)
+
+
+def test_a_bare_url_is_named_in_the_command(bridge, gateway) -> None:
+    with bridge.stdio(gateway.url) as client:
+        client.initialize()
+        assert f"Run: mcp-auth-bridge login {gateway.url}" in text(client.call("add", ADD))
+
+
+def test_a_remote_that_is_down_is_no_missing_login(acme, gateway) -> None:
+    gateway.down()
+    with acme.stdio("acme") as client:
+        client.initialize()
+        failed = error(client.call("add", ADD))
+    assert (failed["code"], failed["data"]["retry_safe"]) == (-32011, True)
+
+
+def test_many_processes_at_once_open_no_browser(acme) -> None:
+    clients = [acme.stdio("acme") for _ in range(4)]
+    for client in clients:
+        client.initialize()
+        client.request("tools/list")
+    assert [client.close() for client in clients] == [0] * 4
+    assert acme.launches == []
+
+
+# After the login
+
+
+def read_until(client, wanted):
+    """The methods of the notifications that arrive, until all in `wanted` have."""
+    seen = set()
+    while not wanted <= seen:
+        seen.add(json.loads(client.read())["method"])
+    return seen
+
+
+CHANGED = {f"notifications/{name}/list_changed" for name in ("tools", "prompts", "resources")}
+
+
+def test_after_a_login_elsewhere_the_same_process_goes_on(acme) -> None:
+    with acme.stdio("acme") as client:
+        client.initialize()
+        assert names(client.request("tools/list")) == {"acme_login"}
+        acme.login("acme")
+        read_until(client, CHANGED)
+        assert "add" in names(client.request("tools/list"))
+        assert text(client.call("add", ADD)) == "3"
+        assert "You are signed in" in text(client.call("acme_login"))
+    assert len(acme.launches) == 1
+
+
+def test_a_call_right_after_the_login_does_not_wait_for_the_next_look(acme) -> None:
+    with acme.stdio("acme") as client:
+        client.initialize()
+        client.call("add", ADD)
+        acme.login("acme")
+        assert text(client.call("add", ADD)) == "3"
+
+
+def test_a_logout_elsewhere_is_noticed_and_so_is_the_next_login(known_acme) -> None:
+    with known_acme.stdio("acme") as client:
+        client.initialize()
+        assert text(client.call("add", ADD)) == "3"
+        known_acme.run("logout", "acme")
+        while not (answer := client.call("add", ADD))["result"]["isError"]:
+            pass  # its tokens are revoked; the store is looked at within a second
+        assert "Run: mcp-auth-bridge login acme" in text(answer)
+        known_acme.login("acme")
+        assert text(client.call("add", ADD)) == "3"
+    assert len(known_acme.launches) == 2
+
+
+def test_a_remote_that_comes_back_is_noticed_without_a_request(known_acme, gateway) -> None:
+    gateway.down()
+    with known_acme.stdio("acme") as client:
+        client.initialize()
+        assert "add" in names(client.request("tools/list"))  # from memory
+        gateway.up()
+        read_until(client, {"notifications/tools/list_changed"})
+        assert text(client.call("add", ADD)) == "3"
+
+
+# The end of stdin, in every state
+
+
+def before_initialize(client, gateway):
+    pass
+
+
+def login_missing(client, gateway):
+    client.initialize()
+    client.call("add", ADD)
+
+
+def half_a_line(client, gateway):
+    client._process.stdin.write(b'{"jsonrpc":"2.0","id":1,"me')
+
+
+def initialize_on_its_way(client, gateway):
+    gateway.instead["/mcp"] = silence
+    client.send(line("initialize", opening(), 0))
+
+
+def a_hung_call(client, gateway):
+    client.initialize()
+    client.request("tools/list")
+    gateway.instead["/mcp"] = silence
+    before = gateway.seen("/mcp")
+    client.send(line("tools/call", {"name": "add", "arguments": ADD}, 2))
+    wait_for(lambda: gateway.seen("/mcp") > before)
+
+
+def a_slow_token_endpoint(client, gateway):
+    gateway.grants._access.clear()
+    gateway.instead["/token"] = silence
+    client.send(line("initialize", opening(), 0))
+    wait_for(lambda: gateway.seen("/token") > 0)
+
+
+def a_server_that_is_down(client, gateway):
+    gateway.down()
+    client.initialize()
+    client.call("add", ADD)
+
+
+def wait_for(condition):
+    while not condition():
+        threading.Event().wait(0.005)  # another thread serves; the test's own timeout ends a hang
+
+
+PROMPT = 8
+"""Seconds: fewer than any timeout of the bridge, and far more than a loaded machine needs to end a process."""
+
+ENDS = {
+    "before initialize": (before_initialize, False),
+    "in the middle of a line": (half_a_line, False),
+    "while a login is missing": (login_missing, False),
+    "while initialize is on its way": (initialize_on_its_way, True),
+    "during a hung call": (a_hung_call, True),
+    "during a refresh": (a_slow_token_endpoint, True),
+    "while the server is down": (a_server_that_is_down, True),
+}
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_the_end_of_stdin_ends_the_process_in_every_state(request, gateway, state) -> None:
+    reach, logged_in = ENDS[state]
+    acme = request.getfixturevalue("known_acme" if logged_in else "acme")
+    gateway.requests.clear()
+    client = acme.stdio("acme")
+    reach(client, gateway)
+    assert children_of(client._process.pid) == []
+    client._process.stdin.close()
+    assert client._process.wait(PROMPT) == 0
+    client.close()
+    assert client.stderr == ""
+
+
+def children_of(pid):
+    """The processes that `pid` started (Linux; elsewhere nothing is known). Without any, none can outlive it."""
+    return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+def test_a_signal_ends_the_process_as_the_end_of_stdin_does(known_acme, gateway, name) -> None:
+    client = known_acme.stdio("acme")
+    a_hung_call(client, gateway)
+    client._process.send_signal(getattr(signal, name))
+    assert client._process.wait(PROMPT) == 0
+    client.close()
+    assert client.stderr == ""
+
+
+# stdout
+
+
+NOISE = """
+import os
+import sys
+
+def noise():
+    print("noise", flush=True)
+    os.write(1, b"noise\\n")
+    os.system("echo noise")
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("mcp_auth_bridge.commands.run", "mcp_auth_bridge.credentials.oauth"):
+            noise()
+
+sys.meta_path.insert(0, Finder())
+"""
+
+
+def test_what_a_library_prints_never_reaches_stdout(acme) -> None:
+    (acme.home / "sitecustomize.py").write_text(NOISE)  # at import, and while the relay runs
+    acme.environment["PYTHONPATH"] = str(acme.home)
+    with acme.stdio("acme") as client:
+        client.initialize()
+        client.call("add", ADD)
+        client.close()
+        assert client.stderr.count("noise") == 6
+        assert list(client._lines.queue) == [b""]
