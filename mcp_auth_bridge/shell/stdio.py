@@ -10,6 +10,7 @@ import select
 import sys
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 _CHUNK = 64 * 1024
 _READ_AHEAD = 16  # chunks that wait for the loop before the thread stops reading
@@ -60,29 +61,39 @@ class Writer:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._line = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._rest = memoryview(b"")
         self._poll = select.poll() if hasattr(select, "poll") else None
         if self._poll is not None:
             self._poll.register(fd, select.POLLOUT)
+        else:
+            self._thread = ThreadPoolExecutor(1)
 
     async def write(self, line: bytes) -> None:
-        """Write `line` whole, after all earlier ones. Waits as long as the client does not read."""
-        async with self._line:
-            if self._poll is None:
-                await asyncio.to_thread(_write_all, self._fd, line)
-                return
-            rest = memoryview(line)
-            while rest:
-                if not self._poll.poll(0):
-                    await self._writable()
-                rest = rest[os.write(self._fd, rest[:_ATOMIC]) :]
+        """Write `line` whole, after all earlier ones. Waits as long as the client does not read.
+
+        Who is cancelled within a line leaves its rest to the next one: half a line would spoil two messages.
+        """
+        if self._poll is None:
+            await asyncio.get_running_loop().run_in_executor(self._thread, _write_all, self._fd, line)
+            return
+        async with self._turn:
+            await self._flush(self._poll)
+            self._rest = memoryview(line)
+            await self._flush(self._poll)
+
+    async def _flush(self, poll: "select.poll") -> None:
+        while self._rest:
+            if not poll.poll(0):
+                await self._writable()
+            self._rest = self._rest[os.write(self._fd, self._rest[:_ATOMIC]) :]
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
-        ready = loop.create_future()
-        loop.add_writer(self._fd, ready.set_result, None)
+        writable = asyncio.Event()
+        loop.add_writer(self._fd, writable.set)
         try:
-            await ready
+            await writable.wait()
         finally:
             loop.remove_writer(self._fd)
 
