@@ -25,6 +25,7 @@ from mcp_auth_bridge.errors import (
     OurProtocolError,
     OutcomeUnknown,
     SessionLost,
+    TheirProtocolError,
     Unreachable,
 )
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
@@ -143,7 +144,7 @@ def test_another_request_than_initialize_cannot_be_answered_by_its_call(play):
     play.client(INITIALIZE)
     for id_ in ("0", None, 1):
         assert play.server(-1, answer(id_, WELCOMED)) == []
-    assert play.ended(-1) == [fail(INITIALIZE, OurProtocolError)]
+    assert play.ended(-1) == [fail(INITIALIZE, TheirProtocolError)]
 
 
 def test_what_the_server_says_before_it_answers_initialize_is_relayed(play):
@@ -160,7 +161,7 @@ def test_a_second_answer_to_initialize_is_not_relayed(play):
 def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again_for_the_next_request(play):
     refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32602, "message": "no"}}
     play.client(INITIALIZE, request(1))
-    assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), OurProtocolError)]
+    assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), TheirProtocolError)]
     assert play.ended(-1) == []
     assert play.client(request(2)) == [to_server(-2, INITIALIZE)]
 

@@ -9,7 +9,17 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, MethodUnknown, OurProtocolError, SessionLost, Unreachable
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    LoginRequired,
+    MethodUnknown,
+    OurProtocolError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    Unreachable,
+    WrongEra,
+)
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
     Action,
@@ -24,6 +34,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.http_rules import version_headers
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
 from mcp_auth_bridge.relay.peek import result_of
 
 REOPEN = "reopen"
@@ -31,6 +42,8 @@ REOPEN = "reopen"
 
 _LOGIN_POLL = 1.0
 _LONGEST_PAUSE = 30.0
+_OPENING = "opening"
+_OPENING_DEADLINE = 60.0
 _OPENED = "notifications/initialized"
 
 
@@ -100,6 +113,10 @@ class LegacySession:
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is _State.CLOSED and self._opening is not None:
             yield from self._open()
+        elif timer == _OPENING and self._state in (_State.OPENING, _State.CONFIRMING):
+            yield Hangup(self._last)
+            silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
+            yield from self._own_call_ended(self._last, OutcomeUnknown(silence, "check that it speaks MCP"))
         yield from self._stamped(self._inner.woke(timer))
 
     @property
@@ -140,7 +157,7 @@ class LegacySession:
             self._answered = True
             yield ToClient(answer)
         if result is None:
-            yield from self._close(OurProtocolError("the server refused to initialize a session"))
+            yield from self._close(_refusal(answers.error_code(answer)))
         elif self._confirmation is not None:
             yield from self._confirm()
         elif self._unconfirmed:
@@ -162,7 +179,7 @@ class LegacySession:
             yield OpenStream(self._headers)
             yield from self._release()
         elif self._state is _State.OPENING:
-            yield from self._close(error or OurProtocolError("the server ended initialize without an answer"))
+            yield from self._close(error or TheirProtocolError("the server ended initialize without an answer"))
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """The session is gone: whoever waits is told, and what may cure itself is tried again later."""
@@ -233,3 +250,10 @@ class LegacySession:
             if isinstance(action, Hangup):
                 self._sent.pop(action.call, None)
             yield action
+
+
+def _refusal(code: int | None) -> BridgeError:
+    """Why the server answers `initialize` with the error `code`: servers without a legacy era use their own codes."""
+    if code in MODERN_ERRORS:
+        return WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS)
+    return TheirProtocolError("the server refused to initialize a session")

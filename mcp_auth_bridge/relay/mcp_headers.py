@@ -10,6 +10,10 @@ from typing import Any, TypeAlias
 
 from mcp_auth_bridge.relay.base import Message
 
+MODERN_VERSIONS = ("2026-07-28",)
+MODERN_ERRORS = frozenset({-32020, -32021, -32022})
+"""Codes that only a server of the modern era uses (HeaderMismatch, MissingRequiredClientCapability, Unsupported…)."""
+
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
 # Which parameter `Mcp-Name` mirrors; the last three are the Tasks extension's.

@@ -12,17 +12,15 @@ from mcp_auth_bridge.errors import BridgeError, MethodUnknown, UpstreamFailed, W
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Remember, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.http_rules import SUPPORTED
-from mcp_auth_bridge.relay.mcp_headers import standard_headers, version_of
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, standard_headers, version_of
 from mcp_auth_bridge.relay.peek import result_of
 
 DISCOVER = "server/discover"
-MODERN_VERSIONS = ("2026-07-28",)
 PATIENCE = 2.0
 """Seconds that the remote has for its answer to `server/discover`: Claude Code gives up after three."""
 
 _TIMER = "discover"
 _PROBE = -(2**40)  # no relay's own calls reach so far down
-_MODERN_ERRORS = frozenset({-32020, -32021, -32022})
 
 
 class Meet:
@@ -127,7 +125,7 @@ class Meet:
         for action in actions:
             if isinstance(action, ToClient) and self._answers_opening(action.message):
                 opening, self._opening = self._opening, None
-                if opening is not None and answers.error_code(action.message) in _MODERN_ERRORS:
+                if opening is not None and answers.error_code(action.message) in MODERN_ERRORS:
                     yield Fail(opening, WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS))
                     continue
             yield action
