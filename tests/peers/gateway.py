@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mcp_auth_bridge.demo.grants import Grants
 from mcp_auth_bridge.demo.server import protected_server
 
-SECRET_PARAMETERS = ("code", "code_verifier", "refresh_token", "client_secret", "token", "state")
+SECRET_PARAMETERS = ("code", "code_verifier", "refresh_token", "client_secret", "token")
 
 
 class Gateway:
