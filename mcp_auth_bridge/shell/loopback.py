@@ -7,7 +7,7 @@ login and is then told how it went; everybody else gets the same short 404.
 import asyncio
 from collections.abc import Mapping
 from hmac import compare_digest
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import h11
 
@@ -16,7 +16,7 @@ from mcp_auth_bridge.shell import pages
 
 PATH = "/callback"
 
-_MOST_CONNECTIONS = 16
+_MOST_UNREAD = 64
 _HEAD_LIMIT = 8192
 _HEAD_TIMEOUT = 5.0
 _HEADERS = [
@@ -38,7 +38,8 @@ class Loopback:
         self._state = b""
         self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._connections: set[asyncio.Task[None]] = set()
+        self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
+        self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, port: int) -> str:
         """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares."""
@@ -68,30 +69,40 @@ class Loopback:
             self._outcome.set_result(page)
         if self._server is not None:
             self._server.close()
-        if self._arrived.done() and self._connections:
-            await asyncio.wait(self._connections, timeout=1)
-        for connection in self._connections:
-            connection.cancel()
+        if self._answering:
+            await asyncio.wait(self._answering, timeout=1)
+        rest = {**self._unread, **self._answering}
+        for writer in rest.values():
+            writer.transport.abort()
+        if rest:
+            await asyncio.wait(rest)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None, "asyncio runs this callback as a task"  # noqa: S101 - a fact, not a check
-        if len(self._connections) >= _MOST_CONNECTIONS:
-            writer.transport.abort()
-            return
-        self._connections.add(task)
+        if len(self._unread) >= _MOST_UNREAD:
+            self._hang_up_on_the_oldest()
+        self._unread[task] = writer
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
         try:
-            await self._serve(reader, writer)
-        except (OSError, TimeoutError, h11.RemoteProtocolError):
+            async with asyncio.timeout(_HEAD_TIMEOUT):
+                request = await _read_head(connection, reader)
+            self._unread.pop(task, None)
+            self._answering[task] = writer
+            await self._answer(connection, request, writer)
+        except (OSError, TimeoutError, h11.ProtocolError):
             writer.transport.abort()  # somebody's broken request is not worth a word
         finally:
-            self._connections.discard(task)
+            self._unread.pop(task, None)
+            self._answering.pop(task, None)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
-        async with asyncio.timeout(_HEAD_TIMEOUT):
-            request = await _read_head(connection, reader)
+    def _hang_up_on_the_oldest(self) -> None:
+        """Whoever holds connections open and says nothing must not keep the login's browser out."""
+        oldest = next(iter(self._unread))
+        self._unread.pop(oldest).transport.abort()
+
+    async def _answer(self, connection: h11.Connection, request: h11.Request, writer: asyncio.StreamWriter) -> None:
         parameters = self._parameters(request)
         if parameters is None:
             status, page = 404, pages.NOT_FOUND
@@ -108,13 +119,13 @@ class Loopback:
     def _parameters(self, request: h11.Request) -> Mapping[str, str] | None:
         """The callback's parameters if the request is this login's, None if it is anybody else's."""
         headers = dict(request.headers)
-        target = urlsplit(request.target.decode("ascii", "replace"))
-        expected = request.method == b"GET" and target.path == PATH and b"origin" not in headers
+        path, _, query = request.target.decode("ascii", "replace").partition("?")
+        expected = request.method == b"GET" and path == PATH and b"origin" not in headers
         if not expected or headers.get(b"host") != f"127.0.0.1:{self._port}".encode():
             return None
         if headers.get(b"sec-fetch-dest", b"document") != b"document":
             return None  # a script or image of a web page, not a person's navigation
-        pairs = parse_qsl(target.query, keep_blank_values=True)
+        pairs = parse_qsl(query, keep_blank_values=True)
         parameters = dict(pairs)
         if len(parameters) != len(pairs) or not self._state:
             return None
