@@ -1,0 +1,303 @@
+"""The callback against real sockets: nothing but the login's own browser has any effect, and it learns the truth."""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import LoginRequired
+from mcp_auth_bridge.shell import pages
+from mcp_auth_bridge.shell.loopback import Loopback
+
+STATE = "S" * 43
+PAGE = pages.success("acme", "ann@example.org")
+GOOD = f"/callback?state={STATE}&code=C-1"
+
+
+class Login:
+    """A loopback that waits for its callback, and clients that speak to it."""
+
+    async def __aenter__(self):
+        self.complaints = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: self.complaints.append(context))
+        self.loopback = Loopback()
+        self.uri = await self.loopback.listen(0)
+        self.port = int(self.uri.split(":")[2].split("/")[0])
+        self.waiting = asyncio.create_task(self.loopback.callback(STATE, 60.0))
+        await asyncio.sleep(0)  # the task has told the loopback its state
+        return self
+
+    async def __aexit__(self, *exception):
+        self.waiting.cancel()
+        await self.loopback.finish(PAGE)
+        await asyncio.gather(self.waiting, return_exceptions=True)
+        assert self.complaints == []
+
+    async def send(self, raw):
+        """The whole answer to `raw`, b"" if the connection was just closed."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(raw)
+            await writer.drain()
+            return await reader.read()
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+    async def get(self, target, method="GET", **headers):
+        headers = {"Host": f"127.0.0.1:{self.port}", **{name.replace("_", "-"): text for name, text in headers.items()}}
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
+        return await self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+
+    async def open(self, target=GOOD, **headers):
+        """A browser that has sent its request and waits for the page."""
+        before = len(self.loopback._answering)
+        browser = asyncio.create_task(self.get(target, **headers))
+        await asyncio.wait((self.waiting, browser), return_when=asyncio.FIRST_COMPLETED)
+        while not self.waiting.done() or len(self.loopback._answering) <= before:
+            await asyncio.sleep(0)
+        return browser
+
+
+def told(story):
+    def run(*args, **kwargs):
+        async def whole():
+            async with Login() as login:
+                await story(login, *args, **kwargs)
+
+        asyncio.run(whole())
+
+    run.__name__ = story.__name__
+    return run
+
+
+@told
+async def test_the_parameters_of_the_callback_are_returned_and_its_page_comes_only_after_the_end(login):
+    browser = await login.open(f"{GOOD}&iss=https%3A%2F%2Fas.example&empty=")
+    parameters = await login.waiting
+    assert parameters == {"state": STATE, "code": "C-1", "iss": "https://as.example", "empty": ""}
+    assert not browser.done()
+    await login.loopback.finish(PAGE)
+    head, _, body = (await browser).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body == PAGE
+
+
+@told
+async def test_every_page_is_locked_down(login):
+    browser = await login.open()
+    await login.loopback.finish(PAGE)
+    head = (await browser).partition(b"\r\n\r\n")[0].lower()
+    for line in (b"default-src 'none'", b"nosniff", b"no-referrer", b"no-store", b"text/html; charset=utf-8"):
+        assert line in head
+    assert b"access-control" not in head
+    assert b"<script" not in PAGE
+
+
+@told
+async def test_a_second_tab_gets_the_same_page_and_the_first_ones_parameters_count(login):
+    first = await login.open()
+    second = await login.open(f"/callback?state={STATE}&code=C-2")
+    assert (await login.waiting)["code"] == "C-1"
+    await login.loopback.finish(PAGE)
+    assert (await first).endswith(PAGE)
+    assert (await second).endswith(PAGE)
+
+
+FORGED = {
+    "another state": ("/callback?state=X&code=evil", {}),
+    "no state": ("/callback?code=evil", {}),
+    "an empty state": ("/callback?state=&code=evil", {}),
+    "a state of odd bytes": ("/callback?state=%ff%00&code=evil", {}),
+    "an error without the state": ("/callback?error=access_denied", {}),
+    "two states": (f"/callback?state={STATE}&state={STATE}&code=evil", {}),
+    "two codes": (f"/callback?state={STATE}&code=C-1&code=evil", {}),
+    "two codes, one encoded": (f"/callback?state={STATE}&code=C-1&c%6fde=evil", {}),
+    "another path": (f"/callback/?state={STATE}&code=evil", {}),
+    "a path above": (f"/x/../callback?state={STATE}&code=evil", {}),
+    "the root": (f"/?state={STATE}&code=evil", {}),
+    "another host": (GOOD, {"Host": "evil.example"}),
+    "the name of this machine": (GOOD, {"Host": "localhost"}),
+    "another port": (GOOD, {"Host": "127.0.0.1:1"}),
+    "no host": (GOOD, {"Host": None}),
+    "an origin": (GOOD, {"Origin": "https://evil.example"}),
+    "our own origin": (GOOD, {"Origin": "http://127.0.0.1"}),
+    "an image": (GOOD, {"Sec_Fetch_Dest": "image"}),
+    "a script": (GOOD, {"Sec_Fetch_Dest": "empty"}),
+    "a frame": (GOOD, {"Sec_Fetch_Dest": "iframe"}),
+    "no URL at all": ("//[", {}),
+    "an absolute URL without an end": ("http://[::1/callback", {}),
+    "a long head": (f"{GOOD}&x={'x' * 20_000}", {}),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_a_forged_request_changes_nothing(name):
+    @told
+    async def story(login):
+        target, headers = FORGED[name]
+        answered = await login.get(target, **headers)
+        assert b" 200 " not in answered[:20]
+        assert b"evil" not in answered
+        assert not login.waiting.done()
+        await login.open()
+        assert (await login.waiting)["code"] == "C-1"
+
+    story()
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "PUT", "OPTIONS", "DELETE", "CONNECT", "get"])
+def test_another_method_changes_nothing(method):
+    @told
+    async def story(login):
+        assert b" 200 " not in (await login.get(GOOD, method=method))[:20]
+        assert not login.waiting.done()
+
+    story()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"\r\n",
+        b"\x16\x03\x01\x02\x00",
+        b"GET",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\x00" * 10_000,
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_hung_up_on(raw):
+    @told
+    async def story(login):
+        reader, writer = await asyncio.open_connection("127.0.0.1", login.port)
+        writer.write(raw)
+        if raw in (b"", b"\r\n", b"GET", b"\x16\x03\x01\x02\x00"):
+            writer.write_eof()
+        with contextlib.suppress(ConnectionError):
+            assert b" 200 " not in await reader.read()
+        writer.close()
+        assert not login.waiting.done()
+
+    story()
+
+
+def test_before_the_login_waits_for_anything_nothing_counts():
+    async def story():
+        login = Login()
+        async with login:
+            login.loopback._state = b""
+            for target in ("/callback?state=&code=evil", "/callback?code=evil", GOOD):
+                assert b"404" in await login.get(target)
+
+    asyncio.run(story())
+
+
+@settings(max_examples=20)
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=8, max_size=40))
+def test_nothing_of_a_request_is_ever_reflected(text):
+    @told
+    async def story(login):
+        forged = await login.get(f"/callback?{text}", X_Header=text)
+        assert text.encode() not in forged.partition(b"\r\n\r\n")[2]
+        browser = await login.open(f"{GOOD}&x={text.replace('&', '').replace('#', '').replace('=', '')}", X_Header=text)
+        await login.loopback.finish(PAGE)
+        assert text.encode() not in (await browser).partition(b"\r\n\r\n")[2]
+
+    story()
+
+
+def test_the_refused_get_one_static_page():
+    @told
+    async def story(login):
+        answers = {
+            (await login.get(target, **headers))[-200:] for target, headers in (FORGED["no state"], FORGED["an origin"])
+        }
+        assert answers == {pages.NOT_FOUND[-200:]}
+
+    story()
+
+
+@told
+async def test_five_hundred_idle_sockets_do_not_stop_the_login(login):
+    idle = [await asyncio.open_connection("127.0.0.1", login.port) for _ in range(500)]
+    browser = await login.open()
+    assert (await login.waiting)["code"] == "C-1"
+    await login.loopback.finish(PAGE)
+    assert (await browser).endswith(PAGE)
+    for _, writer in idle:
+        writer.close()
+
+
+@told
+async def test_idle_sockets_that_come_later_do_not_take_the_page_away(login):
+    browser = await login.open()
+    await login.waiting
+    idle = [await asyncio.open_connection("127.0.0.1", login.port) for _ in range(100)]
+    await login.loopback.finish(PAGE)
+    assert (await browser).endswith(PAGE)
+    for _, writer in idle:
+        writer.close()
+
+
+def test_the_redirect_uri_is_the_address_and_only_that_address_listens():
+    async def story():
+        loopback = Loopback()
+        uri = await loopback.listen(0)
+        assert uri.startswith("http://127.0.0.1:")
+        assert uri.endswith("/callback")
+        assert await loopback.listen(0) == uri
+        assert [listener.getsockname()[0] for listener in loopback._server.sockets] == ["127.0.0.1"]
+        await loopback.finish(PAGE)
+
+    asyncio.run(story())
+
+
+def test_a_free_port_is_taken_as_asked_and_a_busy_one_is_replaced():
+    async def story():
+        with socket.create_server(("127.0.0.1", 0)) as busy:
+            port = busy.getsockname()[1]
+            loopback = Loopback()
+            assert f":{port}/" not in await loopback.listen(port)
+            await loopback.finish(PAGE)
+        loopback = Loopback()
+        assert f":{port}/" in await loopback.listen(port)
+        await loopback.finish(PAGE)
+
+    asyncio.run(story())
+
+
+def test_after_the_end_nobody_listens():
+    async def story():
+        login = Login()
+        async with login:
+            await login.loopback.finish(PAGE)
+            with pytest.raises(ConnectionError):
+                await asyncio.open_connection("127.0.0.1", login.port)
+
+    asyncio.run(story())
+
+
+def test_nobody_coming_back_is_said_with_what_to_do():
+    async def story():
+        loopback = Loopback()
+        await loopback.listen(0)
+        with pytest.raises(LoginRequired, match="nobody finished the login in the browser") as raised:
+            await loopback.callback(STATE, 0.0)
+        assert "--fresh" in raised.value.hint
+        await loopback.finish(PAGE)
+
+    asyncio.run(story())
+
+
+@given(st.text(), st.text())
+def test_whatever_an_error_says_its_page_holds_no_markup_of_it(message, hint):
+    page = pages.failure(f"<b>{message}", f"<script>{hint}").decode()
+    assert "<b>" not in page
+    assert "<script" not in page
+    assert "<i>" not in pages.success("<i>acme", "<i>ann").decode()
