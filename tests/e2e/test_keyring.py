@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from peers.keyring_session import KeyringSession, keyring_session
+from words import complaint, error, text
 
 
 @pytest.fixture
@@ -59,6 +60,112 @@ def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server) -
     assert (done.returncode, bridge.launches) == (5, [])
     for choice in ("key_file", "key_command", "memory", "insecure_file"):
         assert choice in done.stderr
+
+
+# Whatever happens to the keyring, every command says so, `run` stays, and the login is still there afterwards
+
+
+def lock(bridge, session) -> None:
+    session.lock()
+
+
+def kill(bridge, session) -> None:
+    session.kill_keyring()
+
+
+def leave_the_desktop(bridge, session) -> None:
+    """As over ssh, in cron, or below a client that passes no environment on."""
+    del bridge.environment["DBUS_SESSION_BUS_ADDRESS"]
+    session.kill_keyring()
+
+
+LOSSES = {lock: "is locked", kill: "does not answer", leave_the_desktop: "does not answer"}
+
+
+def come_back(bridge, session) -> None:
+    session.kill_keyring()
+    session.start_keyring()
+    bridge.environment["DBUS_SESSION_BUS_ADDRESS"] = session.environment["DBUS_SESSION_BUS_ADDRESS"]
+
+
+@pytest.mark.parametrize("lose", LOSSES)
+def test_without_its_keyring_every_command_says_so_and_the_login_survives(keyring_bridge, session, lose) -> None:
+    before = contents(keyring_bridge.home)
+    lose(keyring_bridge, session)
+    with keyring_bridge.stdio("acme") as client:
+        assert "result" in client.initialize()
+        assert "add" in {tool["name"] for tool in client.request("tools/list")["result"]["tools"]}
+        failed = error(client.call("add", {"a": 1, "b": 2}))
+        assert (failed["code"], failed["data"]["code"], failed["data"]["sent"]) == (-32010, "store", "no")
+        assert f"the OS keyring (Secret Service) {LOSSES[lose]}" in failed["message"]
+        assert client.request("ping", request_id="alive")["result"] == {}
+        for arguments in (["login", "acme"], ["logout", "acme"]):
+            done = keyring_bridge.run(*arguments)
+            sentence, hint = complaint(done.stderr)
+            assert done.returncode == 5
+            assert sentence == f"the OS keyring (Secret Service) {LOSSES[lose]}"
+            assert "key_file" in hint
+        status = keyring_bridge.run("status")
+        assert status.returncode == 5
+        assert LOSSES[lose] in status.stdout
+        assert contents(keyring_bridge.home) == before
+        come_back(keyring_bridge, session)
+        if lose is not leave_the_desktop:  # its environment cannot change any more
+            assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+    assert text(call(keyring_bridge)) == "3"
+    assert len(keyring_bridge.launches) == 1
+
+
+def test_a_keyring_that_never_answers_holds_up_neither_a_ping_nor_the_end(keyring_bridge, session) -> None:
+    session.stop_answering()
+    client = keyring_bridge.stdio("acme")
+    assert "result" in client.initialize()
+    client.send(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}')
+    assert client.request("ping", request_id="alive")["result"] == {}
+    client._process.stdin.close()
+    assert client._process.wait(8) == 0  # the bridge waits 30 seconds for a keyring
+    client.close()
+    assert client.stderr == ""
+
+
+def test_a_running_bridge_needs_the_keyring_only_once(keyring_bridge, session, protected_server) -> None:
+    with keyring_bridge.stdio("acme") as client:
+        client.initialize()
+        assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+        session.kill_keyring()
+        protected_server.control(["refuse_seen_tokens"])
+        assert text(client.call("add", {"a": 1, "b": 2})) == "3"  # refreshed, and saved
+        session.start_keyring()
+    assert text(call(keyring_bridge)) == "3"
+    assert len(keyring_bridge.launches) == 1
+
+
+def test_a_logout_takes_the_login_and_leaves_the_key(keyring_bridge, authorization_server) -> None:
+    done = keyring_bridge.run("logout", "acme")
+    assert (done.returncode, done.stderr) == (0, "mcp-auth-bridge: signed out of acme\n")
+    assert authorization_server.counters["revocations"] == 1
+    assert "signed out" in keyring_bridge.run("status").stdout
+    keyring_bridge.login("acme")
+    assert text(call(keyring_bridge)) == "3"
+
+
+def test_without_a_login_the_keyring_is_left_in_peace(bridge, session, protected_server) -> None:
+    session.kill_keyring()
+    bridge.store = ""
+    bridge.add_server("acme", protected_server.url)
+    assert "Run: mcp-auth-bridge login acme" in text(call(bridge))
+    assert bridge.run("status").returncode == 0
+
+
+def test_a_session_without_a_keyring_of_its_own_is_told_in_words(bridge, protected_server) -> None:
+    with keyring_session(collection=False) as session:
+        for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
+            bridge.environment[name] = session.environment[name]
+        bridge.store = ""
+        bridge.add_server("acme", protected_server.url)
+        done = bridge.run("login", "acme")
+    assert (done.returncode, bridge.launches) == (5, [])
+    assert "asked to be unlocked or set up" in complaint(done.stderr)[0]
 
 
 def contents(home) -> dict[str, bytes]:

@@ -7,6 +7,7 @@ no service by itself, so a killed keyring stays dead and an unlock prompt finds 
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,7 +42,11 @@ class KeyringSession:
         (folder / "bus.conf").write_text(BUS.format(socket=folder / "bus"))
         self._bus = self._start("dbus-daemon", f"--config-file={folder / 'bus.conf'}", "--nofork", "--print-address")
         self._bus.stdout.readline()  # it prints its address when it listens
-        unlock = ["--unlock"] if collection else []
+        self.start_keyring(unlocked=collection)
+
+    def start_keyring(self, *, unlocked: bool = True) -> None:
+        """As at a log-in; with the collection of before, if there was one."""
+        unlock = ["--unlock"] if unlocked else []
         self._daemon = self._start("gnome-keyring-daemon", *unlock, "--components=secrets", "--foreground")
         self._daemon.stdin.write(b"password")
         self._daemon.stdin.close()
@@ -51,6 +56,10 @@ class KeyringSession:
         """Lock the collection, as a screen lock or a log-out does."""
         with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
             secretstorage.get_default_collection(connection).lock()
+
+    def stop_answering(self) -> None:
+        """As with a dialog that nobody looks at: requests are taken and nothing comes back."""
+        self._daemon.send_signal(signal.SIGSTOP)
 
     def kill_keyring(self) -> None:
         self._end(self._daemon)
