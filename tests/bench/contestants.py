@@ -1,0 +1,95 @@
+"""Who is measured: the bridge with each place of its token, and what people use today."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import install
+import msgspec
+
+HEADER = "Authorization: Bearer x"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where the server is, and the file with the authority that its certificate is from."""
+
+    url: str
+    ca: Path | None = None
+
+
+class Command(msgspec.Struct, frozen=True):
+    argv: list[str]
+    environment: Mapping[str, str]
+
+
+class Contestant(msgspec.Struct, frozen=True):
+    """`command` makes one ready to start; `home` is a folder for it alone, the same at every start."""
+
+    name: str
+    command: Callable[[Place, Path], Command]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a child gets: no proxy, no settings of whoever runs the benchmark."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **more}
+
+
+def bridge() -> Contestant:
+    """The bridge with a static token: no login, as every peer here."""
+    return Contestant("ours", _bridge(install.bridge(), 'auth = { kind = "bearer", token = "x" }'))
+
+
+def bridge_with_login(name: str, store: str, session: Mapping[str, str]) -> Contestant:
+    """The bridge with a login in `store` (TOML); `session` are the variables of the desktop that it needs."""
+    return Contestant(name, _bridge(install.CACHE / "mcp-auth-bridge/bin/mcp-auth-bridge", "", store, session))
+
+
+def mcp_remote() -> Contestant:
+    script = install.node_script("mcp-remote", "0.15.1", "dist/proxy.js")
+
+    def command(place: Place, home: Path) -> Command:
+        trust = {"NODE_EXTRA_CA_CERTS": str(place.ca)} if place.ca else {}
+        argv = [shutil.which("node"), str(script), place.url, "--header", HEADER, "--allow-http"]
+        return Command(argv, environment(home, MCP_REMOTE_CONFIG_DIR=str(home), **trust))
+
+    return Contestant("mcp-remote", command)
+
+
+def fastmcp_remote() -> Contestant:
+    executable = install.python_command("fastmcp-remote", "fastmcp-remote==4.1.2")
+
+    def command(place: Place, home: Path) -> Command:
+        trust = ["--verify", str(place.ca)] if place.ca else []
+        return Command([str(executable), place.url, "--header", HEADER, "--auth", "none", *trust], environment(home))
+
+    return Contestant("fastmcp-remote", command)
+
+
+def mcp_proxy() -> Contestant:
+    executable = install.python_command("mcp-proxy", "mcp-proxy==0.13.0")
+
+    def command(place: Place, home: Path) -> Command:
+        trust = ["--verify-ssl", str(place.ca)] if place.ca else []
+        argv = [str(executable), "--transport", "streamablehttp", "-H", *HEADER.split(": "), *trust, place.url]
+        return Command(argv, environment(home))
+
+    return Contestant("mcp-proxy", command)
+
+
+PEERS = (mcp_remote, fastmcp_remote, mcp_proxy)
+
+
+def _bridge(
+    executable: Path, auth: str, store: str = "", session: Mapping[str, str] | None = None
+) -> Callable[[Place, Path], Command]:
+    def command(place: Place, home: Path) -> Command:
+        network = f"network = {{ ca_file = {json.dumps(str(place.ca))} }}" if place.ca else ""
+        server = f"[servers.bench]\nurl = {json.dumps(place.url)}"
+        (home / "config.toml").write_text(f"{store}\n{server}\n{auth}\n{network}\n")
+        shutil.rmtree(home / "memory", ignore_errors=True)  # only the remote itself may answer `initialize`
+        variables = {**(session or {}), "MCP_AUTH_BRIDGE_HOME": str(home)}
+        return Command([str(executable), "run", "bench"], environment(home, **variables))
+
+    return command

@@ -1,0 +1,31 @@
+"""A script: puts a login for the server `bench` into the store of the configuration that the environment names.
+
+It has no refresh token and no end, so it is used as it is.
+"""
+
+import asyncio
+import time
+
+from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell.paths import paths
+from mcp_auth_bridge.wiring import Bridge, world
+
+
+async def _save() -> None:
+    around = world(paths(), None)
+    bridge = Bridge(around.config.profile("bench"), around)
+    store = await bridge.vault.unlock()
+    session = Session(
+        resource=str(bridge.profile.url),
+        issuer="https://login.example",
+        token_endpoint="https://login.example/token",
+        client=Client(issuer="https://login.example", id="bench"),
+        access=Secret("x"),
+        obtained_at=time.time(),
+    )
+    store.save(bridge.record, dump(session), None)
+
+
+if __name__ == "__main__":
+    asyncio.run(_save())

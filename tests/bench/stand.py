@@ -1,0 +1,99 @@
+"""The test stand: a server, whoever is measured against it, and what came out."""
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+import trustme
+from clients import Client, Direct, Gone, Late, Stdio
+from contestants import Contestant, Place
+
+Samples = dict[str, dict[str, list[float]]]
+"""By metric, then by contestant."""
+
+
+class Stand:
+    """`quick` asks for fewer rounds; `peers` are those that could be installed."""
+
+    def __init__(self, work: Path, bridge: Contestant, peers: list[Contestant], quick: bool) -> None:  # noqa: FBT001 - read once
+        self.work = work
+        self.bridge = bridge
+        self.contestants = [bridge, *peers]
+        self.quick = quick
+        self.samples: Samples = defaultdict(lambda: defaultdict(list))
+        self.notes: list[str] = []
+        ca, certificate = self._certificate()
+        pipe = subprocess.PIPE
+        script = Path(__file__).with_name("server.py")
+        self._server = subprocess.Popen([sys.executable, str(script), str(certificate)], stdin=pipe, stdout=pipe)
+        ports = json.loads(self._server.stdout.readline())
+        self.near = Place(f"http://127.0.0.1:{ports['near']}/mcp")
+        self.far = Place(f"https://127.0.0.1:{ports['far']}/mcp", ca)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stdin.close()
+        self._server.stdout.close()
+        self._server.wait()
+
+    def counts(self) -> tuple[int, int]:
+        """Requests that the server has had, and connections."""
+        self._server.stdin.write(b"\n")
+        self._server.stdin.flush()
+        counts = json.loads(self._server.stdout.readline())
+        return counts["requests"], counts["connections"]
+
+    def add(self, metric: str, contestant: str, value: float) -> None:
+        self.samples[metric][contestant].append(value)
+
+    def start(self, contestant: Contestant, place: Place) -> Stdio:
+        home = self.work / contestant.name
+        home.mkdir(mode=0o700, exist_ok=True)
+        command = contestant.command(place, home)
+        return Stdio(command.argv, command.environment, self.work / f"{contestant.name}.log")
+
+    @contextmanager
+    def attempt(self, contestant: str, what: str) -> Iterator[None]:
+        """A peer that fails at something is left out of it, with a sentence."""
+        try:
+            yield
+        except Late:
+            self.notes.append(f"{contestant}, {what}: no answer in time")
+        except Gone as gone:
+            self.notes.append(f"{contestant}, {what}: {gone}")
+
+    @contextmanager
+    def ready(self, what: str, *, direct: bool = False) -> Iterator[dict[str, Client]]:
+        """Everybody beside each other, in a session with the near server and warm."""
+        with ExitStack() as stack:
+            clients: dict[str, Client] = {}
+            if direct:
+                clients["direct"] = stack.enter_context(Direct(self.near.url))
+            for contestant in self.contestants:
+                clients[contestant.name] = stack.enter_context(self.start(contestant, self.near))
+            for name in list(clients):
+                with self.attempt(name, what):
+                    self.open(clients[name], 20 if self.quick else 100)
+                    continue
+                del clients[name]
+            yield clients
+
+    def open(self, client: Client, calls: int) -> None:
+        """Open the session and call often enough that nothing is done for the first time later."""
+        client.initialize()
+        for tool in ("json-0", "sse-0") * (calls // 2):
+            client.call(tool)
+
+    def _certificate(self) -> tuple[Path, Path]:
+        authority, certificate = self.work / "ca.pem", self.work / "server.pem"
+        ca = trustme.CA()
+        ca.cert_pem.write_to_path(str(authority))
+        ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+        return authority, certificate
