@@ -76,26 +76,32 @@ class Performer:
         await self._perform(self._relay.from_client(message))
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        # The whole list first: between two actions other tasks may run, and a relay must not be entered twice.
-        for action in list(actions):
-            match action:
-                case ToClient(message=message):
-                    await self._write(message)
-                case Fail(request=request, error=error):
-                    await self._write(answers.failure(request, error))
-                case ToServer(call=call, message=message, headers=headers):
-                    self._calls[call] = self._spawn(self._call(call, self._remote.post(message, headers)))
-                case OpenStream(headers=headers):
-                    self._hang_up(STREAM)
-                    self._calls[STREAM] = self._spawn(self._listen(headers))
-                case Hangup(call=call):
-                    self._hang_up(call)
-                case Wake(timer=timer, seconds=seconds):
-                    self._set(timer, seconds)
-                case Remember(method=method, result=result):
-                    self._remember(method, result)
-                case Note(text=text):
-                    terminal.say(text)
+        # All but the writing at once: while a line waits for the client other tasks run, and what a relay decides for
+        # one of them, a hangup for example, must not overtake what it has decided before.
+        for message in [message for action in list(actions) if (message := self._do(action)) is not None]:
+            await self._write(message)
+
+    def _do(self, action: Action) -> Message | None:
+        """Do what needs no waiting. Returns what is to be written to the client."""
+        match action:
+            case ToClient(message=message):
+                return message
+            case Fail(request=request, error=error):
+                return answers.failure(request, error)
+            case ToServer(call=call, message=message, headers=headers):
+                self._calls[call] = self._spawn(self._call(call, self._remote.post(message, headers)))
+            case OpenStream(headers=headers):
+                self._hang_up(STREAM)
+                self._calls[STREAM] = self._spawn(self._listen(headers))
+            case Hangup(call=call):
+                self._hang_up(call)
+            case Wake(timer=timer, seconds=seconds):
+                self._set(timer, seconds)
+            case Remember(method=method, result=result):
+                self._remember(method, result)
+            case Note(text=text):
+                terminal.say(text)
+        return None
 
     async def _write(self, message: Message) -> None:
         try:
@@ -104,9 +110,6 @@ class Performer:
             # The client has closed its end: the same as the end of its stream.
             if not self._broken.done():
                 self._broken.set_result(None)
-
-    def _start(self, call: int, answer: AsyncGenerator[Message, None]) -> None:
-        self._calls[call] = self._spawn(self._call(call, answer))
 
     async def _call(self, call: int, answer: AsyncGenerator[Message]) -> None:
         error: BridgeError | None = None
