@@ -1,5 +1,7 @@
 """How one server is reached: the `network` table of its configuration."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -8,7 +10,10 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `ca_file` holds certificates (PEM) that are trusted beside the operating system's; `client_certificate` a chain
     (PEM) that proves who we are, `client_key` its unencrypted key if that is another file.
-    `connect_timeout` is in seconds and covers name, TCP, proxy and TLS together.
+    `connect_timeout` is in seconds and covers name, TCP, proxy and TLS together. `headers_timeout` is in seconds from
+    the request to the head of its answer; None: as long as the request itself may take. A body has no deadline here: an
+    event stream may stay silent for as long as it likes.
+    `cookies` "affinity" keeps what the server sets, in memory, for balancers that tie a session to a machine with them.
     """
 
     ca_file: str = ""
@@ -17,3 +22,5 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     proxy: str = "env"
     ipv4_only: bool = False
     connect_timeout: float = 10.0
+    headers_timeout: float | None = None
+    cookies: Literal["off", "affinity"] = "off"

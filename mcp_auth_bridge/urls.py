@@ -26,6 +26,7 @@ class Purpose(enum.Enum):
     REVOCATION = "the revocation endpoint"
     REDIRECT = "the redirect URI"
     LOCATION = "the redirect"
+    ENDPOINT = "the endpoint event"
     PROXY = "the proxy"
 
 

@@ -39,6 +39,7 @@ from mcp_auth_bridge.relay.restore import Restore
 from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.shell.memory import Memory
 from mcp_auth_bridge.shell.network import Network
@@ -168,7 +169,8 @@ class Bridge:
 
     @cached_property
     def remote(self) -> Remote:
-        return Remote(self.profile.url, self.wire, self.credentials, self.organisation)
+        jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
+        return Remote(self.profile.url, self.wire, self.credentials, self.organisation, jar)
 
     @cached_property
     def credentials(self) -> Credentials:

@@ -60,15 +60,20 @@ Verdict: TypeAlias = Accepted | One | Stream | Unauthorized | Failed
 
 def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: bool, in_session: bool) -> Verdict:
     """What an HTTP answer to a POST means."""
-    kind = "".join(list(headers.get("content-type", ()))[:1]).partition(";")[0].strip().lower()
+    kind = _first(headers, "content-type").partition(";")[0].strip().lower()
     if 200 <= status < 300:
         return _success(status, kind, expects_answer=expects_answer)
     challenges = tuple(headers.get("www-authenticate", ()))
     if status == 401 or (status == 403 and any("insufficient_scope" in field for field in challenges)):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
-        return Failed(SessionLost("the server no longer knows the MCP session"))
+        return Failed(session_lost())
     return Failed(_failure(status, kind, headers), body_may_answer=kind == "application/json")
+
+
+def session_lost() -> SessionLost:
+    """What the relay opens a new session on."""
+    return SessionLost("the server no longer knows the MCP session")
 
 
 def _success(status: int, kind: str, *, expects_answer: bool) -> Verdict:
@@ -89,7 +94,7 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
         return _web_page(status)
     if 300 <= status < 400:
         return UpstreamFailed(
-            f"the server answered with a redirect (HTTP {status}), which a request with credentials does not follow",
+            f"the server answered with a redirect (HTTP {status}) that this request does not follow",
             "put the URL that it should go to into the configuration",
             status=status,
         )
@@ -99,9 +104,30 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
     if status == 403:
         hint = "the account, an organisation header or a network rule may be what it misses"
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
-    wait = "".join(list(headers.get("retry-after", ()))[:1])
-    hint = f"it asks to wait {wait} s" if wait.isdecimal() else "try again; if it stays so, its operator has to look"
-    return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status)
+    wait = _retry_after(headers)
+    later = "try again; if it stays so, its operator has to look"
+    hint = f"it asks to wait {wait:g} s" if wait is not None else later
+    return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
+
+
+def _retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
+    """`Retry-After` in seconds; a date is measured from the answer's own `Date`, so that no clock has to agree."""
+    wait = _first(headers, "retry-after").strip()
+    if wait.isdecimal() and wait.isascii():
+        return float(wait[:9])
+    if not wait:
+        return None
+    from email.utils import parsedate_to_datetime  # a date is rare, and the import is not cheap
+
+    try:
+        pause = parsedate_to_datetime(wait) - parsedate_to_datetime(_first(headers, "date"))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return max(0.0, pause.total_seconds())
+
+
+def _first(headers: Mapping[str, Iterable[str]], name: str) -> str:
+    return next(iter(headers.get(name, ())), "")
 
 
 def _web_page(status: int) -> UpstreamFailed:

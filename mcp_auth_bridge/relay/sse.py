@@ -22,18 +22,18 @@ class Parser:
 
     `last_id` is what resuming needs: the id of the last event that came whole. `limit` is the largest event in bytes; a
     larger one raises `LimitExceeded`. An event that the end of the stream cuts off is discarded, as the specification
-    demands.
+    demands. A stream that continues another one begins with its `last_id`.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, last_id: bytes = b"") -> None:
         self.retry: int | None = None
-        self.last_id = b""
+        self.last_id = last_id
         self._limit = limit
         self._size = 0
         self._line: list[bytes] = []
         self._data: list[bytes] = []
         self._type = b""
-        self._id = b""
+        self._id = last_id
         self._start = b""
         self._begun = False
         self._after_cr = False

@@ -14,7 +14,7 @@ from typing import cast
 
 import h11
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
 
 HEAD_LIMIT = 64 * 1024  # bytes of an answer's header block, also of a chunk header or the trailers
 INTERIM_LIMIT = 10  # 1xx answers before the one that counts
@@ -44,7 +44,7 @@ class Connection(asyncio.BufferedProtocol):
         self._unsent = memoryview(b"")
         self._unread = 0
         self._busy = self._answered = self._choked = self._held = False
-        self._eof = self._eof_parsed = self._gone = False
+        self._eof = self._eof_parsed = self._gone = self._unproven = False
 
     @property
     def usable(self) -> bool:
@@ -154,6 +154,9 @@ class Connection(asyncio.BufferedProtocol):
     def _cut(self) -> BridgeError:
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):
             return self._malformed()
+        if self._unproven:
+            hint = 'write client_certificate = "…" into the server\'s network table'
+            return Unreachable(f"{self.peer} wants a client certificate (TLS)", hint)
         when = "before its answer was whole" if self._answered else "before it answered"
         hint = "the request may have been carried out: look before you repeat it"
         return OutcomeUnknown(f"{self.peer} ended the connection {when}", hint)
@@ -189,7 +192,9 @@ class Connection(asyncio.BufferedProtocol):
         self._eof = _is_orderly_end(self.transport.get_extra_info("ssl_object"))
         self._wake()
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the signature is asyncio's
+    def connection_lost(self, exc: Exception | None) -> None:
+        # TLS 1.3 refuses a missing certificate after the client's side of the handshake: nothing that it sent was read.
+        self._unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
         self._gone = True
         self._wake()
         self._lost(self)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 
-from mcp_auth_bridge.errors import BridgeError, SessionLost, TheirProtocolError, Unreachable, UpstreamFailed, fault
+from mcp_auth_bridge.errors import BridgeError, fault
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
     STREAM,
@@ -28,9 +28,6 @@ from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.stdio import Writer
 
 LONGEST_LINE = 64 * 1024 * 1024
-
-_FIRST_PAUSE = 1.0
-_LONGEST_PAUSE = 30.0
 
 
 class Performer:
@@ -126,21 +123,12 @@ class Performer:
         await self._perform(self._relay.ended(call, error))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
-        """The server's own stream: opened again when it ends, for as long as the server offers one."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                async with contextlib.aclosing(self._remote.listen(headers)) as messages:
-                    async for message in messages:
-                        pause = _FIRST_PAUSE
-                        await self._perform(self._relay.from_server(STREAM, message))
-            except (Unreachable, TheirProtocolError) as error:
-                if isinstance(error, SessionLost) or (isinstance(error, UpstreamFailed) and error.status < 500):
-                    return  # not offered, or not any more: a new session asks again
-            except BridgeError:
-                return  # the next request meets the same, and has somebody to tell
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        """What the server says by itself, for as long as it does."""
+        # Not offered, or not any more: the next request meets what is wrong, and has somebody to tell.
+        with contextlib.suppress(BridgeError):
+            async with contextlib.aclosing(self._remote.listen(headers)) as messages:
+                async for message in messages:
+                    await self._perform(self._relay.from_server(STREAM, message))
 
     def _hang_up(self, call: int) -> None:
         if (task := self._calls.pop(call, None)) is not None:

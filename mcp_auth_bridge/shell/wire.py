@@ -14,11 +14,11 @@ import h11
 from mcp_auth_bridge.errors import (
     BridgeError,
     OurProtocolError,
-    TheirProtocolError,
+    OutcomeUnknown,
     Unreachable,
-    quoted,
 )
 from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.coding import decoder
 from mcp_auth_bridge.shell.connect import connect, refused
 from mcp_auth_bridge.shell.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.network import Network
@@ -38,7 +38,7 @@ class _Route:
         self.url = url
         self.proxy = proxy
         self.idle: list[Connection] = []
-        self.arriving: list[asyncio.Future[None]] = []  # head starts that nobody waits for yet
+        self.arriving: list[asyncio.Future[BridgeError | None]] = []  # head starts that nobody waits for yet
 
     @property
     def absolute(self) -> bool:
@@ -81,7 +81,7 @@ class Wire:
         try:
             connection = await self._connection(route)
             connection.send(request, body)
-            return self._answer(route, connection, await connection.head())
+            return self._answer(route, connection, await self._head(connection))
         except BaseException:  # cancellation too
             if connection is not None:
                 connection.abort()
@@ -89,18 +89,21 @@ class Wire:
             raise
 
     async def ready(self, url: Url) -> None:
-        """Have one more connection ready. Its errors are left to the request that needs it: this is a head start."""
+        """Have one more connection ready: a head start. Its error is left to the request that waits for it."""
         with suppress(BridgeError):
             route = self._route(url)
-            arrival = asyncio.get_running_loop().create_future()
+            arrival: asyncio.Future[BridgeError | None] = asyncio.get_running_loop().create_future()
             route.arriving.append(arrival)
+            failure: BridgeError | None = None
             try:
                 self._rest(route, await self._connect(route))
+            except BridgeError as error:
+                failure = error
             finally:
                 if arrival in route.arriving:
                     route.arriving.remove(arrival)
                 if not arrival.done():
-                    arrival.set_result(None)
+                    arrival.set_result(failure)
 
     async def aclose(self) -> None:
         """End everything at once: whoever waits for an answer is told that its outcome is unknown."""
@@ -123,7 +126,8 @@ class Wire:
     async def _connection(self, route: _Route) -> Connection:
         """A connection that can be sent on before the next await."""
         while (connection := route.take()) is None and route.arriving:
-            await route.arriving.pop()
+            if (failure := await route.arriving.pop()) is not None:
+                raise failure  # it has had the whole connect_timeout: a second one would tell no more
         if connection is None:
             connection = await self._connect(route)
             if not connection.usable:
@@ -158,6 +162,15 @@ class Wire:
 
     # Exchanges
 
+    async def _head(self, connection: Connection) -> h11.Response:
+        seconds = self._network.settings.headers_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await connection.head()
+        except TimeoutError:
+            hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
+            raise OutcomeUnknown(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
+
     def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
         if route.absolute and route.proxy and head.status_code == 407:
             raise refused(route.proxy, route.url.authority, 407)
@@ -165,8 +178,8 @@ class Wire:
         for raw, value in head.headers:
             name = raw.decode("latin-1")
             headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
-        _refuse_encoding(connection.peer, headers.get("content-encoding", ()))
-        return Answer(head.status_code, headers, connection, partial(self._release, route))
+        coding = decoder(connection.peer, headers.get("content-encoding", ()))
+        return Answer(head.status_code, headers, connection, partial(self._release, route), coding)
 
     def _release(self, route: _Route, connection: Connection) -> None:
         self._turns.release()
@@ -205,10 +218,3 @@ def _request(method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body
     except h11.LocalProtocolError:
         # h11's words hold the value, which may be a secret.
         raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None
-
-
-def _refuse_encoding(peer: str, encodings: Sequence[str]) -> None:
-    for encoding in encodings:
-        if encoding.strip().lower() not in ("", "identity"):
-            hint = "it was asked for identity: its operator has to respect Accept-Encoding"
-            raise TheirProtocolError(f"{peer} sent an answer encoded as {quoted(encoding, 40)}", hint)

@@ -1,0 +1,73 @@
+"""What an HTTP answer holds: messages, one by one, whatever shape they came in."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.http_rules import Failed, session_lost
+from mcp_auth_bridge.relay.peek import peek, split
+from mcp_auth_bridge.relay.resumption import Resumption
+from mcp_auth_bridge.relay.sse import Event, Parser
+from mcp_auth_bridge.shell.answer import Answer
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of one body that is no stream, and of one event."""
+
+
+_UNKNOWN_SESSION = -32000  # with HTTP 400 and no id: what the TypeScript SDK's transport says in place of 404
+
+
+class _Refusal(msgspec.Struct):
+    """A JSON-RPC error response; what a server has not looked into it refuses with the id null, or with none."""
+
+    error: msgspec.Raw
+
+
+_refusal = msgspec.json.Decoder(_Refusal)
+
+
+def parsed(data: bytes) -> list[Message]:
+    """The message in `data`, or those of a batch (MCP 2025-03-26). Raises `TheirProtocolError`."""
+    try:
+        message = peek(data)
+        return split(message) if message.kind is Kind.BATCH else [message]
+    except Malformed as malformed:
+        raise TheirProtocolError(f"the server sent something that is no message: {malformed.message}") from None
+
+
+async def events(answer: Answer, place: Resumption) -> AsyncIterator[Event]:
+    """The events of a stream as they come; `place` follows them."""
+    parser = Parser(LARGEST, place.last_id)
+    async for chunk in answer.chunks():
+        for event in parser.feed(chunk):
+            place.advance(event.id, parser.retry)
+            yield event
+        place.advance(parser.last_id, parser.retry)  # a priming event has an id and is none
+
+
+async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
+    """The messages of a stream. Priming events (no data) and events of other types carry none."""
+    async for event in events(answer, place):
+        if event.data and event.type == b"message":
+            for message in parsed(event.data):
+                yield message
+
+
+async def refused(answer: Answer, verdict: Failed, request: Message, *, in_session: bool) -> Message | BridgeError:
+    """What a failed `request` comes to: a JSON-RPC error in the body is its answer, whatever the HTTP status."""
+    if not verdict.body_may_answer or request.id is None:
+        return verdict.error
+    body = await answer.read(LARGEST)
+    try:
+        message, refusal = peek(body), _refusal.decode(body)
+    except (Malformed, msgspec.DecodeError):
+        return verdict.error
+    if message.key is None:
+        if in_session and answer.status == 400 and answers.error_code(message) == _UNKNOWN_SESSION:
+            return session_lost()
+        raw = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (request.id, bytes(refusal.error))
+        return Message(Kind.RESPONSE, raw, id=request.id)
+    return message if message.kind is Kind.RESPONSE and message.key == request.key else verdict.error

@@ -1,0 +1,113 @@
+"""Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
+from mcp_auth_bridge.oauth.challenge import bearer
+from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.http_rules import Failed, Stream, Unauthorized, Verdict, judge, request_headers
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
+from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.cookies import Jar
+from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.urls import Url
+
+Headers: TypeAlias = Mapping[str, str]
+Outcome: TypeAlias = tuple[Answer, Verdict]
+
+_Attempt: TypeAlias = Callable[[str, Url, Headers, Message | None], Awaitable[Outcome]]
+
+
+class Sender:
+    """`url` is the server's; all that is sent stays in its origin. `organisation` gives the profile's own headers."""
+
+    def __init__(
+        self, url: Url, wire: Wire, credentials: Credentials, organisation: Callable[[], Headers], jar: Jar | None
+    ) -> None:
+        self.url = url
+        self._wire = wire
+        self._credentials = credentials
+        self._organisation = organisation
+        self._jar = jar
+
+    async def send(
+        self, verb: str, headers: Headers, message: Message | None = None, url: Url | None = None
+    ) -> Outcome:
+        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin."""
+        return await self._follow(self._authorized, verb, url or self.url, headers, message)
+
+    async def stream(self, headers: Headers) -> Answer:
+        """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
+        answer, verdict = await self.send("GET", headers)
+        if isinstance(verdict, Stream):
+            return answer
+        await answer.aclose()
+        if isinstance(verdict, Failed):
+            raise verdict.error
+        raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
+
+    async def send_bare(self, verb: str, headers: Headers, message: Message | None = None) -> Outcome:
+        """The same without credentials: how a server is asked what it wants."""
+        return await self._follow(self._bare, verb, self.url, headers, message)
+
+    async def _follow(
+        self,
+        attempt: _Attempt,
+        verb: str,
+        url: Url,
+        headers: Headers,
+        message: Message | None,
+    ) -> Outcome:
+        for _ in range(MOST_REDIRECTS + 1):
+            answer, verdict = await attempt(verb, url, headers, message)
+            if not 300 <= answer.status < 400:
+                return answer, verdict
+            try:
+                target = onward(verb, url, answer.status, answer.header("location"))
+            except BaseException:
+                await answer.aclose()
+                raise
+            if target is None:
+                return answer, verdict
+            await answer.aclose()
+            url = target
+        raise circles(answer.status)
+
+    async def _authorized(self, verb: str, url: Url, headers: Headers, message: Message | None) -> Outcome:
+        """When the credentials are refused, ask once for others and send once more.
+
+        A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
+        """
+        target = Target(verb, url)
+        credentials = await self._credentials.headers(target)
+        answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+        if not isinstance(verdict, Unauthorized):
+            return answer, verdict
+        await answer.aclose()
+        refusal = Refusal(verdict.status, bearer(verdict.fields), credentials)
+        credentials = await self._credentials.headers(target, refusal)
+        answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+        if not isinstance(verdict, Unauthorized):
+            return answer, verdict
+        await answer.aclose()
+        raise LoginRequired(
+            f"{url.origin} refuses even a fresh token (HTTP {verdict.status})",
+            "log in again; if that does not help, the token's issuer, audience or scope is not what the server expects",
+        )
+
+    async def _bare(self, verb: str, url: Url, headers: Headers, message: Message | None) -> Outcome:
+        return await self._attempt(verb, url, headers, message, {})
+
+    async def _attempt(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
+    ) -> Outcome:
+        cookies = self._jar.headers(url) if self._jar else {}
+        fields = request_headers(verb, headers, cookies, self._organisation(), credentials)
+        answer = await self._wire.send(verb, url, fields, message.raw if message else b"")
+        if self._jar:
+            self._jar.store(url, answer.headers.get("set-cookie", ()))
+        expects_answer = message is None or message.kind is Kind.REQUEST
+        in_session = "mcp-session-id" in headers
+        return answer, judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)

@@ -1,0 +1,169 @@
+"""The streamable HTTP transport (MCP 2025-03-26 and later): a POST for each message, a GET for the server's own.
+
+Where the server gives its events ids, a stream that breaks is resumed by GET. The request itself is never sent again.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    Unreachable,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.http_rules import Accepted, Failed, One, Stream
+from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
+from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.messages import LARGEST, parsed, refused, streamed
+from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
+
+_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
+_PASSING = (408, 409, 425, 429)  # 409: a server that has not yet noticed the end of the stream before
+_LOOK = "the request may have been carried out: look before you repeat it"
+
+
+class Streamable:
+    """`sleep` waits for seconds."""
+
+    def __init__(self, sender: Sender, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sender = sender
+        self._sleep = sleep
+        self._session: dict[str, str] = {}
+
+    async def post(self, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+        """Send `message` once and yield what the server answers."""
+        outcome = await self.send(message, headers)
+        try:
+            async for received in self.read(outcome, message, headers):
+                yield received
+        finally:
+            await outcome[0].aclose()
+
+    async def send(self, message: Message, headers: Headers) -> Outcome:
+        """The first half of `post`; whoever calls it closes the answer."""
+        if message.method != "initialize":
+            return await self._sender.send("POST", {**headers, **self._session}, message)
+        outcome = await self._sender.send("POST", headers, message)
+        try:
+            self._session = session_of(outcome[0])
+        except BaseException:
+            await outcome[0].aclose()
+            raise
+        return outcome
+
+    async def read(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncIterator[Message]:
+        """The second half of `post`."""
+        answer, verdict = outcome
+        match verdict:
+            case Accepted():
+                await answer.read(LARGEST)
+            case One():
+                for received in parsed(await answer.read(LARGEST)):
+                    yield received
+            case Stream():
+                async for received in self._until_answered(answer, message, headers):
+                    yield received
+            case Failed():
+                refusal = await refused(answer, verdict, message, in_session=bool(self._session))
+                if isinstance(refusal, BridgeError):
+                    raise refusal
+                yield refusal
+
+    async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:
+        """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
+
+        Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and what the credentials raise.
+        """
+        place = Resumption()
+        loop = asyncio.get_running_loop()
+        while True:
+            opened = loop.time()
+            try:
+                answer = await self._sender.stream({**headers, **self._session, **place.headers})
+                try:
+                    async for message in streamed(answer, place):
+                        yield message
+                finally:
+                    await answer.aclose()
+            except (Unreachable, TheirProtocolError) as error:
+                if isinstance(error, SessionLost) or (_is_final(error) and not place.last_id):
+                    raise
+                if not _may_pass(error):
+                    place.forget()
+            place.lived(loop.time() - opened)
+            await self._sleep(place.pause(_chance()))
+
+    async def close(self) -> None:
+        """End the session, if there is one (MCP "Session Management"); the answer does not matter."""
+        if self._session:
+            session, self._session = self._session, {}
+            answer, _ = await self._sender.send("DELETE", session)
+            await answer.aclose()
+
+    async def _until_answered(self, answer: Answer, request: Message, headers: Headers) -> AsyncIterator[Message]:
+        """The messages of a stream, over as many connections as it takes until `request` has its answer."""
+        place = Resumption()
+        awaited = request.kind is Kind.REQUEST
+        lost = OutcomeUnknown("the server ended its answer without a response", _LOOK)
+        resumed = False
+        while True:
+            try:
+                async for message in streamed(answer, place):
+                    yield message
+                    if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
+                        awaited = False
+                        if resumed:  # this stream may stay open; the first one's end makes its connection ready again
+                            return
+            except OutcomeUnknown as cut:
+                lost = cut
+            finally:
+                await answer.aclose()
+            if not awaited:
+                return
+            answer, resumed = await self._resume_answer(headers, place, lost), True
+
+    async def _resume_answer(self, headers: Headers, place: Resumption, lost: OutcomeUnknown) -> Answer:
+        """The stream of a request that was sent: whatever goes wrong now, its outcome is unknown."""
+        while place.last_id and place.tries < MOST_TRIES and _is_legacy(headers):
+            await self._sleep(place.pause(_chance()))
+            try:
+                return await self._sender.stream({**headers, **self._session, **place.headers})
+            except BridgeError as error:
+                lost = OutcomeUnknown(f"the answer broke off and cannot be resumed: {error.message}", _LOOK)
+                if not _may_pass(error):
+                    break
+        raise lost
+
+
+def session_of(answer: Answer) -> dict[str, str]:
+    """The session that an answer to `initialize` opens, as the header of what follows."""
+    session_id = answer.header("mcp-session-id")
+    if answer.status != 200 or not session_id:
+        return {}
+    if not _SESSION_ID.fullmatch(session_id):
+        raise TheirProtocolError("the server gave a session id that no header can carry")
+    return {"mcp-session-id": session_id}
+
+
+def _may_pass(error: BridgeError) -> bool:
+    """Whether the same GET may succeed later."""
+    return not _is_final(error) if isinstance(error, UpstreamFailed) else isinstance(error, Unreachable)
+
+
+def _is_final(error: BridgeError) -> bool:
+    return isinstance(error, UpstreamFailed) and error.status < 500 and error.status not in _PASSING
+
+
+def _chance() -> float:
+    return int.from_bytes(os.urandom(2)) / 0xFFFF
+
+
+def _is_legacy(headers: Headers) -> bool:
+    """Whether the protocol revision knows resumption: it ended with 2025-11-25, and `initialize` names none."""
+    return headers.get("mcp-protocol-version", "") < "2026"

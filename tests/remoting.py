@@ -1,0 +1,98 @@
+"""A `Remote` against a scripted server, its waits recorded instead of waited for."""
+
+import asyncio
+import contextlib
+
+from peers.scripted import CUT, REQUEST
+
+from mcp_auth_bridge.credentials.static import AnonymousCredentials
+from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.urls import Url
+
+ORGANISATION = {"X-Org": "42"}
+OPENING = peek(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}')
+OPENED = peek(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+CALL = peek(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}')
+ANSWER = b'{"jsonrpc":"2.0","id":1,"result":{}}'
+NOTE = b'{"jsonrpc":"2.0","method":"notifications/message","params":{}}'
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+END = b"0\r\n\r\n"
+ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
+
+
+def story(test):
+    """Run an async test; what it waits for in vain, the suite's own limit ends."""
+
+    def run(*args, **kwargs):
+        asyncio.run(test(*args, **kwargs))
+
+    run.__name__, run.__wrapped__ = test.__name__, test
+    run.pytestmark = getattr(test, "pytestmark", [])
+    return run
+
+
+def event(data=b"", event_id=None, kind=None, retry=None):
+    """One event, as a chunk."""
+    fields = [(b"event", kind), (b"id", event_id), (b"retry", retry), (b"data", data)]
+    text = b"".join(b"%b: %b\n" % (name, value) for name, value in fields if value is not None) + b"\n"
+    return b"%x\r\n%b\r\n" % (len(text), text)
+
+
+def reply(status, *headers, body=b"", kind=b"application/json"):
+    lines = [b"HTTP/1.1 %b" % status, b"Content-Length: %d" % len(body), *headers]
+    if body:
+        lines.append(b"Content-Type: " + kind)
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def one(script):
+    """A script for one request on a connection of its own."""
+    return [REQUEST, script, CUT]
+
+
+class Waits:
+    """Stands in for `asyncio.sleep`: takes no time, and remembers how long it would have been."""
+
+    def __init__(self):
+        self.seconds = []
+
+    async def __call__(self, seconds):
+        self.seconds.append(seconds)
+        await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def connected(server, path="/mcp", credentials=None, jar=None, **settings):
+    """A remote at `server`; its waits are at `remote.waits`."""
+    wire = Wire(Network(NetworkSettings(**settings), {}))
+    url = Url("http", server.host, server.port, path, "")
+    remote = Remote(url, wire, credentials or AnonymousCredentials("t"), lambda: ORGANISATION, jar)
+    remote.waits = remote._streamable._sleep = Waits()
+    try:
+        yield remote
+    finally:
+        if remote._http_sse is not None:
+            await remote._http_sse.close()
+        await wire.aclose()
+
+
+async def collect(messages):
+    return [message.raw async for message in messages]
+
+
+def heads(server):
+    """The request lines in order."""
+    return [request.partition(b" HTTP")[0].decode() for request in server.requests]
+
+
+def header(request, name):
+    """The value of a header of a raw request, None where it is missing."""
+    for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
+        key, _, value = line.partition(b": ")
+        if key.lower() == name:
+            return value
+    return None
