@@ -12,7 +12,7 @@ from urllib.parse import urlencode, urljoin
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError
+from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, UrlRefused
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.proxies import Proxy
@@ -68,9 +68,9 @@ class Http:
         import httpx2
 
         method, headers, content = _request(effect)
-        request = httpx2.Request(method, str(url), headers=headers, content=content)
         transport = self._transport(url)
         with _translated(url):
+            request = httpx2.Request(method, str(url), headers=headers, content=content)
             answer = await transport.handle_async_request(request)
             try:
                 body = await _body(answer, url)
@@ -137,7 +137,11 @@ async def _body(answer: "httpx2.Response", url: Url) -> bytes:
 
 
 def _redirected(url: Url, location: str) -> Url:
-    target = gate(urljoin(str(url), location), Purpose.LOCATION)
+    try:
+        joined = urljoin(str(url), location)
+    except ValueError:
+        raise UrlRefused(f"{url.origin} redirects to what is no URL") from None
+    target = gate(joined, Purpose.LOCATION)
     if target.origin != url.origin:
         raise TheirProtocolError(
             f"{url.origin} redirects to another origin, {target.origin}, which is not followed",
@@ -153,6 +157,8 @@ def _translated(url: Url) -> Iterator[None]:
 
     try:
         yield
+    except httpx2.InvalidURL:
+        raise UrlRefused(f"{url.origin} is no address that can be reached", "check its host name") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
         with explained(url.origin):
             raise _cause(error) from None
