@@ -58,7 +58,7 @@ class Login:
         before = len(self.loopback._answering)
         browser = asyncio.create_task(self.get(target, **headers))
         await asyncio.wait((self.waiting, browser), return_when=asyncio.FIRST_COMPLETED)
-        while not self.waiting.done() or len(self.loopback._answering) <= before:
+        while not self.waiting.done() or len(self.loopback._answering) <= before:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0)
         return browser
 

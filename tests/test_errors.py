@@ -1,0 +1,111 @@
+"""Words for people and codes for programs; and values that never print themselves."""
+
+import copy
+import inspect
+import pickle
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge import errors
+from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted
+from mcp_auth_bridge.secret import Env, File, Literal, Secret, reference
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
+
+
+def test_the_tree_in_the_docstring_is_the_tree_in_the_code():
+    drawn = {}
+    for line in errors.__doc__.splitlines():
+        words = line.replace("│", " ").replace("├──", " ").replace("└──", " ").split()
+        if len(words) > 3 and words[1] == "exit":
+            drawn[words[0]] = (int(words[2]), int(words[3]) if words[3].startswith("-") else None)
+    real = {kind.__name__: (kind.exit_code, kind.rpc_code) for kind in KINDS}
+    assert set(drawn) == set(real)
+    for name, (exit_code, rpc_code) in real.items():
+        assert drawn[name] in ((exit_code, rpc_code), (exit_code, None)), name
+
+
+def test_every_code_is_json_rpcs_own_or_in_its_range_for_implementations():
+    for kind in KINDS:
+        assert 1 <= kind.exit_code <= 7
+        assert kind.rpc_code in (-32600, -32601, -32603) or -32099 <= kind.rpc_code <= -32000
+
+
+def test_only_what_was_never_sent_is_safe_to_repeat():
+    assert Unreachable("x").retry_safe
+    assert not OutcomeUnknown("x").retry_safe
+    assert {kind.sent for kind in KINDS} == set(Sent)
+
+
+HOSTILE = "\x1b[2J\x07\x9b1m\u202eevil\u200b\ufeff\U000e0041\r\n\x00\x7f"
+
+
+def test_foreign_text_loses_everything_that_moves_a_cursor_or_hides():
+    assert quoted(f"a{HOSTILE}b") == "“a [2J 1m evil b”"
+    assert quoted("x" * 300, 10) == "“xxxxxxxxxx…”"
+    assert quoted("") == "“”"
+
+
+@given(st.text(), st.integers(1, 300))
+def test_quoted_text_is_always_one_short_printable_line(text, limit):
+    shown = quoted(text, limit)
+    assert shown[0] + shown[-1] == "“”"
+    assert len(shown) <= limit + 3
+    assert not any(ord(char) in errors._UNPRINTABLE for char in shown)
+    assert len(shown.splitlines()) == 1
+
+
+def test_a_bug_is_named_by_class_and_place_and_never_by_its_text():
+    try:
+        raise KeyError("hunter2")
+    except KeyError as bug:
+        told = fault(bug)
+    assert "KeyError" in told.message
+    assert "test_errors:" in told.message
+    assert "hunter2" not in told.message + told.hint
+    assert "(ValueError)" in fault(ValueError("hunter2")).message
+
+
+class Holder(msgspec.Struct):
+    secret: Secret
+
+
+def test_a_secret_prints_itself_nowhere():
+    secret = Secret("hunter2")
+    shown = (repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret]))  # noqa: UP031 - a way to print
+    assert not any("hunter2" in text for text in (*shown, repr(Holder(secret)), repr(vars(Literal))))
+    assert secret.reveal() == "hunter2"
+
+
+def test_a_secret_cannot_be_written_out_by_accident():
+    secret = Secret("hunter2")
+    for write in (pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError) as raised:
+            write(secret)
+        assert "hunter2" not in str(raised.value)
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_exactly_if_their_values_are(one, two):
+    assert (Secret(one) == Secret(two)) is (one == two)
+    assert Secret(one) != one
+    assert bool(Secret(one)) is bool(one)
+    assert len({Secret(one), Secret(one)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("env:NAME", Env("NAME")),
+        ("file:/run/x:y", File("/run/x:y")),
+        ("literal:env:NAME", Literal("env:NAME")),
+        ("plain", Literal("plain")),
+        ("https://x", Literal("https://x")),
+        ("", Literal("")),
+    ],
+)
+def test_a_reference_names_its_place_or_is_the_value(text, meant):
+    assert reference(text) == meant

@@ -1,0 +1,200 @@
+"""Opening the browser: one argument, nothing inherited, and nothing started for a URL that must not be opened."""
+
+import asyncio
+import json
+import os
+import sys
+
+import pytest
+
+from mcp_auth_bridge.errors import ConfigError, UrlRefused
+from mcp_auth_bridge.shell import browser, terminal
+from mcp_auth_bridge.shell.browser import child_environment, open_url
+from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
+
+# The browser goes on after the bridge has ended, so nobody waits for its end.
+pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+
+RECORDER = """
+import json, os, sys
+note = {"argv": sys.argv[2:], "environ": dict(os.environ), "leader": os.getsid(0) == os.getpid()}
+note["streams"] = [os.readlink(f"/proc/self/fd/{number}") for number in range(3)]
+note["files"] = sorted(int(name) for name in os.listdir("/proc/self/fd"))
+with open(sys.argv[1], "w") as pipe:
+    json.dump(note, pipe)
+"""
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """Opens a URL with a browser that notes how it was started; the pipe's end is the browser's end."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.chdir(tmp_path)
+
+    def start(url):
+        assert open_url(url, (sys.executable, "-c", RECORDER, str(pipe)))
+        return json.loads(pipe.read_text())
+
+    return start
+
+
+CANARY = "canary"
+PAYLOADS = [
+    f"$(touch$IFS{CANARY})",
+    f"`touch$IFS{CANARY}`",
+    f";touch%20{CANARY};",
+    f"&touch%20{CANARY}&",
+    f"|touch${{IFS}}{CANARY}",
+    f"&&touch%09{CANARY}",
+    "%action",
+    "%s%d%n",
+    "'--renderer-cmd-prefix=x'",
+    "!history",
+    "*?[a-z]~",
+    "%0d%0aSet-Cookie:a=b",
+    "#fragment",
+    "(%22x%22)",
+]
+
+
+@pytest.mark.parametrize("place", ["https://as.example/a{}", "https://as.example/a?x={}", "http://127.0.0.1:1/{}"])
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_the_url_is_one_argument_or_nothing_is_started(record, tmp_path, place, payload):
+    url = place.format(payload)
+    if any(char in url for char in '<>"\\^`{|} '):
+        with pytest.raises(UrlRefused):
+            open_url(url, (sys.executable, "-c", RECORDER, "nowhere"))
+    else:
+        assert record(url)["argv"] == [url]
+    assert not (tmp_path / CANARY).exists()
+
+
+def test_the_child_inherits_nothing_but_the_desktops_own(record, monkeypatch):
+    for name in ("ACME_KEY", "SSLKEYLOGFILE", "LD_PRELOAD_X", "BROWSER", "PYTHONPATH", "MCP_AUTH_BRIDGE_HOME"):
+        monkeypatch.setenv(name, "secret")
+    monkeypatch.setenv("DISPLAY", ":7")
+    seen = record("https://as.example/")
+    assert seen["environ"]["DISPLAY"] == ":7"
+    assert "secret" not in seen["environ"].values()
+    assert set(seen["environ"]) - {"LC_CTYPE"} <= browser._INHERITED
+    assert seen["streams"] == ["/dev/null"] * 3
+    assert seen["leader"]
+    assert set(seen["files"]) <= {0, 1, 2, 3}  # the last is the one that lists them
+
+
+def test_the_allow_list_ignores_case_and_lets_nothing_else_through():
+    given = {
+        "Path": "p",
+        "home": "h",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "DISPLAY": ":0",
+        "XDG_SESSION_ID": "1",
+        "HOMER": "x",
+    }
+    assert child_environment(given) == {"Path": "p", "home": "h", "DISPLAY": ":0"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt://as.example/%0aalert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "file://host/share",
+        "\\\\host\\share",
+        "//as.example/",
+        "ms-msdt:/id",
+        "ms-settings:x",
+        "vscode://x/y",
+        "search-ms:query=x",
+        "mailto:a@b",
+        "ftp://as.example/",
+        "about:blank",
+        "chrome://settings",
+        "view-source:https://as.example/",
+        "blob:https://as.example/x",
+        "ws://as.example/",
+        "https:as.example",
+        "https:///x",
+        "https//as.example",
+        "http://as.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://localhost.evil.example/",
+        "http://0.0.0.0/",
+        "http://169.254.169.254/",
+        "https://login.example@evil.example/",
+        "https://login.example:x@evil.example/",
+        "https://as.example:0/",
+        "https://as.example:99999/",
+        "https://as.example:x/",
+        "https://as.ex\u0430mple/",
+        "https://as.example/\u202e",
+        " https://as.example/",
+        "https://as.example/\n",
+        "https://as.example/a b",
+        "https://as.example/\x1b[2J",
+        "-https://as.example/",
+        "--renderer-cmd-prefix=x",
+        "%action",
+        "",
+    ],
+)
+def test_a_url_that_must_not_be_opened_starts_nothing(tmp_path, url):
+    with pytest.raises(UrlRefused):
+        open_url(url, ("touch", str(tmp_path / CANARY)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_cannot_be_started_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be started: No such file") as raised:
+        open_url("https://as.example/?state=s", (str(tmp_path / "firefox"),))
+    assert "browser_command" in raised.value.hint
+    assert "state" not in raised.value.message
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"])
+def test_the_desktops_opener_is_found_by_its_absolute_path_where_there_is_a_desktop(monkeypatch, tmp_path, variable):
+    opener = tmp_path / "xdg-open"
+    opener.write_text("#!/bin/sh\n")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("BROWSER", "evil %s")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert browser._desktop_opener() == ()
+    assert open_url("https://as.example/", ()) is False
+    monkeypatch.setenv(variable, "x")
+    assert browser._desktop_opener() == (str(opener),)
+
+
+@pytest.mark.parametrize(("opened", "where"), [(True, "in your browser"), (False, "at this URL")])
+def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_was_found(capsys, opened, where):
+    url = "https://as.example/authorize?state=S&x=" + "y" * 500
+    seen = []
+
+    class Loopback:
+        async def listen(self, port):
+            return f"http://127.0.0.1:{port}/callback"
+
+        async def callback(self, state, seconds):
+            return {"state": state, "patience": seconds}
+
+    def opener(text):
+        seen.append(text)
+        return opened
+
+    async def story():
+        person = BrowserPerson(Loopback(), opener)
+        assert await person.listen(7) == "http://127.0.0.1:7/callback"
+        return await person.authorize(url, "S")
+
+    assert asyncio.run(story()) == {"state": "S", "patience": PATIENCE}
+    said = capsys.readouterr()
+    assert seen == [url]
+    assert f"\n{url}\n" in said.err
+    assert f"sign in at as.example {where}; waiting for 5 minutes" in said.err
+    assert said.out == ""
+    assert terminal._PREFIX in said.err
