@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 
@@ -189,7 +189,15 @@ def _convert(value: Any, shape: type[T], path: str, where: str) -> T:
         expected, _, inner = str(error).partition(" - at `$")
         key = f"{where}{inner.rstrip('`')}".lstrip(".") or where
         expected = expected[:1].lower() + expected[1:]
-        raise ConfigError(f"{path}: {f'{key}: ' if key else ''}{expected}", "see config.example.toml") from None
+        raise ConfigError(f"{path}: {f'{key}: ' if key else ''}{expected}", _hint(key)) from None
+
+
+def _hint(key: str) -> str:
+    """What may stand at `key` where that is a short list, else where to look it up."""
+    for name, kinds in (("store.kind", StoreChoice), ("auth.kind", Auth)):
+        if key.endswith(name):
+            return f"one of: {', '.join(str(kind.__struct_config__.tag) for kind in get_args(kinds))}"
+    return "see config.example.toml"
 
 
 def server_url(text: str, where: str) -> Url:

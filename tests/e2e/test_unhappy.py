@@ -87,7 +87,7 @@ ODD_ANSWERS = {
     "a bare 403": (Response(status_code=403), "refuses this request (HTTP 403)", "organisation header"),
     "404": (Response(status_code=404), "no MCP endpoint at this URL (HTTP 404)", "the path of the URL"),
     "503": (Response(status_code=503), "HTTP 503", "try again"),
-    "a redirect to a login page": (RedirectResponse("https://sso.example/"), "a redirect (HTTP 307)", "put the URL"),
+    "a redirect to a login page": (RedirectResponse("https://sso.example/"), "redirect", "the URL"),
 }
 
 
@@ -485,6 +485,12 @@ def test_a_wrong_configuration_names_file_key_and_expectation(bridge, configurat
     assert sentence.startswith(str(file))
     assert CONFIGURATIONS[configuration] in sentence
     assert hint
+
+
+def test_a_wrong_kind_is_answered_with_the_right_ones(bridge) -> None:
+    (bridge.home / "config.toml").write_text("[store]\nkind = 'kering'")
+    hint = complaint(bridge.run("status").stderr)[1]
+    assert hint == "one of: keyring, key_file, key_command, memory, insecure_file"
 
 
 def test_every_command_says_the_same_about_a_wrong_configuration(bridge) -> None:
