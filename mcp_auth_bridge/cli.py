@@ -5,14 +5,12 @@ is known.
 """
 
 import argparse
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
-from mcp_auth_bridge.shell import stdio, terminal
+from mcp_auth_bridge.shell import terminal
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.wiring import World
@@ -55,14 +53,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     story: Story = arguments.story(arguments)
+    import asyncio
+    from pathlib import Path
+
     from mcp_auth_bridge.shell.paths import paths
     from mcp_auth_bridge.wiring import world
 
-    return asyncio.run(story(world(paths(), arguments.config)))
+    return asyncio.run(story(world(paths(), Path(arguments.config) if arguments.config else None)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
     # First of all: from here on, whatever a library prints or reads goes elsewhere.
+    from mcp_auth_bridge.shell import stdio
+
     incoming, outgoing = stdio.claim()
     from mcp_auth_bridge.commands import run
 
@@ -117,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
-    parser.add_argument("--config", type=Path, metavar="FILE", help=_CONFIG_HELP)
+    parser.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_run(commands)
     _add_login(commands)

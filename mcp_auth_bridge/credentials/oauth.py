@@ -14,7 +14,6 @@ from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, GrantEnded, LoginRequired, StoreError, quoted
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Stale, Store
 
@@ -129,6 +128,9 @@ class OAuthCredentials:
             return self._usable(refused) or self._refreshable(refused)
 
     async def _refreshed(self, session: Session) -> Session:
+        # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.oauth.grants import refresh
+
         try:
             return await self._world.drive(refresh(session))
         except GrantEnded:
