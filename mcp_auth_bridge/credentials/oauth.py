@@ -63,10 +63,11 @@ class OAuthCredentials:
         if usable is None:
             failures = self._failures
             async with self._single_flight:
-                if self._failure is not None and self._failures > failures:
+                usable = self._usable(refused)
+                if usable is None and self._failure is not None and self._failures > failures:
                     # What was waited for has failed: fifty requests must not wait for a dead server in turn.
-                    raise self._failure
-                usable = self._usable(refused) or await self._renewed(refused)
+                    usable = self._despite(self._failure, refused)
+                usable = usable or await self._renewed(refused)
         return _headers(usable)
 
     def _may_be_open(self, refused: Refusal | None) -> bool:
@@ -119,13 +120,18 @@ class OAuthCredentials:
                 self._session = await self._refreshed(session)
             except GrantEnded as ended:
                 self._session = msgspec.structs.replace(session, refresh=None, ended=ended.error)
-            except BridgeError:
-                if not session.expired(self._world.now()) and not _is_refused(session, refused):
-                    return session  # due, but good for a little longer: the authorization server may come back
-                raise
+            except BridgeError as failure:
+                return self._despite(failure, refused)
             # Written before it is used: the old refresh token is spent, or known to be dead.
             self._save(store)
             return self._usable(refused) or self._refreshable(refused)
+
+    def _despite(self, failure: BridgeError, refused: Refusal | None) -> Session:
+        """The session if it is due, but good for a little longer: the authorization server may come back."""
+        session = self._session
+        if session is None or session.expired(self._world.now()) or _is_refused(session, refused):
+            raise failure
+        return session
 
     async def _refreshed(self, session: Session) -> Session:
         # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
