@@ -13,7 +13,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 
@@ -42,7 +42,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     client_id: str = ""
     client_secret: str = ""
     issuer: str = ""
-    callback_port: int = 0
+    callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -125,7 +125,7 @@ class Config(msgspec.Struct, frozen=True):
         extra = _headers(headers or {}, "--header")
         if target in self.profiles:
             known = self.profiles[target]
-            return msgspec.structs.replace(known, headers={**known.headers, **extra})
+            return msgspec.structs.replace(known, headers=_merged(known.headers, extra))
         if "://" not in target:
             raise ConfigError(
                 f"there is no server named {quoted(target)} in {self.path}",
@@ -134,7 +134,7 @@ class Config(msgspec.Struct, frozen=True):
         url = server_url(target, "the URL on the command line")
         for known in self.profiles.values():
             if known.url == url:
-                return msgspec.structs.replace(known, headers={**known.headers, **extra})
+                return msgspec.structs.replace(known, headers=_merged(known.headers, extra))
         return Profile(name=str(url), url=url, headers=extra, store=self.store)
 
 
@@ -234,6 +234,12 @@ def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
         if isinstance(value, Literal):
             header_value(value.value, f"{where}: {name}")
     return references
+
+
+def _merged(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
+    """`own` with `extra`, which wins whatever its case: two headers of one name would be two organisations."""
+    taken = {name.lower() for name in extra}
+    return {**{name: value for name, value in own.items() if name.lower() not in taken}, **extra}
 
 
 def header_value(value: str, where: str) -> str:
