@@ -375,10 +375,13 @@ def test_a_server_that_is_down_is_not_asked_by_each_of_fifty_requests(moment):
         process = world.process()
         world.reply = DOWN
         world.now += moment
-        await asyncio.gather(*(process.headers(TARGET) for _ in range(50)), return_exceptions=True)
+        requests = [process.headers(TARGET) for _ in range(50)]
+        answered = await asyncio.gather(*requests, return_exceptions=True)
+        assert answered == [bearer(0) if moment < 3600.0 else DOWN] * 50
         assert len(world.presented) == 1
-        await asyncio.gather(process.headers(TARGET), return_exceptions=True)
-        assert len(world.presented) == 2
+        world.reply = None
+        world.now += 5.0
+        assert await process.headers(TARGET) == bearer(1)
 
     story()
 

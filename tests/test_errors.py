@@ -59,10 +59,9 @@ def test_quoted_text_is_always_one_short_printable_line(text, limit):
 
 
 def test_a_bug_is_named_by_class_and_place_and_never_by_its_text():
-    try:
-        raise KeyError("hunter2")
-    except KeyError as bug:
-        told = fault(bug)
+    with pytest.raises(KeyError) as raised:
+        {}["hunter2"]
+    told = fault(raised.value)
     assert "KeyError" in told.message
     assert "test_errors:" in told.message
     assert "hunter2" not in told.message + told.hint

@@ -1,0 +1,178 @@
+"""The configuration: what it means, and that every mistake in it is named by file, key and expectation."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from playing import outcome
+
+from mcp_auth_bridge import config
+from mcp_auth_bridge.config import Anonymous, Bearer, Browser, Config, KeyCommandStore, KeyringStore, parse
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.secret import Env, Literal
+
+PATH = Path("/etc/bridge.toml")
+
+
+def profile(text, target="acme"):
+    return parse(text, PATH).profile(target)
+
+
+def refused(text):
+    with pytest.raises(ConfigError) as raised:
+        parse(text, PATH)
+    assert raised.value.hint
+    return raised.value.message
+
+
+def server(lines=""):
+    return f'[servers.acme]\nurl = "https://mcp.acme.example/mcp"\n{lines}\n'
+
+
+def test_a_server_needs_nothing_but_its_url():
+    acme = profile(server())
+    assert (acme.name, str(acme.url)) == ("acme", "https://mcp.acme.example/mcp")
+    assert (acme.auth, acme.store, dict(acme.headers)) == (Browser(), KeyringStore(), {})
+
+
+def test_everything_that_can_be_said_is_understood():
+    acme = profile(
+        '[store]\nkind = "key_command"\ncommand = ["pass", "show", "bridge"]\n'
+        + server(
+            'headers = { "X-Org" = "42", "X-Api-Key" = "env:KEY" }\n'
+            'auth = { kind = "browser", scopes = ["a"], client_id = "c", issuer = "https://a", callback_port = 47 }\n'
+            'browser_command = "firefox --private-window"\n'
+            'network = { ca_file = "/ca.pem", ipv4_only = true }'
+        )
+    )
+    assert acme.store == KeyCommandStore(("pass", "show", "bridge"))
+    assert acme.headers == {"X-Org": Literal("42"), "X-Api-Key": Env("KEY")}
+    assert (acme.auth.scopes, acme.auth.client_id, acme.auth.callback_port) == (("a",), "c", 47)
+    assert acme.browser_command == ("firefox", "--private-window")
+    assert (acme.network.ca_file, acme.network.ipv4_only) == ("/ca.pem", True)
+
+
+def test_the_ways_to_authenticate_are_told_apart_by_kind():
+    assert profile(server('auth = { kind = "bearer", token = "env:T" }')).auth == Bearer("env:T")
+    assert profile(server('auth = { kind = "none" }')).auth == Anonymous()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("servers = 3", ["servers", "expected `object`, got `int`"]),
+        ("[servers.acme]", ["servers.acme", "missing required field `url`"]),
+        (server("ulr = 1"), ["servers.acme", "unknown field `ulr`"]),
+        (server('auth = { kind = "magic" }'), ["servers.acme.auth", "magic"]),
+        (server("auth = { scopes = [] }"), ["servers.acme.auth", "kind"]),
+        (server('auth = { kind = "browser", scopes = "a b" }'), ["servers.acme.auth.scopes", "expected `array`"]),
+        (server('auth = { kind = "browser", client_id = "c" }'), ["servers.acme.auth", "client_id and issuer"]),
+        (server('auth = { kind = "browser", issuer = "https://as" }'), ["servers.acme.auth", "client_id and issuer"]),
+        (server('auth = { kind = "browser", client_secret = "hunter2" }'), ["servers.acme.auth", "without client_id"]),
+        (server('auth = { kind = "browser", callback_port = 70000 }'), ["servers.acme.auth.callback_port", "65535"]),
+        (server('auth = { kind = "browser", callback_port = -1 }'), ["servers.acme.auth.callback_port"]),
+        (server("browser_command = 'firefox \"'"), ["servers.acme.browser_command", "split into words"]),
+        (server("[store]\nkind = 'cloud'"), ["store", "cloud"]),
+        (server("network = { prxy = 'none' }"), ["servers.acme.network", "unknown field `prxy`"]),
+        ("[servers.'a/b']\nurl = 'https://x'", ["a/b", "not a server name"]),
+        ("[servers.'']\nurl = 'https://x'", ["not a server name"]),
+        ("[servers.acme", ["not valid TOML"]),
+        ("x = 1", ["unknown field `x`"]),
+        ("[servers.acme]\nurl = 'http://mcp.acme.example'", ["servers.acme.url", "https"]),
+        ("[servers.acme]\nurl = 'https://me:hunter2@mcp.acme.example'", ["servers.acme.url", "user name or password"]),
+    ],
+)
+def test_a_mistake_is_named_by_file_key_and_expectation(text, words):
+    message = refused(text)
+    assert str(PATH) in message
+    assert all(word in message for word in words), message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Host",
+        "cookie",
+        "Content-Type",
+        "Connection",
+        "Transfer-Encoding",
+        "TE",
+        "Upgrade",
+        "Proxy-Authorization",
+        "Accept",
+        "AUTHORIZATION",
+        "DPoP",
+        "Origin",
+        "Last-Event-ID",
+        "Mcp-Session-Id",
+        "MCP-Protocol-Version",
+        "Accept-Encoding",
+    ],
+)
+def test_a_header_that_the_bridge_itself_sets_is_refused(name):
+    assert "set by the bridge itself" in refused(server(f'headers = {{ {name} = "hunter2" }}'))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "{ 'X Y' = '1' }",
+        "{ '' = '1' }",
+        "{ 'X:' = '1' }",
+        "{ X-A = '1', x-a = '2' }",
+        '{ X = "hunter2\\r\\nY: 1" }',
+        "{ X = ' hunter2' }",
+        "{ X = 'hünter2' }",
+        '{ X = "hunter2\\u0000" }',
+    ],
+)
+def test_a_header_that_http_cannot_carry_is_refused_without_its_value(headers):
+    message = refused(server(f"headers = {headers}"))
+    assert "servers.acme.headers" in message
+    assert "nter2" not in message
+
+
+def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
+    known = parse(server(), PATH)
+    assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
+    other = known.profile("https://other.example/mcp", {"X-Org": "1"})
+    assert (other.name, other.headers) == ("https://other.example/mcp", {"X-Org": Literal("1")})
+
+
+def test_headers_of_the_command_line_are_added_and_win():
+    known = parse(server('headers = { X-Org = "1", X-Two = "2" }'), PATH)
+    assert known.profile("acme", {"x-org": "9"}).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
+    with pytest.raises(ConfigError, match="--header"):
+        known.profile("acme", {"Host": "evil"})
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones():
+    with pytest.raises(ConfigError, match="no server named “acne”") as raised:
+        parse(server(), PATH).profile("acne")
+    assert "the servers there: acme" in raised.value.hint
+    with pytest.raises(ConfigError) as raised:
+        Config(PATH).profile("acme")
+    assert "none yet" in raised.value.hint
+
+
+def test_a_url_of_the_command_line_passes_the_gate():
+    with pytest.raises(ConfigError, match="the URL on the command line") as raised:
+        Config(PATH).profile("http://me:hunter2@mcp.example/")
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(tmp_path):
+    assert config.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b"\xff\xfe")
+    for path in (tmp_path, tmp_path / "latin.toml"):
+        with pytest.raises(ConfigError) as raised:
+            config.load(path)
+        assert raised.value.message.startswith(f"{path} ")
+
+
+@given(st.text() | st.text("[]servers.acme='\"{}\n url#").map(server))
+def test_whatever_stands_in_the_file_there_is_a_configuration_or_an_error_in_words(text):
+    made = outcome(lambda: parse(text, PATH))
+    assert isinstance(made, Config) or (isinstance(made, ConfigError) and made.message.startswith(str(PATH)))

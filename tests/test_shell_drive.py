@@ -1,0 +1,114 @@
+"""The driver performs effects one by one, and throws what goes wrong in the world into the flow."""
+
+import asyncio
+
+import pytest
+
+from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Listen, Response, ask
+from mcp_auth_bridge.errors import LoginRequired, Unreachable
+from mcp_auth_bridge.shell.drive import Nobody, drive
+from mcp_auth_bridge.urls import Purpose, gate
+
+WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))
+
+
+class World:
+    """A fetcher and a person in one."""
+
+    def __init__(self, failure=None):
+        self.failure = failure
+        self.asked = asyncio.Event()
+
+    async def fetch(self, effect):
+        self.asked.set()
+        if isinstance(self.failure, asyncio.Event):
+            await self.failure.wait()
+        if self.failure:
+            raise self.failure
+        return Response(200, {}, effect.url.path.encode(), 0.0)
+
+    async def listen(self, port):
+        return f"http://127.0.0.1:{port}/callback"
+
+    async def authorize(self, url, state):
+        return {"url": url, "state": state}
+
+
+def test_each_effect_is_performed_in_its_turn():
+    def flow():
+        response = yield from ask(Fetch(WANTED.url))
+        uri = yield from ask(Listen(7))
+        callback = yield from ask(Authorize("https://as.example/a", "S"))
+        one = yield from ask(Entropy(32))
+        two = yield from ask(Entropy(32))
+        return response.body, uri, callback, len(one), one == two
+
+    world = World()
+    assert asyncio.run(drive(flow(), world, world)) == (
+        b"/x",
+        "http://127.0.0.1:7/callback",
+        {"url": "https://as.example/a", "state": "S"},
+        32,
+        False,
+    )
+
+
+def test_a_failure_of_the_world_may_be_caught_by_the_flow():
+    def flow():
+        try:
+            yield from ask(WANTED)
+        except Unreachable as error:
+            return error.message
+
+    world = World(Unreachable("no route"))
+    assert asyncio.run(drive(flow(), world, world)) == "no route"
+
+
+def test_a_failure_that_the_flow_does_not_catch_is_the_drivers():
+    def flow():
+        yield from ask(WANTED)
+
+    world = World(Unreachable("no route"))
+    with pytest.raises(Unreachable):
+        asyncio.run(drive(flow(), world, world))
+
+
+def test_a_cancelled_drive_closes_its_flow():
+    ends = []
+
+    def flow():
+        try:
+            yield from ask(WANTED)
+        finally:
+            ends.append("closed")
+
+    async def story():
+        world = World(asyncio.Event())
+        driving = asyncio.create_task(drive(flow(), world, world))
+        await world.asked.wait()
+        driving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await driving
+
+    asyncio.run(story())
+    assert ends == ["closed"]
+
+
+def test_where_there_is_no_person_nothing_listens_and_nothing_opens():
+    def flow(effect):
+        yield from ask(effect)
+
+    for effect in (Listen(0), Authorize("https://as.example", "S")):
+        with pytest.raises(LoginRequired, match="only a person"):
+            asyncio.run(drive(flow(effect), World(), Nobody()))
+
+
+def test_a_wish_that_nobody_knows_is_a_bug():
+    class Unknown(Effect[int], frozen=True):
+        pass
+
+    def flow():
+        yield from ask(Unknown())
+
+    with pytest.raises(TypeError, match="Unknown"):
+        asyncio.run(drive(flow(), World(), World()))
