@@ -1,0 +1,185 @@
+"""Codings that nobody asked for: undone within limits, or refused by name."""
+
+import asyncio
+import contextlib
+import gzip
+import json
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from peers.scripted import CUT, REQUEST, Scripted
+from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, one, reply, story
+
+from mcp_auth_bridge.effects import Fetch
+from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
+from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.shell.coding import decoder
+from mcp_auth_bridge.shell.http import Http
+from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.urls import Url
+
+MIB = 1 << 20
+LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": f"t{n}"} for n in range(3000)]}}).encode()
+
+
+def bare(data):
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+PACKERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZip": gzip.compress, "deflate": zlib.compress}
+
+
+def undone(coding, *chunks):
+    coder = decoder("p", [coding])
+    data = b"".join(piece for chunk in chunks for piece in coder.feed(chunk))
+    coder.finish()
+    return data
+
+
+@pytest.mark.parametrize("coding", PACKERS)
+@story
+async def test_a_compressed_answer_is_read_as_if_it_were_not(coding):
+    async with Scripted() as server, connected(server) as remote:
+        body = PACKERS[coding](LIST)
+        server.play(one(reply(b"200 OK", b"Content-Encoding: " + coding.encode(), body=body)))
+        assert await collect(remote.post(CALL, {})) == [LIST]
+
+
+@story
+async def test_a_compressed_stream_is_delivered_as_it_comes():
+    packer = zlib.compressobj(wbits=31)
+    head = STREAM.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
+
+    def packed(text, mode):
+        data = packer.compress(text) + packer.flush(mode)
+        return b"%x\r\n%b\r\n" % (len(data), data)
+
+    def plain(data):
+        return event(data).split(b"\r\n")[1]
+
+    async with Scripted() as server, connected(server) as remote:
+        first = head + packed(plain(NOTE), zlib.Z_SYNC_FLUSH)
+
+        async def rest(reader, writer):
+            await seen.wait()
+            writer.write(packed(plain(ANSWER), zlib.Z_FINISH) + b"0\r\n\r\n")
+
+        seen = asyncio.Event()
+        server.play([REQUEST, first, rest, CUT])
+        messages = remote.post(CALL, {})
+        assert (await anext(messages)).raw == NOTE
+        seen.set()
+        assert await collect(messages) == [ANSWER]
+
+
+@given(st.binary(max_size=3000), st.sampled_from([gzip.compress, zlib.compress, bare]), st.integers(1, 40))
+def test_any_bytes_come_back_at_any_chunking(data, pack, size):
+    packed = pack(data)
+    coding = "gzip" if pack is gzip.compress else "deflate"
+    assert undone(coding, *(packed[start : start + size] for start in range(0, len(packed), size))) == data
+
+
+@pytest.mark.parametrize("fields", [[], [""], ["identity"], ["identity, identity"], [" Identity "]])
+def test_identity_is_no_coding(fields):
+    assert decoder("p", fields) is None
+
+
+@pytest.mark.parametrize(
+    "fields", [["br"], ["zstd"], ["compress"], ["gzip, gzip"], ["gzip", "br"], ["gzip,deflate,gzip"], ["bomb\x1b[2J"]]
+)
+def test_other_codings_and_chains_are_refused_by_name(fields):
+    with pytest.raises(TheirProtocolError, match=fields[0][:4]) as caught:
+        decoder("p", fields)
+    assert caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@given(data=st.binary(max_size=200))
+def test_bytes_that_are_something_else_raise_nothing_but_a_protocol_error(coding, data):
+    with contextlib.suppress(TheirProtocolError):  # LimitExceeded is one
+        undone(coding, data)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_an_answer_that_is_cut_or_goes_on_behind_its_end_is_refused(pack):
+    coding, packed = ("gzip" if pack is gzip.compress else "deflate"), pack(LIST)
+    for wrong in ([packed[:-1]], [packed + b"x"], [packed, b"x"], [packed + packed]):
+        with pytest.raises(TheirProtocolError):
+            undone(coding, *wrong)
+
+
+def test_no_bytes_at_all_are_an_empty_answer():
+    assert undone("gzip") == b""
+
+
+def test_what_compresses_well_but_not_absurdly_passes():
+    text = b"".join(b'{"name":"tool-%d","description":"does things"},' % number for number in range(50_000))
+    assert len(text) / len(gzip.compress(text)) > 8
+    assert undone("gzip", gzip.compress(text)) == text
+
+
+def bomb(megabytes):
+    """Chunks of a gzip stream that means that many MiB of zeros."""
+    packer = zlib.compressobj(9, wbits=31)
+    for _ in range(megabytes):
+        yield packer.compress(bytes(MIB))
+    yield packer.flush()
+
+
+def test_a_bomb_of_ten_gibibytes_is_refused_at_once_and_costs_less_than_a_mebibyte():
+    chunks = bomb(10 * 1024)
+    coder = decoder("p", ["gzip"])
+    head, first = (next(chunk for chunk in chunks if chunk) for _ in range(2))
+    assert list(coder.feed(head)) == []
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="grows more than 100 times"):
+            for _ in coder.feed(first):
+                pass
+        assert tracemalloc.get_traced_memory()[1] < MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_bomb_in_one_read_is_refused_as_well():
+    packed = b"".join(bomb(64))
+    coder = decoder("p", ["gzip"])
+    sizes = []
+    with pytest.raises(LimitExceeded):
+        sizes.extend(len(piece) for piece in coder.feed(packed))
+    assert max(sizes) <= 64 * 1024
+    assert sum(sizes) <= 100 * len(packed) + 64 * 1024
+
+
+@story
+async def test_a_bomb_fails_its_own_call_only():
+    async with Scripted() as server, connected(server) as remote:
+        packed = b"".join(bomb(8))
+        server.play(one(reply(b"200 OK", b"Content-Encoding: gzip", body=packed)), one(reply(b"200 OK", body=ANSWER)))
+        with pytest.raises(LimitExceeded):
+            await collect(remote.post(CALL, {}))
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+@story
+async def test_a_bomb_on_oauths_plane_is_harmless_too(layers):
+    body = b"".join(bomb(64))
+    for _ in range(layers - 1):
+        body = gzip.compress(body)
+    coding = ", ".join(["gzip"] * layers).encode()
+    async with Scripted() as server:
+        http = Http(Network(NetworkSettings(), {}))
+        server.play(one(reply(b"200 OK", b"Content-Encoding: " + coding, body=body)))
+        tracemalloc.start()
+        try:
+            with pytest.raises((LimitExceeded, TheirProtocolError)):
+                await http.fetch(Fetch(Url("http", server.host, server.port, "/", "")))
+            assert tracemalloc.get_traced_memory()[1] < 16 * MIB
+        finally:
+            tracemalloc.stop()
+            await http.aclose()
