@@ -1,0 +1,154 @@
+"""The real `mcp-auth-bridge run` as a process, with a client that writes what it likes and keeps every line."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+_KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
+ENVIRONMENT = {name: os.environ[name] for name in _KEPT if name in os.environ}
+HANG = 60.0
+"""Seconds that only a hang reaches."""
+
+VERSION = "2026-07-28"
+META = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
+INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
+
+
+def argv(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "mcp_auth_bridge", "run", *(arguments or ("far",))]
+
+
+def home(folder: Path, url: str, *, auth: str = '{ kind = "none" }', network: str = "", relay: str = "") -> Path:
+    """A home with the server `far`; `network` and `relay` are the inner lines of those tables."""
+    lines = ["[servers.far]", f'url = "{url}"', f"auth = {auth}"]
+    lines += ["[servers.far.network]", network, "[servers.far.relay]", relay]
+    folder.mkdir(exist_ok=True)
+    (folder / "config.toml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+class Client:
+    """`sent` are the messages that were written, `lines` the lines that came, each with its end."""
+
+    def __init__(self, process: asyncio.subprocess.Process, *, modern: bool) -> None:
+        self.process = process
+        self.modern = modern
+        self.sent: list[Any] = []
+        self.lines: list[bytes] = []
+        self.answers: dict[Any, Any] = {}
+        self.stderr = b""
+        self._news = asyncio.Condition()
+        self._reading = asyncio.gather(self._read(), self._read_errors())
+
+    async def write(self, data: bytes) -> None:
+        """Bytes as they are."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(data)
+        await self.process.stdin.drain()
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+        await self.write(json.dumps(message).encode() + b"\n")
+
+    async def request(self, id_: Any, method: str, params: Any = None) -> None:
+        meta = {"_meta": META} if self.modern else {}
+        await self.send({"jsonrpc": "2.0", "id": id_, "method": method, "params": {**meta, **(params or {})}})
+
+    async def call(self, id_: Any, tool: str = "add") -> None:
+        await self.request(id_, "tools/call", {"name": tool, "arguments": {}})
+
+    async def cancel(self, id_: Any) -> None:
+        await self.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id_}})
+
+    async def answer(self, id_: Any) -> Any:
+        """The answer to the request `id_`, as soon as it is there."""
+        await self.until(lambda: id_ in self.answers)
+        return self.answers[id_]
+
+    async def until(self, come: Any) -> None:
+        """Wait until `come()` is true; it is asked again at each line."""
+        async with asyncio.timeout(HANG), self._news:
+            await self._news.wait_for(lambda: come() or self._reading.done())
+        assert come(), f"the bridge ended: {self.stderr.decode()}"
+
+    async def initialize(self, version: str = "2025-11-25") -> Any:
+        client = {"name": "raw", "version": "1"}
+        opening = {"protocolVersion": version, "capabilities": {}, "clientInfo": client}
+        await self.request("init", "initialize", opening)
+        answer = await self.answer("init")
+        await self.send(INITIALIZED)
+        return answer
+
+    async def close(self) -> int:
+        """End stdin, wait for the end of the process; its exit code."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        return await self.ended()
+
+    async def ended(self) -> int:
+        async with asyncio.timeout(HANG):
+            await self._reading
+            return await self.process.wait()
+
+    @property
+    def peak(self) -> int:
+        """The most memory that the process ever had, in bytes (Linux)."""
+        return self._memory("VmHWM")
+
+    @property
+    def resident(self) -> int:
+        return self._memory("VmRSS")
+
+    def _memory(self, name: str) -> int:
+        text = Path(f"/proc/{self.process.pid}/status").read_text()
+        return next(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
+
+    async def _read(self) -> None:
+        assert self.process.stdout is not None
+        rest = b""
+        while data := await self.process.stdout.read(1 << 20):
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                self._take(line + b"\n")
+            async with self._news:
+                self._news.notify_all()
+        if rest:
+            self.lines.append(rest)
+        async with self._news:
+            self._news.notify_all()
+
+    def _take(self, line: bytes) -> None:
+        self.lines.append(line)
+        message = json.loads(line)
+        if "method" not in message and isinstance(message.get("id"), str | int | float):
+            self.answers[message["id"]] = message
+
+    async def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self.stderr = await self.process.stderr.read()
+
+
+@asynccontextmanager
+async def started(folder: Path, *, modern: bool = False, **options: Any) -> AsyncIterator[Client]:
+    """`run far` with the configuration in `folder`; killed at the end if it still runs."""
+    process = await asyncio.create_subprocess_exec(
+        *argv(),
+        env={**ENVIRONMENT, "HOME": str(folder), "MCP_AUTH_BRIDGE_HOME": str(folder)},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        limit=1 << 20,
+        **options,
+    )
+    client = Client(process, modern=modern)
+    try:
+        yield client
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await client.ended()

@@ -1,0 +1,88 @@
+"""What must hold in every history, whatever the fault: over what the client saw and what the server was sent."""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from faults.server import Exchange
+
+REPEATABLE = frozenset(
+    {"completion/complete", "ping", "prompts/get", "prompts/list", "resources/list", "resources/read"}
+    | {"resources/templates/list", "server/discover", "tasks/get", "tasks/list", "tools/list", "initialize"}
+)
+_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+
+
+def check(sent: Sequence[Any], lines: Sequence[bytes], tap: Sequence[Exchange]) -> None:
+    """`sent` are the client's messages, `lines` the bridge's, `tap` the server's exchanges."""
+    received = [_message(line) for line in lines]
+    check_answers(sent, received)
+    errors = [message for message in received if _is_ours(message)]
+    for message in errors:
+        check_error(message)
+    check_sends(tap)
+    check_truth(errors, tap)
+
+
+def check_answers(sent: Iterable[Any], received: Iterable[Any]) -> None:
+    """Every request has exactly one answer, or at most one if it was cancelled; nothing else has any."""
+    asked = Counter(_key(message["id"]) for message in sent if "method" in message and "id" in message)
+    cancelled = {_key(message["params"]["requestId"]) for message in sent if _is_cancellation(message)}
+    answered = Counter(
+        _key(message["id"]) for message in received if "method" not in message and message["id"] is not None
+    )
+    for key in asked | answered:
+        least = 0 if key in cancelled else asked[key]
+        assert least <= answered[key] <= asked[key], f"{key}: asked {asked[key]}, answered {answered[key]} times"
+
+
+def check_sends(tap: Iterable[Exchange]) -> None:
+    """No request that may have been processed is sent again, unless it only reads; what is sent again is the same."""
+    sends = defaultdict(list)
+    for exchange in tap:
+        if exchange.id is not None and exchange.method:
+            sends[exchange.method, _key(exchange.id)].append(exchange)
+    for (method, key), exchanges in sends.items():
+        unknown = sum(not exchange.refused for exchange in exchanges)
+        assert unknown <= (3 if method in REPEATABLE else 1), f"{method} {key} was sent {len(exchanges)} times"
+        assert len({exchange.body for exchange in exchanges}) == 1, f"{method} {key} changed on the way"
+
+
+def check_error(message: Any) -> None:
+    """A program can decide on an error of the bridge's."""
+    data = message["error"]["data"]
+    assert data["bridge"] is True
+    assert isinstance(data["code"], str)
+    assert data["sent"] in ("no", "yes", "partial")
+    assert data["retry_safe"] is (data["sent"] == "no")
+
+
+def check_truth(errors: Iterable[Any], tap: Sequence[Exchange]) -> None:
+    """What is said not to have been processed was not: it was never sent, or it was refused each time."""
+    for message in errors:
+        if message["error"]["data"]["sent"] == "no":
+            sends = [exchange for exchange in tap if exchange.method and exchange.id == message["id"]]
+            assert all(exchange.refused for exchange in sends), message
+
+
+def _message(line: bytes) -> Any:
+    assert line.endswith(b"\n")
+    text = line.decode()
+    assert not any(end in text for end in _LINE_ENDS)
+    message = json.loads(text)
+    assert isinstance(message, dict)
+    assert message["jsonrpc"] == "2.0"
+    return message
+
+
+def _is_ours(message: Any) -> bool:
+    return "error" in message and message["error"]["message"].startswith("mcp-auth-bridge: ")
+
+
+def _is_cancellation(message: Any) -> bool:
+    return message.get("method") == "notifications/cancelled"
+
+
+def _key(id_: Any) -> str:
+    return json.dumps(id_)
