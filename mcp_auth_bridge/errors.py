@@ -155,6 +155,8 @@ class UpstreamFailed(TheirProtocolError):
         super().__init__(message, hint)
         self.status = status
         self.retry_after = retry_after
+        if status == 429:
+            self.sent = Sent.NO  # Too Many Requests is a refusal (RFC 6585 section 4), not an execution
 
 
 class SessionLost(TheirProtocolError):
@@ -199,4 +201,6 @@ def fault(bug: BaseException) -> BridgeError:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
-    return BridgeError(f"a fault of the bridge itself ({type(bug).__name__}{where})", "please report it")
+    error = BridgeError(f"a fault of the bridge itself ({type(bug).__name__}{where})", "please report it")
+    error.sent = Sent.UNKNOWN  # whatever came before it
+    return error
