@@ -148,7 +148,9 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     method = attempt.action.message.method
     if isinstance(error, UpstreamFailed):
         wait = _wished(error, repeatable=method in _REPEATABLE)
-        if wait is not None or error.status not in (500, 502, 504):
+        # 503 without a time is a server in trouble like the others; with one, it has said when to come again.
+        trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
+        if wait is not None or not trouble:
             return wait if attempt.failures < _MOST_UNKNOWN else None
     elif isinstance(error, OutcomeUnknown):
         pass
