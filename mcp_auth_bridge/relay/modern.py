@@ -107,8 +107,9 @@ class Modern(Around):
     def _learned(self, listed: Message) -> tuple[Message, list[Note]]:
         """The answer without the tools that must not be shown, byte for byte if there are none; why, for the log."""
         body = json.loads(listed.raw)
-        tools = (body.get("result") or {}).get("tools")
-        if not isinstance(tools, list):
+        result = body.get("result")
+        tools = result.get("tools") if isinstance(result, dict) else None
+        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
             return listed, []
         shown, notes = [], []
         for tool in tools:
