@@ -104,6 +104,7 @@ async def driven(home, *arguments, says=(), hears=0):
     for value in says:
         process.stdin.write(json.dumps(value).encode() + b"\n")
     heard = [json.loads(await process.stdout.readline()) for _ in range(hears)]
+    process.stdin.close()
     _, stderr = await process.communicate()
     return *loaded_of(stderr), heard
 

@@ -145,7 +145,8 @@ def test_no_bytes_raise_anything_but_malformed(line):
         except Malformed:
             continue
         assert message.raw in candidate
-        json.loads(message.raw.decode())
+        if message.kind is not Kind.BATCH:  # which is looked at when it is split
+            json.loads(message.raw.decode())
 
 
 def test_of_duplicate_members_the_last_one_counts_for_everybody():
