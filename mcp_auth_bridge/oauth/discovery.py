@@ -98,7 +98,10 @@ def discover(url: Url, challenge: Challenge | None, resource: str = "") -> Flow[
 def _resource_metadata(
     url: Url, challenge: Challenge | None, resource: str, trail: Trail
 ) -> Flow[_ResourceMetadata | None]:
-    """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3)."""
+    """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
+
+    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26.
+    """
     for place in _resource_places(url, challenge):
         response = yield from _get(place, trail)
         if response is None:
@@ -112,7 +115,6 @@ def _resource_metadata(
 def _resource_places(url: Url, challenge: Challenge | None) -> Iterator[Url]:
     if challenge is not None and challenge.resource_metadata:
         yield gate(challenge.resource_metadata, Purpose.RESOURCE_METADATA)
-        return
     if url.path != "/":
         yield url.with_path(_RESOURCE_WELL_KNOWN + url.path)
     yield url.with_path(_RESOURCE_WELL_KNOWN)
