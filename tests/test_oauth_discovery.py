@@ -45,6 +45,13 @@ def test_the_metadata_that_the_challenge_names_are_taken_from_any_path_without_p
     assert server.issuer == "https://as.example"
 
 
+def test_a_challenge_naming_metadata_that_do_not_exist_is_no_reason_to_skip_the_well_known_ones():
+    challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/gone"})
+    gone = ("GET https://mcp.example/gone", NOT_FOUND)
+    server = found(gone, (f"{PRM}/a/b", NOT_FOUND), (PRM, resource()), (RFC8414, metadata()), challenge=challenge)
+    assert server.issuer == "https://as.example"
+
+
 def test_a_challenge_naming_metadata_at_an_unacceptable_url_is_refused_before_any_request():
     with pytest.raises(UrlRefused):
         found(challenge=Challenge("bearer", {"resource_metadata": "http://mcp.example/prm"}))
