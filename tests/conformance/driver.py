@@ -1,0 +1,159 @@
+"""What the conformance suite starts as its client: an IDE in front of the installed `mcp-auth-bridge run`.
+
+python driver.py URL        # with tests/e2e on the path; the suite sets MCP_CONFORMANCE_SCENARIO, _CONTEXT and
+                            # _PROTOCOL_VERSION
+
+The IDE speaks the era that the scenario is about and uses everything that the server shows it: it calls every tool,
+reads every resource, gets every prompt, and answers whatever it is asked with the defaults of the question. What the
+suite then says about the requests on the wire is a verdict on the bridge.
+"""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from installed import Bridge, RawClient
+
+SERVER = "suite"
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+META = "io.modelcontextprotocol/"
+CAPABILITIES = {"roots": {}, "sampling": {}, "elicitation": {"form": {"applyDefaults": True}}}
+INFO = {"name": "conformance driver", "version": "1"}
+UNSUPPORTED_VERSION = -32022
+ECHO = "json_schema_echo"  # takes the schema of the tool before it, as its client has seen it
+
+
+class Ide:
+    """The client's side of a session with the bridge. `_meta` is what every request carries in the modern era."""
+
+    def __init__(self, client: RawClient, version: str) -> None:
+        self._client = client
+        self._last = 0
+        self._modern = version >= MODERN
+        self._version = version
+
+    def open(self) -> dict[str, Any]:
+        """The handshake of the era; what the server says of its capabilities."""
+        if self._modern:
+            return self._discover().get("result", {}).get("capabilities", {})
+        params = {"protocolVersion": self._version, "capabilities": CAPABILITIES, "clientInfo": INFO}
+        welcome = self.ask("initialize", params)
+        self._send({"method": "notifications/initialized"})
+        return welcome["result"]["capabilities"]
+
+    def _discover(self) -> dict[str, Any]:
+        answer = self.ask("server/discover", {})
+        error = answer.get("error", {})
+        if error.get("code") == UNSUPPORTED_VERSION:
+            self._version = error["data"]["supported"][0]
+            answer = self.ask("server/discover", {})
+        return answer
+
+    def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a request, with what the server asks in between answered."""
+        self._last += 1
+        self._send({"id": self._last, "method": method, "params": {**params, **self._meta()}})
+        while line := self._client.read():
+            message = json.loads(line)
+            if "method" not in message and message["id"] == self._last:
+                return message
+            if "method" in message and "id" in message:
+                self._send({"id": message["id"], "result": response(message["method"], message.get("params", {}))})
+        raise SystemExit(f"the bridge ended instead of answering {method}:\n{self._client.stderr}")
+
+    def all(self, method: str, member: str) -> Iterator[dict[str, Any]]:
+        """Everything in a list, over all its pages."""
+        page: dict[str, Any] = {}
+        while True:
+            listed = self.ask(method, {"cursor": page["nextCursor"]} if page else {})
+            page = listed.get("result", {})
+            yield from page.get(member, ())
+            if "nextCursor" not in page:
+                return
+
+    def _meta(self) -> dict[str, Any]:
+        if not self._modern:
+            return {}
+        own = {"protocolVersion": self._version, "clientCapabilities": CAPABILITIES, "clientInfo": INFO}
+        return {"_meta": {META + key: value for key, value in own.items()}}
+
+    def _send(self, members: dict[str, Any]) -> None:
+        self._client.send(json.dumps({"jsonrpc": "2.0", **members}).encode())
+
+
+def use_everything(ide: Ide, wanted: dict[str, Any]) -> None:
+    """`wanted` are the arguments of some tools by name, as the scenario's context gives them."""
+    offered = ide.open()
+    tools = list(ide.all("tools/list", "tools"))
+    if tools:
+        wanted = {ECHO: {"schema": tools[0].get("inputSchema")}, **wanted}
+    calls = [
+        {"name": tool["name"], "arguments": wanted.get(tool["name"], filled(tool.get("inputSchema", {})))}
+        for tool in tools
+    ]
+    while calls:  # all of one round before the next: what one tool asks must not reach another
+        answers = [(call, ide.ask("tools/call", call)) for call in calls]
+        calls = [again for call, answer in answers if (again := answered(call, answer.get("result", {})))]
+    if "resources" in offered:
+        for resource in ide.all("resources/list", "resources"):
+            ide.ask("resources/read", {"uri": resource["uri"]})
+    if "prompts" in offered:
+        for prompt in ide.all("prompts/list", "prompts"):
+            ide.ask("prompts/get", {"name": prompt["name"]})
+
+
+def answered(call: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
+    """The call again with the input that it wants (MCP 2026-07-28, "Multi Round-Trip Requests"), None if it is done."""
+    if result.get("resultType") != "input_required":
+        return None
+    wishes = result.get("inputRequests", {})
+    given = {key: response(wish["method"], wish.get("params", {})) for key, wish in wishes.items()}
+    state = {"requestState": result["requestState"]} if "requestState" in result else {}
+    return {**call, "inputResponses": given, **state}
+
+
+def response(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    if method != "elicitation/create":
+        return {}
+    return {"action": "accept", "content": filled(params.get("requestedSchema", {}))}
+
+
+def filled(schema: dict[str, Any]) -> dict[str, Any]:
+    """An object of the schema, with each property's default or some value of its type."""
+    some = {"string": "x", "integer": 3, "number": 3, "boolean": True, "array": [], "object": {}}
+    properties = schema.get("properties", {})
+    return {
+        name: about.get("default", some.get(about.get("type"), "x"))
+        for name, about in properties.items()
+        if "default" in about or name in schema.get("required", ())
+    }
+
+
+def main(url: str) -> None:
+    scenario = os.environ["MCP_CONFORMANCE_SCENARIO"]
+    context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
+    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION") or LEGACY  # the stable suite knows no later one
+    with tempfile.TemporaryDirectory() as home:
+        bridge = Bridge(Path(home))
+        bridge.add_server(SERVER, url, **authentication(scenario, context))
+        if scenario.startswith("auth/"):
+            bridge.login(SERVER)
+        with bridge.stdio(SERVER) as client:
+            wanted = {call["name"]: call["arguments"] for call in context.get("toolCalls", ())}
+            use_everything(Ide(client, version), wanted)
+
+
+def authentication(scenario: str, context: dict[str, Any]) -> dict[str, Any]:
+    """The `auth` table of the server's configuration."""
+    if not scenario.startswith("auth/"):
+        return {"auth.kind": "none"}
+    given = {name: context[name] for name in ("client_id", "client_secret") if name in context}
+    return {"auth.kind": "browser", **{f"auth.{name}": value for name, value in given.items()}}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

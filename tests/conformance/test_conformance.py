@@ -1,0 +1,82 @@
+"""The MCP project's own conformance suite (npm `@modelcontextprotocol/conformance`): its client scenarios, one by one.
+
+The suite plays the server, driver.py the IDE, and the bridge is in between. Never the suite's parallel mode: some of
+its checks measure time.
+"""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from peer import TESTS, install_node_modules, node
+
+pytestmark = pytest.mark.slow
+
+DRIVER = Path(__file__).with_name("driver.py")
+STABLE, ALPHA = "conformance-stable", "conformance-alpha"
+LEGACY, MODERN = "2025-11-25", "2026-07-28"
+# A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
+HANG = 100
+
+SCENARIOS = [
+    *(
+        (suite, LEGACY, scenario)
+        for suite in (STABLE, ALPHA)
+        for scenario in ("initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry")
+    ),
+    (ALPHA, LEGACY, "json-schema-2020-12-preservation"),
+    *(
+        (ALPHA, MODERN, scenario)
+        for scenario in (
+            "tools_call",
+            "request-metadata",
+            "http-standard-headers",
+            "http-custom-headers",
+            "http-invalid-tool-headers",
+            "json-schema-ref-no-deref",
+            "json-schema-2020-12-preservation",
+            "sep-2322-client-request-state",
+        )
+    ),
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed():
+    install_node_modules()
+
+
+@pytest.mark.parametrize(("suite", "version", "scenario"), SCENARIOS)
+def test_the_bridge_passes(suite, version, scenario, tmp_path):
+    said = run(suite, version, scenario, tmp_path)
+    checks = verdicts(tmp_path)
+    assert [check for check in checks if check["status"] in ("FAILURE", "WARNING")] == [], said
+    assert any(check["status"] == "SUCCESS" for check in checks), said
+    assert "OVERALL: PASSED" in said, said
+
+
+def run(suite, version, scenario, results):
+    """One scenario of one suite; what it said on stderr, its checks being in `results`."""
+    main = TESTS / "node_modules" / suite / "dist/index.js"
+    client = shlex.join([sys.executable, str(DRIVER)])
+    options = ["--scenario", scenario, "--spec-version", version, "--output-dir", str(results)]
+    done = subprocess.run(
+        [node(), "--no-deprecation", str(main), "client", "--command", client, *options],
+        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(TESTS / "e2e")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    return done.stdout
+
+
+def verdicts(results):
+    (checks,) = results.rglob("checks.json")
+    return json.loads(checks.read_text())
