@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
+from mcp_auth_bridge import wiring
+from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.errors import (
     AccessDenied,
     LoginRequired,
@@ -20,6 +22,7 @@ from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, OpenStream, R
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.welcome import Welcome
+from mcp_auth_bridge.urls import Purpose, gate
 
 ERRORS = [
     None,
@@ -222,5 +225,37 @@ class Histories(RuleBasedStateMachine):
         assert not self.open, "an answer is missing"
 
 
+class WiredHistories(Histories):
+    """The relay that `run` uses, with all its layers. Some of them send again what is safe to repeat."""
+
+    def __init__(self):
+        super().__init__()
+        self.relay = wiring.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
+
+    def starts_with_memory(self, memory):
+        """No rule here: the layers are nested differently."""
+
+    def posted(self, call, sent):
+        assert call not in self.calls, "one call, one request at a time"
+        assert call not in self.hung_up, "nothing happens under a call after its hangup"
+        self.calls[call] = sent
+
+    def waits_for_the_client(self):
+        return True
+
+    def teardown(self):
+        for _ in range(200):
+            if self.calls:
+                self.end(min(self.calls), UpstreamFailed("502", status=502))
+            elif self.open:
+                self.say(INITIALIZED)
+                for timer in sorted(self.timers):
+                    self.timers.discard(timer)
+                    self.perform(self.relay.woke(timer))
+        assert not self.open, "an answer is missing"
+
+
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestWiredHistories = WiredHistories.TestCase
+TestWiredHistories.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)
