@@ -5,6 +5,7 @@ is known.
 """
 
 import argparse
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -63,13 +64,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
-    # First of all: from here on, whatever a library prints or reads goes elsewhere.
+    parent = os.getppid()  # as early as possible: later it may have died, and somebody else adopted this process
+    # From here on, whatever a library prints or reads goes elsewhere.
     from mcp_auth_bridge.shell import stdio
 
     incoming, outgoing = stdio.claim()
     from mcp_auth_bridge.commands import run
 
-    given = run.Input(arguments.server, incoming, outgoing, _headers(arguments.header))
+    given = run.Input(arguments.server, incoming, outgoing, _headers(arguments.header), parent=parent)
     return lambda world: run.run(given, world)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.shell import stdio
+from mcp_auth_bridge.shell import parent, stdio
 from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.wiring import Bridge, World, relay
 
@@ -17,12 +17,16 @@ _FAREWELL = 0.1
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took."""
+    """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took.
+
+    `parent` is the process that started this one, 0 if its end is nothing to wait for.
+    """
 
     target: str
     incoming: int
     outgoing: int
     headers: Mapping[str, str] = {}
+    parent: int = 0
 
 
 async def run(given: Input, world: World) -> int:
@@ -31,6 +35,7 @@ async def run(given: Input, world: World) -> int:
     performer = Performer(relayed, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
+    parent.watch(given.parent, relaying.cancel)
     with contextlib.suppress(asyncio.CancelledError):  # a signal: the same as the end of the stream
         await relaying
     with contextlib.suppress(TimeoutError, BridgeError):  # the session ends with or without its server's consent
