@@ -54,13 +54,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     story: Story = arguments.story(arguments)
-    import asyncio
     from pathlib import Path
 
+    from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
     from mcp_auth_bridge.wiring import world
 
-    return asyncio.run(story(world(paths(), Path(arguments.config) if arguments.config else None)))
+    return run(story(world(paths(), Path(arguments.config) if arguments.config else None)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
@@ -71,7 +71,7 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     incoming, outgoing = stdio.claim()
     from mcp_auth_bridge.commands import run
 
-    given = run.Input(arguments.server, incoming, outgoing, _headers(arguments.header), parent=parent)
+    given = run.Input(arguments.server, incoming, outgoing, _headers(arguments.header), arguments.ipv4, parent)
     return lambda world: run.run(given, world)
 
 
@@ -80,7 +80,7 @@ def _login(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.config import command
 
     browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
-    given = login.Input(arguments.server, _headers(arguments.header), browser, arguments.fresh)
+    given = login.Input(arguments.server, _headers(arguments.header), browser, arguments.fresh, arguments.ipv4)
     return lambda world: login.run(given, world)
 
 
@@ -166,6 +166,7 @@ noticed within a second."""
     parser = _add(commands, "run", _relay, text, example)
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
     _add_header(parser)
+    _add_ipv4(parser)
 
 
 def _add_login(commands: "_Commands") -> None:
@@ -180,6 +181,7 @@ def _add_login(commands: "_Commands") -> None:
         "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's"
     )
     browser.add_argument("--no-browser", action="store_true", help="only print the URL")
+    _add_ipv4(parser)
     parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
 
 
@@ -206,3 +208,7 @@ def _add_demo(commands: "_Commands") -> None:
 
 def _add_header(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help=_HEADER_HELP)
+
+
+def _add_ipv4(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")

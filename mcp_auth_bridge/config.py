@@ -97,6 +97,10 @@ class Profile(msgspec.Struct, frozen=True):
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
+    def over_ipv4(self) -> "Profile":
+        """The same server by IPv4 only."""
+        return msgspec.structs.replace(self, network=msgspec.structs.replace(self.network, ipv4_only=True))
+
 
 class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str

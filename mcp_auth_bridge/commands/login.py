@@ -35,6 +35,7 @@ class Input(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     browser: tuple[str, ...] | None = ()
     fresh: bool = False
+    ipv4: bool = False
 
 
 async def run(given: Input, world: World) -> int:
@@ -44,7 +45,7 @@ async def run(given: Input, world: World) -> int:
             f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
             'remove its auth, or set auth = { kind = "browser" }',
         )
-    bridge = Bridge(profile, world)
+    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     if bridge.vault.forgets:
         raise ConfigError(
             'a login cannot be kept with [store] kind = "memory"', f"choose another kind in {world.config.path}"

@@ -26,11 +26,13 @@ class Input(msgspec.Struct, frozen=True):
     incoming: int
     outgoing: int
     headers: Mapping[str, str] = {}
+    ipv4: bool = False
     parent: int = 0
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = Bridge(world.config.profile(given.target, given.headers), world)
+    profile = world.config.profile(given.target, given.headers)
+    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     relayed = relay(bridge.profile, bridge.memory.load())
     performer = Performer(relayed, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))

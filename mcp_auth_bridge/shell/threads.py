@@ -11,11 +11,10 @@ from mcp_auth_bridge.errors import StoreError
 T = TypeVar("T")
 
 
-async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
-    """Run `function` in a thread of its own and return its result, or raise what it raised.
+def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
+    """Run `function` in a thread of its own; the future has its result, or what it raised.
 
-    After `timeout` seconds raise `StoreError`. The thread is then left alone: an OS keyring that shows an unlock dialog
-    cannot be interrupted. A daemon thread, unlike an executor's, does not hold up the end of the process either.
+    A daemon thread: unlike an executor's it does not hold up the end of the process.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -37,7 +36,17 @@ async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # n
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, result, failure)
 
-    threading.Thread(target=run, name="keyring", daemon=True).start()
+    threading.Thread(target=run, name="background", daemon=True).start()
+    return future
+
+
+async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
+    """Run `function` in a thread of its own and return its result, or raise what it raised.
+
+    After `timeout` seconds raise `StoreError`. The thread is then left alone: an OS keyring that shows an unlock dialog
+    cannot be interrupted.
+    """
+    future = in_background(function)
     try:
         await asyncio.wait((future,), timeout=timeout)
         if future.done():
