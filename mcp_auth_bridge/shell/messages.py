@@ -65,8 +65,8 @@ async def refused(answer: Answer, verdict: Failed, request: Message, *, in_sessi
         message, refusal = peek(body), _refusal.decode(body)
     except (Malformed, msgspec.DecodeError):
         return verdict.error
-    if message.key is None:
-        if in_session and answer.status == 400 and answers.error_code(message) == _UNKNOWN_SESSION:
+    if message.key is None and (code := answers.error_code(message)) is not None:
+        if in_session and answer.status == 400 and code == _UNKNOWN_SESSION:
             return session_lost()
         raw = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (request.id, bytes(refusal.error))
         return Message(Kind.RESPONSE, raw, id=request.id)

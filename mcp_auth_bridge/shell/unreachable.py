@@ -26,6 +26,11 @@ _CERTIFICATES = {
 _OLD = ("{} offers no TLS version that is still safe", "its operator has to enable TLS 1.2 or newer")
 _PLAIN = ("{} does not speak TLS at this port", "check the port in the url")
 
+_NO_TERMS = (
+    "{} broke off the TLS handshake",
+    'it may want a client certificate: write client_certificate = "…" into the server\'s network table',
+)
+
 # OpenSSL's reason codes by name
 _HANDSHAKES = {
     "WRONG_VERSION_NUMBER": _PLAIN,
@@ -33,6 +38,7 @@ _HANDSHAKES = {
     "RECORD_LAYER_FAILURE": _PLAIN,
     "UNSUPPORTED_PROTOCOL": _OLD,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_TERMS,  # what TLS 1.2 says to a missing certificate, and to much else
 }
 
 _NO_ROUTE = ("there is no route to {}", "check the network and VPN")
@@ -84,6 +90,8 @@ def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 
             return _UNKNOWN_NAME
         case OSError(errno=int(number)) if number in _SYSTEM:
             return _SYSTEM[number]
+        case ConnectionError(errno=None):
+            return _HUNG_UP
         case OSError(errno=None):
             # Several addresses, each with an error of its own: asyncio only keeps their text.
             return "{} refuses connections or has no route, at each of its addresses", "check the url and that it runs"
