@@ -37,6 +37,11 @@ AWAY = Unreachable("no route")
 OPENED = answer(0, WELCOMED)
 
 
+def opening(call, initialize):
+    """A session is being opened, for a minute at most."""
+    return [to_server(call, initialize), wake("opening", 60.0)]
+
+
 @pytest.fixture
 def play():
     return Playbook(LegacySession(Passthrough()))
@@ -62,7 +67,7 @@ def reopened(play, opening):
 
 
 def test_the_session_is_opened_with_the_clients_own_initialize_and_confirmed_before_anything_else(play):
-    assert play.client(INITIALIZE) == [to_server(-1, INITIALIZE)]
+    assert play.client(INITIALIZE) == [*opening(-1, INITIALIZE)]
     assert play.server(-1, OPENED) == [to_client(OPENED)]
     assert play.ended(-1) == []
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
@@ -163,7 +168,7 @@ def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again
     play.client(INITIALIZE, request(1))
     assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), TheirProtocolError)]
     assert play.ended(-1) == []
-    assert play.client(request(2)) == [to_server(-2, INITIALIZE)]
+    assert play.client(request(2)) == [*opening(-2, INITIALIZE)]
 
 
 def test_a_failed_opening_fails_everybody_who_waits(play):
@@ -193,7 +198,7 @@ def test_a_client_that_never_confirms_does_not_wait_for_itself_when_the_session_
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     play.client(request(1))
-    assert play.ended(1, LOST) == [to_server(-2, INITIALIZE)]
+    assert play.ended(1, LOST) == [*opening(-2, INITIALIZE)]
     assert play.server(-2, OPENED) == [to_server(1, request(1), **VERSION)]
 
 
@@ -224,7 +229,7 @@ def test_a_client_may_initialize_again_later(play):
     opened(play)
     again = {**INITIALIZE, "id": 5}
     assert play.client(request(1)) == [to_server(1, request(1), **VERSION)]
-    assert play.client(again) == [to_server(-3, again)]
+    assert play.client(again) == [*opening(-3, again)]
     assert play.client(request(2), INITIALIZED) == []
     assert play.server(1, answer(1)) == [to_client(answer(1))]
     assert play.server(-3, answer(5, WELCOMED)) == [
@@ -240,7 +245,7 @@ def test_a_client_may_initialize_again_later(play):
 def test_what_was_refused_with_404_is_sent_once_more_in_a_new_session(play):
     opened(play)
     play.client(request(1))
-    assert play.ended(1, LOST) == [to_server(-3, INITIALIZE)]
+    assert play.ended(1, LOST) == [*opening(-3, INITIALIZE)]
     assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
     assert play.server(1, answer(1)) == [to_client(answer(1))]
 
@@ -252,13 +257,13 @@ def test_the_second_loss_of_one_call_is_its_answer(play):
     reopened(play, -3)
     assert play.ended(1, LOST) == [fail(request(1), SessionLost)]
     assert play.client(request(2)) == [to_server(2, request(2), **VERSION)]
-    assert play.ended(2, LOST) == [to_server(-5, INITIALIZE)]
+    assert play.ended(2, LOST) == [*opening(-5, INITIALIZE)]
 
 
 def test_calls_that_lose_the_same_session_share_the_new_one(play):
     opened(play)
     play.client(request(1), request(2), request(3))
-    assert play.ended(2, LOST) == [to_server(-3, INITIALIZE)]
+    assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
     assert play.ended(1, LOST) == []
     replayed = [to_server(2, request(2), **VERSION), to_server(1, request(1), **VERSION)]
     assert reopened(play, -3) == [open_stream(**VERSION), *replayed]
@@ -312,14 +317,14 @@ def test_a_session_that_cannot_be_opened_again_fails_what_waits_and_is_tried_for
     play.ended(1, LOST)
     play.client(request(2))
     assert play.ended(-3, AWAY) == [fail(request(1), Unreachable), fail(request(2), Unreachable), wake(REOPEN, 1.0)]
-    assert play.client(request(3)) == [to_server(-4, INITIALIZE)]
+    assert play.client(request(3)) == [*opening(-4, INITIALIZE)]
 
 
 def test_a_loss_that_arrives_while_the_session_is_closed_opens_it(play):
     opened(play)
     play.client(request(1), request(2))
     play.ended(1, NO_LOGIN)
-    assert play.ended(2, LOST) == [to_server(-3, INITIALIZE)]
+    assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
     assert reopened(play, -3) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
 
 
@@ -371,16 +376,16 @@ def test_a_missing_login_closes_an_open_session_and_is_looked_for_every_second(p
     play.client(request(1), request(2))
     assert play.ended(1, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
     assert play.ended(2, NO_LOGIN) == [fail(request(2), LoginRequired)]
-    assert play.woke(REOPEN) == [to_server(-3, INITIALIZE)]
+    assert play.woke(REOPEN) == [*opening(-3, INITIALIZE)]
     assert play.ended(-3, NO_LOGIN) == [wake(REOPEN, 1.0)]
-    assert play.woke(REOPEN) == [to_server(-4, INITIALIZE)]
+    assert play.woke(REOPEN) == [*opening(-4, INITIALIZE)]
     assert reopened(play, -4) == [open_stream(**VERSION)]
 
 
 def test_a_request_without_a_login_is_told_at_once_that_it_is_missing(play):
     play.client(INITIALIZE)
     assert play.ended(-1, NO_LOGIN) == [fail(INITIALIZE, LoginRequired), wake(REOPEN, 1.0)]
-    assert play.client(request(1)) == [to_server(-2, INITIALIZE)]
+    assert play.client(request(1)) == [*opening(-2, INITIALIZE)]
     assert play.ended(-2, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
 
 
@@ -430,3 +435,28 @@ def test_the_server_can_answer_nobody_on_its_own_stream(play):
     assert play.stream(answer(1)) == []
     assert play.stream(OPENED) == []
     assert play.stream(notification("n")) == [to_client(notification("n"))]
+
+
+def test_a_server_that_never_answers_initialize_fails_what_waits_and_is_tried_again():
+    play = Playbook(LegacySession(Passthrough()))
+    play.client(INITIALIZE, request(1))
+    assert play.woke("opening") == [
+        hangup(-1),
+        fail(INITIALIZE, OutcomeUnknown),
+        fail(request(1), OutcomeUnknown),
+        wake(REOPEN, 1.0),
+    ]
+    assert play.woke(REOPEN) == opening(-2, INITIALIZE)
+
+
+def test_a_server_that_never_takes_the_confirmation_holds_up_nothing_for_more_than_a_minute():
+    play = Playbook(LegacySession(Passthrough()))
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.client(INITIALIZED, request(1))
+    assert play.woke("opening") == [hangup(-2), open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+def test_the_end_of_that_minute_changes_nothing_in_an_open_session(play):
+    opened(play)
+    assert play.woke("opening") == []

@@ -67,7 +67,7 @@ def told(words):
 
 
 def test_a_remote_that_is_fast_answers_itself(play):
-    assert play.client(INITIALIZE) == [wake("welcome", PATIENCE), to_server(-1, INITIALIZE)]
+    assert play.client(INITIALIZE) == [wake("welcome", PATIENCE), to_server(-1, INITIALIZE), wake("opening", 60.0)]
     assert play.server(-1, OPENED) == [remember("initialize", WELCOMED), to_client(OPENED)]
     assert play.woke("welcome") == []
     play.client(INITIALIZED)
@@ -191,7 +191,7 @@ def test_a_second_initialize_beside_an_unanswered_one_is_refused_and_the_first_k
 def test_a_later_initialize_is_looked_after_like_the_first(play):
     opened(play)
     again = {**INITIALIZE, "id": "b"}
-    assert play.client(again) == [wake("welcome", PATIENCE), to_server(-3, again)]
+    assert play.client(again) == [wake("welcome", PATIENCE), to_server(-3, again), wake("opening", 60.0)]
     assert told(play.woke("welcome"))["id"] == "b"
     assert play.server(-3, answer("b", WELCOMED)) == []
     assert play.client(INITIALIZED) == [to_server(-4, INITIALIZED, **VERSION)]
@@ -261,7 +261,7 @@ def without_login(memory=None):
 
 def test_without_a_login_the_remembered_tools_are_listed_and_a_call_says_what_is_missing():
     play = without_login(MEMORY)
-    assert play.client(LIST) == [to_server(-2, INITIALIZE)]
+    assert play.client(LIST) == [to_server(-2, INITIALIZE), wake("opening", 60.0)]
     assert to_client(answer(1, TOOLS)) in play.ended(-2, NO_LOGIN)
     play.client(request(2, name="add"))
     assert fail(request(2, name="add"), LoginRequired) in play.ended(-3, NO_LOGIN)

@@ -12,8 +12,8 @@ from mcp_auth_bridge.shell import parent, stdio
 from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.wiring import Bridge, World, relay
 
-_FAREWELL = 0.1
-"""Seconds for ending the remote session: hosts kill what is still there after 250 ms (clients.md, section 1.3)."""
+_FAREWELL = 0.06
+"""Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -145,6 +145,7 @@ class LegacySession:
         self._state = _State.OPENING
         self._last -= 1
         yield ToServer(self._last, self._opening)
+        yield Wake(_OPENING, _OPENING_DEADLINE)
 
     def _opened(self, answer: Message) -> Iterator[Action]:
         result = result_of(answer)
