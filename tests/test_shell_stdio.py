@@ -175,6 +175,66 @@ def test_a_client_that_has_gone_is_a_broken_pipe(begun, poll, monkeypatch, pipe)
     asyncio.run(story())
 
 
+def test_the_lines_of_one_round_leave_in_order_and_mostly_together(monkeypatch, pipe):
+    reading, writing, _ = pipe
+    sizes, write = [], os.write
+    monkeypatch.setattr("os.write", lambda fd, data: sizes.append(len(data)) or write(fd, data))
+
+    async def story():
+        writer = Writer(writing)
+        for number in range(100):
+            await writer.write(b"%03d\n" % number)
+        assert sizes == [4]
+        assert await gather_lines(reading, 100) == [b"%03d\n" % number for number in range(100)]
+
+    asyncio.run(story())
+    assert sizes == [4, 396]
+
+
+def test_what_was_gathered_waits_for_a_client_that_does_not_read_and_then_arrives(pipe):
+    reading, writing, _ = pipe
+
+    async def story():
+        writer = Writer(writing)
+        for _ in range(3):
+            await writer.write(b"x" * (PIPE // 2 - 1) + b"\n")
+        blocked = asyncio.create_task(writer.write(BIG))
+        await turns()
+        assert not blocked.done()
+        lines = await gather_lines(reading, 4)
+        await blocked
+        assert [len(line) for line in lines] == [PIPE // 2] * 3 + [len(BIG)]
+
+    asyncio.run(story())
+
+
+def test_a_line_whose_writer_was_cancelled_arrives_also_if_nobody_writes_after_it(pipe):
+    reading, writing, _ = pipe
+
+    async def story():
+        cancelled = asyncio.create_task(Writer(writing).write(BIG))
+        await asyncio.to_thread(lambda: os.read(reading, 1))
+        cancelled.cancel()
+        assert await gather_lines(reading, 1) == [BIG[1:]]
+
+    asyncio.run(story())
+
+
+def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for_the_next(pipe):
+    reading, writing, close = pipe
+
+    async def story():
+        writer = Writer(writing)
+        await writer.write(b"{}\n")
+        await writer.write(b"{}\n")
+        close(reading)
+        await turns()
+        with pytest.raises(BrokenPipeError):
+            await writer.write(b"{}\n")
+
+    asyncio.run(story())
+
+
 def test_stdout_may_be_a_file(tmp_path):
     with (tmp_path / "out").open("wb") as file:
         asyncio.run(Writer(file.fileno()).write(BIG))

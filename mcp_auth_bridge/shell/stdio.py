@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 _CHUNK = 64 * 1024
 _READ_AHEAD = 16  # chunks that wait for the loop before the thread stops reading
 _ATOMIC = 4096  # bytes that a pipe takes at once when it is writable (PIPE_BUF on Linux; POSIX promises 512)
+_GATHERED = 64 * 1024  # bytes that are written together; what is more waits for the client
 
 
 def claim() -> tuple[int, int]:
@@ -57,12 +58,21 @@ async def chunks(fd: int) -> AsyncIterator[bytes]:
 
 
 class Writer:
-    """The one writer to the client. Raises `BrokenPipeError` when the client has closed its end."""
+    """The one writer to the client. Raises `BrokenPipeError` when the client has closed its end.
+
+    The first line of a round of the loop leaves at once; those that come after it in the same round leave together when
+    the round is over: a system call costs as much as all the rest of a small message.
+    """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._turn = asyncio.Lock()
         self._rest = memoryview(b"")
+        self._gathered: list[bytes] = []
+        self._size = 0  # of what is gathered, in bytes
+        self._round: asyncio.Handle | None = None  # the end of this one, after which nothing is gathered
+        self._leaving: asyncio.Task[None] | None = None
+        self._gone: OSError | None = None
         self._poll = select.poll() if hasattr(select, "poll") else None
         if self._poll is not None:
             self._poll.register(fd, select.POLLOUT)
@@ -72,18 +82,45 @@ class Writer:
     async def write(self, line: bytes) -> None:
         """Write `line` whole, after all earlier ones. Waits as long as the client does not read.
 
-        Who is cancelled within a line leaves its rest to the next one: half a line would spoil two messages.
+        Who is cancelled within a line leaves its rest to be written: half a line would spoil two messages.
         """
         if self._poll is None:
             await asyncio.get_running_loop().run_in_executor(self._thread, _write_all, self._fd, line)
-            return
-        async with self._turn:
-            await self._flush(self._poll)
+        elif self._round and not self._turn.locked() and self._size + len(line) <= _GATHERED:
+            self._gathered.append(line)
+            self._size += len(line)
+        else:
+            async with self._turn:
+                await self._now(self._poll, line)
+
+    async def _now(self, poll: "select.poll", line: bytes) -> None:
+        if self._gone:
+            raise BrokenPipeError from self._gone
+        try:
+            await self._flush(poll)
             self._rest = memoryview(line)
-            await self._flush(self._poll)
+            await self._flush(poll)
+        finally:
+            self._round = self._round or asyncio.get_running_loop().call_soon(self._end_round, poll)
+
+    def _end_round(self, poll: "select.poll") -> None:
+        self._round = None
+        if self._rest or self._gathered:
+            self._leaving = asyncio.ensure_future(self._leave(poll))
+
+    async def _leave(self, poll: "select.poll") -> None:
+        async with self._turn:
+            try:
+                await self._flush(poll)
+            except OSError as error:
+                self._gone = error  # for the next to write: those whose lines these were have gone on
 
     async def _flush(self, poll: "select.poll") -> None:
-        while self._rest:
+        while self._rest or self._gathered:
+            if not self._rest:
+                self._rest = memoryview(b"".join(self._gathered))
+                self._gathered.clear()
+                self._size = 0
             if not poll.poll(0):
                 await self._writable()
             self._rest = self._rest[os.write(self._fd, self._rest[:_ATOMIC]) :]
