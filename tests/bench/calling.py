@@ -46,9 +46,9 @@ def _latencies(client: Client, tool: str, seconds: float) -> list[float]:
 
 
 def rate(stand: Stand) -> None:
-    seconds = 0.7 if stand.quick else 2.0
+    seconds = 0.7 if stand.quick else 1.5
     with stand.ready("rate", direct=True) as clients:
-        for _ in range(1 if stand.quick else 4):
+        for _ in range(1 if stand.quick else 3):
             for in_flight in IN_FLIGHT:
                 for name in list(clients):
                     with stand.attempt(name, f"{in_flight} calls in flight"):

@@ -80,7 +80,7 @@ def _metrics() -> tuple[Metric, ...]:
         Metric("start", "start", "cold start, login sealed by the OS keyring", MS, Ratio(0.60), KEYRING),
         Metric("start", "start_requests", "HTTP requests before the answer", PLAIN, AtMost(1, "1")),
         Metric("far", "start_far", "cold start, TLS, 40 ms away", MS, Ratio(0.30)),
-        Metric("idle", "pause", "first call after a pause, TLS, 40 ms away", MS, Ratio(0.32)),
+        Metric("idle", "pause", "first call after a pause, TLS, 40 ms away", MS, Ratio(0.32), summary=min),
         Metric("idle", "pause_connections", "new connections for it", PLAIN, AtMost(0, "0"), summary=max),
         Metric("latency", "json_p50", "added latency, JSON, p50", FINE_MS, Ratio(0.40)),
         Metric("latency", "json_p99", "added latency, JSON, p99", FINE_MS, Ratio(0.25)),
