@@ -4,10 +4,17 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from mcp_auth_bridge.config import load
+from mcp_auth_bridge.oauth.session import Client as OAuthClient
+from mcp_auth_bridge.oauth.session import Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell.paths import Paths
+from mcp_auth_bridge.wiring import Bridge, World
 
 _KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
 ENVIRONMENT = {name: os.environ[name] for name in _KEPT if name in os.environ}
@@ -25,11 +32,39 @@ def argv(*arguments: str) -> list[str]:
 
 def home(folder: Path, url: str, *, auth: str = '{ kind = "none" }', network: str = "", relay: str = "") -> Path:
     """A home with the server `far`; `network` and `relay` are the inner lines of those tables."""
-    lines = ["[servers.far]", f'url = "{url}"', f"auth = {auth}"]
-    lines += ["[servers.far.network]", network, "[servers.far.relay]", relay]
     folder.mkdir(exist_ok=True)
+    (folder / "tmp").mkdir(exist_ok=True)
+    key = folder / "sealing.key"
+    key.touch(0o600)
+    key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")
+    lines = ["[store]", 'kind = "key_file"', f'path = "{key}"']
+    lines += ["[servers.far]", f'url = "{url}"', f"auth = {auth}"]
+    lines += ["[servers.far.network]", network, "[servers.far.relay]", relay]
     (folder / "config.toml").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    own = {name: str(folder) for name in ("HOME", "MCP_AUTH_BRIDGE_HOME")}
+    return {**ENVIRONMENT, **own, "TMPDIR": str(folder / "tmp")}
+
+
+async def save_expired_login(folder: Path, origin: str) -> None:
+    """Put a login for `far` into the store whose access token is over: the next request needs a refresh."""
+    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+    around = World(paths, load(paths.config), {})
+    bridge = Bridge(around.config.profile("far"), around)
+    session = Session(
+        resource=str(bridge.profile.url),
+        issuer=origin,
+        token_endpoint=f"{origin}/token",
+        client=OAuthClient(issuer=origin, id="c"),
+        access=Secret("spent"),
+        refresh=Secret("fresh"),
+        obtained_at=1.0,
+        expires_at=2.0,
+    )
+    (await bridge.vault.unlock()).save(bridge.record, dump(session), None)
 
 
 class Client:
@@ -134,11 +169,14 @@ class Client:
 
 
 @asynccontextmanager
-async def started(folder: Path, *, modern: bool = False, **options: Any) -> AsyncIterator[Client]:
-    """`run far` with the configuration in `folder`; killed at the end if it still runs."""
+async def started(
+    folder: Path, *, modern: bool = False, by: Sequence[str] = (), **options: Any
+) -> AsyncIterator[Client]:
+    """`run far` with the configuration in `folder`, started `by` another command; killed if it does not end."""
     process = await asyncio.create_subprocess_exec(
+        *by,
         *argv(),
-        env={**ENVIRONMENT, "HOME": str(folder), "MCP_AUTH_BRIDGE_HOME": str(folder)},
+        env=environment(folder),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -151,4 +189,4 @@ async def started(folder: Path, *, modern: bool = False, **options: Any) -> Asyn
     finally:
         if process.returncode is None:
             process.kill()
-        await client.ended()
+        await client.close()

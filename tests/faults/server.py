@@ -25,14 +25,14 @@ _KEPT = 1 << 16  # bytes of an answer that the tap keeps: its head and more
 
 
 class Exchange:
-    """One request as it arrived and what was answered. `message` is None for GET and DELETE."""
+    """One request as it arrived and what was answered. `message` is None for GET, DELETE, and what is no JSON."""
 
     def __init__(self, verb: str, target: str, headers: dict[str, str], body: bytes) -> None:
         self.verb = verb
         self.target = target
         self.headers = headers
         self.body = body
-        self.message: Any = json.loads(body) if body else None
+        self.message: Any = json.loads(body) if headers.get("content-type") == "application/json" and body else None
         self.answered = bytearray()
 
     @property

@@ -1,0 +1,178 @@
+"""Whatever ends `run`, and whenever: it ends, and nothing of it is left.
+
+Each story draws its moment at random, from a seed. The wait up to it is real time: it is what is varied, and no outcome
+depends on it.
+"""
+
+import asyncio
+import itertools
+import json
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from faults.bridge import Client, home, save_expired_login, started
+from faults.server import FaultServer, chunked, chunks, event, head
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
+
+_ENDINGS = ("end of stdin", "SIGTERM", "SIGINT", "SIGHUP", "death of the parent")
+_POINTS = 8  # for each stage and ending: 200 in all
+_AT_ONCE = 4
+_LONGEST = 0.15  # seconds; a start takes as long
+
+# Somebody else holds the other end of stdin, as an IDE's helper process may do.
+_PARENT = ("/bin/sh", "-c", '{ "$@" <&3 & } 3<&0; wait', "sh")
+
+
+class Story(NamedTuple):
+    """How it went. `left` is what should not be there any more."""
+
+    code: int
+    seconds: float
+    left: list[str]
+    client: Client
+
+
+async def never(reader: Any, _: Any) -> None:
+    await reader.read()
+
+
+async def pour(_: Any, writer: Any) -> None:
+    """Notifications without an end, at a rate that leaves the machine to others."""
+    log = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
+    while True:
+        writer.write(chunks(event(log)))
+        await writer.drain()
+        await asyncio.sleep(0.001)
+
+
+async def start(_: FaultServer, client: Client) -> None:
+    opening = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
+    await client.request("init", "initialize", opening)
+
+
+async def opening(server: FaultServer, client: Client) -> None:
+    server.always("initialize", [never])
+    await start(server, client)
+    await server.received("initialize")
+
+
+async def calls(server: FaultServer, client: Client) -> None:
+    server.always("tools/call", [head(200, length=9), never])
+    await client.initialize()
+    for number in range(20):
+        await client.call(number)
+    await server.received("tools/call", 20)
+
+
+async def streams(server: FaultServer, client: Client) -> None:
+    server.always("GET", [chunked(b": hello\n\n"), pour])
+    server.always("tools/call", [chunked(b": hello\n\n"), pour])
+    await client.initialize()
+    for number in range(5):
+        await client.call(number)
+    await server.received("tools/call", 5)
+
+
+async def refresh(server: FaultServer, client: Client) -> None:
+    server.always("POST", [never])
+    await start(server, client)
+    await server.received("POST")
+
+
+_STAGES = {stage.__name__: stage for stage in (start, opening, calls, streams, refresh)}
+_CASES = list(itertools.product(_STAGES, _ENDINGS, range(_POINTS)))
+
+
+async def end(client: Client, how: str) -> None:
+    if how == "end of stdin":
+        client.process.stdin.close()
+    elif how == "death of the parent":
+        client.process.kill()
+    else:
+        client.process.send_signal(getattr(signal, how))
+
+
+async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
+    async with FaultServer() as server:
+        auth = '{ kind = "browser" }' if stage == "refresh" else '{ kind = "none" }'
+        home(folder, server.url, auth=auth)
+        if stage == "refresh":
+            await save_expired_login(folder, f"http://127.0.0.1:{server.port}")
+        before = files(folder)
+        async with started(folder, by=_PARENT if ending == "death of the parent" else ()) as client:
+            await _STAGES[stage](server, client)
+            await asyncio.sleep(wait)
+            began = time.monotonic()
+            await end(client, ending)
+            if (stage, ending) == ("start", "death of the parent"):
+                client.process.stdin.close()  # within Python's own start nobody can know who the parent was
+            code = await client.ended()
+            seconds = time.monotonic() - began
+            await server.all_ended(server.connections)
+            return Story(code, seconds, [*running(folder), *(files(folder) - before)], client)
+
+
+def files(folder: Path) -> set[str]:
+    """The files that nobody would expect after a run; locks and what the remote said last time are expected."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "memory")} | {
+        str(path.relative_to(folder)) for path in folder.rglob("*.tmp*")
+    }
+
+
+def running(folder: Path) -> list[str]:
+    """The processes that have `folder` for a home."""
+    mark = f"MCP_AUTH_BRIDGE_HOME={folder}\0".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (process / "environ").read_bytes():
+                found.append(f"process {process.name}")
+        except OSError:
+            continue  # it has ended, or it is not ours
+    return found
+
+
+@pytest.fixture(scope="module")
+def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Story]:
+    async def all_points() -> dict[Any, Story]:
+        turns = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(number: int, stage: str, ending: str) -> Any:
+            async with turns:
+                wait = random.Random(number).uniform(0, _LONGEST)
+                return await play(stage, ending, wait, tmp_path_factory.mktemp(f"point-{number}"))
+
+        points = [one(number, stage, ending) for number, (stage, ending, _) in enumerate(_CASES)]
+        return dict(zip(_CASES, await asyncio.gather(*points, return_exceptions=True), strict=True))
+
+    return asyncio.run(all_points())
+
+
+@pytest.mark.parametrize("ending", _ENDINGS)
+@pytest.mark.parametrize("stage", _STAGES)
+def test_run_ends_and_leaves_nothing(stage: str, ending: str, stories: dict[Any, Any], record_property: Any) -> None:
+    for point in range(_POINTS):
+        story = stories[stage, ending, point]
+        if isinstance(story, BaseException):
+            raise story
+        assert story.left == []
+        assert story.code in codes(stage, ending), story.client.stderr
+        assert b"fault of the bridge" not in story.client.stderr
+        assert all(json.loads(line) for line in story.client.lines if line.endswith(b"\n"))
+    record_property("slowest", max(stories[stage, ending, point].seconds for point in range(_POINTS)))
+
+
+def codes(stage: str, ending: str) -> set[int]:
+    """0, or what the system makes of a signal that comes before `run` listens to it."""
+    if ending == "death of the parent":
+        return {-signal.SIGKILL}  # the parent's own
+    if ending == "end of stdin" or stage != "start":
+        return {0}
+    return {0, -getattr(signal, ending), 130}
