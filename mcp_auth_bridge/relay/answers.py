@@ -1,5 +1,6 @@
 """Messages that the bridge itself makes; the one place where a `BridgeError` becomes JSON-RPC."""
 
+import json
 from typing import Any
 
 import msgspec
@@ -38,7 +39,7 @@ def malformed(error: Malformed) -> Message:
 def notification(method: str, params: Any = None) -> Message:
     """A notification, without `params` if they are None. Any: they are any JSON."""
     members = {"jsonrpc": "2.0", "method": method}
-    raw = msgspec.json.encode(members if params is None else {**members, "params": params})
+    raw = _json(members if params is None else {**members, "params": params})
     return Message(Kind.NOTIFICATION, raw, method=method)
 
 
@@ -47,9 +48,9 @@ def request(method: str, params: Any, number: int = 0) -> Message:
 
     Its id is a string: some clients take any number for the answer to a request of theirs.
     """
-    id_ = msgspec.json.encode(f"mcp-auth-bridge/{method}/{number}")
-    raw = msgspec.json.encode({"jsonrpc": "2.0", "id": msgspec.Raw(id_), "method": method, "params": params})
-    return Message(Kind.REQUEST, raw, id=id_, method=method)
+    id_ = f"mcp-auth-bridge/{method}/{number}"
+    raw = _json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
+    return Message(Kind.REQUEST, raw, id=_json(id_), method=method)
 
 
 def failure(request: Message, error: BridgeError) -> Message:
@@ -111,6 +112,14 @@ def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
     """A `CallToolResult` with one text; `resultType` is obligatory since 2026-07-28 and unknown to earlier clients."""
     modern = {"resultType": "complete"} if version_of(request) else {}
     return result(request, {**modern, "content": [{"type": "text", "text": text}], "isError": is_error})
+
+
+def _json(value: Any) -> bytes:
+    """`value` written. Any: JSON, perhaps somebody else's, with lone surrogates, which msgspec does not write."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return json.dumps(value).encode()
 
 
 def _response(id_: bytes, member: bytes, value: bytes) -> Message:
