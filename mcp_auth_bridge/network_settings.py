@@ -1,8 +1,10 @@
 """How one server is reached: the `network` table of its configuration."""
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+
+Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,6 +23,6 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_key: str = ""
     proxy: str = "env"
     ipv4_only: bool = False
-    connect_timeout: float = 10.0
-    headers_timeout: float | None = None
+    connect_timeout: Seconds = 10.0
+    headers_timeout: Seconds | None = None
     cookies: Literal["off", "affinity"] = "off"

@@ -135,6 +135,29 @@ async def test_a_notification_has_no_answer_to_wait_for():
         assert heads(server) == ["POST /mcp"] * 2
 
 
+WHOLE = PRIMED + event(NOTE, b"e2") + event(ANSWER, b"e3") + END
+
+
+@story
+async def test_an_answer_that_is_cut_anywhere_is_delivered_once_or_unknown_and_never_asked_for_again():
+    later = {b"e1": event(NOTE, b"e2") + event(ANSWER, b"e3"), b"e2": event(ANSWER, b"e3")}
+    outcomes = set()
+    for length in range(len(WHOLE) + 1):
+        async with Scripted() as server, connected(server) as remote:
+
+            async def continue_from_there(reader, writer, server=server):
+                writer.write(STREAM + later[header(server.requests[-1], b"last-event-id")] + END)
+
+            server.play([REQUEST, WHOLE[:length], CUT], [REQUEST, continue_from_there, CUT])
+            try:
+                outcome = tuple(await collect(remote.post(CALL, {})))
+            except OutcomeUnknown:
+                outcome = "unknown"
+            outcomes.add(outcome)
+            assert [head for head in heads(server) if head.startswith("POST")] == ["POST /mcp"]
+    assert outcomes == {"unknown", (NOTE, ANSWER)}
+
+
 # The server's own stream
 
 
