@@ -24,7 +24,14 @@ from remoting import (
     story,
 )
 
-from mcp_auth_bridge.errors import OutcomeUnknown, SessionLost, TheirProtocolError, UpstreamFailed, UrlRefused
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    UpstreamFailed,
+    UrlRefused,
+)
 from mcp_auth_bridge.relay.peek import peek
 from mcp_auth_bridge.shell import http_sse
 
@@ -261,3 +268,19 @@ async def test_what_such_a_server_asks_of_a_stranger_is_asked_at_the_stream():
         server.play(one(reply(b"405 No")), one(reply(b"401 No", challenge)))
         asked = await remote.challenge(OPENING)
         assert asked.resource_metadata == "https://m.example/x"
+
+
+@story
+async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
+    whole = STREAM + GREETING + event(INITIALIZED)
+    outcomes = set()
+    for length in range(len(whole) + 1):
+        async with Scripted(forever=[REQUEST, ACCEPTED, CUT]) as server, connected(server, "/sse") as remote:
+            server.play([*NO_POST, REQUEST, whole[:length], CUT])
+            try:
+                outcomes.add(tuple(await collect(remote.post(OPENING, {}))))
+            except BridgeError as error:
+                outcomes.add(type(error))
+            assert sum(OPENING.raw in request for request in server.requests) <= 2  # the refused POST, and the one
+    assert outcomes >= {UpstreamFailed, OutcomeUnknown}
+    assert outcomes <= {UpstreamFailed, OutcomeUnknown, SessionLost, (INITIALIZED,)}
