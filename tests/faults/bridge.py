@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from faults.server import loads
+
 from mcp_auth_bridge.config import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump
@@ -68,7 +70,10 @@ async def save_expired_login(folder: Path, origin: str) -> None:
 
 
 class Client:
-    """`sent` are the messages that were written, `lines` the lines that came, each with its end."""
+    """`sent` are the messages that were written, `lines` the lines that came, each with its end.
+
+    While `listening` is cleared nothing is read: the pipe fills up.
+    """
 
     def __init__(self, process: asyncio.subprocess.Process, *, modern: bool) -> None:
         self.process = process
@@ -77,6 +82,8 @@ class Client:
         self.lines: list[bytes] = []
         self.answers: dict[Any, Any] = {}
         self.stderr = b""
+        self.listening = asyncio.Event()
+        self.listening.set()
         self._news = asyncio.Condition()
         self._reading = asyncio.gather(self._read(), self._read_errors())
 
@@ -144,9 +151,8 @@ class Client:
         return next(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
 
     async def _read(self) -> None:
-        assert self.process.stdout is not None
         rest = b""
-        while data := await self.process.stdout.read(1 << 20):
+        while data := await self._next():
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
                 self._take(line + b"\n")
@@ -157,9 +163,14 @@ class Client:
         async with self._news:
             self._news.notify_all()
 
+    async def _next(self) -> bytes:
+        assert self.process.stdout is not None
+        await self.listening.wait()
+        return await self.process.stdout.read(1 << 16)
+
     def _take(self, line: bytes) -> None:
         self.lines.append(line)
-        message = json.loads(line)
+        message = loads(line)
         if "method" not in message and isinstance(message.get("id"), str | int | float):
             self.answers[message["id"]] = message
 
@@ -180,7 +191,7 @@ async def started(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        limit=1 << 20,
+        limit=1 << 16,
         **options,
     )
     client = Client(process, modern=modern)

@@ -24,6 +24,11 @@ _UNKNOWN_SESSION = b'"code":-32000,"message":"Bad Request'  # the TypeScript SDK
 _KEPT = 1 << 16  # bytes of an answer that the tap keeps: its head and more
 
 
+def loads(text: bytes) -> Any:
+    """JSON, also with integers of more digits than Python converts."""
+    return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 4000 else digits)
+
+
 class Exchange:
     """One request as it arrived and what was answered. `message` is None for GET, DELETE, and what is no JSON."""
 
@@ -32,7 +37,7 @@ class Exchange:
         self.target = target
         self.headers = headers
         self.body = body
-        self.message: Any = json.loads(body) if headers.get("content-type") == "application/json" and body else None
+        self.message: Any = loads(body) if headers.get("content-type") == "application/json" and body else None
         self.answered = bytearray()
 
     @property
