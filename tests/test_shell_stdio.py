@@ -48,7 +48,13 @@ async def gather_lines(fd, count):
 # stdin
 
 
-def test_stdin_is_what_the_client_wrote_until_it_closed(pipe):
+@pytest.fixture(params=["loop", "thread"])
+def reader(request, monkeypatch):
+    if request.param == "thread":
+        monkeypatch.setattr(stdio, "_read_in_loop", stdio._read_in_thread)
+
+
+def test_stdin_is_what_the_client_wrote_until_it_closed(pipe, reader):
     reading, writing, close = pipe
 
     async def story():
@@ -62,7 +68,7 @@ def test_stdin_is_what_the_client_wrote_until_it_closed(pipe):
     asyncio.run(story())
 
 
-def test_a_flood_waits_in_the_pipe_while_the_bridge_is_busy(pipe):
+def test_a_flood_waits_in_the_pipe_while_the_bridge_is_busy(pipe, reader):
     reading, writing, close = pipe
 
     async def story():
@@ -79,6 +85,16 @@ def test_a_flood_waits_in_the_pipe_while_the_bridge_is_busy(pipe):
         assert accepted - received <= (stdio._READ_AHEAD + 1) * stdio._CHUNK + PIPE
         close(writing)
         assert received + sum([len(chunk) async for chunk in arriving]) == accepted
+
+    asyncio.run(story())
+
+
+def test_stdin_may_be_a_file(tmp_path):
+    (tmp_path / "in").write_bytes(BIG)
+
+    async def story():
+        with (tmp_path / "in").open("rb") as file:
+            assert b"".join([chunk async for chunk in chunks(file.fileno())]) == BIG
 
     asyncio.run(story())
 
