@@ -4,7 +4,7 @@ import statistics
 import time
 
 import processes
-from clients import Client, number_of
+from clients import Client, Gone, number_of
 from contestants import Contestant
 from stand import Stand
 
@@ -32,7 +32,12 @@ def _result(stand: Stand, contestant: Contestant, kind: str, size: int) -> None:
         stand.open(client, 20)
         before = processes.memory(client.pid)
         processes.forget_peak(client.pid)
-        stand.add(metric, contestant.name, client.call(f"big{kind}-{size}", _LIMIT))
+        start = time.perf_counter()
+        answer = client.answer(client.ask(f"big{kind}-{size}"), _LIMIT)
+        seconds = time.perf_counter() - start
+        if len(answer) < size * MEGABYTE:
+            raise Gone(f"answered with {len(answer)} bytes instead: {answer[:200].decode()}")
+        stand.add(metric, contestant.name, seconds)
         stand.add(f"{metric}_peak", contestant.name, (processes.peak(client.pid) - before) / (size * MEGABYTE))
 
 

@@ -67,7 +67,7 @@ class Client:
         start = time.perf_counter()
         answer = self.answer(self.ask(tool), seconds)
         took = time.perf_counter() - start
-        if b'"result"' not in answer:
+        if b'"result"' not in answer or b'"isError":true' in answer:
             raise Gone(f"{tool} failed: {answer[:200].decode()}")
         return took
 
