@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Note, OpenStream, Remember, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.peek import peek
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
@@ -77,7 +77,9 @@ def _word(action):  # noqa: PLR0911 - one for each action
         case Wake(timer=timer, seconds=seconds):
             return wake(timer, seconds)
         case Remember(method=method, result=result):
-            return remember(method, json.loads(result))
+            return remember(method, json.loads(result or b"null"))
+        case Note(text=text):
+            return note(text)
     raise AssertionError(action)
 
 
@@ -103,6 +105,10 @@ def open_stream(**headers):
 
 def wake(timer, seconds):
     return ("wake", timer, seconds)
+
+
+def note(text):
+    return ("note", text)
 
 
 def remember(method, result):

@@ -41,10 +41,8 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def params(self) -> dict[str, Any]:
         """The decoded parameters, {} where there are none by name. Any: they are the server's business."""
-        try:
-            params = json.loads(self.raw).get("params")
-        except RecursionError:
-            return {}  # as deep as `peek` only just allows: nothing that a relay looks for is written like that
+        value = decoded(self.raw)
+        params = value.get("params") if isinstance(value, dict) else None
         return params if isinstance(params, dict) else {}
 
     @property
@@ -53,6 +51,20 @@ class Message(msgspec.Struct, frozen=True):
         named = self.params.get("requestId")
         # To Python, true is 1.
         return named if isinstance(named, str | int | float) and not isinstance(named, bool) else None
+
+
+def decoded(raw: bytes) -> Any:
+    """The value of `raw`, which is valid JSON. Any: whatever it says.
+
+    None where it is nested as deeply as `peek` only just allows: nothing that a relay looks for is written like that.
+    """
+    try:
+        try:
+            return json.loads(raw)
+        except ValueError:  # an integer with more digits than Python converts
+            return json.loads(raw, parse_int=float)
+    except RecursionError:
+        return None
 
 
 class Malformed(Exception):

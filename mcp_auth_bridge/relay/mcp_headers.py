@@ -28,7 +28,6 @@ _NAMED_BY = {
 _ANNOTATION = "x-mcp-header"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PLAIN = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-_SENTINEL = re.compile(r"=\?base64\?.*\?=", re.IGNORECASE | re.DOTALL)
 _PRIMITIVE = frozenset({"string", "integer", "boolean"})
 
 Annotations: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -62,26 +61,36 @@ def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str
     """`Mcp-Param-*` for a tool's call. Any: arguments are any JSON; one that is absent or null has no header."""
     headers = {}
     for name, path in annotations.items():
-        value = _at(arguments, path)
-        if isinstance(value, str | int):
-            headers[f"mcp-param-{name.lower()}"] = encoded(_text(value))
+        text = _text(_at(arguments, path))
+        if text is not None:
+            headers[f"mcp-param-{name.lower()}"] = encoded(text)
     return headers
 
 
 def encoded(value: str) -> str:
     """`value` if a header can carry it as it is, else in the Base64 form ("Value Encoding")."""
-    if value == "" or (_PLAIN.fullmatch(value) and not _SENTINEL.fullmatch(value)):
+    if value == "" or (_PLAIN.fullmatch(value) and not _looks_encoded(value)):
         return value
     return f"=?base64?{b64encode(value.encode('utf-8', 'surrogatepass')).decode()}?="
 
 
+def _looks_encoded(value: str) -> bool:
+    return value.lower().startswith("=?base64?") and value.endswith("?=")
+
+
 def annotations_of(tool: Mapping[str, Any]) -> Annotations:
     """The annotations in a tool's `inputSchema`. Raises `InvalidAnnotation` with the reason."""
-    schema = tool.get("inputSchema")
+    try:
+        return _annotations_in(tool.get("inputSchema"))
+    except RecursionError:
+        raise InvalidAnnotation("its schema is nested too deeply to look for an x-mcp-header") from None
+
+
+def _annotations_in(schema: Any) -> Annotations:
     found: dict[str, tuple[str, ...]] = {}
     for name, path, parameter in _annotated(schema, ()):
         if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise InvalidAnnotation("an x-mcp-header is not a header name")
+            raise InvalidAnnotation("an x-mcp-header is no header name")
         if name.lower() in {known.lower() for known in found}:
             raise InvalidAnnotation(f"the x-mcp-header {name} stands twice")
         if not _is_primitive(parameter.get("type")):
@@ -129,7 +138,13 @@ def _at(arguments: Any, path: tuple[str, ...]) -> Any:
     return arguments
 
 
-def _text(value: str | int) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _text(value: Any) -> str | None:
+    """A string, integer or boolean as a header says it, None for anything else. Any: an argument is any JSON."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float() if value.is_integer():  # to JSON Schema 42.0 is an integer as well
+            return str(int(value))
+        case str() | int():
+            return str(value)
+    return None
