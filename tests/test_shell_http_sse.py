@@ -284,3 +284,35 @@ async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
             assert sum(OPENING.raw in request for request in server.requests) <= 2  # the refused POST, and the one
     assert outcomes >= {UpstreamFailed, OutcomeUnknown}
     assert outcomes <= {UpstreamFailed, OutcomeUnknown, SessionLost, (INITIALIZED,)}
+
+
+@story
+async def test_such_a_server_that_is_open_asks_nothing():
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(b"405 No")), one(STREAM + GREETING))
+        assert await remote.challenge(OPENING) is None
+
+
+@story
+async def test_a_post_that_fails_is_the_failure_of_its_call_alone():
+    async with Scripted() as server, connected(server, "/sse") as remote:
+        stream, posts = opened(event(NOTE), DRAIN)
+        server.play(stream, [*posts[:3], REQUEST, reply(b"503 Busy"), REQUEST, ACCEPTED, CUT])
+        await collect(remote.post(OPENING, {}))
+        with pytest.raises(UpstreamFailed, match="503"):
+            await collect(remote.post(CALL, {}))
+        await collect(remote.post(OPENED, {}))
+        assert await anext(remote.listen({})) is not None
+
+
+@story
+async def test_a_fault_of_our_own_is_told_to_whoever_waits(monkeypatch):
+    def broken(data):
+        raise ZeroDivisionError
+
+    async with Scripted() as server, connected(server, "/sse") as remote:
+        server.play(*opened(DRAIN))
+        monkeypatch.setattr(http_sse, "parsed", broken)
+        with pytest.raises(BridgeError, match="ZeroDivisionError") as caught:
+            await collect(remote.post(OPENING, {}))
+        assert not caught.value.retry_safe

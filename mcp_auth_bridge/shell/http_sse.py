@@ -126,7 +126,7 @@ class _Stream:
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - whoever waits gets it as an answer, with the fault named
-            why = fault(bug)
+            why = OutcomeUnknown(fault(bug).message, "please report it, and look before you repeat the request")
         finally:
             self._end(why)
             await self._answer.aclose()
