@@ -5,7 +5,6 @@ properly. A call whose headers the server does not accept is sent once more afte
 -32020 the server has said that it did not run it.
 """
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,14 +12,9 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer
-from mcp_auth_bridge.relay.mcp_headers import (
-    Annotations,
-    InvalidAnnotation,
-    annotations_of,
-    parameter_headers,
-    standard_headers,
-)
+from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Malformed, Message, Relay, ToClient, ToServer
+from mcp_auth_bridge.relay.mcp_headers import standard_headers
+from mcp_auth_bridge.relay.tool_headers import ToolHeaders, result_in
 
 HEADER_MISMATCH = -32020
 
@@ -41,15 +35,17 @@ class Modern(Around):
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
+        self._tools = ToolHeaders()
         self._requests: dict[int, Message] = {}
-        self._tools: dict[str, Annotations] = {}
         self._refusals: dict[int, Message] = {}
         self._relistings: dict[int, _Relisting] = {}
         self._repeated: set[int] = set()
         self._last = 0
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
+        if message.kind is Kind.BATCH:
+            yield ToClient(answers.malformed(Malformed(-32600, "MCP 2026-07-28 has no batches")))
+        elif message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
             yield from self._seen(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
@@ -60,9 +56,11 @@ class Modern(Around):
         elif self._is_refusal(call, message):
             self._refusals[call] = message
         else:
-            if message.kind is Kind.RESPONSE and self._method(call) == "tools/list":
-                message, notes = self._learned(message)
-                yield from notes
+            if self._answers(call, message):
+                self._refusals.pop(call, None)
+                if self._requests[call].method == "tools/list":
+                    message, notes = self._tools.learn(message)
+                    yield from notes
             yield from self._seen(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
@@ -71,7 +69,8 @@ class Modern(Around):
         elif (refusal := self._refusals.pop(call, None)) is not None:
             yield from self._relist(_Relisting(call, refusal), None)
         else:
-            self._forget(call)
+            self._requests.pop(call, None)
+            self._repeated.discard(call)
             yield from self._seen(self._inner.ended(call, error))
 
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
@@ -83,58 +82,42 @@ class Modern(Around):
                 # A notification has no place in this revision's HTTP: cancelling is the hanging up that follows.
                 continue
             if isinstance(action, Hangup):
-                self._forget(action.call)
+                yield from self._hung_up(action.call)
             yield action
 
-    def _headers(self, request: Message) -> Mapping[str, str]:
-        headers = standard_headers(request)
-        if request.method == "tools/call" and (annotations := self._tools.get(str(request.params.get("name")))):
-            headers.update(parameter_headers(annotations, request.params.get("arguments")))
-        return headers
-
-    def _method(self, call: int) -> str | None:
-        request = self._requests.get(call)
-        return request.method if request is not None else None
-
-    def _forget(self, call: int) -> None:
+    def _hung_up(self, call: int) -> Iterator[Action]:
+        """Nobody waits for `call` any more, and so not for the tools that are listed for its sake."""
         self._requests.pop(call, None)
         self._refusals.pop(call, None)
         self._repeated.discard(call)
-        for own, relisting in list(self._relistings.items()):
-            if relisting.call == call:
-                del self._relistings[own]
+        for own in [own for own, relisting in self._relistings.items() if relisting.call == call]:
+            del self._relistings[own]
+            yield Hangup(own)
 
-    def _learned(self, listed: Message) -> tuple[Message, list[Note]]:
-        """The answer without the tools that must not be shown, byte for byte if there are none; why, for the log."""
-        body = json.loads(listed.raw)
-        result = body.get("result")
-        tools = result.get("tools") if isinstance(result, dict) else None
-        if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-            return listed, []
-        shown, notes = [], []
-        for tool in tools:
-            try:
-                self._tools[str(tool.get("name"))] = annotations_of(tool)
-                shown.append(tool)
-            except InvalidAnnotation as invalid:
-                notes.append(Note(f"the tool {str(tool.get('name'))[:80]!r} is hidden: {invalid}"))
-        if not notes:
-            return listed, []
-        body["result"]["tools"] = shown
-        return msgspec.structs.replace(listed, raw=json.dumps(body, ensure_ascii=False).encode()), notes
+    def _headers(self, request: Message) -> Mapping[str, str]:
+        headers = standard_headers(request)
+        return {**headers, **self._tools.of(request)} if request.method == "tools/call" else headers
+
+    def _answers(self, call: int, message: Message) -> bool:
+        request = self._requests.get(call)
+        return request is not None and message.kind is Kind.RESPONSE and message.key == request.key
 
     def _is_refusal(self, call: int, message: Message) -> bool:
-        if message.kind is not Kind.RESPONSE or self._method(call) != "tools/call" or call in self._repeated:
-            return False
-        return answers.error_code(message) == HEADER_MISMATCH
+        return (
+            self._answers(call, message)
+            and self._requests[call].method == "tools/call"
+            and call not in self._repeated
+            and answers.error_code(message) == HEADER_MISMATCH
+        )
 
     def _relist(self, relisting: _Relisting, cursor: Any) -> Iterator[Action]:
         """Ask for a page of tools in the name of the refused request. Any: a cursor is the server's business."""
-        request = self._requests[relisting.call]
-        meta = {key: value for key, value in request.params.get("_meta", {}).items() if key.startswith(_META_PREFIX)}
-        params = {"_meta": meta} if cursor is None else {"_meta": meta, "cursor": cursor}
-        listing = answers.request("tools/list", params)
+        meta = self._requests[relisting.call].params.get("_meta")
+        members = meta.items() if isinstance(meta, dict) else ()
+        own = {key: value for key, value in members if key.startswith(_META_PREFIX)}
         self._last -= 1
+        params = {"_meta": own} if cursor is None else {"_meta": own, "cursor": cursor}
+        listing = answers.request("tools/list", params, -self._last)
         relisting.pages += 1
         self._relistings[self._last] = relisting
         yield ToServer(self._last, listing, self._headers(listing))
@@ -143,14 +126,15 @@ class Modern(Around):
         if message.kind is not Kind.RESPONSE:
             return
         relisting = self._relistings.pop(own)
-        result = json.loads(message.raw).get("result")
-        if not isinstance(result, dict):
+        result = result_in(message)
+        if result is None:
             yield from self._give_up(relisting)
             return
-        _, notes = self._learned(message)
+        _, notes = self._tools.learn(message)
         yield from notes
-        if "nextCursor" in result and relisting.pages < _MOST_PAGES:
-            yield from self._relist(relisting, result["nextCursor"])
+        cursor = result.get("nextCursor")
+        if cursor is not None and relisting.pages < _MOST_PAGES:
+            yield from self._relist(relisting, cursor)
         else:
             self._repeated.add(relisting.call)
             request = self._requests[relisting.call]
@@ -158,6 +142,6 @@ class Modern(Around):
 
     def _give_up(self, relisting: _Relisting) -> Iterator[Action]:
         """The tools cannot be listed: the call ends with what its server said."""
-        self._forget(relisting.call)
-        yield from self._inner.from_server(relisting.call, relisting.refusal)
-        yield from self._inner.ended(relisting.call, None)
+        del self._requests[relisting.call]
+        yield from self._seen(self._inner.from_server(relisting.call, relisting.refusal))
+        yield from self._seen(self._inner.ended(relisting.call, None))

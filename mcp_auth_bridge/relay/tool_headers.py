@@ -1,0 +1,79 @@
+"""What the calls of each tool say in headers: learned from every `tools/list` that passes (MCP 2026-07-28)."""
+
+import json
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.relay.base import Message, Note, decoded
+from mcp_auth_bridge.relay.mcp_headers import Annotations, InvalidAnnotation, annotations_of, parameter_headers
+
+_object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class ToolHeaders:
+    """Knows the tools of all pages; what is listed again replaces what was known."""
+
+    def __init__(self) -> None:
+        self._tools: dict[str, Annotations] = {}
+
+    def of(self, call: Message) -> dict[str, str]:
+        """The `Mcp-Param-*` headers of a `tools/call`; none for a tool that was never listed."""
+        params = call.params
+        name = params.get("name")
+        annotations = self._tools.get(name, {}) if isinstance(name, str) else {}
+        return parameter_headers(annotations, params.get("arguments"))
+
+    def learn(self, listed: Message) -> tuple[Message, list[Note]]:
+        """`listed` without the tools that must not be shown, byte for byte if there are none; why, for the log."""
+        hidden, notes = set(), []
+        for index, tool in enumerate(_tools_in(listed)):
+            try:
+                self._learn(tool)
+            except InvalidAnnotation as invalid:
+                hidden.add(index)
+                notes.append(Note(f"the tool {quoted(str(tool.get('name')), 80)} is hidden: {invalid}"))
+        if not hidden:
+            return listed, []
+        return msgspec.structs.replace(listed, raw=_without(listed.raw, hidden)), notes
+
+    def _learn(self, tool: Any) -> None:
+        """Any: what stands where a tool should; what is none is the client's to judge."""
+        if isinstance(tool, dict):
+            name = str(tool.get("name"))
+            self._tools.pop(name, None)
+            self._tools[name] = annotations_of(tool)
+
+
+def result_in(response: Message) -> dict[str, Any] | None:
+    """The decoded result, None if it is an error or no object. Any: JSON."""
+    value = decoded(response.raw)
+    result = value.get("result") if isinstance(value, dict) else None
+    return result if isinstance(result, dict) else None
+
+
+def _tools_in(listed: Message) -> list[Any]:
+    """The tools of a `tools/list` answer, [] if there are none. Any: they are the server's word."""
+    tools = (result_in(listed) or {}).get("tools")
+    return tools if isinstance(tools, list) else []
+
+
+def _without(raw: bytes, hidden: set[int]) -> bytes:
+    """The answer without the tools at the indices `hidden`, each of the others in its own spelling."""
+    try:
+        body = _object_decoder.decode(raw)
+        result = _object_decoder.decode(body["result"])
+        tools = _list_decoder.decode(result["tools"])
+    except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
+        answer = decoded(raw)
+        answer["result"]["tools"] = _others(answer["result"]["tools"], hidden)
+        return json.dumps(answer).encode()
+    result["tools"] = msgspec.Raw(msgspec.json.encode(_others(tools, hidden)))
+    body["result"] = msgspec.Raw(msgspec.json.encode(result))
+    return msgspec.json.encode(body)
+
+
+def _others(tools: list[Any], hidden: set[int]) -> list[Any]:
+    return [tool for index, tool in enumerate(tools) if index not in hidden]
