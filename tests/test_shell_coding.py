@@ -119,7 +119,9 @@ def test_no_bytes_at_all_are_an_empty_answer():
 def test_what_compresses_well_but_not_absurdly_passes():
     text = b"".join(b'{"name":"tool-%d","description":"does things"},' % number for number in range(50_000))
     assert len(text) / len(gzip.compress(text)) > 8
-    assert undone("gzip", gzip.compress(text)) == text
+    packed = gzip.compress(text)
+    assert undone("gzip", packed) == text
+    assert undone("gzip", *(packed[place : place + 1] for place in range(len(packed)))) == text
 
 
 def bomb(megabytes):
@@ -152,7 +154,7 @@ def test_a_bomb_in_one_read_is_refused_as_well():
     with pytest.raises(LimitExceeded):
         sizes.extend(len(piece) for piece in coder.feed(packed))
     assert max(sizes) <= 64 * 1024
-    assert sum(sizes) <= 100 * len(packed) + 64 * 1024
+    assert sum(sizes) <= 256 * 1024  # though the whole bomb was there at once
 
 
 @story

@@ -44,14 +44,17 @@ class Decoder:
         """Raises `TheirProtocolError` for bytes that are not so encoded, `LimitExceeded` for a bomb."""
         if self._inflater is None and data:
             self._inflater = zlib.decompressobj(self._window(data[0]))
-        self._room += MOST_RATIO * len(data)
-        while piece := self._next(data):
-            self._room -= len(piece)
+        while True:
+            piece = self._next(data)
+            rest = self._inflater.unconsumed_tail if self._inflater else b""
+            self._room += MOST_RATIO * (len(data) - len(rest)) - len(piece)  # by what is used: no read is too large
             if self._room < 0:
                 hint = "an answer that is compressed so well is refused as a decompression bomb"
                 raise LimitExceeded(f"{self._peer} sent {self._name} that grows more than {MOST_RATIO} times", hint)
+            if not piece:
+                return
             yield piece
-            data = self._inflater.unconsumed_tail if self._inflater else b""
+            data = rest
 
     def finish(self) -> None:
         """Raises `TheirProtocolError` if the end of the answer is not the end of what was encoded."""
