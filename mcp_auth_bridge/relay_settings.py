@@ -1,6 +1,10 @@
 """How messages are relayed for one server: the `relay` table of its configuration."""
 
+from typing import Annotated
+
 import msgspec
+
+_Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -11,7 +15,7 @@ class RelaySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     0 for none.
     """
 
-    deadline: float = 600.0
-    longest: float = 6 * 3600.0
-    largest_message: int = 10 * 1024 * 1024
-    ping: float = 0.0
+    deadline: _Seconds = 600.0
+    longest: _Seconds = 6 * 3600.0
+    largest_message: Annotated[int, msgspec.Meta(gt=0)] = 10 * 1024 * 1024
+    ping: Annotated[float, msgspec.Meta(ge=0)] = 0.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Unreachable, UpstreamFailed
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Sent, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
 from mcp_auth_bridge.relay_settings import RelaySettings
 
@@ -46,13 +46,21 @@ _AGAIN_TIMER = "again"
 
 
 class _Attempt(msgspec.Struct):
-    """A request under way. `quiet` and `age` count ticks since its last sign of life and since its start."""
+    """A request under way. `quiet` and `age` count ticks since its last sign of life and since its start.
+
+    `sent`: one of its failures leaves open whether the server has acted.
+    """
 
     action: ToServer
     failures: int = 0
+    sent: bool = False
     waiting: bool = False
     quiet: int = 0
     age: int = 0
+
+    @property
+    def is_endless(self) -> bool:
+        return self.action.message.method in _ENDLESS
 
 
 class Delivery(Around):
@@ -68,25 +76,28 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
-            if message.kind is Kind.RESPONSE and message.key == attempt.action.message.key:
-                del self._attempts[call]
-                if len(message.raw) > self._settings.largest_message:
-                    yield from self._seen(self._inner.ended(call, self._too_large(message)))
-                    return
-        if attempt is None and len(message.raw) > self._settings.largest_message:
+        answers_it = attempt is not None and message.kind is Kind.RESPONSE and message.key == attempt.action.message.key
+        if answers_it:
+            del self._attempts[call]
+        if len(message.raw) <= self._settings.largest_message:
+            yield from self._seen(self._inner.from_server(call, message))
+        elif answers_it:
+            yield from self._seen(self._inner.ended(call, self._too_large(message)))
+        else:
             yield Note(f"dropped: {self._too_large(message).message}")
-            return
-        yield from self._seen(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
         pause = _pause(attempt, error) if attempt is not None and error is not None else None
         if attempt is not None and pause is not None:
             attempt.failures += 1
+            attempt.sent = attempt.sent or (error is not None and error.sent is not Sent.NO)
             attempt.waiting = True
             yield Wake(f"{_AGAIN_TIMER} {call}", pause)
             return
         self._attempts.pop(call, None)
+        if attempt is not None and attempt.sent and error is not None:
+            error = _whole_truth(error)
         yield from self._seen(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
@@ -111,8 +122,8 @@ class Delivery(Around):
             yield action
 
     def _wind(self) -> Iterator[Action]:
-        """The clock of the deadlines ticks only while somebody waits."""
-        if not self._ticking and self._attempts:
+        """The clock of the deadlines ticks only while somebody waits who has one."""
+        if not self._ticking and any(not attempt.is_endless for attempt in self._attempts.values()):
             self._ticking = True
             yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
 
@@ -123,7 +134,7 @@ class Delivery(Around):
             attempt.quiet += 1
             attempt.age += 1
             late = attempt.quiet > _TICKS or attempt.age > longest
-            if late and attempt.action.message.method not in _ENDLESS:
+            if late and not attempt.is_endless:
                 del self._attempts[call]
                 yield Hangup(call)
                 yield from self._seen(self._inner.ended(call, self._too_late()))
@@ -141,6 +152,12 @@ class Delivery(Around):
             f"the server's message has {size:.1f} MiB, more than the {limit:g} MiB that MCP clients can read",
             "ask for less at a time, or raise largest_message for this server if its client reads more",
         )
+
+
+def _whole_truth(error: BridgeError) -> BridgeError:
+    """`error` as the last of several: it may say that nothing was sent, or done, and mean itself alone."""
+    last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
+    return OutcomeUnknown(error.message, error.hint) if last_alone else error
 
 
 def _pause(attempt: _Attempt, error: BridgeError) -> float | None:

@@ -38,7 +38,8 @@ class Listening(Around):
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
         if subscription is not None and message.kind is Kind.RESPONSE:
-            del self._subscriptions[call]
+            if message.key == subscription.opening.message.key:
+                del self._subscriptions[call]
         elif subscription is not None and message.method == _ACKNOWLEDGED:
             subscription.pause = _FIRST_PAUSE
             if subscription.acknowledged:
@@ -79,10 +80,13 @@ def _may_cure_itself(error: BridgeError | None) -> bool:
 
 
 def _may_have_changed(request: Message) -> Iterator[Action]:
-    wanted = request.params.get("notifications") or {}
+    wanted = request.params.get("notifications")
+    if not isinstance(wanted, dict):
+        return
     meta = {_SUBSCRIPTION: request.key}
     for field, name in _LISTS.items():
         if wanted.get(field):
             yield ToClient(answers.notification(f"notifications/{name}/list_changed", {"_meta": meta}))
-    for uri in wanted.get("resourceSubscriptions") or ():
+    uris = wanted.get("resourceSubscriptions")
+    for uri in uris if isinstance(uris, list) else ():
         yield ToClient(answers.notification("notifications/resources/updated", {"_meta": meta, "uri": uri}))

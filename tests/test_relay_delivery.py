@@ -1,0 +1,317 @@
+"""What may be sent again, how often, and for how long somebody waits."""
+
+import msgspec
+import pytest
+from relaying import (
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    hangup,
+    message,
+    note,
+    notification,
+    request,
+    to_client,
+    to_server,
+    wake,
+)
+
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    LimitExceeded,
+    LoginRequired,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    Unreachable,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay_settings import RelaySettings
+
+READING = [
+    "completion/complete",
+    "ping",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "server/discover",
+    "tasks/get",
+    "tasks/list",
+    "tools/list",
+]
+DOING = ["tools/call", "tasks/cancel", "tasks/update", "resources/subscribe", "logging/setLevel", "vendor/thing"]
+LISTEN = "subscriptions/listen"
+
+
+def relay(**settings):
+    return Playbook(Delivery(Passthrough(), RelaySettings(**settings)))
+
+
+@pytest.fixture
+def play():
+    return relay(deadline=20, longest=60, largest_message=200)
+
+
+def ask(play, method="tools/call", id_=1):
+    """Send a request, whose call has the number 1; the clock's Wake is not looked at."""
+    return [words for words in play.client(request(id_, method)) if words[0] == "to server"]
+
+
+def fails(play, error, call=1):
+    """The pause until the next attempt, None if there is none: then the request has failed with the error."""
+    ((word, *rest),) = play.ended(call, error)
+    if word == "wake":
+        assert rest[0] == f"again {call}"
+        return rest[1]
+    assert (word, rest[1]) == ("fail", type(error))
+    return None
+
+
+def upstream(status, retry_after=None):
+    return UpstreamFailed("…", status=status, retry_after=retry_after)
+
+
+def attempts(play, method, error):
+    """How often a request is sent whose every attempt fails with `error`."""
+    sent = len(ask(play, method))
+    while fails(play, error) is not None:
+        assert play.woke("again 1") == [to_server(1, request(1, method))]
+        sent += 1
+    assert play.woke("again 1") == []
+    return sent
+
+
+# Again or not.
+
+
+@pytest.mark.parametrize("method", [*READING, *DOING, LISTEN])
+def test_what_was_not_sent_is_tried_four_times_whatever_it_is(play, method):
+    assert attempts(play, method, Unreachable("away")) == 4
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknown("cut"), upstream(500), upstream(502), upstream(503), upstream(504)])
+def test_what_may_have_been_done_is_done_again_only_if_it_reads(error):
+    assert [attempts(relay(), method, error) for method in READING] == [3] * len(READING)
+    assert [attempts(relay(), method, error) for method in [*DOING, LISTEN]] == [1] * (len(DOING) + 1)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LoginRequired("log in"),
+        AccessDenied("no"),
+        SessionLost("lost"),
+        LimitExceeded("large"),
+        TheirProtocolError("odd"),
+        upstream(400),
+        upstream(404),
+        upstream(429),
+        upstream(501),
+        None,
+    ],
+)
+@pytest.mark.parametrize("method", ["tools/call", "tools/list"])
+def test_what_another_attempt_would_not_cure_fails_at_once(play, method, error):
+    ask(play, method)
+    assert play.ended(1, error) == [fail(request(1, method), type(error or OutcomeUnknown("…")))]
+
+
+def test_a_429_with_a_time_was_not_processed_and_is_sent_then(play):
+    ask(play)
+    assert fails(play, upstream(429, 3.0)) == 3.0
+    assert play.woke("again 1") == [to_server(1, request(1))]
+    assert fails(play, upstream(429, 1.0)) == 1.0
+    assert play.woke("again 1") == [to_server(1, request(1))]
+    assert fails(play, upstream(429, 1.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "wait", "waits"),
+    [
+        ("tools/call", 429, 10.0, True),
+        ("tools/call", 429, 11.0, False),
+        ("tools/list", 429, 60.0, True),
+        ("tools/list", 429, 61.0, False),
+        ("tools/call", 503, 1.0, False),
+        ("tools/list", 503, 60.0, True),
+        ("tools/list", 503, 61.0, False),
+    ],
+)
+def test_a_wait_that_the_server_asks_for_is_kept_or_passed_on(play, method, status, wait, waits):
+    ask(play, method)
+    assert fails(play, upstream(status, wait)) == (wait if waits else None)
+
+
+def test_pauses_grow_and_differ_between_calls():
+    play = relay()
+    for id_ in (1, 2):
+        ask(play, id_=id_)
+    pauses = {1: [], 2: []}
+    for _ in range(3):
+        for call, own in pauses.items():
+            own.append(fails(play, Unreachable("away"), call))
+            play.woke(f"again {call}")
+    for own in pauses.values():
+        assert all(floor <= pause <= 1.5 * floor for floor, pause in zip((0.2, 0.5, 1.0), own, strict=True))
+    assert all(one != two for one, two in zip(*pauses.values(), strict=True))
+
+
+def test_a_retry_that_is_answered_is_done(play):
+    ask(play)
+    fails(play, Unreachable("away"))
+    play.woke("again 1")
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.ended(1, Unreachable("away")) == []
+
+
+def test_an_answer_before_the_break_is_the_end(play):
+    ask(play, "tools/list")
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.ended(1, OutcomeUnknown("cut")) == []
+
+
+def test_a_foreign_answer_is_none(play):
+    ask(play, "tools/list")
+    assert play.server(1, answer(2)) == []
+    assert fails(play, OutcomeUnknown("cut")) is not None
+
+
+def test_a_cancelled_retry_is_not_sent(play):
+    ask(play)
+    fails(play, Unreachable("away"))
+    assert play.client(cancelled(1)) == [to_server(2, cancelled(1)), hangup(1)]
+    assert play.woke("again 1") == []
+
+
+def test_the_timer_of_an_earlier_attempt_sends_nothing_twice(play):
+    ask(play)
+    fails(play, Unreachable("away"))
+    assert play.woke("again 1") == [to_server(1, request(1))]
+    assert play.woke("again 1") == []
+
+
+def test_a_notification_is_sent_once(play):
+    assert play.client(notification("n")) == [to_server(1, notification("n"))]
+    assert play.ended(1, Unreachable("away")) == []
+
+
+def test_a_timer_of_somebody_elses_is_handed_on(play):
+    assert play.woke("reopen") == []
+
+
+# How long.
+
+
+def tick(play, times):
+    for _ in range(times):
+        assert play.woke("deadline") == [wake("deadline", 1)]
+
+
+def test_a_request_without_a_sign_of_life_fails_after_its_deadline(play):
+    assert play.client(request(1)) == [wake("deadline", 1), to_server(1, request(1))]
+    tick(play, 20)
+    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.server(1, answer(1)) == []
+    assert play.ended(1, OutcomeUnknown("cut")) == []
+
+
+def test_whatever_the_server_says_under_a_call_keeps_it_alive(play):
+    ask(play)
+    for _ in range(2):
+        tick(play, 20)
+        assert play.server(1, notification("notifications/progress"))
+    tick(play, 18)
+
+
+def test_no_request_lives_longer_than_the_longest(play):
+    ask(play)
+    for _ in range(60):
+        play.server(1, notification("notifications/progress"))
+        tick(play, 1)
+    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+
+
+def test_signs_of_life_of_one_call_are_not_those_of_another(play):
+    ask(play)
+    play.client(request(2))
+    tick(play, 20)
+    play.server(2, notification("notifications/progress"))
+    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown), wake("deadline", 1)]
+
+
+def test_a_deadline_ends_the_wait_for_a_retry_as_well(play):
+    ask(play)
+    tick(play, 20)
+    fails(play, Unreachable("away"))
+    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.woke("again 1") == []
+
+
+def test_nothing_ticks_while_nobody_waits(play):
+    ask(play)
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.woke("deadline") == []
+    assert play.client(request(2)) == [wake("deadline", 1), to_server(2, request(2))]
+
+
+def test_a_stream_without_an_end_has_no_deadline_and_no_clock(play):
+    assert play.client(request(1, LISTEN)) == [to_server(1, request(1, LISTEN))]
+    play.client(request(2))
+    tick(play, 20)
+    assert play.woke("deadline") == [hangup(2), fail(request(2), OutcomeUnknown)]
+
+
+# How large.
+
+
+def large(id_):
+    return answer(id_, {"text": "x" * 200})
+
+
+def test_a_message_of_the_largest_size_passes():
+    size = len(message(answer(1)).raw)
+    fits, too_small = relay(largest_message=size), relay(largest_message=size - 1)
+    for play in (fits, too_small):
+        ask(play)
+    assert fits.server(1, answer(1)) == [to_client(answer(1))]
+    assert too_small.server(1, answer(1)) == [fail(request(1), LimitExceeded)]
+
+
+@pytest.mark.parametrize("method", ["tools/call", "tools/list"])
+def test_an_answer_that_no_client_could_read_fails_its_request_once(play, method):
+    ask(play, method)
+    assert play.server(1, large(1)) == [fail(request(1, method), LimitExceeded)]
+    assert play.ended(1) == []
+
+
+def test_to_a_model_it_is_a_result_that_says_what_to_do(play):
+    play.client(request(1))
+    ((failed),) = play.relay.from_server(1, message(large(1)))
+    assert isinstance(failed, Fail)
+    told = msgspec.json.decode(answers.failure(failed.request, failed.error).raw)
+    assert told["result"]["isError"] is True
+    assert "largest_message" in told["result"]["content"][0]["text"]
+
+
+@pytest.mark.parametrize("told", [large(7), notification("n", text="x" * 200), request("s1", "m", text="x" * 200)])
+def test_what_else_is_too_large_is_dropped_and_the_log_says_so(play, told):
+    ask(play)
+    for call in (0, 1):
+        ((word, text),) = play.server(call, told)
+        assert (word, text[:8]) == note("dropped:")
+    assert play.server(1, answer(1)) == [to_client(answer(1))]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"deadline": 0}, {"deadline": -1}, {"longest": 0}, {"largest_message": 0}, {"ping": -1}]
+)
+def test_settings_without_a_meaning_are_refused(settings):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(settings, RelaySettings)
