@@ -151,15 +151,18 @@ class Client:
         return next(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
 
     async def _read(self) -> None:
-        rest = b""
+        parts: list[bytes] = []  # of a line that has not ended
         while data := await self._next():
-            *lines, rest = (rest + data).split(b"\n")
+            *lines, rest = data.split(b"\n")
             for line in lines:
-                self._take(line + b"\n")
-            async with self._news:
-                self._news.notify_all()
-        if rest:
-            self.lines.append(rest)
+                self._take(b"".join((*parts, line, b"\n")))
+                parts.clear()
+            parts.append(rest)
+            if lines:
+                async with self._news:
+                    self._news.notify_all()
+        if any(parts):
+            self.lines.append(b"".join(parts))
         async with self._news:
             self._news.notify_all()
 

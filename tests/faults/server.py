@@ -146,12 +146,12 @@ class Tapped:
 
 
 class Made:
-    """A step that needs the request: `make` gets the exchange and returns bytes."""
+    """A step that needs the request: `make` gets the exchange and returns a step."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
 
-    def __call__(self, exchange: Exchange) -> bytes:
+    def __call__(self, exchange: Exchange) -> Any:
         return self._make(exchange)
 
 
