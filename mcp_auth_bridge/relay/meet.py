@@ -7,10 +7,23 @@ Where the two share no era, the client gets one error that says so.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from mcp_auth_bridge.errors import BridgeError, MethodUnknown, UpstreamFailed, WrongEra
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    Relay,
+    Remember,
+    ToClient,
+    ToServer,
+    Wake,
+    decoded,
+)
 from mcp_auth_bridge.relay.http_rules import SUPPORTED
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, standard_headers, version_of
 from mcp_auth_bridge.relay.peek import result_of
@@ -31,13 +44,17 @@ class Meet:
         self._modern = modern
         self._chosen: Relay | None = None
         self._remembered = memory.get(DISCOVER)
+        # Believed once: a client that asks again after "method not found" cannot fall back.
         self._is_legacy = "initialize" in memory and self._remembered is None
         self._probing: Message | None = None
         self._opening: Message | None = None
-        self._proven = False
+        self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if self._chosen is None:
+        if self._probing is not None and _cancels(message, self._probing):
+            self._probing = None
+            yield Hangup(_PROBE)
+        elif self._chosen is None:
             yield from self._first(message)
         elif self._chosen is self._modern and message.method == "initialize" and message.kind is Kind.REQUEST:
             yield Fail(message, WrongEra("this session speaks MCP 2026-07-28 already", supported=MODERN_VERSIONS))
@@ -48,16 +65,16 @@ class Meet:
         if call == _PROBE:
             yield from self._probed(message)
         elif self._chosen is not None:
-            self._proven = True
+            if message.kind is Kind.RESPONSE:
+                yield from self._doubt(failed=answers.error_code(message) not in {None, *MODERN_ERRORS})
             yield from self._seen(self._chosen.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == _PROBE:
             yield from self._fall_back()
         elif self._chosen is not None:
-            if self._remembered is not None and not self._proven and isinstance(error, UpstreamFailed):
-                self._remembered = None
-                yield Remember(DISCOVER, b"")  # the remote may have changed its era: ask again next time
+            if isinstance(error, UpstreamFailed):
+                yield from self._doubt(failed=True)
             yield from self._seen(self._chosen.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
@@ -68,33 +85,38 @@ class Meet:
         elif self._chosen is not None:
             yield from self._seen(self._chosen.woke(timer))
 
+    def _doubt(self, *, failed: bool) -> Iterator[Action]:
+        """The first answer of a remote that is modern by memory alone: if it failed, the next process asks again."""
+        if self._believing:
+            self._believing = False
+            if failed:
+                yield Remember(DISCOVER, b"")
+
     def _first(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST and message.method == DISCOVER:
             yield from self._discover(message)
         elif message.kind is Kind.REQUEST and message.method != "initialize" and (version := version_of(message)):
             if self._is_legacy:
                 # The client's own rule for this answer is to fall back to `initialize`.
+                self._is_legacy = False
                 yield Fail(message, _legacy_only(version))
                 return
-            yield from self._become(self._modern, message)
+            self._chosen = self._modern
+            yield from self._seen(self._modern.from_client(message))
         else:
             if self._probing is not None:
                 yield Hangup(_PROBE)
                 yield from self._fall_back()
-            self._opening = message if message.method == "initialize" else None
-            if message.method == "initialize":
-                self._chosen = self._legacy
+            if message.kind is Kind.REQUEST and message.method == "initialize":
+                self._opening, self._chosen = message, self._legacy
             yield from self._seen(self._legacy.from_client(message))
-
-    def _become(self, relay: Relay, message: Message) -> Iterator[Action]:
-        self._chosen = relay
-        yield from self._seen(relay.from_client(message))
 
     def _discover(self, message: Message) -> Iterator[Action]:
         if self._probing is not None or self._is_legacy:
+            self._is_legacy = False
             yield Fail(message, _legacy_first())
         elif self._remembered:
-            self._chosen = self._modern
+            self._chosen, self._believing = self._modern, True
             yield ToClient(answers.raw_result(message, self._remembered))
         else:
             self._probing = message
@@ -106,14 +128,17 @@ class Meet:
         if probing is None or message.kind is not Kind.RESPONSE or message.key != probing.key:
             return
         result = result_of(message)
-        versions = answers.members(result).get("supportedVersions") if result is not None else None
-        if result is None or not isinstance(versions, list) or not set(MODERN_VERSIONS) & set(versions):
+        if result is not None and _is_modern(answers.members(result).get("supportedVersions")):
+            self._probing = None
+            self._chosen = self._modern
+            yield Remember(DISCOVER, result)
+            yield ToClient(message)
+        elif answers.error_code(message) in MODERN_ERRORS and _is_modern(_supported(message)):
+            # A server of the modern era refuses this version or these headers: the client may know better ones.
+            self._probing = None
+            yield ToClient(message)
+        else:
             yield from self._fall_back()
-            return
-        self._probing = None
-        self._chosen = self._modern
-        yield Remember(DISCOVER, result)
-        yield ToClient(message)
 
     def _fall_back(self) -> Iterator[Action]:
         if self._probing is not None:
@@ -132,6 +157,22 @@ class Meet:
 
     def _answers_opening(self, message: Message) -> bool:
         return self._opening is not None and message.kind is Kind.RESPONSE and message.key == self._opening.key
+
+
+def _cancels(message: Message, request: Message) -> bool:
+    named = message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled"
+    return named and message.target == request.key
+
+
+def _supported(refusal: Message) -> Any:
+    """The versions that a modern error names, MODERN_VERSIONS where it need not. Any: the server's word."""
+    data = (decoded(refusal.raw) or {}).get("error", {}).get("data")
+    return data.get("supported", MODERN_VERSIONS) if isinstance(data, dict) else MODERN_VERSIONS
+
+
+def _is_modern(versions: Any) -> bool:
+    """Any: the server's word."""
+    return isinstance(versions, list | tuple) and any(version in MODERN_VERSIONS for version in versions)
 
 
 def _legacy_first() -> MethodUnknown:

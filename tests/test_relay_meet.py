@@ -1,0 +1,351 @@
+"""Which era the two sides share is found out once, within two seconds, and from memory where there is one."""
+
+import json
+
+import pytest
+from relaying import (
+    INITIALIZE,
+    WELCOMED,
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    hangup,
+    notification,
+    remember,
+    request,
+    to_client,
+    to_server,
+    wake,
+)
+
+from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
+from mcp_auth_bridge.relay.meet import _PROBE, DISCOVER, PATIENCE, Meet
+from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.passthrough import Passthrough
+
+META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
+MODERN = {DISCOVER: json.dumps(DISCOVERED).encode()}
+LEGACY = {"initialize": json.dumps(WELCOMED).encode()}
+HEADERS = {"mcp-protocol-version": "2026-07-28"}
+ASKED = [wake("discover", PATIENCE)]
+
+
+class Noted:
+    """A relay that passes everything on; `heard` is what it was told."""
+
+    def __init__(self):
+        self.heard = []
+        self._inner = Passthrough()
+
+    def __getattr__(self, name):
+        return lambda *told: self.heard.append(name) or getattr(self._inner, name)(*told)
+
+
+def meet(**memory):
+    return Playbook(Meet(Noted(), Modern(Passthrough()), memory))
+
+
+@pytest.fixture
+def play():
+    return meet()
+
+
+def heard(play):
+    return play.relay._legacy.heard
+
+
+def discover(id_=1):
+    return request(id_, DISCOVER, _meta=META)
+
+
+def listing(id_):
+    return request(id_, "tools/list", _meta=META)
+
+
+def error(id_, code, **data):
+    return {"jsonrpc": "2.0", "id": id_, "error": {"code": code, "message": "no", **({"data": data} if data else {})}}
+
+
+def headers(method):
+    return {"mcp-method": method, **HEADERS}
+
+
+PROBE = to_server(_PROBE, discover(), **headers(DISCOVER))
+
+
+def speaks_modern(play):
+    """What a modern client says next goes the modern way."""
+    ((word, call, sent, own),) = play.client(listing("next"))
+    assert (word, sent, own) == ("to server", listing("next"), headers("tools/list"))
+    assert heard(play) == []
+    return call
+
+
+def speaks_legacy(play):
+    opening = {**INITIALIZE, "id": "opening"}
+    ((word, call, sent, own),) = play.client(opening)
+    assert (word, sent, own) == ("to server", opening, {})
+    assert heard(play)[-1] == "from_client"
+    return call
+
+
+# The client's first message.
+
+
+def test_initialize_opens_a_legacy_session(play):
+    speaks_legacy(play)
+    assert play.client(listing(2)) == [to_server(2, listing(2))]
+
+
+def test_a_request_with_a_version_is_modern(play):
+    speaks_modern(play)
+
+
+@pytest.mark.parametrize("opening", [request(1, "ping"), notification("n"), notification("initialize")])
+def test_what_shows_no_era_is_the_legacy_relays_and_decides_nothing(play, opening):
+    play.client(opening)
+    assert heard(play) == ["from_client"]
+    assert play.client(discover()) == [*ASKED, PROBE]
+
+
+def test_a_modern_session_knows_no_initialize(play):
+    speaks_modern(play)
+    assert play.client(INITIALIZE) == [fail(INITIALIZE, WrongEra)]
+
+
+# A client that probes; nothing is remembered.
+
+
+def test_the_remote_is_asked_and_its_answer_decides_and_is_remembered(play):
+    assert play.client(discover()) == [*ASKED, PROBE]
+    told = answer(1, DISCOVERED)
+    assert play.server(_PROBE, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.ended(_PROBE) == []
+    assert play.woke("discover") == []
+    speaks_modern(play)
+
+
+LEGACY_ANSWERS = [
+    error(1, -32601),
+    error(1, -32000),
+    answer(1, {}),
+    answer(1, []),
+    {"jsonrpc": "2.0", "id": 1, "result": None},
+    answer(1, {"supportedVersions": 5}),
+    answer(1, {"supportedVersions": []}),
+    answer(1, {"supportedVersions": ["2025-11-25", {}]}),
+    error(1, -32022, supported=["2025-11-25"]),
+    error(1, -32022, supported="2026-07-28"),
+]
+
+
+@pytest.mark.parametrize("told", LEGACY_ANSWERS)
+def test_a_remote_that_names_no_modern_version_makes_the_client_fall_back(play, told):
+    play.client(discover())
+    assert play.server(_PROBE, told) == [fail(discover(), MethodUnknown)]
+    assert play.ended(_PROBE) == []
+    speaks_legacy(play)
+
+
+FAILURES = [
+    None,
+    UpstreamFailed("404", status=404),
+    Unreachable("away"),
+    OutcomeUnknown("cut"),
+    LoginRequired("log in"),
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_remote_that_does_not_answer_makes_the_client_fall_back(play, failure):
+    play.client(discover())
+    assert play.ended(_PROBE, failure) == [fail(discover(), MethodUnknown)]
+    speaks_legacy(play)
+
+
+def test_a_slow_remote_makes_the_client_fall_back_and_its_late_answer_is_nobodys(play):
+    play.client(discover())
+    assert play.woke("discover") == [hangup(_PROBE), fail(discover(), MethodUnknown)]
+    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
+    assert play.ended(_PROBE) == []
+    speaks_legacy(play)
+
+
+@pytest.mark.parametrize(
+    "told", [answer(2, DISCOVERED), answer("1", DISCOVERED), notification("n"), request("s", "ping")]
+)
+def test_what_does_not_answer_the_probe_is_passed_over(play, told):
+    play.client(discover())
+    assert play.server(_PROBE, told) == []
+    assert play.server(_PROBE, answer(1, DISCOVERED))[-1] == to_client(answer(1, DISCOVERED))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        error(1, -32022, supported=["2026-07-28"], requested="2027-01-01"),
+        error(1, -32022),
+        error(1, -32020),
+        error(1, -32021, required=["roots"]),
+    ],
+)
+def test_a_modern_refusal_is_the_clients_to_deal_with(play, refusal):
+    play.client(discover())
+    assert play.server(_PROBE, refusal) == [to_client(refusal)]
+    assert play.ended(_PROBE) == []
+    again = to_server(_PROBE, discover(2), **headers(DISCOVER))
+    assert play.client(discover(2)) == [*ASKED, again]
+    assert play.server(_PROBE, answer(2, DISCOVERED)) == [
+        remember(DISCOVER, DISCOVERED),
+        to_client(answer(2, DISCOVERED)),
+    ]
+
+
+def test_a_modern_request_after_a_modern_refusal_is_modern(play):
+    play.client(discover())
+    play.server(_PROBE, error(1, -32020))
+    speaks_modern(play)
+
+
+def test_initialize_during_the_probe_ends_it(play):
+    play.client(discover())
+    assert play.client(INITIALIZE) == [hangup(_PROBE), fail(discover(), MethodUnknown), to_server(1, INITIALIZE)]
+    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
+    assert play.ended(_PROBE) == []
+    assert play.woke("discover") == []
+
+
+def test_a_modern_request_during_the_probe_does_not_end_it(play):
+    play.client(discover())
+    speaks_modern(play)
+    told = answer(1, DISCOVERED)
+    assert play.server(_PROBE, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+
+
+def test_a_second_probe_during_the_first_is_told_to_fall_back(play):
+    play.client(discover())
+    assert play.client(discover(2)) == [fail(discover(2), MethodUnknown)]
+
+
+@pytest.mark.parametrize("chosen", [False, True])
+def test_a_cancelled_probe_is_not_answered(play, chosen):
+    play.client(discover())
+    if chosen:
+        speaks_modern(play)
+    assert play.client(cancelled(1)) == [hangup(_PROBE)]
+    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
+    assert play.ended(_PROBE) == []
+    assert play.woke("discover") == []
+
+
+# Memory.
+
+
+def test_a_remote_remembered_as_modern_is_not_asked(play):
+    play = meet(**MODERN)
+    assert play.client(discover()) == [to_client(answer(1, DISCOVERED))]
+    speaks_modern(play)
+
+
+@pytest.mark.parametrize("told", [error("next", -32000), error("next", -32601), error("next", -32600)])
+def test_a_remembered_remote_whose_first_answer_is_an_error_is_asked_next_time(told):
+    play = meet(**MODERN)
+    play.client(discover())
+    call = speaks_modern(play)
+    assert play.server(call, told) == [remember(DISCOVER, None), to_client(told)]
+    assert play.ended(call) == []
+
+
+def test_a_remembered_remote_whose_first_answer_is_no_message_is_asked_next_time():
+    play = meet(**MODERN)
+    play.client(discover())
+    call = speaks_modern(play)
+    gone = UpstreamFailed("404", status=404)
+    assert play.ended(call, gone) == [remember(DISCOVER, None), fail(listing("next"), UpstreamFailed)]
+    assert play.client(listing(3)) == [to_server(call + 1, listing(3), **headers("tools/list"))]
+    assert play.ended(call + 1, gone) == [fail(listing(3), UpstreamFailed)]
+
+
+@pytest.mark.parametrize("told", [answer("next", {"tools": []}), error("next", -32022), error("next", -32020)])
+def test_a_remembered_remote_that_answers_in_its_era_stays_remembered(told):
+    play = meet(**MODERN)
+    play.client(discover())
+    call = speaks_modern(play)
+    assert play.server(call, told) == [to_client(told)]
+    play.ended(call)
+    play.client(listing(3))
+    assert play.server(call + 1, error(3, -32603)) == [to_client(error(3, -32603))]
+
+
+@pytest.mark.parametrize("away", [Unreachable("away"), LoginRequired("log in"), OutcomeUnknown("cut")])
+def test_an_absent_remote_says_nothing_of_its_era(away):
+    play = meet(**MODERN)
+    play.client(discover())
+    call = speaks_modern(play)
+    assert play.ended(call, away) == [fail(listing("next"), type(away))]
+
+
+def test_a_forgotten_remote_is_asked():
+    play = meet(**{DISCOVER: b""}, **LEGACY)
+    assert play.client(discover()) == [*ASKED, PROBE]
+
+
+def test_a_remote_remembered_as_legacy_makes_the_client_fall_back_at_once():
+    play = meet(**LEGACY)
+    assert play.client(discover()) == [fail(discover(), MethodUnknown)]
+    speaks_legacy(play)
+
+
+def test_a_modern_request_to_a_remote_remembered_as_legacy_is_told_which_versions_it_speaks():
+    play = meet(**LEGACY)
+    assert play.client(listing(1)) == [fail(listing(1), WrongEra)]
+    speaks_legacy(play)
+
+
+def test_a_client_that_cannot_fall_back_reaches_the_remote_with_its_second_attempt():
+    play = meet(**LEGACY)
+    play.client(discover())
+    assert play.client(discover()) == [*ASKED, PROBE]
+    play = meet(**LEGACY)
+    play.client(discover())
+    speaks_modern(play)
+
+
+# Unequal eras.
+
+
+@pytest.mark.parametrize("code", [-32020, -32021, -32022])
+def test_a_remote_that_answers_initialize_in_modern_words_shares_no_era(play, code):
+    call = speaks_legacy(play)
+    assert play.server(call, error("opening", code)) == [fail({**INITIALIZE, "id": "opening"}, WrongEra)]
+
+
+def test_any_other_answer_to_initialize_is_the_clients(play):
+    call = speaks_legacy(play)
+    assert play.server(call, error("opening", -32600)) == [to_client(error("opening", -32600))]
+
+
+def test_a_modern_error_that_answers_something_else_is_the_clients(play):
+    call = speaks_legacy(play)
+    play.client(request(5))
+    assert play.server(call + 1, error(5, -32021)) == [to_client(error(5, -32021))]
+    assert play.server(call, answer("opening", WELCOMED)) == [to_client(answer("opening", WELCOMED))]
+
+
+# The rest is handed on.
+
+
+def test_before_the_choice_nothing_is_expected_of_anybody(play):
+    assert play.server(3, answer(1)) == []
+    assert play.ended(3) == []
+    assert play.woke("welcome") == []
+    assert heard(play) == []
+
+
+def test_timers_and_ends_are_the_chosen_relays(play):
+    call = speaks_legacy(play)
+    assert play.woke("welcome") == []
+    assert play.ended(call, Unreachable("away")) == [fail({**INITIALIZE, "id": "opening"}, Unreachable)]
+    assert heard(play) == ["from_client", "woke", "ended"]
