@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from faults.bridge import Client, home, save_expired_login, started
-from faults.server import FaultServer, chunked, chunks, event, head
+from faults.server import FaultServer, chunked, chunks, event, head, plain
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
 
@@ -176,3 +176,34 @@ def codes(stage: str, ending: str) -> set[int]:
     if ending == "end of stdin" or stage != "start":
         return {0}
     return {0, -getattr(signal, ending), 130}
+
+
+_TOKENS = b'{"access_token":"new","token_type":"Bearer","expires_in":3600,"refresh_token":"newer"}'
+
+
+def test_a_kill_at_any_point_of_a_start_with_a_refresh_costs_no_login_and_blocks_no_later_start(tmp_path: Path) -> None:
+    async def killed(folder: Path, wait: float) -> None:
+        async with FaultServer() as server:
+            home(folder, server.url, auth='{ kind = "browser" }')
+            await save_expired_login(folder, f"http://127.0.0.1:{server.port}")
+            records = files(folder)
+            server.on("POST", [never])
+            async with started(folder) as client:
+                await start(server, client)
+                await asyncio.sleep(wait)
+                client.process.kill()
+            server._faults.clear()
+            server.always("POST", [plain(_TOKENS)])
+            async with started(folder) as client:
+                await client.initialize()
+                await client.call(1)
+                assert "content" in (await client.answer(1))["result"]
+            assert [b"refresh_token=fresh" in exchange.body for exchange in server.sent("POST")][-1:] == [True]
+            assert server.sent("tools/call")[0].headers["authorization"] == "Bearer new"
+            assert files(folder) == records
+
+    async def at_ten_points() -> None:
+        chance = random.Random(61)
+        await asyncio.gather(*(killed(tmp_path / f"{number}", chance.uniform(0, 0.3)) for number in range(10)))
+
+    asyncio.run(at_ten_points())
