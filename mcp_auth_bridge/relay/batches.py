@@ -25,7 +25,7 @@ class Batches(Around):
         if message.kind is Kind.BATCH:
             yield from self._taken_apart(message)
             return
-        if message.method == "initialize":
+        if message.method == "initialize" and message.kind is Kind.REQUEST:
             self._opening, self._agreed = message, False
         yield from self._seen(self._inner.from_client(message))
 

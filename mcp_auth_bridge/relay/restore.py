@@ -4,6 +4,7 @@ A client sets its log level and subscribes to resources once; it does not know t
 """
 
 from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
 
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient
@@ -18,8 +19,8 @@ class Restore(Around):
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
-        self._level: Message | None = None
-        self._subscriptions: dict[str, Message] = {}
+        self._level: Any = None
+        self._uris: dict[str, None] = {}  # in the order of subscribing
         self._ours: set[Hashable] = set()
         self._last = 0
         self._opened = False
@@ -28,17 +29,17 @@ class Restore(Around):
         if message.kind is Kind.REQUEST and message.method in (_LEVEL, _SUBSCRIBE, _UNSUBSCRIBE):
             self._note(message)
         elif message.kind is Kind.REQUEST and message.method == "initialize":
-            self._level, self._subscriptions, self._opened = None, {}, False
+            self._level, self._uris, self._opened = None, {}, False
         yield from self._seen(self._inner.from_client(message))
 
     def _note(self, message: Message) -> None:
         uri = message.params.get("uri")
         if message.method == _LEVEL:
-            self._level = message
+            self._level = message.params.get("level")
         elif isinstance(uri, str) and message.method == _SUBSCRIBE:
-            self._subscriptions[uri] = message
+            self._uris[uri] = None
         elif isinstance(uri, str):
-            self._subscriptions.pop(uri, None)
+            self._uris.pop(uri, None)
 
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
@@ -56,9 +57,14 @@ class Restore(Around):
                     yield action
 
     def _say_again(self) -> Iterator[Action]:
-        said = [self._level] if self._level is not None else []
-        for message in [*said, *self._subscriptions.values()]:
-            self._last += 1
-            again = answers.request(message.method or "", message.params, self._last)
-            self._ours.add(again.key)
-            yield from self._inner.from_client(again)
+        if self._level is not None:
+            yield from self._say(_LEVEL, {"level": self._level})
+        for uri in self._uris:
+            yield from self._say(_SUBSCRIBE, {"uri": uri})
+
+    def _say(self, method: str, params: dict[str, Any]) -> Iterator[Action]:
+        """Any: a level is what the client called one."""
+        self._last += 1
+        request = answers.request(method, params, self._last)
+        self._ours.add(request.key)
+        yield from self._seen(self._inner.from_client(request))
