@@ -1,4 +1,4 @@
-"""Faults that are stories of more than one request; the numbers are those of the fault matrix."""
+"""Faults that are stories of more than one request; the numbers are those of hardening.md, section 2."""
 
 import asyncio
 import json
