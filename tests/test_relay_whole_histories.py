@@ -1,0 +1,281 @@
+"""What `wiring.relay` builds, and its modern half alone, under random histories: one answer, none when cancelled."""
+
+import json
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from relaying import WELCOMED, answer, cancelled, message, notification, request
+
+from mcp_auth_bridge import wiring
+from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    LoginRequired,
+    OutcomeUnknown,
+    SessionLost,
+    Unreachable,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, Note, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.listening import METHOD as LISTEN
+from mcp_auth_bridge.relay.listening import Listening
+from mcp_auth_bridge.relay.meet import _PROBE
+from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay_settings import RelaySettings
+
+META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+METAS = [META, META, None, 5, {}]
+DISCOVERED = {"supportedVersions": ["2026-07-28"]}
+TOOL = {"name": "add", "inputSchema": {"properties": {"a": {"type": "string", "x-mcp-header": "A"}}}}
+BAD = {"name": "bad", "inputSchema": {"properties": {"a": {"type": "number", "x-mcp-header": "A"}}}}
+ERRORS = [
+    None,
+    SessionLost("lost"),
+    LoginRequired("log in"),
+    Unreachable("away"),
+    OutcomeUnknown("cut"),
+    AccessDenied("no"),
+    UpstreamFailed("…", status=502),
+    UpstreamFailed("…", status=429, retry_after=1.0),
+    UpstreamFailed("…", status=404),
+]
+METHODS = [
+    "tools/call",
+    "tools/call",
+    "tools/list",
+    "server/discover",
+    LISTEN,
+    "initialize",
+    "ping",
+    "resources/subscribe",
+    "logging/setLevel",
+]
+TOLD = ["notifications/initialized", "notifications/progress", "initialize", LISTEN]
+RESULTS = [
+    {},
+    [],
+    None,
+    5,
+    WELCOMED,
+    {**WELCOMED, "protocolVersion": "2025-03-26"},
+    DISCOVERED,
+    {"tools": [TOOL, BAD, 5]},
+    {"tools": [TOOL], "nextCursor": "2"},
+    {"text": "x" * 3000},
+]
+CODES = [-32020, -32020, -32022, -32601, 1]
+SAID = ["notifications/subscriptions/acknowledged", "notifications/progress", "x" * 3000]
+MEMORIES = [
+    {},
+    {"initialize": json.dumps(WELCOMED).encode(), "tools/list": b'{"tools":[]}'},
+    {"server/discover": json.dumps(DISCOVERED).encode()},
+    {"server/discover": b"", "initialize": b"[]"},
+]
+RELAY = RelaySettings(deadline=20, longest=60, largest_message=2000, ping=30)
+FAR = Profile(name="far", url=server_url("https://far.example/mcp", "a test"), relay=RELAY)
+picks = st.integers(0, 1 << 16)
+
+
+def is_unknown(error):
+    return isinstance(error, OutcomeUnknown) or (isinstance(error, UpstreamFailed) and error.status == 502)
+
+
+class Histories(RuleBasedStateMachine):
+    """`open` maps the key of each request that must still be answered to it; `calls` what runs at the server."""
+
+    uncancellable = ("initialize",)  # by the specification: it is answered all the same
+
+    def __init__(self):
+        super().__init__()
+        self.open = {}
+        self.calls = {}
+        self.hung_up = set()
+        self.refused = set()
+        self.unknown = set()
+        self.timers = set()
+        self.refusals_of_nobody = 0
+        self.next_id = 0
+
+    @initialize(memory=st.sampled_from(MEMORIES))
+    def starts(self, memory):
+        self.relay = self.built(memory)
+
+    def built(self, memory):
+        return wiring.relay(FAR, memory)
+
+    # The world: what the shell would do.
+
+    def perform(self, actions):
+        for action in list(actions):
+            match action:
+                case ToClient(message=told) if told.kind is Kind.RESPONSE:
+                    self.answered(told)
+                case Fail(request=failed, error=error):
+                    self.answered(answers.failure(failed, error))
+                case ToClient(message=told):
+                    json.loads(told.raw)
+                case ToServer(call=call, message=sent, headers=headers):
+                    self.posted(call, sent, headers)
+                case Hangup(call=call):
+                    self.hung_up.add(call)
+                    self.calls.pop(call, None)
+                case Wake(timer=timer, seconds=seconds):
+                    assert seconds > 0
+                    self.timers.add(timer)
+                case OpenStream() | Remember() | Note():
+                    pass
+
+    def answered(self, told):
+        json.loads(told.raw)
+        if told.key is None:
+            self.refusals_of_nobody += 1
+            return
+        assert told.key in self.open, "an answer to nobody, a second one, or one after the cancellation"
+        assert type(told.key) is type(self.open.pop(told.key).key)
+
+    def posted(self, call, sent, headers):
+        assert call != STREAM
+        assert call not in self.calls, "one call, one request at a time"
+        assert call not in self.hung_up or call == _PROBE, "nothing happens under a call after its hangup"
+        assert all(("\x20" <= char <= "\x7e") for value in headers.values() for char in value)
+        assert call not in self.unknown, "what may have been done is not done again"
+        self.calls[call] = sent
+
+    def say(self, value):
+        told = message(value)
+        if told.kind is Kind.REQUEST:
+            self.open[told.key] = told
+        self.perform(self.relay.from_client(told))
+
+    def fresh_id(self):
+        self.next_id += 1
+        return self.next_id if self.next_id % 2 else str(self.next_id - 1)
+
+    def pick(self, pick):
+        return sorted(self.calls)[pick % len(self.calls)]
+
+    # What a client may do.
+
+    @rule(method=st.sampled_from(METHODS), meta=st.sampled_from(METAS), name=st.sampled_from(["add", "bad", 5]))
+    def asks(self, method, meta, name):
+        wanted = {"toolsListChanged": True}
+        params = {"name": name, "arguments": {"a": "é"}, "uri": "a:1", "level": "info", "notifications": wanted}
+        self.say(request(self.fresh_id(), method, **params, protocolVersion="2025-06-18", _meta=meta))
+
+    @rule(method=st.sampled_from(TOLD))
+    def tells(self, method):
+        self.say(notification(method))
+
+    @rule()
+    def replies(self):
+        self.say(answer("s1"))
+
+    @rule()
+    def batches(self):
+        part = message(request(self.fresh_id(), "tools/call"))
+        self.open[part.key] = part
+        before = self.refusals_of_nobody
+        self.say(b"[%b]" % part.raw)
+        if self.refusals_of_nobody > before:
+            del self.open[part.key]
+
+    @precondition(lambda self: self.open)
+    @rule(pick=picks)
+    def cancels(self, pick):
+        keys = sorted(self.open, key=repr)
+        key = keys[pick % len(keys)]
+        if self.open[key].method not in self.uncancellable:
+            del self.open[key]
+        self.say(cancelled(key))
+
+    # What a server and the network may do.
+
+    def hear(self, call, value):
+        self.perform(self.relay.from_server(call, message(value)))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, result=st.sampled_from(RESULTS))
+    def server_answers(self, pick, result):
+        call = self.pick(pick)
+        self.hear(call, b'{"id":%b,"result":%b}' % (self.calls[call].id or b'"nobody"', json.dumps(result).encode()))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, code=st.sampled_from(CODES))
+    def server_refuses(self, pick, code):
+        call = self.pick(pick)
+        if code == HEADER_MISMATCH:
+            self.refused.add(call)
+        self.hear(call, b'{"id":%b,"error":{"code":%d,"message":""}}' % (self.calls[call].id or b"null", code))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, id_=st.sampled_from([0, 1, "1", 2, 3, None, "mcp-auth-bridge/tools/list/1"]), code=st.booleans())
+    def server_answers_somebody_else(self, pick, id_, code):
+        call = self.pick(pick)
+        if self.calls[call].id is None or self.calls[call].key != id_:
+            error = {"jsonrpc": "2.0", "id": id_, "error": {"code": -32020, "message": ""}}
+            self.hear(call, error if code else answer(id_))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, method=st.sampled_from(SAID))
+    def server_tells(self, pick, method):
+        self.hear(self.pick(pick), notification(method))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks)
+    def server_asks(self, pick):
+        self.hear(self.pick(pick), request("s1", "sampling/createMessage"))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, error=st.sampled_from(ERRORS))
+    def call_ends(self, pick, error):
+        self.end(self.pick(pick), error)
+
+    def end(self, call, error):
+        sent = self.calls.pop(call)
+        if sent.method == "tools/call" and call not in self.refused and is_unknown(error):
+            self.unknown.add(call)
+        self.perform(self.relay.ended(call, error))
+
+    @precondition(lambda self: self.timers)
+    @rule(pick=picks, times=st.sampled_from([1, 1, 1, 25]))
+    def time_passes(self, pick, times):
+        timer = sorted(self.timers)[pick % len(self.timers)]
+        for _ in range(times):
+            if timer in self.timers:
+                self.timers.remove(timer)
+                self.perform(self.relay.woke(timer))
+
+    @invariant()
+    def whoever_waits_has_something_to_wait_for(self):
+        assert not self.open or self.calls or self.timers, self.open
+
+    def teardown(self):
+        for _ in range(1000):
+            if self.calls:
+                self.end(min(self.calls), AccessDenied("the end"))
+            elif not self.open:
+                return
+            else:
+                for timer in sorted(self.timers):
+                    self.timers.discard(timer)
+                    self.perform(self.relay.woke(timer))
+        raise AssertionError(f"an answer is missing: {self.open}")
+
+
+class ModernHistories(Histories):
+    """The modern half, without the relay that chooses it and keeps `initialize` from it."""
+
+    uncancellable = ()
+
+    def built(self, memory):
+        return Listening(Modern(Delivery(Passthrough(), RELAY)))
+
+
+TestHistories = Histories.TestCase
+TestHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestModernHistories = ModernHistories.TestCase
+TestModernHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
