@@ -28,6 +28,7 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
 )
+from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -460,3 +461,21 @@ def test_a_server_that_never_takes_the_confirmation_holds_up_nothing_for_more_th
 def test_the_end_of_that_minute_changes_nothing_in_an_open_session(play):
     opened(play)
     assert play.woke("opening") == []
+
+
+def test_a_stream_that_finds_the_session_lost_opens_it_again_without_a_request(play):
+    opened(play)
+    play.client(request(1))
+    play.server(1, answer(1))
+    assert play.ended(STREAM, LOST) == opening(-3, INITIALIZE)
+
+
+def test_a_server_that_answers_every_get_as_if_the_session_were_lost_is_not_asked_in_circles(play):
+    opened(play)
+    assert play.ended(STREAM, LOST) == []
+    play.client(request(1))
+    play.server(1, answer(1))
+    play.ended(STREAM, LOST)
+    play.server(-3, OPENED)
+    play.ended(-4)
+    assert play.ended(STREAM, LOST) == []

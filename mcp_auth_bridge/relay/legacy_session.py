@@ -22,6 +22,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
+    STREAM,
     Action,
     Fail,
     Hangup,
@@ -64,6 +65,8 @@ class LegacySession:
         self._opening: Message | None = None
         self._confirmation: Message | None = None
         self._answered = False
+        # Whether the session has said anything: a server may answer every GET with 404, for want of a stream.
+        self._alive = False
         self._unconfirmed = False
         self._headers: Mapping[str, str] = {}
         self._last = 0
@@ -90,6 +93,7 @@ class LegacySession:
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call >= 0:
+            self._alive = True
             yield from self._stamped(self._inner.from_server(call, message))
         elif message.kind is not Kind.RESPONSE:
             yield ToClient(message)
@@ -99,6 +103,10 @@ class LegacySession:
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call < 0:
             yield from self._own_call_ended(call, error)
+            return
+        if call == STREAM:
+            if isinstance(error, SessionLost) and self._state is _State.OPEN and self._alive:
+                yield from self._open()
             return
         epoch, action = self._sent.pop(call, (self._epoch, None))
         if isinstance(error, SessionLost) and action is not None and call not in self._replayed:
@@ -151,6 +159,7 @@ class LegacySession:
         result = result_of(answer)
         if result is not None:
             self._epoch += 1
+            self._alive = False
             self._pause = _LOGIN_POLL
             self._headers = version_headers(answers.members(result).get("protocolVersion"))
             self._state = _State.GREETED

@@ -46,6 +46,7 @@ class Welcome:
         self._opening_call: int | None = None
         self._greeted = False
         self._guessed = False
+        self._been_here = False
         self._offered: tuple[str, ...] = ()
         self._missing: LoginRequired | None = None
         self._lists: dict[Hashable, Message] = {}
@@ -54,7 +55,7 @@ class Welcome:
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST and message.method == "initialize" and self._opening is None:
-            self._opening, self._greeted = message, False
+            self._opening, self._greeted, self._been_here = message, False, False
             yield Wake(_TIMER, PATIENCE)
         elif self._is_sign_in(message):
             yield ToClient(self._sign_in(message))
@@ -122,12 +123,13 @@ class Welcome:
             yield Fail(request, error)
 
     def _arrived(self) -> Iterator[Action]:
-        """The session is open. A client that was answered from memory is told to ask again."""
+        """The session is open. A client that was answered from memory, or by an earlier session, is told to ask again."""
         self._missing = None
-        if self._guessed:
+        if self._guessed or self._been_here:
             self._guessed = False
             for name in self._offered:
                 yield ToClient(answers.notification(f"notifications/{name}/list_changed"))
+        self._been_here = True
 
     def _greet_from_memory(self, opening: Message) -> Action:
         self._greeted = self._guessed = True

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
 
-from mcp_auth_bridge.errors import BridgeError, fault
+from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
     STREAM,
@@ -124,11 +124,15 @@ class Performer:
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """What the server says by itself, for as long as it does."""
-        # Not offered, or not any more: the next request meets what is wrong, and has somebody to tell.
-        with contextlib.suppress(BridgeError):
+        try:
             async with contextlib.aclosing(self._remote.listen(headers)) as messages:
                 async for message in messages:
                     await self._perform(self._relay.from_server(STREAM, message))
+        except SessionLost as lost:
+            self._calls.pop(STREAM, None)
+            await self._perform(self._relay.ended(STREAM, lost))
+        except BridgeError:
+            pass  # not offered, or not any more: the next request meets what is wrong, and has somebody to tell
 
     def _hang_up(self, call: int) -> None:
         if (task := self._calls.pop(call, None)) is not None:
