@@ -7,20 +7,23 @@ from mcp_auth_bridge.errors import TheirProtocolError
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import LATEST, version_headers
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, VERSION_KEY, standard_headers
 from mcp_auth_bridge.relay.peek import result_of
 from mcp_auth_bridge.shell.remote import Remote
 
-OPENING = answers.request(
-    "initialize",
-    {
-        "protocolVersion": LATEST,
-        "capabilities": {},
-        "clientInfo": {"name": "mcp-auth-bridge", "version": __version__},
-    },
-)
+_INFO = {"name": "mcp-auth-bridge", "version": __version__}
+_META = {
+    VERSION_KEY: MODERN_VERSIONS[-1],
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": _INFO,
+}
+
+OPENING = answers.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
 _OPENED = answers.notification("notifications/initialized")
 _TOOLS = answers.request("tools/list", {})
 _PING = answers.request("ping", {})
+_DISCOVER = answers.request("server/discover", {"_meta": _META})
+_MODERN_TOOLS = answers.request("tools/list", {"_meta": _META})
 
 
 async def prove(remote: Remote) -> Mapping[str, bytes]:
@@ -29,22 +32,37 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
     The request matters: some servers ask for credentials only after `initialize`.
     """
     opened = await _ask(remote, OPENING, {})
-    if opened is None:
-        raise TheirProtocolError("the server answered initialize with an error")
-    result = answers.members(opened)
-    headers = version_headers(result.get("protocolVersion"))
+    result = result_of(opened)
+    if result is not None:
+        return await _prove_session(remote, result)
+    if answers.error_code(opened) in MODERN_ERRORS:
+        return await _prove_modern(remote)
+    raise TheirProtocolError("the server answered initialize with an error")
+
+
+async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
+    welcome = answers.members(opened)
+    headers = version_headers(welcome.get("protocolVersion"))
     async for _ in remote.post(_OPENED, headers):
         pass  # a notification has no answer
-    request = _TOOLS if "tools" in (result.get("capabilities") or {}) else _PING
-    listed = await _ask(remote, request, headers)
+    request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
+    listed = result_of(await _ask(remote, request, headers))
     await remote.close()
     complete = request is _TOOLS and listed is not None and "nextCursor" not in answers.members(listed)
     return {"initialize": opened, **({"tools/list": listed} if complete and listed is not None else {})}
 
 
-async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> bytes | None:
-    """The raw result, None for a JSON-RPC error."""
+async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
+    """The same with a server that only knows the era without sessions."""
+    discovered = result_of(await _ask(remote, _DISCOVER, standard_headers(_DISCOVER)))
+    if discovered is None:
+        raise TheirProtocolError("the server answered initialize and server/discover with errors")
+    await _ask(remote, _MODERN_TOOLS, standard_headers(_MODERN_TOOLS))
+    return {"server/discover": discovered}
+
+
+async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:
     async for message in remote.post(request, headers):
         if message.kind is Kind.RESPONSE and message.key == request.key:
-            return result_of(message)
+            return message
     raise TheirProtocolError(f"the server did not answer {request.method}")
