@@ -20,7 +20,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
-from mcp_auth_bridge.relay.meet import _PROBE, DISCOVER, PATIENCE, Meet
+from mcp_auth_bridge.relay.meet import _PROBES, DISCOVER, PATIENCE, Meet
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -29,6 +29,7 @@ DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}
 MODERN = {DISCOVER: json.dumps(DISCOVERED).encode()}
 LEGACY = {"initialize": json.dumps(WELCOMED).encode()}
 HEADERS = {"mcp-protocol-version": "2026-07-28"}
+PROBE_CALL = _PROBES - 1
 ASKED = [wake("discover", PATIENCE)]
 
 
@@ -72,7 +73,7 @@ def headers(method):
     return {"mcp-method": method, **HEADERS}
 
 
-PROBE = to_server(_PROBE, discover(), **headers(DISCOVER))
+PROBE = to_server(PROBE_CALL, discover(), **headers(DISCOVER))
 
 
 def speaks_modern(play):
@@ -121,8 +122,8 @@ def test_a_modern_session_knows_no_initialize(play):
 def test_the_remote_is_asked_and_its_answer_decides_and_is_remembered(play):
     assert play.client(discover()) == [*ASKED, PROBE]
     told = answer(1, DISCOVERED)
-    assert play.server(_PROBE, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
-    assert play.ended(_PROBE) == []
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.ended(PROBE_CALL) == []
     assert play.woke("discover") == []
     speaks_modern(play)
 
@@ -144,8 +145,8 @@ LEGACY_ANSWERS = [
 @pytest.mark.parametrize("told", LEGACY_ANSWERS)
 def test_a_remote_that_names_no_modern_version_makes_the_client_fall_back(play, told):
     play.client(discover())
-    assert play.server(_PROBE, told) == [fail(discover(), MethodUnknown)]
-    assert play.ended(_PROBE) == []
+    assert play.server(PROBE_CALL, told) == [fail(discover(), MethodUnknown)]
+    assert play.ended(PROBE_CALL) == []
     speaks_legacy(play)
 
 
@@ -161,15 +162,15 @@ FAILURES = [
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_remote_that_does_not_answer_makes_the_client_fall_back(play, failure):
     play.client(discover())
-    assert play.ended(_PROBE, failure) == [fail(discover(), MethodUnknown)]
+    assert play.ended(PROBE_CALL, failure) == [fail(discover(), MethodUnknown)]
     speaks_legacy(play)
 
 
 def test_a_slow_remote_makes_the_client_fall_back_and_its_late_answer_is_nobodys(play):
     play.client(discover())
-    assert play.woke("discover") == [hangup(_PROBE), fail(discover(), MethodUnknown)]
-    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
-    assert play.ended(_PROBE) == []
+    assert play.woke("discover") == [hangup(PROBE_CALL), fail(discover(), MethodUnknown)]
+    assert play.server(PROBE_CALL, answer(1, DISCOVERED)) == []
+    assert play.ended(PROBE_CALL) == []
     speaks_legacy(play)
 
 
@@ -178,8 +179,8 @@ def test_a_slow_remote_makes_the_client_fall_back_and_its_late_answer_is_nobodys
 )
 def test_what_does_not_answer_the_probe_is_passed_over(play, told):
     play.client(discover())
-    assert play.server(_PROBE, told) == []
-    assert play.server(_PROBE, answer(1, DISCOVERED))[-1] == to_client(answer(1, DISCOVERED))
+    assert play.server(PROBE_CALL, told) == []
+    assert play.server(PROBE_CALL, answer(1, DISCOVERED))[-1] == to_client(answer(1, DISCOVERED))
 
 
 @pytest.mark.parametrize(
@@ -193,11 +194,12 @@ def test_what_does_not_answer_the_probe_is_passed_over(play, told):
 )
 def test_a_modern_refusal_is_the_clients_to_deal_with(play, refusal):
     play.client(discover())
-    assert play.server(_PROBE, refusal) == [to_client(refusal)]
-    assert play.ended(_PROBE) == []
-    again = to_server(_PROBE, discover(2), **headers(DISCOVER))
+    assert play.server(PROBE_CALL, refusal) == [to_client(refusal)]
+    again = to_server(PROBE_CALL - 1, discover(2), **headers(DISCOVER))
     assert play.client(discover(2)) == [*ASKED, again]
-    assert play.server(_PROBE, answer(2, DISCOVERED)) == [
+    assert play.ended(PROBE_CALL) == []
+    assert play.server(PROBE_CALL, answer(2, DISCOVERED)) == []
+    assert play.server(PROBE_CALL - 1, answer(2, DISCOVERED)) == [
         remember(DISCOVER, DISCOVERED),
         to_client(answer(2, DISCOVERED)),
     ]
@@ -205,15 +207,15 @@ def test_a_modern_refusal_is_the_clients_to_deal_with(play, refusal):
 
 def test_a_modern_request_after_a_modern_refusal_is_modern(play):
     play.client(discover())
-    play.server(_PROBE, error(1, -32020))
+    play.server(PROBE_CALL, error(1, -32020))
     speaks_modern(play)
 
 
 def test_initialize_during_the_probe_ends_it(play):
     play.client(discover())
-    assert play.client(INITIALIZE) == [hangup(_PROBE), fail(discover(), MethodUnknown), to_server(1, INITIALIZE)]
-    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
-    assert play.ended(_PROBE) == []
+    assert play.client(INITIALIZE) == [hangup(PROBE_CALL), fail(discover(), MethodUnknown), to_server(1, INITIALIZE)]
+    assert play.server(PROBE_CALL, answer(1, DISCOVERED)) == []
+    assert play.ended(PROBE_CALL) == []
     assert play.woke("discover") == []
 
 
@@ -221,7 +223,7 @@ def test_a_modern_request_during_the_probe_does_not_end_it(play):
     play.client(discover())
     speaks_modern(play)
     told = answer(1, DISCOVERED)
-    assert play.server(_PROBE, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
 
 
 def test_a_second_probe_during_the_first_is_told_to_fall_back(play):
@@ -234,9 +236,9 @@ def test_a_cancelled_probe_is_not_answered(play, chosen):
     play.client(discover())
     if chosen:
         speaks_modern(play)
-    assert play.client(cancelled(1)) == [hangup(_PROBE)]
-    assert play.server(_PROBE, answer(1, DISCOVERED)) == []
-    assert play.ended(_PROBE) == []
+    assert play.client(cancelled(1)) == [hangup(PROBE_CALL)]
+    assert play.server(PROBE_CALL, answer(1, DISCOVERED)) == []
+    assert play.ended(PROBE_CALL) == []
     assert play.woke("discover") == []
 
 

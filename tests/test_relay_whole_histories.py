@@ -5,7 +5,7 @@ import json
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from relaying import WELCOMED, answer, cancelled, message, notification, request
+from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
 from mcp_auth_bridge import wiring
 from mcp_auth_bridge.config import Profile, server_url
@@ -22,7 +22,6 @@ from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, Note, OpenStr
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.listening import METHOD as LISTEN
 from mcp_auth_bridge.relay.listening import Listening
-from mcp_auth_bridge.relay.meet import _PROBE
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay_settings import RelaySettings
@@ -140,7 +139,7 @@ class Histories(RuleBasedStateMachine):
     def posted(self, call, sent, headers):
         assert call != STREAM
         assert call not in self.calls, "one call, one request at a time"
-        assert call not in self.hung_up or call == _PROBE, "nothing happens under a call after its hangup"
+        assert call not in self.hung_up, "nothing happens under a call after its hangup"
         assert all(("\x20" <= char <= "\x7e") for value in headers.values() for char in value)
         assert call not in self.unknown, "what may have been done is not done again"
         self.calls[call] = sent
@@ -251,9 +250,15 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def whoever_waits_has_something_to_wait_for(self):
-        assert not self.open or self.calls or self.timers, self.open
+        assert not self.open or self.calls or self.timers or self.waits_for_the_client(), self.open
+
+    def waits_for_the_client(self):
+        """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
+        return self.relay._legacy._inner._inner._inner._inner._state.name == "GREETED"
 
     def teardown(self):
+        if self.waits_for_the_client():
+            self.say(INITIALIZED)
         for _ in range(1000):
             if self.calls:
                 self.end(min(self.calls), AccessDenied("the end"))
@@ -270,6 +275,9 @@ class ModernHistories(Histories):
     """The modern half, without the relay that chooses it and keeps `initialize` from it."""
 
     uncancellable = ()
+
+    def waits_for_the_client(self):
+        return False
 
     def built(self, memory):
         return Listening(Modern(Delivery(Passthrough(), RELAY)))

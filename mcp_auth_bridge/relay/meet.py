@@ -33,7 +33,7 @@ PATIENCE = 2.0
 """Seconds that the remote has for its answer to `server/discover`: Claude Code gives up after three."""
 
 _TIMER = "discover"
-_PROBE = -(2**40)  # no relay's own calls reach so far down
+_PROBES = -(2**40)  # calls from here down are ours: no other relay's reach so far
 
 
 class Meet:
@@ -47,13 +47,14 @@ class Meet:
         # Believed once: a client that asks again after "method not found" cannot fall back.
         self._is_legacy = "initialize" in memory and self._remembered is None
         self._probing: Message | None = None
+        self._probe = _PROBES
         self._opening: Message | None = None
         self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if self._probing is not None and _cancels(message, self._probing):
             self._probing = None
-            yield Hangup(_PROBE)
+            yield Hangup(self._probe)
         elif self._chosen is None:
             yield from self._first(message)
         elif self._chosen is self._modern and message.method == "initialize" and message.kind is Kind.REQUEST:
@@ -62,16 +63,17 @@ class Meet:
             yield from self._seen(self._chosen.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call == _PROBE:
-            yield from self._probed(message)
+        if call <= _PROBES:
+            yield from self._probed(call, message)
         elif self._chosen is not None:
             if message.kind is Kind.RESPONSE:
                 yield from self._doubt(failed=answers.error_code(message) not in {None, *MODERN_ERRORS})
             yield from self._seen(self._chosen.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call == _PROBE:
-            yield from self._fall_back()
+        if call <= _PROBES:
+            if call == self._probe:
+                yield from self._fall_back()
         elif self._chosen is not None:
             if isinstance(error, UpstreamFailed):
                 yield from self._doubt(failed=True)
@@ -80,7 +82,7 @@ class Meet:
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
             if self._probing is not None:
-                yield Hangup(_PROBE)
+                yield Hangup(self._probe)
                 yield from self._fall_back()
         elif self._chosen is not None:
             yield from self._seen(self._chosen.woke(timer))
@@ -105,7 +107,7 @@ class Meet:
             yield from self._seen(self._modern.from_client(message))
         else:
             if self._probing is not None:
-                yield Hangup(_PROBE)
+                yield Hangup(self._probe)
                 yield from self._fall_back()
             if message.kind is Kind.REQUEST and message.method == "initialize":
                 self._opening, self._chosen = message, self._legacy
@@ -120,12 +122,13 @@ class Meet:
             yield ToClient(answers.raw_result(message, self._remembered))
         else:
             self._probing = message
+            self._probe -= 1
             yield Wake(_TIMER, PATIENCE)
-            yield ToServer(_PROBE, message, standard_headers(message))
+            yield ToServer(self._probe, message, standard_headers(message))
 
-    def _probed(self, message: Message) -> Iterator[Action]:
+    def _probed(self, call: int, message: Message) -> Iterator[Action]:
         probing = self._probing
-        if probing is None or message.kind is not Kind.RESPONSE or message.key != probing.key:
+        if call != self._probe or probing is None or message.kind is not Kind.RESPONSE or message.key != probing.key:
             return
         result = result_of(message)
         if result is not None and _is_modern(answers.members(result).get("supportedVersions")):
