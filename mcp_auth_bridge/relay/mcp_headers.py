@@ -40,18 +40,22 @@ class InvalidAnnotation(Exception):
 
 def version_of(request: Message) -> str:
     """The version in the request's `_meta`, "" if it names none and so is of an earlier era."""
-    meta = request.params.get("_meta")
+    return _version_in(request.params)
+
+
+def _version_in(params: Mapping[str, Any]) -> str:
+    meta = params.get("_meta")
     version = meta.get(VERSION_KEY) if isinstance(meta, dict) else None
     return version if isinstance(version, str) else ""
 
 
 def standard_headers(request: Message) -> dict[str, str]:
     """`MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`."""
-    method = request.method or ""
+    method, params = request.method or "", request.params
     headers = {"mcp-method": encoded(method)}
-    if version := version_of(request):
+    if version := _version_in(params):
         headers["mcp-protocol-version"] = encoded(version)
-    name = request.params.get(_NAMED_BY.get(method, ""))
+    name = params.get(_NAMED_BY.get(method, ""))
     if isinstance(name, str):
         headers["mcp-name"] = encoded(name)
     return headers

@@ -14,13 +14,15 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class ToolHeaders:
-    """Knows the tools of all pages; what is listed again replaces what was known."""
+    """Knows the annotated tools of all pages; what is listed again replaces what was known."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Annotations] = {}
 
     def of(self, call: Message) -> dict[str, str]:
         """The `Mcp-Param-*` headers of a `tools/call`; none for a tool that was never listed."""
+        if not self._tools:  # as with most servers: their calls are spared the decoding
+            return {}
         params = call.params
         name = params.get("name")
         annotations = self._tools.get(name, {}) if isinstance(name, str) else {}
@@ -44,7 +46,8 @@ class ToolHeaders:
         if isinstance(tool, dict):
             name = str(tool.get("name"))
             self._tools.pop(name, None)
-            self._tools[name] = annotations_of(tool)
+            if annotations := annotations_of(tool):
+                self._tools[name] = annotations
 
 
 def result_in(response: Message) -> dict[str, Any] | None:

@@ -22,12 +22,39 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 # A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
 HANG = 100
 
+AUTH = (
+    "metadata-default",
+    "metadata-var1",
+    "metadata-var2",
+    "metadata-var3",
+    "scope-from-www-authenticate",
+    "scope-from-scopes-supported",
+    "scope-omitted-when-undefined",
+    "scope-retry-limit",
+    "token-endpoint-auth-basic",
+    "token-endpoint-auth-post",
+    "token-endpoint-auth-none",
+)
+MODERN_AUTH = (
+    "resource-mismatch",
+    "offline-access-scope",
+    "offline-access-not-supported",
+    "iss-supported",
+    "iss-not-advertised",
+    "iss-supported-missing",
+    "iss-wrong-issuer",
+    "iss-unexpected",
+    "iss-normalized",
+    "metadata-issuer-mismatch",
+)
 SCENARIOS = [
     *(
         (suite, LEGACY, scenario)
         for suite in (STABLE, ALPHA)
         for scenario in ("initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry")
     ),
+    *((suite, LEGACY, f"auth/{scenario}") for suite in (STABLE, ALPHA) for scenario in AUTH),
+    *((ALPHA, MODERN, f"auth/{scenario}") for scenario in (*AUTH, *MODERN_AUTH)),
     (ALPHA, LEGACY, "json-schema-2020-12-preservation"),
     *(
         (ALPHA, MODERN, scenario)
