@@ -34,9 +34,11 @@ AUTH = (
     "token-endpoint-auth-basic",
     "token-endpoint-auth-post",
     "token-endpoint-auth-none",
+    "pre-registration",
 )
 MODERN_AUTH = (
     "resource-mismatch",
+    "authorization-server-migration",
     "offline-access-scope",
     "offline-access-not-supported",
     "iss-supported",
