@@ -21,12 +21,15 @@ from faults.server import FaultServer, chunked, chunks, event, head, plain
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
 
 _ENDINGS = ("end of stdin", "SIGTERM", "SIGINT", "SIGHUP", "death of the parent")
-_POINTS = 8  # for each stage and ending: 200 in all
+_POINTS = 7  # for each stage and ending: 210 in all
 _AT_ONCE = 4
 _LONGEST = 0.15  # seconds; a start takes as long
 
 # Somebody else holds the other end of stdin, as an IDE's helper process may do.
 _PARENT = ("/bin/sh", "-c", '{ "$@" <&3 & } 3<&0; wait', "sh")
+
+
+_LOG = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
 
 
 class Story(NamedTuple):
@@ -44,9 +47,8 @@ async def never(reader: Any, _: Any) -> None:
 
 async def pour(_: Any, writer: Any) -> None:
     """Notifications without an end, at a rate that leaves the machine to others."""
-    log = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
     while True:
-        writer.write(chunks(event(log)))
+        writer.write(chunks(event(_LOG)))
         await writer.drain()
         await asyncio.sleep(0.001)
 
@@ -79,13 +81,32 @@ async def streams(server: FaultServer, client: Client) -> None:
     await server.received("tools/call", 5)
 
 
+async def stalled(server: FaultServer, client: Client) -> None:
+    """The client does not read, and its pipe is full."""
+    stuck = asyncio.Event()
+
+    async def until_stuck(_: Any, writer: Any) -> None:
+        while True:
+            writer.write(chunks(event(_LOG) * 1000))
+            if writer.transport.get_write_buffer_size() > 1 << 20:
+                stuck.set()
+                await writer.drain()
+            await asyncio.sleep(0)
+
+    server.on("tools/call", [chunked(b": hello\n\n"), until_stuck])
+    await client.initialize()
+    client.listening.clear()
+    await client.call(1)
+    await stuck.wait()
+
+
 async def refresh(server: FaultServer, client: Client) -> None:
     server.always("POST", [never])
     await start(server, client)
     await server.received("POST")
 
 
-_STAGES = {stage.__name__: stage for stage in (start, opening, calls, streams, refresh)}
+_STAGES = {stage.__name__: stage for stage in (start, opening, calls, streams, stalled, refresh)}
 _CASES = list(itertools.product(_STAGES, _ENDINGS, range(_POINTS)))
 
 
@@ -112,8 +133,12 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
             await end(client, ending)
             if (stage, ending) == ("start", "death of the parent"):
                 client.process.stdin.close()  # within Python's own start nobody can know who the parent was
-            code = await client.ended()
+            code = await client.exited()
+            if client.listening.is_set():
+                await client.ended()  # of the bridge too, where it was its parent that exited
             seconds = time.monotonic() - began
+            client.listening.set()
+            await client.ended()
             await server.all_ended(server.connections)
             return Story(code, seconds, [*running(folder), *(files(folder) - before)], client)
 
@@ -175,7 +200,8 @@ def codes(stage: str, ending: str) -> set[int]:
         return {-signal.SIGKILL}  # the parent's own
     if ending == "end of stdin" or stage != "start":
         return {0}
-    return {0, -getattr(signal, ending), 130}
+    early = {130, 1} if ending == "SIGINT" else set()  # a KeyboardInterrupt; within Python's own start it is 1
+    return {0, -getattr(signal, ending), *early}
 
 
 _TOKENS = b'{"access_token":"new","token_type":"Bearer","expires_in":3600,"refresh_token":"newer"}'

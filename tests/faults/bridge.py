@@ -132,6 +132,13 @@ class Client:
             self.process.stdin.close()
         return await self.ended()
 
+    async def exited(self) -> int:
+        """The exit code, also if nobody reads what the process wrote: asyncio's own `wait` waits for the pipes too."""
+        async with asyncio.timeout(HANG):
+            while self.process.returncode is None:  # noqa: ASYNC110 - there is no event for it
+                await asyncio.sleep(0.001)
+        return self.process.returncode
+
     async def ended(self) -> int:
         async with asyncio.timeout(HANG):
             await self._reading
@@ -203,4 +210,6 @@ async def started(
     finally:
         if process.returncode is None:
             process.kill()
+        client.listening.set()
         await client.close()
+        process._transport.close()  # or Python 3.13 complains about it when the loop has gone
