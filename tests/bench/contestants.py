@@ -86,7 +86,7 @@ def _bridge(
 ) -> Callable[[Place, Path], Command]:
     def command(place: Place, home: Path) -> Command:
         network = f"network = {{ ca_file = {json.dumps(str(place.ca))} }}" if place.ca else ""
-        server = f"[servers.bench]\nurl = {json.dumps(place.url)}"
+        server = f"[servers.bench]\nurl = {json.dumps(place.url)}\nrelay = {{ largest_message = {2**26} }}"
         (home / "config.toml").write_text(f"{store}\n{server}\n{auth}\n{network}\n")
         shutil.rmtree(home / "memory", ignore_errors=True)  # only the remote itself may answer `initialize`
         variables = {**(session or {}), "MCP_AUTH_BRIDGE_HOME": str(home)}
