@@ -123,7 +123,7 @@ class Welcome:
             yield Fail(request, error)
 
     def _arrived(self) -> Iterator[Action]:
-        """The session is open. A client that was answered from memory, or by an earlier session, is told to ask again."""
+        """The session is open. A client that was answered from memory, or by another session, is told to ask again."""
         self._missing = None
         if self._guessed or self._been_here:
             self._guessed = False
