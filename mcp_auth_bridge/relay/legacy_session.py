@@ -232,9 +232,13 @@ class LegacySession:
                 return
         for action in self._inner.from_client(message):
             if isinstance(action, Hangup):
-                self._waiting = [item for item in self._waiting if getattr(item, "call", None) != action.call]
-                self._sent.pop(action.call, None)
+                self._drop(action.call)
                 yield action
+
+    def _drop(self, call: int) -> None:
+        """Nobody waits for `call` any more: it is neither sent nor replayed."""
+        self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
+        self._sent.pop(call, None)
 
     def _replay(self, epoch: int, action: ToServer) -> Iterator[Action]:
         """Send `action` again in a newer session: in this one if it is newer already, else in the one to be opened."""
@@ -258,7 +262,7 @@ class LegacySession:
                 yield msgspec.structs.replace(action, headers={**action.headers, **self._headers})
                 continue
             if isinstance(action, Hangup):
-                self._sent.pop(action.call, None)
+                self._drop(action.call)
             yield action
 
 
