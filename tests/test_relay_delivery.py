@@ -3,6 +3,10 @@
 import msgspec
 import pytest
 from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    VERSION,
+    WELCOMED,
     Playbook,
     answer,
     cancelled,
@@ -11,6 +15,7 @@ from relaying import (
     message,
     note,
     notification,
+    open_stream,
     request,
     to_client,
     to_server,
@@ -22,6 +27,7 @@ from mcp_auth_bridge.errors import (
     LimitExceeded,
     LoginRequired,
     OutcomeUnknown,
+    Sent,
     SessionLost,
     TheirProtocolError,
     Unreachable,
@@ -30,6 +36,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Fail
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay_settings import RelaySettings
 
@@ -82,7 +89,8 @@ def attempts(play, method, error):
     """How often a request is sent whose every attempt fails with `error`."""
     sent = len(ask(play, method))
     while fails(play, error) is not None:
-        assert play.woke("again 1") == [to_server(1, request(1, method))]
+        id_ = 1 if error.sent is Sent.NO else f"mcp-auth-bridge/again/1/{sent}"
+        assert play.woke("again 1") == [to_server(1, request(id_, method))]
         sent += 1
     assert play.woke("again 1") == []
     return sent
@@ -121,6 +129,36 @@ def test_what_may_have_been_done_is_done_again_only_if_it_reads(error):
 def test_what_another_attempt_would_not_cure_fails_at_once(play, method, error):
     ask(play, method)
     assert play.ended(1, error) == [fail(request(1, method), type(error or OutcomeUnknown("…")))]
+
+
+def test_what_the_server_may_have_seen_is_asked_under_a_new_id_and_answered_under_the_clients(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    again = "mcp-auth-bridge/again/1/1"
+    assert play.woke("again 1") == [to_server(1, request(again, "tools/list"))]
+    assert play.server(1, notification("n")) == [to_client(notification("n"))]
+    assert play.server(1, answer(again, {"tools": []})) == [to_client(answer(1, {"tools": []}))]
+    assert play.server(1, answer(again)) == []
+    assert play.ended(1) == []
+
+
+def test_a_new_id_changes_nothing_else():
+    delivery = Delivery(Passthrough(), RelaySettings())
+    rest = b'"method":"tools/list","params":{"a":1.10,"n":1e400}}'
+    list(delivery.from_client(message(b'{"id":1.0,' + rest)))
+    list(delivery.ended(1, OutcomeUnknown("cut")))
+    (action,) = delivery.woke("again 1")
+    assert action.message == message(b'{"id":"mcp-auth-bridge/again/1/1",' + rest)
+    (told,) = delivery.from_server(1, message(b'{"result":{"n":1e400},"id":"mcp-auth-bridge/again/1/1"}'))
+    assert told.message == message(b'{"result":{"n":1e400},"id":1.0}')
+
+
+def test_a_lone_surrogate_survives_a_new_id(play):
+    play.client(request(1, "resources/read", uri="\ud800"))
+    fails(play, OutcomeUnknown("cut"))
+    again = "mcp-auth-bridge/again/1/1"
+    assert play.woke("again 1") == [to_server(1, request(again, "resources/read", uri="\ud800"))]
+    assert play.server(1, answer(again, {"text": "\ud800"})) == [to_client(answer(1, {"text": "\ud800"}))]
 
 
 def test_a_429_with_a_time_was_not_processed_and_is_sent_then(play):
@@ -293,7 +331,7 @@ def test_an_answer_that_no_client_could_read_fails_its_request_once(play, method
 
 def test_to_a_model_it_is_a_result_that_says_what_to_do(play):
     play.client(request(1))
-    ((failed),) = play.relay.from_server(1, message(large(1)))
+    (failed,) = play.relay.from_server(1, message(large(1)))
     assert isinstance(failed, Fail)
     told = msgspec.json.decode(answers.failure(failed.request, failed.error).raw)
     assert told["result"]["isError"] is True
@@ -315,3 +353,17 @@ def test_what_else_is_too_large_is_dropped_and_the_log_says_so(play, told):
 def test_settings_without_a_meaning_are_refused(settings):
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert(settings, RelaySettings)
+
+
+def test_a_call_that_was_given_up_while_its_session_was_away_is_not_sent_to_the_next_one():
+    play = Playbook(LegacySession(Delivery(Passthrough(), RelaySettings(deadline=20))))
+    play.client(INITIALIZE)
+    play.server(-1, answer(0, WELCOMED))
+    play.client(INITIALIZED)
+    play.ended(-2)
+    play.client(request(1))
+    assert play.ended(1, SessionLost("lost"))[0] == to_server(-3, INITIALIZE)
+    tick(play, 20)
+    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    play.server(-3, answer(0, WELCOMED))
+    assert play.ended(-4) == [open_stream(**VERSION)]

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, UpstreamFailed, WrongEra
-from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.base import Kind, Malformed, Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
 
@@ -18,6 +18,7 @@ class _ErrorResponse(msgspec.Struct):
     error: _Error | msgspec.UnsetType = msgspec.UNSET
 
 
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _error_decoder = msgspec.json.Decoder(_ErrorResponse)
 
 
@@ -51,6 +52,15 @@ def request(method: str, params: Any, number: int = 0) -> Message:
     id_ = f"mcp-auth-bridge/{method}/{number}"
     raw = _json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
     return Message(Kind.REQUEST, raw, id=_json(id_), method=method)
+
+
+def with_id(message: Message, id_: bytes) -> Message:
+    """`message` under another id, which is raw JSON; everything else keeps its spelling."""
+    try:
+        raw = msgspec.json.encode({**_members_decoder.decode(message.raw), "id": msgspec.Raw(id_)})
+    except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
+        raw = json.dumps({**decoded(message.raw), "id": json.loads(id_)}).encode()
+    return msgspec.structs.replace(message, raw=raw, id=id_)
 
 
 def failure(request: Message, error: BridgeError) -> Message:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Sent, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay.answers import with_id
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
 from mcp_auth_bridge.relay_settings import RelaySettings
 
@@ -48,10 +49,12 @@ _AGAIN_TIMER = "again"
 class _Attempt(msgspec.Struct):
     """A request under way. `quiet` and `age` count ticks since its last sign of life and since its start.
 
-    `sent`: one of its failures leaves open whether the server has acted.
+    `sent`: one of its failures leaves open whether the server has acted. Then it is asked again under a new id (MCP
+    2026-07-28, changelog, "Remove SSE stream resumability"): `asked` is the request as the server knows it.
     """
 
     action: ToServer
+    asked: Message
     failures: int = 0
     sent: bool = False
     waiting: bool = False
@@ -61,6 +64,17 @@ class _Attempt(msgspec.Struct):
     @property
     def is_endless(self) -> bool:
         return self.action.message.method in _ENDLESS
+
+    def rename(self) -> None:
+        """Only what the server may have seen: elsewhere the id is still free."""
+        if self.sent:
+            self.asked = with_id(
+                self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
+            )
+
+    def restored(self, answer: Message) -> Message:
+        """`answer` under the client's own id."""
+        return answer if self.asked is self.action.message else with_id(answer, self.action.message.id or b"null")
 
 
 class Delivery(Around):
@@ -76,9 +90,10 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
-        answers_it = attempt is not None and message.kind is Kind.RESPONSE and message.key == attempt.action.message.key
-        if answers_it:
+        answers_it = attempt is not None and message.kind is Kind.RESPONSE and message.key == attempt.asked.key
+        if attempt is not None and answers_it:
             del self._attempts[call]
+            message = attempt.restored(message)
         if len(message.raw) <= self._settings.largest_message:
             yield from self._seen(self._inner.from_server(call, message))
         elif answers_it:
@@ -93,6 +108,7 @@ class Delivery(Around):
             attempt.failures += 1
             attempt.sent = attempt.sent or (error is not None and error.sent is not Sent.NO)
             attempt.waiting = True
+            attempt.rename()
             yield Wake(f"{_AGAIN_TIMER} {call}", pause)
             return
         self._attempts.pop(call, None)
@@ -108,14 +124,14 @@ class Delivery(Around):
             attempt = self._attempts.get(int(call))
             if attempt is not None and attempt.waiting:
                 attempt.waiting = False
-                yield attempt.action
+                yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
             yield from self._seen(self._inner.woke(timer))
 
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
-                self._attempts[action.call] = _Attempt(action)
+                self._attempts[action.call] = _Attempt(action, action.message)
                 yield from self._wind()
             elif isinstance(action, Hangup):
                 self._attempts.pop(action.call, None)
