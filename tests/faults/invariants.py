@@ -22,6 +22,7 @@ def check(sent: Sequence[Any], lines: Sequence[bytes], tap: Sequence[Exchange]) 
     for message in errors:
         check_error(message)
     check_sends(tap)
+    check_notifications(sent, tap)
     check_truth(errors, tap)
 
 
@@ -47,6 +48,14 @@ def check_sends(tap: Iterable[Exchange]) -> None:
         unknown = sum(not exchange.refused for exchange in exchanges)
         assert unknown <= (3 if method in REPEATABLE else 1), f"{method} {key} was sent {len(exchanges)} times"
         assert len({exchange.body for exchange in exchanges}) == 1, f"{method} {key} changed on the way"
+
+
+def check_notifications(sent: Iterable[Any], tap: Iterable[Exchange]) -> None:
+    """What wants no answer is never given to the server more often than the client said it, unless it was refused."""
+    told = Counter(_key(message) for message in sent if _is_notification(message))
+    given = Counter(_key(x.message) for x in tap if x.message and _is_notification(x.message) and not x.refused)
+    for key, times in given.items():
+        assert times <= told[key], f"{key} was said {told[key]} times and given {times} times"
 
 
 def check_error(message: Any) -> None:
@@ -81,9 +90,14 @@ def _is_ours(message: Any) -> bool:
     return "error" in message and message["error"]["message"].startswith("mcp-auth-bridge: ")
 
 
+def _is_notification(message: Any) -> bool:
+    # Each new session begins with `notifications/initialized`.
+    return "id" not in message and message.get("method", "notifications/initialized") != "notifications/initialized"
+
+
 def _is_cancellation(message: Any) -> bool:
     return message.get("method") == "notifications/cancelled"
 
 
-def _key(id_: Any) -> str:
-    return json.dumps(id_)
+def _key(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
