@@ -597,7 +597,11 @@ async def test_a_bad_certificate_is_named_with_what_to_do(context, trusted, word
 
 @pytest.mark.parametrize(
     ("alert", "words"),
-    [(70, "offers no TLS version that is still safe"), (120, "no application protocol"), (40, "broke off the TLS handshake")],
+    [
+        (70, "offers no TLS version that is still safe"),
+        (120, "no application protocol"),
+        (40, "broke off the TLS handshake"),
+    ],
 )
 @story
 async def test_a_handshake_that_the_server_refuses_is_named(alert, words):

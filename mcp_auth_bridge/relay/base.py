@@ -36,7 +36,10 @@ class Message(msgspec.Struct, frozen=True):
     @property
     def key(self) -> Hashable:
         """The id as a value that compares as JSON does: `1` and `1.0` are one id, `1` and `"1"` are two."""
-        return json.loads(self.id or b"null")  # type: ignore[no-any-return]  # ids are strings and numbers
+        raw = self.id or b"null"
+        if raw.isdigit():
+            return int(raw)  # nearly all of them; each call asks for its key several times
+        return json.loads(raw)  # type: ignore[no-any-return]  # ids are strings and numbers
 
     @property
     def params(self) -> dict[str, Any]:

@@ -76,6 +76,9 @@ class Parser:
         self._line.append(part)
 
     def _field(self, line: bytes) -> None:
+        if line.startswith(b"data: "):  # nearly all of them, and cut only once: it may be the whole of a large message
+            self._data.append(line[6:])
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":

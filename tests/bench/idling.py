@@ -7,12 +7,12 @@ import processes
 from clients import Direct, Stdio
 from stand import Stand
 
-_SETTLED = 5  # seconds until what a start leaves behind has been done
+_SETTLED = 62  # seconds until what a start leaves behind has been done: the bridge gives an opening a minute
 
 
 def pause(stand: Stand) -> None:
     """Three processes of each, all through the same pause of 70 s, 40 ms away from the server."""
-    seconds = 12 if stand.quick else 70
+    seconds = _SETTLED + (4 if stand.quick else 10)
     with ExitStack() as stack:
         clients: list[tuple[str, Stdio]] = []
         for contestant in stand.contestants:
