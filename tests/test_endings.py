@@ -86,7 +86,7 @@ async def stalled(server: FaultServer, client: Client) -> None:
     stuck = asyncio.Event()
 
     async def until_stuck(_: Any, writer: Any) -> None:
-        while True:
+        while not writer.transport.is_closing():
             writer.write(chunks(event(_LOG) * 1000))
             if writer.transport.get_write_buffer_size() > 1 << 20:
                 stuck.set()
