@@ -141,7 +141,7 @@ def test_what_the_server_made_of_our_request_decides_how_we_prove_ourselves(docu
 
 
 def test_a_method_that_we_do_not_know_is_refused():
-    with pytest.raises(OAuthRefused, match="private_key_jwt"):
+    with pytest.raises(OAuthRefused, match="a way to prove a client's identity that this bridge does not know"):
         registered({"client_id": "abc", "token_endpoint_auth_method": "private_key_jwt"})
 
 

@@ -88,7 +88,7 @@ def _auth_method(registration: _Registration, requested: str) -> str:
         return "client_secret_post"
     if method not in client_auth.SUPPORTED:
         raise OAuthRefused(
-            f"the authorization server insists on {quoted(method)}, which this bridge does not know",
+            "the authorization server insists on a way to prove a client's identity that this bridge does not know",
             error="invalid_client_metadata",
             status=201,
         )

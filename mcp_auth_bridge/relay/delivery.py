@@ -184,7 +184,7 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
         # 503 without a time is a server in trouble like the others; with one, it has said when to come again.
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
-            return wait if attempt.failures < _MOST_UNKNOWN else None
+            return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
     elif isinstance(error, OutcomeUnknown):
         pass
     elif isinstance(error, Unreachable):

@@ -127,7 +127,7 @@ ROWS = [
         again=True,
         name="HTTP 503 with a date",
     ),
-    Row("12 HTTP 429, to be tried now", [head(429, b"Retry-After: 0")], UPSTREAM, UPSTREAM, OK, 3, 3),
+    Row("12 HTTP 429, to be tried now", [head(429, b"Retry-After: 0")], UPSTREAM, UPSTREAM, OK, 2, 3),
     status(429, b"Retry-After: 3600", again=False, name="12 HTTP 429 for an hour"),
     status(429, again=False),
     *(status(number, again=False) for number in (400, 402, 403, 405, 406, 409, 410, 413, 415, 418, 451, 501, 505, 599)),
