@@ -80,7 +80,15 @@ def _login(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.config import command
 
     browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
-    given = login.Input(arguments.server, _headers(arguments.header), browser, arguments.fresh, arguments.ipv4)
+    given = login.Input(
+        arguments.server,
+        _headers(arguments.header),
+        browser,
+        fresh=arguments.fresh,
+        device=arguments.device,
+        paste=arguments.paste,
+        ipv4=arguments.ipv4,
+    )
     return lambda world: login.run(given, world)
 
 
@@ -182,6 +190,9 @@ def _add_login(commands: "_Commands") -> None:
     )
     browser.add_argument("--no-browser", action="store_true", help="only print the URL")
     _add_ipv4(parser)
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
+    place.add_argument("--paste", action="store_true", help="paste the address that a browser elsewhere ends at (SSH)")
     parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
 
 

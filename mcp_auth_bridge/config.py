@@ -34,14 +34,36 @@ _RESERVED = re.compile(
 )
 
 
+RESERVED_PARAMETERS = frozenset(
+    {
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "redirect_uri",
+        "resource",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+"""Parameters of the authorization request that are the bridge's own (RFC 6749, 7636, 8707)."""
+
+
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="browser", tag_field="kind"):
-    """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here."""
+    """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here.
+
+    `trusted_issuer` is the issuer that this server's metadata may name although they were found under another.
+    `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is.
+    """
 
     scopes: tuple[str, ...] = ()
     resource: str = ""
     client_id: str = ""
     client_secret: str = ""
     issuer: str = ""
+    trusted_issuer: str = ""
+    client_metadata_url: str = ""
+    authorize_params: dict[str, str] = {}
     callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
 
 
@@ -217,6 +239,8 @@ def _checked(auth: Auth, where: str) -> Auth:
     if isinstance(auth, Browser) and bool(auth.client_id) != bool(auth.issuer):
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
+    if isinstance(auth, Browser) and (taken := RESERVED_PARAMETERS.intersection(auth.authorize_params)):
+        raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
     if isinstance(auth, Browser) and auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
     return auth

@@ -56,9 +56,13 @@ class Fetch(Effect[Response], frozen=True):
 
 
 class Listen(Effect[str], frozen=True):
-    """Bind the loopback callback and return its redirect URI. `port` is the registered one to try first, 0 for any."""
+    """Bind the loopback callback and return its redirect URI: at `port` if that is free, else at any; 0 for any.
+
+    `host` is how the URI spells the loopback interface: some servers accept `localhost` and no address.
+    """
 
     port: int = 0
+    host: str = "127.0.0.1"
 
 
 class Authorize(Effect[Mapping[str, str]], frozen=True):
@@ -69,6 +73,19 @@ class Authorize(Effect[Mapping[str, str]], frozen=True):
 
     url: str
     state: str
+
+
+class Show(Effect[None], frozen=True):
+    """Tell the person to go to `url`, on any device, and to confirm or enter `code` there (RFC 8628 section 3.3)."""
+
+    code: str
+    url: str
+
+
+class Sleep(Effect[None], frozen=True):
+    """Let `seconds` pass."""
+
+    seconds: float
 
 
 class Entropy(Effect[bytes], frozen=True):

@@ -3,7 +3,8 @@
     BridgeError                 exit 1   -32603  a fault of the bridge itself
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
     ├── LoginRequired           exit 3   -32010  a person has to log in
-    │   └── GrantEnded          exit 3   -32010  the login there was is no longer honoured
+    │   ├── GrantEnded          exit 3   -32010  the login there was is no longer honoured
+    │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that a person can add
     ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
     ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
     ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
@@ -63,6 +64,10 @@ class LoginRequired(BridgeError):
     exit_code = 3
     rpc_code = -32010
     reason = "auth_required"
+
+
+class StepUpRequired(LoginRequired):
+    """The login is good, but an operation wants scopes that it lacks (MCP "Step-Up Authorization Flow")."""
 
 
 class GrantEnded(LoginRequired):

@@ -23,6 +23,7 @@ class Purpose(enum.Enum):
     AUTHORIZATION = "the authorization endpoint"
     TOKEN = "the token endpoint"
     REGISTRATION = "the registration endpoint"
+    DEVICE = "the device authorization endpoint"
     REVOCATION = "the revocation endpoint"
     REDIRECT = "the redirect URI"
     LOCATION = "the redirect"

@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Response
+from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Response, Show, Sleep
 from mcp_auth_bridge.errors import BridgeError
 
 
@@ -39,6 +39,10 @@ def words(effect):
             return f"listen {port}"
         case Authorize():
             return "authorize"
+        case Show(code=code, url=url):
+            return f"show {code} at {url}"
+        case Sleep(seconds=seconds):
+            return f"sleep {seconds:g}"
         case Entropy(size=size):
             return f"entropy {size}"
     raise AssertionError(effect)

@@ -11,7 +11,15 @@ from playing import answer, plain, play
 from mcp_auth_bridge.credentials import oauth
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.errors import AccessDenied, BridgeError, GrantEnded, LoginRequired, StoreError, Unreachable
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    BridgeError,
+    GrantEnded,
+    LoginRequired,
+    StepUpRequired,
+    StoreError,
+    Unreachable,
+)
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -475,15 +483,29 @@ async def test_a_token_that_is_said_to_live_for_no_time_is_used_once_each():
 
 
 @told
-async def test_a_missing_permission_is_no_reason_to_log_in_or_to_refresh():
+async def test_a_missing_permission_is_noted_for_the_next_login_and_no_reason_to_refresh():
     world = World(session())
     process = world.process()
     sent = await process.headers(TARGET)
-    with pytest.raises(AccessDenied, match="lacks a permission: “files:write admin”"):
-        await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope="files:write admin"))
-    with pytest.raises(AccessDenied, match=r"lacks a permission$"):
-        await process.headers(TARGET, Refusal(403, None, sent))
+    for scope in ("files:write", "files:write admin"):
+        with pytest.raises(StepUpRequired, match=f"lacks a permission: “{scope}”") as raised:
+            await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope=scope))
+        assert "mcp-auth-bridge login" in raised.value.hint
+    stored = world.stored
+    assert (stored.wanted, stored.access.reveal()) == ("files:write admin", "AT-0")
+    assert await process.headers(TARGET) == sent
     assert world.presented == []
+
+
+@told
+async def test_a_permission_that_no_login_can_add_is_said_to_be_the_accounts():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    for challenge in (None, Challenge("bearer", {"scope": session().scope})):
+        with pytest.raises(AccessDenied, match="although the login has the scopes that it names"):
+            await process.headers(TARGET, Refusal(403, challenge, sent))
+    assert world.stored.wanted == ""
 
 
 @told

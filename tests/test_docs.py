@@ -1,5 +1,6 @@
 """What the documents promise is what the program does."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from mcp_auth_bridge import __version__, config, errors
 from mcp_auth_bridge.cli import _parser
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,3 +51,11 @@ def test_the_changelog_knows_this_version():
 def test_no_document_names_a_path_of_the_machine_it_was_written_on():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.toml")]:
         assert "/work/" not in path.read_text(), path
+
+
+def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with_it():
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    expected = [f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_PORTS]
+    assert document["redirect_uris"] == expected
+    assert "refresh_token" in document["grant_types"]
+    assert document["token_endpoint_auth_method"] == "none"

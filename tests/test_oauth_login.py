@@ -3,7 +3,15 @@
 import pytest
 from playing import NOT_FOUND, answer, plain, play
 
-from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, TheirProtocolError, Unreachable
+from mcp_auth_bridge.effects import Listen
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    BridgeError,
+    ConfigError,
+    OAuthRefused,
+    TheirProtocolError,
+    Unreachable,
+)
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.login import Plan, login
 from mcp_auth_bridge.oauth.session import Client
@@ -128,3 +136,99 @@ def test_every_failure_ends_the_login_with_its_own_error(script, kind):
     with pytest.raises(kind) as raised:
         play(login(plan()), script)
     assert isinstance(raised.value, BridgeError)
+
+
+def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_ports():
+    asked = []
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    place = found(client_id_metadata_document_supported=True)
+    steps = [("listen 33418", OTHER), ("listen 33419", "http://127.0.0.1:33419/callback")]
+    session = play(login(wanted), [*place, *steps, *CODE], asked)
+    assert session.client.id == "https://bridge.example/client.json"
+    assert (session.client.redirect_uri, session.client.registered) == ("http://127.0.0.1:33419/callback", False)
+    assert "client_id=https%3A%2F%2Fbridge.example%2Fclient.json" in asked[-2].url
+
+
+def test_without_a_free_port_of_the_document_the_bridge_registers():
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    place = found(client_id_metadata_document_supported=True)
+    taken = [(f"listen {port}", OTHER) for port in (33418, 33419, 33420)]
+    assert play(login(wanted), [*place, *taken, ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
+
+
+def test_a_server_that_takes_no_documents_gets_a_registration():
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    assert play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
+
+
+def test_a_server_that_takes_no_address_is_offered_localhost_once():
+    refused = answer({"error": "invalid_redirect_uri"}, 400)
+    here = "http://localhost:4712/callback"
+    registered = answer({"client_id": "new", "redirect_uris": [here]}, 201)
+    endpoint = "POST https://as.example/register"
+    asked = []
+    steps = [("listen 0", HERE), (endpoint, refused), ("listen 0", here), (endpoint, registered)]
+    assert play(login(plan()), [*found(), *steps, *CODE], asked).client.redirect_uri == here
+    assert [effect.host for effect in asked if isinstance(effect, Listen)] == ["127.0.0.1", "localhost"]
+    with pytest.raises(OAuthRefused, match="invalid_redirect_uri"):
+        play(login(plan()), [*found(), *steps[:3], (endpoint, refused)])
+
+
+def test_a_registration_for_localhost_gets_localhost_back():
+    known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback")
+    asked = []
+    steps = [("listen 4712", "http://localhost:4712/callback")]
+    session = play(login(plan(clients={"https://as.example": known})), [*found(), *steps, *CODE], asked)
+    assert (session.client.id, asked[2].host) == ("old", "localhost")
+
+
+def test_a_login_that_follows_on_a_missing_permission_asks_for_the_union():
+    wider = plan(granted=("read", "files:write"))
+    asked = []
+    play(login(wider), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "scope=read+files%3Awrite+offline_access" in asked[-2].url
+
+
+def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
+    odd = found()
+    odd[1] = (odd[1][0], answer({**METADATA, "issuer": "https://login.example"}))
+    trusting = plan(trusted_issuer="https://login.example")
+    assert play(login(trusting), [*odd, ("listen 0", HERE), REGISTERED, *CODE]).issuer == "https://login.example"
+    with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
+        play(login(plan(trusted_issuer="https://another.example")), odd)
+    assert "trusted_issuer" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("issuer", "sent", "kept_back"),
+    [
+        ("https://accounts.google.com", ("access_type=offline", "prompt=consent", "resource="), ()),
+        ("https://login.microsoftonline.com/t/v2.0", ("offline_access",), ("resource=", "access_type")),
+        ("https://evil-accounts.google.com.example", ("resource=",), ("access_type",)),
+    ],
+)
+def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issuer, sent, kept_back):
+    host = issuer.split("/t/")[0]
+    document = {**METADATA, "issuer": issuer, "authorization_endpoint": f"{host}/authorize", "scopes_supported": []}
+    place = gate(issuer, Purpose.ISSUER)
+    well_known = f"GET {place.origin}/.well-known/oauth-authorization-server{place.path.rstrip('/')}"
+    steps = [
+        (*PRM, answer({"resource": MCP, "authorization_servers": [issuer]})),
+        (well_known, answer(document)),
+        ("listen 0", HERE),
+        REGISTERED,
+        *CODE,
+    ]
+    asked = []
+    play(login(plan()), steps, asked)
+    assert all(part in asked[-2].url for part in sent)
+    assert not any(part in asked[-2].url for part in kept_back)
+    assert ("resource" in asked[-1].form) is ("resource=" in asked[-2].url)
+
+
+def test_what_the_profile_wants_wins_over_what_is_known():
+    asked = []
+    wanted = plan(authorize_params={"prompt": "none", "audience": "urn:x"})
+    play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "prompt=none" in asked[-2].url
+    assert "audience=urn%3Ax" in asked[-2].url

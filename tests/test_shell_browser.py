@@ -176,8 +176,8 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     seen = []
 
     class Loopback:
-        async def listen(self, port):
-            return f"http://127.0.0.1:{port}/callback"
+        async def listen(self, port, host):
+            return f"http://{host}:{port}/callback"
 
         async def callback(self, state, seconds):
             return {"state": state, "patience": seconds}
@@ -188,7 +188,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
 
     async def story():
         person = BrowserPerson(Loopback(), opener)
-        assert await person.listen(7) == "http://127.0.0.1:7/callback"
+        assert await person.listen(7, "127.0.0.1") == "http://127.0.0.1:7/callback"
         return await person.authorize(url, "S")
 
     assert asyncio.run(story()) == {"state": "S", "patience": PATIENCE}
@@ -198,3 +198,35 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     assert f"sign in at as.example {where}; waiting for 5 minutes" in said.err
     assert said.out == ""
     assert terminal._PREFIX in said.err
+
+
+def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsys):
+    class Loopback:
+        async def callback(self, state, seconds):
+            await asyncio.Event().wait()
+
+    async def typed():
+        for line in ("", "nonsense", "http://127.0.0.1:1/callback?state=other&code=X"):
+            yield line
+        yield " http://127.0.0.1:1/callback?state=S&code=C%20D \n"
+
+    async def story():
+        return await BrowserPerson(Loopback(), lambda _: False, typed()).authorize("https://as.example/a", "S")
+
+    assert asyncio.run(story()) == {"state": "S", "code": "C D"}
+    assert capsys.readouterr().err.count("does not belong to this login") == 2
+
+
+def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
+    class Loopback:
+        async def callback(self, state, seconds):
+            return {"state": state, "code": "C"}
+
+    async def nothing():
+        for line in ():
+            yield line
+
+    async def story():
+        return await BrowserPerson(Loopback(), lambda _: True, nothing()).authorize("https://as.example/a", "S")
+
+    assert asyncio.run(story()) == {"state": "S", "code": "C"}

@@ -27,7 +27,7 @@ class World:
             raise self.failure
         return Response(200, {}, effect.url.path.encode(), 0.0)
 
-    async def listen(self, port):
+    async def listen(self, port, host):
         return f"http://127.0.0.1:{port}/callback"
 
     async def authorize(self, url, state):

@@ -252,7 +252,7 @@ def test_the_redirect_uri_is_the_address_and_only_that_address_listens():
         assert uri.startswith("http://127.0.0.1:")
         assert uri.endswith("/callback")
         assert await loopback.listen(0) == uri
-        assert [listener.getsockname()[0] for listener in loopback._server.sockets] == ["127.0.0.1"]
+        assert [listener.getsockname()[0] for listener in loopback._servers[0].sockets] == ["127.0.0.1"]
         await loopback.finish(PAGE)
 
     asyncio.run(story())
@@ -301,3 +301,39 @@ def test_whatever_an_error_says_its_page_holds_no_markup_of_it(message, hint):
     assert "<b>" not in page
     assert "<script" not in page
     assert "<i>" not in pages.success("<i>acme", "<i>ann").decode()
+
+
+def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only():
+    async def story():
+        loopback = Loopback()
+        uri = await loopback.listen(0, "localhost")
+        port = int(uri.split(":")[2].split("/")[0])
+        assert uri == f"http://localhost:{port}/callback"
+        waiting = asyncio.ensure_future(loopback.callback(STATE, 60))
+        statuses = []
+        for address, host in (("127.0.0.1", "127.0.0.1"), ("::1", "localhost")):
+            reader, writer = await asyncio.open_connection(address, port)
+            writer.write(f"GET /callback?state={STATE}&code=C HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            if host == "localhost":
+                assert (await waiting)["code"] == "C"
+                await loopback.finish(PAGE)
+            statuses.append((await reader.readline())[9:12])
+            writer.close()
+        assert statuses == [b"404", b"200"]
+
+    asyncio.run(story())
+
+
+def test_the_callback_can_move_to_another_port_and_keeps_no_earlier_one():
+    async def story():
+        loopback = Loopback()
+        first = await loopback.listen(0)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        second = await loopback.listen(port)
+        assert f":{port}/" in second
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection("127.0.0.1", int(first.split(":")[2].split("/")[0]))
+        await loopback.finish(PAGE)
+
+    asyncio.run(story())

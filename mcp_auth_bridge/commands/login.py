@@ -9,7 +9,8 @@ import msgspec
 from mcp_auth_bridge.config import Browser, Profile
 from mcp_auth_bridge.errors import BridgeError, ConfigError, StoreError
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.grants import authorization_code
+from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import pages, terminal
@@ -28,13 +29,16 @@ _CLIENT = "client "
 class Input(msgspec.Struct, frozen=True):
     """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all.
 
-    `fresh`: register this bridge anew instead of using an earlier registration.
+    `fresh`: register this bridge anew instead of using an earlier registration. `device`: the person signs in on
+    another device. `paste`: the address that the browser ends at is carried over by hand.
     """
 
     target: str
     headers: Mapping[str, str] = {}
     browser: tuple[str, ...] | None = ()
     fresh: bool = False
+    device: bool = False
+    paste: bool = False
     ipv4: bool = False
 
 
@@ -63,11 +67,13 @@ async def run(given: Input, world: World) -> int:
 
 async def _log_in(bridge: Bridge, store: Store, record: Record | None, given: Input) -> Session:
     loopback, http = Loopback(), Http(bridge.network)
-    person = BrowserPerson(loopback, partial(_open, bridge.profile, given.browser))
+    pasted = terminal.lines() if given.paste or terminal.browser_is_elsewhere() else None
+    person = BrowserPerson(loopback, partial(_open, bridge.profile, given.browser), pasted)
     page = pages.failure("the login was interrupted", "run the command again")
     try:
         clients = {} if given.fresh else _clients(store, record)
         plan = _plan(bridge.profile, clients, await bridge.remote.challenge(OPENING))
+        plan = msgspec.structs.replace(plan, granted=_step_up(_session(record)), grant=_grant(given))
         session = await drive(login(plan), http, person)
         _save(store, bridge.record, record, session)
         for method, result in (await prove(bridge.remote)).items():
@@ -94,7 +100,23 @@ def _plan(profile: Profile, clients: Mapping[str, Client], challenge: Challenge 
         configured=_configured(auth),
         clients=clients,
         port=auth.callback_port,
+        trusted_issuer=auth.trusted_issuer,
+        metadata_url=auth.client_metadata_url,
+        authorize_params=auth.authorize_params,
     )
+
+
+def _grant(given: Input) -> Grant:
+    if not given.device:
+        return authorization_code
+    from mcp_auth_bridge.oauth.device import device_code
+
+    return device_code
+
+
+def _step_up(last: Session | None) -> tuple[str, ...]:
+    """What a login asks for that follows on one which lacked scopes: those it had and those it lacked."""
+    return (*last.scope.split(), *last.wanted.split()) if last is not None and last.wanted else ()
 
 
 def _configured(auth: Browser) -> Client | None:

@@ -12,7 +12,15 @@ import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import AccessDenied, BridgeError, GrantEnded, LoginRequired, StoreError, quoted
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    BridgeError,
+    GrantEnded,
+    LoginRequired,
+    StepUpRequired,
+    StoreError,
+    quoted,
+)
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Stale, Store
@@ -53,7 +61,7 @@ class OAuthCredentials:
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - a proof would cover it
         if refused is not None and refused.status == 403:
-            raise _lacks_scope(self._name, refused)
+            raise await self._step_up(refused)
         usable = self._usable(refused) if self._is_fresh() and refused is None else None
         if usable is None:
             await self._look()
@@ -178,6 +186,26 @@ class OAuthCredentials:
             raise self._login_required("somebody logged out")
         self._session, self._generation = load_session(record.secret), record.generation
 
+    async def _step_up(self, refused: Refusal) -> BridgeError:
+        """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
+        wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+        async with self._world.lock():
+            store = await self._look()
+            session = self._session
+            if session is None or not wanted or set(wanted.split()) <= set(session.scope.split()):
+                return AccessDenied(
+                    f"{self._name} refuses this although the login has the scopes that it names",
+                    "the account may lack the permission; another login will not change that",
+                )
+            if not set(wanted.split()) <= set(session.wanted.split()):
+                union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
+                self._session = msgspec.structs.replace(session, wanted=" ".join(union))
+                self._save(store)
+        return StepUpRequired(
+            f"the login to {self._name} lacks a permission: {quoted(wanted)}",
+            f"run: {self._login_command}, which asks for it",
+        )
+
     def _login_required(self, reason: str) -> LoginRequired:
         return LoginRequired(f"a login to {self._name} is needed: {reason}", f"run: {self._login_command}")
 
@@ -188,11 +216,3 @@ def _headers(session: Session) -> Mapping[str, str]:
 
 def _is_refused(session: Session, refused: Refusal | None) -> bool:
     return refused is not None and refused.sent == _headers(session)
-
-
-def _lacks_scope(name: str, refused: Refusal) -> AccessDenied:
-    wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
-    return AccessDenied(
-        f"the login to {name} lacks a permission{f': {quoted(wanted)}' if wanted else ''}",
-        "add it to auth = { scopes = […] } of this server and log in again",
-    )

@@ -21,7 +21,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     """An authorization server, validated, as one protected resource names it.
 
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
-    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say.
+    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
+    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`).
     """
 
     issuer: str
@@ -34,6 +35,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     offers_offline_access: bool = False
     auth_methods: tuple[str, ...] = ()
     sends_issuer: bool = False
+    takes_metadata_documents: bool = False
+    device_endpoint: Url | None = None
+    authorize_params: Mapping[str, str] = {}
 
 
 class _ResourceMetadata(msgspec.Struct):
@@ -56,6 +60,8 @@ class _ServerMetadata(msgspec.Struct):
     code_challenge_methods_supported: list[str] | None = None
     token_endpoint_auth_methods_supported: list[str] | None = None
     authorization_response_iss_parameter_supported: bool | None = None
+    client_id_metadata_document_supported: bool | None = None
+    device_authorization_endpoint: str | None = None
 
 
 class Trail:
@@ -71,8 +77,11 @@ class Trail:
         return "; ".join(self._steps)
 
 
-def discover(url: Url, challenge: Challenge | None, resource: str = "") -> Flow[Server]:
+def discover(url: Url, challenge: Challenge | None, resource: str = "", trusted_issuer: str = "") -> Flow[Server]:
     """Who protects `url`. `resource` overrides the identifier that its metadata must name (for a URN, say).
+
+    `trusted_issuer` is the one issuer that metadata may name although another was asked for: monday.com and Atlassian
+    publish theirs so.
 
     Raises `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as an answer is
     missing: a server that is down for a moment must not send the login down another path.
@@ -80,13 +89,13 @@ def discover(url: Url, challenge: Challenge | None, resource: str = "") -> Flow[
     trail = Trail()
     metadata = yield from _resource_metadata(url, challenge, resource, trail)
     if metadata is None:
-        return (yield from _without_resource_metadata(url, resource, trail))
+        return (yield from _without_resource_metadata(url, resource, trusted_issuer, trail))
     issuers = metadata.authorization_servers or []
     if not issuers:
         raise TheirProtocolError(
             f"the protected-resource metadata of {url.origin} name no authorization server", f"tried: {trail}"
         )
-    server = yield from _server_metadata(gate(issuers[0], Purpose.ISSUER), issuers[0], trail)
+    server = yield from _server_metadata(gate(issuers[0], Purpose.ISSUER), (issuers[0], trusted_issuer), trail)
     if server is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(issuers[0])} publishes no metadata that can be used", f"tried: {trail}"
@@ -142,19 +151,23 @@ def _covers(parent: Url, url: Url) -> bool:
     return parent.origin == url.origin and inside and parent.query in ("", url.query)
 
 
-def _server_metadata(issuer: Url, identifier: str, trail: Trail) -> Flow[_ServerMetadata | None]:
-    """RFC 8414 section 3 and OpenID Connect Discovery, in the order that MCP 2025-11-25 prescribes."""
+def _server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[_ServerMetadata | None]:
+    """RFC 8414 section 3 and OpenID Connect Discovery, in the order that MCP 2025-11-25 prescribes.
+
+    `accepted` are the identifier that was asked for and the trusted one, which may be "".
+    """
     for place in _server_places(issuer):
         response = yield from _get(place, trail)
         if response is None:
             continue
         metadata = documents.read(response, _ServerMetadata, place, "the authorization-server metadata")
-        if not _same_issuer(metadata.issuer, identifier):
+        if not any(_same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
             trail.note(place, f"is of the issuer {quoted(metadata.issuer)}")
             raise TheirProtocolError(
                 f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
-                f"but {quoted(identifier)} was asked for",
-                "the server's operator has to make the two equal (RFC 8414 section 3.3)",
+                f"but {quoted(accepted[0])} was asked for",
+                "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is"
+                ' right, set auth = { kind = "browser", trusted_issuer = "…" } for this server',
             )
         return metadata
     return None
@@ -174,10 +187,10 @@ def _same_issuer(found: str, expected: str) -> bool:
     return found == expected or (root == expected.removesuffix("/") and root.count("/") == 2)
 
 
-def _without_resource_metadata(url: Url, resource: str, trail: Trail) -> Flow[Server]:
+def _without_resource_metadata(url: Url, resource: str, trusted_issuer: str, trail: Trail) -> Flow[Server]:
     """MCP 2025-03-26: the authorization server is the MCP server's own origin, with default paths as a last resort."""
     base = url.with_path("/")
-    metadata = yield from _server_metadata(base, base.origin, trail)
+    metadata = yield from _server_metadata(base, (base.origin, trusted_issuer), trail)
     if metadata is not None:
         return _server(metadata, resource or url.resource, None)
     if not (yield from _offers_default_endpoints(base, trail)):
@@ -218,6 +231,8 @@ def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | 
         offers_offline_access="offline_access" in (metadata.scopes_supported or ()),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
+        device_endpoint=_optional(metadata.device_authorization_endpoint, Purpose.DEVICE),
+        takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
     )
 
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from mcp_auth_bridge.config import RESERVED_PARAMETERS
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents
@@ -22,21 +23,9 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 _ACCESS_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")  # RFC 6750 section 2.1, with an end
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
 _LONGEST_LIFE = 90 * 86400.0
-_RESERVED = frozenset(
-    {
-        "client_id",
-        "code_challenge",
-        "code_challenge_method",
-        "redirect_uri",
-        "resource",
-        "response_type",
-        "scope",
-        "state",
-    }
-)
 
 
-class _Tokens(msgspec.Struct):
+class Tokens(msgspec.Struct):
     """RFC 6749 section 5.1. Some servers send `expires_in` as a string, or null for what they leave out."""
 
     access_token: str = ""
@@ -62,9 +51,14 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
         "code": Secret(code),
         "code_verifier": Secret(verifier),
         "redirect_uri": client.redirect_uri,
-        "resource": server.resource,
+        **resource_of(server.resource),
     }
-    tokens, response = yield from _request_tokens(server.token_endpoint, client, form, "the exchange of the code")
+    tokens, response = yield from request_tokens(server.token_endpoint, client, form, "the exchange of the code")
+    return session_of(server, client, scopes, tokens, response)
+
+
+def session_of(server: Server, client: Client, scopes: tuple[str, ...], tokens: Tokens, response: Response) -> Session:
+    """The session that a token answer begins, with all that its refresh will need."""
     return Session(
         resource=server.resource,
         issuer=server.issuer,
@@ -88,9 +82,9 @@ def refresh(session: Session) -> Flow[Session]:
     """
     assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
-    form: Form = {"grant_type": "refresh_token", "refresh_token": session.refresh, "resource": session.resource}
+    form: Form = {"grant_type": "refresh_token", "refresh_token": session.refresh, **resource_of(session.resource)}
     try:
-        tokens, response = yield from _request_tokens(endpoint, session.client, form, "the refresh")
+        tokens, response = yield from request_tokens(endpoint, session.client, form, "the refresh")
     except OAuthRefused as refused:
         if refused.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
             raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
@@ -103,6 +97,11 @@ def refresh(session: Session) -> Flow[Session]:
         obtained_at=response.at,
         expires_at=_expires_at(tokens, response.at),
     )
+
+
+def resource_of(resource: str) -> Form:
+    """RFC 8707 section 2. Some servers refuse to hear of it (`oauth/providers.py`): then it is ""."""
+    return {"resource": resource} if resource else {}
 
 
 def revoke(session: Session) -> Flow[None]:
@@ -124,7 +123,7 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], s
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
     endpoint = server.authorization_endpoint
-    if taken := _RESERVED.intersection(name for name, _ in parse_qsl(endpoint.query, keep_blank_values=True)):
+    if taken := RESERVED_PARAMETERS.intersection(name for name, _ in parse_qsl(endpoint.query, keep_blank_values=True)):
         raise TheirProtocolError(f"the authorization endpoint's URL already holds {', '.join(sorted(taken))}")
     url = prepare_grant_uri(
         str(endpoint),
@@ -135,7 +134,8 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], s
         state,
         code_challenge=create_s256_code_challenge(verifier),
         code_challenge_method="S256",
-        resource=server.resource,
+        resource=server.resource or None,
+        **server.authorize_params,
     )
     gate(url, Purpose.AUTHORIZATION)
     return str(url)
@@ -164,12 +164,12 @@ def _denied(error: str) -> AccessDenied | ProtocolError:
     return OAuthRefused(text, error=error, status=302)
 
 
-def _request_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flow[tuple[_Tokens, Response]]:
+def request_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flow[tuple[Tokens, Response]]:
     headers, authenticated = authenticate(client, form)
     response = yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=authenticated))
     if response.status != 200:
         raise documents.refusal(response, endpoint, what)
-    tokens = documents.read(response, _Tokens, endpoint, "the token answer")
+    tokens = documents.read(response, Tokens, endpoint, "the token answer")
     if not tokens.access_token:
         # GitHub answers refusals with 200 and an error document.
         raise documents.refusal(response, endpoint, what)
@@ -177,7 +177,7 @@ def _request_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flo
     return tokens, response
 
 
-def _check(tokens: _Tokens) -> None:
+def _check(tokens: Tokens) -> None:
     if (tokens.token_type or "bearer").lower() != "bearer":
         raise TheirProtocolError("the authorization server issued a token of a type that this bridge cannot use")
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
@@ -186,7 +186,7 @@ def _check(tokens: _Tokens) -> None:
         raise TheirProtocolError("the authorization server issued a refresh token with characters outside RFC 6749")
 
 
-def _expires_at(tokens: _Tokens, received_at: float) -> float | None:
+def _expires_at(tokens: Tokens, received_at: float) -> float | None:
     try:
         seconds = float(tokens.expires_in) if tokens.expires_in is not None else None
     except ValueError:

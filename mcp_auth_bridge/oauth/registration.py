@@ -1,4 +1,7 @@
-"""An authorization server → the client that this bridge is there: configured, known, or registered now (RFC 7591)."""
+"""An authorization server → the client that this bridge is there, in the order of MCP's "Client Registration":
+
+configured, a client ID metadata document, known from an earlier login, registered now (RFC 7591), or an instruction.
+"""
 
 import msgspec
 
@@ -11,6 +14,12 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
 CLIENT_NAME = "mcp-auth-bridge"
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+
+METADATA_PORTS = (33418, 33419, 33420)
+"""The callback ports in the bridge's client ID metadata document (docs/client-metadata.json): a fixed few, because many
+servers compare redirect URIs as strings."""
 
 
 class _Registration(msgspec.Struct):
@@ -43,7 +52,9 @@ def register(server: Server, redirect_uri: str, scopes: tuple[str, ...], known: 
 
 def _register(server: Server, endpoint: Url, redirect_uri: str, scopes: tuple[str, ...]) -> Flow[Client]:
     method = client_auth.choose(server.auth_methods, public=True)
-    response = yield from ask(Fetch(endpoint, document=_request(redirect_uri, scopes, method)))
+    # Some servers refuse a grant type that they do not offer.
+    more_grants = (DEVICE_GRANT,) if server.device_endpoint is not None else ()
+    response = yield from ask(Fetch(endpoint, document=_request(redirect_uri, scopes, method, more_grants)))
     if response.status not in (200, 201):
         refused = documents.refusal(response, endpoint, "the registration of this bridge as a client")
         refused.hint = "ask its operator for a client_id and set it under auth for this server"
@@ -59,12 +70,12 @@ def _register(server: Server, endpoint: Url, redirect_uri: str, scopes: tuple[st
     )
 
 
-def _request(redirect_uri: str, scopes: tuple[str, ...], method: str) -> bytes:
+def _request(redirect_uri: str, scopes: tuple[str, ...], method: str, more_grants: tuple[str, ...]) -> bytes:
     metadata = {
         "client_name": CLIENT_NAME,
         "application_type": "native",  # without it OIDC servers assume "web" and refuse loopback redirects
         "redirect_uris": [redirect_uri],
-        "grant_types": ["authorization_code", "refresh_token"],
+        "grant_types": ["authorization_code", "refresh_token", *more_grants],
         "response_types": ["code"],
         "token_endpoint_auth_method": method,
     }

@@ -32,7 +32,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
-    honours it.
+    honours it. `wanted` are scopes that the MCP server has asked for since, for the next login to add.
     """
 
     version: int = VERSION
@@ -48,6 +48,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float | None = None
     account: str = ""
     ended: str = ""
+    wanted: str = ""
 
     @property
     def client_forgotten(self) -> bool:

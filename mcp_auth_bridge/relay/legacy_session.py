@@ -16,6 +16,7 @@ from mcp_auth_bridge.errors import (
     OurProtocolError,
     OutcomeUnknown,
     SessionLost,
+    StepUpRequired,
     TheirProtocolError,
     Unreachable,
     WrongEra,
@@ -115,7 +116,7 @@ class LegacySession:
             return
         self._replayed.discard(call)
         yield from self._stamped(self._inner.ended(call, error))
-        if isinstance(error, LoginRequired) and self._state is _State.OPEN:
+        if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state is _State.OPEN:
             yield from self._close(error)
 
     def woke(self, timer: str) -> Iterator[Action]:

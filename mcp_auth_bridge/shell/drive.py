@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Flow, Listen, Response
+from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Flow, Listen, Response, Show, Sleep
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 
 R = TypeVar("R")
@@ -14,18 +14,23 @@ R = TypeVar("R")
 class Person(Protocol):
     """Whoever can go to a URL and come back to a loopback callback."""
 
-    async def listen(self, port: int) -> str: ...
+    async def listen(self, port: int, host: str) -> str: ...
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]: ...
+
+    async def show(self, code: str, url: str) -> None: ...
 
 
 class Nobody:
     """A process without a person: what runs inside an IDE never opens anything by itself."""
 
-    async def listen(self, port: int) -> str:  # noqa: ARG002 - nobody listens anywhere
+    async def listen(self, port: int, host: str) -> str:  # noqa: ARG002 - nobody listens anywhere
         raise LoginRequired("only a person can do this login")
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:  # noqa: ARG002 - nobody goes anywhere
+        raise LoginRequired("only a person can do this login")
+
+    async def show(self, code: str, url: str) -> None:  # noqa: ARG002 - nobody looks
         raise LoginRequired("only a person can do this login")
 
 
@@ -56,10 +61,16 @@ async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> obj
     match effect:
         case Fetch():
             return await fetcher.fetch(effect)
-        case Listen(port=port):
-            return await person.listen(port)
+        case Listen(port=port, host=host):
+            return await person.listen(port, host)
         case Authorize(url=url, state=state):
             return await person.authorize(url, state)
+        case Show(code=code, url=url):
+            await person.show(code, url)
+            return None
+        case Sleep(seconds=seconds):
+            await asyncio.sleep(seconds)
+            return None
         case Entropy(size=size):
             return os.urandom(size)
     raise TypeError(f"no effect: {type(effect).__name__}")

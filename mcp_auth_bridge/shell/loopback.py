@@ -5,6 +5,7 @@ login and is then told how it went; everybody else gets the same short 404.
 """
 
 import asyncio
+import errno
 from collections.abc import Mapping
 from hmac import compare_digest
 from urllib.parse import parse_qsl
@@ -33,23 +34,46 @@ class Loopback:
     """Waits for one login. `listen` binds, `callback` waits, `finish` answers the browser and closes."""
 
     def __init__(self) -> None:
-        self._server: asyncio.Server | None = None
-        self._port = 0
+        self._servers: list[asyncio.Server] = []
+        self._host, self._port = "", 0
         self._state = b""
         self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
         self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def listen(self, port: int) -> str:
-        """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares."""
-        if self._server is None:
+    async def listen(self, port: int = 0, host: str = "127.0.0.1") -> str:
+        """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares.
+
+        `localhost` may mean either family to a browser, so both are bound where there are both.
+        """
+        if self._servers and port in (0, self._port) and host == self._host:
+            return self._redirect_uri
+        earlier = self._servers
+        try:
+            self._servers = await self._bind(port, host)
+        except OSError:
+            self._servers = await self._bind(0, host)
+        for server in earlier:
+            server.close()
+        self._host, self._port = host, self._servers[0].sockets[0].getsockname()[1]
+        return self._redirect_uri
+
+    @property
+    def _redirect_uri(self) -> str:
+        return f"http://{self._host}:{self._port}{PATH}"
+
+    async def _bind(self, port: int, host: str) -> list[asyncio.Server]:
+        servers = [await asyncio.start_server(self._accept, "127.0.0.1", port)]
+        if host == "localhost":
+            taken = servers[0].sockets[0].getsockname()[1]
             try:
-                self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
-            except OSError:
-                self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-            self._port = self._server.sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{self._port}{PATH}"
+                servers.append(await asyncio.start_server(self._accept, "::1", taken))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:  # somebody else would get what is meant for us
+                    servers[0].close()
+                    raise
+        return servers
 
     async def callback(self, state: str, timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109 - the error explains it
         """The parameters of the first callback with this `state`. Raises `LoginRequired` after `timeout` seconds."""
@@ -67,8 +91,8 @@ class Loopback:
         """Give the waiting browser its page, and close the port."""
         if not self._outcome.done():
             self._outcome.set_result(page)
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         if self._answering:
             await asyncio.wait(self._answering, timeout=1)
         rest = {**self._unread, **self._answering}
@@ -121,7 +145,7 @@ class Loopback:
         headers = dict(request.headers)
         path, _, query = request.target.decode("ascii", "replace").partition("?")
         expected = request.method == b"GET" and path == PATH and b"origin" not in headers
-        if not expected or headers.get(b"host") != f"127.0.0.1:{self._port}".encode():
+        if not expected or headers.get(b"host") != f"{self._host}:{self._port}".encode():
             return None
         if headers.get(b"sec-fetch-dest", b"document") != b"document":
             return None  # a script or image of a web page, not a person's navigation

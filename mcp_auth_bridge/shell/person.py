@@ -1,6 +1,8 @@
-"""The person in front of this machine: a browser that goes to a URL, a loopback port that it comes back to."""
+"""The person in front of this machine, or in front of another one: how a URL gets to them, and what comes back."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
 
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.loopback import Loopback
@@ -11,14 +13,21 @@ PATIENCE = 300.0
 
 
 class BrowserPerson:
-    """`open_url` returns whether it found a browser; the URL is printed in any case, because finding is not showing."""
+    """`open_url` returns whether it found a browser; the URL is printed in any case, because finding is not showing.
 
-    def __init__(self, loopback: Loopback, open_url: Callable[[str], bool]) -> None:
+    `pasted` are lines of the person's: where the browser runs on another machine, its loopback is not ours, and the
+    address that it ends at has to be carried over by hand. None where nobody is asked for that.
+    """
+
+    def __init__(
+        self, loopback: Loopback, open_url: Callable[[str], bool], pasted: AsyncIterator[str] | None = None
+    ) -> None:
         self._loopback = loopback
         self._open_url = open_url
+        self._pasted = pasted
 
-    async def listen(self, port: int) -> str:
-        return await self._loopback.listen(port)
+    async def listen(self, port: int, host: str) -> str:
+        return await self._loopback.listen(port, host)
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
         host = gate(url, Purpose.AUTHORIZATION).authority
@@ -26,4 +35,29 @@ class BrowserPerson:
         where = "in your browser" if opened else "at this URL"
         terminal.say(f"sign in at {host} {where}; waiting for {PATIENCE / 60:g} minutes")
         terminal.print_url(url)
-        return await self._loopback.callback(state, PATIENCE)
+        callback = asyncio.ensure_future(self._loopback.callback(state, PATIENCE))
+        if self._pasted is None:
+            return await callback
+        terminal.say("if the browser then cannot reach this machine, paste the address that it shows, and press Enter")
+        carried = asyncio.ensure_future(_carried_over(self._pasted, state))
+        done, _ = await asyncio.wait((callback, carried), return_when=asyncio.FIRST_COMPLETED)
+        for other in {callback, carried} - done:
+            other.cancel()
+        return done.pop().result()
+
+    async def show(self, code: str, url: str) -> None:
+        terminal.say(f"on any device, go to this address and confirm the code {code}")
+        terminal.print_url(url)
+
+
+async def _carried_over(lines: AsyncIterator[str], state: str) -> Mapping[str, str]:
+    """The parameters of the first pasted address that belongs to this login."""
+    async for line in lines:
+        pairs = parse_qsl(urlsplit(line.strip()).query, keep_blank_values=True)
+        parameters = dict(pairs)
+        if parameters.get("state") == state and len(parameters) == len(pairs):
+            return parameters
+        if line.strip():
+            terminal.say("that address does not belong to this login; paste the whole of it, up to its end")
+    nobody_types: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+    return await nobody_types  # the callback decides

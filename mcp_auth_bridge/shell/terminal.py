@@ -7,6 +7,7 @@ without a full stop. During `run`, stdout belongs to JSON-RPC and this module ne
 import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from typing import NoReturn
 
 from mcp_auth_bridge.errors import BridgeError
@@ -35,6 +36,24 @@ def answer(text: str) -> None:
     """What the person asked for, on stdout."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+async def lines() -> AsyncIterator[str]:
+    """What the person types, line by line, until the end of stdin."""
+    from mcp_auth_bridge.shell.stdio import chunks
+
+    rest = b""
+    async for chunk in chunks(0):
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            yield line.decode(errors="replace")
+
+
+def browser_is_elsewhere() -> bool:
+    """Whether the person types here but sits at another machine, whose browser cannot reach this one's loopback."""
+    remote = any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
+    container = any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv"))  # noqa: PTH110 - two names
+    return (remote or container) and sys.stdin is not None and sys.stdin.isatty()
 
 
 def leave(code: int) -> NoReturn:

@@ -1,0 +1,79 @@
+"""The device authorization grant (RFC 8628): the person signs in on any device, this machine asks until it is done."""
+
+import msgspec
+
+from mcp_auth_bridge.effects import Fetch, Flow, Show, Sleep, ask
+from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
+from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.grants import request_tokens, resource_of, session_of
+from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
+from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.urls import Purpose, gate
+
+_SLOWER = 5.0
+_LONGEST = 1800.0
+
+
+class _Device(msgspec.Struct):
+    """RFC 8628 section 3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str = ""
+    expires_in: float = 600.0
+    interval: float = 5.0
+
+
+def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+    """Raises `AccessDenied` when the person says no, `LoginRequired` when the code expires."""
+    device = yield from _start(server, client, scopes)
+    yield from ask(Show(_shown(device), device.verification_uri_complete or device.verification_uri))
+    form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
+    interval, waited = max(device.interval, 1.0), 0.0
+    while waited < min(device.expires_in, _LONGEST):
+        yield from ask(Sleep(interval))
+        waited += interval
+        try:
+            tokens, response = yield from request_tokens(server.token_endpoint, client, form, "the device's login")
+        except OAuthRefused as refused:
+            interval += _slower(refused)
+        else:
+            return session_of(server, client, scopes, tokens, response)
+    raise LoginRequired("nobody confirmed the code in time", "run the command again")
+
+
+def _start(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[_Device]:
+    if server.device_endpoint is None:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(server.issuer)} offers no login on another device",
+            "log in without --device; over SSH, --paste carries the browser's address over by hand",
+        )
+    wanted: Form = {"scope": " ".join(scopes)} if scopes else {}
+    headers, form = authenticate(client, {**wanted, **resource_of(server.resource)})
+    response = yield from ask(Fetch(server.device_endpoint, {"accept": "application/json", **headers}, form=form))
+    if response.status != 200:
+        raise documents.refusal(response, server.device_endpoint, "the login on another device")
+    device = documents.read(response, _Device, server.device_endpoint, "the device's authorization")
+    gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
+    return device
+
+
+def _slower(refused: OAuthRefused) -> float:
+    """Seconds by which to ask less often; raises what ends the waiting (RFC 8628 section 3.5)."""
+    match refused.error:
+        case "authorization_pending":
+            return 0.0
+        case "slow_down":
+            return _SLOWER
+        case "access_denied":
+            raise AccessDenied("the login was declined", "log in again to allow it") from None
+        case "expired_token":
+            raise LoginRequired("nobody confirmed the code in time", "run the command again") from None
+    raise refused
+
+
+def _shown(device: _Device) -> str:
+    return "".join(char for char in device.user_code if char.isprintable())[:40]

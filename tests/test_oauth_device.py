@@ -1,0 +1,93 @@
+"""The device grant, played: it asks as often as the server allows, and ends in a session or a sentence."""
+
+import pytest
+from playing import answer, plain, play
+
+from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.oauth.device import device_code
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.urls import Purpose, gate
+
+CLIENT = Client(issuer="https://as.example", id="us")
+DEVICE = {
+    "device_code": "D",
+    "user_code": "ABCD-EFGH",
+    "verification_uri": "https://as.example/device",
+    "expires_in": 12,
+    "interval": 5,
+}
+START = "POST https://as.example/device_authorization"
+TOKEN = "POST https://as.example/token"
+PENDING = answer({"error": "authorization_pending"}, 400)
+SHOWN = ("show ABCD-EFGH at https://as.example/device", None)
+
+
+def server(**more):
+    return Server(
+        issuer="https://as.example",
+        resource="https://mcp.example/mcp",
+        authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),
+        token_endpoint=gate("https://as.example/token", Purpose.TOKEN),
+        **{"device_endpoint": gate("https://as.example/device_authorization", Purpose.DEVICE), **more},
+    )
+
+
+def flow(**more):
+    return device_code(server(**more), CLIENT, ("read",))
+
+
+def test_it_asks_until_the_person_has_confirmed():
+    asked = []
+    tokens = answer({"access_token": "AT", "refresh_token": "RT", "expires_in": 60})
+    steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, PENDING), ("sleep 5", None), (TOKEN, tokens)]
+    session = play(flow(), steps, asked)
+    assert (session.access.reveal(), session.refresh.reveal(), session.scope) == ("AT", "RT", "read")
+    assert plain(asked[0].form) == {"client_id": "us", "resource": "https://mcp.example/mcp", "scope": "read"}
+    assert plain(asked[-1].form) == {
+        "client_id": "us",
+        "device_code": "D",
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "resource": "https://mcp.example/mcp",
+    }
+
+
+def test_it_asks_less_often_when_it_is_told_to():
+    tokens = answer({"access_token": "AT"})
+    slow = answer({"error": "slow_down"}, 400)
+    steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, slow), ("sleep 10", None), (TOKEN, tokens)]
+    assert play(flow(), steps).access.reveal() == "AT"
+
+
+def test_the_link_that_holds_the_code_is_preferred():
+    complete = "https://as.example/device?code=ABCD-EFGH"
+    document = {**DEVICE, "verification_uri_complete": complete, "expires_in": 0}
+    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+        play(flow(), [(START, answer(document)), (f"show ABCD-EFGH at {complete}", None)])
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [("access_denied", AccessDenied), ("expired_token", LoginRequired), ("invalid_grant", OAuthRefused)],
+)
+def test_a_verdict_ends_the_waiting(error, kind):
+    steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, answer({"error": error}, 400))]
+    with pytest.raises(kind):
+        play(flow(), steps)
+
+
+def test_the_codes_own_end_is_the_end():
+    steps = [(START, answer(DEVICE)), SHOWN, *[("sleep 5", None), (TOKEN, PENDING)] * 3]
+    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+        play(flow(), steps)
+
+
+def test_a_server_without_the_grant_is_named_with_what_to_do_instead():
+    with pytest.raises(TheirProtocolError, match="offers no login on another device") as raised:
+        play(flow(device_endpoint=None), [])
+    assert "--paste" in raised.value.hint
+
+
+def test_a_person_is_sent_to_no_odd_address():
+    with pytest.raises(UrlRefused):
+        play(flow(), [(START, answer({**DEVICE, "verification_uri": "javascript:alert(1)"}))])
