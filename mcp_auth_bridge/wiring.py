@@ -169,8 +169,12 @@ class Bridge:
 
     @cached_property
     def remote(self) -> Remote:
+        return self.remote_for(self.credentials)
+
+    def remote_for(self, credentials: Credentials) -> Remote:
+        """The server as somebody with these `credentials` meets it."""
         jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
-        return Remote(self.profile.url, self.wire, self.credentials, self.organisation, jar)
+        return Remote(self.profile.url, self.wire, credentials, self.organisation, jar)
 
     @cached_property
     def credentials(self) -> Credentials:

@@ -19,7 +19,6 @@ from remoting import (
     event,
     header,
     heads,
-    one,
     reply,
     story,
 )
@@ -262,15 +261,6 @@ async def test_closing_the_remote_ends_the_stream():
 
 
 @story
-async def test_what_such_a_server_asks_of_a_stranger_is_asked_at_the_stream():
-    challenge = b'WWW-Authenticate: Bearer resource_metadata="https://m.example/x"'
-    async with Scripted() as server, connected(server, "/sse") as remote:
-        server.play(one(reply(b"405 No")), one(reply(b"401 No", challenge)))
-        asked = await remote.challenge(OPENING)
-        assert asked.resource_metadata == "https://m.example/x"
-
-
-@story
 async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
     whole = STREAM + GREETING + event(INITIALIZED)
     outcomes = set()
@@ -284,13 +274,6 @@ async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
             assert sum(OPENING.raw in request for request in server.requests) <= 2  # the refused POST, and the one
     assert outcomes >= {UpstreamFailed, OutcomeUnknown}
     assert outcomes <= {UpstreamFailed, OutcomeUnknown, SessionLost, (INITIALIZED,)}
-
-
-@story
-async def test_such_a_server_that_is_open_asks_nothing():
-    async with Scripted() as server, connected(server) as remote:
-        server.play(one(reply(b"405 No")), one(STREAM + GREETING))
-        assert await remote.challenge(OPENING) is None
 
 
 @story

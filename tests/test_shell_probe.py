@@ -6,8 +6,11 @@ import json
 import pytest
 from relaying import WELCOMED, message, notification
 
-from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError
-from mcp_auth_bridge.shell.probe import prove
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
+from mcp_auth_bridge.urls import Purpose, gate
 
 DISCOVERED = {"supportedVersions": ["2026-07-28"]}
 TOOLS = {"tools": []}
@@ -86,3 +89,50 @@ def test_credentials_that_a_modern_server_asks_for_late_are_missed():
 def test_a_server_that_does_not_answer_proves_nothing(far):
     with pytest.raises(TheirProtocolError):
         proven(far)
+
+
+class Guarded(Far):
+    """A server that asks a stranger for credentials at one method, and says with what."""
+
+    def __init__(self, stranger, method, **answers):
+        super().__init__(**answers)
+        self.stranger = stranger
+        self.method = method
+
+    async def post(self, sent, headers):
+        target = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
+        credentials = await self.stranger.headers(target)
+        if sent.method == self.method:
+            await self.stranger.headers(target, Refusal(401, ASKED, credentials))
+        async for answer in super().post(sent, headers):
+            yield answer
+
+
+ASKED = Challenge("bearer", {"scope": "files"})
+
+
+@pytest.mark.parametrize("method", ["initialize", "tools/list"])
+def test_a_stranger_is_asked_at_the_opening_or_only_afterwards(method):
+    stranger = Stranger()
+    far = Guarded(stranger, method, initialize=WELCOMED, list=TOOLS)
+    assert asyncio.run(challenge(far, stranger)) == ASKED
+    assert far.closed
+
+
+def test_an_open_server_asks_nothing():
+    assert asyncio.run(challenge(Far(initialize=WELCOMED, list=TOOLS), Stranger())) is None
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_gateways_say_to_strangers_is_no_reason_to_give_up(status):
+    assert asyncio.run(challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
+
+
+@pytest.mark.parametrize("error", [UpstreamFailed("no MCP endpoint", status=404), Unreachable("refused")])
+def test_where_there_is_no_server_nobody_is_sent_to_a_browser(error):
+    with pytest.raises(type(error)):
+        asyncio.run(challenge(Far(initialize=error), Stranger()))
+
+
+def test_an_odd_server_is_left_to_its_metadata():
+    assert asyncio.run(challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None

@@ -292,24 +292,3 @@ async def test_an_answer_that_is_cut_leaves_the_outcome_unknown_and_nothing_is_s
         with pytest.raises(OutcomeUnknown):
             await collect(remote.post(CALL, {}))
         assert heads(server) == ["POST /mcp"]
-
-
-# What a stranger is told
-
-
-@story
-async def test_a_session_that_was_opened_to_ask_is_ended_again():
-    async with Scripted() as server, connected(server, credentials=Tokens("t1")) as remote:
-        server.play(one(IN_SESSION), one(reply(b"200 OK")))
-        assert await remote.challenge(OPENING) is None
-        assert heads(server) == ["POST /mcp", "DELETE /mcp"]
-        assert header(server.requests[1], b"mcp-session-id") == b"s1"
-        assert tokens_of(server) == [None, None]
-
-
-@story
-async def test_where_there_is_no_server_at_all_asking_fails():
-    async with Scripted() as server, connected(server) as remote:
-        server.play(*[one(reply(b"404 Not Found"))] * 2)
-        with pytest.raises(UpstreamFailed, match="no MCP endpoint"):
-            await remote.challenge(OPENING)

@@ -19,7 +19,7 @@ from mcp_auth_bridge.shell.drive import drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
-from mcp_auth_bridge.shell.probe import OPENING, prove
+from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.wiring import Bridge, World
 
@@ -72,7 +72,8 @@ async def _log_in(bridge: Bridge, store: Store, record: Record | None, given: In
     page = pages.failure("the login was interrupted", "run the command again")
     try:
         clients = {} if given.fresh else _clients(store, record)
-        plan = _plan(bridge.profile, clients, await bridge.remote.challenge(OPENING))
+        stranger = Stranger()
+        plan = _plan(bridge.profile, clients, await challenge(bridge.remote_for(stranger), stranger))
         plan = msgspec.structs.replace(plan, granted=_step_up(_session(record)), grant=_grant(given))
         session = await drive(login(plan), http, person)
         _save(store, bridge.record, record, session)
@@ -89,12 +90,12 @@ async def _log_in(bridge: Bridge, store: Store, record: Record | None, given: In
     return session
 
 
-def _plan(profile: Profile, clients: Mapping[str, Client], challenge: Challenge | None) -> Plan:
+def _plan(profile: Profile, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
     auth = profile.auth
     assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
     return Plan(
         url=profile.url,
-        challenge=challenge,
+        challenge=asked,
         resource=auth.resource,
         scopes=auth.scopes,
         configured=_configured(auth),

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, UpstreamFailed
+from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import LATEST, version_headers
@@ -18,7 +20,7 @@ _META = {
     "io.modelcontextprotocol/clientInfo": _INFO,
 }
 
-OPENING = answers.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
+_OPENING = answers.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
 _OPENED = answers.notification("notifications/initialized")
 _TOOLS = answers.request("tools/list", {})
 _PING = answers.request("ping", {})
@@ -26,12 +28,43 @@ _DISCOVER = answers.request("server/discover", {"_meta": _META})
 _MODERN_TOOLS = answers.request("tools/list", {"_meta": _META})
 
 
+class Stranger:
+    """Credentials of somebody who has none: what the server says to that is kept."""
+
+    def __init__(self) -> None:
+        self.challenge: Challenge | None = None
+
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - nothing to prove
+        if refused is None:
+            return {}
+        self.challenge = refused.challenge
+        raise LoginRequired("the server wants to know who asks")
+
+
+async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
+    """What the server asks of a `stranger`, for whom `remote` speaks; None if it asks nothing.
+
+    Many servers open a session for anybody and ask only afterwards. Where there is no MCP server at all this raises,
+    before a person is sent to a browser for nothing; 400 and 403 are what some gateways say to strangers.
+    """
+    try:
+        await prove(remote)
+    except LoginRequired:
+        await remote.close()
+    except UpstreamFailed as failed:
+        if failed.status not in (400, 403):
+            raise
+    except TheirProtocolError:
+        pass  # an MCP server, if an odd one: the metadata will tell
+    return stranger.challenge
+
+
 async def prove(remote: Remote) -> Mapping[str, bytes]:
     """Open a session, make one request in it, end it; the raw results by method. Raises any `BridgeError`.
 
     The request matters: some servers ask for credentials only after `initialize`.
     """
-    opened = await _ask(remote, OPENING, {})
+    opened = await _ask(remote, _OPENING, {})
     result = result_of(opened)
     if result is not None:
         return await _prove_session(remote, result)

@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.errors import BridgeError, UrlRefused
-from mcp_auth_bridge.oauth.challenge import Challenge, bearer
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_rules import Failed
@@ -15,7 +14,7 @@ from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.http_sse import HttpSse
 from mcp_auth_bridge.shell.messages import refused
 from mcp_auth_bridge.shell.sender import Sender
-from mcp_auth_bridge.shell.streamable import Streamable, session_of
+from mcp_auth_bridge.shell.streamable import Streamable
 from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
@@ -52,26 +51,6 @@ class Remote:
         Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` when the session is gone.
         """
         return (self._http_sse or self._streamable).listen(headers)
-
-    async def challenge(self, opening: Message) -> Challenge | None:
-        """What the server asks of somebody without credentials, here an `initialize`; None if it asks nothing.
-
-        Some servers open a session for anybody and ask only later: it is ended again. Where there is no MCP server at
-        all this raises, before a person is sent to a browser for nothing; 400 and 403 are what some gateways say to
-        strangers.
-        """
-        answer, verdict = await self._sender.send_bare("POST", {}, opening)
-        await answer.aclose()
-        error = verdict.error if isinstance(verdict, Failed) and answer.status not in (400, 403) else None
-        if answer.status in _OLDER:
-            answer, verdict = await self._sender.send_bare("GET", {})
-            await answer.aclose()
-        elif session := session_of(answer):
-            ended, _ = await self._sender.send_bare("DELETE", session)
-            await ended.aclose()
-        if isinstance(verdict, Failed) and error is not None:
-            raise error
-        return bearer(answer.headers.get("www-authenticate", ()))
 
     async def close(self) -> None:
         """End the session, if there is one."""

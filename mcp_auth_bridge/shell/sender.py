@@ -48,10 +48,6 @@ class Sender:
             raise verdict.error
         raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
 
-    async def send_bare(self, verb: str, headers: Headers, message: Message | None = None) -> Outcome:
-        """The same without credentials: how a server is asked what it wants."""
-        return await self._follow(self._bare, verb, self.url, headers, message)
-
     async def _follow(
         self,
         attempt: _Attempt,

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +27,7 @@ CAPABILITIES = {"roots": {}, "sampling": {}, "elicitation": {"form": {"applyDefa
 INFO = {"name": "conformance driver", "version": "1"}
 UNSUPPORTED_VERSION = -32022
 LOGIN_REQUIRED = 3  # the command's exit code
+METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"  # the suite knows what it would hold
 ECHO = "json_schema_echo"  # takes the schema of the tool before it, as its client has seen it
 
 
@@ -88,8 +89,11 @@ class Ide:
         self._client.send(json.dumps({"jsonrpc": "2.0", **members}).encode())
 
 
-def use_everything(ide: Ide, wanted: dict[str, Any]) -> None:
-    """`wanted` are the arguments of some tools by name, as the scenario's context gives them."""
+def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
+    """`wanted` are the arguments of some tools by name, as the scenario's context gives them.
+
+    Where a call says that a login is needed, the person logs in once and calls again.
+    """
     offered = ide.open()
     tools = list(ide.all("tools/list", "tools"))
     if tools:
@@ -100,6 +104,11 @@ def use_everything(ide: Ide, wanted: dict[str, Any]) -> None:
     ]
     while calls:  # all of one round before the next: what one tool asks must not reach another
         answers = [(call, ide.ask("tools/call", call)) for call in calls]
+        if any(asks_for_a_login(answer) for _, answer in answers):
+            log_in()
+            answers = [
+                (call, ide.ask("tools/call", call) if asks_for_a_login(answer) else answer) for call, answer in answers
+            ]
         calls = [again for call, answer in answers if (again := answered(call, answer.get("result", {})))]
     if "resources" in offered:
         for resource in ide.all("resources/list", "resources"):
@@ -107,6 +116,11 @@ def use_everything(ide: Ide, wanted: dict[str, Any]) -> None:
     if "prompts" in offered:
         for prompt in ide.all("prompts/list", "prompts"):
             ide.ask("prompts/get", {"name": prompt["name"]})
+
+
+def asks_for_a_login(answer: dict[str, Any]) -> bool:
+    result = answer.get("result", {})
+    return result.get("isError", False) and "mcp-auth-bridge login" in result["content"][0].get("text", "")
 
 
 def answered(call: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
@@ -147,7 +161,7 @@ def main(url: str) -> None:
             log_in(bridge)
         with bridge.stdio(SERVER) as client:
             wanted = {call["name"]: call["arguments"] for call in context.get("toolCalls", ())}
-            use_everything(Ide(client, version), wanted)
+            use_everything(Ide(client, version), wanted, lambda: log_in(bridge))
 
 
 def log_in(bridge: Bridge) -> None:
@@ -163,7 +177,7 @@ def authentication(scenario: str, context: dict[str, Any], url: str) -> dict[str
     if not scenario.startswith("auth/"):
         return {"auth.kind": "none"}
     if "client_id" not in context:
-        return {"auth.kind": "browser"}
+        return {"auth.kind": "browser", "auth.client_metadata_url": METADATA_DOCUMENT}
     client = {"auth.client_id": context["client_id"], "auth.client_secret": context["client_secret"]}
     return {"auth.kind": "browser", **client, "auth.issuer": issuer(url)}
 

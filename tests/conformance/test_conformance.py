@@ -23,6 +23,7 @@ LEGACY, MODERN = "2025-11-25", "2026-07-28"
 HANG = 100
 
 AUTH = (
+    "basic-cimd",
     "metadata-default",
     "metadata-var1",
     "metadata-var2",
@@ -30,6 +31,7 @@ AUTH = (
     "scope-from-www-authenticate",
     "scope-from-scopes-supported",
     "scope-omitted-when-undefined",
+    "scope-step-up",
     "scope-retry-limit",
     "token-endpoint-auth-basic",
     "token-endpoint-auth-post",
