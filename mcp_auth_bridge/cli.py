@@ -6,6 +6,7 @@ is known.
 
 import argparse
 import os
+import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
@@ -54,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     story: Story = arguments.story(arguments)
+    if arguments.story is not _relay:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
     from pathlib import Path
 
     from mcp_auth_bridge.shell.loop import run
