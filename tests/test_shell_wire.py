@@ -13,7 +13,6 @@ import trustme
 from peers.scripted import ABORT_TLS, CUT, DRAIN, HALF_CLOSE, HEAD, REQUEST, RESET, Gate, Scripted, ok, proxy
 
 from mcp_auth_bridge.errors import (
-    BridgeError,
     LimitExceeded,
     OurProtocolError,
     OutcomeUnknown,
@@ -538,11 +537,12 @@ async def test_ipv6_loopback_is_reached_by_its_literal():
 
 @story
 async def test_ipv4_only_is_respected():
-    async with Scripted(host="::1") as server, wired(ipv4_only=True) as wire:
-        # Whoever may have the same port of the other family, or a connection to itself there, is not the question.
-        with contextlib.suppress(BridgeError):
-            await call(wire, at(server, host="localhost"))
-        assert server.connections == 0
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))  # held without listening: nobody else can answer there
+        async with Scripted(host="::1", port=held.getsockname()[1]) as server, wired(ipv4_only=True) as wire:
+            with pytest.raises(Unreachable):
+                await call(wire, at(server, host="localhost"))
+            assert server.connections == 0
 
 
 # TLS

@@ -10,6 +10,7 @@ from mcp_auth_bridge.errors import BridgeError, UrlRefused
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_rules import Failed
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.http_sse import HttpSse
 from mcp_auth_bridge.shell.messages import refused
@@ -19,7 +20,6 @@ from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
 _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Backwards Compatibility")
-_MODERN = (-32020, -32021, -32022)  # errors that only a server of 2026-07-28 knows
 
 
 class Remote:
@@ -67,7 +67,7 @@ class Remote:
             refusal = await refused(answer, verdict, message, in_session=False)
         finally:
             await answer.aclose()
-        if isinstance(refusal, BridgeError) or answers.error_code(refusal) not in _MODERN:
+        if isinstance(refusal, BridgeError) or answers.error_code(refusal) not in MODERN_ERRORS:
             self._http_sse = await self._older()
         if self._http_sse is not None:
             async for received in self._http_sse.post(message, headers):

@@ -39,8 +39,9 @@ class Scripted:
     Connections play the queued scripts in order; when those are used up, each plays `forever`, if given.
     """
 
-    def __init__(self, tls=None, host="127.0.0.1", forever=None):
+    def __init__(self, tls=None, host="127.0.0.1", forever=None, port=0):
         self.host = host
+        self._wanted = port
         self.requests = []
         self.connections = 0
         self.ended = 0
@@ -55,7 +56,9 @@ class Scripted:
         self._scripts.extend(scripts)
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, self.host, 0, ssl=self._tls, backlog=1024, limit=1 << 20)
+        self._server = await asyncio.start_server(
+            self._serve, self.host, self._wanted, ssl=self._tls, backlog=1024, limit=1 << 20
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
