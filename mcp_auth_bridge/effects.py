@@ -88,6 +88,20 @@ class Sleep(Effect[None], frozen=True):
     seconds: float
 
 
+class Agree(Effect[None], frozen=True):
+    """Ask the person to agree to something that a careful one might not: `question` is one sentence.
+
+    `answer` is the option of `login` that says yes in advance. Raises `LoginRequired` without a yes.
+    """
+
+    question: str
+    answer: str
+
+
+class Now(Effect[float], frozen=True):
+    """The time in Unix seconds, for what is signed with it."""
+
+
 class Entropy(Effect[bytes], frozen=True):
     """`size` random bytes."""
 

@@ -10,10 +10,14 @@ from mcp_auth_bridge.urls import Url
 
 
 class Target(msgspec.Struct, frozen=True):
-    """The request that the headers are for: a proof of possession (RFC 9449) covers both."""
+    """The request that the headers are for: a proof of possession (RFC 9449) covers all of it.
+
+    `nonce` is the server's latest (RFC 9449 section 9), "" while it has given none.
+    """
 
     method: str
     url: Url
+    nonce: str = ""
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -32,7 +32,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
-    honours it. `wanted` are scopes that the MCP server has asked for since, for the next login to add.
+    honours it. `wanted` are scopes that the MCP server has asked for since, for the next login to add. `dpop_key` is
+    the private key that the tokens are bound to (RFC 9449), None where they are bearer tokens.
     """
 
     version: int = VERSION
@@ -49,6 +50,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     ended: str = ""
     wanted: str = ""
+    dpop_key: Secret | None = None
 
     @property
     def client_forgotten(self) -> bool:

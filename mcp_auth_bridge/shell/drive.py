@@ -2,10 +2,11 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Flow, Listen, Response, Show, Sleep
+from mcp_auth_bridge.effects import Agree, Authorize, Effect, Entropy, Fetch, Flow, Listen, Now, Response, Show, Sleep
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 
 R = TypeVar("R")
@@ -20,6 +21,8 @@ class Person(Protocol):
 
     async def show(self, code: str, url: str) -> None: ...
 
+    async def agree(self, question: str, answer: str) -> None: ...
+
 
 class Nobody:
     """A process without a person: what runs inside an IDE never opens anything by itself."""
@@ -31,6 +34,9 @@ class Nobody:
         raise LoginRequired("only a person can do this login")
 
     async def show(self, code: str, url: str) -> None:  # noqa: ARG002 - nobody looks
+        raise LoginRequired("only a person can do this login")
+
+    async def agree(self, question: str, answer: str) -> None:  # noqa: ARG002 - nobody says yes
         raise LoginRequired("only a person can do this login")
 
 
@@ -58,19 +64,24 @@ async def drive(flow: Flow[R], fetcher: Fetcher, person: Person) -> R:
 
 
 async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> object:
+    result: object = None
     match effect:
         case Fetch():
-            return await fetcher.fetch(effect)
+            result = await fetcher.fetch(effect)
         case Listen(port=port, host=host):
-            return await person.listen(port, host)
+            result = await person.listen(port, host)
         case Authorize(url=url, state=state):
-            return await person.authorize(url, state)
+            result = await person.authorize(url, state)
         case Show(code=code, url=url):
             await person.show(code, url)
-            return None
+        case Agree(question=question, answer=answer):
+            await person.agree(question, answer)
         case Sleep(seconds=seconds):
             await asyncio.sleep(seconds)
-            return None
+        case Now():
+            result = time.time()
         case Entropy(size=size):
-            return os.urandom(size)
-    raise TypeError(f"no effect: {type(effect).__name__}")
+            result = os.urandom(size)
+        case _:
+            raise TypeError(f"no effect: {type(effect).__name__}")
+    return result

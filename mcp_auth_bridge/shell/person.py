@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
+from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.urls import Purpose, gate
@@ -48,6 +49,9 @@ class BrowserPerson:
     async def show(self, code: str, url: str) -> None:
         terminal.say(f"on any device, go to this address and confirm the code {code}")
         terminal.print_url(url)
+
+    async def agree(self, question: str, answer: str) -> None:
+        raise LoginRequired(question, f"if that is right, log in again with {answer}")
 
 
 async def _carried_over(lines: AsyncIterator[str], state: str) -> Mapping[str, str]:
