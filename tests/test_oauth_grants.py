@@ -213,7 +213,12 @@ def test_another_token_type_is_refused(kind):
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind})))
 
 
-@pytest.mark.parametrize("token", ["a b", "a\r\nX-Evil: 1", "a\x00", "é", "a" * 16385, "a,b", '"'])
+@pytest.mark.parametrize("token", ["alice@example.test:Zr4:s3cret", "a,b", "a" * 16384])
+def test_an_access_token_is_any_visible_ascii(token):
+    assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token}))).access.reveal() == token
+
+
+@pytest.mark.parametrize("token", ["a b", "a\r\nX-Evil: 1", "a\x00", "é", "a" * 16385, "a\n", " "])
 def test_an_access_token_that_a_header_cannot_carry_is_refused(token):
     with pytest.raises(TheirProtocolError, match="no HTTP header can carry") as raised:
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token})))
