@@ -20,8 +20,8 @@ from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-# RFC 6749 appendix A.12 without the space, with an end. RFC 6750 section 2.1 is narrower, but the tokens of Cloudflare's
-# workers-oauth-provider hold colons.
+# RFC 6749 appendix A.12 without the space, with an end. RFC 6750 section 2.1 is narrower, but the tokens that
+# Cloudflare's workers-oauth-provider issues hold colons.
 _ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
 _LONGEST_LIFE = 90 * 86400.0
