@@ -204,7 +204,9 @@ class Bridge:
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
         from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
 
-        world = OAuthWorld(lambda: self.vault.read(self.record), self.lock, self._refresh, time.time, terminal.complain)
+        world = OAuthWorld(
+            lambda: self.vault.read(self.record), self.lock, self._refresh, time.time, terminal.complain, os.urandom
+        )
         return OAuthCredentials(self.record, self.profile.name, self.login_command, world)
 
     async def _refresh(self, flow: Flow[Session]) -> Session:

@@ -1,6 +1,7 @@
 """Session + store + lock + refresh → headers, in a world that is played: a clock that stands still, a strict server."""
 
 import asyncio
+import os
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -84,7 +85,7 @@ class World:
             self.log_in(stored)
 
     def process(self):
-        lent = oauth.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append)
+        lent = oauth.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
         return OAuthCredentials(KEY, "acme", "mcp-auth-bridge login acme", lent)
 
     def log_in(self, new):

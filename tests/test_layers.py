@@ -73,6 +73,10 @@ EXCEPTIONS = {
     ("commands.status", "time"): "says for how long a login is still good",
     ("commands.demo", "os.urandom"): "hands the demo its randomness",
     ("commands.demo", "time"): "hands the demo its clock",
+    (
+        "oauth.dpop",
+        "cryptography.hazmat.primitives.asymmetric.ec",
+    ): "a private key is made of given entropy, which is pure and no part of PyJWT",
     ("relay.http_rules", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 

@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.credentials.presenting import Presenter, is_refused
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -31,7 +32,7 @@ _GLANCE = 1.0
 
 class World(msgspec.Struct, frozen=True):
     """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
-    and a person's attention for what went wrong without stopping anything.
+    a person's attention for what went wrong without stopping anything, and random bytes.
     """
 
     open_store: Callable[[], Awaitable[Store]]
@@ -39,6 +40,7 @@ class World(msgspec.Struct, frozen=True):
     drive: Callable[[Flow[Session]], Awaitable[Session]]
     now: Callable[[], float]
     warn: Callable[[BridgeError], None]
+    entropy: Callable[[int], bytes]
 
 
 class OAuthCredentials:
@@ -49,6 +51,7 @@ class OAuthCredentials:
         self._name = name
         self._login_command = login_command
         self._world = world
+        self._presenter = Presenter(world.now, world.entropy)
         self._session: Session | None = None
         self._generation: int | None = None
         self._looked_at = float("-inf")
@@ -59,7 +62,7 @@ class OAuthCredentials:
         self._single_flight = asyncio.Lock()
         self._renewals: set[asyncio.Future[Session]] = set()
 
-    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - a proof would cover it
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         if refused is not None and refused.status == 403:
             raise await self._step_up(refused)
         usable = self._usable(refused) if self._is_fresh() and refused is None else None
@@ -76,7 +79,7 @@ class OAuthCredentials:
                     # What was waited for has failed: fifty requests must not wait for a dead server in turn.
                     usable = self._despite(self._failure, refused)
                 usable = usable or await self._renewed(refused)
-        return _headers(usable)
+        return self._presenter.headers(usable, target)
 
     def _may_be_open(self, refused: Refusal | None) -> bool:
         """Without a login a request goes out bare, until the server has refused one: many servers are open."""
@@ -89,7 +92,7 @@ class OAuthCredentials:
     def _usable(self, refused: Refusal | None) -> Session | None:
         """The session at hand, if it needs no refresh."""
         session = self._session
-        if session is None or session.due(self._world.now()) or _is_refused(session, refused):
+        if session is None or session.due(self._world.now()) or is_refused(session, refused):
             return None
         return session
 
@@ -137,7 +140,7 @@ class OAuthCredentials:
     def _despite(self, failure: BridgeError, refused: Refusal | None) -> Session:
         """The session if it is due, but good for a little longer: the authorization server may come back."""
         session = self._session
-        if session is None or session.expired(self._world.now()) or _is_refused(session, refused):
+        if session is None or session.expired(self._world.now()) or is_refused(session, refused):
             raise failure
         return session
 
@@ -160,7 +163,7 @@ class OAuthCredentials:
         if session.ended:
             raise self._login_required(f"the authorization server ended it ({known_error(session.ended)})")
         if session.refresh is None:
-            reason = "the server refused the access token" if _is_refused(session, refused) else "the login has expired"
+            reason = "the server refused the access token" if is_refused(session, refused) else "the login has expired"
             raise self._login_required(f"{reason}, and there is no refresh token")
         return session
 
@@ -208,11 +211,3 @@ class OAuthCredentials:
 
     def _login_required(self, reason: str) -> LoginRequired:
         return LoginRequired(f"a login to {self._name} is needed: {reason}", f"run: {self._login_command}")
-
-
-def _headers(session: Session) -> Mapping[str, str]:
-    return {"authorization": f"Bearer {session.access.reveal()}"}
-
-
-def _is_refused(session: Session, refused: Refusal | None) -> bool:
-    return refused is not None and refused.sent == _headers(session)

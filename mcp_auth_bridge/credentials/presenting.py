@@ -1,0 +1,44 @@
+"""Session + request → headers: a bearer token, or a token with a proof of possession (RFC 6750, RFC 9449)."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.secret import Secret
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.dpop import Key
+
+
+class Presenter:
+    """`now` is Unix seconds, `entropy` gives random bytes. The key of the last proof is kept loaded."""
+
+    def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
+        self._now = now
+        self._entropy = entropy
+        self._loaded: tuple[Secret, Key] | None = None
+
+    def headers(self, session: Session, target: Target) -> Mapping[str, str]:
+        if session.dpop_key is None:
+            return {"authorization": _authorization(session)}
+        return {"authorization": _authorization(session), "dpop": self._proof(session, session.dpop_key, target)}
+
+    def _proof(self, session: Session, secret: Secret, target: Target) -> str:
+        # Imported here because a bearer token needs no cryptography (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, Request, load, proof
+
+        if self._loaded is None or self._loaded[0] is not secret:
+            self._loaded = secret, load(secret)
+        request = Request(target.method, target.url, target.nonce, session.access.reveal())
+        return proof(self._loaded[1], request, self._now(), self._entropy(JTI_SIZE))
+
+
+def is_refused(session: Session, refused: Refusal | None) -> bool:
+    """Whether `refused` is about this session's token. No proof is like another: only the token is compared."""
+    return refused is not None and refused.sent.get("authorization") == _authorization(session)
+
+
+def _authorization(session: Session) -> str:
+    scheme = "Bearer" if session.dpop_key is None else "DPoP"
+    return f"{scheme} {session.access.reveal()}"

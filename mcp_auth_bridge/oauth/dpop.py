@@ -1,0 +1,154 @@
+"""Demonstrating proof of possession (RFC 9449): a key of the session's own, and what is signed with it."""
+
+import enum
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+
+from mcp_auth_bridge.effects import Entropy, Flow, ask
+from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.oauth.challenge import Challenge, parse
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Url
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
+ALGORITHM = "ES256"
+"""The one algorithm that the bridge signs with: every implementation of RFC 9449 that we know of takes it."""
+
+JTI_SIZE = 16
+"""Random bytes in the identifier of a proof: RFC 9449 section 4.2 wants at least 96 bits."""
+
+USE_NONCE = "use_dpop_nonce"
+CLOCK_HINT = "the clock of this machine may be wrong: compare it with another one, then try again"
+
+_KEY_SIZE = 40  # 64 bits more than the order has: so says FIPS 186-5 appendix A.2.1
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
+_NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 9449 section 8.1, with an end
+
+
+class Binding(enum.Enum):
+    """Whether tokens for a resource are to be bound to a key."""
+
+    NONE = "neither server speaks of it"
+    OFFERED = "both servers know how"
+    DEMANDED = "the resource takes nothing else"
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A private key that is ready to sign, and its public half as a JWK (RFC 7517) of required members only."""
+
+    private: "EllipticCurvePrivateKey"
+    public: Mapping[str, str]
+
+    @property
+    def thumbprint(self) -> str:
+        """RFC 7638: what a server calls this key (`cnf.jkt`, `dpop_jkt`)."""
+        return _hash(msgspec.json.encode(self.public, order="sorted"))
+
+
+def new_key() -> Flow[Secret]:
+    """A private key on P-256 as a JWK, fit for the sealed store."""
+    # PyJWT and cryptography are imported where something is signed: a bearer session needs neither.
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
+    from jwt.algorithms import ECAlgorithm
+
+    entropy = yield from ask(Entropy(_KEY_SIZE))
+    private = derive_private_key(int.from_bytes(entropy) % (_ORDER - 1) + 1, SECP256R1())
+    return Secret(ECAlgorithm.to_jwk(private))
+
+
+def load(key: Secret) -> Key:
+    """What `new_key` made. It costs as much as a proof: who proves often keeps the result."""
+    from jwt.algorithms import ECAlgorithm
+
+    private = cast("EllipticCurvePrivateKey", ECAlgorithm.from_jwk(key.reveal()))
+    jwk = ECAlgorithm.to_jwk(private, as_dict=True)
+    return Key(private, {name: jwk[name] for name in ("crv", "kty", "x", "y")})
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a proof is for. `nonce` is the server's latest, `access_token` what it is shown; "" where there is none."""
+
+    method: str
+    url: Url
+    nonce: str = ""
+    access_token: str = ""
+
+
+def proof(key: Key, request: Request, now: float, jti: bytes) -> str:
+    """A proof for one `request` at `now` in Unix seconds (RFC 9449 section 4.2); `jti` is fresh entropy."""
+    import jwt
+
+    claims: dict[str, str | int] = {
+        "jti": _text(jti),
+        "htm": request.method,
+        "htu": f"{request.url.origin}{request.url.path}",
+        "iat": int(now),
+    }
+    if request.access_token:
+        claims["ath"] = _hash(request.access_token.encode())
+    if request.nonce:
+        claims["nonce"] = request.nonce
+    return jwt.encode(claims, key.private, algorithm=ALGORITHM, headers={"typ": "dpop+jwt", "jwk": key.public})
+
+
+def nonce_of(fields: Iterable[str]) -> str:
+    """The nonce in the `DPoP-Nonce` fields of an answer, "" where there is none that a proof could carry."""
+    return next((field for field in fields if _NONCE.fullmatch(field)), "")
+
+
+def complaint(fields: Iterable[str]) -> str:
+    """The error in the DPoP challenge among the `WWW-Authenticate` fields (RFC 9449 section 7.1), "" for none."""
+    return next((challenge.error for challenge in parse(fields) if challenge.scheme == "dpop"), "")
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What the two servers say about it; algorithms are None where none are named.
+
+    All but the last are the resource's words (RFC 9449 section 7.1, RFC 9728 section 2), that is the authorization
+    server's (RFC 9449 section 5.1).
+    """
+
+    challenge: Challenge | None
+    demanded: bool
+    resource_algorithms: tuple[str, ...] | None
+    server_algorithms: tuple[str, ...] | None
+
+
+def binding(terms: Terms) -> Binding:
+    """Whether to bind. Raises `TheirProtocolError` where that is demanded with algorithms that are not ours."""
+    resource, server = _accepted(terms)
+    # A challenge of this scheme means that there was none for a bearer token (`challenge.bearer`).
+    if terms.demanded or (terms.challenge is not None and terms.challenge.scheme == "dpop"):
+        _check(resource, "the MCP server")
+        _check(server, "the authorization server")
+        return Binding.DEMANDED
+    offered = ALGORITHM in (resource or ()) and ALGORITHM in (server or ())
+    return Binding.OFFERED if offered else Binding.NONE
+
+
+def _accepted(terms: Terms) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    in_challenge = terms.challenge.parameters.get("algs", "") if terms.challenge is not None else ""
+    return tuple(in_challenge.split()) or terms.resource_algorithms, terms.server_algorithms
+
+
+def _check(algorithms: tuple[str, ...] | None, who: str) -> None:
+    if algorithms is not None and ALGORITHM not in algorithms:
+        raise TheirProtocolError(
+            f"the MCP server demands tokens bound to a key (DPoP), but {who} does not accept {ALGORITHM} signatures",
+            f"its operator has to add {ALGORITHM} to dpop_signing_alg_values_supported (RFC 9449)",
+        )
+
+
+def _hash(data: bytes) -> str:
+    return _text(sha256(data).digest())
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
