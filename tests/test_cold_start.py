@@ -46,8 +46,8 @@ HEAVY = """
 """
 LATER = """
     oauth.grants oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims shell.http shell.drive
-    shell.loopback shell.browser shell.person shell.probe stores.os_keyring commands.login commands.logout
-    commands.status commands.demo demo
+    shell.loopback shell.browser shell.person shell.probe stores.os_keyring commands.login commands.sign_in
+    commands.logout commands.status commands.demo demo
 """
 
 
