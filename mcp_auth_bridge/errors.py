@@ -187,11 +187,17 @@ _UNPRINTABLE = {
     0xFEFF,
     *range(0xE0000, 0xE0080),  # tags
 }
+_BLANKED = dict.fromkeys(_UNPRINTABLE, " ")
+
+
+def printable(text: str) -> str:
+    """`text` with a space for each control, bidi or zero-width character: nothing steers a terminal."""
+    return text.translate(_BLANKED)
 
 
 def quoted(text: str, limit: int = 200) -> str:
-    """Foreign `text` made fit for a message: no control, bidi or zero-width characters, at most `limit` characters."""
-    clean = " ".join("".join(" " if ord(char) in _UNPRINTABLE else char for char in text[: limit * 4]).split())
+    """Foreign `text` made fit for a message: `printable`, in one line of at most `limit` characters."""
+    clean = " ".join(printable(text[: limit * 4]).split())
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
 
 

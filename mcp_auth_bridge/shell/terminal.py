@@ -10,19 +10,22 @@ import sys
 from collections.abc import AsyncIterator
 from typing import NoReturn
 
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.errors import BridgeError, printable
+from mcp_auth_bridge.shell.stderr import Stderr
 
 _PREFIX = "mcp-auth-bridge: "
+
+_stderr = Stderr()
 
 
 def say(text: str) -> None:
     """One line about what is going on. A closed or stuck stderr is nobody's problem."""
-    _write(f"{_PREFIX}{text}\n")
+    _stderr.write(f"{_PREFIX}{printable(text)}\n")
 
 
 def print_url(url: str) -> None:
     """A URL on a line of its own, unwrapped, so that it can be copied."""
-    _write(f"\n{url}\n\n")
+    _stderr.write(f"\n{printable(url)}\n\n")
 
 
 def complain(error: BridgeError) -> None:
@@ -33,8 +36,8 @@ def complain(error: BridgeError) -> None:
 
 
 def answer(text: str) -> None:
-    """What the person asked for, on stdout."""
-    sys.stdout.write(f"{text}\n")
+    """What the person asked for, on stdout. Lines stay lines."""
+    sys.stdout.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
     sys.stdout.flush()
 
 
@@ -62,9 +65,3 @@ def leave(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
-
-
-def _write(text: str) -> None:
-    with contextlib.suppress(OSError, ValueError):  # the host has closed its end; there is nobody left to tell
-        sys.stderr.write(text)
-        sys.stderr.flush()

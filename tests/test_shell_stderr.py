@@ -1,0 +1,108 @@
+"""Words to people never hold up the bridge: a closed, full or unread stderr; and none is an order to a terminal."""
+
+import os
+import sys
+
+import pytest
+
+from mcp_auth_bridge.errors import printable
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.stderr import Stderr
+
+LINE = "x" * 99 + "\n"
+
+
+@pytest.fixture
+def pipe(monkeypatch):
+    """Makes sys.stderr a pipe and returns its read end. Called in the test: pytest replaces sys.stderr before that."""
+    ends = []
+
+    def begin():
+        reading, writing = os.pipe()
+        ends.extend([os.fdopen(reading, "rb", buffering=0), os.fdopen(writing, "w")])
+        monkeypatch.setattr(sys, "stderr", ends[1])
+        return ends[0]
+
+    yield begin
+    for end in ends:
+        end.close()
+
+
+def drained(reading):
+    os.set_blocking(reading.fileno(), False)
+    parts = []
+    while part := reading.read(1 << 20):
+        parts.append(part)
+    return b"".join(parts).decode()
+
+
+def test_a_mebibyte_for_a_reader_who_stopped_is_not_waited_for(pipe):
+    reading, stderr = pipe(), Stderr()
+    for _ in range(10_500):
+        stderr.write(LINE)
+    assert 0 < len(drained(reading)) < 1 << 20
+
+
+def test_what_was_left_out_is_counted_where_reading_goes_on_and_no_line_is_torn(pipe):
+    reading, stderr = pipe(), Stderr()
+    for _ in range(2_000):
+        stderr.write(LINE)
+    heard = drained(reading)
+    stderr.write("after\n")
+    heard += drained(reading)
+    lines = heard.splitlines(keepends=True)
+    whole = lines.count(LINE)
+    assert lines[whole:] == [
+        f"mcp-auth-bridge: {2_000 - whole} lines are missing here, because nobody read them in time\n",
+        "after\n",
+    ]
+
+
+def test_a_line_longer_than_the_pipe_is_finished_before_the_next(pipe):
+    reading, stderr = pipe(), Stderr()
+    stderr.write("y" * 200_000 + "\n")
+    heard = drained(reading)
+    while heard[-1] != "\n":
+        stderr.write("in between\n")
+        heard += drained(reading)
+    assert heard.splitlines()[0] == "y" * 200_000
+
+
+def test_a_reader_who_is_gone_is_nobodys_problem(pipe):
+    reading, stderr = pipe(), Stderr()
+    reading.close()
+    stderr.write(LINE)
+    stderr.write(LINE)
+
+
+def test_without_a_stderr_nothing_is_said(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    Stderr().write(LINE)
+
+
+def test_a_closed_stream_is_nobodys_problem(monkeypatch, tmp_path):
+    with (tmp_path / "log").open("w") as stream:
+        pass
+    monkeypatch.setattr(sys, "stderr", stream)
+    Stderr().write(LINE)
+
+
+def test_text_that_the_encoding_lacks_is_escaped(monkeypatch, tmp_path):
+    with (tmp_path / "log").open("w", encoding="ascii") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        Stderr().write("…\udcff\n")
+    assert (tmp_path / "log").read_text() == "\\u2026\\udcff\n"
+
+
+STEERING = "a\x1b]8;;https://evil.example\x07b\u202ec\u200bd\x9be\U000e0041f\r\ng"
+
+
+def test_nothing_that_steers_a_terminal_reaches_it(capsys):
+    terminal.say(STEERING)
+    terminal.print_url(STEERING)
+    terminal.answer(STEERING)
+    out, err = capsys.readouterr()
+    blank = "a ]8;;https://evil.example b c d e f"
+    assert err == f"mcp-auth-bridge: {blank}  g\n\n{blank}  g\n\n"
+    assert out == f"{blank} \ng\n"
+    assert printable(out) == out.replace("\n", " ")
