@@ -5,7 +5,7 @@ compose with `yield from`; `shell.drive` performs them; tests play the world by 
 """
 
 from collections.abc import Generator, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Response(msgspec.Struct, frozen=True):
 
 
 class Fetch(Effect[Response], frozen=True):
-    """One HTTP exchange with an OAuth server. A `form` or `document` makes it a POST, otherwise it is a GET.
+    """One HTTP exchange with an OAuth server: a POST of the `form` or `document`, otherwise what `method` says.
 
     `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
     Raises `Unreachable` or `OutcomeUnknown`; any status is a result.
@@ -53,6 +53,7 @@ class Fetch(Effect[Response], frozen=True):
     headers: Mapping[str, Secret | str] = {}
     form: Mapping[str, Secret | str] | None = None
     document: bytes | None = None
+    method: Literal["GET", "DELETE"] = "GET"
 
 
 class Listen(Effect[str], frozen=True):
@@ -80,6 +81,18 @@ class Show(Effect[None], frozen=True):
 
     code: str
     url: str
+
+
+class Tell(Effect[None], frozen=True):
+    """Say what is going on, in one `sentence`."""
+
+    sentence: str
+
+
+class Occupant(Effect[str], frozen=True):
+    """The name of the program that listens at the TCP `port`, "" where the system does not say."""
+
+    port: int
 
 
 class Sleep(Effect[None], frozen=True):

@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Response, Show, Sleep
+from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Now, Occupant, Response, Show, Sleep, Tell
 from mcp_auth_bridge.errors import BridgeError
 
 
@@ -33,19 +33,23 @@ def play(flow, script, asked=None):
 
 def words(effect):
     match effect:
-        case Fetch(url=url, form=form, document=document):
-            return f"{'GET' if form is None and document is None else 'POST'} {url}"
+        case Fetch(url=url, form=form, document=document, method=method):
+            wish = f"{method if form is None and document is None else 'POST'} {url}"
         case Listen(port=port):
-            return f"listen {port}"
-        case Authorize():
-            return "authorize"
+            wish = f"listen {port}"
         case Show(code=code, url=url):
-            return f"show {code} at {url}"
+            wish = f"show {code} at {url}"
         case Sleep(seconds=seconds):
-            return f"sleep {seconds:g}"
+            wish = f"sleep {seconds:g}"
+        case Occupant(port=port):
+            wish = f"occupant {port}"
         case Entropy(size=size):
-            return f"entropy {size}"
-    raise AssertionError(effect)
+            wish = f"entropy {size}"
+        case Authorize() | Tell() | Now():
+            wish = type(effect).__name__.lower()
+        case _:
+            raise AssertionError(effect)
+    return wish
 
 
 def answer(document, status=200, kind="application/json", at=1000.0):

@@ -9,6 +9,12 @@ from mcp_auth_bridge.secret import Secret
 
 VERSION = 1
 
+CLIENTS = "client "
+"""The prefix under which a store keeps the newest registration at each issuer, for later logins."""
+
+SESSIONS = "session "
+"""The prefix under which a store keeps sessions: "session NAME URL"."""
+
 _LEAD = 60.0
 """Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
 
@@ -17,6 +23,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`.
 
     `registered` is whether the bridge registered it itself, so that the registration is the bridge's to keep.
+    `management_uri` and `management_token` are how the registration can be ended (RFC 7592), "" and None where that is
+    not offered. `secret_expires_at` is in Unix seconds, None for a secret that stays.
     """
 
     issuer: str
@@ -25,6 +33,13 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     auth_method: str = "none"
     redirect_uri: str = ""
     registered: bool = True
+    management_uri: str = ""
+    management_token: Secret | None = None
+    secret_expires_at: float | None = None
+
+    def expired(self, now: float) -> bool:
+        """Whether the registration is over, because its secret is."""
+        return self.secret_expires_at is not None and now >= self.secret_expires_at
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):

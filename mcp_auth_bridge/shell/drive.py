@@ -6,8 +6,24 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
-from mcp_auth_bridge.effects import Agree, Authorize, Effect, Entropy, Fetch, Flow, Listen, Now, Response, Show, Sleep
+from mcp_auth_bridge.effects import (
+    Agree,
+    Authorize,
+    Effect,
+    Entropy,
+    Fetch,
+    Flow,
+    Listen,
+    Now,
+    Occupant,
+    Response,
+    Show,
+    Sleep,
+    Tell,
+)
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.ports import occupant
 
 R = TypeVar("R")
 
@@ -78,10 +94,20 @@ async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> obj
             await person.agree(question, answer)
         case Sleep(seconds=seconds):
             await asyncio.sleep(seconds)
-        case Now():
-            result = time.time()
-        case Entropy(size=size):
-            result = os.urandom(size)
         case _:
-            raise TypeError(f"no effect: {type(effect).__name__}")
+            result = _of_the_machine(effect)
     return result
+
+
+def _of_the_machine(effect: Effect[Any]) -> object:
+    """What takes no time and needs neither a server nor an answer."""
+    match effect:
+        case Tell(sentence=sentence):
+            return terminal.say(sentence)
+        case Occupant(port=port):
+            return occupant(port)
+        case Now():
+            return time.time()
+        case Entropy(size=size):
+            return os.urandom(size)
+    raise TypeError(f"no effect: {type(effect).__name__}")

@@ -53,13 +53,13 @@ class Http:
     async def _follow(self, effect: Fetch) -> Response:
         """Redirects stay within the origin, and a POST keeps its method and body (RFC 9110 section 15.4).
 
-        A form holds credentials that are meant for one endpoint: it is never redirected.
+        A form holds credentials that are meant for one endpoint: it is never redirected. Neither is a DELETE.
         """
         url = effect.url
         followed = (307, 308) if effect.document is not None else (301, 302, 303, 307, 308)
         for _ in range(_MOST_REDIRECTS + 1):
             response = await self._exchange(url, effect)
-            if effect.form is not None or response.status not in followed:
+            if effect.form is not None or effect.method != "GET" or response.status not in followed:
                 return response
             url = _redirected(url, response.header("location"))
         raise TheirProtocolError(f"{effect.url.origin} redirects in circles")
@@ -112,7 +112,7 @@ def _request(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
     if effect.document is not None:
         headers["content-type"] = "application/json"
         return "POST", headers, effect.document
-    return "GET", headers, None
+    return effect.method, headers, None
 
 
 def _plain(values: Mapping[str, Secret | str]) -> dict[str, str]:
