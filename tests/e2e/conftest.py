@@ -18,7 +18,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def running_authorization_server(logs: Path) -> Iterator[AuthorizationServer]:
     install_node_modules()
-    peer = AuthorizationServer(logs / "oidc.log")
+    peer = AuthorizationServer("oidc/server.mjs", logs / "oidc.log")
     yield peer
     peer.stop()
 

@@ -42,6 +42,14 @@ class Peer:
         with _loopback.open(Request(self.about["control"], data), timeout=10) as answer:
             return json.load(answer)
 
+    def _say(self, word: str) -> None:
+        """Steer a peer that listens to its stdin; it is done when it answers."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{word}\n".encode())
+        self._process.stdin.flush()
+        self._process.stdout.readline()
+
     def stop(self) -> None:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -55,10 +63,40 @@ class Peer:
 
 
 class AuthorizationServer(Peer):
-    """oidc-provider; tests/peers/oidc/control.mjs says what `control` takes."""
+    """A script below tests/peers that serving.mjs runs; control.mjs and the script say what `control` takes.
 
-    def __init__(self, log: Path) -> None:
-        super().__init__([node(), str(PEERS / "oidc/server.mjs")], log)
+    `settings` are those at its start. It begins on a port of its own, and comes back to that one with `again`.
+    """
+
+    def __init__(self, script: str, log: Path, **settings: Any) -> None:
+        self._script = script
+        super().__init__([node(), str(PEERS / script), json.dumps(settings)], log)
+
+    def again(self) -> "AuthorizationServer":
+        """Ended, and started anew on the same port: it remembers nothing, and its keys are new."""
+        self.stop()
+        return AuthorizationServer(self._script, self._log, port=self.about["port"])
+
+    def down(self) -> None:
+        """Refuse connections."""
+        self._say("down")
+
+    def up(self) -> None:
+        """Listen again; nothing was forgotten."""
+        self._say("up")
+
+    def register(self, **metadata: Any) -> dict[str, Any]:
+        """Register a native client, as a person does by hand: its `client_id` and perhaps a `client_secret`."""
+        wishes = {
+            "application_type": "native",
+            "redirect_uris": ["http://127.0.0.1/callback"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "response_types": ["code"],
+            **metadata,
+        }
+        request = Request(self.about["registration"], json.dumps(wishes).encode(), {"content-type": "application/json"})
+        with _loopback.open(request, timeout=10) as answer:
+            return json.load(answer)
 
     def reset(self) -> None:
         """The settings as at the start, the counters at zero; clients and logins stay."""

@@ -1,24 +1,43 @@
 // An authorization server as one meets them in the wild: oidc-provider on loopback, with dynamic registration,
 // required PKCE, resource indicators, JWT access tokens, rotating refresh tokens and reuse detection.
 //
-//   node server.mjs ['{"accessTokenTtl": 2}']      settings: see control.mjs
-//
-// Prints one JSON line with its URLs when it is ready. Ends when its stdin does, so no test leaves an orphan.
+//   node server.mjs ['{"accessTokenTtl": 2}']      see ../serving.mjs; settings: `knobs` here and ../control.mjs
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { createServer } from 'node:http';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
+import {
+  count, countAuthMethod, createControl, defaults, registrationError, withAuthMethod, withExpiry,
+} from '../control.mjs';
+import { serve } from '../serving.mjs';
 import { createStorage } from './adapter.mjs';
-import { count, createControl } from './control.mjs';
 
 const ACCOUNT = 'alice@example.test';
 const SCOPE = 'mcp';
 const TOKEN = '/token';
 const REVOCATION = '/token/revocation';
+const METADATA = '/.well-known/openid-configuration';
+
+const knobs = {
+  ...defaults,
+  accessTokenTtl: 3600, // seconds that an access token really lives
+  audience: null, // of access tokens, null for the resource that was asked for (RFC 8707)
+};
+
+/** The house's rules for registrations, which oidc-provider knows only as rules for metadata of one's own. */
+function houseRules(control) {
+  return {
+    properties: ['house_rules'],
+    validator: (_ctx, _name, _value, metadata) => {
+      const code = registrationError(control.state.settings, metadata);
+      if (code === 'invalid_redirect_uri') throw new errors.InvalidRedirectUri();
+      if (code) throw new errors.InvalidClientMetadata('another token_endpoint_auth_method is wanted');
+    },
+  };
+}
 
 function configuration(storage, control) {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -26,7 +45,9 @@ function configuration(storage, control) {
     adapter: storage.Adapter,
     clientDefaults: { grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
     cookies: { keys: [randomBytes(16).toString('hex')] },
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: 'test' }] },
+    // A key id of its own for each process: a server that was set up anew has new keys, and says so.
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: randomUUID() }] },
+    extraClientMetadata: houseRules(control),
     scopes: ['openid', 'offline_access', SCOPE],
     pkce: { required: () => true },
     responseTypes: ['code'],
@@ -102,12 +123,17 @@ function tokenEndpoint(control) {
       return undefined;
     }
     await next();
+    countAuthMethod(counters, ctx.get('authorization'), ctx.oidc.body?.client_secret);
     count(counters.token, ctx.oidc.params.grant_type, ctx.status === 200 ? 'success' : ctx.body.error);
-    if (ctx.status === 200 && settings.expiresIn !== 'real') {
-      const { expires_in: _real, ...rest } = ctx.body;
-      ctx.body = settings.expiresIn === null ? rest : { ...rest, expires_in: settings.expiresIn };
-    }
+    if (ctx.status === 200) ctx.body = withExpiry(settings, ctx.body);
     return undefined;
+  };
+}
+
+function metadata(control) {
+  return async (ctx, next) => {
+    await next();
+    if (ctx.path === METADATA) ctx.body = withAuthMethod(control.state.settings, ctx.body);
   };
 }
 
@@ -128,27 +154,19 @@ function countEvents(provider, control) {
   });
 }
 
-function serve(server, settings) {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+serve((issuer, settings) => {
   const storage = createStorage();
-  const control = createControl(storage, settings);
+  const { revokeAll, forgetClients } = storage;
+  const control = createControl({ ...knobs, ...settings }, { revokeAll, forgetClients });
   const provider = new Provider(issuer, configuration(storage, control));
   countEvents(provider, control);
+  provider.use(metadata(control));
   provider.use(tokenEndpoint(control));
   provider.use(interaction(provider, control));
   provider.on('server_error', (_ctx, error) => console.error(error));
   const application = provider.callback();
-  server.on('request', (request, response) => {
-    if (request.url === '/__control') control.handle(request, response);
-    else application(request, response);
-  });
-  return { url: issuer, issuer, jwks: `${issuer}/jwks`, control: `${issuer}/__control`, scope: SCOPE, account: ACCOUNT };
-}
-
-// oidc-provider writes its notices to stdout; stdout here is one line of JSON.
-console.info = console.error;
-console.warn = console.error;
-
-const server = createServer();
-server.listen(0, '127.0.0.1', () => console.log(JSON.stringify(serve(server, JSON.parse(process.argv[2] ?? '{}')))));
-process.stdin.resume().on('end', () => process.exit(0));
+  const listener = (request, response) =>
+    request.url === '/__control' ? control.handle(request, response) : application(request, response);
+  const about = { url: issuer, issuer, jwks: `${issuer}/jwks`, control: `${issuer}/__control`, scope: SCOPE, account: ACCOUNT };
+  return { about: { ...about, registration: `${issuer}/reg` }, listener };
+});
