@@ -46,7 +46,9 @@ class Fetch(Effect[Response], frozen=True):
     """One HTTP exchange with an OAuth server: a POST of the `form` or `document`, otherwise what `method` says.
 
     `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
-    Raises `Unreachable` or `OutcomeUnknown`; any status is a result.
+    `led_by` is the MCP server whose metadata led to `url`: it may lead no nearer than it stands itself
+    (`oauth/zones.py`); None where the user's own configuration or an earlier login did.
+    Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`; any status is a result.
     """
 
     url: Url
@@ -54,6 +56,7 @@ class Fetch(Effect[Response], frozen=True):
     form: Mapping[str, Secret | str] | None = None
     document: bytes | None = None
     method: Literal["GET", "DELETE"] = "GET"
+    led_by: Url | None = None
 
 
 class Listen(Effect[str], frozen=True):

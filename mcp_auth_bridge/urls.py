@@ -2,6 +2,7 @@
 
 import enum
 import re
+from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import SplitResult, quote, urlsplit
 
 import msgspec
@@ -9,8 +10,12 @@ import msgspec
 from mcp_auth_bridge.errors import UrlRefused, quoted
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?|[0-9a-f:.]+", re.ASCII)
+_HOST = re.compile(r"(?!.*\.\.)[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?", re.ASCII)
+_BRACKETS = re.compile(r"[^\[\]]*|(.*@)?\[[0-9A-Fa-f:.]*\](:[0-9]*)?", re.ASCII)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`{|}]")
+# What resolvers take for an IPv4 address, and browsers too (WHATWG URL, "ends in a number").
+_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
+_LONGEST = 8192
 
 
 class Purpose(enum.Enum):
@@ -80,6 +85,8 @@ class Url(msgspec.Struct, frozen=True):
 def gate(text: str, purpose: Purpose) -> Url:
     """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters."""
     refuse = f"{purpose.value} has a URL that is not acceptable: {shown(text)}"
+    if len(text) > _LONGEST:
+        raise UrlRefused(refuse, f"it is longer than {_LONGEST} characters")
     if _FORBIDDEN.search(text) or not text.isascii():
         raise UrlRefused(refuse, "it holds characters that a URL must percent-encode")
     try:
@@ -87,13 +94,13 @@ def gate(text: str, purpose: Purpose) -> Url:
     except ValueError:
         raise UrlRefused(refuse, "it cannot be parsed") from None
     port = _port(parts)
-    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    scheme, host = parts.scheme.lower(), _host(parts)
     if scheme not in _DEFAULT_PORTS:
         raise UrlRefused(refuse, "it must start with https://")
     if "@" in parts.netloc and purpose is not Purpose.PROXY:
         raise UrlRefused(refuse, "it must not hold a user name or password")
-    if not _HOST.fullmatch(host):
-        raise UrlRefused(refuse, "its host name is missing or malformed")
+    if not host:
+        raise UrlRefused(refuse, "its host is missing, malformed or an address in an unusual spelling")
     if port is None:
         raise UrlRefused(refuse, "its port is not a number from 1 to 65535")
     url = Url(scheme, host, port, parts.path or "/", parts.query)
@@ -105,6 +112,25 @@ def gate(text: str, purpose: Purpose) -> Url:
 def shown(text: str) -> str:
     """The URL `text`, acceptable or not, fit for a message: without what may be a password."""
     return quoted(re.sub(r"(?<=//)[^/?#]*@", "…@", text))
+
+
+def _host(parts: SplitResult) -> str:
+    """The host in its only spelling, "" for one that cannot be, or that a resolver might read in another way.
+
+    `0177.1`, `0x7f.1` and `2130706433` are 127.0.0.1 to some and names to others; `::ffff:127.0.0.1` is too.
+    """
+    host = (parts.hostname or "").lower()
+    if not _BRACKETS.fullmatch(parts.netloc):
+        return ""  # Python's own opinion of `[::1]evil.example` differs from version to version
+    try:
+        if "[" in parts.netloc:
+            address = IPv6Address(host)
+            return "" if address.ipv4_mapped or address.scope_id else str(address)
+        if _NUMERIC.fullmatch(host):
+            return str(IPv4Address(host))
+    except ValueError:
+        return ""
+    return host if _HOST.fullmatch(host) else ""
 
 
 def _port(parts: SplitResult) -> int | None:
