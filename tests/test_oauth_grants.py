@@ -23,7 +23,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.grants import authorization_code, authorization_url, refresh, revoke
+from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url, refresh, revoke
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -177,9 +177,8 @@ def test_nobody_coming_back_ends_the_login():
 )
 def test_each_reserved_name_stands_in_the_url_exactly_once_and_with_its_value(query, scopes, identifier, resource):
     client = Client(issuer=ISSUER, id=identifier, redirect_uri=HERE)
-    url = authorization_url(
-        server(f"https://as.example/authorize{query}", resource=resource), client, scopes, "S", "V" * 43
-    )
+    to = server(f"https://as.example/authorize{query}", resource=resource)
+    url = authorization_url(to, client, scopes, Transaction("S", "V" * 43))
     pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     names = [name for name, _ in pairs]
     assert all(names.count(name) == 1 for name in RESERVED if name != "scope" or scopes)
@@ -198,8 +197,9 @@ def test_each_reserved_name_stands_in_the_url_exactly_once_and_with_its_value(qu
 @pytest.mark.parametrize("value", ["=evil", "=", ""])
 def test_an_endpoint_that_already_holds_a_reserved_name_is_refused(name, value):
     for spelling in (name, f"%{ord(name[0]):02x}{name[1:]}"):
+        to = server(f"https://as.example/a?x=1&{spelling}{value}")
         with pytest.raises(TheirProtocolError, match=f"already holds {name}"):
-            authorization_url(server(f"https://as.example/a?x=1&{spelling}{value}"), CLIENT, (), "S", "V" * 43)
+            authorization_url(to, CLIENT, (), Transaction("S", "V" * 43))
 
 
 @pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER", ""])
@@ -207,7 +207,7 @@ def test_the_token_type_may_be_missing_and_in_any_case(kind):
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind}))).access.reveal() == "AT-1"
 
 
-@pytest.mark.parametrize("kind", ["DPoP", "mac", "N_A"])
+@pytest.mark.parametrize("kind", ["mac", "N_A"])
 def test_another_token_type_is_refused(kind):
     with pytest.raises(TheirProtocolError, match="a type"):
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind})))
@@ -332,12 +332,11 @@ def test_without_rotation_the_old_refresh_token_stays(absent):
     assert (made.refresh.reveal(), made.scope, made.expires_at) == ("RT-0", "read", None)
 
 
-@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client", "unauthorized_client"])
 @pytest.mark.parametrize("status", [200, 400, 401, 403])
-def test_a_grant_that_is_no_longer_honoured_has_ended(error, status):
+def test_a_grant_that_is_no_longer_honoured_has_ended(status):
     with pytest.raises(GrantEnded) as raised:
-        play(refresh(session()), [(TOKEN, answer({"error": error}, status))])
-    assert raised.value.error == error
+        play(refresh(session()), [(TOKEN, answer({"error": "invalid_grant"}, status))])
+    assert raised.value.error == "invalid_grant"
     assert "RT-0" not in raised.value.message
 
 
@@ -345,6 +344,8 @@ def test_a_grant_that_is_no_longer_honoured_has_ended(error, status):
     ("reply", "kind"),
     [
         (answer({"error": "temporarily_unavailable"}, 503), OAuthRefused),
+        (answer({"error": "invalid_client"}, 401), OAuthRefused),
+        (answer({"error": "unauthorized_client"}, 400), OAuthRefused),
         (answer({"error": "invalid_request"}, 400), OAuthRefused),
         (answer({"error": "invalid_target"}, 400), OAuthRefused),
         (answer({}, 400), UpstreamFailed),

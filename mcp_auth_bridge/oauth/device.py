@@ -7,9 +7,10 @@ from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, Th
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.grants import request_tokens, resource_of, session_of
+from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
 from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
 from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.oauth.token_request import request_tokens
 from mcp_auth_bridge.urls import Purpose, gate
 
 _SLOWER = 5.0
@@ -32,16 +33,17 @@ def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow
     device = yield from _start(server, client, scopes)
     yield from ask(Show(_shown(device), device.verification_uri_complete or device.verification_uri))
     form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
+    prover = yield from prover_for(server)
     interval, waited = max(device.interval, 1.0), 0.0
     while waited < min(device.expires_in, _LONGEST):
         yield from ask(Sleep(interval))
         waited += interval
         try:
-            tokens, response = yield from request_tokens(server.token_endpoint, client, form, "the device's login")
+            issued = yield from request_tokens(server.token_endpoint, client, form, "the device's login", prover)
         except OAuthRefused as refused:
             interval += _slower(refused)
         else:
-            return session_of(server, client, scopes, tokens, response)
+            return session_of(server, client, scopes, issued)
     raise LoginRequired("nobody confirmed the code in time", "run the command again")
 
 

@@ -8,6 +8,7 @@ from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _RESOURCE_WELL_KNOWN = "/.well-known/oauth-protected-resource"
@@ -22,7 +23,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
-    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`).
+    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`). `binding` is whether
+    its tokens for this resource are to be bound to a key (`oauth/dpop.py`).
     """
 
     issuer: str
@@ -38,6 +40,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     takes_metadata_documents: bool = False
     device_endpoint: Url | None = None
     authorize_params: Mapping[str, str] = {}
+    repeats_scope: bool = False
+    token: str = "access"
+    binding: Binding = Binding.NONE
 
 
 class _ResourceMetadata(msgspec.Struct):
@@ -46,6 +51,8 @@ class _ResourceMetadata(msgspec.Struct):
     resource: str = ""
     authorization_servers: list[str] | None = None
     scopes_supported: list[str] | None = None
+    dpop_signing_alg_values_supported: list[str] | None = None
+    dpop_bound_access_tokens_required: bool | None = None
 
 
 class _ServerMetadata(msgspec.Struct):
@@ -62,6 +69,7 @@ class _ServerMetadata(msgspec.Struct):
     authorization_response_iss_parameter_supported: bool | None = None
     client_id_metadata_document_supported: bool | None = None
     device_authorization_endpoint: str | None = None
+    dpop_signing_alg_values_supported: list[str] | None = None
 
 
 class Trail:
@@ -101,7 +109,8 @@ def discover(url: Url, challenge: Challenge | None, resource: str = "", trusted_
             f"the authorization server {quoted(issuers[0])} publishes no metadata that can be used", f"tried: {trail}"
         )
     scopes = None if metadata.scopes_supported is None else tuple(metadata.scopes_supported)
-    return _server(server, resource or metadata.resource or url.resource, scopes)
+    found = _server(server, resource or metadata.resource or url.resource, scopes)
+    return msgspec.structs.replace(found, binding=_binding(challenge, metadata, server))
 
 
 def _resource_metadata(
@@ -234,6 +243,16 @@ def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | 
         device_endpoint=_optional(metadata.device_authorization_endpoint, Purpose.DEVICE),
         takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
     )
+
+
+def _binding(challenge: Challenge | None, resource: _ResourceMetadata, server: _ServerMetadata) -> Binding:
+    terms = Terms(
+        challenge=challenge,
+        demanded=bool(resource.dpop_bound_access_tokens_required),
+        resource_algorithms=resource.dpop_signing_alg_values_supported,
+        server_algorithms=server.dpop_signing_alg_values_supported,
+    )
+    return binding(terms)
 
 
 def _optional(text: str | None, purpose: Purpose) -> Url | None:

@@ -6,13 +6,16 @@ import msgspec
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT
+from mcp_auth_bridge.relay.http_rules import retry_after
 from mcp_auth_bridge.urls import Url
 
 T = TypeVar("T")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-# RFC 6749 sections 4.1.2.1 and 5.2, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2: only these are repeated to a person.
+# RFC 6749 sections 4.1.2.1 and 5.2, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2, RFC 9449 5 and 8: only these are
+# repeated to a person.
 _KNOWN_ERRORS = frozenset(
     {
         "access_denied",
@@ -23,6 +26,7 @@ _KNOWN_ERRORS = frozenset(
         "interaction_required",
         "invalid_client",
         "invalid_client_metadata",
+        "invalid_dpop_proof",
         "invalid_grant",
         "invalid_redirect_uri",
         "invalid_request",
@@ -37,6 +41,8 @@ _KNOWN_ERRORS = frozenset(
         "unauthorized_client",
         "unsupported_grant_type",
         "unsupported_response_type",
+        "unsupported_token_type",
+        "use_dpop_nonce",
     }
 )
 
@@ -63,10 +69,13 @@ def read(response: Response, shape: type[T], url: Url, what: str) -> T:
 
 def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
-    code = _error_code(response.body)
+    if response.status == 429:
+        return _too_often(response, url, what)
+    code = error_code(response)
     if code:
         return OAuthRefused(
             f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
+            CLOCK_HINT if code == "invalid_dpop_proof" else "",
             error=code,
             status=response.status,
         )
@@ -76,13 +85,23 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     )
 
 
-def _error_code(body: bytes) -> str:
+def error_code(response: Response) -> str:
+    """The OAuth error in an answer, whatever that is, or ""."""
     try:
-        document: Any = msgspec.json.decode(body)  # Any: an error document may hold anything
+        document: Any = msgspec.json.decode(response.body)  # Any: an error document may hold anything
     except _UNREADABLE:
         return ""
     code = document.get("error") if isinstance(document, dict) else None
     return code if isinstance(code, str) else ""
+
+
+def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:
+    """RFC 6585 section 4: whatever the body says, nothing was looked at."""
+    wait = retry_after(response.headers)
+    hint = "try again later" if wait is None else f"try again in {wait:g} s"
+    return UpstreamFailed(
+        f"{url.origin} has had too many requests and refused {what} (HTTP 429)", hint, status=429, retry_after=wait
+    )
 
 
 def _kind(response: Response) -> str:

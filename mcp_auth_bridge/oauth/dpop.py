@@ -3,7 +3,7 @@
 import enum
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
 
@@ -117,13 +117,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
     challenge: Challenge | None
     demanded: bool
-    resource_algorithms: tuple[str, ...] | None
-    server_algorithms: tuple[str, ...] | None
+    resource_algorithms: Sequence[str] | None
+    server_algorithms: Sequence[str] | None
 
 
 def binding(terms: Terms) -> Binding:
     """Whether to bind. Raises `TheirProtocolError` where that is demanded with algorithms that are not ours."""
-    resource, server = _accepted(terms)
+    named = terms.challenge.parameters.get("algs", "").split() if terms.challenge is not None else []
+    resource, server = named or terms.resource_algorithms, terms.server_algorithms
     # A challenge of this scheme means that there was none for a bearer token (`challenge.bearer`).
     if terms.demanded or (terms.challenge is not None and terms.challenge.scheme == "dpop"):
         _check(resource, "the MCP server")
@@ -133,12 +134,7 @@ def binding(terms: Terms) -> Binding:
     return Binding.OFFERED if offered else Binding.NONE
 
 
-def _accepted(terms: Terms) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
-    in_challenge = terms.challenge.parameters.get("algs", "") if terms.challenge is not None else ""
-    return tuple(in_challenge.split()) or terms.resource_algorithms, terms.server_algorithms
-
-
-def _check(algorithms: tuple[str, ...] | None, who: str) -> None:
+def _check(algorithms: Sequence[str] | None, who: str) -> None:
     if algorithms is not None and ALGORITHM not in algorithms:
         raise TheirProtocolError(
             f"the MCP server demands tokens bound to a key (DPoP), but {who} does not accept {ALGORITHM} signatures",

@@ -1,7 +1,5 @@
 """Grants → sessions: the authorization code with PKCE, the refresh, and the revocation that ends one."""
 
-import math
-import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hmac import compare_digest
@@ -10,32 +8,28 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mcp_auth_bridge.config import RESERVED_PARAMETERS
-from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
+from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.claims import account_of
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
 from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.dpop import Binding, new_key
 from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.urls import Purpose, Url, gate
-
-# RFC 6749 appendix A.12 without the space, with an end. RFC 6750 section 2.1 is narrower, but the tokens that
-# Cloudflare's workers-oauth-provider issues hold colons.
-_ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
-_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
-_LONGEST_LIFE = 90 * 86400.0
+from mcp_auth_bridge.urls import Purpose, gate
 
 
-class Tokens(msgspec.Struct):
-    """RFC 6749 section 5.1. Some servers send `expires_in` as a string, or null for what they leave out."""
+class Transaction(msgspec.Struct, frozen=True):
+    """What is made up for one authorization request, and must come back or be shown with the code.
 
-    access_token: str = ""
-    token_type: str | None = None
-    expires_in: float | str | None = None
-    refresh_token: str | None = None
-    scope: str | None = None
-    id_token: str | None = None
+    `dpop_jkt` binds the code to a key (RFC 9449 section 10), "" where there is none.
+    """
+
+    state: str
+    verifier: str
+    dpop_jkt: str = ""
 
 
 def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
@@ -45,7 +39,9 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
     """
     verifier = _text((yield from ask(Entropy(32))))
     state = _text((yield from ask(Entropy(32))))
-    url = authorization_url(server, client, scopes, state, verifier)
+    prover = yield from prover_for(server)
+    transaction = Transaction(state, verifier, prover.thumbprint if prover is not None else "")
+    url = authorization_url(server, client, scopes, transaction)
     callback = yield from ask(Authorize(url, state))
     code = _code(callback, server, state)
     form: Form = {
@@ -55,12 +51,19 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
         "redirect_uri": client.redirect_uri,
         **resource_of(server.resource),
     }
-    tokens, response = yield from request_tokens(server.token_endpoint, client, form, "the exchange of the code")
-    return session_of(server, client, scopes, tokens, response)
+    issued = yield from request_tokens(server.token_endpoint, client, form, "the exchange of the code", prover)
+    return session_of(server, client, scopes, issued)
 
 
-def session_of(server: Server, client: Client, scopes: tuple[str, ...], tokens: Tokens, response: Response) -> Session:
+def prover_for(server: Server) -> Flow[Prover | None]:
+    """Possession of a new key, where the tokens of `server` are to be bound to one (RFC 9449)."""
+    return Prover((yield from new_key())) if server.binding is not Binding.NONE else None
+
+
+def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: Issued) -> Session:
     """The session that a token answer begins, with all that its refresh will need."""
+    _check_binding(issued, demanded=server.binding is Binding.DEMANDED)
+    tokens = issued.tokens
     return Session(
         resource=server.resource,
         issuer=server.issuer,
@@ -70,9 +73,10 @@ def session_of(server: Server, client: Client, scopes: tuple[str, ...], tokens: 
         scope=" ".join(scopes) if tokens.scope is None else tokens.scope,
         access=Secret(tokens.access_token),
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else None,
-        obtained_at=response.at,
-        expires_at=_expires_at(tokens, response.at),
+        obtained_at=issued.at,
+        expires_at=issued.expires_at,
         account=account_of(tokens.id_token, tokens.access_token),
+        dpop_key=issued.dpop_key,
     )
 
 
@@ -80,25 +84,35 @@ def refresh(session: Session) -> Flow[Session]:
     """RFC 6749 section 6 at the stored token endpoint, for a `session` that has a refresh token.
 
     Raises `GrantEnded` when the grant is no longer honoured.
-    Any other failure (`Unreachable`, `UpstreamFailed`, `OAuthRefused`) says nothing about the grant: keep it.
+    Any other failure (`Unreachable`, `UpstreamFailed`, `OAuthRefused`) says nothing about the grant: keep it. That a
+    server does not know its client may pass, too: `credentials/verdicts.py` counts.
     """
     assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
     form: Form = {"grant_type": "refresh_token", "refresh_token": session.refresh, **resource_of(session.resource)}
+    prover = Prover(session.dpop_key) if session.dpop_key is not None else None
     try:
-        tokens, response = yield from request_tokens(endpoint, session.client, form, "the refresh")
+        issued = yield from request_tokens(endpoint, session.client, form, "the refresh", prover)
     except OAuthRefused as refused:
-        if refused.error in ("invalid_grant", "invalid_client", "unauthorized_client"):
+        if refused.error == "invalid_grant":
             raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
         raise
+    _check_binding(issued, demanded=session.dpop_key is not None)
+    tokens = issued.tokens
     return msgspec.structs.replace(
         session,
         scope=session.scope if tokens.scope is None else tokens.scope,
         access=Secret(tokens.access_token),
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else session.refresh,
-        obtained_at=response.at,
-        expires_at=_expires_at(tokens, response.at),
+        obtained_at=issued.at,
+        expires_at=issued.expires_at,
     )
+
+
+def _check_binding(issued: Issued, *, demanded: bool) -> None:
+    if demanded and issued.dpop_key is None:
+        # RFC 9449 section 5: whoever stole a bearer token could use it, and a resource that demands proofs refuses it.
+        raise TheirProtocolError("the authorization server issued a bearer token, but one bound to a key (DPoP) is due")
 
 
 def resource_of(resource: str) -> Form:
@@ -118,7 +132,7 @@ def revoke(session: Session) -> Flow[None]:
         raise documents.refusal(response, endpoint, "the revocation")
 
 
-def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], state: str, verifier: str) -> str:
+def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], transaction: Transaction) -> str:
     """The URL for the person's browser, each parameter exactly once."""
     # Authlib is imported here because only a login needs it (docs/architecture.md, "Cold start").
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -133,10 +147,11 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], s
         "code",
         client.redirect_uri,
         " ".join(scopes) or None,
-        state,
-        code_challenge=create_s256_code_challenge(verifier),
+        transaction.state,
+        code_challenge=create_s256_code_challenge(transaction.verifier),
         code_challenge_method="S256",
         resource=server.resource or None,
+        dpop_jkt=transaction.dpop_jkt or None,
         **server.authorize_params,
     )
     gate(url, Purpose.AUTHORIZATION)
@@ -164,36 +179,6 @@ def _denied(error: str) -> AccessDenied | ProtocolError:
         return AccessDenied("the login was declined in the browser", "log in again to allow it")
     text = f"the authorization server ended the login: {documents.known_error(error)}"
     return OAuthRefused(text, error=error, status=302)
-
-
-def request_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flow[tuple[Tokens, Response]]:
-    headers, authenticated = authenticate(client, form)
-    response = yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=authenticated))
-    if response.status != 200:
-        raise documents.refusal(response, endpoint, what)
-    tokens = documents.read(response, Tokens, endpoint, "the token answer")
-    if not tokens.access_token:
-        # GitHub answers refusals with 200 and an error document.
-        raise documents.refusal(response, endpoint, what)
-    _check(tokens)
-    return tokens, response
-
-
-def _check(tokens: Tokens) -> None:
-    if (tokens.token_type or "bearer").lower() != "bearer":
-        raise TheirProtocolError("the authorization server issued a token of a type that this bridge cannot use")
-    if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
-        raise TheirProtocolError("the authorization server issued an access token that no HTTP header can carry")
-    if tokens.refresh_token and not _REFRESH_TOKEN.fullmatch(tokens.refresh_token):
-        raise TheirProtocolError("the authorization server issued a refresh token with characters outside RFC 6749")
-
-
-def _expires_at(tokens: Tokens, received_at: float) -> float | None:
-    try:
-        seconds = float(tokens.expires_in) if tokens.expires_in is not None else None
-    except ValueError:
-        seconds = None
-    return None if seconds is None or math.isnan(seconds) else received_at + min(max(seconds, 0.0), _LONGEST_LIFE)
 
 
 def _text(entropy: bytes) -> str:

@@ -1,0 +1,114 @@
+"""A request to the token endpoint → tokens (RFC 6749 section 5), with a proof where they are to be bound to a key."""
+
+import math
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
+from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.oauth import documents, dpop
+from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Url
+
+# RFC 6749 appendix A.12 without the space, with an end. RFC 6750 section 2.1 is narrower, but the tokens that
+# Cloudflare's workers-oauth-provider issues hold colons.
+_ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
+_REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
+_LONGEST_LIFE = 90 * 86400.0
+
+
+class Prover:
+    """Proofs with one key at one token endpoint, for as long as a flow lasts, each with the server's latest nonce."""
+
+    def __init__(self, secret: Secret) -> None:
+        self.secret = secret
+        self._key = dpop.load(secret)
+        self._nonce = ""
+
+    @property
+    def thumbprint(self) -> str:
+        return self._key.thumbprint
+
+    def headers(self, endpoint: Url) -> Flow[Mapping[str, str]]:
+        jti = yield from ask(Entropy(dpop.JTI_SIZE))
+        now = yield from ask(Now())
+        return {"dpop": dpop.proof(self._key, dpop.Request("POST", endpoint, self._nonce), now, jti)}
+
+    def learn(self, response: Response) -> bool:
+        """Keep the nonce of an answer, and tell whether it was refused for want of that (RFC 9449 section 8)."""
+        nonce = dpop.nonce_of(response.headers.get("dpop-nonce", ()))
+        self._nonce = nonce or self._nonce
+        return bool(nonce) and response.status in (400, 401) and documents.error_code(response) == dpop.USE_NONCE
+
+
+class Tokens(msgspec.Struct):
+    """RFC 6749 section 5.1. Some servers send `expires_in` as a string, or null for what they leave out."""
+
+    access_token: str = ""
+    token_type: str | None = None
+    expires_in: float | str | None = None
+    refresh_token: str | None = None
+    scope: str | None = None
+    id_token: str | None = None
+
+    @property
+    def type(self) -> str:
+        """In lower case (RFC 6749 section 5.1); those that do not say mean what nearly all say."""
+        return (self.token_type or "bearer").lower()
+
+
+class Issued(msgspec.Struct, frozen=True):
+    """`tokens` as they arrived `at` (Unix seconds), bound to the key `dpop_key` unless that is None."""
+
+    tokens: Tokens
+    at: float
+    dpop_key: Secret | None
+
+    @property
+    def expires_at(self) -> float | None:
+        """Unix seconds; None where the server does not say."""
+        given = self.tokens.expires_in
+        try:
+            seconds = float(given) if given is not None else None
+        except ValueError:
+            seconds = None
+        return None if seconds is None or math.isnan(seconds) else self.at + min(max(seconds, 0.0), _LONGEST_LIFE)
+
+
+def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover: Prover | None) -> Flow[Issued]:
+    """Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens."""
+    response = yield from _post(endpoint, client, form, prover)
+    if prover is not None and prover.learn(response):
+        # Refused before anything in it was looked at: the code or the refresh token is not spent.
+        response = yield from _post(endpoint, client, form, prover)
+        prover.learn(response)
+    if response.status != 200:
+        raise documents.refusal(response, endpoint, what)
+    tokens = documents.read(response, Tokens, endpoint, "the token answer")
+    if not tokens.access_token:
+        # GitHub answers refusals with 200 and an error document.
+        raise documents.refusal(response, endpoint, what)
+    _check(tokens, prover)
+    return Issued(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
+
+
+def _post(endpoint: Url, client: Client, form: Form, prover: Prover | None) -> Flow[Response]:
+    headers, authenticated = authenticate(client, form)
+    proof = (yield from prover.headers(endpoint)) if prover is not None else {}
+    fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)
+    return (yield from ask(fetch))
+
+
+def _check(tokens: Tokens, prover: Prover | None) -> None:
+    if tokens.type == "dpop" and prover is None:
+        raise TheirProtocolError("the authorization server issued a token that is bound to a key which is not ours")
+    if tokens.type not in ("bearer", "dpop"):
+        raise TheirProtocolError("the authorization server issued a token of a type that this bridge cannot use")
+    if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
+        raise TheirProtocolError("the authorization server issued an access token that no HTTP header can carry")
+    if tokens.refresh_token and not _REFRESH_TOKEN.fullmatch(tokens.refresh_token):
+        raise TheirProtocolError("the authorization server issued a refresh token with characters outside RFC 6749")
