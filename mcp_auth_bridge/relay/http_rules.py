@@ -104,13 +104,13 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
     if status == 403:
         hint = "the account, an organisation header or a network rule may be what it misses"
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
-    wait = _retry_after(headers)
+    wait = retry_after(headers)
     later = "try again; if it stays so, its operator has to look"
     hint = f"it asks to wait {wait:g} s" if wait is not None else later
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
 
 
-def _retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
+def retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
     """`Retry-After` in seconds; a date is measured from the answer's own `Date`, so that no clock has to agree."""
     wait = _first(headers, "retry-after").strip()
     if wait.isdecimal() and wait.isascii():

@@ -1,0 +1,58 @@
+"""What a refused request means, also where a server has words of its own: is it our registration that is gone?"""
+
+import re
+
+from mcp_auth_bridge.effects import Response
+from mcp_auth_bridge.errors import BridgeError, OAuthRefused, ProtocolError
+from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.urls import Url
+
+_SUSPICIOUS = (400, 401, 403, 404, 422)
+"""Statuses with which servers have been seen to answer a client that they no longer know (peers.md, pain 6)."""
+
+# Seen at Supabase ("Unrecognized client_id"), FastMCP ("Client ID '…' is not registered"), Figma ("client id doesn't
+# exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). A client's secret or metadata are another matter.
+_NO_SUCH_CLIENT = re.compile(
+    rb"(?:unknown|unrecogni[sz]ed|unregistered|unauthorized|invalid|no such|deleted|disabled)[ _-](?:oauth[ _-])?"
+    rb"client(?:[ _-]?id)?(?![\w-]| secret)"
+    rb"|\bclient(?:[ _-]?id)?\b[^<>{}]{0,80}?(?:\bnot (?:be )?(?:found|known|registered|recogni[sz]ed|exist)"
+    rb"|n[^ ]{1,6}t exist|\bis (?:invalid|unknown))",
+    re.IGNORECASE,
+)
+# What supabase/auth answers instead of `invalid_grant` (its issue 2829).
+_NO_SUCH_GRANT = re.compile(rb"\brefresh_token_(?:not_found|already_used)\b")
+
+
+def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
+    """The error for a refused token request, with the code of RFC 6749 that the server's own words stand for.
+
+    A code of the RFC is believed, but for `invalid_request`: that is said for everything (peers.md, pain 19).
+    """
+    refused = documents.refusal(response, url, what)
+    code = refused.error if isinstance(refused, OAuthRefused) else ""
+    vague = code == "invalid_request" or documents.known_error(code) != code
+    meant = _meaning(response) if vague else ""
+    if not meant:
+        return refused
+    text = f"{url.origin} refused {what}: {meant}, in words of its own (HTTP {response.status})"
+    return OAuthRefused(text, error=meant, status=response.status)
+
+
+def client_forgotten(error: BridgeError) -> bool:
+    """Whether the error of a token request says that our registration is no longer known.
+
+    One such answer is no proof: servers have said so while their storage was away (hermes-agent 109853, pomerium 6786).
+    Where a good grant would be lost by believing it, ask twice.
+    """
+    return isinstance(error, OAuthRefused) and error.error in ("invalid_client", "unauthorized_client")
+
+
+def speaks_of_no_such_client(response: Response) -> bool:
+    """Whether an answer, page or document, says that the client is not known: a hint, no proof."""
+    return response.status in _SUSPICIOUS and _NO_SUCH_CLIENT.search(response.body) is not None
+
+
+def _meaning(response: Response) -> str:
+    if speaks_of_no_such_client(response):
+        return "invalid_client"
+    return "invalid_grant" if response.status in _SUSPICIOUS and _NO_SUCH_GRANT.search(response.body) else ""
