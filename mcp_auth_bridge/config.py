@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
+from typing import Literal as OneOf
 
 import msgspec
 
@@ -39,6 +40,7 @@ RESERVED_PARAMETERS = frozenset(
         "client_id",
         "code_challenge",
         "code_challenge_method",
+        "dpop_jkt",
         "redirect_uri",
         "resource",
         "response_type",
@@ -46,18 +48,26 @@ RESERVED_PARAMETERS = frozenset(
         "state",
     }
 )
-"""Parameters of the authorization request that are the bridge's own (RFC 6749, 7636, 8707)."""
+"""Parameters of the authorization request that are the bridge's own (RFC 6749, 7636, 8707, 9449)."""
+
+
+OMITTED = "none"
+"""Written for a parameter that is not to be sent at all; no resource is called so, because they are URIs (RFC 8707)."""
 
 
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="browser", tag_field="kind"):
     """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here.
 
     `trusted_issuer` is the issuer that this server's metadata may name although they were found under another.
-    `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is.
+    `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
+    what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
     """
 
     scopes: tuple[str, ...] = ()
     resource: str = ""
+    audience: str = ""
+    token: OneOf["access", "id"] = "access"
+    account: str = ""
     client_id: str = ""
     client_secret: str = ""
     issuer: str = ""
@@ -107,6 +117,10 @@ class InsecureFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
 StoreChoice = KeyringStore | KeyFileStore | KeyCommandStore | MemoryStore | InsecureFileStore
 
 
+SignsIn = OneOf["auto", "never"]
+"""Whether a tool call that lacks a login may open a browser."""
+
+
 class Profile(msgspec.Struct, frozen=True):
     """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own."""
 
@@ -116,6 +130,7 @@ class Profile(msgspec.Struct, frozen=True):
     headers: Mapping[str, SecretRef] = {}
     store: StoreChoice = KeyringStore()
     browser_command: tuple[str, ...] = ()
+    login: SignsIn = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
@@ -129,6 +144,7 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth: Auth = Browser()
     headers: dict[str, str] = {}
     browser_command: tuple[str, ...] | str = ()
+    login: SignsIn = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
@@ -158,9 +174,15 @@ class Config(msgspec.Struct, frozen=True):
                 f"the servers there: {', '.join(sorted(self.profiles)) or 'none yet'}; a URL starts with https://",
             )
         url = server_url(target, "the URL on the command line")
-        for known in self.profiles.values():
-            if known.url == url:
+        match [known for known in self.profiles.values() if known.url == url]:
+            case [known]:
                 return msgspec.structs.replace(known, headers=_merged(known.headers, extra))
+            case [_, *_] as several:
+                names = ", ".join(known.name for known in several)
+                raise ConfigError(
+                    f"{self.path} has several servers with this URL: {names}",
+                    "say which by its name: each has a login of its own",
+                )
         return Profile(name=str(url), url=url, headers=extra, store=self.store)
 
 
@@ -200,6 +222,7 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
         headers=_headers(server.headers, f"{path}: {where}.headers"),
         store=store,
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
+        login=server.login,
         network=server.network,
         relay=server.relay,
     )
@@ -239,11 +262,21 @@ def _checked(auth: Auth, where: str) -> Auth:
     if isinstance(auth, Browser) and bool(auth.client_id) != bool(auth.issuer):
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
-    if isinstance(auth, Browser) and (taken := RESERVED_PARAMETERS.intersection(auth.authorize_params)):
-        raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
+    if isinstance(auth, Browser):
+        _check_parameters(auth, where)
     if isinstance(auth, Browser) and auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
     return auth
+
+
+def _check_parameters(auth: Browser, where: str) -> None:
+    if taken := RESERVED_PARAMETERS.intersection(auth.authorize_params):
+        raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
+    for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
+        if value and name in auth.authorize_params:
+            raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
+    if not (auth.account.isprintable() and auth.account == auth.account.strip()):
+        raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
 
 
 def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:

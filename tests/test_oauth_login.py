@@ -14,6 +14,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -228,7 +229,7 @@ def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issu
 
 def test_what_the_profile_wants_wins_over_what_is_known():
     asked = []
-    wanted = plan(authorize_params={"prompt": "none", "audience": "urn:x"})
+    wanted = plan(ways=Ways(parameters={"prompt": "none", "audience": "urn:x"}))
     play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "prompt=none" in asked[-2].url
     assert "audience=urn%3Ax" in asked[-2].url

@@ -12,6 +12,7 @@ from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
+from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import pages
@@ -85,7 +86,7 @@ def _plan(profile: Profile, clients: Mapping[str, Client], asked: Challenge | No
         port=auth.callback_port,
         trusted_issuer=auth.trusted_issuer,
         metadata_url=auth.client_metadata_url,
-        authorize_params=auth.authorize_params,
+        ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=auth.authorize_params),
     )
 
 

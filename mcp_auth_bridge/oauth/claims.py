@@ -1,21 +1,42 @@
-"""What a token says about itself: for display only, nothing is ever decided on it."""
+"""What a token says about itself: for display and diagnosis. Its signature is the resource server's to verify."""
 
+from collections.abc import Mapping
 from typing import Any
 
-_NAMES = ("email", "preferred_username", "upn", "name", "sub")
+from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.oauth.session import Session
+
+_NAMES = ("email", "preferred_username", "upn", "unique_name", "name", "sub")
+_LONGEST_NAME = 254  # an email address has no more (RFC 5321 section 4.5.3.1.3)
+_SKEW = 30.0
+"""Seconds by which two honest clocks may differ."""
+
+
+def names_of(*tokens: str | None) -> tuple[str, ...]:
+    """What the readable tokens call their account, best known first, fit to be shown; () if none names anybody.
+
+    The signatures are not verified: the tokens came from their issuer over TLS (OpenID Connect Core 3.1.3.7).
+    """
+    every = [unverified(token) for token in tokens if token]
+    found = [claims[name] for claims in every for name in _NAMES if isinstance(claims.get(name), str)]
+    shown = ("".join(char for char in name if char.isprintable())[:_LONGEST_NAME] for name in found)
+    return tuple(dict.fromkeys(name for name in shown if name))
 
 
 def account_of(*tokens: str | None) -> str:
-    """Whom the first readable token names, without control characters and at most 80 characters; "" if none does.
+    """Whom the tokens name, in at most 80 characters; "" if they name nobody."""
+    return next(iter(names_of(*tokens)), "")[:80]
 
-    The signature is not verified: the token came from its issuer over TLS, and the name is only shown.
+
+def is_account(expected: str, names: tuple[str, ...]) -> bool | None:
+    """Whether an account with these `names` is the `expected` one; None where they cannot tell.
+
+    A token that knows only a number cannot deny an address.
     """
-    for token in tokens:
-        claims = unverified(token or "")
-        for name in _NAMES:
-            if isinstance(claims.get(name), str) and claims[name]:
-                return "".join(char for char in claims[name] if char.isprintable())[:80]
-    return ""
+    if expected.casefold() in (name.casefold() for name in names):
+        return True
+    comparable = [name for name in names if "@" in name] if "@" in expected else names
+    return False if comparable else None
 
 
 def unverified(token: str) -> dict[str, Any]:
@@ -29,3 +50,51 @@ def unverified(token: str) -> dict[str, Any]:
         return jwt.decode(token, options={"verify_signature": False, "verify_exp": False, "verify_aud": False})
     except (jwt.InvalidTokenError, ValueError, RecursionError):
         return {}
+
+
+def suspicions(session: Session, url: str, wanted: tuple[str, ...], now: float) -> str:
+    """What looks wrong with the token of `session`, which the MCP server at `url` refuses although it is new.
+
+    One clause, from the token's own words. `wanted` are the scopes that the refusal names, `now` is in Unix seconds.
+    """
+    claims = unverified(session.access.reveal())
+    if not claims:
+        return (
+            "the token is opaque, so it cannot be seen why; where the authorization server is Auth0 or Okta, that often"
+            " means that it was asked for no audience"
+        )
+    found = [*_wrong_place(claims, session, url), *_wrong_scope(claims, session, wanted), *_wrong_time(claims, now)]
+    return ", and ".join(found) or "its iss, aud, scope, exp and nbf look right, so the reason is with the server"
+
+
+def _wrong_place(claims: Mapping[str, Any], session: Session, url: str) -> list[str]:
+    found = []
+    issuer = claims.get("iss")
+    if isinstance(issuer, str) and issuer.rstrip("/") != session.issuer.rstrip("/"):
+        found.append(f"its iss is {quoted(issuer, 100)}, not {quoted(session.issuer, 100)}")
+    named = claims.get("aud")
+    audiences = [each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str)]
+    expected = session.resource or url
+    if not audiences:
+        found.append(f"it has no aud, which should be {quoted(expected, 100)}")
+    elif expected.rstrip("/") not in [each.rstrip("/") for each in audiences]:
+        found.append(f"its aud is {quoted(' '.join(audiences), 100)}, not {quoted(expected, 100)}")
+    return found
+
+
+def _wrong_scope(claims: Mapping[str, Any], session: Session, wanted: tuple[str, ...]) -> list[str]:
+    # `scp` is what Entra ID and Okta call it; they and others make it a list.
+    named = claims.get("scope", claims.get("scp", session.scope))
+    scopes = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    missing = [scope for scope in wanted if scope not in scopes]
+    return [f"its scope lacks {quoted(' '.join(missing), 100)}"] if missing else []
+
+
+def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
+    found = []
+    expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
+    if isinstance(expires, int | float) and expires <= now:
+        found.append(f"its exp passed {now - expires:.0f} s ago by this machine's clock")
+    if isinstance(begins, int | float) and begins > now + _SKEW:
+        found.append(f"it begins in {begins - now:.0f} s by this machine's clock, which may be slow")
+    return found

@@ -7,10 +7,11 @@ import msgspec
 
 from mcp_auth_bridge.effects import Flow, Listen, ask
 from mcp_auth_bridge.errors import ConfigError, OAuthRefused, quoted
+from mcp_auth_bridge.oauth.accounts import only_as
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
 from mcp_auth_bridge.oauth.discovery import Server, discover
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.providers import as_wanted
+from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -24,8 +25,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
     is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
     is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `metadata_url` is the
-    client ID where the server takes metadata documents, `authorize_params` go into the authorization request as they
-    are. `grant` is how the person is asked.
+    client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
+    server. `grant` is how the person is asked.
     """
 
     url: Url
@@ -39,19 +40,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     grant: Grant = authorization_code
     trusted_issuer: str = ""
     metadata_url: str = ""
-    authorize_params: Mapping[str, str] = {}
+    ways: Ways = Ways()
 
 
 def login(plan: Plan) -> Flow[Session]:
     """A session for `plan.url`. Raises any `BridgeError`; on every path nothing has been stored."""
-    server = yield from discover(plan.url, plan.challenge, plan.resource, plan.trusted_issuer)
-    server = as_wanted(server, plan.authorize_params, resource_is_given=bool(plan.resource))
+    server = yield from discover(plan.url, plan.challenge, identifier(plan.resource), plan.trusted_issuer)
+    server = as_wanted(server, plan.resource, plan.ways)
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
     scopes = tuple(dict.fromkeys((*plan.granted, *scopes))) if plan.granted else scopes
     client = yield from _client(plan, server, scopes)
-    return (yield from plan.grant(server, client, scopes))
+    session = yield from plan.grant(server, client, scopes)
+    return (yield from only_as(plan.ways.account, session))
 
 
 def _client(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Client]:

@@ -63,6 +63,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     obtained_at: float
     expires_at: float | None = None
     account: str = ""
+
+    `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
+    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `token` is which one
+    `access` holds, the "access" token or the "id" token.
+
+    `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
+    those of `credentials/verdicts.py`.
     ended: str = ""
     wanted: str = ""
     dpop_key: Secret | None = None
@@ -77,6 +84,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
         A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request. Without
         a refresh token there is nothing to be early for.
+    names: tuple[str, ...] = ()
+    asked: str = ""
+    repeats_scope: bool = False
+    token: str = "access"
         """
         if self.expires_at is None or self.refresh is None:
             return self.expired(now)
