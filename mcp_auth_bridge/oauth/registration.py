@@ -1,17 +1,21 @@
 """An authorization server → the client that this bridge is there, in the order of MCP's "Client Registration":
 
 configured, a client ID metadata document, known from an earlier login, registered now (RFC 7591), or an instruction.
+And the end of a registration (RFC 7592).
 """
+
+import math
+import re
 
 import msgspec
 
-from mcp_auth_bridge.effects import Fetch, Flow, ask
-from mcp_auth_bridge.errors import ConfigError, OAuthRefused, TheirProtocolError, quoted
+from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
+from mcp_auth_bridge.errors import ConfigError, OAuthRefused, ProtocolError, TheirProtocolError, UrlRefused, quoted
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 CLIENT_NAME = "mcp-auth-bridge"
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -21,18 +25,31 @@ METADATA_PORTS = (33418, 33419, 33420)
 """The callback ports in the bridge's client ID metadata document (docs/client-metadata.json): a fixed few, because many
 servers compare redirect URIs as strings."""
 
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")  # RFC 6750 section 2.1, with an end and Cloudflare's colons
+_ABOUT_REDIRECTS = re.compile(rb"redirect[ _-]?uri|callback", re.IGNORECASE)
+_ALLOW_LIST = re.compile(rb"allow-?list|white-?list|not (?:approved|allowed)|approved", re.IGNORECASE)
+
 
 class _Registration(msgspec.Struct):
-    """RFC 7591 section 3.2.1. Some servers send null where they mean "not given"."""
+    """RFC 7591 section 3.2.1, RFC 7592 section 3. Some servers send null where they mean "not given"."""
 
     client_id: str
     client_secret: str | None = None
+    client_secret_expires_at: float | str | None = None
     token_endpoint_auth_method: str | None = None
     redirect_uris: list[str] | None = None
+    registration_client_uri: str | None = None
+    registration_access_token: str | None = None
 
 
-def register(server: Server, redirect_uri: str, scopes: tuple[str, ...], known: Client | None) -> Flow[Client]:
-    """The configured client, or the registered one if it fits `redirect_uri`, else a new registration.
+def register(
+    server: Server, redirect_uri: str, scopes: tuple[str, ...], known: Client | None, name: str = CLIENT_NAME
+) -> Flow[Client]:
+    """The configured client, or the registered one if it fits `redirect_uri`, else a new registration under `name`.
+
+    Exactly `redirect_uri` is registered, although a server may prefer the other spelling of the loopback interface:
+    some refuse a registration that holds `localhost` (RFC 8252 section 8.3), some one that holds an address, and a URI
+    at which nobody listens would be worth nothing.
 
     Raises `ConfigError` where none can be had.
     """
@@ -47,41 +64,87 @@ def register(server: Server, redirect_uri: str, scopes: tuple[str, ...], known: 
             "register one there by hand (a native app with the redirect URI http://127.0.0.1/callback) and set"
             f' auth = {{ kind = "browser", client_id = "…", issuer = "{server.issuer}" }} for this server',
         )
-    return (yield from _register(server, server.registration_endpoint, redirect_uri, scopes))
+    return (yield from _register(server, server.registration_endpoint, _request(server, redirect_uri, scopes, name)))
 
 
-def _register(server: Server, endpoint: Url, redirect_uri: str, scopes: tuple[str, ...]) -> Flow[Client]:
-    method = client_auth.choose(server.auth_methods, public=True)
+def unregister(client: Client) -> Flow[bool]:
+    """End a registration (RFC 7592 section 2.3), and tell whether the authorization server has none any more.
+
+    False where that is not offered. Raises what `Fetch` raises, and `ProtocolError` where it is refused.
+    """
+    if client.management_token is None:
+        return False
+    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
+    headers = {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}
+    response = yield from ask(Fetch(endpoint, headers, method="DELETE"))
+    if response.status in (405, 501):
+        return False
+    if response.status not in (200, 202, 204, 401, 404):  # 401 is also how a server says that there is none
+        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
+    return True
+
+
+class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """RFC 7591 section 2. What no server needs is left out: what is not sent is not refused."""
+
+    client_name: str
+    application_type: str
+    redirect_uris: list[str]
+    grant_types: list[str]
+    response_types: list[str]
+    token_endpoint_auth_method: str
+    scope: str = ""
+
+
+def _request(server: Server, redirect_uri: str, scopes: tuple[str, ...], name: str) -> _Request:
     # Some servers refuse a grant type that they do not offer.
     more_grants = (DEVICE_GRANT,) if server.device_endpoint is not None else ()
-    response = yield from ask(Fetch(endpoint, document=_request(redirect_uri, scopes, method, more_grants)))
+    return _Request(
+        client_name=name,
+        application_type="native",  # without it OIDC servers assume "web" and refuse loopback redirects
+        redirect_uris=[redirect_uri],
+        grant_types=["authorization_code", "refresh_token", *more_grants],
+        response_types=["code"],
+        token_endpoint_auth_method=client_auth.choose(server.auth_methods, public=True),
+        scope=" ".join(scopes),
+    )
+
+
+def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
+    response = yield from ask(Fetch(endpoint, document=msgspec.json.encode(request)))
     if response.status not in (200, 201):
-        refused = documents.refusal(response, endpoint, "the registration of this bridge as a client")
-        refused.hint = "ask its operator for a client_id and set it under auth for this server"
-        raise refused
+        raise _refused(response, endpoint, request.client_name)
     registration = documents.read(response, _Registration, endpoint, "the registration")
+    redirect_uri = request.redirect_uris[0]
     _check(registration, redirect_uri)
+    management_uri, management_token = _management(registration, server, endpoint)
     return Client(
         issuer=server.issuer,
         id=registration.client_id,
         secret=Secret(registration.client_secret) if registration.client_secret else None,
-        auth_method=_auth_method(registration, method),
+        auth_method=_auth_method(registration, request.token_endpoint_auth_method),
         redirect_uri=redirect_uri,
+        management_uri=management_uri,
+        management_token=management_token,
+        secret_expires_at=_secret_expires_at(registration, response.at),
     )
 
 
-def _request(redirect_uri: str, scopes: tuple[str, ...], method: str, more_grants: tuple[str, ...]) -> bytes:
-    metadata = {
-        "client_name": CLIENT_NAME,
-        "application_type": "native",  # without it OIDC servers assume "web" and refuse loopback redirects
-        "redirect_uris": [redirect_uri],
-        "grant_types": ["authorization_code", "refresh_token", *more_grants],
-        "response_types": ["code"],
-        "token_endpoint_auth_method": method,
-    }
-    if scopes:
-        metadata["scope"] = " ".join(scopes)
-    return msgspec.json.encode(metadata)
+def _refused(response: Response, endpoint: Url, name: str) -> ProtocolError:
+    refused = documents.refusal(response, endpoint, "the registration of this bridge as a client")
+    if response.status == 429:
+        return refused
+    if response.status in (400, 422) and _ABOUT_REDIRECTS.search(response.body):
+        # Few servers use the code that RFC 7591 section 3.2.2 has for it.
+        text = f"{endpoint.origin} refused the redirect URI of this bridge: invalid_redirect_uri"
+        refused = OAuthRefused(f"{text} (HTTP {response.status})", error="invalid_redirect_uri", status=response.status)
+    refused.hint = "ask its operator for a client_id and set it under auth for this server"
+    if response.status in (401, 403) or _ALLOW_LIST.search(response.body):
+        refused.hint = (
+            f'it seems to register approved clients only: ask its operator to approve "{name}", or for a client_id,'
+            " and set that, or the client_name that was approved, under auth for this server"
+        )
+    return refused
 
 
 def _check(registration: _Registration, redirect_uri: str) -> None:
@@ -104,3 +167,28 @@ def _auth_method(registration: _Registration, requested: str) -> str:
             status=201,
         )
     return method if registration.client_secret else "none"
+
+
+def _management(registration: _Registration, server: Server, endpoint: Url) -> tuple[str, Secret | None]:
+    """Where and with what the registration can be ended; ("", None) where that is not offered, or at a foreign place.
+
+    A login needs neither: what cannot be used is as good as not offered.
+    """
+    uri, token = registration.registration_client_uri or "", registration.registration_access_token or ""
+    try:
+        place = gate(uri, Purpose.REGISTRATION)
+        home = place.origin in (endpoint.origin, gate(server.issuer, Purpose.ISSUER).origin)
+    except UrlRefused:
+        return "", None
+    return (str(place), Secret(token)) if home and _TOKEN.fullmatch(token) else ("", None)
+
+
+def _secret_expires_at(registration: _Registration, now: float) -> float | None:
+    """Unix seconds (RFC 7591 section 3.2.1). A secret that was born expired is a server's slip, and stays."""
+    given = registration.client_secret_expires_at
+    try:
+        seconds = float(given or 0)
+    except ValueError:
+        return None
+    usable = registration.client_secret and math.isfinite(seconds) and seconds > now
+    return seconds if usable else None
