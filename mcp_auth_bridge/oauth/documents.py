@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
-from mcp_auth_bridge.oauth.dpop import CLOCK_HINT
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.relay.http_rules import retry_after
 from mcp_auth_bridge.urls import Url
 
@@ -26,7 +26,7 @@ _KNOWN_ERRORS = frozenset(
         "interaction_required",
         "invalid_client",
         "invalid_client_metadata",
-        "invalid_dpop_proof",
+        INVALID_PROOF,
         "invalid_grant",
         "invalid_redirect_uri",
         "invalid_request",
@@ -42,7 +42,7 @@ _KNOWN_ERRORS = frozenset(
         "unsupported_grant_type",
         "unsupported_response_type",
         "unsupported_token_type",
-        "use_dpop_nonce",
+        USE_NONCE,
     }
 )
 
@@ -75,7 +75,7 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     if code:
         return OAuthRefused(
             f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
-            CLOCK_HINT if code == "invalid_dpop_proof" else "",
+            CLOCK_HINT if code == INVALID_PROOF else "",
             error=code,
             status=response.status,
         )

@@ -25,6 +25,7 @@ JTI_SIZE = 16
 """Random bytes in the identifier of a proof: RFC 9449 section 4.2 wants at least 96 bits."""
 
 USE_NONCE = "use_dpop_nonce"
+INVALID_PROOF = "invalid_dpop_proof"
 CLOCK_HINT = "the clock of this machine may be wrong: compare it with another one, then try again"
 
 _KEY_SIZE = 40  # 64 bits more than the order has: so says FIPS 186-5 appendix A.2.1

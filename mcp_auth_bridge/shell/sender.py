@@ -1,11 +1,13 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TypeAlias
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
-from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
+from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import bearer
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Failed, Stream, Unauthorized, Verdict, judge, request_headers
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
@@ -31,6 +33,7 @@ class Sender:
         self._credentials = credentials
         self._organisation = organisation
         self._jar = jar
+        self._nonce = ""
 
     async def send(
         self, verb: str, headers: Headers, message: Message | None = None, url: Url | None = None
@@ -76,21 +79,38 @@ class Sender:
 
         A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
         """
-        target = Target(verb, url)
-        credentials = await self._credentials.headers(target)
-        answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+        present = partial(self._present, verb, url, headers, message)
+        answer, verdict, sent = await present(None)
         if not isinstance(verdict, Unauthorized):
             return answer, verdict
         await answer.aclose()
-        refusal = Refusal(verdict.status, bearer(verdict.fields), credentials)
-        credentials = await self._credentials.headers(target, refusal)
-        answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+        answer, verdict, _ = await present(Refusal(verdict.status, bearer(verdict.fields), sent))
         if not isinstance(verdict, Unauthorized):
             return answer, verdict
         await answer.aclose()
         raise LoginRequired(
             f"{url.origin} refuses even a fresh token (HTTP {verdict.status})",
             "log in again; if that does not help, the token's issuer, audience or scope is not what the server expects",
+        )
+
+    async def _present(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
+    ) -> tuple[Answer, Verdict, Headers]:
+        """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
+
+        That is no refusal of the token (RFC 9449 section 9). Raises `AccessDenied` for a proof that is not accepted.
+        """
+        for _ in range(2):
+            credentials = await self._credentials.headers(Target(verb, url, self._nonce), refused)
+            answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+            doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            if doubt not in (USE_NONCE, INVALID_PROOF):
+                return answer, verdict, credentials
+            await answer.aclose()
+            if doubt == INVALID_PROOF:
+                raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
+        raise AccessDenied(
+            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "its operator has to look"
         )
 
     async def _bare(self, verb: str, url: Url, headers: Headers, message: Message | None) -> Outcome:
@@ -102,6 +122,7 @@ class Sender:
         cookies = self._jar.headers(url) if self._jar else {}
         fields = request_headers(verb, headers, cookies, self._organisation(), credentials)
         answer = await self._wire.send(verb, url, fields, message.raw if message else b"")
+        self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:
             self._jar.store(url, answer.headers.get("set-cookie", ()))
         expects_answer = message is None or message.kind is Kind.REQUEST
