@@ -19,7 +19,7 @@ const ACCOUNT = 'alice@example.test';
 const SCOPE = 'mcp';
 const TOKEN = '/token';
 const REVOCATION = '/token/revocation';
-const METADATA = '/.well-known/openid-configuration';
+const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openid-configuration'];
 
 const knobs = {
   ...defaults,
@@ -133,7 +133,7 @@ function tokenEndpoint(control) {
 function metadata(control) {
   return async (ctx, next) => {
     await next();
-    if (ctx.path === METADATA) ctx.body = withAuthMethod(control.state.settings, ctx.body);
+    if (METADATA.includes(ctx.path)) ctx.body = withAuthMethod(control.state.settings, ctx.body);
   };
 }
 
