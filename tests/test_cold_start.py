@@ -45,9 +45,9 @@ HEAVY = """
     xml tomlkit truststore certifi multiprocessing sqlite3
 """
 LATER = """
-    oauth.grants oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims shell.http shell.drive
-    shell.loopback shell.browser shell.person shell.probe stores.os_keyring commands.login commands.sign_in
-    commands.logout commands.status commands.demo demo
+    oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
+    shell.http shell.drive shell.loopback shell.browser shell.person shell.probe stores.os_keyring commands.login
+    commands.sign_in commands.logout commands.status commands.demo demo
 """
 
 
@@ -133,7 +133,7 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     assert code == 0
     own = {module for module in loaded if module.startswith("mcp_auth_bridge")}
     assert own == {"mcp_auth_bridge"} | {
-        f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "shell", "shell.stderr", "shell.terminal")
+        f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "manual", "shell", "shell.stderr", "shell.terminal")
     }
     bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib h11 threading inspect logging"
     assert below([*HEAVY.split(), *bulky.split()], loaded) == set()

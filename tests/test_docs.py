@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_auth_bridge import __version__, config, errors
-from mcp_auth_bridge.cli import _parser
+from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS
 
 ROOT = Path(__file__).parent.parent
@@ -31,8 +31,7 @@ def test_a_documented_configuration_is_valid(document):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    parser = _parser()
-    commands = next(action.choices for action in parser._actions if hasattr(action, "choices") and action.choices)
+    commands = next(action.choices for action in parser()._actions if hasattr(action, "choices") and action.choices)
     assert set(commands) == {"run", "login", "logout", "status", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()

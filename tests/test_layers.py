@@ -38,7 +38,7 @@ LAYERS = [
     Layer(words("oauth relay"), PURE, words("authlib jwt")),
     Layer(words("credentials stores"), PURE, words("cryptography")),
     Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs truststore")),
-    Layer(words("wiring commands demo cli __main__"), words("*"), words("*")),
+    Layer(words("wiring commands demo cli manual __main__"), words("*"), words("*")),
 ]
 
 # What only the shell may do, by the name under which `uses` finds it.

@@ -18,6 +18,15 @@ _PREFIX = "mcp-auth-bridge: "
 _stderr = Stderr()
 
 
+def fill() -> None:
+    """Open what was closed before the process began: its next file would be stdin, stdout or stderr otherwise."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
 def say(text: str) -> None:
     """One line about what is going on. A closed or stuck stderr is nobody's problem."""
     _stderr.write(f"{_PREFIX}{printable(text)}\n")
@@ -37,8 +46,9 @@ def complain(error: BridgeError) -> None:
 
 def answer(text: str) -> None:
     """What the person asked for, on stdout. Lines stay lines."""
-    sys.stdout.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
-    sys.stdout.flush()
+    if sys.stdout is not None:  # it was closed before the process began
+        sys.stdout.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
+        sys.stdout.flush()
 
 
 async def lines() -> AsyncIterator[str]:
@@ -62,6 +72,6 @@ def browser_is_elsewhere() -> bool:
 def leave(code: int) -> NoReturn:
     """End the process now. Threads that wait for a keyring or a name server must not hold it up."""
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never open
             stream.flush()
     os._exit(code)

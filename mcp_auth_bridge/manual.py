@@ -1,0 +1,132 @@
+"""The command line: what may be written, and what `--help` says about it. Help texts are the manual."""
+
+import argparse
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
+
+from mcp_auth_bridge import __version__
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell import terminal
+
+if TYPE_CHECKING:
+    _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+
+_EPILOG = """\
+first steps:
+  mcp-auth-bridge demo
+  mcp-auth-bridge login https://mcp.example.com/mcp
+
+exit codes:
+  0 done   1 a fault of the bridge   2 configuration or command line   3 a login is needed
+  4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol   130 interrupted
+"""
+
+_CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
+_DEBUG_HELP = (
+    "say on stderr what happens, step by step, without anything secret: for an issue (always: MCP_AUTH_BRIDGE_DEBUG=1)"
+)
+_TARGET_HELP = "a server of the configuration, or a URL"
+_HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; `command` is the name of the command in what it returns."""
+    manual: argparse.ArgumentParser = _Parser(
+        prog="mcp-auth-bridge",
+        description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
+    manual.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
+    manual.add_argument("--debug", action="store_true", help=_DEBUG_HELP)
+    commands = manual.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    _add_run(commands)
+    _add_login(commands)
+    _add_logout(commands)
+    _add_status(commands)
+    _add_demo(commands)
+    return manual
+
+
+class _Parser(argparse.ArgumentParser):
+    """Errors as everywhere else: the prefix, a sentence, a hint."""
+
+    def error(self, message: str) -> NoReturn:
+        terminal.complain(ConfigError(message, f"see: {self.prog} --help"))
+        terminal.leave(ConfigError.exit_code)
+
+
+def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text.partition(".")[0],
+        description=text,
+        epilog=f"example:\n{example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    # Suppressed: where it is not given here, what was given before the command stands.
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG_HELP)
+    return parser
+
+
+def _add_run(commands: "_Commands") -> None:
+    text = """Relay between an MCP client on stdin and stdout and a remote server. This is what an IDE starts.
+
+Nothing is opened and nobody is asked: if a login is missing, tool calls say so, and a `login` in any terminal is
+noticed within a second."""
+    example = """  mcp-auth-bridge run acme
+  mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
+
+  in an IDE: {"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
+    parser = _add(commands, "run", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    _add_header(parser)
+    _add_ipv4(parser)
+
+
+def _add_login(commands: "_Commands") -> None:
+    text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
+    example = """  mcp-auth-bridge login acme
+  mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'"""
+    parser = _add(commands, "login", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    _add_header(parser)
+    browser = parser.add_mutually_exclusive_group()
+    browser.add_argument(
+        "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's"
+    )
+    browser.add_argument("--no-browser", action="store_true", help="only print the URL")
+    _add_ipv4(parser)
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
+    place.add_argument("--paste", action="store_true", help="paste the address that a browser elsewhere ends at (SSH)")
+    parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
+
+
+def _add_logout(commands: "_Commands") -> None:
+    text = "End a login. It is revoked at the authorization server and deleted here."
+    parser = _add(commands, "logout", text, "  mcp-auth-bridge logout acme")
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+
+
+def _add_status(commands: "_Commands") -> None:
+    text = "Show which servers there are, who is signed in, until when, and where it is stored."
+    parser = _add(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
+    parser.add_argument("--json", action="store_true", help="for programs: a list of objects on stdout")
+
+
+def _add_demo(commands: "_Commands") -> None:
+    text = (
+        "Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server,"
+        " logs in, relays, lets a token expire and be refreshed, and cleans up."
+    )
+    parser = _add(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
+    parser.add_argument("--no-browser", action="store_true", help="click Allow by itself instead of in your browser")
+
+
+def _add_header(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help=_HEADER_HELP)
+
+
+def _add_ipv4(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")

@@ -1,0 +1,190 @@
+"""The debug log: what happened, in lines that are safe to paste into an issue. Off by default; see `--debug`.
+
+One line an event, to stderr. Nothing secret can get in, for two reasons, each enough by itself:
+
+1. Types. An event's name and its fields come from closed sets, and a field is a number, a bool or a short string.
+   There is none for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id
+   of a client's request. What is no such scalar, a `Secret` above all, is refused.
+2. Patterns. What looks like a credential is cut out of every string, also out of paths, where some servers keep one.
+
+There is no list of live secrets to compare with: it would be one more place where they are.
+"""
+
+import os
+import re
+import sys
+import time
+from types import TracebackType
+from typing import Literal, Self, TypeAlias, TypedDict, Unpack
+
+from mcp_auth_bridge import __version__
+from mcp_auth_bridge.errors import BridgeError, printable
+from mcp_auth_bridge.shell import terminal
+
+Event: TypeAlias = Literal[
+    "started",
+    "profile",
+    "oauth",
+    "login.listening",
+    "login.browser",
+    "login.back",
+    "login.device",
+    "login.done",
+    "mcp",
+    "mcp.refused",
+    "mcp.done",
+    "connected",
+    "connection.reused",
+    "connection.over",
+    "credentials",
+    "lock",
+    "store.read",
+    "store.saved",
+    "store.deleted",
+    "session.opened",
+    "session.closed",
+    "stream.resumed",
+    "stream.reopened",
+    "relay.waits",
+    "relay.hangs_up",
+    "fault",
+    "ended",
+]
+
+
+class Fields(TypedDict, total=False):
+    """Every field that there is. `ms` are milliseconds; `bytes` those of a body; `failure` is an error's class."""
+
+    version: str
+    python: str
+    system: str
+    pid: int
+    command: str
+    profile: str
+    auth: str
+    verb: str
+    url: str
+    path: str
+    method: str
+    status: int
+    ms: int
+    bytes: int
+    call: int
+    again: bool
+    messages: int
+    peer: str
+    proxy: str
+    port: int
+    host: str
+    issuer: str
+    client: str
+    scope: str
+    renewable: bool
+    seconds: float
+    error: str
+    failure: str
+    what: str
+    outcome: str
+    generation: int | None
+    exit_code: int
+    where: str
+
+
+LONGEST = 200  # characters of one field
+
+_SCALARS = (str, int, float, bool, type(None))
+
+_SECRET_NAMES = """
+    access_token api[_-]?key assertion client_secret code code_verifier id_token password refresh_token sig state token
+"""
+# What no word is, percent-encoded or not: long, and with a digit, or of upper and lower case, or without a break.
+_LONG = r"(?=[A-Za-z_%~+=-]*[0-9])[\w%~+=-]{16,}|(?=[a-z_-]*[A-Z][A-Z_-]*[a-z])[A-Za-z_-]{20,}|[A-Za-z]{24,}"
+_CUT = "…"
+_PATTERNS = [
+    (re.compile(r"-----BEGIN [^-]*-----.*", re.DOTALL), _CUT),  # PEM
+    (re.compile(r"(?<=//)[^/?#\s]*@"), f"{_CUT}@"),  # user info
+    (re.compile(rf"\b({'|'.join(_SECRET_NAMES.split())})=[^&\s]*", re.IGNORECASE), rf"\1={_CUT}"),
+    (re.compile(r"[?#]\S*"), ""),  # the query of a URL
+    (re.compile(r"\b(bearer|basic|dpop)\s+\S+", re.IGNORECASE), rf"\1 {_CUT}"),
+    (re.compile(r"\b(eyJ|sk-|gh[a-z]_|xox[a-z]-)[\w.~+/=-]+"), _CUT),  # JWTs, and keys that say so themselves
+    (re.compile(_LONG), _CUT),
+]
+_BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
+
+on = False
+"""Whether there is a log. Whoever has to compute a field looks at this first."""
+
+
+def begin(command: str) -> None:
+    """There is a log from now on, and it says first what it is about."""
+    global on  # noqa: PLW0603 - one process has one stderr, and one decision about it
+    on = True
+    python = ".".join(map(str, sys.version_info[:3]))
+    event("started", version=__version__, command=command, python=python, system=sys.platform, pid=os.getpid())
+
+
+def event(name: Event, **fields: Unpack[Fields]) -> None:
+    """Write one event, if there is a log. Raises `TypeError` for what is no scalar and for what has no field."""
+    if on:
+        terminal.say(f"debug {_clock()} {name}{''.join(map(_field, fields.items()))}")
+
+
+class timed:  # noqa: N801 - reads as the statement that it is: `with log.timed(…)`
+    """One event at the end of a block, with its `ms`, and the `failure` if an exception leaves it.
+
+    The block may `add` fields.
+    """
+
+    __slots__ = ("_began", "_fields", "_name")
+
+    def __init__(self, name: Event, **fields: Unpack[Fields]) -> None:
+        self._name = name
+        self._fields = fields
+        self._began = time.monotonic()
+
+    def add(self, **fields: Unpack[Fields]) -> None:
+        self._fields.update(fields)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        if on:
+            self.add(ms=round((time.monotonic() - self._began) * 1000))
+            if error is not None:
+                self.add(failure=failure(error))
+            event(self._name, **self._fields)
+
+
+def failure(error: BaseException | None) -> str:
+    """The class of `error`, and for one of ours its `reason`: its text may quote the remote."""
+    if error is None:
+        return ""
+    return f"{type(error).__name__}:{error.reason}" if isinstance(error, BridgeError) else type(error).__name__
+
+
+def _field(pair: tuple[str, object]) -> str:
+    name, value = pair
+    if name not in Fields.__annotations__ or type(value) not in _SCALARS:
+        raise TypeError(f"no field of the log: {name}, a {type(value).__name__}")
+    return "" if value is None or value == "" else f" {name}={_shown(value)}"
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, str):
+        return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    text = clean(value)
+    return text if _BARE.fullmatch(text) else '"' + text.replace('"', "'") + '"'
+
+
+def clean(text: str) -> str:
+    """`text` without what looks like a credential and without what is not printable, at most `LONGEST` characters."""
+    text = printable(text[: LONGEST * 4])
+    for pattern, instead in _PATTERNS:
+        text = pattern.sub(instead, text)
+    return text if len(text) <= LONGEST else text[:LONGEST] + _CUT
+
+
+def _clock() -> str:
+    now = time.time()
+    return f"{time.strftime('%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
