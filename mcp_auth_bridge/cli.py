@@ -51,10 +51,12 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
     from pathlib import Path
 
+    from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
     from mcp_auth_bridge.wiring import world
 
+    uncaught.name_only()
     return run(story(world(paths(), Path(arguments.config) if arguments.config else None)))
 
 

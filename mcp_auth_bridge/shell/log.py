@@ -44,7 +44,7 @@ Event: TypeAlias = Literal[
     "session.opened",
     "session.closed",
     "stream.resumed",
-    "stream.reopened",
+    "stream.listens",
     "relay.waits",
     "relay.hangs_up",
     "fault",

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from mcp_auth_bridge.shell import uncaught
 from mcp_auth_bridge.shell.threads import in_background
 
 T = TypeVar("T")
@@ -27,4 +28,5 @@ class Loop(_Loop):
 def run(story: Coroutine[Any, Any, T]) -> T:
     """`asyncio.run` on such a loop."""
     with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.get_loop().set_exception_handler(uncaught.in_loop)
         return runner.run(story)

@@ -19,6 +19,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Accepted, Failed, One, Stream
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
+from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.messages import LARGEST, parsed, refused, streamed
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
@@ -52,6 +53,8 @@ class Streamable:
         outcome = await self._sender.send("POST", headers, message)
         try:
             self._session = session_of(outcome[0])
+            if self._session:
+                log.event("session.opened")
         except BaseException:
             await outcome[0].aclose()
             raise
@@ -86,6 +89,7 @@ class Streamable:
             opened = loop.time()
             try:
                 answer = await self._sender.stream({**headers, **self._session, **place.headers})
+                log.event("stream.listens", again=bool(place.last_id))
                 try:
                     async for message in streamed(answer, place):
                         yield message
@@ -105,6 +109,7 @@ class Streamable:
             session, self._session = self._session, {}
             answer, _ = await self._sender.send("DELETE", session)
             await answer.aclose()
+            log.event("session.closed")
 
     async def _until_answered(self, answer: Answer, request: Message, headers: Headers) -> AsyncIterator[Message]:
         """The messages of a stream, over as many connections as it takes until `request` has its answer."""
@@ -133,7 +138,8 @@ class Streamable:
         while place.last_id and place.tries < MOST_TRIES and _is_legacy(headers):
             await self._sleep(place.pause(_chance()))
             try:
-                return await self._sender.stream({**headers, **self._session, **place.headers})
+                with log.timed("stream.resumed"):
+                    return await self._sender.stream({**headers, **self._session, **place.headers})
             except BridgeError as error:
                 lost = OutcomeUnknown(f"the answer broke off and cannot be resumed: {error.message}", _LOOK)
                 if not _may_pass(error):

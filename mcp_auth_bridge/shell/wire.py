@@ -17,6 +17,7 @@ from mcp_auth_bridge.errors import (
     OutcomeUnknown,
     Unreachable,
 )
+from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.coding import decoder
 from mcp_auth_bridge.shell.connect import connect, refused
@@ -128,7 +129,9 @@ class Wire:
         while (connection := route.take()) is None and route.arriving:
             if (failure := await route.arriving.pop()) is not None:
                 raise failure  # it has had the whole connect_timeout: a second one would tell no more
-        if connection is None:
+        if connection is not None:
+            log.event("connection.reused", peer=connection.peer)
+        else:
             connection = await self._connect(route)
             if not connection.usable:
                 raise Unreachable(f"{connection.peer} hung up, or spoke, before a request was sent")
@@ -140,8 +143,10 @@ class Wire:
         lost = partial(self._forget, route)
         make = partial(Connection, route.url.authority, self._buffer, lost)
         self._dialling += 1
+        proxy = route.proxy.url.authority if route.proxy else ""
         try:
-            connection = await connect(self._network, route.url, route.proxy, make)
+            with log.timed("connected", peer=route.url.authority, proxy=proxy):
+                connection = await connect(self._network, route.url, route.proxy, make)
         finally:
             self._dialling -= 1
         self._open.add(connection)
@@ -157,6 +162,7 @@ class Wire:
 
     def _forget(self, route: _Route, connection: Connection) -> None:
         self._open.discard(connection)
+        log.event("connection.over", peer=connection.peer)
         if connection in route.idle:
             route.idle.remove(connection)
 
