@@ -9,8 +9,8 @@ from mcp_auth_bridge.errors import BridgeError
 def play(flow, script, asked=None):
     """Return what `flow` returns, or raise what it raises, after exactly the steps of `script`.
 
-    A step is a pair: the wish that must come, in words (see `words`), and what the world does: a result, a
-    `BridgeError` to throw, or a function of the effect. The effects are appended to `asked`.
+    A step is a pair: the wish that must come, in words (see `words`; "…" stands for any end), and what the world does:
+    a result, a `BridgeError` to throw, or a function of the effect. The effects are appended to `asked`.
     """
     asked = [] if asked is None else asked
     steps = list(script)
@@ -20,7 +20,8 @@ def play(flow, script, asked=None):
             asked.append(effect)
             assert steps, f"the script is over, but the flow wants {words(effect)}"
             expected, answer = steps.pop(0)
-            assert words(effect) == expected
+            wish = words(effect)
+            assert wish.startswith(expected[:-1]) if expected.endswith("…") else wish == expected
             result = answer(effect) if callable(answer) else answer
             effect = flow.throw(result) if isinstance(result, BridgeError) else flow.send(result)
     except StopIteration as end:

@@ -1,7 +1,7 @@
 """The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way."""
 
 import pytest
-from playing import NOT_FOUND, answer, plain, play
+from playing import NOT_FOUND, PAGE, answer, plain, play
 
 from mcp_auth_bridge.effects import Listen
 from mcp_auth_bridge.errors import (
@@ -37,6 +37,8 @@ CODE = [
     ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
     ("POST https://as.example/token", answer({"access_token": "AT", "refresh_token": "RT", "expires_in": 60})),
 ]
+# What an earlier registration is tried with before the person is sent there.
+WELCOME = [("entropy 32", b"\x03" * 32), ("GET https://as.example/authorize?…", PAGE)]
 REGISTERED = ("POST https://as.example/register", answer({"client_id": "new", "redirect_uris": [HERE]}, 201))
 
 
@@ -72,7 +74,7 @@ def test_the_challenge_decides_the_scope():
 
 def test_a_known_registration_gets_its_own_port_back():
     known = Client(issuer="https://as.example", id="old", redirect_uri=HERE)
-    session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *CODE])
+    session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
     assert session.client == known
 
 
@@ -178,7 +180,7 @@ def test_a_server_that_takes_no_address_is_offered_localhost_once():
 def test_a_registration_for_localhost_gets_localhost_back():
     known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback")
     asked = []
-    steps = [("listen 4712", "http://localhost:4712/callback")]
+    steps = [("listen 4712", "http://localhost:4712/callback"), *WELCOME]
     session = play(login(plan(clients={"https://as.example": known})), [*found(), *steps, *CODE], asked)
     assert (session.client.id, asked[2].host) == ("old", "localhost")
 

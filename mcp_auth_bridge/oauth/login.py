@@ -5,16 +5,17 @@ from typing import TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.effects import Flow, Listen, ask
-from mcp_auth_bridge.errors import ConfigError, OAuthRefused, quoted
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import ProtocolError
 from mcp_auth_bridge.oauth.accounts import only_as
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
 from mcp_auth_bridge.oauth.discovery import Server, discover
 from mcp_auth_bridge.oauth.grants import authorization_code
+from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.urls import Purpose, Url, gate
+from mcp_auth_bridge.urls import Url
 
 Grant: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
 
@@ -24,7 +25,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
     is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
-    is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `metadata_url` is the
+    is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
+    spells the loopback interface, `client_name` what the bridge is registered as. `metadata_url` is the
     client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
     server. `grant` is how the person is asked.
     """
@@ -36,7 +38,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     granted: tuple[str, ...] = ()
     configured: Client | None = None
     clients: Mapping[str, Client] = {}
+    client_name: str = CLIENT_NAME
     port: int = 0
+    host: str = "127.0.0.1"
     grant: Grant = authorization_code
     trusted_issuer: str = ""
     metadata_url: str = ""
@@ -51,45 +55,14 @@ def login(plan: Plan) -> Flow[Session]:
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
     scopes = tuple(dict.fromkeys((*plan.granted, *scopes))) if plan.granted else scopes
-    client = yield from _client(plan, server, scopes)
-    session = yield from plan.grant(server, client, scopes)
+    session = yield from _granted(plan, server, scopes)
     return (yield from only_as(plan.ways.account, session))
 
 
-def _client(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
-    """Who we are there. The callback is bound before registration: what is registered is a port that we hold."""
-    known = _known_client(plan, server)
-    if known is None and plan.metadata_url and server.takes_metadata_documents:
-        for port in METADATA_PORTS:
-            redirect_uri = yield from ask(Listen(port))
-            if gate(redirect_uri, Purpose.SERVER).port == port:
-                return Client(issuer=server.issuer, id=plan.metadata_url, redirect_uri=redirect_uri, registered=False)
-    redirect_uri = yield from ask(_place(plan, known))
+def _granted(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
+    client = yield from client_for(plan, server, scopes)
     try:
-        return (yield from register(server, redirect_uri, scopes, known))
-    except OAuthRefused as refused:
-        if refused.error != "invalid_redirect_uri":
-            raise
-        # Salesforce takes localhost and no address.
-        redirect_uri = yield from ask(Listen(plan.port, "localhost"))
-        return (yield from register(server, redirect_uri, scopes, None))
-
-
-def _known_client(plan: Plan, server: Server) -> Client | None:
-    if plan.configured is None:
-        return plan.clients.get(server.issuer)
-    if plan.configured.issuer != server.issuer:
-        raise ConfigError(
-            f"the configured client belongs to {quoted(plan.configured.issuer)}, "
-            f"but the server now names the authorization server {quoted(server.issuer)}",
-            "if that is right, set the client_id and issuer of the new one under auth for this server",
-        )
-    return plan.configured
-
-
-def _place(plan: Plan, known: Client | None) -> Listen:
-    """Where the callback is to be: as configured, else as it was registered, else anywhere."""
-    if known is None or not known.redirect_uri:
-        return Listen(plan.port)
-    registered = gate(known.redirect_uri, Purpose.SERVER)
-    return Listen(plan.port or registered.port, registered.host)
+        return (yield from plan.grant(server, client, scopes))
+    except ProtocolError as refused:
+        client = yield from client_after(refused, client, plan, server, scopes)
+    return (yield from plan.grant(server, client, scopes))

@@ -1,0 +1,144 @@
+"""Who the bridge is to an authorization server, and where it is called back: the two are registered together."""
+
+from typing import TYPE_CHECKING
+
+from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Occupant, Tell, ask
+from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, quoted
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
+from mcp_auth_bridge.oauth.refusals import client_forgotten, speaks_of_no_such_client
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.urls import Purpose, gate
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.login import Plan
+
+_LOCALHOST = "localhost"
+
+
+def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
+    """Who we are there. The callback is bound before registration: what is registered is a port that we hold.
+
+    An earlier registration whose port is taken is replaced for this login; the session that was made with it keeps it
+    for its refreshes. Raises `ConfigError` where nothing can be registered, or the configured port is taken.
+    """
+    known = yield from _known(plan, server)
+    if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:
+        by_document = yield from _by_document(plan, server)
+        if by_document is not None:
+            return by_document
+    redirect_uri = yield from _bind(plan, _place(plan, known))
+    if plan.grant is authorization_code and _fits(known, redirect_uri):
+        known = yield from _unless_forgotten(server, known, scopes)
+    try:
+        return (yield from register(server, redirect_uri, scopes, known, plan.client_name))
+    except OAuthRefused as refused:
+        if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
+            raise
+        # Salesforce takes localhost and no address.
+        redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST))
+        return (yield from register(server, redirect_uri, scopes, None, plan.client_name))
+
+
+def client_after(
+    error: BridgeError, client: Client, plan: "Plan", server: Server, scopes: tuple[str, ...]
+) -> Flow[Client]:
+    """Another client, after `client` was refused a grant with `error`: a new one for one that an earlier login made.
+
+    Raises `error` where another one would fare no better.
+    """
+    if not client_forgotten(error):
+        raise error
+    if not client.registered:
+        error.hint = "check client_id, client_secret and issuer, or client_metadata_url, under auth for this server"
+    if client != plan.clients.get(server.issuer):
+        raise error
+    yield from ask(Tell(f"{_has_forgotten(server)}, so that you will be asked once more"))
+    return (yield from register(server, client.redirect_uri, scopes, None, plan.client_name))
+
+
+def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
+    if plan.configured is None:
+        return (yield from _registered(plan.clients.get(server.issuer)))
+    if plan.configured.issuer != server.issuer:
+        raise ConfigError(
+            f"the configured client belongs to {quoted(plan.configured.issuer)}, "
+            f"but the server now names the authorization server {quoted(server.issuer)}",
+            "if that is right, set the client_id and issuer of the new one under auth for this server",
+        )
+    return plan.configured
+
+
+def _registered(client: Client | None) -> Flow[Client | None]:
+    if client is None or client.secret_expires_at is None:
+        return client
+    return None if client.expired((yield from ask(Now()))) else client
+
+
+def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
+    """The client of the metadata document, at a port that it lists; None if all are taken and something else may do."""
+    ports = (plan.port,) if plan.port else METADATA_PORTS
+    for port in ports:
+        redirect_uri = yield from ask(Listen(port, plan.host))
+        if _port(redirect_uri) == port:
+            return Client(issuer=server.issuer, id=plan.metadata_url, redirect_uri=redirect_uri, registered=False)
+    if plan.port or server.registration_endpoint is None:
+        raise (yield from _taken(ports[0]))
+    return None
+
+
+def _place(plan: "Plan", known: Client | None) -> Listen:
+    """Where the callback is to be: as configured, else as it was registered, else anywhere."""
+    if known is None or not known.redirect_uri:
+        return Listen(plan.port, plan.host)
+    registered = gate(known.redirect_uri, Purpose.REDIRECT)
+    return Listen(plan.port or registered.port, _LOCALHOST if plan.host == _LOCALHOST else registered.host)
+
+
+def _bind(plan: "Plan", place: Listen) -> Flow[str]:
+    """The redirect URI at `place`. A configured port is that one or none: somebody relies on it."""
+    redirect_uri = yield from ask(place)
+    if plan.port and _port(redirect_uri) != plan.port:
+        raise (yield from _taken(plan.port))
+    return redirect_uri
+
+
+def _taken(port: int) -> Flow[ConfigError]:
+    occupant = yield from ask(Occupant(port))
+    return ConfigError(
+        f"port {port}, where the browser is to come back to, is taken{f' by {occupant}' if occupant else ''}",
+        "end that program, or set a callback_port under auth for this server that is free and registered",
+    )
+
+
+def _port(redirect_uri: str) -> int:
+    return gate(redirect_uri, Purpose.REDIRECT).port
+
+
+def _fits(known: Client | None, redirect_uri: str) -> bool:
+    return known is not None and known.registered and known.redirect_uri == redirect_uri
+
+
+def _unless_forgotten(server: Server, known: Client | None, scopes: tuple[str, ...]) -> Flow[Client | None]:
+    """`known`, or None if its authorization page says that there is no such client.
+
+    Otherwise only the person would see that page, and this login would wait for nothing: the specification has no way
+    to tell a client. The request is an authorization request of its own, which nobody will ever finish.
+    """
+    if known is None:
+        return None
+    made_up = (yield from ask(Entropy(32))).hex()
+    url = authorization_url(server, known, scopes, Transaction(made_up, made_up))
+    try:
+        response = yield from ask(Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}))
+    except BridgeError:
+        return known  # a redirect to a sign-in page elsewhere, or a passing trouble, which the person will see
+    if not speaks_of_no_such_client(response):
+        return known
+    yield from ask(Tell(_has_forgotten(server)))
+    return None
+
+
+def _has_forgotten(server: Server) -> str:
+    return f"{quoted(server.issuer)} no longer knows this bridge, which registers anew"
