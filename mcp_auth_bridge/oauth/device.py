@@ -4,7 +4,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth import documents, refusals
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
@@ -57,7 +57,7 @@ def _start(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[_Dev
     headers, form = authenticate(client, {**wanted, **resource_of(server.resource)})
     response = yield from ask(Fetch(server.device_endpoint, {"accept": "application/json", **headers}, form=form))
     if response.status != 200:
-        raise documents.refusal(response, server.device_endpoint, "the login on another device")
+        raise refusals.of_token_request(response, server.device_endpoint, "the login on another device")
     device = documents.read(response, _Device, server.device_endpoint, "the device's authorization")
     gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
     return device

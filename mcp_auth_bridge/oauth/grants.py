@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from mcp_auth_bridge.config import RESERVED_PARAMETERS
-from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, ask
+from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.claims import account_of
@@ -121,15 +121,32 @@ def resource_of(resource: str) -> Form:
 
 
 def revoke(session: Session) -> Flow[None]:
-    """RFC 7009: ask the server to forget the refresh token and with it the grant. Raises what `Fetch` raises."""
+    """RFC 7009: ask the server to forget the refresh token and with it the grant, and the access token too.
+
+    The end of the former should be the end of the latter (section 2.1), but is not everywhere. Raises what `Fetch`
+    raises, and `ProtocolError` where it is refused.
+    """
     if not session.revocation_endpoint:
         return
-    token, hint = (session.refresh, "refresh_token") if session.refresh else (session.access, "access_token")
+    if session.refresh is None:
+        yield from _revoke(session, session.access, "access_token")
+        return
+    response = yield from _revoke(session, session.refresh, "refresh_token")
+    if not session.expired(response.at):
+        try:
+            yield from _revoke(session, session.access, "access_token")
+        except OAuthRefused as refused:
+            if refused.error != "unsupported_token_type":  # one that nobody can end before its time
+                raise
+
+
+def _revoke(session: Session, token: Secret, hint: str) -> Flow[Response]:
     headers, form = authenticate(session.client, {"token": token, "token_type_hint": hint})
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
     response = yield from ask(Fetch(endpoint, headers, form=form))
-    if response.status != 200:
+    if response.status not in (200, 204):
         raise documents.refusal(response, endpoint, "the revocation")
+    return response
 
 
 def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], transaction: Transaction) -> str:

@@ -8,7 +8,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth import documents, dpop
+from mcp_auth_bridge.oauth import documents, dpop, refusals
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
@@ -86,12 +86,12 @@ def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover:
         # Refused before anything in it was looked at: the code or the refresh token is not spent.
         response = yield from _post(endpoint, client, form, prover)
         prover.learn(response)
-    if response.status != 200:
-        raise documents.refusal(response, endpoint, what)
+    if response.status not in (200, 201):  # Supabase creates its tokens, and says so
+        raise refusals.of_token_request(response, endpoint, what)
     tokens = documents.read(response, Tokens, endpoint, "the token answer")
     if not tokens.access_token:
         # GitHub answers refusals with 200 and an error document.
-        raise documents.refusal(response, endpoint, what)
+        raise refusals.of_token_request(response, endpoint, what)
     _check(tokens, prover)
     return Issued(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
 
