@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from mcp_auth_bridge.config import (
     Anonymous,
     Bearer,
+    Browser,
     Config,
     InsecureFileStore,
     KeyCommandStore,
@@ -36,6 +38,7 @@ from mcp_auth_bridge.relay.meet import Meet
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.restore import Restore
+from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell import terminal
@@ -45,12 +48,16 @@ from mcp_auth_bridge.shell.memory import Memory
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.tabs import Tabs
 from mcp_auth_bridge.shell.threads import in_daemon_thread
 from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.stores import memory
 from mcp_auth_bridge.stores.base import Store
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, sealing_key
 from mcp_auth_bridge.stores.sealed import SealedStore
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 
 KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
@@ -147,9 +154,11 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     session: Relay = Restore(LegacySession(Delivery(Passthrough(), profile.relay)))
     if profile.relay.ping > 0:
         session = KeepAlive(session, profile.relay.ping)
-    legacy = Batches(Welcome(session, profile.name, remembered))
-    modern = Listening(Modern(Delivery(Passthrough(), profile.relay)))
-    return Meet(legacy, modern, remembered)
+    legacy: Relay = Welcome(session, profile.name, remembered)
+    modern: Relay = Listening(Modern(Delivery(Passthrough(), profile.relay)))
+    if isinstance(profile.auth, Browser) and profile.login == "auto":
+        legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
+    return Meet(Batches(legacy), modern, remembered)
 
 
 class Bridge:
@@ -161,7 +170,14 @@ class Bridge:
         self.vault = Vault(profile.store, world.paths)
         self.memory = Memory(world.paths.memory, self.record)
         self.network = Network(profile.network)
-        self._environ = world.environ
+        self.tabs = Tabs(world.paths.memory, self.record, time.time)
+        self._world = world
+
+    def apart(self) -> "Bridge":
+        """The same server and the same store, over connections and with credentials of its own."""
+        apart = Bridge(self.profile, self._world)
+        apart.vault = self.vault
+        return apart
 
     @cached_property
     def wire(self) -> Wire:
@@ -180,10 +196,14 @@ class Bridge:
     def credentials(self) -> Credentials:
         match self.profile.auth:
             case Bearer(token=token):
-                return BearerCredentials(self.profile.name, reference(token), self._environ)
+                return BearerCredentials(self.profile.name, reference(token), self.environ)
             case Anonymous():
                 return AnonymousCredentials(self.profile.name)
-        return self._oauth()
+        return self.oauth
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self._world.environ
 
     @property
     def login_command(self) -> str:
@@ -192,15 +212,25 @@ class Bridge:
     def organisation(self) -> Mapping[str, str]:
         """The profile's own headers. Raises `ConfigError` if one comes from somewhere that has none."""
         return {
-            name: resolve(value, self._environ, f"the header {name} of {self.profile.name}")
+            name: resolve(value, self.environ, f"the header {name} of {self.profile.name}")
             for name, value in self.profile.headers.items()
         }
+
+    def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
+        """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""
+        return self.vault.locks.hold(f"the login to {self.profile.name}", timeout)
+
+    def person_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
+        """Held by a person who logs in by hand: a login that nobody asked for gives way to them."""
+        return self.vault.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
         return self.vault.locks.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
 
-    def _oauth(self) -> Credentials:
+    @cached_property
+    def oauth(self) -> "OAuthCredentials":
+        """The credentials of a profile that logs in with the browser."""
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
         from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
 

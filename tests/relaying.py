@@ -2,7 +2,18 @@
 
 import json
 
-from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Note, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    STREAM,
+    Fail,
+    Hangup,
+    Note,
+    OpenStream,
+    Remember,
+    SignIn,
+    ToClient,
+    ToServer,
+    Wake,
+)
 from mcp_auth_bridge.relay.peek import peek
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
@@ -78,6 +89,8 @@ def _word(action):  # noqa: PLR0911 - one for each action
             return wake(timer, seconds)
         case Remember(method=method, result=result):
             return remember(method, json.loads(result or b"null"))
+        case SignIn():
+            return SIGN_IN
         case Note(text=text):
             return note(text)
     raise AssertionError(action)
@@ -105,6 +118,9 @@ def open_stream(**headers):
 
 def wake(timer, seconds):
     return ("wake", timer, seconds)
+
+
+SIGN_IN = ("sign in",)
 
 
 def note(text):

@@ -69,6 +69,7 @@ EXCEPTIONS = {
     ("wiring", "asyncio"): "a Lock around the opening of the store",
     ("wiring", "os.urandom"): "handed down to the stores, which may not take it themselves",
     ("wiring", "time"): "the clock that is handed down",
+    ("commands.on_demand", "asyncio"): "waits for other processes, for a tab and for a person, whichever comes first",
     ("commands.run", "asyncio"): "the end of a relay is a race between its client, a signal and a deadline",
     ("commands.status", "time"): "says for how long a login is still good",
     ("commands.demo", "os.urandom"): "hands the demo its randomness",

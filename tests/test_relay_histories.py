@@ -18,9 +18,22 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    SIGN_IN,
+    STREAM,
+    Fail,
+    Hangup,
+    Kind,
+    OpenStream,
+    Remember,
+    SignIn,
+    ToClient,
+    ToServer,
+    Wake,
+)
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -61,6 +74,7 @@ class Histories(RuleBasedStateMachine):
         self.sends = {}
         self.hung_up = set()
         self.timers = set()
+        self.signing_in = False
         self.next_id = 0
 
     # The world: what the shell would do.
@@ -83,6 +97,9 @@ class Histories(RuleBasedStateMachine):
                     self.calls.pop(call, None)
                 case Wake(timer=timer):
                     self.timers.add(timer)
+                case SignIn():
+                    assert not self.signing_in, "one login at a time"
+                    self.signing_in = True
                 case OpenStream() | Remember():
                     pass
 
@@ -209,10 +226,16 @@ class Histories(RuleBasedStateMachine):
         self.timers.remove(timer)
         self.perform(self.relay.woke(timer))
 
+    @precondition(lambda self: self.signing_in)
+    @rule(error=st.sampled_from(ERRORS))
+    def the_login_ends(self, error):
+        self.signing_in = False
+        self.perform(self.relay.ended(SIGN_IN, error))
+
     @invariant()
     def whoever_waits_has_something_to_wait_for(self):
         if self.open and not self.calls:
-            assert self.calls or self.timers or self.waits_for_the_client(), self.open
+            assert self.timers or self.signing_in or self.waits_for_the_client(), self.open
 
     def waits_for_the_client(self):
         return self.relay._inner._state.name == "GREETED"
@@ -223,6 +246,44 @@ class Histories(RuleBasedStateMachine):
         while self.calls:
             self.end(min(self.calls), Unreachable("the end"))
         assert not self.open, "an answer is missing"
+
+
+class SigningInHistories(Histories):
+    """With a person who logs in, or does not, while calls wait for that; each of those is made once more at most."""
+
+    def __init__(self):
+        super().__init__()
+        self.relay = SigningIn(Welcome(LegacySession(Passthrough()), "far", {}), "far")
+        self.initialize()
+        self.say(INITIALIZED)
+
+    @rule()
+    def calls_a_tool(self):
+        self.say(request(self.fresh_id()))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks)
+    def a_login_is_missing(self, pick):
+        self.end(self.pick(pick), LoginRequired("log in"))
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks)
+    def a_session_opens(self, pick):
+        self.server_answers(pick, WELCOMED)
+
+    def starts_with_memory(self, memory):
+        """No rule here: the layers are nested differently."""
+
+    def waits_for_the_client(self):
+        return self.relay._inner._inner._state.name == "GREETED"
+
+    def teardown(self):
+        while self.calls or self.signing_in:
+            if self.signing_in:
+                self.the_login_ends(Unreachable("the end"))
+            else:
+                self.end(min(self.calls), Unreachable("the end"))
+        super().teardown()
 
 
 class WiredHistories(Histories):
@@ -247,6 +308,8 @@ class WiredHistories(Histories):
         for _ in range(200):
             if self.calls:
                 self.end(min(self.calls), UpstreamFailed("502", status=502))
+            elif self.signing_in:
+                self.the_login_ends(None)
             elif self.open:
                 self.say(INITIALIZED)
                 for timer in sorted(self.timers):
@@ -257,5 +320,7 @@ class WiredHistories(Histories):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestSigningInHistories = SigningInHistories.TestCase
+TestSigningInHistories.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
 TestWiredHistories = WiredHistories.TestCase
 TestWiredHistories.settings = settings(max_examples=80, stateful_step_count=30, deadline=None)

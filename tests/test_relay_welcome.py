@@ -6,6 +6,7 @@ import pytest
 from relaying import (
     INITIALIZE,
     INITIALIZED,
+    SIGN_IN,
     VERSION,
     WELCOMED,
     Playbook,
@@ -23,8 +24,10 @@ from relaying import (
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
+from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.welcome import PATIENCE, Welcome
 
 NO_LOGIN = LoginRequired("a login to acme is needed", "run: mcp-auth-bridge login acme")
@@ -272,9 +275,18 @@ def test_without_a_login_and_a_memory_there_is_one_tool_that_says_how():
     play.client(LIST)
     (tool,) = told(play.ended(-2, NO_LOGIN))["result"]["tools"]
     assert tool["name"] == "acme_login"
-    sign_in = play.client(request(2, name="acme_login"))
-    assert sign_in[0][1]["result"]["isError"]
-    assert "mcp-auth-bridge login acme" in sign_in[0][1]["result"]["content"][0]["text"]
+    assert play.client(request(2, name="acme_login")) == [fail(request(2, name="acme_login"), LoginRequired)]
+
+
+def test_the_tool_asks_for_the_login_and_says_so_as_soon_as_there_is_one():
+    play = without_login()
+    play.relay = SigningIn(play.relay, "acme")
+    play.client(LIST)
+    play.ended(-2, NO_LOGIN)
+    assert SIGN_IN in play.client(request(2, name="acme_login"))
+    done = told(play.ended(SIGN_IN_CALL))
+    assert done["result"]["isError"] is False
+    assert "signed in" in done["result"]["content"][0]["text"]
 
 
 def test_the_tool_says_when_the_login_is_there():

@@ -79,6 +79,10 @@ class Client:
         self._close(*list(self._open))
 
 
+async def nobody_signs_in():
+    raise AssertionError("these relays want no login")
+
+
 class Credentials:
     """None, or whatever a test puts in the place of `failing`."""
 
@@ -105,7 +109,8 @@ class Story:
             wire = Wire(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials, dict)
             relay = relay or LegacySession(Passthrough())
-            self.performer = Performer(relay, remote, Writer(self.client.outgoing), lambda method, result: None)
+            writer = Writer(self.client.outgoing)
+            self.performer = Performer(relay, remote, writer, lambda method, result: None, nobody_signs_in)
             self.running = asyncio.create_task(self.performer.run(chunks(self.client.incoming)))
             try:
                 yield self

@@ -46,7 +46,8 @@ async def run(given: Input, world: World) -> int:
         )
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
-    async with bridge.vault.locks.hold(f"the login to {profile.name}", PATIENCE + 60):
+    async with bridge.person_lock(PATIENCE + 60), bridge.login_lock(PATIENCE + 60):
+        bridge.tabs.forget()
         record = stored(store, bridge.record)
         # Another process may have logged in while this one waited its turn.
         session = session_in(record) if record != before else None

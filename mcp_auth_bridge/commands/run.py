@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
+from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell import parent, stdio
 from mcp_auth_bridge.shell.perform import Performer
@@ -34,7 +36,8 @@ async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     relayed = relay(bridge.profile, bridge.memory.load())
-    performer = Performer(relayed, bridge.remote, stdio.Writer(given.outgoing), bridge.memory.save)
+    writer = stdio.Writer(given.outgoing)
+    performer = Performer(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent.watch(given.parent, relaying.cancel)

@@ -127,16 +127,23 @@ class Remember(msgspec.Struct, frozen=True):
     result: bytes
 
 
+class SignIn(msgspec.Struct, frozen=True):
+    """Log a person in, if one can be expected; it ends as the call `SIGN_IN`: well, or with why there is no login."""
+
+
 class Note(msgspec.Struct, frozen=True):
     """Say `text` in the log."""
 
     text: str
 
 
-Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | Note
+Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note
 
 STREAM = 0
 """The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""
+
+SIGN_IN = -(2**39)
+"""The call as which a login ends: further down than any relay counts."""
 
 
 class Relay(Protocol):

@@ -14,6 +14,7 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StoreError, Unreachable
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
+    SIGN_IN,
     Action,
     Fail,
     Kind,
@@ -58,7 +59,7 @@ class Welcome:
             self._opening, self._greeted, self._been_here = message, False, False
             yield Wake(_TIMER, PATIENCE)
         elif self._is_sign_in(message):
-            yield ToClient(self._sign_in(message))
+            yield self._sign_in(message)
             return
         elif message.kind is Kind.REQUEST and message.method == "tools/list" and "cursor" not in message.params:
             self._lists[message.key] = message
@@ -72,6 +73,8 @@ class Welcome:
         yield from self._seen(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        if call == SIGN_IN:
+            self._missing = None
         yield from self._seen(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
@@ -160,11 +163,11 @@ class Welcome:
             and message.params.get("name") == self._sign_in_tool
         )
 
-    def _sign_in(self, request: Message) -> Message:
+    def _sign_in(self, request: Message) -> Action:
         if self._missing is not None:
-            return answers.failure(request, self._missing)
+            return Fail(request, self._missing)
         done = f"You are signed in to {self._name}. If its tools are not listed yet, restart the session."
-        return answers.tool_text(request, done, is_error=False)
+        return ToClient(answers.tool_text(request, done, is_error=False))
 
     def _remember(self, method: str, result: bytes | None) -> Iterator[Action]:
         known = answers.members(result)

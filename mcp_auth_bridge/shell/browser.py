@@ -1,12 +1,12 @@
 """Opens a URL without a shell and without `$BROWSER`, with nothing of ours inherited; says when there is no browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell.surroundings import desktop_opener
 from mcp_auth_bridge.urls import Purpose, gate
 
 # What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
@@ -54,7 +54,7 @@ def open_url(url: str, command: Sequence[str]) -> bool:
     if not command and sys.platform == "win32":
         os.startfile(url)  # noqa: S606 - ShellExecute of a URL that passed the gate, which takes no arguments
         return True
-    argv = tuple(command) or _desktop_opener()
+    argv = tuple(command) or desktop_opener(os.environ)
     if not argv:
         return False
     try:
@@ -72,14 +72,3 @@ def open_url(url: str, command: Sequence[str]) -> bool:
             "correct browser_command or --browser-command, or use --no-browser",
         ) from None
     return True
-
-
-def _desktop_opener() -> tuple[str, ...]:
-    """The opener of this desktop as an absolute path, () where there is no desktop."""
-    if sys.platform == "darwin":
-        return ("/usr/bin/open",)
-    has_display = any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"))
-    for name in ("wslview", "xdg-open") if has_display else ():
-        if (path := shutil.which(name)) is not None:
-            return (path,)
-    return ()

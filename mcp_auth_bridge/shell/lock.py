@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.stores.folder import Folder, translated
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 _POLL = 0.02  # seconds between two attempts; the kernel offers no way to wait that a cancellation could interrupt
 _MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
+
+
+class Held(StoreError):
+    """Somebody else has the lock, and had it for all the time that there was to wait."""
 
 
 class Locks:
@@ -50,16 +55,17 @@ class Locks:
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
         """Hold the lock `name` across awaits; the loop keeps running while another process or task has it.
 
-        Raises `StoreError` after `timeout` seconds.
+        Raises `Held` after `timeout` seconds, which may be 0.
         """
         lock = self._lock(name, ".lock")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # One attempt is one non-blocking system call: a cancellation falls between two attempts, never into one.
-        while not _attempt(lock):
-            if loop.time() >= deadline:
-                raise _held(name, timeout)
-            await asyncio.sleep(_POLL)
+        with log.timed("lock", what=name):
+            while not _attempt(lock):
+                if loop.time() >= deadline:
+                    raise _held(name, timeout)
+                await asyncio.sleep(_POLL)
         try:
             yield
         finally:
@@ -86,8 +92,8 @@ def _attempt(lock: "FileLock") -> bool:
         return True
 
 
-def _held(name: str, timeout: float) -> StoreError:
-    return StoreError(
+def _held(name: str, timeout: float) -> Held:
+    return Held(
         f"another mcp-auth-bridge has held the lock for {name} for more than {timeout:g} seconds",
         "wait for it, or end the process that hangs",
     )

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import partial
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
+    SIGN_IN,
     STREAM,
     Action,
     Fail,
@@ -17,6 +19,7 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Relay,
     Remember,
+    SignIn,
     ToClient,
     ToServer,
     Wake,
@@ -31,13 +34,21 @@ LONGEST_LINE = 64 * 1024 * 1024
 
 
 class Performer:
-    """`remember` keeps what the relay wants to know next time."""
+    """`remember` keeps what the relay wants to know next time; `sign_in` returns once there is a new login."""
 
-    def __init__(self, relay: Relay, remote: Remote, writer: Writer, remember: Callable[[str, bytes], None]) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        remote: Remote,
+        writer: Writer,
+        remember: Callable[[str, bytes], None],
+        sign_in: Callable[[], Awaitable[None]],
+    ) -> None:
         self._relay = relay
         self._remote = remote
         self._writer = writer
         self._remember = remember
+        self._sign_in = sign_in
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,7 +97,7 @@ class Performer:
             case Fail(request=request, error=error):
                 return answers.failure(request, error)
             case ToServer(call=call, message=message, headers=headers):
-                self._calls[call] = self._spawn(self._call(call, self._remote.post(message, headers)))
+                self._start(call, partial(self._call, call, message, headers))
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
@@ -96,6 +107,8 @@ class Performer:
                 self._set(timer, seconds)
             case Remember(method=method, result=result):
                 self._remember(method, result)
+            case SignIn():
+                self._start(SIGN_IN, self._sign_in)
             case Note(text=text):
                 terminal.say(text)
         return None
@@ -108,12 +121,16 @@ class Performer:
             if not self._broken.done():
                 self._broken.set_result(None)
 
-    async def _call(self, call: int, answer: AsyncGenerator[Message]) -> None:
+    async def _call(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
+        async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
+            async for answer in messages:
+                await self._perform(self._relay.from_server(call, answer))
+
+    async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
+        """Tell the relay how the `work` of `call` ended."""
         error: BridgeError | None = None
         try:
-            async with contextlib.aclosing(answer) as messages:
-                async for message in messages:
-                    await self._perform(self._relay.from_server(call, message))
+            await work()
         except BridgeError as raised:
             error = raised
         except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, and the fault is named in it
@@ -133,6 +150,9 @@ class Performer:
             await self._perform(self._relay.ended(STREAM, lost))
         except BridgeError:
             pass  # not offered, or not any more: the next request meets what is wrong, and has somebody to tell
+
+    def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
+        self._calls[call] = self._spawn(self._until_ended(call, work))
 
     def _hang_up(self, call: int) -> None:
         if (task := self._calls.pop(call, None)) is not None:

@@ -41,8 +41,11 @@ class Bridge:
         key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")
 
     def add_server(self, name: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
-        """Write `[servers.NAME]`; `more` are further keys, as JSON values that TOML reads alike."""
-        keys = {"url": url, "browser_command": self.browser_command, **more}
+        """Write `[servers.NAME]`; `more` are further keys, as JSON values that TOML reads alike.
+
+        The browser opens for `login` alone, unless `login="auto"` is among them.
+        """
+        keys = {"url": url, "browser_command": self.browser_command, "login": "never", **more}
         lines = [f"[servers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
         if headers:
             pairs = ", ".join(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in headers.items())

@@ -1,0 +1,143 @@
+"""A tool call that lacks a login is held while a person logs in, and made then; everything else fails as before."""
+
+import pytest
+from relaying import SIGN_IN, Playbook, answer, cancelled, fail, notification, request, to_client, to_server, wake
+
+from mcp_auth_bridge.errors import LoginRequired, OurProtocolError, OutcomeUnknown, StepUpRequired, Unreachable
+from mcp_auth_bridge.relay.answers import failure
+from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
+from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.signing_in import SigningIn
+
+MISSING = LoginRequired("a login to far is needed: nobody is logged in", "run: mcp-auth-bridge login far")
+TICK = ("signing in", 5.0)
+
+
+@pytest.fixture
+def play():
+    return Playbook(SigningIn(Passthrough(), "far"))
+
+
+def held(play, id_=1, call=1, **params):
+    """A call that the server has refused, and that is now held."""
+    play.client(request(id_, **params))
+    return play.ended(call, MISSING)
+
+
+def progress(token, value):
+    text = "waiting for a login to far in the browser"
+    return to_client(notification("notifications/progress", progressToken=token, progress=value, message=text))
+
+
+def text_of(actions):
+    [action] = actions
+    assert isinstance(action, Fail)
+    return failure(action.request, action.error).raw.decode()
+
+
+@pytest.mark.parametrize("error", [MISSING, StepUpRequired("it lacks a permission", "run: x")])
+def test_a_call_without_a_login_is_held_and_a_person_is_asked(play, error):
+    play.client(request(1))
+    assert play.ended(1, error) == [SIGN_IN, wake(*TICK)]
+
+
+@pytest.mark.parametrize("method", ["tools/list", "resources/read", "prompts/get", "initialize", "ping"])
+def test_nothing_but_a_tool_call_asks_a_person(play, method):
+    play.client(request(1, method))
+    assert play.ended(1, MISSING) == [fail(request(1, method), LoginRequired)]
+
+
+@pytest.mark.parametrize("error", [Unreachable("away"), OutcomeUnknown("cut")])
+def test_another_failure_of_a_call_is_no_missing_login(play, error):
+    play.client(request(1))
+    assert play.ended(1, error) == [fail(request(1), type(error))]
+
+
+def test_one_login_is_asked_for_while_one_is_under_way(play):
+    assert held(play, 1, 1) == [SIGN_IN, wake(*TICK)]
+    assert held(play, 2, 2) == []
+
+
+def test_after_the_login_every_held_call_is_made_and_answered_once(play):
+    held(play, 1, 1)
+    held(play, "b", 2)
+    assert play.ended(SIGN_IN_CALL) == [to_server(3, request(1)), to_server(4, request("b"))]
+    assert play.server(3, answer(1, {"ok": 1})) == [to_client(answer(1, {"ok": 1}))]
+    assert play.server(3, answer(1)) == []
+    assert play.ended(4, OutcomeUnknown("cut")) == [fail(request("b"), OutcomeUnknown)]
+
+
+def test_a_login_that_does_not_help_is_not_asked_for_again_by_the_same_call(play):
+    held(play)
+    play.ended(SIGN_IN_CALL)
+    assert play.ended(2, MISSING) == [fail(request(1), LoginRequired)]
+    assert held(play, 2, 3) == [SIGN_IN]  # its clock still ticks
+
+
+def test_a_failed_login_is_told_with_its_reason_and_with_what_to_do(play):
+    held(play)
+    told = text_of(play.relay.ended(SIGN_IN_CALL, LoginRequired("the person said no", "never seen")))
+    assert "A login to far is needed: nobody is logged in; the person said no." in told
+    assert "Run: mcp-auth-bridge login far" in told
+    assert "Then call this tool again." in told
+    assert '"isError":true' in told
+
+
+def test_after_a_failed_login_the_next_call_asks_again(play):
+    held(play)
+    play.ended(SIGN_IN_CALL, Unreachable("away"))
+    assert held(play, 2, 2)[0] == SIGN_IN
+
+
+def test_a_call_is_held_for_45_seconds_and_then_answered_while_the_login_goes_on(play):
+    held(play)
+    for _ in range(8):
+        assert play.woke("signing in") == [wake(*TICK)]
+    told = text_of(play.relay.woke("signing in"))
+    assert "a login is under way in the browser" in told
+    assert held(play, 2, 2) == [wake(*TICK)]  # no second login is asked for
+    assert play.ended(SIGN_IN_CALL) == [to_server(3, request(2))]
+
+
+@pytest.mark.parametrize("token", ["t", 7, 0])
+def test_a_call_that_asked_for_signs_of_life_gets_one_every_five_seconds(play, token):
+    held(play, _meta={"progressToken": token})
+    assert play.woke("signing in") == [progress(token, 0.001), wake(*TICK)]
+    assert play.woke("signing in") == [progress(token, 0.002), wake(*TICK)]
+
+
+@pytest.mark.parametrize("meta", [None, [], "x", {}, *({"progressToken": token} for token in (None, {}, 1.5))])
+def test_a_call_that_did_not_ask_properly_gets_none(play, meta):
+    held(play, _meta=meta)
+    assert play.woke("signing in") == [wake(*TICK)]
+
+
+def test_a_cancelled_call_is_forgotten_and_the_server_hears_nothing(play):
+    held(play)
+    assert play.client(cancelled(1)) == []
+    assert play.ended(SIGN_IN_CALL) == []
+    assert play.woke("signing in") == []
+
+
+def test_a_cancelled_call_that_was_made_again_is_cancelled_at_the_server(play):
+    held(play)
+    play.ended(SIGN_IN_CALL)
+    assert [action[0] for action in play.client(cancelled(1))] == ["to server", "hang up"]
+    assert held(play, 1, 4)[0] == SIGN_IN  # the id is free again
+
+
+def test_an_id_that_is_held_is_taken(play):
+    held(play)
+    assert play.client(request(1)) == [fail(request(1), OurProtocolError)]
+    assert play.client(request(1.0)) == [fail(request(1.0), OurProtocolError)]
+    assert play.client(request("1")) == [to_server(2, request("1"))]
+
+
+def test_a_login_that_nobody_waits_for_any_more_opens_the_session_all_the_same(play):
+    woken = []
+    play.relay._inner.woke = lambda timer: woken.append(timer) or ()
+    held(play)
+    play.client(cancelled(1))
+    play.ended(SIGN_IN_CALL)
+    assert woken == ["reopen"]
