@@ -22,7 +22,7 @@ from mcp_auth_bridge.effects import (
     Tell,
 )
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.ports import occupant
 
 R = TypeVar("R")
@@ -86,9 +86,13 @@ async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> obj
             result = await fetcher.fetch(effect)
         case Listen(port=port, host=host):
             result = await person.listen(port, host)
+            log.event("login.listens", port=port, host=host)
         case Authorize(url=url, state=state):
-            result = await person.authorize(url, state)
+            log.event("login.asks", url=url.partition("?")[0])
+            with log.timed("login.answered"):
+                result = await person.authorize(url, state)
         case Show(code=code, url=url):
+            log.event("login.asks", url=url.partition("?")[0])
             await person.show(code, url)
         case Agree(question=question, answer=answer):
             await person.agree(question, answer)

@@ -14,6 +14,7 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, UrlRefused
 from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.proxies import Proxy
 from mcp_auth_bridge.shell.unreachable import explained
@@ -69,9 +70,10 @@ class Http:
 
         method, headers, content = _request(effect)
         transport = self._transport(url)
-        with _translated(url):
+        with log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated(url):
             request = httpx2.Request(method, str(url), headers=headers, content=content)
             answer = await transport.handle_async_request(request)
+            line.add(status=answer.status_code)
             try:
                 body = await _body(answer, url)
             finally:

@@ -7,10 +7,12 @@ from typing import TypeAlias
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import bearer
+from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Failed, Stream, Unauthorized, Verdict, judge, request_headers
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
+from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.wire import Wire
@@ -121,10 +123,30 @@ class Sender:
     ) -> Outcome:
         cookies = self._jar.headers(url) if self._jar else {}
         fields = request_headers(verb, headers, cookies, self._organisation(), credentials)
-        answer = await self._wire.send(verb, url, fields, message.raw if message else b"")
+        body = message.raw if message else b""
+        with log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
+            line.add(method=(message.method if message else None) or "")
+            answer = await self._wire.send(verb, url, fields, body)
+            line.add(status=answer.status)
         self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:
             self._jar.store(url, answer.headers.get("set-cookie", ()))
         expects_answer = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
-        return answer, judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
+        verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
+        if isinstance(verdict, Unauthorized):
+            log.event("mcp.refused", status=verdict.status, error=_complaint(verdict))
+        return answer, verdict
+
+
+def _complaint(verdict: Unauthorized) -> str:
+    """What a challenge complains about, for the log."""
+    challenge = bearer(verdict.fields)
+    return known_error(challenge.error) if challenge and challenge.error else "nothing in particular"
+
+
+def _scheme(credentials: Headers) -> str:
+    """How a request says on whose behalf it comes, for the log."""
+    if not credentials:
+        return "none"
+    return "dpop" if "dpop" in credentials else "bearer"
