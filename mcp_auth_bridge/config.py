@@ -35,6 +35,10 @@ _RESERVED = re.compile(
 )
 
 
+_LONGEST_CLIENT_NAME = 100
+# draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
+_METADATA_URL = re.compile(r"https://[^\s/?#@]+(?!.*/\.\.?(?:[/?]|$))/[^\s#]+", re.ASCII)
+
 RESERVED_PARAMETERS = frozenset(
     {
         "client_id",
@@ -61,6 +65,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     `trusted_issuer` is the issuer that this server's metadata may name although they were found under another.
     `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
     what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
+    `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
     """
 
     scopes: tuple[str, ...] = ()
@@ -73,8 +78,10 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     issuer: str = ""
     trusted_issuer: str = ""
     client_metadata_url: str = ""
+    client_name: str = ""
     authorize_params: dict[str, str] = {}
     callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    callback_host: OneOf["127.0.0.1", "localhost"] = "127.0.0.1"
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -264,6 +271,7 @@ def _checked(auth: Auth, where: str) -> Auth:
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
     if isinstance(auth, Browser):
         _check_parameters(auth, where)
+        _check_client(auth, where)
     if isinstance(auth, Browser) and auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
     return auth
@@ -277,6 +285,20 @@ def _check_parameters(auth: Browser, where: str) -> None:
             raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
     if not (auth.account.isprintable() and auth.account == auth.account.strip()):
         raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
+
+
+def _check_client(auth: Browser, where: str) -> None:
+    name = auth.client_name
+    if not name.isprintable() or name != name.strip() or len(name) > _LONGEST_CLIENT_NAME:
+        raise ConfigError(
+            f"{where}.client_name: {quoted(name)} is no name to register as",
+            f"at most {_LONGEST_CLIENT_NAME} printable characters, as the authorization server knows it",
+        )
+    if auth.client_metadata_url and not _METADATA_URL.fullmatch(auth.client_metadata_url):
+        raise ConfigError(
+            f"{where}.client_metadata_url: {shown(auth.client_metadata_url)} cannot be a client's identifier",
+            "it is an https URL with a path and without fragment, as https://example.com/client-metadata.json",
+        )
 
 
 def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:

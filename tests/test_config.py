@@ -72,6 +72,25 @@ def test_the_ways_to_authenticate_are_told_apart_by_kind():
         (server('auth = { kind = "browser", client_secret = "hunter2" }'), ["servers.acme.auth", "without client_id"]),
         (server('auth = { kind = "browser", callback_port = 70000 }'), ["servers.acme.auth.callback_port", "65535"]),
         (server('auth = { kind = "browser", callback_port = -1 }'), ["servers.acme.auth.callback_port"]),
+        (
+            server('auth = { kind = "browser", callback_host = "0.0.0.0" }'),
+            ["servers.acme.auth.callback_host", "0.0.0.0"],
+        ),
+        (server('auth = { kind = "browser", client_name = " x" }'), ["servers.acme.auth.client_name", "no name"]),
+        (
+            server('auth = { kind = "browser", client_name = "a\\u202eb" }'),
+            ["servers.acme.auth.client_name", "no name"],
+        ),
+        (server('auth = { kind = "browser", client_metadata_url = "https://a.example" }'), ["client_metadata_url"]),
+        (server('auth = { kind = "browser", client_metadata_url = "http://a.example/c" }'), ["client_metadata_url"]),
+        (
+            server('auth = { kind = "browser", client_metadata_url = "https://a.example/../c" }'),
+            ["client_metadata_url"],
+        ),
+        (
+            server('auth = { kind = "browser", client_metadata_url = "https://me:hunter2@a.example/c" }'),
+            ["client_metadata_url", "cannot be a client's identifier"],
+        ),
         (server("browser_command = 'firefox \"'"), ["servers.acme.browser_command", "split into words"]),
         (server("[store]\nkind = 'cloud'"), ["store", "cloud"]),
         (server("network = { prxy = 'none' }"), ["servers.acme.network", "unknown field `prxy`"]),

@@ -377,6 +377,27 @@ def test_a_revocation_names_the_refresh_token_and_authenticates():
     assert plain(asked[0].form) == {"token": "RT-0", "token_type_hint": "refresh_token", "client_id": "abc"}
 
 
+def test_a_revocation_ends_an_access_token_too_while_it_is_good():
+    asked = []
+    endpoint = "POST https://as.example/revoke"
+    play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, answer(b"", 204))], asked)
+    assert [plain(effect.form)["token"] for effect in asked] == ["RT-0", "AT-0"]
+
+
+def test_an_access_token_that_nobody_can_end_is_no_failure_of_a_revocation():
+    endpoint = "POST https://as.example/revoke"
+    refused = answer({"error": "unsupported_token_type"}, 400)
+    play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, refused)])
+    with pytest.raises(OAuthRefused, match="unsupported_token_type"):
+        play(revoke(session(refresh=None)), [(endpoint, refused)])
+    with pytest.raises(UpstreamFailed):
+        play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, answer(b"", 503))])
+
+
+def test_tokens_that_were_created_are_tokens():
+    assert play(refresh(session()), [(TOKEN, answer(TOKENS, 201))]).access.reveal() == TOKENS["access_token"]
+
+
 def test_without_a_refresh_token_the_access_token_is_revoked():
     asked = []
     play(revoke(session(refresh=None)), [("POST https://as.example/revoke", answer(b""))], asked)

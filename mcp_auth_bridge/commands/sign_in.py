@@ -13,7 +13,8 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME
+from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import pages
 from mcp_auth_bridge.shell.drive import drive
@@ -23,8 +24,6 @@ from mcp_auth_bridge.shell.person import BrowserPerson
 from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.wiring import Bridge
-
-_CLIENT = "client "
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -83,7 +82,9 @@ def _plan(profile: Profile, clients: Mapping[str, Client], asked: Challenge | No
         scopes=auth.scopes,
         configured=_configured(auth),
         clients=clients,
+        client_name=auth.client_name or CLIENT_NAME,
         port=auth.callback_port,
+        host=auth.callback_host,
         trusted_issuer=auth.trusted_issuer,
         metadata_url=auth.client_metadata_url,
         ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=auth.authorize_params),
@@ -121,7 +122,7 @@ def session_in(record: Record | None) -> Session | None:
 def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:
     """The registrations that earlier logins made, by issuer, without one that the `last` session found forgotten."""
     keys = store.keys()
-    records = [stored(store, key) for key in keys if key.startswith(_CLIENT)]
+    records = [stored(store, key) for key in keys if key.startswith(CLIENTS)]
     clients = [load_client(record.secret) for record in records if record is not None]
     session = session_in(last)
     forgotten = session.client.id if session is not None and session.client_forgotten else ""
@@ -131,7 +132,7 @@ def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:
 def _save(store: Store, key: str, before: Record | None, session: Session) -> None:
     _put(store, key, dump(session), before)
     if session.client.registered:
-        client = f"{_CLIENT}{session.issuer}"
+        client = f"{CLIENTS}{session.issuer}"
         _put(store, client, dump(session.client), stored(store, client))
 
 
