@@ -17,6 +17,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     bridge = Bridge(world.config.profile(given.target), world)
+    bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
     async with bridge.lock():  # a refresh that is under way must not bring the login back
         store = await bridge.vault.read(bridge.record)
         record = store.load(bridge.record)
