@@ -92,7 +92,7 @@ def _login(arguments: argparse.Namespace) -> "Story":
 def _logout(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import logout
 
-    return lambda world: logout.run(logout.Input(arguments.server), world)
+    return lambda world: logout.run(logout.Input(None if arguments.all else arguments.server), world)
 
 
 def _status(arguments: argparse.Namespace) -> "Story":

@@ -105,8 +105,14 @@ def _add_login(commands: "_Commands") -> None:
 
 def _add_logout(commands: "_Commands") -> None:
     text = "End a login. It is revoked at the authorization server and deleted here."
-    parser = _add(commands, "logout", text, "  mcp-auth-bridge logout acme")
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser = _add(commands, "logout", text, "  mcp-auth-bridge logout acme\n  mcp-auth-bridge logout --all")
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("server", nargs="?", metavar="NAME|URL", help=_TARGET_HELP)
+    which.add_argument(
+        "--all",
+        action="store_true",
+        help="every login on this machine, also to servers that the configuration no longer names",
+    )
 
 
 def _add_status(commands: "_Commands") -> None:

@@ -1,45 +1,151 @@
-"""End a login: at the authorization server if it can be reached, and on this machine in any case."""
+"""End a login, or all: at the authorization server if it can be reached, and on this machine in any case."""
+
+from collections.abc import Mapping
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.grants import revoke
-from mcp_auth_bridge.oauth.session import Session, load_session
+from mcp_auth_bridge.oauth.registration import unregister
+from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, load_client, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.stores.base import Store
+from mcp_auth_bridge.wiring import Bridge, Vault, World
 
 
 class Input(msgspec.Struct, frozen=True):
-    target: str
+    """`target` is a server's name or URL, None for every login of the store."""
+
+    target: str | None
 
 
 async def run(given: Input, world: World) -> int:
+    if given.target is None:
+        return await _log_out_everywhere(world)
     bridge = Bridge(world.config.profile(given.target), world)
-    bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
-    async with bridge.lock():  # a refresh that is under way must not bring the login back
-        store = await bridge.vault.read(bridge.record)
-        record = store.load(bridge.record)
-        if record is not None:
-            store.delete(bridge.record, record.generation)
-    bridge.memory.forget()
-    if record is None:
+    if not await _log_out(bridge):
         terminal.say(f"there is no login to {bridge.profile.name}")
-        return 0
-    try:
-        await _revoke(bridge, load_session(record.secret))
-    except BridgeError as error:
-        terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
-        terminal.complain(error)
-        return error.exit_code
-    terminal.say(f"signed out of {bridge.profile.name}")
     return 0
 
 
-async def _revoke(bridge: Bridge, session: Session) -> None:
+async def _log_out_everywhere(world: World) -> int:
+    """One login after the other: what fails is said, and the rest goes on."""
+    store = await Vault(world.config.store, world.paths).survey()
+    problems: list[BridgeError] = []
+    count = 0
+    for profile in _profiles(store, world):
+        try:
+            count += await _log_out(Bridge(profile, world))
+        except BridgeError as problem:
+            terminal.complain(problem)
+            problems.append(problem)
+    for key in _keys(store, CLIENTS):
+        _delete(store, key)
+    for damage in store.unreadable():
+        if damage.message not in {problem.message for problem in problems}:
+            terminal.complain(damage)
+            problems.append(damage)
+    if not count and not problems:
+        terminal.say("there is no login on this machine")
+    return problems[0].exit_code if problems else 0
+
+
+def _profiles(store: Store, world: World) -> list[Profile]:
+    """Those that have a login, whether the configuration still names them or not; and the configured ones, because a
+    login that cannot be read does not say whose it is.
+    """
+    profiles: Mapping[str, Profile] = {
+        Bridge(profile, world).record: profile for profile in world.config.profiles.values()
+    }
+    stored = {key: profiles.get(key) or _stored_profile(key, world) for key in _keys(store, SESSIONS)}
+    return list({**profiles, **stored}.values())
+
+
+def _stored_profile(key: str, world: World) -> Profile:
+    name, _, url = key.removeprefix(SESSIONS).partition(" ")
+    return Profile(name=name, url=server_url(url, f"the stored login to {name}"), store=world.config.store)
+
+
+async def _log_out(bridge: Bridge) -> bool:
+    """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
+    bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
+    async with bridge.lock():  # a refresh that is under way must not bring the login back
+        store = await bridge.vault.survey()
+        taken = _take(store, bridge.record)
+    if taken is None:
+        return False
+    bridge.memory.forget()
+    try:
+        await _end(bridge, store, taken)
+    except BridgeError:
+        terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
+        raise
+    terminal.say(f"signed out of {bridge.profile.name}")
+    return True
+
+
+def _take(store: Store, key: str) -> Session | StoreError | None:
+    """The login under `key`, which is deleted; what is wrong with one that cannot be read. Raises `StoreError` where
+    nothing was deleted.
+    """
+    try:
+        record = store.load(key)
+    except StoreError as damage:
+        # If it is whole after all, somebody has logged in just now.
+        return damage if store.discard(key) else _take(store, key)
+    if record is None:
+        return None
+    store.delete(key, record.generation)
+    try:
+        return load_session(record.secret)
+    except StoreError as unknown:
+        return unknown
+
+
+async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
+    if isinstance(taken, StoreError):
+        raise taken
     http = Http(bridge.network)
     try:
-        await drive(revoke(session), http, Nobody())
+        await drive(revoke(taken), http, Nobody())
+        if not _is_used(store, taken.client):
+            await _unregister(http, store, taken.client)
     finally:
         await http.aclose()
+
+
+async def _unregister(http: Http, store: Store, client: Client) -> None:
+    """End the registration too, where that is offered. If it fails, it serves the next login: no reason to fail."""
+    try:
+        gone = await drive(unregister(client), http, Nobody())
+    except BridgeError as error:
+        terminal.complain(error)
+        return
+    key = f"{CLIENTS}{client.issuer}"
+    record = store.load(key) if gone else None
+    if record is not None and load_client(record.secret).id == client.id:
+        store.delete(key, record.generation)
+
+
+def _is_used(store: Store, client: Client) -> bool:
+    """Whether another login has tokens of `client`; a record that cannot be read may be one."""
+    try:
+        sessions = [load_session(record.secret) for key in _keys(store, SESSIONS) if (record := store.load(key))]
+    except StoreError:
+        return True
+    others = {(session.client.issuer, session.client.id) for session in sessions}
+    return (client.issuer, client.id) in others or bool(store.unreadable())
+
+
+def _keys(store: Store, prefix: str) -> list[str]:
+    keys = store.keys()
+    return [key for key in keys if key.startswith(prefix)]
+
+
+def _delete(store: Store, key: str) -> None:
+    record = store.load(key)
+    if record is not None:
+        store.delete(key, record.generation)

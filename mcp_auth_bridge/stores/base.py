@@ -40,6 +40,12 @@ class Store(Protocol):
     def delete(self, key: str, expected: int) -> bool:
         """Delete if the stored generation is `expected`; whether it was deleted."""
 
+    def discard(self, key: str) -> bool:
+        """Delete a record that is damaged, so that nobody knows its generation; whether it was.
+
+        Raises what `load` raises for any other reason.
+        """
+
     def keys(self) -> list[str]:
         """The keys of all records that can be opened, sorted."""
 

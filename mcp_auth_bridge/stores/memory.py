@@ -25,6 +25,9 @@ class MemoryStore:
         del self._records[key]
         return True
 
+    def discard(self, key: str) -> bool:  # noqa: ARG002 - nothing in memory is ever damaged
+        return False
+
     def keys(self) -> list[str]:
         return sorted(self._records)
 

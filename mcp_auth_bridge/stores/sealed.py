@@ -7,12 +7,13 @@ format that was relabelled. The name is a hash, so a listing of the folder does 
 Beside `<name>` lies `<name>.previous`, the generation before. **`load` never falls back to it.** MCP requires that the
 refresh tokens of public clients rotate (OAuth 2.1 section 4.3.1), so the older record usually holds a spent one, and
 presenting that makes the authorization server revoke the whole grant: also the tokens that a running bridge still
-holds. A damaged record is therefore an error, and there are three ways out of it. None of them loses a byte, because
+holds. A damaged record is therefore an error, and there are four ways out of it. The first two lose no byte, because
 the damaged file is kept as `<name>.damaged-…`:
 
 - A login saves with `expected=None` and starts anew.
 - A bridge that still holds the damaged generation in memory saves its next one over it: the previous generation proves
   which one was damaged.
+- A logout deletes it, because that is what was asked for.
 - A person who knows that the server does not rotate renames `<name>.previous` to `<name>`.
 """
 
@@ -46,6 +47,10 @@ class Mutex(Protocol):
 
 class Unopenable(StoreError):
     """A file of ours that this key does not open: damaged, or sealed with another key."""
+
+
+class Damaged(Unopenable):
+    """One that no key opens."""
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -109,6 +114,16 @@ class SealedStore:
             # The older one first: a crash in between leaves a record that can be deleted again, not a hidden secret.
             self._folder.remove(f"{name}.previous", name)
             return True
+
+    def discard(self, key: str) -> bool:
+        name = file_name(key)
+        with self._mutex(f"record {name}"):
+            try:
+                self._open(name)
+            except Damaged:
+                self._folder.remove(f"{name}.previous", name)
+                return True
+        return False
 
     def keys(self) -> list[str]:
         return sorted(content.key for content in self._survey() if isinstance(content, _Content))
@@ -199,7 +214,7 @@ class SealedStore:
             plain = key.seal.decrypt(head[-_NONCE:], data[_HEAD:], head + name.encode())
             return msgspec.msgpack.decode(plain, type=_Content)
         except (InvalidTag, msgspec.MsgspecError):
-            raise Unopenable(f"{path} is damaged", _LOGIN_AGAIN) from None
+            raise Damaged(f"{path} is damaged", _LOGIN_AGAIN) from None
 
     def _opened_key(self) -> _Key:
         with self._asking:  # two threads must not make the OS keyring ask the person twice
@@ -229,4 +244,4 @@ def _check_format(data: bytes, path: Path) -> None:
             "upgrade mcp-auth-bridge",
         )
     if len(data) < _HEAD or not data.startswith(MAGIC):
-        raise Unopenable(f"{path} is damaged", _LOGIN_AGAIN)
+        raise Damaged(f"{path} is damaged", _LOGIN_AGAIN)
