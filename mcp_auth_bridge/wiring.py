@@ -41,11 +41,12 @@ from mcp_auth_bridge.relay.restore import Restore
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.shell.memory import Memory
 from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.observed import ObservedCredentials, ObservedStore
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.tabs import Tabs
@@ -98,7 +99,8 @@ class Vault:
         """Its first use may ask the OS keyring: see `read`."""
         if self.forgets:
             return memory.MemoryStore()
-        return SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+        store = SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+        return ObservedStore(store) if log.on else store
 
     async def read(self, key: str) -> Store:
         """The store, ready to read the record `key` without asking anybody. Raises `StoreError`.
@@ -172,6 +174,7 @@ class Bridge:
         self.network = Network(profile.network)
         self.tabs = Tabs(world.paths.memory, self.record, time.time)
         self._world = world
+        log.event("profile", profile=profile.name, url=profile.url.resource, auth=type(profile.auth).__name__)
 
     def apart(self) -> "Bridge":
         """The same server and the same store, over connections and with credentials of its own."""
@@ -190,6 +193,8 @@ class Bridge:
     def remote_for(self, credentials: Credentials) -> Remote:
         """The server as somebody with these `credentials` meets it."""
         jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
+        if log.on:
+            credentials = ObservedCredentials(credentials)
         return Remote(self.profile.url, self.wire, credentials, self.organisation, jar)
 
     @cached_property

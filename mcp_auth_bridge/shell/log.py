@@ -28,10 +28,9 @@ Event: TypeAlias = Literal[
     "login.listens",
     "login.asks",
     "login.answered",
-    "login.done",
+    "login.granted",
     "mcp",
     "mcp.refused",
-    "mcp.done",
     "connected",
     "connection.reused",
     "connection.over",
@@ -40,19 +39,27 @@ Event: TypeAlias = Literal[
     "store.read",
     "store.saved",
     "store.deleted",
+    "store.discarded",
     "session.opened",
     "session.closed",
     "stream.resumed",
     "stream.listens",
     "relay.waits",
+    "relay.fails",
+    "relay.call",
     "relay.hangs_up",
-    "fault",
-    "ended",
 ]
 
 
-class Fields(TypedDict, total=False):
-    """Every field that there is. `ms` are milliseconds; `bytes` those of a body; `failure` is an error's class."""
+class Failure(TypedDict, total=False):
+    """An error: its class, and its words if they are ours."""
+
+    failure: str
+    says: str
+
+
+class Fields(Failure, total=False):
+    """Every field that there is. `ms` are milliseconds, `bytes` those of a body."""
 
     version: str
     python: str
@@ -70,7 +77,6 @@ class Fields(TypedDict, total=False):
     bytes: int
     call: int
     again: bool
-    messages: int
     peer: str
     proxy: str
     port: int
@@ -81,12 +87,10 @@ class Fields(TypedDict, total=False):
     renewable: bool
     seconds: float
     error: str
-    failure: str
     what: str
     outcome: str
+    refused: int | None
     generation: int | None
-    exit_code: int
-    where: str
 
 
 LONGEST = 200  # characters of one field
@@ -108,6 +112,7 @@ _PATTERNS = [
     (re.compile(r"\b(eyJ|sk-|gh[a-z]_|xox[a-z]-)[\w.~+/=-]+"), _CUT),  # JWTs, and keys that say so themselves
     (re.compile(_LONG), _CUT),
 ]
+_QUOTED = re.compile("“.*”", re.DOTALL)
 _BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
 
 on = False
@@ -144,22 +149,26 @@ class timed:  # noqa: N801 - reads as the statement that it is: `with log.timed(
     def add(self, **fields: Unpack[Fields]) -> None:
         self._fields.update(fields)
 
+    def fail(self, error: BaseException | None) -> None:
+        """Say how the block ended, where an error does not leave it."""
+        if on and error is not None:
+            self.add(**failure(error))
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         if on:
+            self.fail(error)
             self.add(ms=round((time.monotonic() - self._began) * 1000))
-            if error is not None:
-                self.add(failure=failure(error))
             event(self._name, **self._fields)
 
 
-def failure(error: BaseException | None) -> str:
-    """The class of `error`, and for one of ours its `reason`: its text may quote the remote."""
-    if error is None:
-        return ""
-    return f"{type(error).__name__}:{error.reason}" if isinstance(error, BridgeError) else type(error).__name__
+def failure(error: BaseException) -> Failure:
+    """The class of `error`, and what one of ours says without what it quotes: that may be the remote's."""
+    if not isinstance(error, BridgeError):
+        return {"failure": type(error).__name__}
+    return {"failure": type(error).__name__, "says": _QUOTED.sub("“…”", error.message)}
 
 
 def _field(pair: tuple[str, object]) -> str:

@@ -26,7 +26,7 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.framing import Lines, one_line
 from mcp_auth_bridge.relay.peek import peek
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.stdio import Writer
 
@@ -95,6 +95,7 @@ class Performer:
             case ToClient(message=message):
                 return message
             case Fail(request=request, error=error):
+                log.event("relay.fails", method=request.method or "", **log.failure(error))
                 return answers.failure(request, error)
             case ToServer(call=call, message=message, headers=headers):
                 self._start(call, partial(self._call, call, message, headers))
@@ -102,8 +103,10 @@ class Performer:
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
             case Hangup(call=call):
+                log.event("relay.hangs_up", call=call)
                 self._hang_up(call)
             case Wake(timer=timer, seconds=seconds):
+                log.event("relay.waits", what=timer, seconds=seconds)
                 self._set(timer, seconds)
             case Remember(method=method, result=result):
                 self._remember(method, result)
@@ -129,12 +132,14 @@ class Performer:
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Tell the relay how the `work` of `call` ended."""
         error: BridgeError | None = None
-        try:
-            await work()
-        except BridgeError as raised:
-            error = raised
-        except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, and the fault is named in it
-            error = fault(bug)
+        with log.timed("relay.call", call=call) as line:
+            try:
+                await work()
+            except BridgeError as raised:
+                error = raised
+            except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, which names the fault
+                error = fault(bug)
+            line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
