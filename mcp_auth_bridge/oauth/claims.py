@@ -1,13 +1,14 @@
 """What a token says about itself: for display and diagnosis. Its signature is the resource server's to verify."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.oauth.session import Session
 
 _NAMES = ("email", "preferred_username", "upn", "unique_name", "name", "sub")
 _LONGEST_NAME = 254  # an email address has no more (RFC 5321 section 4.5.3.1.3)
+_END_OF_TIME = 1e11
 _SKEW = 30.0
 """Seconds by which two honest clocks may differ."""
 
@@ -52,6 +53,13 @@ def unverified(token: str) -> dict[str, Any]:
         return {}
 
 
+def lifetime(token: str) -> float | None:
+    """Seconds from a token's issue to its end by its own claims, None where they do not say."""
+    claims = unverified(token)
+    begins, ends = claims.get("iat"), claims.get("exp")
+    return float(ends - begins) if _is_time(begins) and _is_time(ends) else None
+
+
 def suspicions(session: Session, url: str, wanted: tuple[str, ...], now: float) -> str:
     """What looks wrong with the token of `session`, which the MCP server at `url` refuses although it is new.
 
@@ -93,8 +101,13 @@ def _wrong_scope(claims: Mapping[str, Any], session: Session, wanted: tuple[str,
 def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
     found = []
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
-    if isinstance(expires, int | float) and expires <= now:
+    if _is_time(expires) and expires <= now:
         found.append(f"its exp passed {now - expires:.0f} s ago by this machine's clock")
-    if isinstance(begins, int | float) and begins > now + _SKEW:
+    if _is_time(begins) and begins > now + _SKEW:
         found.append(f"it begins in {begins - now:.0f} s by this machine's clock, which may be slow")
     return found
+
+
+def _is_time(claim: Any) -> TypeGuard[float]:  # Any: a claim may be any JSON
+    """A NumericDate (RFC 7519 section 2) that a clock could show."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool) and 0 <= claim <= _END_OF_TIME

@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hmac import compare_digest
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
@@ -11,14 +11,15 @@ from mcp_auth_bridge.config import RESERVED_PARAMETERS
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents
-from mcp_auth_bridge.oauth.claims import account_of
+from mcp_auth_bridge.oauth.claims import account_of, names_of
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
+from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 
 class Transaction(msgspec.Struct, frozen=True):
@@ -64,6 +65,13 @@ def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: 
     """The session that a token answer begins, with all that its refresh will need."""
     _check_binding(issued, demanded=server.binding is Binding.DEMANDED)
     tokens = issued.tokens
+    shown = issued.presentable(server.token)
+    if shown is None:
+        raise TheirProtocolError(
+            "the authorization server issued no id token, which this server is to be shown",
+            'add openid to scopes under auth for this server, or remove token = "id"',
+        )
+    access, expires_at = shown
     return Session(
         resource=server.resource,
         issuer=server.issuer,
@@ -71,11 +79,15 @@ def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: 
         revocation_endpoint=str(server.revocation_endpoint or ""),
         client=client,
         scope=" ".join(scopes) if tokens.scope is None else tokens.scope,
-        access=Secret(tokens.access_token),
+        access=access,
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else None,
         obtained_at=issued.at,
-        expires_at=issued.expires_at,
+        expires_at=expires_at,
         account=account_of(tokens.id_token, tokens.access_token),
+        names=names_of(tokens.id_token, tokens.access_token),
+        asked=" ".join(scopes),
+        repeats_scope=server.repeats_scope,
+        token=server.token,
         dpop_key=issued.dpop_key,
     )
 
@@ -89,7 +101,12 @@ def refresh(session: Session) -> Flow[Session]:
     """
     assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
-    form: Form = {"grant_type": "refresh_token", "refresh_token": session.refresh, **resource_of(session.resource)}
+    form: Form = {
+        "grant_type": "refresh_token",
+        "refresh_token": session.refresh,
+        **resource_of(session.resource),
+        **_scope_again(session),
+    }
     prover = Prover(session.dpop_key) if session.dpop_key is not None else None
     try:
         issued = yield from request_tokens(endpoint, session.client, form, "the refresh", prover)
@@ -99,13 +116,15 @@ def refresh(session: Session) -> Flow[Session]:
         raise
     _check_binding(issued, demanded=session.dpop_key is not None)
     tokens = issued.tokens
+    # A refresh may bring no new id token (OpenID Connect Core section 12.2), but perhaps a refresh token to keep.
+    access, expires_at = issued.presentable(session.token) or (session.access, issued.at)
     return msgspec.structs.replace(
         session,
         scope=session.scope if tokens.scope is None else tokens.scope,
-        access=Secret(tokens.access_token),
+        access=access,
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else session.refresh,
         obtained_at=issued.at,
-        expires_at=issued.expires_at,
+        expires_at=expires_at,
     )
 
 
@@ -113,6 +132,11 @@ def _check_binding(issued: Issued, *, demanded: bool) -> None:
     if demanded and issued.dpop_key is None:
         # RFC 9449 section 5: whoever stole a bearer token could use it, and a resource that demands proofs refuses it.
         raise TheirProtocolError("the authorization server issued a bearer token, but one bound to a key (DPoP) is due")
+
+
+def _scope_again(session: Session) -> Form:
+    """RFC 6749 section 6 lets a refresh leave out the scope; some servers do not (`oauth/providers.py`)."""
+    return {"scope": session.asked} if session.repeats_scope and session.asked else {}
 
 
 def resource_of(resource: str) -> Form:
@@ -155,7 +179,7 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], t
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-    endpoint = server.authorization_endpoint
+    endpoint = _without_resource(server.authorization_endpoint)
     if taken := RESERVED_PARAMETERS.intersection(name for name, _ in parse_qsl(endpoint.query, keep_blank_values=True)):
         raise TheirProtocolError(f"the authorization endpoint's URL already holds {', '.join(sorted(taken))}")
     url = prepare_grant_uri(
@@ -175,6 +199,12 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], t
     return str(url)
 
 
+def _without_resource(endpoint: Url) -> Url:
+    """Railway's endpoint holds a `resource`, which is not the MCP server (oh-my-pi #10299): ours stands alone."""
+    kept = [part for part in endpoint.query.split("&") if unquote_plus(part.partition("=")[0]) != "resource"]
+    return msgspec.structs.replace(endpoint, query="&".join(kept))
+
+
 def _code(callback: Mapping[str, str], server: Server, state: str) -> str:
     """The checks in their order: state, issuer, error, code. Before the issuer is proven, nothing else is believed."""
     if not compare_digest(callback.get("state", "").encode(), state.encode()):
@@ -184,18 +214,18 @@ def _code(callback: Mapping[str, str], server: Server, state: str) -> str:
         # RFC 9207 section 2.4: exact comparison, and no text of this answer is repeated.
         raise TheirProtocolError("the login came back from another authorization server than it was sent to")
     if "error" in callback:
-        raise _denied(callback["error"])
+        raise _denied(callback["error"], callback.get("error_description", ""))
     code = callback.get("code", "")
     if not code:
         raise TheirProtocolError("the login came back without a code")
     return code
 
 
-def _denied(error: str) -> AccessDenied | ProtocolError:
+def _denied(error: str, description: str) -> AccessDenied | ProtocolError:
     if error == "access_denied":
         return AccessDenied("the login was declined in the browser", "log in again to allow it")
     text = f"the authorization server ended the login: {documents.known_error(error)}"
-    return OAuthRefused(text, error=error, status=302)
+    return OAuthRefused(text, advice(error, description), error=error, status=302)
 
 
 def _text(entropy: bytes) -> str:

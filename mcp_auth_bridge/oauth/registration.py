@@ -13,6 +13,7 @@ from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import ConfigError, OAuthRefused, ProtocolError, TheirProtocolError, UrlRefused, quoted
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.providers import provider_of
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -61,7 +62,8 @@ def register(
     if server.registration_endpoint is None:
         raise ConfigError(
             f"the authorization server {quoted(server.issuer)} does not register clients by itself",
-            "register one there by hand (a native app with the redirect URI http://127.0.0.1/callback) and set"
+            f"{_known(server)}register one there by hand (a native app with the redirect URI"
+            " http://127.0.0.1/callback) and set"
             f' auth = {{ kind = "browser", client_id = "…", issuer = "{server.issuer}" }} for this server',
         )
     return (yield from _register(server, server.registration_endpoint, _request(server, redirect_uri, scopes, name)))
@@ -113,7 +115,9 @@ def _request(server: Server, redirect_uri: str, scopes: tuple[str, ...], name: s
 def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
     response = yield from ask(Fetch(endpoint, document=msgspec.json.encode(request)))
     if response.status not in (200, 201):
-        raise _refused(response, endpoint, request.client_name)
+        refused = _refused(response, endpoint, request.client_name)
+        refused.hint = refused.hint and f"{_known(server)}{refused.hint}"
+        raise refused
     registration = documents.read(response, _Registration, endpoint, "the registration")
     redirect_uri = request.redirect_uris[0]
     _check(registration, redirect_uri)
@@ -145,6 +149,12 @@ def _refused(response: Response, endpoint: Url, name: str) -> ProtocolError:
             " and set that, or the client_name that was approved, under auth for this server"
         )
     return refused
+
+
+def _known(server: Server) -> str:
+    """What is known about registration at this operator, as the beginning of a hint."""
+    known = provider_of(server).registration
+    return f"{known}: " if known else ""
 
 
 def _check(registration: _Registration, redirect_uri: str) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
-from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents, dpop, refusals
+from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
@@ -78,6 +80,20 @@ class Issued(msgspec.Struct, frozen=True):
             seconds = None
         return None if seconds is None or math.isnan(seconds) else self.at + min(max(seconds, 0.0), _LONGEST_LIFE)
 
+    def presentable(self, kind: str) -> tuple[Secret, float | None] | None:
+        """What the MCP server is shown, the "access" or the "id" token, and when that ends (Unix seconds).
+
+        An id token lives by its own claims, and from now on: whose clock wrote them does not matter. None where it is
+        missing.
+        """
+        if kind == "access":
+            return Secret(self.tokens.access_token), self.expires_at
+        token = self.tokens.id_token or ""
+        if not _ACCESS_TOKEN.fullmatch(token):
+            return None
+        life = lifetime(token)
+        return Secret(token), None if life is None else self.at + min(max(life, 0.0), _LONGEST_LIFE)
+
 
 def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover: Prover | None) -> Flow[Issued]:
     """Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens."""
@@ -87,13 +103,20 @@ def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover:
         response = yield from _post(endpoint, client, form, prover)
         prover.learn(response)
     if response.status not in (200, 201):  # Supabase creates its tokens, and says so
-        raise refusals.of_token_request(response, endpoint, what)
+        raise _refused(response, endpoint, what)
     tokens = documents.read(response, Tokens, endpoint, "the token answer")
     if not tokens.access_token:
         # GitHub answers refusals with 200 and an error document.
-        raise refusals.of_token_request(response, endpoint, what)
+        raise _refused(response, endpoint, what)
     _check(tokens, prover)
     return Issued(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
+
+
+def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
+    refused = refusals.of_token_request(response, endpoint, what)
+    code = refused.error if isinstance(refused, OAuthRefused) else ""
+    refused.hint = refused.hint or advice(code, response.body.decode(errors="replace"))
+    return refused
 
 
 def _post(endpoint: Url, client: Client, form: Form, prover: Prover | None) -> Flow[Response]:

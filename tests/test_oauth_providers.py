@@ -1,0 +1,337 @@
+"""What real authorization servers want beyond the specifications, what a profile may say against it, whose login it is.
+
+Logins, refreshes and refusals, played by script.
+"""
+
+from urllib.parse import parse_qsl, urlsplit
+
+import jwt
+import pytest
+from playing import answer, plain, play
+
+from mcp_auth_bridge.config import OMITTED
+from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.device import device_code
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.grants import refresh
+from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, Ways, advice, provider_of
+from mcp_auth_bridge.oauth.session import Client, dump, load_session
+from mcp_auth_bridge.urls import Purpose, gate
+
+MCP = "https://mcp.example/mcp"
+HERE = "http://127.0.0.1:4711/callback"
+ENTRA = "https://login.microsoftonline.com/t/v2.0"
+KEY = "k" * 32
+TOKENS = {"access_token": "AT", "refresh_token": "RT", "expires_in": 3600}
+
+
+def token(**claims):
+    return jwt.encode(claims, KEY, "HS256")
+
+
+def metadata(issuer, resource, scopes, **more):
+    """The exchanges of a discovery that finds `issuer`, whose endpoints are on its origin."""
+    place = gate(issuer, Purpose.ISSUER)
+    prm = {"resource": resource, "authorization_servers": [issuer]}
+    document = {
+        "issuer": issuer,
+        "authorization_endpoint": f"{place.origin}/authorize",
+        "token_endpoint": f"{place.origin}/token",
+        "revocation_endpoint": f"{place.origin}/revoke",
+        "registration_endpoint": f"{place.origin}/register",
+        "code_challenge_methods_supported": ["S256"],
+        **more,
+    }
+    well_known = f"GET {place.origin}/.well-known/oauth-authorization-server{place.path.rstrip('/')}"
+    return [
+        (
+            "GET https://mcp.example/.well-known/oauth-protected-resource/mcp",
+            answer(prm if scopes is None else {**prm, "scopes_supported": scopes}),
+        ),
+        (well_known, answer(document)),
+    ]
+
+
+class Told:
+    """A login played to its end: what the browser was asked, what the token endpoint was sent, what came of it.
+
+    `resource` and `supported` are what the protected resource says of itself, `after` is what follows the token answer;
+    the rest goes into the plan.
+    """
+
+    def __init__(self, issuer="https://as.example", tokens=TOKENS, resource=MCP, supported=None, after=(), **plan):
+        self.origin = gate(issuer, Purpose.ISSUER).origin
+        self.asked = []
+        script = [
+            *metadata(issuer, resource, supported),
+            ("listen 0", HERE),
+            (f"POST {self.origin}/register", answer({"client_id": "c"}, 201)),
+            ("entropy 32", b"\x01" * 32),
+            ("entropy 32", b"\x02" * 32),
+            ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
+            (f"POST {self.origin}/token", answer(tokens)),
+            *after,
+        ]
+        url = gate(MCP, Purpose.SERVER)
+        self.session = play(login(Plan(url=url, **asked_for(plan))), script, self.asked)
+        self.browser = dict(parse_qsl(urlsplit(self.asked[6].url).query))
+        self.form = plain(self.asked[7].form)
+
+    def refreshed(self, tokens=TOKENS):
+        """The form of a refresh, and the session after it; the session was stored in between."""
+        asked = []
+        stored = load_session(dump(self.session))
+        after = play(refresh(stored), [(f"POST {self.origin}/token", answer(tokens, at=9000.0))], asked)
+        return plain(asked[0].form), after
+
+    @property
+    def heard_of_resource(self):
+        return [each["resource"] for each in (self.browser, self.form, self.refreshed()[0]) if "resource" in each]
+
+
+def asked_for(plan):
+    """The profile's own `resource` is called `wanted` here, because the server's is called so."""
+    return {("resource" if name == "wanted" else name): value for name, value in plan.items()}
+
+
+def test_google_is_asked_for_a_refresh_token_at_every_consent():
+    browser = Told("https://accounts.google.com").browser
+    assert (browser["access_type"], browser["prompt"]) == ("offline", "consent")
+
+
+@pytest.mark.parametrize(
+    "issuer", [ENTRA, "https://login.microsoftonline.us/t/v2.0", "https://acme.ciamlogin.com/t/v2.0"]
+)
+def test_entra_hears_of_no_resource_and_of_all_scopes_again_at_a_refresh(issuer):
+    told = Told(issuer, supported=["api://x/read"])
+    assert told.heard_of_resource == []
+    assert told.browser["scope"] == told.refreshed()[0]["scope"] == "api://x/read offline_access"
+    assert Told(issuer, wanted=MCP).heard_of_resource == [MCP] * 3  # the profile wins
+
+
+def test_other_servers_hear_of_the_resource_each_time_and_of_scopes_once():
+    told = Told(supported=["read"])
+    assert told.heard_of_resource == [MCP] * 3
+    assert "scope" not in told.refreshed()[0]
+
+
+@pytest.mark.parametrize("resource", ["https://mcp.example/mcp", "https://mcp.example", "https://mcp.example/"])
+def test_the_resource_goes_out_exactly_as_the_metadata_spell_it(resource):
+    assert Told(resource=resource).heard_of_resource == [resource] * 3
+
+
+def test_a_profile_may_name_another_resource_or_forbid_it():
+    assert Told(resource="urn:x", wanted="urn:x").heard_of_resource == ["urn:x"] * 3
+    assert Told(wanted=OMITTED).heard_of_resource == []
+
+
+def test_a_resource_that_is_not_sent_must_still_be_that_of_the_server():
+    with pytest.raises(TheirProtocolError, match="are for"):
+        play(
+            login(Plan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
+            metadata("https://as.example", "https://evil.example/mcp", None)[:1],
+        )
+
+
+@pytest.mark.parametrize("supported", [None, []])
+def test_no_scope_is_invented(supported):
+    assert "scope" not in Told(supported=supported).browser
+
+
+def test_a_challenge_without_scopes_leaves_them_to_the_metadata():
+    assert Told(supported=["read"], challenge=Challenge("bearer", {})).browser["scope"] == "read"
+
+
+def test_auth0_is_told_the_audience_in_its_own_word():
+    assert Told("https://acme.eu.auth0.com").browser["audience"] == MCP
+    assert Told("https://acme.eu.auth0.com", ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
+    assert "audience" not in Told("https://acme.eu.auth0.com", ways=Ways(audience=OMITTED)).browser
+    assert "audience" not in Told().browser
+    assert Told(ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
+
+
+def test_on_another_device_auth0_hears_of_the_audience_too():
+    asked = []
+    server = Server(
+        issuer="https://acme.auth0.com",
+        resource=MCP,
+        authorization_endpoint=gate("https://acme.auth0.com/authorize", Purpose.AUTHORIZATION),
+        token_endpoint=gate("https://acme.auth0.com/token", Purpose.TOKEN),
+        device_endpoint=gate("https://acme.auth0.com/device", Purpose.DEVICE),
+        authorize_params={"audience": MCP, "prompt": "login"},
+    )
+    started = answer({"error": "unauthorized_client"}, 403)
+    with pytest.raises(OAuthRefused):
+        play(
+            device_code(server, Client(issuer=server.issuer, id="c"), ()),
+            [("POST https://acme.auth0.com/device", started)],
+            asked,
+        )
+    form = plain(asked[0].form)
+    assert (form["audience"], "prompt" in form) == (MCP, False)
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "known"),
+    [
+        ("accounts.google.com", "/o/oauth2", "Google"),
+        ("acme.okta.com", "/oauth2/default", "Okta"),
+        ("acme.oktapreview.com", "/", "Okta"),
+        ("cognito-idp.eu-west-1.amazonaws.com", "/pool", "Cognito"),
+        ("acme.auth.eu-west-1.amazoncognito.com", "/", "Cognito"),
+        ("login.acme.example", "/auth/realms/acme", "Keycloak"),
+        ("github.com", "/login/oauth", "GitHub"),
+        ("mcp.slack.com", "/", "Slack"),
+        ("api.figma.com", "/", "Figma"),
+        ("api.box.com", "/", "Box"),
+        ("login.partner.microsoftonline.cn", "/t/v2.0", "Entra"),
+        ("github.com.evil.example", "/", ""),
+        ("evilgithub.com", "/", ""),
+        ("cognito-idp.amazonaws.com", "/", ""),
+        ("cognito-idp.x.evil.amazonaws.com", "/", ""),
+        ("com", "/", ""),
+    ],
+)
+def test_an_operator_is_known_by_its_host_or_path_and_not_by_what_looks_like_it(host, path, known):
+    endpoint = gate("https://as.example/authorize", Purpose.AUTHORIZATION)
+    by_issuer = Server(
+        issuer=f"https://{host}{path}", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint
+    )
+    endpoint = gate(f"https://{host}{path}", Purpose.AUTHORIZATION)
+    by_endpoint = Server(issuer="urn:odd", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint)
+    for server in (by_issuer, by_endpoint):
+        provider = provider_of(server)
+        assert provider.registration.startswith(known) if known else provider == Provider()
+
+
+def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle():
+    for provider in PROVIDERS:
+        assert provider != Provider(hosts=provider.hosts, path=provider.path)
+        assert not provider.registration or provider.registration[0].isupper()
+        assert not provider.registration.endswith(".")
+
+
+def test_where_a_known_operator_registers_nobody_the_error_says_what_to_do_there():
+    exchanges = metadata("https://github.com/login/oauth", MCP, None, registration_endpoint=None)
+    with pytest.raises(ConfigError, match="does not register clients") as raised:
+        play(login(Plan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
+    assert "GitHub has no dynamic registration" in raised.value.hint
+    assert "GITHUB_TOKEN" in raised.value.hint
+
+
+def test_a_resource_that_an_endpoint_brings_along_is_replaced():
+    origin = "https://as.example"
+    asked = []
+    script = [
+        *metadata(
+            origin, MCP, None, authorization_endpoint=f"{origin}/authorize?x=1&%72esource=https%3A%2F%2Fas.example"
+        ),
+        ("listen 0", HERE),
+        (f"POST {origin}/register", answer({"client_id": "c"}, 201)),
+        ("entropy 32", b"1" * 32),
+        ("entropy 32", b"2" * 32),
+        ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
+        (f"POST {origin}/token", answer(TOKENS)),
+    ]
+    play(login(Plan(url=gate(MCP, Purpose.SERVER))), script, asked)
+    pairs = parse_qsl(urlsplit(asked[6].url).query)
+    assert [value for name, value in pairs if name == "resource"] == [MCP]
+    assert ("x", "1") in pairs
+
+
+ID = {"iss": "https://as.example", "sub": "7", "iat": 50_000, "exp": 50_600}
+
+
+def test_the_id_token_is_shown_where_the_profile_says_so_and_lives_as_long_as_it_says_by_our_clock():
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    assert told.session.access.reveal() == token(**ID)
+    assert told.session.expires_at == 1000.0 + 600.0
+    _, after = told.refreshed({**TOKENS, "id_token": token(**{**ID, "exp": 50_060})})
+    assert after.access.reveal() == token(**{**ID, "exp": 50_060})
+    assert after.expires_at == 9000.0 + 60.0
+
+
+def test_a_login_without_the_id_token_that_the_server_wants_fails_and_says_how_to_get_one():
+    with pytest.raises(TheirProtocolError, match="no id token") as raised:
+        Told(ways=Ways(token="id"))
+    assert "openid" in raised.value.hint
+
+
+def test_a_refresh_without_a_new_id_token_keeps_the_new_refresh_token():
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    _, after = told.refreshed({**TOKENS, "refresh_token": "RT-2"})
+    assert (after.refresh.reveal(), after.access) == ("RT-2", told.session.access)
+    assert after.expired(9000.0)
+
+
+MIA = {"sub": "7", "email": "Mia@Acme.example"}
+REVOKED = [("POST https://as.example/revoke", answer(b"")), ("POST https://as.example/revoke", answer(b""))]
+
+
+@pytest.mark.parametrize("expected", ["mia@acme.example", "MIA@ACME.EXAMPLE", "7"])
+@pytest.mark.parametrize("kind", ["id_token", "access_token"])
+def test_the_expected_account_is_hinted_at_and_recognised_in_any_case_and_token(expected, kind):
+    told = Told(tokens={**TOKENS, kind: token(**MIA)}, ways=Ways(account=expected))
+    assert told.browser["login_hint"] == expected
+    assert told.session.account == "Mia@Acme.example"
+
+
+def test_without_an_expected_account_anybody_may_sign_in_and_nobody_is_hinted_at():
+    assert "login_hint" not in Told(tokens={**TOKENS, "id_token": token(**MIA)}).browser
+
+
+def test_another_account_than_the_expected_one_is_refused_and_its_tokens_are_revoked():
+    with pytest.raises(AccessDenied) as raised:
+        Told(
+            tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
+            ways=Ways(account="mia@acme.example"),
+            after=REVOKED,
+        )
+    assert raised.value.message == (
+        "“bob@acme.example” signed in, but this server is to be used as “mia@acme.example”; nothing was kept"
+    )
+    assert "log in again" in raised.value.hint
+
+
+def test_another_account_whose_tokens_cannot_be_revoked_is_refused_all_the_same():
+    with pytest.raises(AccessDenied, match="nothing was kept, but the new tokens could not be revoked"):
+        Told(
+            tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
+            ways=Ways(account="mia@acme.example"),
+            after=[("POST https://as.example/revoke", answer({"error": "invalid_client"}, 401))],
+        )
+
+
+@pytest.mark.parametrize("tokens", [{}, {"id_token": "opaque"}, {"id_token": token(sub="9")}])
+def test_tokens_that_cannot_tell_are_accepted(tokens):
+    assert Told(tokens={**TOKENS, **tokens}, ways=Ways(account="mia@acme.example")).session.access
+
+
+def test_a_number_that_is_expected_is_denied_by_another_number():
+    with pytest.raises(AccessDenied, match="“9” signed in"):
+        Told(tokens={**TOKENS, "id_token": token(sub="9")}, ways=Ways(account="7"), after=REVOKED)
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "expected"),
+    [
+        ("invalid_target", "", "set resource"),
+        ("invalid_request", "AADSTS9010010: The resource parameter …", 'resource = "none"'),
+        ("invalid_request", "AADSTS90100101: …", ""),
+        ("invalid_client", "AADSTS7000218: The request body must contain …", "public client"),
+        ("invalid_request", "", ""),
+        ("<script>", "AADSTS", ""),
+    ],
+)
+def test_refusals_that_are_known_come_with_what_to_change(error, description, expected):
+    assert expected in advice(error, description) if expected else advice(error, description) == ""
+
+
+def test_the_advice_reaches_the_person_from_the_token_endpoint():
+    refused = answer({"error": "invalid_request", "error_description": "AADSTS9010010: secret words"}, 400)
+    with pytest.raises(OAuthRefused) as raised:
+        play(refresh(Told().session), [("POST https://as.example/token", refused)])
+    assert 'resource = "none"' in raised.value.hint
+    assert "secret words" not in raised.value.message + raised.value.hint
