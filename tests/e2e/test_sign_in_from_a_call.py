@@ -1,0 +1,216 @@
+"""A tool call that lacks a login: one tab for all processes of the machine, and the call's own answer after it."""
+
+import json
+import os
+import shlex
+import socket
+import sys
+import threading
+import time
+
+import pytest
+from peer import PEERS
+from peers.gateway import Gateway
+from words import text
+
+ADD = {"a": 1, "b": 2}
+RUN = "Run: mcp-auth-bridge login acme"
+
+# Browsers with a person who does not sign in; each writes down the URL that it was given.
+CLOSES = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
+REFUSES = f"""{CLOSES}
+from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.request import urlopen
+asked = urlsplit(sys.argv[2])
+query = {{name: values[0] for name, values in parse_qs(asked.query).items()}}
+said = urlencode({{"error": "access_denied", "state": query["state"], "iss": f"{{asked.scheme}}://{{asked.netloc}}"}})
+urlopen(query["redirect_uri"] + "?" + said).read()
+"""
+
+
+# Signs in, once somebody writes to the pipe beside its log.
+WAITS = """
+import runpy, sys
+log, browser, url = sys.argv[1:]
+open(f"{log}.go").read()
+sys.argv = [browser, "--log", log, url]
+runpy.run_path(browser, run_name="__main__")
+"""
+
+
+@pytest.fixture(scope="module")
+def running_gateway():
+    with Gateway() as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def gateway(running_gateway):
+    running_gateway.instead.clear()
+    running_gateway.requests.clear()
+    running_gateway.grants._access.clear()
+    running_gateway.grants._refresh.clear()
+    return running_gateway
+
+
+@pytest.fixture
+def acme(bridge, gateway):
+    """The bridge, configured for `acme`, where nobody is logged in; a call may open the browser."""
+    bridge.add_server("acme", gateway.url, login="auto")
+    return bridge
+
+
+def browser(bridge, gateway, script):
+    """From now on `script` is the browser of calls; returns what lists the URLs that it was given."""
+    log = bridge.home / "urls"
+    command = shlex.join([sys.executable, "-c", script, str(log)])
+    bridge.add_server("acme", gateway.url, login="auto", browser_command=command)
+    return lambda: log.read_text().splitlines() if log.exists() else []
+
+
+def opened(bridge, *target):
+    client = bridge.stdio(*(target or ["acme"]))
+    client.initialize()
+    return client
+
+
+def tell(client, method, request_id, **params):
+    client.send(json.dumps({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}).encode())
+
+
+def answer_to(client, request_id):
+    while (value := json.loads(client.read())).get("id") != request_id:
+        pass
+    return value
+
+
+def wait_for(condition):
+    while not condition():
+        threading.Event().wait(0.01)  # another process acts; the test's own timeout ends a hang
+
+
+def callback_port(url):
+    return int(url.partition("127.0.0.1%3A")[2].partition("%2F")[0])
+
+
+def test_a_call_without_a_login_is_answered_after_one(acme) -> None:
+    with opened(acme) as client:
+        client.request("tools/list")
+        client.request("ping")
+        client.request("resources/list")
+        assert acme.launches == []
+        assert text(client.call("add", ADD)) == "3"
+        assert [launch["title"] for launch in acme.launches] == ["Signed in"]
+        assert client.close() == 0
+        assert "mcp-auth-bridge: signed in to acme" in client.stderr
+        assert "Traceback" not in client.stderr
+
+
+def test_the_tool_that_stands_for_the_missing_ones_signs_in(acme) -> None:
+    with opened(acme) as client:
+        assert [tool["name"] for tool in client.request("tools/list")["result"]["tools"]] == ["acme_login"]
+        tell(client, "tools/call", "in", name="acme_login", arguments={})
+        assert "You are signed in to acme" in text(answer_to(client, "in"))
+        assert "add" in {tool["name"] for tool in client.request("tools/list")["result"]["tools"]}
+    assert len(acme.launches) == 1
+
+
+@pytest.mark.parametrize("count", [6, pytest.param(64, marks=pytest.mark.slow)])
+def test_many_cold_processes_open_one_tab_and_all_calls_are_answered(bridge, gateway, count, record_property) -> None:
+    pipe = bridge.home / "browser.log.go"
+    os.mkfifo(pipe)
+    command = [sys.executable, "-c", WAITS, str(bridge.home / "browser.log"), str(PEERS / "browser.py")]
+    bridge.add_server("acme", gateway.url, login="auto", browser_command=command)
+    clients = [opened(bridge) for _ in range(count)]
+    try:
+        for client in clients:
+            tell(client, "tools/call", "add", name="add", arguments=ADD)
+        wait_for(lambda: gateway.seen("/mcp") >= count)  # each was refused once
+        pipe.write_text("go")
+        approved = time.monotonic()
+        assert [text(answer_to(client, "add")) for client in clients] == ["3"] * count
+        record_property("seconds from the approval to the last answer", round(time.monotonic() - approved, 2))
+        assert [launch["title"] for launch in bridge.launches] == ["Signed in"]
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_a_person_who_says_no_is_asked_once(acme, gateway) -> None:
+    urls = browser(acme, gateway, REFUSES)
+    with opened(acme) as client:
+        first = client.call("add", ADD)
+        assert first["result"]["isError"] is True
+        assert RUN in text(first).splitlines()
+        assert "declined" in text(first).splitlines()[0]
+        assert "a few minutes ago" in text(client.call("add", ADD))
+    with opened(acme) as another:
+        assert "a few minutes ago" in text(another.call("add", ADD))
+    assert len(urls()) == 1
+
+
+def test_the_end_of_stdin_ends_a_login_that_nobody_finishes(acme, gateway) -> None:
+    urls = browser(acme, gateway, CLOSES)
+    client = opened(acme)
+    tell(client, "tools/call", 1, name="add", arguments=ADD)
+    wait_for(urls)
+    assert client.close() == 0
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", callback_port(urls()[0])))
+    with opened(acme) as another:
+        assert RUN in text(another.call("add", ADD))
+    assert len(urls()) == 1
+
+
+def test_a_login_by_hand_comes_before_a_tab_that_nobody_answers(acme, gateway) -> None:
+    urls = browser(acme, gateway, CLOSES)
+    with opened(acme) as client, opened(acme) as another:
+        for caller in (client, another):
+            tell(caller, "tools/call", "add", name="add", arguments=ADD)
+        wait_for(urls)
+        done = acme.run("login", "acme", "--browser-command", acme.browser_command)
+        assert done.returncode == 0, done.stderr
+        assert [text(answer_to(caller, "add")) for caller in (client, another)] == ["3", "3"]
+    assert (len(urls()), len(acme.launches)) == (1, 1)
+
+
+def test_after_a_logout_nothing_is_opened_until_a_person_logs_in(acme) -> None:
+    acme.login("acme")
+    assert acme.run("logout", "acme").returncode == 0
+    with opened(acme) as client:
+        assert RUN in text(client.call("add", ADD))
+    assert len(acme.launches) == 1
+    acme.login("acme")
+    with opened(acme) as client:
+        assert text(client.call("add", ADD)) == "3"
+
+
+def test_a_held_call_can_be_cancelled(acme, gateway) -> None:
+    urls = browser(acme, gateway, CLOSES)
+    with opened(acme) as client:
+        tell(client, "tools/call", 1, name="add", arguments=ADD)
+        wait_for(urls)
+        client.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
+        assert client.request("ping", request_id=1)["result"] == {}
+
+
+PLACES = {
+    "no display": {},
+    "an SSH session": {"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"},
+    "a container": {"DISPLAY": ":0", "container": "podman"},
+    "a CI job": {"DISPLAY": ":0", "CI": "true"},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_where_no_browser_can_be_expected_the_call_says_what_to_do(bridge, gateway, place) -> None:
+    bridge.add_server("acme", gateway.url, login="auto", browser_command=[])
+    bridge.environment |= {**PLACES[place], "BROWSER": acme_browser(bridge)}
+    with opened(bridge) as client:
+        assert RUN in text(client.call("add", ADD)).splitlines()
+    assert bridge.launches == []
+
+
+def acme_browser(bridge):
+    """A $BROWSER that would leave a trace."""
+    return shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(bridge._browser_log), "%s"])
