@@ -18,6 +18,7 @@ const noCounters = () => ({
   tokenRequests: 0,
   authMethods: {}, // how the clients of token requests proved who they are → count
   registrations: 0,
+  deletions: 0, // of registrations
   authorizations: 0,
   revocations: 0,
   reuseDetections: 0,

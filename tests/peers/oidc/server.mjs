@@ -60,6 +60,7 @@ function configuration(storage, control) {
     features: {
       devInteractions: { enabled: false },
       registration: { enabled: true },
+      registrationManagement: { enabled: true },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -140,6 +141,7 @@ function metadata(control) {
 function countEvents(provider, control) {
   const on = (event, name) => provider.on(event, () => { control.state.counters[name] += 1; });
   on('registration_create.success', 'registrations');
+  on('registration_delete.success', 'deletions');
   on('authorization.success', 'authorizations');
   provider.on('grant.error', (_ctx, error) => {
     if (error.error_detail === 'refresh token already used') control.state.counters.reuseDetections += 1;

@@ -1,0 +1,81 @@
+"""The end of logins, seen from the authorization server: what is left there of them."""
+
+import json
+
+import pytest
+from words import complaint, text
+
+ADD = {"a": 1, "b": 2}
+
+
+@pytest.fixture
+def logged_in(bridge, authorization_server, protected_server):
+    """The bridge, logged in to the SDK's server as `acme`, and knowing the same server as `second`."""
+    bridge.add_server("acme", protected_server.url)
+    bridge.add_server("second", protected_server.url)
+    bridge.login("acme")
+    return bridge
+
+
+def states(bridge):
+    return {line["server"]: line["state"] for line in json.loads(bridge.run("status", "--json").stdout)}
+
+
+def works(bridge, name):
+    with bridge.stdio(name) as client:
+        client.initialize()
+        return text(client.call("add", ADD)) == "3"
+
+
+def test_a_logout_leaves_no_registration_and_the_next_login_makes_another(logged_in, authorization_server) -> None:
+    done = logged_in.run("logout", "acme")
+    assert (done.returncode, done.stderr) == (0, "mcp-auth-bridge: signed out of acme\n")
+    assert authorization_server.counters["deletions"] == 1
+    assert authorization_server.counters["revocations"] == 1  # its access tokens are JWTs, which it says nobody can end
+    logged_in.login("acme")
+    assert works(logged_in, "acme")
+    assert authorization_server.counters["registrations"] == 2
+
+
+def test_a_registration_stays_for_as_long_as_one_login_needs_it(logged_in, authorization_server) -> None:
+    logged_in.login("second")
+    assert authorization_server.counters["registrations"] == 1
+    logged_in.run("logout", "acme")
+    assert authorization_server.counters["deletions"] == 0
+    assert works(logged_in, "second")
+    logged_in.run("logout", "second")
+    assert authorization_server.counters["deletions"] == 1
+
+
+def test_all_logins_end_at_once_and_nothing_of_them_is_kept(logged_in, authorization_server) -> None:
+    logged_in.login("second")
+    done = logged_in.run("logout", "--all")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stderr.splitlines()) == [f"mcp-auth-bridge: signed out of {name}" for name in ("acme", "second")]
+    assert states(logged_in) == {"acme": "signed out", "second": "signed out"}
+    assert list(logged_in.home.glob("records/*.sealed")) == []
+    assert authorization_server.counters["deletions"] == 1
+    assert logged_in.run("logout", "--all").stderr == "mcp-auth-bridge: there is no login on this machine\n"
+
+
+def test_a_login_whose_registration_the_server_forgot_costs_one_tab_and_no_question(
+    logged_in, authorization_server, protected_server
+) -> None:
+    """An authorization server that was set up anew: its error page would be all that a person ever saw."""
+    authorization_server.control({"revokeAll": True, "forgetClients": True})
+    done = logged_in.run("login", "acme")
+    assert done.returncode == 0, done.stderr
+    assert "no longer knows this bridge, which registers anew" in done.stderr
+    assert len(logged_in.launches) == 2
+    assert works(logged_in, "acme")
+
+
+def test_a_registration_that_is_gone_already_is_no_failure_of_a_logout(logged_in, authorization_server) -> None:
+    authorization_server.control({"forgetClients": True})
+    done = logged_in.run("logout", "acme")
+    sentence, _ = complaint(done.stderr)
+    assert done.returncode == 7
+    assert "refused the revocation: invalid_client" in sentence
+    assert "signed out of acme on this machine" in done.stderr
+    assert states(logged_in)["acme"] == "signed out"
+    logged_in.login("acme")
