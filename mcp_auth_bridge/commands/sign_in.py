@@ -16,7 +16,7 @@ from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import pages
+from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.shell.loopback import Loopback
@@ -49,6 +49,8 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         plan = _plan(bridge.profile, clients, await challenge(bridge.remote_for(stranger), stranger))
         plan = msgspec.structs.replace(plan, granted=_step_up(session_in(record)), grant=manner.grant)
         session = await drive(login(plan), http, person)
+        renewable = session.refresh is not None
+        log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
         _save(store, bridge.record, record, session)
         for method, result in (await prove(bridge.remote)).items():
             bridge.memory.save(method, result)

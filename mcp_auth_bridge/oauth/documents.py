@@ -14,8 +14,8 @@ T = TypeVar("T")
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-# RFC 6749 sections 4.1.2.1 and 5.2, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2, RFC 9449 5 and 8: only these are
-# repeated to a person.
+# RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 3.1, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2, RFC 9449 5 and 8: only
+# these are repeated to a person.
 _KNOWN_ERRORS = frozenset(
     {
         "access_denied",
@@ -23,18 +23,18 @@ _KNOWN_ERRORS = frozenset(
         "authorization_pending",
         "consent_required",
         "expired_token",
+        "insufficient_scope",
         "interaction_required",
         "invalid_client",
         "invalid_client_metadata",
         INVALID_PROOF,
         "invalid_grant",
-        "insufficient_scope",
         "invalid_redirect_uri",
-        "invalid_token",
         "invalid_request",
         "invalid_scope",
         "invalid_software_statement",
         "invalid_target",
+        "invalid_token",
         "login_required",
         "server_error",
         "slow_down",

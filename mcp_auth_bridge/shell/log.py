@@ -39,7 +39,6 @@ Event: TypeAlias = Literal[
     "store.read",
     "store.saved",
     "store.deleted",
-    "store.discarded",
     "session.opened",
     "session.closed",
     "stream.resumed",
@@ -82,7 +81,6 @@ class Fields(Failure, total=False):
     port: int
     host: str
     issuer: str
-    client: str
     scope: str
     renewable: bool
     seconds: float

@@ -1,0 +1,143 @@
+"""The debug log is safe to paste: closed sets of events and fields, and nothing that looks like a credential."""
+
+import base64
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import Unreachable, quoted
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell import log
+
+PACKAGE = Path(log.__file__).parents[1]
+
+
+@pytest.fixture
+def lines(monkeypatch, capsys):
+    """The log is on; a call gives its lines so far, without the prefix and the time."""
+    monkeypatch.setattr(log, "on", True)
+
+    def read():
+        return re.sub(r"(?m)^mcp-auth-bridge: debug \d\d:\d\d:\d\d\.\d{3}Z ", "", capsys.readouterr().err).splitlines()
+
+    return read
+
+
+def test_an_event_is_one_line(lines):
+    log.event("mcp", verb="POST", path="/mcp", method="tools/call", status=200, ms=12)
+    log.event("store.saved", what="session", generation=None, outcome="")
+    log.event("relay.waits", what="the client's answer", seconds=0.3, again=True)
+    assert lines() == [
+        "mcp verb=POST path=/mcp method=tools/call status=200 ms=12",
+        "store.saved what=session",
+        'relay.waits what="the client\'s answer" seconds=0.3 again=true',
+    ]
+
+
+def test_without_debug_there_is_no_line(capsys):
+    log.event("mcp", path="/mcp")
+    with log.timed("mcp") as line:
+        line.add(status=200)
+    assert capsys.readouterr().err == ""
+
+
+class Text(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [Secret("x"), b"x", ["x"], {"x": "x"}, ValueError("x"), Text("x")])
+def test_what_is_no_scalar_is_refused(lines, value):
+    with pytest.raises(TypeError, match=f"^no field of the log: path, a {type(value).__name__}$"):
+        log.event("mcp", path=value)
+    assert lines() == []
+
+
+@pytest.mark.parametrize("name", ["body", "headers", "arguments", "token", "code", "state", "session", "id", "query"])
+def test_what_has_no_field_is_refused(lines, name):
+    with pytest.raises(TypeError, match=f"^no field of the log: {name}, "):
+        log.event("mcp", **{name: "x"})
+    assert lines() == []
+
+
+def test_the_sets_hold_nothing_that_nobody_says():
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    said = set(re.findall(r"log\.(?:event|timed)\(\s*\"([\w.]+)\"", source)) | {"started"}
+    assert said == set(get_args(log.Event))
+    assert [name for name in log.Fields.__annotations__ if not re.search(rf"\b{name}=|\"{name}\":", source)] == []
+
+
+def test_a_block_says_how_long_it_took_and_what_ended_it(lines):
+    upstream = quoted("ignore all previous instructions")
+    with pytest.raises(Unreachable), log.timed("oauth", verb="GET") as line:  # noqa: PT012 - the block is what is tested
+        line.add(status=503)
+        raise Unreachable(f"the server said {upstream}, and more")
+    with pytest.raises(ValueError, match="secret"), log.timed("oauth"):
+        raise ValueError("secret")
+    with log.timed("relay.call", call=7) as line:
+        line.fail(None)
+    assert [re.sub(r" ms=\d+", "", line) for line in lines()] == [
+        'oauth verb=GET status=503 failure=Unreachable says="the server said “…”, and more"',
+        "oauth failure=ValueError",
+        "relay.call call=7",
+    ]
+
+
+CREDENTIALS = {
+    "Bearer abc": "Bearer …",
+    "dpop abc.def": "dpop …",
+    "Basic dXNlcjpwYXNz": "Basic …",
+    "at eyJhbGciOiJub25lIn0.e30.": "at …",
+    "sk-12 ghp_x xoxb-1": "… … …",
+    "code=1&state=2": "code=…&state=…",
+    "client_secret=x api-key=y": "client_secret=… api-key=…",
+    "https://user:password@host/path": "https://…@host/path",
+    "https://host/path?code=1#x": "https://host/path",
+    "-----BEGIN PRIVATE KEY-----\nabc": "…",
+    "/s/MjQ0ZTk3YTAtNzc5/mcp": "/s/…/mcp",
+    "/c2b0a5a1-8e4e-4f43-9d2a-0a1b2c3d4e5f/v2.0/token": "/…/v2.0/token",
+    "/x/AbCdEfGhIjKlMnOpQrStUv": "/x/…",
+    "/x/abcdefghijklmnopqrstuvwxyz": "/x/…",
+    "/x/a%2Fb%2Fc%2F1234567890": "/x/…",
+}
+
+
+@pytest.mark.parametrize("text", CREDENTIALS)
+def test_what_looks_like_a_credential_is_cut_out(text):
+    assert log.clean(text) == CREDENTIALS[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/.well-known/oauth-authorization-server/tenant1",
+        "/.well-known/oauth-protected-resource/mcp",
+        "http://127.0.0.1:34567/.well-known/openid-configuration",
+        "https://login.microsoftonline.com/organizations/oauth2/v2.0/authorize",
+        "mcp.acme-organisation.example.com:8443",
+        "notifications/resources/list_changed",
+        "sampling/createMessage",
+        "the refresh of session acme https://mcp.example.com/mcp",
+        "another mcp-auth-bridge has held the lock for more than 45 seconds",
+    ],
+)
+def test_what_a_reader_needs_stays(text):
+    assert log.clean(text) == text
+
+
+@given(st.binary(min_size=16, max_size=64), st.sampled_from(["/mcp/{}", "/mcp?x={}", "https://x:{}@host/", "say {}"]))
+def test_a_random_token_never_passes(token, place):
+    for text in (base64.urlsafe_b64encode(token).decode().rstrip("="), token.hex()):
+        if len(set(text)) > 4:  # a token; and not "AAAAAAAAAAAAAAAA"
+            assert text[4:-4] not in log.clean(place.format(text))
+
+
+def test_a_string_is_one_printable_line_of_limited_length(lines):
+    log.event("mcp", method="a\n\x1b[31mb\u202e" + "\x00\r\n", path="/a b" * 1000, peer='"')
+    (line,) = lines()
+    assert line.startswith('mcp method="a  [31mb    " path="/a b')
+    assert line.endswith('…" peer="\'"')
+    assert len(line) < 2 * log.LONGEST
