@@ -3,6 +3,7 @@
 import asyncio
 import os
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -17,12 +18,15 @@ from mcp_auth_bridge.errors import (
     BridgeError,
     GrantEnded,
     LoginRequired,
+    OutcomeUnknown,
+    Sent,
     StepUpRequired,
     StoreError,
     Unreachable,
+    UpstreamFailed,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
+from mcp_auth_bridge.oauth.session import Client, Session, Strikes, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
 from mcp_auth_bridge.urls import Purpose, gate
@@ -138,13 +142,19 @@ def refused(sent, status=401, **parameters):
     return Refusal(status, Challenge("bearer", parameters), sent)
 
 
+async def meanwhile():
+    """Let what goes on behind go on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 def told(story):
     """Run an async test; a renewal that is still going on when it ends is a failure."""
 
     def run():
         asyncio.run(story())
 
-    run.__name__ = story.__name__
+    run.__name__ = getattr(story, "__name__", "story")
     return run
 
 
@@ -170,12 +180,56 @@ async def test_the_store_is_read_at_most_once_a_second():
 
 
 @told
-async def test_a_session_that_is_due_is_refreshed_before_it_is_used_and_stored():
+async def test_an_expired_session_is_refreshed_and_stored_before_it_is_used():
     world = World(session())
     process = world.process()
-    world.now += 3541.0
+    world.now += 3600.0
     assert await process.headers(TARGET) == bearer(1)
     assert (world.stored.access, world.stored.refresh) == (Secret("AT-1"), Secret("RT-1"))
+
+
+@told
+async def test_a_session_that_is_due_but_good_is_used_at_once_and_renewed_behind_once():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3541.0
+    assert [await process.headers(TARGET) for _ in range(50)] == [bearer(0)] * 50
+    await world.asked.wait()
+    world.gate.set()
+    await meanwhile()
+    assert await process.headers(TARGET) == bearer(1)
+    assert world.presented == ["RT-0"]
+    assert world.stored.refresh == Secret("RT-1")
+
+
+@told
+async def test_whoever_needs_the_renewal_that_goes_on_behind_waits_for_that_one():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3541.0
+    await process.headers(TARGET)
+    await world.asked.wait()
+    world.now += 60.0
+    needy = [asyncio.create_task(process.headers(TARGET)) for _ in range(5)]
+    await meanwhile()
+    world.gate.set()
+    assert await asyncio.gather(*needy) == [bearer(1)] * 5
+    assert world.presented == ["RT-0"]
+
+
+@told
+async def test_renewals_that_nobody_waits_for_back_off_from_a_server_that_fails():
+    world = World(session())
+    world.reply = DOWN
+    process = world.process()
+    world.now += 3541.0
+    for _ in range(58):  # a request each second until the token ends
+        assert await process.headers(TARGET) == bearer(0)
+        await meanwhile()
+        world.now += 1.0
+    assert len(world.presented) == 4  # after 0, 5, 15 and 35 seconds
 
 
 @told
@@ -271,7 +325,7 @@ async def test_a_logout_during_a_refresh_wins():
     await world.asked.wait()
     world.log_out()
     world.gate.set()
-    with pytest.raises(LoginRequired, match="logged out"):
+    with pytest.raises(LoginRequired, match="nobody is logged in"):
         await request
     assert world.store.keys() == []
 
@@ -386,50 +440,225 @@ def test_a_server_that_is_down_is_not_asked_by_each_of_fifty_requests(moment):
         world.now += moment
         requests = [process.headers(TARGET) for _ in range(50)]
         answered = await asyncio.gather(*requests, return_exceptions=True)
+        await meanwhile()
         assert answered == [bearer(0) if moment < 3600.0 else DOWN] * 50
         assert len(world.presented) == 1
         world.reply = None
         world.now += 5.0
+        await process.headers(TARGET)
+        await meanwhile()
         assert await process.headers(TARGET) == bearer(1)
 
     story()
 
 
-@pytest.mark.parametrize(
-    "reply", [answer(b"", 500), answer(b"<html>", 502, "text/html"), answer({"error": "invalid_request"}, 400)]
-)
-def test_an_answer_that_is_no_verdict_on_the_grant_never_ends_it(reply):
+UNKNOWN = OutcomeUnknown("https://as.example did not answer within 90 seconds")
+NO_CLIENT = answer({"error": "invalid_client"}, 401)
+BAD_REQUEST = answer({"error": "invalid_request"}, 400)
+BLOCKED = answer(b"<html>", 403, "text/html")
+
+
+@pytest.mark.parametrize("reply", [answer(b"", 500), answer(b"<html>", 502, "text/html"), UNKNOWN, DOWN])
+def test_a_server_in_trouble_never_ends_a_login_and_the_request_is_said_not_to_have_been_sent(reply):
     @told
     async def story():
         world = World(session())
         process = world.process()
         world.reply = reply
+        for _ in range(20):
+            world.now += 3600.0
+            with pytest.raises(Unreachable) as raised:
+                await process.headers(TARGET)
+            assert (type(raised.value), raised.value.sent) == (Unreachable, Sent.NO)
+        assert (world.stored.refresh, world.stored.ended) == (Secret("RT-0"), "")
+        world.reply = None
         world.now += 3600.0
-        with pytest.raises(BridgeError) as raised:
-            await process.headers(TARGET)
-        assert not isinstance(raised.value, LoginRequired)
-        assert world.stored == session()
+        assert await process.headers(TARGET) == bearer(1)
 
     story()
 
 
-@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client"])
-def test_an_ended_grant_is_remembered_by_all_and_its_token_never_presented_again(error):
+@told
+async def test_invalid_grant_ends_the_login_for_all_and_its_token_is_never_presented_again():
+    world = World(session())
+    one = world.process()
+    world.reply = answer({"error": "invalid_grant"}, 400)
+    world.now += 3600.0
+    for process in (one, one, world.process()):
+        with pytest.raises(LoginRequired, match=r"ended it \(invalid_grant\)") as raised:
+            await process.headers(TARGET)
+        assert not isinstance(raised.value, GrantEnded)
+        assert raised.value.hint == "run: mcp-auth-bridge login acme"
+    assert world.presented == ["RT-0"]
+    assert (world.stored.ended, world.stored.refresh) == ("invalid_grant", None)
+
+
+@told
+async def test_a_login_made_while_the_old_grant_was_refused_is_taken():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.reply = answer({"error": "invalid_grant"}, 400)
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    world.log_in(session(7, at=world.now))
+    world.gate.set()
+    assert await request == bearer(7)
+    assert world.stored.ended == ""
+
+
+@pytest.mark.parametrize("reply", [NO_CLIENT, BAD_REQUEST, BLOCKED])
+def test_a_first_refusal_keeps_the_login_and_leaves_the_server_alone_for_a_while(reply):
     @told
     async def story():
         world = World(session())
-        one = world.process()
-        world.reply = answer({"error": error}, 400)
+        world.reply = reply
         world.now += 3600.0
-        for process in (one, one, world.process()):
-            with pytest.raises(LoginRequired, match=f"ended it \\({error}\\)") as raised:
-                await process.headers(TARGET)
-            assert not isinstance(raised.value, GrantEnded)
-            assert raised.value.hint == "run: mcp-auth-bridge login acme"
+        for process in (world.process(), world.process()):
+            for _ in range(3):
+                with pytest.raises(UpstreamFailed, match="refused to renew the login to acme") as raised:
+                    await process.headers(TARGET)
+                assert (raised.value.sent, raised.value.retry_after >= 15.0) == (Sent.NO, True)
+                assert "run: mcp-auth-bridge login acme" in raised.value.hint
+                world.now += 2.0
         assert world.presented == ["RT-0"]
-        assert (world.stored.ended, world.stored.refresh) == (error, None)
+        world.reply = None
+        world.now += 600.0
+        assert await world.process().headers(TARGET) == bearer(1)
+        assert world.stored.strikes == Strikes()
 
     story()
+
+
+@pytest.mark.parametrize("reply", [NO_CLIENT, answer({"message": "Unrecognized client_id"}, 422)])
+def test_a_server_that_twice_does_not_know_its_client_ends_the_login_also_across_restarts(reply):
+    @told
+    async def story():
+        world = World(session())
+        world.reply = reply
+        world.now += 3600.0
+        with pytest.raises(UpstreamFailed):
+            await world.process().headers(TARGET)
+        world.now += 30.0
+        for _ in range(2):
+            with pytest.raises(LoginRequired, match=r"ended it \(invalid_client\)"):
+                await world.process().headers(TARGET)
+        assert world.presented == ["RT-0"] * 2
+        assert world.stored.client_forgotten
+        assert world.stored.refresh == Secret("RT-0")  # nothing but a person deletes
+
+    story()
+
+
+@told
+async def test_a_success_between_two_strikes_forgives_the_first():
+    world = World(session())
+    process = world.process()
+    for number in (1, 2):
+        world.reply = NO_CLIENT
+        world.now += 3600.0
+        with pytest.raises(UpstreamFailed):
+            await process.headers(TARGET)
+        world.reply = None
+        world.now += 30.0
+        assert await process.headers(TARGET) == bearer(number)
+
+
+@pytest.mark.parametrize("reply", [BAD_REQUEST, BLOCKED, answer({"error": "bad_refresh_token"}, 200)])
+def test_after_five_other_refusals_a_login_is_asked_for_and_the_record_kept_and_tried_again(reply):
+    told(partial(five_refusals, reply))()
+
+
+async def five_refusals(reply):
+    world = World(session())
+    process = world.process()
+    world.reply = reply
+    world.now += 3600.0
+    for _ in range(4):
+        with pytest.raises(UpstreamFailed):
+            await process.headers(TARGET)
+        world.now += 240.0
+    for _ in range(3):
+        with pytest.raises(LoginRequired, match="could not be renewed 5 times in a row"):
+            await process.headers(TARGET)
+        world.now += 2.0
+    assert world.presented == ["RT-0"] * 5
+    assert (world.stored.refresh, world.stored.ended) == (Secret("RT-0"), "")
+    world.reply = None
+    world.now += 480.0
+    assert await process.headers(TARGET) == bearer(1)
+
+
+@told
+async def test_a_refused_login_is_used_while_its_token_is_good():
+    world = World(session())
+    process = world.process()
+    world.reply = NO_CLIENT
+    world.now += 3541.0
+    for _ in range(40):
+        assert await process.headers(TARGET) == bearer(0)
+        await meanwhile()
+        world.now += 1.0
+    assert len(world.presented) == 2
+    assert world.stored.ended == "invalid_client"
+
+
+@told
+async def test_a_renewal_is_noted_in_the_store_before_the_token_is_presented():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    assert (world.stored.in_doubt, world.stored.refresh) == (True, Secret("RT-0"))
+    world.gate.set()
+    await request
+    assert (world.stored.in_doubt, world.stored.refresh) == (False, Secret("RT-1"))
+
+
+@pytest.mark.parametrize("forgives", [True, False])
+def test_after_a_kill_between_rotation_and_save_the_old_token_is_presented_once(forgives):
+    @told
+    async def story():
+        world = World(session())
+        world.now += 3600.0
+        world.reply = UNKNOWN  # for the store, a kill and an answer that never came are the same
+        with pytest.raises(Unreachable):
+            await world.process().headers(TARGET)
+        world.reply = None if forgives else answer({"error": "invalid_grant"}, 400)
+        for _ in range(3):
+            process = world.process()
+            if forgives:
+                assert await process.headers(TARGET) == bearer(1)
+            else:
+                with pytest.raises(LoginRequired, match="after a renewal whose answer never arrived"):
+                    await process.headers(TARGET)
+        assert world.presented == ["RT-0"] * 2
+
+    story()
+
+
+@told
+async def test_settling_waits_for_an_answer_under_way_and_for_nothing_else():
+    world = World(session())
+    world.gate = asyncio.Event()
+    process = world.process()
+    await process.settle()
+    world.now += 3600.0
+    async with world._lock():
+        waiting = asyncio.create_task(process.headers(TARGET))
+        await meanwhile()
+        await process.settle()  # it has presented nothing yet
+    await world.asked.wait()
+    settling = asyncio.create_task(process.settle())
+    await meanwhile()
+    assert not settling.done()
+    world.gate.set()
+    await settling
+    assert world.stored.refresh == Secret("RT-1")
+    assert await waiting == bearer(1)
 
 
 @told
@@ -439,6 +668,7 @@ async def test_an_ended_grant_is_good_until_its_access_token_ends():
     world.reply = answer({"error": "invalid_grant"}, 400)
     world.now += 3541.0
     assert await process.headers(TARGET) == bearer(0)
+    await meanwhile()
     assert await process.headers(TARGET) == bearer(0)
     assert world.presented == ["RT-0"]
     with pytest.raises(LoginRequired):
@@ -541,7 +771,8 @@ STEPS = st.lists(
         st.tuples(st.just("ask"), st.integers(0, 2)),
         st.tuples(st.just("refuse"), st.integers(0, 2)),
         st.tuples(st.just("wait"), st.sampled_from([0.5, 60.0, 3550.0, 4000.0])),
-        st.tuples(st.just("server"), st.booleans()),
+        st.tuples(st.just("restart"), st.integers(0, 2)),
+        st.tuples(st.just("server"), st.sampled_from([None, DOWN, UNKNOWN, BAD_REQUEST, answer(b"", 503)])),
     ),
     max_size=25,
 )
@@ -549,7 +780,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_no_history_ever_presents_a_spent_refresh_token(steps):
-    """Three processes, a rotating server that revokes the family on reuse, outages: the login is never lost."""
+    """Three processes, a server that rotates and revokes the family on reuse, outages: the login is never lost."""
 
     @told
     async def story():
@@ -560,9 +791,11 @@ def test_no_history_ever_presents_a_spent_refresh_token(steps):
                 case "wait":
                     world.now += value
                 case "server":
-                    world.reply = DOWN if value else None
+                    world.reply = value
+                case "restart":
+                    processes[value] = world.process()
                 case "ask" | "refuse":
-                    with suppress(Unreachable):
+                    with suppress(Unreachable, UpstreamFailed, LoginRequired):
                         sent = await processes[value].headers(TARGET)
                         if what == "refuse":
                             assert await processes[value].headers(TARGET, refused(sent)) != sent

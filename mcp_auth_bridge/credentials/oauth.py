@@ -1,16 +1,20 @@
 """Session + store + lock + refresh flow → headers.
 
-Decision list of `headers`: the session in memory, if it is not due and not refused; else the stored one, if somebody
-has renewed it; else, under the lock and after another look at the store, a refresh; else `LoginRequired`.
+Decision list of `headers`: the session in memory, if it has not expired and was not refused; else the stored one, if
+somebody has renewed it; else, under the lock and after another look at the store, a refresh; else `LoginRequired`.
+
+A session that is due but good is used, and renewed behind the back of whoever uses it: nobody waits for a slow server.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 
 import msgspec
 
+from mcp_auth_bridge.credentials import verdicts
 from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.presenting import Presenter, is_refused
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import (
@@ -18,16 +22,20 @@ from mcp_auth_bridge.errors import (
     BridgeError,
     GrantEnded,
     LoginRequired,
+    Sent,
     StepUpRequired,
-    StoreError,
+    UpstreamFailed,
     quoted,
 )
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.session import Session, dump, load_session
-from mcp_auth_bridge.stores.base import Stale, Store
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.stores.base import Store
 
-_GLANCE = 1.0
-"""Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
+_NEWS = 1.0
+"""Seconds for which a failure answers those who cannot do without a renewal: they do not ask a dead server in turn."""
+
+_FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
+"""Seconds between renewals that nobody waits for, after one has failed; doubled each time."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -47,74 +55,85 @@ class OAuthCredentials:
     """Headers from the login stored under `key`; `login_command` is what a person runs when there is none."""
 
     def __init__(self, key: str, name: str, login_command: str, world: World) -> None:
-        self._key = key
         self._name = name
         self._login_command = login_command
         self._world = world
         self._presenter = Presenter(world.now, world.entropy)
-        self._session: Session | None = None
-        self._generation: int | None = None
-        self._looked_at = float("-inf")
-        self._unsaved = False
+        self._kept = Kept(key, world.open_store, world.now, world.warn)
         self._closed = False
         self._failure: BridgeError | None = None
         self._failures = 0
+        self._failed_at = float("-inf")
         self._single_flight = asyncio.Lock()
         self._renewals: set[asyncio.Future[Session]] = set()
+        self._behind: asyncio.Future[None] | None = None
+        self._rotating: asyncio.Future[Session] | None = None
+
+    @property
+    def session(self) -> Session | None:
+        """The login as it was last looked at."""
+        return self._kept.session
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         if refused is not None and refused.status == 403:
-            raise await self._step_up(refused)
-        usable = self._usable(refused) if self._is_fresh() and refused is None else None
-        if usable is None:
-            await self._look()
-            usable = self._usable(refused)
-        if usable is None and self._session is None and self._may_be_open(refused):
+            await self._kept.look()
+            if (session := self._good(refused)) is None:
+                raise await self._step_up(refused)
+            return self._presenter.headers(session, target)  # another login than the one that lacked a permission
+        session = self._good(refused) if self._kept.is_fresh() and refused is None else None
+        if session is None:
+            await self._kept.look()
+            session = self._good(refused)
+        if session is None and self._kept.session is None and self._may_be_open(refused):
             return {}
-        if usable is None:
-            failures = self._failures
-            async with self._single_flight:
-                usable = self._usable(refused)
-                if usable is None and self._failure is not None and self._failures > failures:
-                    # What was waited for has failed: fifty requests must not wait for a dead server in turn.
-                    usable = self._despite(self._failure, refused)
-                usable = usable or await self._renewed(refused)
-        return self._presenter.headers(usable, target)
+        if session is None:
+            session = await self._renewed(refused)
+        elif session.due(self._world.now()):
+            self._renew_behind()
+        return self._presenter.headers(session, target)
+
+    async def settle(self) -> None:
+        """Wait for an answer of the authorization server's that is under way: the login would be lost with it."""
+        if self._rotating is not None:
+            await asyncio.wait((self._rotating,))
 
     def _may_be_open(self, refused: Refusal | None) -> bool:
         """Without a login a request goes out bare, until the server has refused one: many servers are open."""
         self._closed = self._closed or refused is not None
         return not self._closed
 
-    def _is_fresh(self) -> bool:
-        return 0 <= self._world.now() - self._looked_at < _GLANCE
-
-    def _usable(self, refused: Refusal | None) -> Session | None:
-        """The session at hand, if it needs no refresh."""
-        session = self._session
-        if session is None or session.due(self._world.now()) or is_refused(session, refused):
+    def _good(self, refused: Refusal | None) -> Session | None:
+        """The session at hand, if it can be presented."""
+        session = self._kept.session
+        if session is None or session.expired(self._world.now()) or is_refused(session, refused):
             return None
         return session
 
-    async def _look(self) -> Store:
-        """Read the store. A login that is gone there is gone here."""
-        store = await self._world.open_store()
-        if self._unsaved:
-            self._save(store)
-        try:
-            record = store.load(self._key)
-        except StoreError:
-            if self._generation is None:
-                raise
-            return store  # damaged under our feet: the session in memory lives on, and its next save repairs the record
-        self._looked_at = self._world.now()
-        if record is None:
-            self._session = self._generation = None
-        elif record.generation != self._generation:
-            self._session, self._generation = load_session(record.secret), record.generation
-        return store
-
     async def _renewed(self, refused: Refusal | None) -> Session:
+        async with self._single_flight:
+            if (session := self._good(refused)) is not None:
+                return session
+            if self._failure is not None and 0 <= self._world.now() - self._failed_at < _NEWS:
+                raise self._failure
+            return await self._renewal(refused)
+
+    def _renew_behind(self) -> None:
+        """Start a renewal that nobody waits for, unless one is under way or the last one has just failed."""
+        if self._behind is None and self._world.now() >= self._failed_at + self._backoff():
+            self._behind = asyncio.ensure_future(self._renew_unasked())
+
+    def _backoff(self) -> float:
+        return min(_FIRST_BACKOFF * 2.0 ** (self._failures - 1), _LONGEST_BACKOFF) if self._failures else 0.0
+
+    async def _renew_unasked(self) -> None:
+        try:
+            async with self._single_flight:
+                with suppress(BridgeError):  # whoever cannot do without will ask again, and hear of it
+                    await self._renewal(None)
+        finally:
+            self._behind = None
+
+    async def _renewal(self, refused: Refusal | None) -> Session:
         """A renewal that goes on when the request that wanted it is cancelled: half a rotation is a lost login."""
         renewal = asyncio.ensure_future(self._renew(refused))
         self._renewals.add(renewal)
@@ -122,79 +141,74 @@ class OAuthCredentials:
         return await asyncio.shield(renewal)
 
     async def _renew(self, refused: Refusal | None) -> Session:
-        async with self._world.lock():
-            store = await self._look()
-            if (session := self._usable(refused)) is not None:
-                return session
-            session = self._refreshable(refused)
-            try:
-                self._session = await self._refreshed(session)
-            except GrantEnded as ended:
-                self._session = msgspec.structs.replace(session, refresh=None, ended=ended.error)
-            except BridgeError as failure:
-                return self._despite(failure, refused)
-            # Written before it is used: the old refresh token is spent, or known to be dead.
-            self._save(store)
-            return self._usable(refused) or self._refreshable(refused)
-
-    def _despite(self, failure: BridgeError, refused: Refusal | None) -> Session:
-        """The session if it is due, but good for a little longer: the authorization server may come back."""
-        session = self._session
-        if session is None or session.expired(self._world.now()) or is_refused(session, refused):
-            raise failure
+        try:
+            async with self._world.lock():
+                store = await self._kept.look()
+                session = self._good(refused)
+                if session is None or session.due(self._world.now()):
+                    session = await self._rotated(store, self._refreshable(refused), refused)
+        except BridgeError as error:
+            self._failure, self._failed_at = error, self._world.now()
+            self._failures += 1
+            if (session := self._good(refused)) is None:
+                raise
+        else:
+            self._failure, self._failures = None, 0
         return session
 
-    async def _refreshed(self, session: Session) -> Session:
+    async def _rotated(self, store: Store, session: Session, refused: Refusal | None) -> Session:
+        """The session that a refresh of `session` leads to; under the lock, and stored before it is used."""
         # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
         from mcp_auth_bridge.oauth.grants import refresh
 
-        try:
-            return await self._world.drive(refresh(session))
-        except GrantEnded:
-            raise
-        except BridgeError as error:
-            self._failure, self._failures = error, self._failures + 1
-            raise
+        if self._kept.save(store, verdicts.begun(session)):
+            self._rotating = asyncio.current_task()
+            try:
+                self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
+            except BridgeError as error:
+                self._kept.save(store, verdicts.failed(session, error, self._world.now()))
+                if not isinstance(error, GrantEnded) and not verdicts.is_refusal(error):
+                    raise verdicts.before_sending(error) from None
+            finally:
+                self._rotating = None
+        return self._good(refused) or self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:
-        session = self._session
+        session = self._kept.session
         if session is None:
             raise self._login_required("nobody is logged in")
         if session.ended:
-            raise self._login_required(f"the authorization server ended it ({known_error(session.ended)})")
+            doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
+            raise self._login_required(f"the authorization server ended it{doubt} ({known_error(session.ended)})")
         if session.refresh is None:
             reason = "the server refused the access token" if is_refused(session, refused) else "the login has expired"
             raise self._login_required(f"{reason}, and there is no refresh token")
+        self._check_pause(session)
         return session
 
-    def _save(self, store: Store) -> None:
-        """Store the session at hand. A full disk must not cost the login: it stays in memory and is saved later."""
-        assert self._session is not None, "there is a session to save"  # noqa: S101 - a fact, not a check
-        try:
-            self._generation = store.save(self._key, dump(self._session), self._generation)
-            self._unsaved = False
-        except Stale:
-            # Somebody logged in or out in the meantime and knows better.
-            self._unsaved = False
-            self._adopt(store)
-        except StoreError as error:
-            if not self._unsaved:
-                self._world.warn(error)
-            self._unsaved = True
-
-    def _adopt(self, store: Store) -> None:
-        record = store.load(self._key)
-        if record is None:
-            self._session = self._generation = None
-            raise self._login_required("somebody logged out")
-        self._session, self._generation = load_session(record.secret), record.generation
+    def _check_pause(self, session: Session) -> None:
+        """Raise while the authorization server is left alone because it has refused to renew `session`."""
+        strikes = session.strikes
+        pause = verdicts.pause(strikes, self._world.now())
+        said = verdicts.words(strikes)
+        if pause and verdicts.wants_login(strikes):
+            raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
+        if pause:
+            error = UpstreamFailed(
+                f"{session.issuer} refused to renew the login to {self._name} ({said}), which may pass",
+                f"it is asked again after {pause:.0f} seconds; if that does not help, run: {self._login_command}",
+                status=strikes.status,
+                retry_after=pause,
+            )
+            error.sent = Sent.NO
+            raise error
 
     async def _step_up(self, refused: Refusal) -> BridgeError:
         """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
         wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
         async with self._world.lock():
-            store = await self._look()
-            session = self._session
+            store = await self._kept.look()
+            session = self._kept.session
             if session is None or not wanted or set(wanted.split()) <= set(session.scope.split()):
                 return AccessDenied(
                     f"{self._name} refuses this although the login has the scopes that it names",
@@ -202,8 +216,7 @@ class OAuthCredentials:
                 )
             if not set(wanted.split()) <= set(session.wanted.split()):
                 union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
-                self._session = msgspec.structs.replace(session, wanted=" ".join(union))
-                self._save(store)
+                self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))
         return StepUpRequired(
             f"the login to {self._name} lacks a permission: {quoted(wanted)}",
             f"run: {self._login_command}, which asks for it",

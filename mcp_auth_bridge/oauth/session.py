@@ -42,6 +42,20 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
         return self.secret_expires_at is not None and now >= self.secret_expires_at
 
 
+class Strikes(msgspec.Struct, frozen=True, kw_only=True):
+    """Refreshes in a row that were refused without a word about the grant: how many, and the last one's particulars.
+
+    `at` is Unix seconds; `code` an OAuth error code, "" where the answer was none; `of_client` whether it was our
+    registration that was not known, or the grant's fate that was left open.
+    """
+
+    count: int = 0
+    at: float = 0.0
+    code: str = ""
+    status: int = 0
+    of_client: bool = False
+
+
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A login. Times are Unix seconds; `expires_at` is None where the server gave no `expires_in` (RFC 6749 5.1).
 
@@ -49,6 +63,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
     honours it. `wanted` are scopes that the MCP server has asked for since, for the next login to add. `dpop_key` is
     the private key that the tokens are bound to (RFC 9449), None where they are bearer tokens.
+
+    `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
+    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `token` is which one
+    `access` holds, the "access" token or the "id" token.
+
+    `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
+    those of `credentials/verdicts.py`.
     """
 
     version: int = VERSION
@@ -63,16 +84,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     obtained_at: float
     expires_at: float | None = None
     account: str = ""
-
-    `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
-    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `token` is which one
-    `access` holds, the "access" token or the "id" token.
-
-    `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
-    those of `credentials/verdicts.py`.
+    names: tuple[str, ...] = ()
+    asked: str = ""
+    repeats_scope: bool = False
+    token: str = "access"
     ended: str = ""
     wanted: str = ""
     dpop_key: Secret | None = None
+    in_doubt: bool = False
+    strikes: Strikes = Strikes()
 
     @property
     def client_forgotten(self) -> bool:
@@ -83,13 +103,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the access token should be replaced before its next use.
 
         A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request. Without
-        a refresh token there is nothing to be early for.
-    names: tuple[str, ...] = ()
-    asked: str = ""
-    repeats_scope: bool = False
-    token: str = "access"
+        a refresh token, or a grant, there is nothing to be early for.
         """
-        if self.expires_at is None or self.refresh is None:
+        if self.expires_at is None or self.refresh is None or self.ended:
             return self.expired(now)
         return now >= self.expires_at - min(_LEAD, 0.1 * (self.expires_at - self.obtained_at))
 
