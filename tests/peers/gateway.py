@@ -88,7 +88,14 @@ class Gateway:
 
     async def _up(self) -> None:
         config = uvicorn.Config(
-            self, "127.0.0.1", self.port, lifespan="off", log_config=None, access_log=False, ws="none"
+            self,
+            "127.0.0.1",
+            self.port,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            ws="none",
+            timeout_keep_alive=60,  # seconds: a test that takes uvicorn's five must not meet the end of its connection
         )
         config.load()
         config.ssl = self.tls
