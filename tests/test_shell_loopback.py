@@ -108,6 +108,19 @@ async def test_a_second_tab_gets_the_same_page_and_the_first_ones_parameters_cou
     assert (await second).endswith(PAGE)
 
 
+@told
+async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_for_the_second(login):
+    first = await login.open()
+    assert (await login.waiting)["code"] == "C-1"
+    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    assert b"Sign in once more" in await first
+    assert b" 404 " in await login.get(GOOD)
+    second = await login.open(f"/callback?state={'T' * 43}&code=C-2")
+    assert (await login.waiting)["code"] == "C-2"
+    await login.loopback.finish(PAGE)
+    assert (await second).endswith(PAGE)
+
+
 FORGED = {
     "another state": ("/callback?state=X&code=evil", {}),
     "no state": ("/callback?code=evil", {}),

@@ -78,6 +78,8 @@ class Loopback:
     async def callback(self, state: str, timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109 - the error explains it
         """The parameters of the first callback with this `state`. Raises `LoginRequired` after `timeout` seconds."""
         self._state = state.encode()
+        if self._arrived.done():
+            self._begin_again()
         done, _ = await asyncio.wait((self._arrived,), timeout=timeout)
         if not done:
             minutes = f"{timeout / 60:g} minutes"
@@ -86,6 +88,12 @@ class Loopback:
                 "run the command again; with --fresh if the browser showed an error about the client",
             )
         return self._arrived.result()
+
+    def _begin_again(self) -> None:
+        """The person is asked once more: the browser that came back from the first time must not wait for that."""
+        self._outcome.set_result(pages.failure("this sign-in did not count", "sign in once more in the tab that opens"))
+        loop = asyncio.get_running_loop()
+        self._arrived, self._outcome = loop.create_future(), loop.create_future()
 
     async def finish(self, page: bytes) -> None:
         """Give the waiting browser its page, and close the port."""

@@ -1,8 +1,10 @@
-"""The end of logins, seen from the authorization server: what is left there of them."""
+"""Registrations, seen from the authorization server: forgotten ones are replaced, and a logout leaves none behind."""
 
 import json
 
 import pytest
+from peers.gateway import Gateway
+from starlette.responses import JSONResponse
 from words import complaint, text
 
 ADD = {"a": 1, "b": 2}
@@ -79,3 +81,26 @@ def test_a_registration_that_is_gone_already_is_no_failure_of_a_logout(logged_in
     assert "signed out of acme on this machine" in done.stderr
     assert states(logged_in)["acme"] == "signed out"
     logged_in.login("acme")
+
+
+def test_a_registration_that_is_refused_with_the_code_costs_a_second_tab_and_never_a_third(bridge) -> None:
+    """An authorization server whose pages know a client that its token endpoint does not."""
+    with Gateway() as gateway:
+        bridge.add_server("acme", gateway.url)
+        bridge.login("acme")
+
+        async def refuse_once(*asgi):
+            del gateway.instead["/token"]
+            await JSONResponse({"message": "Unrecognized client_id"}, 422)(*asgi)
+
+        gateway.instead["/token"] = refuse_once
+        done = bridge.run("login", "acme")
+        assert done.returncode == 0, done.stderr
+        assert "you will be asked once more" in done.stderr
+        assert [launch["status"] for launch in bridge.launches] == [200, 200, 200]
+        gateway.instead["/token"] = JSONResponse({"error": "invalid_client"}, 401)
+        done = bridge.run("login", "acme")
+        assert done.returncode == 7
+        assert len(bridge.launches) == 5
+        gateway.instead.clear()
+        assert works(bridge, "acme")
