@@ -1,6 +1,8 @@
 """Words to people never hold up the bridge: a closed, full or unread stderr; and none is an order to a terminal."""
 
+import json
 import os
+import subprocess
 import sys
 
 import pytest
@@ -106,3 +108,43 @@ def test_nothing_that_steers_a_terminal_reaches_it(capsys):
     assert err == f"mcp-auth-bridge: {blank}  g\n\n{blank}  g\n\n"
     assert out == f"{blank} \ng\n"
     assert printable(out) == out.replace("\n", " ")
+
+
+# A whole process
+
+
+def running(folder, *options, **streams):
+    """`run` on a server that is not there."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mcp_auth_bridge", *options, "run", "http://127.0.0.1:9/mcp"],
+        env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(folder)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        **streams,
+    )
+
+
+def ping(number):
+    return (
+        json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "x"}}).encode() + b"\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as POSIX does")
+@pytest.mark.parametrize("options", [(), ("--debug",)])
+def test_a_run_without_stderr_relays_and_ends(tmp_path, options):
+    process = running(tmp_path, *options, preexec_fn=lambda: os.close(2))  # noqa: PLW1509 - no threads here
+    answer, _ = process.communicate(ping(1), timeout=60)
+    assert json.loads(answer)["id"] == 1
+    assert process.returncode == 0
+
+
+def test_a_run_whose_stderr_nobody_reads_answers_everybody(tmp_path):
+    with running(tmp_path, "--debug", stderr=subprocess.PIPE) as process:
+        for number in range(2_000):  # some 100 bytes of log each, at least; and a pipe holds 64 KiB
+            process.stdin.write(ping(number))
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["id"] == number
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert 10_000 < len(process.stderr.read()) < 2_000 * 100
