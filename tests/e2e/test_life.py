@@ -5,7 +5,6 @@
 lets a refresh token live until its successor is used.
 """
 
-import json
 import time
 
 import pytest
