@@ -211,6 +211,11 @@ class Bridge:
         return self._world.environ
 
     @property
+    def account(self) -> str:
+        """Who alone may be signed in here, "" for anybody."""
+        return self.profile.auth.account if isinstance(self.profile.auth, Browser) else ""
+
+    @property
     def login_command(self) -> str:
         return f"mcp-auth-bridge login {self.profile.name}"
 

@@ -195,3 +195,42 @@ def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(
 def test_whatever_stands_in_the_file_there_is_a_configuration_or_an_error_in_words(text):
     made = outcome(lambda: parse(text, PATH))
     assert isinstance(made, Config) or (isinstance(made, ConfigError) and made.message.startswith(str(PATH)))
+
+
+SEVERAL = """
+[servers.work]
+url = "https://mcp.acme.example/mcp"
+[servers.home]
+url = "https://mcp.acme.example/mcp"
+"""
+
+
+def test_a_url_that_several_servers_share_is_told_apart_by_name_only():
+    known = parse(SEVERAL, PATH)
+    assert (known.profile("work").name, known.profile("home").name) == ("work", "home")
+    with pytest.raises(ConfigError, match=r"several servers with this URL: work, home") as raised:
+        known.profile("https://MCP.acme.example/mcp")
+    assert "by its name" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("auth", "expected"),
+    [
+        ('token = "refresh"', ["servers.acme.auth.token", "refresh"]),
+        ('account = "mia\\n"', ["servers.acme.auth.account", "no account"]),
+        ('account = " mia"', ["servers.acme.auth.account", "no account"]),
+        ('account = "mia", authorize_params = { login_hint = "bob" }', ["account and authorize_params.login_hint"]),
+        ('audience = "a", authorize_params = { audience = "b" }', ["audience and authorize_params.audience"]),
+        ('authorize_params = { resource = "x" }', ["authorize_params", "resource"]),
+    ],
+)
+def test_what_a_profile_says_about_its_authorization_server_is_checked(auth, expected):
+    message = refused(server(f'auth = {{ kind = "browser", {auth} }}'))
+    assert all(part in message for part in ["/etc/bridge.toml", *expected])
+
+
+def test_what_a_profile_says_about_its_authorization_server_is_understood():
+    auth = profile(
+        server('auth = { kind = "browser", resource = "none", audience = "urn:a", token = "id", account = "mia" }')
+    ).auth
+    assert (auth.resource, auth.audience, auth.token, auth.account) == ("none", "urn:a", "id", "mia")

@@ -1,12 +1,12 @@
 """Log a person in, because they said so: the lock, one look at what another process may have done, and the story."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 
 import msgspec
 
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
+from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Browser
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.oauth.session import Session
@@ -67,16 +67,8 @@ def _open(browser: tuple[str, ...] | None, bridge: Bridge, url: str) -> bool:
 
 def _tell(bridge: Bridge, session: Session) -> None:
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
+    if words := doubt(session, bridge.account):
+        terminal.say(words)
+    terminal.say(scopes(session))
     terminal.say(validity(session))
     terminal.say(f"stored in {bridge.vault.describe()}")
-
-
-def validity(session: Session) -> str:
-    """How long the login lasts, in words and local time."""
-    if session.expires_at is None:
-        until = "valid until the server refuses it"
-    else:
-        until = f"valid until {datetime.fromtimestamp(session.expires_at).astimezone():%Y-%m-%d %H:%M}"
-    if session.refresh is None:
-        return f"{until}; the server gave no refresh token, so it ends then"
-    return f"{until}, renewed by itself"

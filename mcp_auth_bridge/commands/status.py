@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from mcp_auth_bridge.commands.login import validity
+from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Anonymous, Bearer, Profile
 from mcp_auth_bridge.credentials.static import describe
 from mcp_auth_bridge.errors import StoreError
@@ -21,7 +21,11 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One server. `state` is "signed in", "signed out", "ended", "static" or "unreadable"."""
+    """One server. `state` is "signed in", "signed out", "ended", "static" or "unreadable".
+
+    `scope` is what was granted, `asked` what was asked for; `expires_at` is Unix seconds; `renews` is whether the login
+    outlives that. `notes` are further sentences for a person.
+    """
 
     server: str
     url: str
@@ -30,8 +34,11 @@ class Line(msgspec.Struct, frozen=True):
     account: str = ""
     issuer: str = ""
     scope: str = ""
+    asked: str = ""
     expires_at: float | None = None
+    renews: bool = False
     stored: str = ""
+    notes: tuple[str, ...] = ()
 
 
 async def run(given: Input, world: World) -> int:
@@ -104,8 +111,11 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
         account=session.account,
         issuer=session.issuer,
         scope=session.scope,
+        asked=session.asked,
         expires_at=session.expires_at,
+        renews=session.refresh is not None and not session.ended,
         stored=bridge.vault.describe(),
+        notes=tuple(filter(None, (scopes(session), doubt(session, bridge.account)))),
     )
 
 
@@ -113,6 +123,7 @@ def _in_words(line: Line) -> str:
     account = f" as {line.account}" if line.account else ""
     words = [f"{line.server}  {line.url}" if line.server != line.url else line.url]
     words.append(f"  {line.state}{account}: {line.detail}")
+    words += [f"  {note}" for note in line.notes]
     if line.stored:
         words.append(f"  stored in {line.stored}")
     return "\n".join(words)

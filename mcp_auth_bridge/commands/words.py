@@ -1,0 +1,54 @@
+"""A login in words: for the person who has just made it, and for whoever asks about it later."""
+
+from datetime import datetime
+
+from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.oauth.claims import is_account
+from mcp_auth_bridge.oauth.session import Session
+
+
+def validity(session: Session) -> str:
+    """How long the login lasts, in local time, and if it is not renewed, why not."""
+    if session.expires_at is None:
+        until = "valid until the server refuses it"
+    else:
+        until = f"valid until {datetime.fromtimestamp(session.expires_at).astimezone():%Y-%m-%d %H:%M}"
+    return f"{until}, renewed by itself" if session.refresh else f"{until}; {_why_it_ends(session)}, so it ends then"
+
+
+def scopes(session: Session) -> str:
+    """What the login is allowed, and where that differs from what it asked for."""
+    parts = [f"scopes {quoted(session.scope)}" if session.scope else "no scopes named by the server"]
+    if missing := not_granted(session):
+        parts.append(f"asked for, but not granted: {quoted(' '.join(missing))}")
+    if more := beyond(session):
+        parts.append(f"granted without being asked for: {quoted(' '.join(more))}")
+    return "; ".join(parts)
+
+
+def not_granted(session: Session) -> tuple[str, ...]:
+    """The scopes that were asked for in vain. `offline_access` is granted by its refresh token, named or not."""
+    got = {*session.scope.split(), *(["offline_access"] if session.refresh else [])}
+    return tuple(scope for scope in session.asked.split() if scope not in got)
+
+
+def beyond(session: Session) -> tuple[str, ...]:
+    """The scopes that nobody asked for. Who asked for none left the choice to the server."""
+    asked = session.asked.split()
+    return tuple(scope for scope in session.scope.split() if scope not in asked) if asked else ()
+
+
+def doubt(session: Session, expected: str) -> str:
+    """What to say about the account that the profile expects, "" if it is the one, or if none is expected."""
+    verdict = is_account(expected, session.names) if expected else True
+    if verdict is None:
+        return f"whether it is {quoted(expected)} could not be checked: the tokens do not say"
+    return "" if verdict else f"the profile expects {quoted(expected)}: log in again"
+
+
+def _why_it_ends(session: Session) -> str:
+    if "offline_access" not in session.asked.split():
+        return "the server gave no refresh token, and it offers no offline_access"
+    if "offline_access" in session.scope.split():
+        return "the server granted offline_access, but gave no refresh token"
+    return "the server did not grant offline_access, and gave no refresh token"

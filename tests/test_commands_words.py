@@ -1,0 +1,72 @@
+"""What a person is told about a login: whose, what it is allowed, until when, and why no longer."""
+
+import pytest
+
+from mcp_auth_bridge.commands.words import beyond, doubt, not_granted, scopes, validity
+from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.secret import Secret
+
+
+def session(**more):
+    client = Client(issuer="https://as.example", id="c")
+    needed = {"resource": "r", "issuer": client.issuer, "token_endpoint": "t", "client": client}
+    return Session(**{**needed, "access": Secret("AT"), "refresh": Secret("RT"), "obtained_at": 0.0, **more})
+
+
+@pytest.mark.parametrize(
+    ("asked", "scope", "words"),
+    [
+        ("read", "read", "scopes “read”"),
+        ("", "read", "scopes “read”"),
+        ("", "", "no scopes named by the server"),
+        ("read write", "read", "scopes “read”; asked for, but not granted: “write”"),
+        ("read", "read admin", "scopes “read admin”; granted without being asked for: “admin”"),
+        ("read offline_access", "read", "scopes “read”"),  # Entra ID never names it
+    ],
+)
+def test_what_was_granted_is_told_and_where_it_differs_from_what_was_asked(asked, scope, words):
+    assert scopes(session(asked=asked, scope=scope)) == words
+
+
+def test_offline_access_without_a_refresh_token_was_not_granted():
+    assert not_granted(session(asked="read offline_access", scope="read", refresh=None)) == ("offline_access",)
+    assert beyond(session(asked="read offline_access", scope="read", refresh=None)) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "scope", "reason"),
+    [
+        ("read", "read", "the server gave no refresh token, and it offers no offline_access"),
+        ("read offline_access", "read", "the server did not grant offline_access, and gave no refresh token"),
+        ("offline_access", "offline_access", "the server granted offline_access, but gave no refresh token"),
+    ],
+)
+def test_a_login_that_is_not_renewed_says_why(asked, scope, reason):
+    words = validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0))
+    assert words.startswith("valid until 2")
+    assert words.endswith(f"; {reason}, so it ends then")
+
+
+def test_a_login_that_is_renewed_says_so_and_one_without_an_end_too():
+    assert validity(session(expires_at=4000000000.0)).endswith(", renewed by itself")
+    assert validity(session()) == "valid until the server refuses it, renewed by itself"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected", "words"),
+    [
+        (("mia@acme.example",), "", ""),
+        ((), "", ""),
+        (("Mia@Acme.example", "7"), "mia@acme.example", ""),
+        ((), "mia@acme.example", "whether it is “mia@acme.example” could not be checked: the tokens do not say"),
+        (("7",), "mia@acme.example", "whether it is “mia@acme.example” could not be checked: the tokens do not say"),
+        (("bob@acme.example",), "mia@acme.example", "the profile expects “mia@acme.example”: log in again"),
+    ],
+)
+def test_an_account_that_cannot_be_checked_or_is_another_is_told(names, expected, words):
+    assert doubt(session(names=names), expected) == words
+
+
+def test_foreign_words_cannot_steer_a_terminal():
+    told = scopes(session(asked="read", scope="read \x1b[2J\u202eevil")) + doubt(session(names=()), "\x1b]0;x\x07")
+    assert told.isprintable()
