@@ -304,6 +304,18 @@ async def test_a_login_elsewhere_is_noticed_at_once_after_a_refusal():
 
 
 @told
+async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_although_there_was_no_login_before():
+    world = World()
+    process = world.process()
+    with pytest.raises(LoginRequired, match="nobody is logged in"):
+        await process.headers(TARGET, refused({}))
+    world.log_in(session())
+    sent = await process.headers(TARGET)
+    assert sent == bearer(0)
+    assert await process.headers(TARGET, refused(sent)) == bearer(1)
+
+
+@told
 async def test_a_logout_elsewhere_ends_the_login_here():
     world = World(session())
     process = world.process()

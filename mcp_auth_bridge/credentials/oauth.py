@@ -113,8 +113,10 @@ class OAuthCredentials:
         async with self._single_flight:
             if (session := self._good(refused)) is not None:
                 return session
-            if self._failure is not None and 0 <= self._world.now() - self._failed_at < _NEWS:
-                raise self._failure
+            news = self._failure if 0 <= self._world.now() - self._failed_at < _NEWS else None
+            # A missing login is no news: finding out costs nothing, and the next login, by whomever, ends it.
+            if news is not None and not isinstance(news, LoginRequired):
+                raise news
             return await self._renewal(refused)
 
     def _renew_behind(self) -> None:
