@@ -4,11 +4,13 @@ import base64
 import json
 from urllib.parse import unquote_plus
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from playing import PAGE, answer, outcome, plain, play
 
+from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import (
     BridgeError,
     ConfigError,
@@ -19,8 +21,8 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth.client_auth import authenticate, choose
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.registration import register
-from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.oauth.registration import register, unregister
+from mcp_auth_bridge.oauth.session import Client, dump, load_client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -174,13 +176,154 @@ def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():
         play(register(server(), HERE, (), None), [(REGISTER, Unreachable("no route"))])
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, b"Forbidden"),  # Figma
+        (401, b""),
+        (400, b'{"error":"invalid_request","error_description":"Your integration is not currently allowlisted."}'),
+    ],
+)
+def test_a_provider_with_a_list_of_clients_is_recognised_and_the_hint_says_what_can_be_done(status, body):
+    with pytest.raises(TheirProtocolError) as raised:
+        registered(body, status=status)
+    assert "approved clients only" in raised.value.hint
+    assert 'approve "mcp-auth-bridge"' in raised.value.hint
+    assert "client_name" in raised.value.hint
+
+
+def test_a_registration_that_comes_too_soon_says_when_to_come_back():
+    refused = Response(429, {"retry-after": ("60",)}, b"slow down", 0.0)
+    with pytest.raises(UpstreamFailed, match="429") as raised:
+        play(register(server(), HERE, (), None), [(REGISTER, refused)])
+    assert (raised.value.retry_after, raised.value.hint) == (60.0, "try again in 60 s")
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_refused_redirect_uri_is_recognised_without_its_code(status):
+    with pytest.raises(OAuthRefused, match="invalid_redirect_uri") as raised:
+        registered({"message": "redirect_uris.0: Invalid url"}, status=status)
+    assert raised.value.error == "invalid_redirect_uri"
+
+
+def test_more_redirect_uris_than_ours_are_the_server_s_business():
+    assert registered({"client_id": "abc", "redirect_uris": ["http://localhost/callback", HERE]}).redirect_uri == HERE
+
+
+# Secrets that expire (RFC 7591 section 3.2.1)
+
+
+@pytest.mark.parametrize(
+    ("given", "expires_at"),
+    [
+        (0, None),
+        (None, None),
+        (5000, 5000.0),
+        ("5000", 5000.0),
+        (999, None),
+        ("soon", None),
+        (-1, None),
+        ("inf", None),
+        ("nan", None),
+    ],
+)
+def test_a_secret_expires_when_the_server_says_so_unless_that_was_before_it_was_made(given, expires_at):
+    made = registered({"client_id": "abc", "client_secret": "s", "client_secret_expires_at": given})
+    assert made.secret_expires_at == expires_at
+
+
+def test_where_there_is_no_secret_none_expires():
+    assert registered({"client_id": "abc", "client_secret_expires_at": 5000}).secret_expires_at is None
+
+
+def test_a_registration_is_over_from_the_second_on_at_which_its_secret_expires():
+    assert [client(secret_expires_at=5.0).expired(now) for now in (4.9, 5.0)] == [False, True]
+    assert not client().expired(1e12)
+
+
+# The end of a registration (RFC 7592)
+
+MANAGEMENT = {"registration_client_uri": "https://as.example/register/abc", "registration_access_token": "RAT-hunter2"}
+
+
+def managed(**more):
+    return registered({"client_id": "abc", **MANAGEMENT, **more})
+
+
+def test_what_ends_a_registration_is_kept_with_it():
+    made = managed()
+    assert made.management_uri == "https://as.example/register/abc"
+    assert made.management_token.reveal() == "RAT-hunter2"
+    assert "hunter2" not in repr(made)
+    assert load_client(dump(made)) == made
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"registration_client_uri": None},
+        {"registration_access_token": None},
+        {"registration_access_token": "a\r\nb"},
+        {"registration_client_uri": "https://evil.example/register/abc"},
+        {"registration_client_uri": "https://as.example.evil.example/register/abc"},
+        {"registration_client_uri": "http://as.example/register/abc"},
+        {"registration_client_uri": "https://as.example@evil.example/"},
+        {"registration_client_uri": "https://as.example:8443/register/abc"},
+        {"registration_client_uri": "/register/abc"},
+    ],
+)
+def test_a_way_to_end_it_that_cannot_be_used_or_leads_elsewhere_is_not_kept(more):
+    made = managed(**more)
+    assert (made.id, made.management_uri, made.management_token) == ("abc", "", None)
+
+
+def test_a_registration_may_be_managed_at_the_issuer_although_it_is_made_elsewhere():
+    there = msgspec.structs.replace(server(), registration_endpoint=gate("https://api.example/r", Purpose.REGISTRATION))
+    for origin in ("https://as.example", "https://api.example"):
+        document = {"client_id": "abc", **MANAGEMENT, "registration_client_uri": f"{origin}/c/abc"}
+        made = play(register(there, HERE, (), None), [("POST https://api.example/r", answer(document))])
+        assert made.management_uri == f"{origin}/c/abc"
+
+
+DELETE = "DELETE https://as.example/register/abc"
+
+
+@pytest.mark.parametrize(
+    ("status", "gone"), [(204, True), (200, True), (401, True), (404, True), (405, False), (501, False)]
+)
+def test_a_registration_is_ended_with_its_own_token_and_nothing_else(status, gone):
+    asked = []
+    assert play(unregister(managed()), [(DELETE, answer(b"", status))], asked) is gone
+    assert {name: value.reveal() for name, value in asked[0].headers.items()} == {"authorization": "Bearer RAT-hunter2"}
+    assert (asked[0].form, asked[0].document) == (None, None)
+
+
+def test_a_registration_that_cannot_be_ended_is_left_alone():
+    assert play(unregister(client()), []) is False
+
+
+@pytest.mark.parametrize("status", [302, 400, 403, 500])
+def test_a_refused_end_is_told(status):
+    with pytest.raises(UpstreamFailed, match="to delete the registration"):
+        play(unregister(managed()), [(DELETE, answer(b"", status))])
+
+
 CANARY = "CANARY-" + "x" * 20
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(CANARY),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-FIELDS = ("client_id", "client_secret", "token_endpoint_auth_method", "redirect_uris", "error")
+FIELDS = (
+    "client_id",
+    "client_secret",
+    "client_secret_expires_at",
+    "token_endpoint_auth_method",
+    "redirect_uris",
+    "registration_client_uri",
+    "registration_access_token",
+    "error",
+)
 
 
 @given(

@@ -11,12 +11,13 @@ _SUSPICIOUS = (400, 401, 403, 404, 422)
 """Statuses with which servers have been seen to answer a client that they no longer know (peers.md, pain 6)."""
 
 # Seen at Supabase ("Unrecognized client_id"), FastMCP ("Client ID '…' is not registered"), Figma ("client id doesn't
-# exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). A client's secret or metadata are another matter.
+# exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). A client's secret or metadata are another matter,
+# and so is what the next element of a page or member of a document says.
 _NO_SUCH_CLIENT = re.compile(
     rb"(?:unknown|unrecogni[sz]ed|unregistered|unauthorized|invalid|no such|deleted|disabled)[ _-](?:oauth[ _-])?"
     rb"client(?:[ _-]?id)?(?![\w-]| secret)"
-    rb"|\bclient(?:[ _-]?id)?\b[^<>{}]{0,80}?(?:\bnot (?:be )?(?:found|known|registered|recogni[sz]ed|exist)"
-    rb"|n[^ ]{1,6}t exist|\bis (?:invalid|unknown))",
+    rb"|\bclient(?:[ _-]?id)?\b(?:[^<>{}\"]|\"(?!\s*[,:])){0,80}?"
+    rb"(?:\bnot (?:be )?(?:found|known|registered|recogni[sz]ed|exist)|n[^ ]{1,6}t exist|\bis (?:invalid|unknown))",
     re.IGNORECASE,
 )
 # What supabase/auth answers instead of `invalid_grant` (its issue 2829).
