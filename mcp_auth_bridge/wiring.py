@@ -63,8 +63,8 @@ if TYPE_CHECKING:
 KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
 
-REFRESH_TIMEOUT = 45.0
-"""Seconds to wait for another process's refresh: a token request may take 30 (shell/http.py), and then it is stored."""
+REFRESH_TIMEOUT = 105.0
+"""Seconds to wait for another process's refresh: a token request may take 90 (shell/http.py), and then it is stored."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -237,6 +237,11 @@ class Bridge:
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
         return self.vault.locks.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
+
+    async def settle(self) -> None:
+        """Wait for a rotation that is under way, if there is one: without its end the login would be lost."""
+        if "oauth" in vars(self):
+            await self.oauth.settle()
 
     @cached_property
     def oauth(self) -> "OAuthCredentials":

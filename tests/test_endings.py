@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from faults.bridge import Client, home, save_expired_login, started
+from faults.bridge import Client, home, save_expired_login, started, stored_login
 from faults.server import FaultServer, chunked, chunks, event, head, plain
+
+from mcp_auth_bridge.secret import Secret
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
 
@@ -29,6 +31,7 @@ _LONGEST = 0.15  # seconds; a start takes as long
 _PARENT = ("/bin/sh", "-c", '{ "$@" <&3 & } 3<&0; wait', "sh")
 
 
+_TOKENS = b'{"access_token":"new","token_type":"Bearer","expires_in":3600,"refresh_token":"newer"}'
 _LOG = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}'
 
 
@@ -100,8 +103,14 @@ async def stalled(server: FaultServer, client: Client) -> None:
     await stuck.wait()
 
 
+async def tokens_at_last(_: Any, writer: Any) -> None:
+    """An answer that comes after the end of who asked for it has begun."""
+    await asyncio.sleep(2 * _LONGEST)
+    writer.write(plain(_TOKENS))
+
+
 async def refresh(server: FaultServer, client: Client) -> None:
-    server.always("POST", [never])
+    server.always("POST", [tokens_at_last])
     await start(server, client)
     await server.received("POST")
 
@@ -142,12 +151,17 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
             client.listening.set()
             await client.ended()
             await server.all_ended(server.connections)
-            return Story(code, seconds, [*running(folder), *(files(folder) - before)], client)
+            lost = stage == "refresh" and (await stored_login(folder)).refresh != Secret("newer")
+            left = [*running(folder), *(files(folder) - before), *(["half a rotation"] if lost else [])]
+            return Story(code, seconds, left, client)
 
 
 def files(folder: Path) -> set[str]:
-    """The files that nobody would expect after a run; locks and what the remote said last time are expected."""
-    paths = (path for path in folder.rglob("*") if path.is_file())
+    """The files that nobody would expect after a run.
+
+    Locks are expected, what the remote said last time, and the generation before that of a record.
+    """
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".previous")
     return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "memory")} | {
         str(path.relative_to(folder)) for path in folder.rglob("*.tmp*")
     }
@@ -206,9 +220,6 @@ def codes(stage: str, ending: str) -> set[int]:
     return {0, -getattr(signal, ending), *early}
 
 
-_TOKENS = b'{"access_token":"new","token_type":"Bearer","expires_in":3600,"refresh_token":"newer"}'
-
-
 def test_a_kill_at_any_point_of_a_start_with_a_refresh_costs_no_login_and_blocks_no_later_start(tmp_path: Path) -> None:
     async def killed(folder: Path, wait: float) -> None:
         async with FaultServer() as server:
@@ -228,10 +239,26 @@ def test_a_kill_at_any_point_of_a_start_with_a_refresh_costs_no_login_and_blocks
                 assert "content" in (await client.answer(1))["result"]
             assert [b"refresh_token=fresh" in exchange.body for exchange in server.sent("POST")][-1:] == [True]
             assert server.sent("tools/call")[0].headers["authorization"] == "Bearer new"
-            assert [name for name in files(folder) - records if not name.endswith(".previous")] == []
+            assert files(folder) - records == set()
 
     async def at_ten_points() -> None:
         chance = random.Random(61)
         await asyncio.gather(*(killed(tmp_path / f"{number}", chance.uniform(0, 0.3)) for number in range(10)))
 
     asyncio.run(at_ten_points())
+
+
+def test_a_token_request_that_gets_no_answer_holds_the_end_up_for_no_longer_than_hosts_wait(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with FaultServer() as server:
+            home(tmp_path, server.url, auth='{ kind = "browser" }')
+            await save_expired_login(tmp_path, f"http://127.0.0.1:{server.port}")
+            server.always("POST", [never])
+            async with started(tmp_path) as client:
+                await start(server, client)
+                await server.received("POST")
+                assert await client.close() == 0
+        stored = await stored_login(tmp_path)
+        assert (stored.in_doubt, stored.refresh) == (True, Secret("fresh"))
+
+    asyncio.run(story())

@@ -187,7 +187,7 @@ def test_a_mutex_that_is_not_freed_ends_in_an_error(locks, monkeypatch):
         thread = threading.Thread(target=contend)
         thread.start()
         thread.join()
-    assert refusals == ["another mcp-auth-bridge has held the lock for record for more than 0.01 seconds"]
+    assert refusals == ["other mcp-auth-bridge processes have held the lock for record for more than 0.01 seconds"]
 
 
 def test_a_mutex_and_a_lock_of_one_name_do_not_wait_for_each_other(locks):

@@ -17,6 +17,11 @@ from mcp_auth_bridge.wiring import Bridge, World, relay
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
 
+_ROTATION = 1.5
+"""Seconds for a refresh whose answer is on its way: the old token is spent, and only this process hears of the new one.
+Hosts that end us by the book wait two seconds before they use force.
+"""
+
 
 class Input(msgspec.Struct, frozen=True):
     """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took.
@@ -46,6 +51,9 @@ async def run(given: Input, world: World) -> int:
     with contextlib.suppress(TimeoutError, BridgeError):  # the session ends with or without its server's consent
         async with asyncio.timeout(_FAREWELL):
             await bridge.remote.close()
+    with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/verdicts.py
+        async with asyncio.timeout(_ROTATION):
+            await bridge.settle()
     await bridge.wire.aclose()
     return 0
 

@@ -18,7 +18,11 @@ from mcp_auth_bridge.stores.folder import Folder, translated
 if TYPE_CHECKING:
     from filelock import FileLock
 
-_POLL = 0.02  # seconds between two attempts; the kernel offers no way to wait that a cancellation could interrupt
+_FIRST_POLL, _LONGEST_POLL = 0.01, 0.16
+"""Seconds between two attempts: the kernel offers no way to wait that a cancellation could interrupt. Doubled each
+time, because dozens of processes may wait for one slow authorization server.
+"""
+
 _MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
 
 
@@ -61,11 +65,13 @@ class Locks:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # One attempt is one non-blocking system call: a cancellation falls between two attempts, never into one.
+        pause = _FIRST_POLL
         with log.timed("lock", what=name):
             while not _attempt(lock):
                 if loop.time() >= deadline:
                     raise _held(name, timeout)
-                await asyncio.sleep(_POLL)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_POLL)
         try:
             yield
         finally:
@@ -94,6 +100,6 @@ def _attempt(lock: "FileLock") -> bool:
 
 def _held(name: str, timeout: float) -> Held:
     return Held(
-        f"another mcp-auth-bridge has held the lock for {name} for more than {timeout:g} seconds",
-        "wait for it, or end the process that hangs",
+        f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
+        "try again; if it stays so, end the one that hangs",
     )

@@ -13,7 +13,7 @@ from faults.server import loads
 
 from mcp_auth_bridge.config import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
-from mcp_auth_bridge.oauth.session import Session, dump
+from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.wiring import Bridge, World
@@ -53,9 +53,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 async def save_expired_login(folder: Path, origin: str) -> None:
     """Put a login for `far` into the store whose access token is over: the next request needs a refresh."""
-    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
-    around = World(paths, load(paths.config), {})
-    bridge = Bridge(around.config.profile("far"), around)
+    bridge = bridge_in(folder)
     session = Session(
         resource=str(bridge.profile.url),
         issuer=origin,
@@ -67,6 +65,21 @@ async def save_expired_login(folder: Path, origin: str) -> None:
         expires_at=2.0,
     )
     (await bridge.vault.unlock()).save(bridge.record, dump(session), None)
+
+
+async def stored_login(folder: Path) -> Session:
+    """The login for `far` as it is stored."""
+    bridge = bridge_in(folder)
+    record = (await bridge.vault.unlock()).load(bridge.record)
+    assert record is not None
+    return load_session(record.secret)
+
+
+def bridge_in(folder: Path) -> Bridge:
+    """The bridge to `far`, in this process."""
+    paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
+    around = World(paths, load(paths.config), {})
+    return Bridge(around.config.profile("far"), around)
 
 
 class Client:
