@@ -155,19 +155,12 @@ def test_a_command_that_cannot_be_started_is_named(tmp_path):
     assert "state" not in raised.value.message
 
 
-@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"])
-def test_the_desktops_opener_is_found_by_its_absolute_path_where_there_is_a_desktop(monkeypatch, tmp_path, variable):
-    opener = tmp_path / "xdg-open"
-    opener.write_text("#!/bin/sh\n")
-    opener.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("BROWSER", "evil %s")
-    for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME"):
+def test_without_a_desktop_nothing_is_started_and_browser_is_never_looked_at(monkeypatch, tmp_path):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "WSL_INTEROP"):
         monkeypatch.delenv(name, raising=False)
-    assert browser._desktop_opener() == ()
+    monkeypatch.setenv("BROWSER", f"touch {tmp_path / CANARY} %s")
     assert open_url("https://as.example/", ()) is False
-    monkeypatch.setenv(variable, "x")
-    assert browser._desktop_opener() == (str(opener),)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("opened", "where"), [(True, "in your browser"), (False, "at this URL")])

@@ -13,6 +13,7 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.person import PATIENCE
+from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.wiring import Bridge, World
 
 
@@ -57,7 +58,13 @@ async def run(given: Input, world: World) -> int:
 
 
 def _manner(given: Input, bridge: Bridge) -> Manner:
-    pasted = terminal.lines() if given.paste or terminal.browser_is_elsewhere() else None
+    place = foreign(bridge.environ)
+    has_command = bool(given.browser or bridge.profile.browser_command)
+    if place and not (has_command or given.paste or given.device):
+        terminal.say(
+            f"this is {place}: a browser on another machine may not find the way back; --paste and --device need none"
+        )
+    pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     return Manner(partial(_open, given.browser, bridge), pasted, grant(device=given.device), given.fresh)
 
 

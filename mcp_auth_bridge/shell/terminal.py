@@ -62,11 +62,9 @@ async def lines() -> AsyncIterator[str]:
             yield line.decode(errors="replace")
 
 
-def browser_is_elsewhere() -> bool:
-    """Whether the person types here but sits at another machine, whose browser cannot reach this one's loopback."""
-    remote = any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
-    container = any(os.path.exists(path) for path in ("/.dockerenv", "/run/.containerenv"))  # noqa: PTH110 - two names
-    return (remote or container) and sys.stdin is not None and sys.stdin.isatty()
+def is_interactive() -> bool:
+    """Whether a person can answer here."""
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def leave(code: int) -> NoReturn:

@@ -4,13 +4,16 @@ import json
 import os
 import shlex
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 import pytest
+from installed import command
 from peer import PEERS
 from peers.gateway import Gateway
+from starlette.responses import HTMLResponse
 from words import text
 
 ADD = {"a": 1, "b": 2}
@@ -214,3 +217,35 @@ def test_where_no_browser_can_be_expected_the_call_says_what_to_do(bridge, gatew
 def acme_browser(bridge):
     """A $BROWSER that would leave a trace."""
     return shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(bridge._browser_log), "%s"])
+
+
+# A login by hand
+
+
+def test_eight_logins_at_once_open_one_tab_and_all_succeed(acme) -> None:
+    processes = [
+        subprocess.Popen([command(), "login", "acme"], env=acme.environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    said = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, said
+    assert [launch["title"] for launch in acme.launches] == ["Signed in"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "place"),
+    [
+        ({"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}, "an SSH session"),
+        ({"WSL_DISTRO_NAME": "Debian"}, "WSL"),
+        ({"container": "podman"}, "a container"),
+    ],
+)
+def test_a_login_where_the_browser_is_elsewhere_names_the_ways_that_need_none(acme, gateway, environ, place) -> None:
+    acme.environment |= environ
+    gateway.instead["/mcp"] = HTMLResponse("", 404)  # it is said before anything else
+    acme.add_server("acme", gateway.url, browser_command=[])
+    said = acme.run("login", "acme").stderr
+    assert f"mcp-auth-bridge: this is {place}: " in said
+    assert "--paste" in said
+    assert "--device" in said
+    assert "this is" not in acme.run("login", "acme", "--browser-command", "firefox").stderr

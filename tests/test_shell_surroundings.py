@@ -1,0 +1,97 @@
+"""Where a browser can be expected, by what the environment says, and by nothing that it merely claims with $BROWSER."""
+
+import sys
+
+import pytest
+
+from mcp_auth_bridge.shell.surroundings import desktop_opener, foreign, why_no_tab
+
+DISPLAY = {"DISPLAY": ":0"}
+WINDOWS = "/mnt/c/Windows/System32/rundll32.exe"
+
+pytestmark = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="these always have a desktop")
+
+
+def only(*paths):
+    """A file system with nothing but `paths`."""
+    return lambda path: path in paths
+
+
+@pytest.fixture
+def tools(tmp_path, monkeypatch):
+    """Puts programs on PATH, which is empty otherwise; returns their absolute paths."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def put(name):
+        program = tmp_path / name
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+        return str(program)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "place"),
+    [
+        ({}, (), ""),
+        (DISPLAY, (), ""),
+        ({"SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"}, (), "an SSH session"),
+        ({"SSH_TTY": "/dev/pts/0"}, (), "an SSH session"),
+        ({"SSH_CLIENT": "1.2.3.4 5 22", "WSL_DISTRO_NAME": "Debian"}, (), "an SSH session"),
+        ({"SSH_TTY": ""}, (), ""),
+        ({"SSH_AUTH_SOCK": "/run/agent"}, (), ""),
+        ({"WSL_DISTRO_NAME": "Debian"}, (), "WSL"),
+        ({"WSL_INTEROP": "/run/WSL/8_interop"}, (), "WSL"),
+        ({}, ("/proc/sys/fs/binfmt_misc/WSLInterop",), "WSL"),
+        ({}, ("/.dockerenv",), "a container"),
+        ({}, ("/run/.containerenv",), "a container"),
+        ({"container": "podman"}, (), "a container"),
+        ({"KUBERNETES_SERVICE_HOST": "10.0.0.1"}, (), "a container"),
+        ({"CODESPACES": "true"}, (), "a container"),
+        ({"REMOTE_CONTAINERS": "true"}, (), "a container"),
+    ],
+)
+def test_a_place_whose_browser_is_elsewhere_has_a_name(environ, files, place):
+    assert foreign(environ, only(*files)) == place
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "reason"),
+    [
+        (DISPLAY, (), ""),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, (), ""),
+        ({}, (), "there is no display for a browser"),
+        ({**DISPLAY, "CI": "true"}, (), "nobody sits at a CI job's browser"),
+        ({**DISPLAY, "CI": "false"}, (), ""),
+        ({**DISPLAY, "SSH_TTY": "/dev/pts/0"}, (), "a browser cannot be opened from an SSH session"),
+        (DISPLAY, ("/.dockerenv",), "a browser cannot be opened from a container"),
+        ({"WSL_DISTRO_NAME": "Debian"}, (WINDOWS,), ""),
+        ({"WSL_DISTRO_NAME": "Debian"}, (), "there is no display for a browser"),
+        ({"BROWSER": "firefox"}, (), "there is no display for a browser"),
+    ],
+)
+def test_a_tab_is_opened_only_where_somebody_can_see_it(tools, environ, files, reason):
+    tools("xdg-open")
+    assert why_no_tab(environ, (), only(*files)) == reason
+    assert why_no_tab(environ, ("firefox",), only(*files)) == ""
+
+
+def test_without_an_opener_there_is_no_tab(tools):
+    assert why_no_tab(DISPLAY, (), only()) == "there is no display for a browser"
+
+
+@pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])
+def test_the_desktops_opener_has_an_absolute_path(tools, variable):
+    opener = tools("xdg-open")
+    assert desktop_opener({variable: ":0"}, only()) == (opener,)
+    assert desktop_opener({}, only()) == ()
+
+
+def test_wsl_hands_its_urls_to_windows(tools):
+    wsl = {"WSL_DISTRO_NAME": "Debian", **DISPLAY}
+    opener = tools("xdg-open")
+    assert desktop_opener(wsl, only()) == (opener,)
+    assert desktop_opener(wsl, only(WINDOWS)) == (WINDOWS, "url.dll,FileProtocolHandler")
+    best = tools("wslview")
+    assert desktop_opener(wsl, only(WINDOWS)) == (best,)

@@ -1,0 +1,120 @@
+"""A tab that nobody asked for: one in ten minutes, three a day, none after a logout, whatever the clock does."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import LoginRequired, StoreError
+from mcp_auth_bridge.shell.tabs import A_DAY, MOST_A_DAY, PAUSE, Tabs
+
+
+@pytest.fixture
+def tabs(tmp_path):
+    """A folder with the tabs of `acme`, for as many processes as a test likes, and a clock."""
+
+    class Machine:
+        now = 1e9
+        folder = tmp_path / "memory"
+
+        def open(self, key="acme"):
+            """Whether a process may open a tab now."""
+            try:
+                self.of(key).note()
+            except LoginRequired:
+                return False
+            return True
+
+        def of(self, key="acme"):
+            return Tabs(self.folder, key, lambda: self.now)
+
+    return Machine()
+
+
+def test_one_in_ten_minutes_across_processes(tabs):
+    assert tabs.open()
+    tabs.now += PAUSE - 1
+    assert not tabs.open()
+    tabs.now += 1
+    assert tabs.open()
+
+
+def test_three_a_day(tabs):
+    for _ in range(MOST_A_DAY):
+        assert tabs.open()
+        tabs.now += 2 * PAUSE
+    assert not tabs.open()
+    tabs.now += A_DAY
+    assert tabs.open()
+
+
+def test_each_server_has_its_own(tabs):
+    assert tabs.open()
+    assert tabs.open("tickets")
+
+
+def test_why_there_is_none_is_said_in_words(tabs):
+    tabs.of().note()
+    with pytest.raises(LoginRequired, match="a browser was opened for it a few minutes ago"):
+        tabs.of().note()
+    tabs.of().unwanted()
+    with pytest.raises(LoginRequired, match="somebody logged out"):
+        tabs.of().note()
+
+
+def test_after_a_logout_there_is_none_until_a_person_logs_in(tabs):
+    tabs.of().unwanted()
+    tabs.now += 10 * A_DAY
+    assert not tabs.open()
+    tabs.of().forget()
+    assert tabs.open()
+
+
+def test_a_login_by_hand_makes_tabs_welcome_again(tabs):
+    assert tabs.open()
+    tabs.of().forget()
+    assert tabs.open()
+
+
+def test_a_tab_that_was_not_opened_after_all_does_not_count(tabs):
+    assert tabs.open()
+    tabs.of().take_back()
+    assert tabs.open()
+
+
+def test_a_clock_that_was_set_back_locks_nobody_out(tabs):
+    assert tabs.open()
+    tabs.now -= 10 * A_DAY
+    assert tabs.open()
+    assert not tabs.open()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"opened": 7}', b'{"opened": ["x"]}', b"\xff"])
+def test_a_damaged_file_says_nothing(tabs, damage):
+    assert tabs.open()
+    [file] = tabs.folder.iterdir()
+    file.write_bytes(damage)
+    assert tabs.open()
+    assert not tabs.open()
+
+
+def test_a_tab_that_cannot_be_noted_is_not_opened(tabs):
+    tabs.folder.mkdir(mode=0o755)
+    with pytest.raises(StoreError):
+        tabs.open()
+
+
+@given(st.lists(st.floats(0, 4 * PAUSE), max_size=200))
+def test_however_often_it_is_asked_for_never_more_than_three_in_a_day(tmp_path_factory, pauses):
+    now, opened = 0.0, []
+    tabs = Tabs(tmp_path_factory.mktemp("tabs") / "memory", "acme", lambda: now)
+    for pause in pauses:
+        now += pause
+        try:
+            tabs.note()
+        except LoginRequired:
+            continue
+        opened.append(now)
+    assert all(later - earlier >= PAUSE for earlier, later in itertools.pairwise(opened))
+    assert all(fourth - first >= A_DAY for first, fourth in zip(opened, opened[MOST_A_DAY:], strict=False))
