@@ -55,7 +55,7 @@ class Fetch(Effect[Response], frozen=True):
     headers: Mapping[str, Secret | str] = {}
     form: Mapping[str, Secret | str] | None = None
     document: bytes | None = None
-    method: Literal["GET", "DELETE"] = "GET"
+    method: Literal["GET", "DELETE", "OPTIONS"] = "GET"
     led_by: Url | None = None
 
 

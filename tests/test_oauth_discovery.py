@@ -3,6 +3,7 @@
 import pytest
 from playing import NOT_FOUND, PAGE, answer, play
 
+from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError, Unreachable, UpstreamFailed, UrlRefused
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
@@ -15,6 +16,7 @@ OIDC = "GET https://as.example/.well-known/openid-configuration"
 LEGACY = "GET https://mcp.example/.well-known/oauth-authorization-server"
 LEGACY_OIDC = "GET https://mcp.example/.well-known/openid-configuration"
 REGISTER = "GET https://mcp.example/register"
+METHODS = "OPTIONS https://mcp.example/register"
 
 
 def resource(named=MCP, issuer="https://as.example", **more):
@@ -278,10 +280,30 @@ def test_the_default_endpoints_are_used_only_where_one_of_them_answers(there):
     ]
 
 
-@pytest.mark.parametrize("absent", [NOT_FOUND, PAGE, answer({}, 401), answer({}, 403)])
+@pytest.mark.parametrize("allowed", ["POST", "POST, OPTIONS", "GET,POST"])
+def test_a_default_endpoint_that_only_takes_a_post_is_found_by_asking_for_its_methods(allowed):
+    options = Response(200, {"allow": (allowed,)}, b"", 1000.0)
+    server = found(*NOTHING, (REGISTER, NOT_FOUND), (METHODS, options))
+    assert str(server.registration_endpoint) == "https://mcp.example/register"
+
+
+NO_METHODS = [
+    NOT_FOUND,
+    Response(204, {"access-control-allow-methods": ("POST",)}, b"", 1000.0),  # what CORS says anywhere
+    Response(200, {"allow": ("GET, HEAD, OPTIONS",)}, b"", 1000.0),
+]
+
+
+@pytest.mark.parametrize(
+    "absent",
+    [
+        *[[(REGISTER, NOT_FOUND), (METHODS, no)] for no in NO_METHODS],
+        *[[(REGISTER, other)] for other in (PAGE, answer({}, 401), answer({}, 403))],
+    ],
+)
 def test_a_server_without_any_oauth_is_said_to_want_a_static_token(absent):
     with pytest.raises(TheirProtocolError, match="publishes no OAuth metadata") as raised:
-        found(*NOTHING, (REGISTER, absent))
+        found(*NOTHING, *absent)
     assert 'kind = "bearer"' in raised.value.hint
     for place in (
         "oauth-protected-resource/a/b",

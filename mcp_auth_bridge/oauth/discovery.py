@@ -4,18 +4,18 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
-from mcp_auth_bridge.errors import TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.effects import Fetch, Flow, ask
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
+from mcp_auth_bridge.oauth.places import HEADERS, Trail, document_at, is_page, look
+from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen, same_issuer
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _RESOURCE_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _OIDC_WELL_KNOWN = "/.well-known/openid-configuration"
-# MCP 2025-03-26 asks for this header on the metadata request; later revisions do not mind it.
-_HEADERS: Mapping[str, str] = {"accept": "application/json", "mcp-protocol-version": "2025-11-25"}
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +24,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
     and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`). `binding` is whether
-    its tokens for this resource are to be bound to a key (`oauth/dpop.py`).
+    its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are origins of endpoints away from the
+    issuer's host, which a person or the operator's fame vouches for.
     """
 
     issuer: str
@@ -43,6 +44,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     repeats_scope: bool = False
     token: str = "access"
     binding: Binding = Binding.NONE
+    agreed: tuple[str, ...] = ()
 
 
 class _ResourceMetadata(msgspec.Struct):
@@ -72,70 +74,79 @@ class _ServerMetadata(msgspec.Struct):
     dpop_signing_alg_values_supported: list[str] | None = None
 
 
-class Trail:
-    """The URLs that were tried, each with what came of it: the first thing that anybody needs when discovery fails."""
-
-    def __init__(self) -> None:
-        self._steps: list[str] = []
-
-    def note(self, url: Url, outcome: str) -> None:
-        self._steps.append(f"{url.origin}{url.path}: {outcome}")
-
-    def __str__(self) -> str:
-        return "; ".join(self._steps)
-
-
-def discover(url: Url, challenge: Challenge | None, resource: str = "", trusted_issuer: str = "") -> Flow[Server]:
-    """Who protects `url`. `resource` overrides the identifier that its metadata must name (for a URN, say).
-
-    `trusted_issuer` is the one issuer that metadata may name although another was asked for: monday.com and Atlassian
-    publish theirs so.
+def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> Flow[Server]:
+    """Who protects `trust.server`. `resource` overrides the identifier that its metadata must name (for a URN, say).
 
     Raises `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as an answer is
-    missing: a server that is down for a moment must not send the login down another path.
+    missing: a server that is down for a moment must not send the login down another path. Raises `LoginRequired` where
+    a person has to agree, and does not.
     """
-    trail = Trail()
-    metadata = yield from _resource_metadata(url, challenge, resource, trail)
+    url, trail = trust.server, Trail()
+    metadata = yield from _resource_metadata(trust, challenge, resource, trail)
     if metadata is None:
-        return (yield from _without_resource_metadata(url, resource, trusted_issuer, trail))
-    issuers = metadata.authorization_servers or []
-    if not issuers:
+        return (yield from _without_resource_metadata(trust, resource, trail))
+    if not metadata.authorization_servers:
         raise TheirProtocolError(
             f"the protected-resource metadata of {url.origin} name no authorization server", f"tried: {trail}"
         )
-    server = yield from _server_metadata(gate(issuers[0], Purpose.ISSUER), (issuers[0], trusted_issuer), trail)
+    issuer = chosen(metadata.authorization_servers, trust)
+    server = yield from _agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
     if server is None:
         raise TheirProtocolError(
-            f"the authorization server {quoted(issuers[0])} publishes no metadata that can be used", f"tried: {trail}"
+            f"the authorization server {quoted(issuer)} publishes no metadata that can be used", f"tried: {trail}"
         )
     scopes = None if metadata.scopes_supported is None else tuple(metadata.scopes_supported)
-    found = _server(server, resource or metadata.resource or url.resource, scopes)
+    found = yield from _server(server, resource or metadata.resource or url.resource, scopes, trust)
     return msgspec.structs.replace(found, binding=_binding(challenge, metadata, server))
 
 
 def _resource_metadata(
-    url: Url, challenge: Challenge | None, resource: str, trail: Trail
+    trust: Trust, challenge: Challenge | None, resource: str, trail: Trail
 ) -> Flow[_ResourceMetadata | None]:
     """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
 
-    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26.
+    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26. One that names
+    metadata is none of those.
     """
-    for place in _resource_places(url, challenge):
-        response = yield from _get(place, trail)
+    named = challenge.resource_metadata if challenge is not None else ""
+    for place in _resource_places(trust, named, trail):
+        response = yield from document_at(place, trail)
         if response is None:
             continue
         metadata = documents.read(response, _ResourceMetadata, place, "the protected-resource metadata")
-        _check_resource(url, metadata.resource, resource, place)
+        _check_resource(trust.server, metadata.resource, resource, place)
         return metadata
+    if trust.resource_metadata or (named and _followed(named, trust.server) is None):
+        raise TheirProtocolError(
+            f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
+            f"{quoted(trust.resource_metadata or named)}",
+            'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
+            f" this server; tried: {trail}",
+        )
     return None
 
 
-def _resource_places(url: Url, challenge: Challenge | None) -> Iterator[Url]:
-    if challenge is not None and challenge.resource_metadata:
-        yield gate(challenge.resource_metadata, Purpose.RESOURCE_METADATA)
+def _resource_places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
+    url = trust.server
+    if trust.resource_metadata:
+        yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
+        return
+    if named and (place := _followed(named, url)):
+        yield place
+    elif named:
+        trail.note(quoted(named), "is not followed, because it is not of the server's origin")
     if url.path != "/":
         yield url.with_path(_RESOURCE_WELL_KNOWN + url.path)
     yield url.with_path(_RESOURCE_WELL_KNOWN)
+
+
+def _followed(named: str, url: Url) -> Url | None:
+    """The place that a challenge names, if it is of the server's own origin: those behind a proxy name inner hosts."""
+    try:
+        place = gate(named, Purpose.RESOURCE_METADATA)
+    except UrlRefused:
+        return None
+    return place if place.origin == url.origin else None
 
 
 def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
@@ -160,18 +171,31 @@ def _covers(parent: Url, url: Url) -> bool:
     return parent.origin == url.origin and inside and parent.query in ("", url.query)
 
 
+def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[_ServerMetadata | None]:
+    """The metadata of `issuer`, if a login there is agreed to: nothing is sent to one that the last login did not know.
+
+    Who was at the trusted issuer is known there, whatever the place where its metadata lie.
+    """
+    if not trust.was_at_trusted_issuer:
+        yield from check_issuer(issuer, trust)
+    metadata = yield from _server_metadata(place, (issuer, trust.trusted_issuer), trail)
+    if metadata is not None and trust.was_at_trusted_issuer:
+        yield from check_issuer(metadata.issuer, trust)
+    return metadata
+
+
 def _server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[_ServerMetadata | None]:
     """RFC 8414 section 3 and OpenID Connect Discovery, in the order that MCP 2025-11-25 prescribes.
 
     `accepted` are the identifier that was asked for and the trusted one, which may be "".
     """
     for place in _server_places(issuer):
-        response = yield from _get(place, trail)
+        response = yield from document_at(place, trail)
         if response is None:
             continue
         metadata = documents.read(response, _ServerMetadata, place, "the authorization-server metadata")
-        if not any(_same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
-            trail.note(place, f"is of the issuer {quoted(metadata.issuer)}")
+        if not any(same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
+            trail.note(f"{place.origin}{place.path}", f"is of the issuer {quoted(metadata.issuer)}")
             raise TheirProtocolError(
                 f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
                 f"but {quoted(accepted[0])} was asked for",
@@ -190,18 +214,13 @@ def _server_places(issuer: Url) -> Iterator[Url]:
         yield issuer.with_path(path + _OIDC_WELL_KNOWN)
 
 
-def _same_issuer(found: str, expected: str) -> bool:
-    """String equality (RFC 8414 section 3.3). Only the root's slash may differ: Google and FastMCP disagree on it."""
-    root = found.removesuffix("/")
-    return found == expected or (root == expected.removesuffix("/") and root.count("/") == 2)
-
-
-def _without_resource_metadata(url: Url, resource: str, trusted_issuer: str, trail: Trail) -> Flow[Server]:
+def _without_resource_metadata(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
     """MCP 2025-03-26: the authorization server is the MCP server's own origin, with default paths as a last resort."""
+    url = trust.server
     base = url.with_path("/")
-    metadata = yield from _server_metadata(base, (base.origin, trusted_issuer), trail)
+    metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
     if metadata is not None:
-        return _server(metadata, resource or url.resource, None)
+        return (yield from _server(metadata, resource or url.resource, None, trust))
     if not (yield from _offers_default_endpoints(base, trail)):
         raise TheirProtocolError(
             f"{url.origin} publishes no OAuth metadata: it may want a static token or key instead of a login",
@@ -217,32 +236,56 @@ def _without_resource_metadata(url: Url, resource: str, trusted_issuer: str, tra
 
 
 def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
-    """Whether `/register` exists: a GET there is 404 where it does not, and harmless where it does."""
+    """Whether `/register` exists: a GET there is harmless where it does.
+
+    Express, for one, knows no 405: what has no handler for a method is not found, but OPTIONS (RFC 9110 section 9.3.7)
+    tells which methods have one.
+    """
     place = base.with_path("/register")
-    response = yield from _ask(place, trail)
-    return response.status in (400, 405, 415) or (response.status == 200 and not _is_page(response))
+    response = yield from look(place, trail)
+    if response.status == 404:
+        options = yield from ask(Fetch(place, HEADERS, method="OPTIONS"))
+        return "POST" in options.header("allow").replace(",", " ").split()
+    return response.status in (400, 405, 415) or (response.status == 200 and not is_page(response))
 
 
-def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None) -> Server:
+def _server(
+    metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust
+) -> Flow[Server]:
     if "S256" not in (metadata.code_challenge_methods_supported or ()):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} does not say that it supports PKCE with S256",
             "its operator has to add code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
         )
+    endpoints = _endpoints(metadata)
+    away = yield from check_endpoints(metadata.issuer, endpoints, trust)
     return Server(
         issuer=metadata.issuer,
         resource=resource,
-        authorization_endpoint=gate(metadata.authorization_endpoint, Purpose.AUTHORIZATION),
-        token_endpoint=gate(metadata.token_endpoint, Purpose.TOKEN),
-        registration_endpoint=_optional(metadata.registration_endpoint, Purpose.REGISTRATION),
-        revocation_endpoint=_optional(metadata.revocation_endpoint, Purpose.REVOCATION),
+        authorization_endpoint=endpoints[Purpose.AUTHORIZATION],
+        token_endpoint=endpoints[Purpose.TOKEN],
+        registration_endpoint=endpoints.get(Purpose.REGISTRATION),
+        revocation_endpoint=endpoints.get(Purpose.REVOCATION),
         scopes_supported=scopes,
         offers_offline_access="offline_access" in (metadata.scopes_supported or ()),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
-        device_endpoint=_optional(metadata.device_authorization_endpoint, Purpose.DEVICE),
+        device_endpoint=endpoints.get(Purpose.DEVICE),
         takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
+        agreed=away,
     )
+
+
+def _endpoints(metadata: _ServerMetadata) -> Mapping[Purpose, Url]:
+    named = {
+        Purpose.AUTHORIZATION: metadata.authorization_endpoint,
+        Purpose.TOKEN: metadata.token_endpoint,
+        Purpose.REGISTRATION: metadata.registration_endpoint or "",
+        Purpose.REVOCATION: metadata.revocation_endpoint or "",
+        Purpose.DEVICE: metadata.device_authorization_endpoint or "",
+    }
+    needed = (Purpose.AUTHORIZATION, Purpose.TOKEN)
+    return {purpose: gate(text, purpose) for purpose, text in named.items() if text or purpose in needed}
 
 
 def _binding(challenge: Challenge | None, resource: _ResourceMetadata, server: _ServerMetadata) -> Binding:
@@ -253,32 +296,3 @@ def _binding(challenge: Challenge | None, resource: _ResourceMetadata, server: _
         server_algorithms=server.dpop_signing_alg_values_supported,
     )
     return binding(terms)
-
-
-def _optional(text: str | None, purpose: Purpose) -> Url | None:
-    return gate(text, purpose) if text else None
-
-
-def _get(place: Url, trail: Trail) -> Flow[Response | None]:
-    """The document at `place`, or None where there certainly is none."""
-    response = yield from _ask(place, trail)
-    return response if response.status == 200 and not _is_page(response) else None
-
-
-def _ask(place: Url, trail: Trail) -> Flow[Response]:
-    """Any answer that says something about `place`. Raises `UpstreamFailed` on 5xx and 429, which do not."""
-    response = yield from ask(Fetch(place, _HEADERS))
-    outcome = f"HTTP {response.status}{', a web page' if _is_page(response) else ''}"
-    trail.note(place, outcome)
-    if response.status >= 500 or response.status == 429:
-        raise UpstreamFailed(
-            f"{place.origin} answered the discovery with {outcome}",
-            f"try again later; tried: {trail}",
-            status=response.status,
-        )
-    return response
-
-
-def _is_page(response: Response) -> bool:
-    """A web page with status 200 is how single-page applications say "not found" for a well-known URL."""
-    return documents.essence(response) == "text/html"

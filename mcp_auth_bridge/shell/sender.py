@@ -86,14 +86,14 @@ class Sender:
         if not isinstance(verdict, Unauthorized):
             return answer, verdict
         await answer.aclose()
-        answer, verdict, _ = await present(Refusal(verdict.status, bearer(verdict.fields), sent))
+        answer, verdict, sent = await present(Refusal(verdict.status, bearer(verdict.fields), sent))
         if not isinstance(verdict, Unauthorized):
             return answer, verdict
         await answer.aclose()
-        raise LoginRequired(
-            f"{url.origin} refuses even a fresh token (HTTP {verdict.status})",
-            "log in again; if that does not help, the token's issuer, audience or scope is not what the server expects",
-        )
+        refusal = Refusal(verdict.status, bearer(verdict.fields), sent, again=True)
+        await self._credentials.headers(Target(verb, url, self._nonce), refusal)
+        # Not even they know why: somebody else has changed them in this moment.
+        raise LoginRequired(f"{url.origin} refused two tokens in a row (HTTP {verdict.status})", "try again")
 
     async def _present(
         self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
