@@ -69,6 +69,11 @@ def read(response: Response, shape: type[T], url: Url, what: str) -> T:
         raise TheirProtocolError(f"{what} at {url.origin}{url.path} is no JSON but {_kind(response)}") from None
 
 
+_PAGE = "a web page"
+_TRY_AGAIN = "try again; if it stays so, its operator has to look"
+_IN_BETWEEN = "a firewall or a captive portal may stand in between: open that address in a browser, then try again"
+
+
 def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
     if response.status == 429:
@@ -77,12 +82,14 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     if code:
         return OAuthRefused(
             f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
-            CLOCK_HINT if code == INVALID_PROOF else "",
+            CLOCK_HINT if code == INVALID_PROOF else _TRY_AGAIN,
             error=code,
             status=response.status,
         )
+    kind = _kind(response)
     return UpstreamFailed(
-        f"{url.origin} answered {what} with HTTP {response.status} and {_kind(response)} instead of a JSON error",
+        f"{url.origin} answered {what} with HTTP {response.status} and {kind} instead of a JSON error",
+        _IN_BETWEEN if kind == _PAGE and response.status < 500 else _TRY_AGAIN,
         status=response.status,
     )
 
@@ -110,5 +117,5 @@ def _kind(response: Response) -> str:
     if not response.body:
         return "an empty body"
     if essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<":
-        return "a web page"
+        return _PAGE
     return f"content of type {quoted(essence(response), 60)}" if essence(response) else "content of no named type"

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -24,6 +24,12 @@ HANG = 60
 def command() -> str:
     """`MCP_AUTH_BRIDGE_COMMAND`, else the script that was installed beside this Python."""
     return os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Until another thread or process has done what `condition` looks for; the test's own timeout ends a hang."""
+    while not condition():
+        threading.Event().wait(0.005)
 
 
 class Bridge:
@@ -102,6 +108,10 @@ class Bridge:
     def stdio(self, *arguments: str) -> "RawClient":
         """A raw client on `run` with `arguments`."""
         return RawClient([command(), "run", *arguments], self.environment)
+
+    def logging_in(self, name: str) -> "RawClient":
+        """`login NAME`, while it goes on."""
+        return RawClient([command(), "login", name], self.environment)
 
 
 class RawClient:

@@ -2,10 +2,10 @@
 
 import json
 import signal
-import threading
 from pathlib import Path
 
 import pytest
+from installed import wait_for
 from peers.gateway import Gateway, silence
 from words import error, text
 
@@ -278,11 +278,6 @@ def a_server_that_is_down(client, gateway):
     gateway.down()
     client.initialize()
     client.call("add", ADD)
-
-
-def wait_for(condition):
-    while not condition():
-        threading.Event().wait(0.005)  # another thread serves; the test's own timeout ends a hang
 
 
 PROMPT = 8

@@ -6,11 +6,10 @@ import shlex
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
-from installed import command
+from installed import command, wait_for
 from peer import PEERS
 from peers.gateway import Gateway
 from starlette.responses import HTMLResponse
@@ -85,11 +84,6 @@ def answer_to(client, request_id):
     while (value := json.loads(client.read())).get("id") != request_id:
         pass
     return value
-
-
-def wait_for(condition):
-    while not condition():
-        threading.Event().wait(0.01)  # another process acts; the test's own timeout ends a hang
 
 
 def callback_port(url):

@@ -15,7 +15,7 @@ class JwtVerifier:
     def __init__(self, issuer: str, resource: str) -> None:
         self._issuer = issuer
         self._resource = resource
-        self._keys = jwt.PyJWKClient(f"{issuer}/jwks")
+        self._keys = jwt.PyJWKClient(f"{issuer}/jwks", cooldown_duration=0)  # new keys are known at once
         self._seen: set[str] = set()
         self._refused: set[str] = set()
 
@@ -29,7 +29,7 @@ class JwtVerifier:
             return None
         try:
             claims = await asyncio.to_thread(self._claims, token)
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, jwt.PyJWKClientError):  # the latter: a key that nobody publishes any more
             return None
         return AccessToken(
             token=token,
