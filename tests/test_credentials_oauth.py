@@ -5,6 +5,7 @@ import os
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
+import jwt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +141,10 @@ def bearer(number):
 
 def refused(sent, status=401, **parameters):
     return Refusal(status, Challenge("bearer", parameters), sent)
+
+
+def again(sent):
+    return Refusal(401, Challenge("bearer", {}), sent, again=True)
 
 
 async def meanwhile():
@@ -479,9 +484,9 @@ def test_a_server_in_trouble_never_ends_a_login_and_the_request_is_said_not_to_h
         world.reply = reply
         for _ in range(20):
             world.now += 3600.0
-            with pytest.raises(Unreachable) as raised:
+            with pytest.raises((Unreachable, UpstreamFailed)) as raised:
                 await process.headers(TARGET)
-            assert (type(raised.value), raised.value.sent) == (Unreachable, Sent.NO)
+            assert (raised.value.sent, isinstance(raised.value, OutcomeUnknown)) == (Sent.NO, False)
         assert (world.stored.refresh, world.stored.ended) == (Secret("RT-0"), "")
         world.reply = None
         world.now += 3600.0
@@ -520,7 +525,22 @@ async def test_a_login_made_while_the_old_grant_was_refused_is_taken():
     assert world.stored.ended == ""
 
 
-@pytest.mark.parametrize("reply", [NO_CLIENT, BAD_REQUEST, BLOCKED])
+@told
+async def test_a_page_in_place_of_an_answer_counts_once_an_episode_and_is_forgotten_with_it():
+    world = World(session())
+    process = world.process()
+    world.reply = BLOCKED
+    world.now += 3600.0
+    for _ in range(10):
+        with pytest.raises(UpstreamFailed, match="HTTP 403") as raised:
+            await process.headers(TARGET)
+        assert raised.value.sent is Sent.NO
+    assert world.stored.strikes.count == 1
+    world.reply = None
+    assert await process.headers(TARGET) == bearer(1)
+
+
+@pytest.mark.parametrize("reply", [NO_CLIENT, BAD_REQUEST])
 def test_a_first_refusal_keeps_the_login_and_leaves_the_server_alone_for_a_while(reply):
     @told
     async def story():
@@ -816,3 +836,66 @@ def test_no_history_ever_presents_a_spent_refresh_token(steps):
         assert world.valid == f"RT-{world.count}"
 
     story()
+
+
+@told
+async def test_a_new_token_that_is_refused_too_is_explained_and_no_other_is_tried_for_a_minute():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    newer = await process.headers(TARGET, refused(sent))
+    with pytest.raises(LoginRequired, match=r"acme refuses even a new token \(HTTP 401\): the token is opaque") as raised:
+        await process.headers(TARGET, again(newer))
+    assert "run: mcp-auth-bridge login acme" in raised.value.hint
+    for _ in range(50):
+        assert await process.headers(TARGET) == newer  # it may be accepted by now
+        with pytest.raises(LoginRequired, match="even a new token"):
+            await process.headers(TARGET, refused(newer))
+        world.now += 1.0
+    assert world.presented == ["RT-0"]
+    world.now += 10.0
+    assert await process.headers(TARGET, refused(newer)) == bearer(2)
+
+
+@told
+async def test_a_login_made_meanwhile_is_tried_although_the_last_one_was_hopeless():
+    world = World(session())
+    process = world.process()
+    newer = await process.headers(TARGET, refused(await process.headers(TARGET)))
+    with pytest.raises(LoginRequired, match="even a new token"):
+        await process.headers(TARGET, again(newer))
+    world.log_in(session(7, at=world.now))
+    assert await process.headers(TARGET, refused(newer)) == bearer(7)
+
+
+@told
+async def test_the_words_of_a_refused_token_name_the_claim_that_looks_wrong():
+    token = jwt.encode({"iss": "https://as.example", "aud": "another", "exp": 9e9}, "k" * 32, "HS256")
+    world = World(session(access=Secret(token), refresh=None))
+    process = world.process()
+    sent = await process.headers(TARGET)
+    with pytest.raises(LoginRequired, match="its aud is “another”") as raised:
+        await process.headers(TARGET, refused(sent))
+    assert token not in raised.value.message + raised.value.hint
+
+
+@told
+async def test_a_permission_that_was_asked_for_and_denied_is_not_asked_for_again():
+    world = World(session(scope="read", asked="read admin"))
+    process = world.process()
+    sent = await process.headers(TARGET)
+    for _ in range(3):
+        with pytest.raises(AccessDenied, match="was asked for and did not grant: “admin”") as raised:
+            await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope="admin"))
+        assert "run: mcp-auth-bridge login acme" in raised.value.hint
+    assert world.stored.wanted == ""
+    with pytest.raises(StepUpRequired):  # another one has not been asked for yet
+        await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope="admin write"))
+    assert world.stored.wanted == "admin write"
+
+
+@told
+async def test_a_permission_that_nobody_who_is_logged_in_lacks_wants_a_login():
+    process = World().process()
+    with pytest.raises(LoginRequired, match="nobody is logged in"):
+        await process.headers(TARGET, refused({}, 403, error="insufficient_scope", scope="admin"))

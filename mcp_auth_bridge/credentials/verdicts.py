@@ -67,6 +67,8 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
     code = error.error if isinstance(error, OAuthRefused) else ""
     status = error.status if isinstance(error, OAuthRefused | UpstreamFailed) else 0
     of_client, last = client_forgotten(error), session.strikes
+    if not code and not last.code and _rest(last, now):
+        return session  # a page of a firewall's or a portal's, asked for again: one episode is one strike
     count = 1 + (last.count if last.of_client == of_client else 0)
     ended = code if of_client and count >= _CLIENT_STRIKES else ""
     strikes = Strikes(count=count, at=now, code=code, status=status, of_client=of_client)
@@ -74,7 +76,15 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
 
 
 def pause(strikes: Strikes, now: float) -> float:
-    """Seconds until the authorization server may be asked again, 0 for at once. A clock that was set back ends it."""
+    """Seconds until the authorization server may be asked again, 0 for at once.
+
+    What stood before it with a page of its own may be gone the next second; but at some point a person has to look.
+    """
+    return _rest(strikes, now) if strikes.code or wants_login(strikes) else 0.0
+
+
+def _rest(strikes: Strikes, now: float) -> float:
+    """What is left of the pause after the last strike, in seconds. A clock that was set back ends it."""
     length = min(_PAUSE * 2 ** (strikes.count - 1), _LONGEST_PAUSE) if strikes.count else 0.0
     return max(0.0, strikes.at + length - now) if now >= strikes.at else 0.0
 
@@ -90,12 +100,8 @@ def words(strikes: Strikes) -> str:
 
 
 def before_sending(error: BridgeError) -> BridgeError:
-    """`error` of a refresh for the request that wanted it: of that nothing was sent, whatever became of the refresh.
-
-    A server that is down or in trouble is one that cannot be reached, for this purpose.
-    """
-    troubled = isinstance(error, UpstreamFailed) and not is_refusal(error)
-    if isinstance(error, OutcomeUnknown) or troubled:
+    """`error` of a refresh for the request that wanted it: of that nothing was sent, whatever became of the refresh."""
+    if isinstance(error, OutcomeUnknown):
         return Unreachable(error.message, error.hint)
     error.sent = Sent.NO
     return error
