@@ -145,7 +145,7 @@ async def test_a_fresh_token_that_is_refused_with_its_proof_wants_a_person():
     async with served(guard) as server, connected(server, credentials=bound) as remote:
         with pytest.raises(LoginRequired, match="two tokens in a row"):
             await collect(remote.post(CALL, {}))
-    assert bound.refused == [401]
+    assert bound.refused == [401, 401]  # the second time to say why
 
 
 @story
