@@ -53,12 +53,18 @@ class Login:
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
         return await self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
 
+    async def come_back(self, target=GOOD, **headers):
+        """The address that a browser is sent on to."""
+        head = (await self.get(target, **headers)).decode().split("\r\n")
+        assert head[0].startswith("HTTP/1.1 303 ")
+        return next(line.partition(": ")[2] for line in head if line.startswith("location: "))
+
     async def open(self, target=GOOD, **headers):
-        """A browser that has sent its request and waits for the page."""
+        """A browser that came back and waits for the page."""
+        where = await self.come_back(target, **headers)
         before = len(self.loopback._answering)
-        browser = asyncio.create_task(self.get(target, **headers))
-        await asyncio.wait((self.waiting, browser), return_when=asyncio.FIRST_COMPLETED)
-        while not self.waiting.done() or len(self.loopback._answering) <= before:  # noqa: ASYNC110 - it has no event of its own
+        browser = asyncio.create_task(self.get(where))
+        while len(self.loopback._answering) <= before:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0)
         return browser
 
@@ -88,14 +94,44 @@ async def test_the_parameters_of_the_callback_are_returned_and_its_page_comes_on
 
 
 @told
-async def test_every_page_is_locked_down(login):
+async def test_every_answer_is_locked_down(login):
+    answers = [await login.get("/"), await login.get(GOOD)]
     browser = await login.open()
     await login.loopback.finish(PAGE)
-    head = (await browser).partition(b"\r\n\r\n")[0].lower()
-    for line in (b"default-src 'none'", b"nosniff", b"no-referrer", b"no-store", b"text/html; charset=utf-8"):
-        assert line in head
-    assert b"access-control" not in head
+    for answered in (*answers, await browser):
+        head = answered.partition(b"\r\n\r\n")[0].lower()
+        for line in (b"default-src 'none'", b"nosniff", b"no-referrer", b"no-store", b"text/html; charset=utf-8"):
+            assert line in head
+        assert b"access-control" not in head
     assert b"<script" not in PAGE
+
+
+@told
+async def test_the_browser_ends_at_an_address_without_the_code_that_nobody_can_guess(login):
+    where = await login.come_back()
+    assert "?" not in where
+    assert "C-1" not in where
+    assert where != Loopback()._end
+    browser = await login.open()
+    for guess in ("/login", "/login/", where[:-1], f"{where}x", where.replace("/login", "/callback")):
+        assert b"404" in (await login.get(guess))[:20]
+    for headers in FORGED_HEADERS.values():
+        assert b" 200 " not in (await login.get(where, **headers))[:20]
+    await login.loopback.finish(PAGE)
+    assert (await browser).endswith(PAGE)
+
+
+@told
+async def test_before_the_callback_its_last_address_is_nothing(login):
+    assert b"404" in (await login.get(login.loopback._end))[:20]
+
+
+@told
+async def test_a_browser_that_is_still_on_its_way_gets_the_page_of_a_login_that_was_fast(login):
+    where = await login.come_back()
+    finishing = asyncio.create_task(login.loopback.finish(PAGE))
+    assert (await login.get(where)).endswith(PAGE)
+    await finishing
 
 
 @told
@@ -121,6 +157,18 @@ async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_f
     assert (await second).endswith(PAGE)
 
 
+FORGED_HEADERS = {
+    "another host": {"Host": "evil.example"},
+    "the name of this machine": {"Host": "localhost"},
+    "another port": {"Host": "127.0.0.1:1"},
+    "no host": {"Host": None},
+    "an origin": {"Origin": "https://evil.example"},
+    "our own origin": {"Origin": "http://127.0.0.1"},
+    "an image": {"Sec_Fetch_Dest": "image"},
+    "a script": {"Sec_Fetch_Dest": "empty"},
+    "a frame": {"Sec_Fetch_Dest": "iframe"},
+}
+
 FORGED = {
     "another state": ("/callback?state=X&code=evil", {}),
     "no state": ("/callback?code=evil", {}),
@@ -133,15 +181,7 @@ FORGED = {
     "another path": (f"/callback/?state={STATE}&code=evil", {}),
     "a path above": (f"/x/../callback?state={STATE}&code=evil", {}),
     "the root": (f"/?state={STATE}&code=evil", {}),
-    "another host": (GOOD, {"Host": "evil.example"}),
-    "the name of this machine": (GOOD, {"Host": "localhost"}),
-    "another port": (GOOD, {"Host": "127.0.0.1:1"}),
-    "no host": (GOOD, {"Host": None}),
-    "an origin": (GOOD, {"Origin": "https://evil.example"}),
-    "our own origin": (GOOD, {"Origin": "http://127.0.0.1"}),
-    "an image": (GOOD, {"Sec_Fetch_Dest": "image"}),
-    "a script": (GOOD, {"Sec_Fetch_Dest": "empty"}),
-    "a frame": (GOOD, {"Sec_Fetch_Dest": "iframe"}),
+    **{name: (GOOD, headers) for name, headers in FORGED_HEADERS.items()},
     "no URL at all": ("//[", {}),
     "an absolute URL without an end": ("http://[::1/callback", {}),
     "a long head": (f"{GOOD}&x={'x' * 20_000}", {}),
@@ -324,15 +364,17 @@ def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only()
         assert uri == f"http://localhost:{port}/callback"
         waiting = asyncio.ensure_future(loopback.callback(STATE, 60))
         statuses = []
-        for address, host in (("127.0.0.1", "127.0.0.1"), ("::1", "localhost")):
+        back = f"/callback?state={STATE}&code=C"
+        asked = [("127.0.0.1", "127.0.0.1", back), ("::1", "localhost", back), ("::1", "localhost", loopback._end)]
+        for address, host, target in asked:
             reader, writer = await asyncio.open_connection(address, port)
-            writer.write(f"GET /callback?state={STATE}&code=C HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            if host == "localhost":
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            if target == loopback._end:
                 assert (await waiting)["code"] == "C"
                 await loopback.finish(PAGE)
             statuses.append((await reader.readline())[9:12])
             writer.close()
-        assert statuses == [b"404", b"200"]
+        assert statuses == [b"404", b"303", b"200"]
 
     asyncio.run(story())
 

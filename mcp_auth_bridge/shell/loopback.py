@@ -1,11 +1,14 @@
 """The callback on 127.0.0.1 (RFC 8252 section 7.3): one path, one valid answer, and no page before the truth is known.
 
-Only a request that carries the login's own `state` has any effect. The browser that brought it waits for the end of the
-login and is then told how it went; everybody else gets the same short 404.
+Only a request that carries the login's own `state` has any effect. The browser that brought it is sent on at once to an
+address without the code, waits there for the end of the login and is then told how it went; everybody else gets the
+same short 404.
 """
 
 import asyncio
+import contextlib
 import errno
+import os
 from collections.abc import Mapping
 from hmac import compare_digest
 from urllib.parse import parse_qsl
@@ -20,6 +23,7 @@ PATH = "/callback"
 _MOST_UNREAD = 64
 _HEAD_LIMIT = 8192
 _HEAD_TIMEOUT = 5.0
+_LAST_PAGE_TIMEOUT = 1.0
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
@@ -39,6 +43,9 @@ class Loopback:
         self._state = b""
         self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        # Nobody else may read how the login went; and what stays in the browser's history is no code.
+        self._end = f"/login/{os.urandom(8).hex()}"
+        self._shown = asyncio.Event()
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
         self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -99,10 +106,13 @@ class Loopback:
         """Give the waiting browser its page, and close the port."""
         if not self._outcome.done():
             self._outcome.set_result(page)
+        if self._arrived.done():  # its browser may still be on its way to the last page
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._shown.wait(), _LAST_PAGE_TIMEOUT)
         for server in self._servers:
             server.close()
         if self._answering:
-            await asyncio.wait(self._answering, timeout=1)
+            await asyncio.wait(self._answering, timeout=_LAST_PAGE_TIMEOUT)
         rest = {**self._unread, **self._answering}
         for writer in rest.values():
             writer.transport.abort()
@@ -135,34 +145,46 @@ class Loopback:
         self._unread.pop(oldest).transport.abort()
 
     async def _answer(self, connection: h11.Connection, request: h11.Request, writer: asyncio.StreamWriter) -> None:
-        parameters = self._parameters(request)
-        if parameters is None:
-            status, page = 404, pages.NOT_FOUND
-        else:
+        path, _, query = request.target.decode("ascii", "replace").partition("?")
+        navigates = self._navigates(request)
+        if navigates and path == PATH and (parameters := self._parameters(query)) is not None:
             if not self._arrived.done():
                 self._arrived.set_result(parameters)
-            # A second tab or a reload with the same state gets the same page; the first one's parameters count.
-            status, page = 200, await asyncio.shield(self._outcome)
-        length = [(b"content-length", str(len(page)).encode())]
-        writer.write(connection.send(h11.Response(status_code=status, headers=[*_HEADERS, *length])) or b"")
-        writer.write(connection.send(h11.Data(data=page)) or b"")
-        await writer.drain()
+            await _send(connection, writer, 303, b"", (b"location", self._end.encode()))
+        elif navigates and path == self._end and self._arrived.done():
+            # A second tab or a reload gets the same page; the first one's parameters count.
+            await _send(connection, writer, 200, await asyncio.shield(self._outcome))
+            self._shown.set()
+        else:
+            await _send(connection, writer, 404, pages.NOT_FOUND)
 
-    def _parameters(self, request: h11.Request) -> Mapping[str, str] | None:
-        """The callback's parameters if the request is this login's, None if it is anybody else's."""
+    def _navigates(self, request: h11.Request) -> bool:
+        """Whether a person's browser goes here, rather than a script or an image of a web page."""
         headers = dict(request.headers)
-        path, _, query = request.target.decode("ascii", "replace").partition("?")
-        expected = request.method == b"GET" and path == PATH and b"origin" not in headers
-        if not expected or headers.get(b"host") != f"{self._host}:{self._port}".encode():
-            return None
-        if headers.get(b"sec-fetch-dest", b"document") != b"document":
-            return None  # a script or image of a web page, not a person's navigation
+        return (
+            request.method == b"GET"
+            and headers.get(b"host") == f"{self._host}:{self._port}".encode()
+            and b"origin" not in headers
+            and headers.get(b"sec-fetch-dest", b"document") == b"document"
+        )
+
+    def _parameters(self, query: str) -> Mapping[str, str] | None:
+        """The callback's parameters if they are this login's, None if they are anybody else's."""
         pairs = parse_qsl(query, keep_blank_values=True)
         parameters = dict(pairs)
         if len(parameters) != len(pairs) or not self._state:
             return None
         ours = compare_digest(parameters.get("state", "").encode("utf-8", "replace"), self._state)
         return parameters if ours else None
+
+
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, status: int, page: bytes, *more: tuple[bytes, bytes]
+) -> None:
+    headers = [*_HEADERS, *more, (b"content-length", str(len(page)).encode())]
+    writer.write(connection.send(h11.Response(status_code=status, headers=headers)) or b"")
+    writer.write(connection.send(h11.Data(data=page)) or b"")
+    await writer.drain()
 
 
 async def _read_head(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request:
