@@ -844,7 +844,9 @@ async def test_a_new_token_that_is_refused_too_is_explained_and_no_other_is_trie
     process = world.process()
     sent = await process.headers(TARGET)
     newer = await process.headers(TARGET, refused(sent))
-    with pytest.raises(LoginRequired, match=r"acme refuses even a new token \(HTTP 401\): the token is opaque") as raised:
+    with pytest.raises(
+        LoginRequired, match=r"acme refuses even a new token \(HTTP 401\): the token is opaque"
+    ) as raised:
         await process.headers(TARGET, again(newer))
     assert "run: mcp-auth-bridge login acme" in raised.value.hint
     for _ in range(50):

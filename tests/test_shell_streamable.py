@@ -239,12 +239,15 @@ async def test_the_session_is_ended_once_whatever_the_server_says_to_that(answer
 class Tokens:
     """Gives the tokens out one after the other: another one for each refusal."""
 
-    def __init__(self, *tokens):
+    def __init__(self, *tokens, explanation=None):
         self._tokens = list(tokens)
+        self._explanation = explanation
         self.asked = []
 
     async def headers(self, target, refused=None):
         self.asked.append((target, refused and refused.status))
+        if refused is not None and refused.again and self._explanation is not None:
+            raise self._explanation
         if refused is not None:
             self._tokens.pop(0)
         return {"authorization": f"Bearer {self._tokens[0]}"}
@@ -265,10 +268,20 @@ async def test_refused_credentials_are_exchanged_once_and_the_message_is_sent_on
 
 
 @story
-async def test_a_second_refusal_asks_a_person():
+async def test_after_a_second_refusal_nothing_is_sent_whatever_the_credentials_say():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2", "t3")) as remote:
         server.play(*[one(reply(b"401 No"))] * 2)
-        with pytest.raises(LoginRequired, match="even a fresh token"):
+        with pytest.raises(LoginRequired, match="two tokens in a row"):
+            await collect(remote.post(CALL, {}))
+        assert len(server.requests) == 2
+
+
+@story
+async def test_credentials_that_are_refused_twice_may_say_why():
+    why = LoginRequired("its aud is another")
+    async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2", explanation=why)) as remote:
+        server.play(*[one(reply(b"401 No"))] * 2)
+        with pytest.raises(LoginRequired, match="its aud is another"):
             await collect(remote.post(CALL, {}))
         assert len(server.requests) == 2
 

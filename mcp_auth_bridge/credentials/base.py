@@ -21,17 +21,22 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused."""
+    """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
+
+    `again` is whether they were the answer to a refusal already: then there is nothing more to try.
+    """
 
     status: int
     challenge: Challenge | None
     sent: Mapping[str, str]
+    again: bool = False
 
 
 class Credentials(Protocol):
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         """Headers for the next request to the MCP server.
 
-        Given a refusal, other headers than the refused ones. Raises `LoginRequired` when there are none, and any other
+        Given a refusal, other headers than the refused ones; given one that came again, what is known about it is
+        raised. Raises `LoginRequired` when there are none, and any other
         `BridgeError` when they cannot be had at the moment.
         """

@@ -16,9 +16,9 @@ from mcp_auth_bridge.credentials import verdicts
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.presenting import Presenter, is_refused
+from mcp_auth_bridge.credentials.reasons import Reasons
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import (
-    AccessDenied,
     BridgeError,
     GrantEnded,
     LoginRequired,
@@ -31,8 +31,8 @@ from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.stores.base import Store
 
-_NEWS = 1.0
-"""Seconds for which a failure answers those who cannot do without a renewal: they do not ask a dead server in turn."""
+_HOPELESS = 60.0
+"""Seconds for which no refusal is answered with a refresh, after a refreshed token was refused too."""
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
 """Seconds between renewals that nobody waits for, after one has failed; doubled each time."""
@@ -58,9 +58,11 @@ class OAuthCredentials:
         self._name = name
         self._login_command = login_command
         self._world = world
+        self._reasons = Reasons(name, login_command)
         self._presenter = Presenter(world.now, world.entropy)
         self._kept = Kept(key, world.open_store, world.now, world.warn)
         self._closed = False
+        self._hopeless_until = float("-inf")
         self._failure: BridgeError | None = None
         self._failures = 0
         self._failed_at = float("-inf")
@@ -84,6 +86,8 @@ class OAuthCredentials:
         if session is None:
             await self._kept.look()
             session = self._good(refused)
+        if session is None and refused is not None:
+            self._check_hope(refused)
         if session is None and self._kept.session is None and self._may_be_open(refused):
             return {}
         if session is None:
@@ -102,6 +106,14 @@ class OAuthCredentials:
         self._closed = self._closed or refused is not None
         return not self._closed
 
+    def _check_hope(self, refused: Refusal) -> None:
+        """Raise where another token would be refused too. None is tried for a while: each one costs a rotation."""
+        now = self._world.now()
+        if refused.again:
+            self._hopeless_until = now + _HOPELESS
+        if self._kept.session is not None and now < self._hopeless_until:
+            raise self._reasons.new_token_refused(self._kept.session, refused, now)
+
     def _good(self, refused: Refusal | None) -> Session | None:
         """The session at hand, if it can be presented."""
         session = self._kept.session
@@ -110,13 +122,13 @@ class OAuthCredentials:
         return session
 
     async def _renewed(self, refused: Refusal | None) -> Session:
+        last = self._failure
         async with self._single_flight:
             if (session := self._good(refused)) is not None:
                 return session
-            news = self._failure if 0 <= self._world.now() - self._failed_at < _NEWS else None
-            # A missing login is no news: finding out costs nothing, and the next login, by whomever, ends it.
-            if news is not None and not isinstance(news, LoginRequired):
-                raise news
+            if self._failure is not None and self._failure is not last:
+                # What was waited for has failed: fifty requests must not wait for a dead server in turn.
+                raise self._failure
             return await self._renewal(refused)
 
     def _renew_behind(self) -> None:
@@ -169,7 +181,8 @@ class OAuthCredentials:
                 self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
             except BridgeError as error:
                 self._kept.save(store, verdicts.failed(session, error, self._world.now()))
-                if not isinstance(error, GrantEnded) and not verdicts.is_refusal(error):
+                if not isinstance(error, GrantEnded):
+                    self._refreshable(refused)  # raises if the strikes are full
                     raise verdicts.before_sending(error) from None
             finally:
                 self._rotating = None
@@ -183,7 +196,10 @@ class OAuthCredentials:
             doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
             raise self._login_required(f"the authorization server ended it{doubt} ({known_error(session.ended)})")
         if session.refresh is None:
-            reason = "the server refused the access token" if is_refused(session, refused) else "the login has expired"
+            reason = "the login has expired"
+            if refused is not None and is_refused(session, refused):
+                suspected = self._reasons.suspected(session, refused, self._world.now())
+                reason = f"the server refused the access token ({suspected})"
             raise self._login_required(f"{reason}, and there is no refresh token")
         self._check_pause(session)
         return session
@@ -211,11 +227,10 @@ class OAuthCredentials:
         async with self._world.lock():
             store = await self._kept.look()
             session = self._kept.session
-            if session is None or not wanted or set(wanted.split()) <= set(session.scope.split()):
-                return AccessDenied(
-                    f"{self._name} refuses this although the login has the scopes that it names",
-                    "the account may lack the permission; another login will not change that",
-                )
+            if session is None:
+                return self._login_required("nobody is logged in")
+            if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
+                return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
                 union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
                 self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))

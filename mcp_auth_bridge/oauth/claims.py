@@ -60,8 +60,8 @@ def lifetime(token: str) -> float | None:
     return float(ends - begins) if _is_time(begins) and _is_time(ends) else None
 
 
-def suspicions(session: Session, url: str, wanted: tuple[str, ...], now: float) -> str:
-    """What looks wrong with the token of `session`, which the MCP server at `url` refuses although it is new.
+def suspicions(session: Session, wanted: tuple[str, ...], now: float) -> str:
+    """What looks wrong with the token of `session`, which the MCP server refuses although it is new.
 
     One clause, from the token's own words. `wanted` are the scopes that the refusal names, `now` is in Unix seconds.
     """
@@ -71,21 +71,22 @@ def suspicions(session: Session, url: str, wanted: tuple[str, ...], now: float) 
             "the token is opaque, so it cannot be seen why; where the authorization server is Auth0 or Okta, that often"
             " means that it was asked for no audience"
         )
-    found = [*_wrong_place(claims, session, url), *_wrong_scope(claims, session, wanted), *_wrong_time(claims, now)]
+    found = [*_wrong_place(claims, session), *_wrong_scope(claims, session, wanted), *_wrong_time(claims, now)]
     return ", and ".join(found) or "its iss, aud, scope, exp and nbf look right, so the reason is with the server"
 
 
-def _wrong_place(claims: Mapping[str, Any], session: Session, url: str) -> list[str]:
+def _wrong_place(claims: Mapping[str, Any], session: Session) -> list[str]:
     found = []
     issuer = claims.get("iss")
     if isinstance(issuer, str) and issuer.rstrip("/") != session.issuer.rstrip("/"):
         found.append(f"its iss is {quoted(issuer, 100)}, not {quoted(session.issuer, 100)}")
     named = claims.get("aud")
     audiences = [each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str)]
-    expected = session.resource or url
+    expected = session.resource
     if not audiences:
-        found.append(f"it has no aud, which should be {quoted(expected, 100)}")
-    elif expected.rstrip("/") not in [each.rstrip("/") for each in audiences]:
+        found.append(f"it has no aud, which should be {quoted(expected, 100)}" if expected else "it has no aud")
+    elif expected and expected.rstrip("/") not in [each.rstrip("/") for each in audiences]:
+        # Where no resource was sent, the server chose, and what it means by its choice is its own affair.
         found.append(f"its aud is {quoted(' '.join(audiences), 100)}, not {quoted(expected, 100)}")
     return found
 
