@@ -4,11 +4,15 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
+from playing import answer, play
+from test_oauth_registration import REGISTER, server
 
 from mcp_auth_bridge import __version__, config, errors
 from mcp_auth_bridge.manual import parser
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.urls import Purpose, gate
 
 ROOT = Path(__file__).parent.parent
 
@@ -56,5 +60,23 @@ def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
     expected = [f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_PORTS]
     assert document["redirect_uris"] == expected
-    assert "refresh_token" in document["grant_types"]
-    assert document["token_endpoint_auth_method"] == "none"
+
+
+def test_the_client_metadata_document_says_what_a_registration_would():
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    asked = []
+    where = document["redirect_uris"][0]
+    device = gate("https://as.example/device", Purpose.DEVICE)
+    there = msgspec.structs.replace(server(("none",)), device_endpoint=device)
+    play(register(there, where, (), None), [(REGISTER, answer({"client_id": "abc"}))], asked)
+    registered = json.loads(asked[0].document)
+    differences = {"client_id", "redirect_uris"}
+    assert {key: value for key, value in document.items() if key not in differences} == {
+        key: value for key, value in registered.items() if key not in differences
+    }
+
+
+def test_the_client_metadata_document_cannot_be_published_unchanged_by_mistake():
+    """Its identifier must be the URL where it is published, which nobody can know before: "REPLACE" is no host."""
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    assert document["client_id"] == "https://REPLACE-WITH-WHERE-THIS-IS-PUBLISHED/client-metadata.json"

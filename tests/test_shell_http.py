@@ -89,6 +89,18 @@ def test_any_status_of_a_form_is_a_result(status):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_delete_is_one_and_never_redirected(status):
+    @told
+    async def story(server, http):
+        server.play([REQUEST, redirect(status, "/elsewhere")])
+        assert (await http.fetch(Fetch(at(server), {"authorization": SECRET}, method="DELETE"))).status == status
+        [sent] = server.requests
+        assert sent.startswith(b"DELETE /x HTTP/1.1\r\n")
+
+    story()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("location", ["/y", "y", "?z=1", "http://127.0.0.1:{port}/y"])
 def test_a_get_follows_a_redirect_within_its_origin(status, location):
     @told

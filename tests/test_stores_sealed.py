@@ -167,6 +167,18 @@ def damage(path):
     path.write_bytes(path.read_bytes()[:-1])
 
 
+@pytest.mark.parametrize("length", [0, 24, -1])
+def test_only_what_nothing_opens_can_be_discarded(store, records, length):
+    store.save("a", "new", store.save("a", "old", None))
+    assert not store.discard("a")
+    assert store.load("a").secret == "new"
+    (records / NAME).write_bytes((records / NAME).read_bytes()[:length])
+    assert store.discard("a")
+    assert store.load("a") is None
+    assert list(records.iterdir()) == []
+    assert not store.discard("a")
+
+
 def test_a_damaged_record_is_never_answered_with_the_generation_before(store, records):
     """Ours: the older record holds a spent refresh token, and presenting one revokes the whole grant."""
     store.save("a", "new", store.save("a", "old", None))
