@@ -1,0 +1,128 @@
+"""Canaries: whatever is secret in a bridge, looked for in whatever that bridge says and leaves behind.
+
+`pytest --canaries` (see conftest.py) replaces the command that the end-to-end tests run by one that is the same process
+with the debug log on and two ears: it notes each `Secret` that comes to be, and each word that leaves by stdout or
+stderr. The log itself is then kept from the tests, which count lines.
+"""
+
+import base64
+import json
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+SHORTEST = 12  # characters; what is shorter is a test's own word, such as "spent", and may stand anywhere
+DEBUG = b"mcp-auth-bridge: debug "
+
+COMMAND = """\
+#!{python}
+import sys
+sys.path.insert(0, {tests!r})
+from mcp_auth_bridge.__main__ import main
+from canaries import listen
+listen({folder!r})
+main()
+"""
+
+
+def forms(secret: str) -> Iterator[bytes]:
+    """Raw, percent-encoded, in JSON, in hexadecimal and in base64.
+
+    base64 of a text depends on where it begins: the middle of each of the three alignments is enough.
+    """
+    yield secret.encode()
+    yield quote(secret, safe="").encode()
+    yield json.dumps(secret)[1:-1].encode()
+    yield secret.encode().hex().encode()
+    for shift in range(3):
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(b"\0" * shift + secret.encode())[4:-4]
+
+
+def found(data: bytes, secrets: set[str]) -> list[str]:
+    """Those of `secrets` that are in `data` in any form."""
+    return sorted(secret for secret in secrets if any(form in data for form in forms(secret)))
+
+
+class Leak(NamedTuple):
+    argv: str
+    place: str
+    secrets: list[str]
+
+
+def command(folder: Path) -> Path:
+    """Write the command that listens, which puts what it hears into `folder`."""
+    script = folder / "mcp-auth-bridge"
+    script.write_text(COMMAND.format(python=sys.executable, tests=str(Path(__file__).parent), folder=str(folder)))
+    script.chmod(0o700)
+    return script
+
+
+def listen(folder: str) -> None:
+    """Inside the bridge: note what is secret and what is said, from now on."""
+    from mcp_auth_bridge.secret import Secret
+
+    sys.argv.insert(1, "--debug")
+    name = f"{folder}/{os.getpid()}-{os.urandom(4).hex()}"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    secrets, said = (os.open(f"{name}.{kind}", flags, 0o600) for kind in ("secrets", "said"))
+    write, make = os.write, Secret.__init__
+    about = {"argv": sys.argv[2:], "home": os.environ.get("MCP_AUTH_BRIDGE_HOME", "")}
+    write(secrets, json.dumps(about).encode() + b"\n")
+
+    def noting(self: Secret, value: str) -> None:
+        make(self, value)
+        write(secrets, json.dumps(value).encode() + b"\n")
+
+    def hearing(fd: int, data: bytes) -> int:
+        if stat.S_ISREG(os.fstat(fd).st_mode) and fd > 2:
+            return write(fd, data)  # a sealed record
+        sent = len(data) if bytes(data).startswith(DEBUG) else write(fd, data)
+        write(said, data[:sent])
+        return sent
+
+    class Stdout:
+        """What a command answers to a person, who is asked through Python's own stream."""
+
+        def write(self, text: str) -> int:
+            write(said, text.encode())
+            return stdout.write(text)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(stdout, name)
+
+    stdout = sys.stdout
+    sys.stdout = Stdout() if stdout is not None else None
+    Secret.__init__, os.write = noting, hearing
+
+
+def leaks(folder: Path) -> Iterator[Leak]:
+    """Every secret that a bridge said, or left in a file of its home that is not for secrets."""
+    for notes in sorted(folder.glob("*.secrets")):
+        first, *lines = notes.read_text().splitlines() or ["{}"]  # killed before it had begun
+        about = {"argv": [], "home": "", **json.loads(first)}
+        secrets = {secret for line in lines if len(secret := json.loads(line)) >= SHORTEST}
+        said = notes.with_suffix(".said").read_bytes() + first.encode()
+        places = {"stdout or stderr": said} | (left(Path(about["home"])) if about["home"] else {})
+        for place, data in places.items():
+            if told := found(data, secrets):
+                yield Leak(" ".join(about["argv"]), place, told)
+
+
+def left(home: Path) -> dict[str, bytes]:
+    """What the bridge keeps below `home`. The configuration is the person's, and may hold a client's secret."""
+    folders = ("records", "memory", "locks")
+    paths = [path for folder in folders for path in (home / folder).rglob("*") if path.is_file()]
+    return {str(path.relative_to(home)): path.read_bytes() for path in paths}
+
+
+def report(folder: Path) -> list[str]:
+    """What to tell at the end of a run: how much was listened to, and each leak without the secret itself."""
+    notes = [path.read_text().count("\n") - 1 for path in folder.glob("*.secrets")]
+    said = sum(path.stat().st_size for path in folder.glob("*.said"))
+    heard = f"{len(notes)} bridges had {sum(notes)} secrets and said {said // 1024} KiB"
+    return [heard, *(f"LEAK in {leak.place} of {leak.argv}: {len(leak.secrets)} secrets" for leak in leaks(folder))]
