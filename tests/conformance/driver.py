@@ -10,6 +10,8 @@ suite then says about the requests on the wire is a verdict on the bridge.
 
 import json
 import os
+import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -165,11 +167,17 @@ def main(url: str) -> None:
 
 
 def log_in(bridge: Bridge) -> None:
-    """As a person does, who follows the hint if the server wants another login at once."""
+    """As a person does, who follows the hint if the server wants another login at once, or a yes to something."""
     done = bridge.run("login", SERVER)
     if done.returncode == LOGIN_REQUIRED:
-        done = bridge.run("login", SERVER)
+        done = bridge.run(*hinted(done.stderr))
     assert done.returncode == 0, done.stderr
+
+
+def hinted(said: str) -> list[str]:
+    """The arguments of the command that a hint says to run; without one, those of the same again."""
+    found = re.search(r"run: mcp-auth-bridge (login .*)", said)
+    return shlex.split(found[1]) if found else ["login", SERVER]
 
 
 def authentication(scenario: str, context: dict[str, Any], url: str) -> dict[str, Any]:
