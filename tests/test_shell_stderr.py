@@ -125,15 +125,13 @@ def running(folder, *options, **streams):
 
 
 def ping(number):
-    return (
-        json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {"name": "x"}}).encode() + b"\n"
-    )
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": {}}).encode() + b"\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="closes descriptors as POSIX does")
 @pytest.mark.parametrize("options", [(), ("--debug",)])
 def test_a_run_without_stderr_relays_and_ends(tmp_path, options):
-    process = running(tmp_path, *options, preexec_fn=lambda: os.close(2))  # noqa: PLW1509 - no threads here
+    process = running(tmp_path, *options, preexec_fn=lambda: os.close(2))
     answer, _ = process.communicate(ping(1), timeout=60)
     assert json.loads(answer)["id"] == 1
     assert process.returncode == 0
