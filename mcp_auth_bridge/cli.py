@@ -85,6 +85,7 @@ def _login(arguments: argparse.Namespace) -> "Story":
         device=arguments.device,
         paste=arguments.paste,
         ipv4=arguments.ipv4,
+        trust=tuple(arguments.trust),
     )
     return lambda world: login.run(given, world)
 

@@ -62,7 +62,8 @@ OMITTED = "none"
 class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="browser", tag_field="kind"):
     """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here.
 
-    `trusted_issuer` is the issuer that this server's metadata may name although they were found under another.
+    `trusted_issuer` is the issuer that this server's metadata may name although they were found under another;
+    `resource_metadata` is where they are, if the server itself does not say it right.
     `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
     what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
     `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
@@ -77,6 +78,7 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     client_secret: str = ""
     issuer: str = ""
     trusted_issuer: str = ""
+    resource_metadata: str = ""
     client_metadata_url: str = ""
     client_name: str = ""
     authorize_params: dict[str, str] = {}
@@ -265,7 +267,17 @@ def server_url(text: str, where: str) -> Url:
         raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
 
 
+def _gated(text: str, where: str) -> Url:
+    try:
+        return gate(text, Purpose.ISSUER)
+    except UrlRefused as refused:
+        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", "write it as https://…") from None
+
+
 def _checked(auth: Auth, where: str) -> Auth:
+    for key in ("issuer", "trusted_issuer", "resource_metadata") if isinstance(auth, Browser) else ():
+        if text := getattr(auth, key):
+            _gated(text, f"{where}.{key}")
     if isinstance(auth, Browser) and bool(auth.client_id) != bool(auth.issuer):
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')

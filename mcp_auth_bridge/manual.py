@@ -101,6 +101,9 @@ def _add_login(commands: "_Commands") -> None:
     place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
     place.add_argument("--paste", action="store_true", help="paste the address that a browser elsewhere ends at (SSH)")
     parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
+    parser.add_argument(
+        "--trust", action="append", default=[], metavar="URL", help="agree to what `login` asked about this URL"
+    )
 
 
 def _add_logout(commands: "_Commands") -> None:

@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Listen, Now, Occupant, Response, Show, Sleep, Tell
+from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Occupant, Response, Show, Sleep, Tell
 from mcp_auth_bridge.errors import BridgeError
 
 
@@ -42,6 +42,8 @@ def words(effect):
             wish = f"show {code} at {url}"
         case Sleep(seconds=seconds):
             wish = f"sleep {seconds:g}"
+        case Agree(answer=option):
+            wish = f"agree {option}"
         case Occupant(port=port):
             wish = f"occupant {port}"
         case Entropy(size=size):

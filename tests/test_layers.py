@@ -79,6 +79,7 @@ EXCEPTIONS = {
         "oauth.dpop",
         "cryptography.hazmat.primitives.asymmetric.ec",
     ): "a private key is made of given entropy, which is pure and no part of PyJWT",
+    ("oauth.trust", "shlex"): "quotes for a shell what a hint tells people to run, which is pure",
     ("relay.http_rules", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 

@@ -7,6 +7,7 @@ from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError, Unreachable, UpstreamFailed, UrlRefused
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
+from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 
 MCP = "https://mcp.example/a/b"
@@ -36,7 +37,7 @@ def metadata(issuer="https://as.example", **more):
 
 
 def found(*script, url=MCP, challenge=None, override="", asked=None):
-    return play(discover(gate(url, Purpose.SERVER), challenge, override), script, asked)
+    return play(discover(Trust(server=gate(url, Purpose.SERVER)), challenge, override), script, asked)
 
 
 def test_the_metadata_that_the_challenge_names_are_taken_from_any_path_without_probing():
@@ -54,9 +55,46 @@ def test_a_challenge_naming_metadata_that_do_not_exist_is_no_reason_to_skip_the_
     assert server.issuer == "https://as.example"
 
 
-def test_a_challenge_naming_metadata_at_an_unacceptable_url_is_refused_before_any_request():
-    with pytest.raises(UrlRefused):
-        found(challenge=Challenge("bearer", {"resource_metadata": "http://mcp.example/prm"}))
+# Servers behind a proxy name their inner host; hostile ones name somebody else's.
+ELSEWHERE = [
+    "http://mcp.example/prm",
+    "https://other.example/prm",
+    "https://mcp.example:8443/prm",
+    "file:///prm",
+    "prm",
+]
+
+
+@pytest.mark.parametrize("named", ELSEWHERE)
+def test_a_challenge_naming_metadata_of_another_origin_is_not_followed(named):
+    challenge = Challenge("bearer", {"resource_metadata": named})
+    assert found((f"{PRM}/a/b", resource()), (RFC8414, metadata()), challenge=challenge).issuer == "https://as.example"
+
+
+@pytest.mark.parametrize("named", ELSEWHERE)
+def test_without_other_metadata_the_refused_place_is_named_and_so_is_the_setting(named):
+    challenge = Challenge("bearer", {"resource_metadata": named})
+    with pytest.raises(TheirProtocolError, match="it says that they are at") as raised:
+        found((f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), challenge=challenge)
+    assert named in raised.value.message
+    assert "resource_metadata = " in raised.value.hint
+    assert "is not followed" in raised.value.hint
+
+
+def test_the_place_that_the_configuration_names_is_the_only_one():
+    trust = Trust(server=gate(MCP, Purpose.SERVER), resource_metadata="https://inner.example/prm")
+    place = "GET https://inner.example/prm"
+    challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/custom"})
+    server = play(discover(trust, challenge), [(place, resource()), (RFC8414, metadata())])
+    assert server.issuer == "https://as.example"
+    with pytest.raises(TheirProtocolError, match=r"inner\.example/prm"):
+        play(discover(trust, challenge), [(place, NOT_FOUND)])
+
+
+def test_of_several_authorization_servers_the_known_one_is_taken():
+    several = answer({"resource": MCP, "authorization_servers": ["https://new.example", "https://as.example"]})
+    trust = Trust(server=gate(MCP, Purpose.SERVER), issuer="https://as.example")
+    assert play(discover(trust, None), [(f"{PRM}/a/b", several), (RFC8414, metadata())]).issuer == "https://as.example"
 
 
 @pytest.mark.parametrize("missing", [NOT_FOUND, PAGE, answer(b"", 405), answer({}, 403), answer(b"", 410)])
@@ -250,6 +288,7 @@ def test_without_resource_metadata_the_origin_itself_is_the_authorization_server
         (f"{PRM}/a/b", NOT_FOUND),
         (PRM, NOT_FOUND),
         (LEGACY, metadata("https://mcp.example", registration_endpoint="https://as.example/register")),
+        ("agree --trust https://as.example", None),
     )
     assert server.issuer == "https://mcp.example"
     assert str(server.token_endpoint) == "https://as.example/token"

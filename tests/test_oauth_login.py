@@ -39,7 +39,13 @@ CODE = [
 ]
 # What an earlier registration is tried with before the person is sent there.
 WELCOME = [("entropy 32", b"\x03" * 32), ("GET https://as.example/authorize?…", PAGE)]
+AGREED = ("agree --trust https://as.example", None)
 REGISTERED = ("POST https://as.example/register", answer({"client_id": "new", "redirect_uris": [HERE]}, 201))
+
+
+def at(host):
+    """Endpoints there."""
+    return {name: f"{host}/{name.split('_')[0]}" for name in METADATA if name.endswith("_endpoint")}
 
 
 def found(issuer="https://as.example", **more):
@@ -106,7 +112,7 @@ def test_a_configured_client_is_used_at_its_issuer_on_the_configured_port():
 
 def test_a_configured_client_is_shown_to_no_other_issuer():
     with pytest.raises(ConfigError, match=r"belongs to “https://as\.example”.*names.*“https://new\.example”") as raised:
-        play(login(plan(configured=CONFIGURED)), found("https://new.example"))
+        play(login(plan(configured=CONFIGURED)), found("https://new.example", **at("https://new.example")))
     assert "issuer" in raised.value.hint
     assert "hunter2" not in raised.value.message
 
@@ -196,7 +202,9 @@ def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
     odd = found()
     odd[1] = (odd[1][0], answer({**METADATA, "issuer": "https://login.example"}))
     trusting = plan(trusted_issuer="https://login.example")
-    assert play(login(trusting), [*odd, ("listen 0", HERE), REGISTERED, *CODE]).issuer == "https://login.example"
+    assert (
+        play(login(trusting), [*odd, AGREED, ("listen 0", HERE), REGISTERED, *CODE]).issuer == "https://login.example"
+    )
     with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
         play(login(plan(trusted_issuer="https://another.example")), odd)
     assert "trusted_issuer" in raised.value.hint
@@ -218,6 +226,7 @@ def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issu
     steps = [
         (*PRM, answer({"resource": MCP, "authorization_servers": [issuer]})),
         (well_known, answer(document)),
+        AGREED,
         ("listen 0", HERE),
         REGISTERED,
         *CODE,

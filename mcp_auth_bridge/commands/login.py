@@ -8,12 +8,13 @@ import msgspec
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Browser
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
+from mcp_auth_bridge.urls import Purpose, gate
 from mcp_auth_bridge.wiring import Bridge, World
 
 
@@ -21,7 +22,8 @@ class Input(msgspec.Struct, frozen=True):
     """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `device`: the person signs in on
-    another device. `paste`: the address that the browser ends at is carried over by hand.
+    another device. `paste`: the address that the browser ends at is carried over by hand. `trust` are the issuers and
+    origins that they agree to in advance.
     """
 
     target: str
@@ -31,6 +33,7 @@ class Input(msgspec.Struct, frozen=True):
     device: bool = False
     paste: bool = False
     ipv4: bool = False
+    trust: tuple[str, ...] = ()
 
 
 async def run(given: Input, world: World) -> int:
@@ -65,7 +68,15 @@ def _manner(given: Input, bridge: Bridge) -> Manner:
             f"this is {place}: a browser on another machine may not find the way back; --paste and --device need none"
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
-    return Manner(partial(_open, given.browser, bridge), pasted, grant(device=given.device), given.fresh)
+    open_it = partial(_open, given.browser, bridge)
+    return Manner(open_it, pasted, grant(device=given.device), given.fresh, _agreed(given.trust))
+
+
+def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(gate(text, Purpose.ISSUER).resource for text in trust)
+    except UrlRefused as refused:
+        raise ConfigError("--trust takes the URL that the hint named", refused.hint) from None
 
 
 def _open(browser: tuple[str, ...] | None, bridge: Bridge, url: str) -> bool:

@@ -29,33 +29,38 @@ from mcp_auth_bridge.wiring import Bridge
 class Manner(msgspec.Struct, frozen=True):
     """How the person is met. `open_url` says whether it found a browser; `pasted` are lines that they type.
 
-    `fresh`: register this bridge anew instead of using an earlier registration.
+    `fresh`: register this bridge anew instead of using an earlier registration. `agreed` are the issuers and origins
+    that they trust in advance (`oauth/trust.py`).
     """
 
     open_url: Callable[[str], bool]
     pasted: AsyncIterator[str] | None = None
     grant: Grant = authorization_code
     fresh: bool = False
+    agreed: tuple[str, ...] = ()
 
 
 async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: Manner) -> Session:
     """The session that replaces the one in `record`, stored and proven. Raises any `BridgeError`."""
     loopback, http = Loopback(), Http(bridge.network)
-    person = BrowserPerson(loopback, manner.open_url, manner.pasted)
+    person = BrowserPerson(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
     page = pages.failure("the login was interrupted", "run the command again")
     try:
         clients = {} if manner.fresh else _clients(store, record)
         stranger = Stranger()
         plan = _plan(bridge.profile, clients, await challenge(bridge.remote_for(stranger), stranger))
-        plan = msgspec.structs.replace(plan, granted=_step_up(session_in(record)), grant=manner.grant)
+        last = session_in(record)
+        plan = msgspec.structs.replace(
+            plan, granted=_step_up(last), grant=manner.grant, last=last, agreed=manner.agreed
+        )
         session = await drive(login(plan), http, person)
         renewable = session.refresh is not None
         log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
-        _save(store, bridge.record, record, session)
-        for method, result in (await prove(bridge.remote)).items():
-            bridge.memory.save(method, result)
+        session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)
     except BridgeError as error:
+        if isinstance(error, OAuthRefused) and error.error == "invalid_scope":
+            await _without_step_up(bridge, store)
         page = pages.failure(error.message, error.hint)
         raise
     finally:
@@ -63,6 +68,44 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         await http.aclose()
         await bridge.wire.aclose()
     return session
+
+
+async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Session) -> Session:
+    """Prove `session` and store it, unless the MCP server refuses it: the login before it may still be good then.
+
+    Whatever else goes wrong with the proof, a person has signed in, and that is kept.
+    """
+    trial = MemoryStore()
+    trial.save(bridge.record, dump(session), None)
+    refused = False
+    try:
+        shown = await prove(bridge.remote_for(bridge.oauth_in(partial(_opened, trial))))
+    except LoginRequired as error:
+        refused = not isinstance(error, StepUpRequired)  # which is good, if not for everything
+        raise
+    finally:
+        session = session_in(trial.load(bridge.record)) or session  # the proof may have renewed it
+        _save_client(store, session)
+        if not refused:
+            _put(store, bridge.record, dump(session), before)
+    for method, result in shown.items():
+        bridge.memory.save(method, result)
+    return session
+
+
+async def _opened(store: Store) -> Store:
+    return store
+
+
+async def _without_step_up(bridge: Bridge, store: Store) -> None:
+    """Let the next login succeed without the scopes that this one was to add: the authorization server has none such."""
+    async with bridge.lock():
+        record = stored(store, bridge.record)
+        session = session_in(record)
+        if record is not None and session is not None and session.wanted:
+            denied = " ".join(dict.fromkeys([*session.denied.split(), *session.wanted.split()]))
+            session = msgspec.structs.replace(session, wanted="", denied=denied)
+            store.save(bridge.record, dump(session), record.generation)
 
 
 def grant(*, device: bool) -> Grant:
@@ -88,6 +131,7 @@ def _plan(profile: Profile, clients: Mapping[str, Client], asked: Challenge | No
         port=auth.callback_port,
         host=auth.callback_host,
         trusted_issuer=auth.trusted_issuer,
+        resource_metadata=auth.resource_metadata,
         metadata_url=auth.client_metadata_url,
         ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=auth.authorize_params),
     )
@@ -131,10 +175,9 @@ def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:
     return {client.issuer: client for client in clients if client.id != forgotten}
 
 
-def _save(store: Store, key: str, before: Record | None, session: Session) -> None:
-    _put(store, key, dump(session), before)
+def _save_client(store: Store, session: Session) -> None:
     if session.client.registered:
-        client = f"{CLIENTS}{session.issuer}"
+        client = f"{_CLIENT}{session.issuer}"
         _put(store, client, dump(session.client), stored(store, client))
 
 

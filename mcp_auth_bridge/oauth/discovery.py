@@ -5,15 +5,15 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
-from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, quoted
+from mcp_auth_bridge.errors import TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
 from mcp_auth_bridge.oauth.places import HEADERS, Trail, document_at, is_page, look
+from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen, same_issuer
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-_RESOURCE_WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _OIDC_WELL_KNOWN = "/.well-known/openid-configuration"
 
@@ -24,8 +24,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
     and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`). `binding` is whether
-    its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are origins of endpoints away from the
-    issuer's host, which a person or the operator's fame vouches for.
+    its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
+    from the issuer's host.
     """
 
     issuer: str
@@ -45,16 +45,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     token: str = "access"
     binding: Binding = Binding.NONE
     agreed: tuple[str, ...] = ()
-
-
-class _ResourceMetadata(msgspec.Struct):
-    """RFC 9728 section 2, as far as a client needs it."""
-
-    resource: str = ""
-    authorization_servers: list[str] | None = None
-    scopes_supported: list[str] | None = None
-    dpop_signing_alg_values_supported: list[str] | None = None
-    dpop_bound_access_tokens_required: bool | None = None
 
 
 class _ServerMetadata(msgspec.Struct):
@@ -82,7 +72,7 @@ def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> F
     a person has to agree, and does not.
     """
     url, trail = trust.server, Trail()
-    metadata = yield from _resource_metadata(trust, challenge, resource, trail)
+    metadata = yield from resource_metadata(trust, challenge, resource, trail)
     if metadata is None:
         return (yield from _without_resource_metadata(trust, resource, trail))
     if not metadata.authorization_servers:
@@ -98,77 +88,6 @@ def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> F
     scopes = None if metadata.scopes_supported is None else tuple(metadata.scopes_supported)
     found = yield from _server(server, resource or metadata.resource or url.resource, scopes, trust)
     return msgspec.structs.replace(found, binding=_binding(challenge, metadata, server))
-
-
-def _resource_metadata(
-    trust: Trust, challenge: Challenge | None, resource: str, trail: Trail
-) -> Flow[_ResourceMetadata | None]:
-    """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
-
-    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26. One that names
-    metadata is none of those.
-    """
-    named = challenge.resource_metadata if challenge is not None else ""
-    for place in _resource_places(trust, named, trail):
-        response = yield from document_at(place, trail)
-        if response is None:
-            continue
-        metadata = documents.read(response, _ResourceMetadata, place, "the protected-resource metadata")
-        _check_resource(trust.server, metadata.resource, resource, place)
-        return metadata
-    if trust.resource_metadata or (named and _followed(named, trust.server) is None):
-        raise TheirProtocolError(
-            f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
-            f"{quoted(trust.resource_metadata or named)}",
-            'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
-            f" this server; tried: {trail}",
-        )
-    return None
-
-
-def _resource_places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
-    url = trust.server
-    if trust.resource_metadata:
-        yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
-        return
-    if named and (place := _followed(named, url)):
-        yield place
-    elif named:
-        trail.note(quoted(named), "is not followed, because it is not of the server's origin")
-    if url.path != "/":
-        yield url.with_path(_RESOURCE_WELL_KNOWN + url.path)
-    yield url.with_path(_RESOURCE_WELL_KNOWN)
-
-
-def _followed(named: str, url: Url) -> Url | None:
-    """The place that a challenge names, if it is of the server's own origin: those behind a proxy name inner hosts."""
-    try:
-        place = gate(named, Purpose.RESOURCE_METADATA)
-    except UrlRefused:
-        return None
-    return place if place.origin == url.origin else None
-
-
-def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
-    """RFC 9728 section 3.3: metadata of another resource must not be used.
-
-    A parent on the same origin is accepted: servers that grew their metadata late publish one document for the whole
-    origin (scenario S5; the SDKs accept it too).
-    """
-    if not named or named == expected:
-        return
-    if not expected and _covers(gate(named, Purpose.SERVER), url):
-        return
-    raise TheirProtocolError(
-        f"the metadata at {place.origin}{place.path} are for {quoted(named)}, not for {expected or url.resource}",
-        'if that identifier is right, set auth = { kind = "browser", resource = "…" } for this server',
-    )
-
-
-def _covers(parent: Url, url: Url) -> bool:
-    prefix = parent.path.rstrip("/")
-    inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
-    return parent.origin == url.origin and inside and parent.query in ("", url.query)
 
 
 def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[_ServerMetadata | None]:
@@ -249,9 +168,7 @@ def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     return response.status in (400, 405, 415) or (response.status == 200 and not is_page(response))
 
 
-def _server(
-    metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust
-) -> Flow[Server]:
+def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust) -> Flow[Server]:
     if "S256" not in (metadata.code_challenge_methods_supported or ()):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} does not say that it supports PKCE with S256",
@@ -288,7 +205,7 @@ def _endpoints(metadata: _ServerMetadata) -> Mapping[Purpose, Url]:
     return {purpose: gate(text, purpose) for purpose, text in named.items() if text or purpose in needed}
 
 
-def _binding(challenge: Challenge | None, resource: _ResourceMetadata, server: _ServerMetadata) -> Binding:
+def _binding(challenge: Challenge | None, resource: ResourceMetadata, server: _ServerMetadata) -> Binding:
     terms = Terms(
         challenge=challenge,
         demanded=bool(resource.dpop_bound_access_tokens_required),

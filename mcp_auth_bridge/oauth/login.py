@@ -15,6 +15,7 @@ from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME
 from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.oauth.trust import Trust, confined
 from mcp_auth_bridge.urls import Url
 
 Grant: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
@@ -28,7 +29,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
     spells the loopback interface, `client_name` what the bridge is registered as. `metadata_url` is the
     client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
-    server. `grant` is how the person is asked.
+    server. `grant` is how the person is asked. `trusted_issuer`, `resource_metadata`, `agreed` and the `last` session
+    say whom to trust (`oauth/trust.py`).
     """
 
     url: Url
@@ -43,19 +45,35 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     grant: Grant = authorization_code
     trusted_issuer: str = ""
+    resource_metadata: str = ""
+    agreed: tuple[str, ...] = ()
+    last: Session | None = None
     metadata_url: str = ""
     ways: Ways = Ways()
 
 
 def login(plan: Plan) -> Flow[Session]:
     """A session for `plan.url`. Raises any `BridgeError`; on every path nothing has been stored."""
-    server = yield from discover(plan.url, plan.challenge, identifier(plan.resource), plan.trusted_issuer)
+    trust = Trust(
+        server=plan.url,
+        resource_metadata=plan.resource_metadata,
+        trusted_issuer=plan.trusted_issuer,
+        issuer=plan.configured.issuer if plan.configured else "",
+        agreed=plan.agreed,
+        last=plan.last,
+    )
+    return confined(_login(plan, trust), trust)
+
+
+def _login(plan: Plan, trust: Trust) -> Flow[Session]:
+    server = yield from discover(trust, plan.challenge, identifier(plan.resource))
     server = as_wanted(server, plan.resource, plan.ways)
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
     scopes = tuple(dict.fromkeys((*plan.granted, *scopes))) if plan.granted else scopes
     session = yield from _granted(plan, server, scopes)
+    session = msgspec.structs.replace(session, agreed=server.agreed)
     return (yield from only_as(plan.ways.account, session))
 
 

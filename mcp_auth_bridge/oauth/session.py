@@ -65,8 +65,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     the private key that the tokens are bound to (RFC 9449), None where they are bearer tokens.
 
     `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
-    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `token` is which one
+    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `denied` are
+    scopes with which a later login was refused. `token` is which one
     `access` holds, the "access" token or the "id" token.
+
+    `agreed` are the origins of endpoints away from the issuer's host that the login was agreed to reach.
 
     `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
     those of `credentials/verdicts.py`.
@@ -87,10 +90,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     asked: str = ""
     repeats_scope: bool = False
+    denied: str = ""
     token: str = "access"
     ended: str = ""
     wanted: str = ""
     dpop_key: Secret | None = None
+    agreed: tuple[str, ...] = ()
     in_doubt: bool = False
     strikes: Strikes = Strikes()
 

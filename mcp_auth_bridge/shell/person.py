@@ -1,12 +1,15 @@
 """The person in front of this machine, or in front of another one: how a URL gets to them, and what comes back."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.loopback import Loopback
+from mcp_auth_bridge.shell.threads import in_background
 from mcp_auth_bridge.urls import Purpose, gate
 
 PATIENCE = 300.0
@@ -17,15 +20,22 @@ class BrowserPerson:
     """`open_url` returns whether it found a browser; the URL is printed in any case, because finding is not showing.
 
     `pasted` are lines of the person's: where the browser runs on another machine, its loopback is not ours, and the
-    address that it ends at has to be carried over by hand. None where nobody is asked for that.
+    address that it ends at has to be carried over by hand. None where nobody is asked for that. `command` is what they
+    run for this login.
     """
 
     def __init__(
-        self, loopback: Loopback, open_url: Callable[[str], bool], pasted: AsyncIterator[str] | None = None
+        self,
+        loopback: Loopback,
+        open_url: Callable[[str], bool],
+        pasted: AsyncIterator[str] | None = None,
+        *,
+        command: str = "mcp-auth-bridge login",
     ) -> None:
         self._loopback = loopback
         self._open_url = open_url
         self._pasted = pasted
+        self._command = command
 
     async def listen(self, port: int, host: str) -> str:
         return await self._loopback.listen(port, host)
@@ -51,7 +61,20 @@ class BrowserPerson:
         terminal.print_url(url)
 
     async def agree(self, question: str, answer: str) -> None:
-        raise LoginRequired(question, f"if that is right, log in again with {answer}")
+        if terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty():
+            terminal.say(f"{question}; is that right? [y/N]")
+            if (await _typed_line()).strip().lower() in ("y", "yes"):
+                return
+        raise LoginRequired(question, f"if that is right, run: {self._command} {answer}")
+
+
+async def _typed_line() -> str:
+    """One line, read where it is typed: what comes after it is somebody else's to read."""
+    typed = in_background(lambda: os.read(0, 4096))
+    try:
+        return (await asyncio.wait_for(typed, PATIENCE)).decode(errors="replace")
+    except (TimeoutError, OSError):
+        return ""
 
 
 async def _carried_over(lines: AsyncIterator[str], state: str) -> Mapping[str, str]:

@@ -1,0 +1,96 @@
+"""What an MCP server says about itself as a protected resource (RFC 9728)."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, quoted
+from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.places import Trail, document_at
+from mcp_auth_bridge.oauth.trust import Trust
+from mcp_auth_bridge.urls import Purpose, Url, gate
+
+_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+
+
+class ResourceMetadata(msgspec.Struct):
+    """RFC 9728 section 2, as far as a client needs it."""
+
+    resource: str = ""
+    authorization_servers: list[str] | None = None
+    scopes_supported: list[str] | None = None
+    dpop_signing_alg_values_supported: list[str] | None = None
+    dpop_bound_access_tokens_required: bool | None = None
+
+
+def resource_metadata(
+    trust: Trust, challenge: Challenge | None, resource: str, trail: Trail
+) -> Flow[ResourceMetadata | None]:
+    """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
+
+    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26. One that names
+    metadata is none of those.
+    """
+    named = challenge.resource_metadata if challenge is not None else ""
+    for place in _places(trust, named, trail):
+        response = yield from document_at(place, trail)
+        if response is None:
+            continue
+        metadata = documents.read(response, ResourceMetadata, place, "the protected-resource metadata")
+        _check_resource(trust.server, metadata.resource, resource, place)
+        return metadata
+    if trust.resource_metadata or (named and _followed(named, trust.server) is None):
+        raise TheirProtocolError(
+            f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
+            f"{quoted(trust.resource_metadata or named)}",
+            'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
+            f" this server; tried: {trail}",
+        )
+    return None
+
+
+def _places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
+    url = trust.server
+    if trust.resource_metadata:
+        yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
+        return
+    if named and (place := _followed(named, url)):
+        yield place
+    elif named:
+        trail.note(quoted(named), "is not followed, because it is not of the server's origin")
+    if url.path != "/":
+        yield url.with_path(_WELL_KNOWN + url.path)
+    yield url.with_path(_WELL_KNOWN)
+
+
+def _followed(named: str, url: Url) -> Url | None:
+    """The place that a challenge names, if it is of the server's own origin: those behind a proxy name inner hosts."""
+    try:
+        place = gate(named, Purpose.RESOURCE_METADATA)
+    except UrlRefused:
+        return None
+    return place if place.origin == url.origin else None
+
+
+def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
+    """RFC 9728 section 3.3: metadata of another resource must not be used.
+
+    A parent on the same origin is accepted: servers that grew their metadata late publish one document for the whole
+    origin (scenario S5; the SDKs accept it too).
+    """
+    if not named or named == expected:
+        return
+    if not expected and _covers(gate(named, Purpose.SERVER), url):
+        return
+    raise TheirProtocolError(
+        f"the metadata at {place.origin}{place.path} are for {quoted(named)}, not for {expected or url.resource}",
+        'if that identifier is right, set auth = { kind = "browser", resource = "…" } for this server',
+    )
+
+
+def _covers(parent: Url, url: Url) -> bool:
+    prefix = parent.path.rstrip("/")
+    inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
+    return parent.origin == url.origin and inside and parent.query in ("", url.query)
