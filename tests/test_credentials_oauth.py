@@ -563,6 +563,19 @@ def test_a_first_refusal_keeps_the_login_and_leaves_the_server_alone_for_a_while
     story()
 
 
+@told
+async def test_a_registration_that_was_known_to_expire_needs_no_second_opinion_and_is_named():
+    expiring = Client(issuer="https://as.example", id="abc", secret=Secret("s"), secret_expires_at=4000.0)
+    world = World(session(client=expiring))
+    world.reply = NO_CLIENT
+    world.now += 3600.0
+    for _ in range(2):
+        with pytest.raises(LoginRequired, match=r"the registration of this bridge .* has expired") as raised:
+            await world.process().headers(TARGET)
+        assert "mcp-auth-bridge login acme" in raised.value.hint
+    assert world.presented == ["RT-0"]
+
+
 @pytest.mark.parametrize("reply", [NO_CLIENT, answer({"message": "Unrecognized client_id"}, 422)])
 def test_a_server_that_twice_does_not_know_its_client_ends_the_login_also_across_restarts(reply):
     @told

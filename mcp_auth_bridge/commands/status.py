@@ -8,8 +8,8 @@ import msgspec
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Anonymous, Bearer, Profile
 from mcp_auth_bridge.credentials.static import describe
+from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell import terminal
@@ -100,8 +100,7 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
     state, detail = "signed in", validity(session)
     if session.ended or (session.refresh is None and session.expired(time.time())):
         state = "ended"
-        refused = f"the authorization server ended it ({known_error(session.ended)})"
-        reason = refused if session.ended else "expired without a refresh token"
+        reason = why_ended(session, time.time()) if session.ended else "expired without a refresh token"
         detail = f"{reason}; run: {bridge.login_command}"
     return Line(
         bridge.profile.name,

@@ -27,7 +27,6 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     quoted,
 )
-from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.stores.base import Store
 
@@ -193,8 +192,7 @@ class OAuthCredentials:
         if session is None:
             raise self._login_required("nobody is logged in")
         if session.ended:
-            doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
-            raise self._login_required(f"the authorization server ended it{doubt} ({known_error(session.ended)})")
+            raise self._login_required(verdicts.why_ended(session, self._world.now()))
         if session.refresh is None:
             reason = "the login has expired"
             if refused is not None and is_refused(session, refused):

@@ -70,9 +70,18 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
     if not code and not last.code and _rest(last, now):
         return session  # a page of a firewall's or a portal's, asked for again: one episode is one strike
     count = 1 + (last.count if last.of_client == of_client else 0)
-    ended = code if of_client and count >= _CLIENT_STRIKES else ""
+    # A registration that was known to end needs no second opinion.
+    ended = code if of_client and (count >= _CLIENT_STRIKES or session.client.expired(now)) else ""
     strikes = Strikes(count=count, at=now, code=code, status=status, of_client=of_client)
     return msgspec.structs.replace(session, strikes=strikes, ended=ended)
+
+
+def why_ended(session: Session, now: float) -> str:
+    """Why a session that `ended` did, in words that repeat nothing of the server's."""
+    if session.client_forgotten and session.client.expired(now):
+        return "the registration of this bridge at the authorization server has expired"
+    doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
+    return f"the authorization server ended it{doubt} ({known_error(session.ended)})"
 
 
 def pause(strikes: Strikes, now: float) -> float:

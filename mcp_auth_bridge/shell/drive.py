@@ -107,7 +107,8 @@ def _of_the_machine(effect: Effect[Any]) -> object:
     """What takes no time and needs neither a server nor an answer."""
     match effect:
         case Tell(sentence=sentence):
-            return terminal.say(sentence)
+            terminal.say(sentence)
+            return None
         case Occupant(port=port):
             return occupant(port)
         case Now():
