@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from pathlib import Path
@@ -246,12 +246,14 @@ class Bridge:
     @cached_property
     def oauth(self) -> "OAuthCredentials":
         """The credentials of a profile that logs in with the browser."""
+        return self.oauth_in(lambda: self.vault.read(self.record))
+
+    def oauth_in(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
+        """The same, of the login that is in another store."""
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
         from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
 
-        world = OAuthWorld(
-            lambda: self.vault.read(self.record), self.lock, self._refresh, time.time, terminal.complain, os.urandom
-        )
+        world = OAuthWorld(open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom)
         return OAuthCredentials(self.record, self.profile.name, self.login_command, world)
 
     async def _refresh(self, flow: Flow[Session]) -> Session:

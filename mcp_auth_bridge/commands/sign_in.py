@@ -4,11 +4,12 @@ The login lock is held by the caller, who has looked at the store since.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 import msgspec
 
 from mcp_auth_bridge.config import Browser, Profile
-from mcp_auth_bridge.errors import BridgeError, StoreError
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired, StoreError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
@@ -23,6 +24,7 @@ from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.person import BrowserPerson
 from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
+from mcp_auth_bridge.stores.memory import MemoryStore
 from mcp_auth_bridge.wiring import Bridge
 
 
@@ -98,7 +100,7 @@ async def _opened(store: Store) -> Store:
 
 
 async def _without_step_up(bridge: Bridge, store: Store) -> None:
-    """Let the next login succeed without the scopes that this one was to add: the authorization server has none such."""
+    """Let the next login go without the scopes that this one was to add: the authorization server has none such."""
     async with bridge.lock():
         record = stored(store, bridge.record)
         session = session_in(record)
@@ -177,7 +179,7 @@ def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:
 
 def _save_client(store: Store, session: Session) -> None:
     if session.client.registered:
-        client = f"{_CLIENT}{session.issuer}"
+        client = f"{CLIENTS}{session.issuer}"
         _put(store, client, dump(session.client), stored(store, client))
 
 

@@ -38,7 +38,7 @@ class Reasons(msgspec.Struct, frozen=True):
                 f"{self.name} refuses this although the login has the scopes that it names",
                 "the account may lack the permission; another login will not change that",
             )
-        if scopes <= {*session.scope.split(), *session.asked.split()}:
+        if scopes <= {*session.scope.split(), *session.asked.split(), *session.denied.split()}:
             return AccessDenied(
                 f"{self.name} wants a permission that its authorization server was asked for and did not grant:"
                 f" {quoted(wanted)}",
