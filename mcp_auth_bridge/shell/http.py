@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 _LARGEST = 256 * 1024
 _DISCOVERY_TIMEOUT = 10.0
-_TOKEN_TIMEOUT = 30.0
+_TOKEN_TIMEOUT = 90.0
+"""Seconds for a token request. To give up early loses the login: the server goes on and spends the refresh token."""
+
 _MOST_REDIRECTS = 3
 _LATER = "try again; if it stays so, its operator has to look"
 
