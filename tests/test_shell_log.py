@@ -1,7 +1,10 @@
 """The debug log is safe to paste: closed sets of events and fields, and nothing that looks like a credential."""
 
 import base64
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import Unreachable, quoted
+from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
 
@@ -141,3 +145,25 @@ def test_a_string_is_one_printable_line_of_limited_length(lines):
     assert line.startswith('mcp method="a  [31mb    " path="/a b')
     assert line.endswith('…" peer="\'"')
     assert len(line) < 2 * log.LONGEST
+
+
+# The switch
+
+
+@pytest.mark.parametrize(
+    ("argv", "debug"), [("status", False), ("--debug status", True), ("status --debug", True), ("--debug run x", True)]
+)
+def test_debug_is_said_before_the_command_or_after_it(argv, debug):
+    assert parser().parse_args(argv.split()).debug is debug
+
+
+@pytest.mark.parametrize(("value", "logs"), [("1", True), ("0", False), ("", False)])
+def test_an_ide_switches_it_on_by_the_environment(tmp_path, value, logs):
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_auth_bridge", "status"],
+        env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(tmp_path), "MCP_AUTH_BRIDGE_DEBUG": value},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert (b" debug " in done.stderr) is logs

@@ -131,16 +131,13 @@ def event(name: Event, **fields: Unpack[Fields]) -> None:
         terminal.say(f"debug {_clock()} {name}{''.join(map(_field, fields.items()))}")
 
 
-class timed:  # noqa: N801 - reads as the statement that it is: `with log.timed(…)`
-    """One event at the end of a block, with its `ms`, and the `failure` if an exception leaves it.
-
-    The block may `add` fields.
-    """
+class Line:
+    """One event at the end of a block, with its `ms`, and the failure if an exception leaves it."""
 
     __slots__ = ("_began", "_fields", "_name")
 
-    def __init__(self, name: Event, **fields: Unpack[Fields]) -> None:
-        self._name = name
+    def __init__(self, name: Event, fields: Fields) -> None:
+        self._name: Event = name
         self._fields = fields
         self._began = time.monotonic()
 
@@ -149,17 +146,42 @@ class timed:  # noqa: N801 - reads as the statement that it is: `with log.timed(
 
     def fail(self, error: BaseException | None) -> None:
         """Say how the block ended, where an error does not leave it."""
-        if on and error is not None:
+        if error is not None:
             self.add(**failure(error))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        if on:
-            self.fail(error)
-            self.add(ms=round((time.monotonic() - self._began) * 1000))
-            event(self._name, **self._fields)
+        self.fail(error)
+        self.add(ms=round((time.monotonic() - self._began) * 1000))
+        event(self._name, **self._fields)
+
+
+class _NoLine:
+    """Stands for a `Line` while there is no log: this is on every message's way."""
+
+    __slots__ = ()
+
+    def add(self, **_: Unpack[Fields]) -> None:
+        pass
+
+    def fail(self, _: BaseException | None) -> None:
+        pass
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+_NO_LINE = _NoLine()
+
+
+def timed(name: Event, **fields: Unpack[Fields]) -> Line | _NoLine:
+    """`with log.timed(…) as line`: one event when the block is over, to which the block may `add` fields."""
+    return Line(name, fields) if on else _NO_LINE
 
 
 def failure(error: BaseException) -> Failure:
