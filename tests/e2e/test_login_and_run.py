@@ -196,9 +196,20 @@ def test_an_ill_token_endpoint_costs_no_login(expired, authorization_server, fai
     assert len(expired.launches) == 1
 
 
-@pytest.mark.parametrize("loss", ["revokeAll", "forgetClients"])
-def test_a_lost_grant_asks_for_a_login_and_goes_on_after_it(refused, authorization_server, loss) -> None:
-    authorization_server.control({loss: True})
+def test_a_server_that_does_not_know_its_client_costs_no_login_at_once(refused, authorization_server) -> None:
+    authorization_server.control({"forgetClients": True})
+    with refused.stdio("acme") as client:
+        client.initialize()
+        for _ in range(2):
+            error = client.call("add", {"a": 1, "b": 2})["error"]
+            assert "run: mcp-auth-bridge login acme" in error["data"]["action"]
+        refused.login("acme")
+        assert text(client.call("add", {"a": 1, "b": 2})) == "3"
+    assert authorization_server.refreshes == {"invalid_client": 1}
+
+
+def test_a_lost_grant_asks_for_a_login_and_goes_on_after_it(refused, authorization_server) -> None:
+    authorization_server.control({"revokeAll": True})
     with refused.stdio("acme") as client:
         assert "result" in client.initialize()
         assert says_to_log_in(client.call("add", {"a": 1, "b": 2}))
