@@ -1,7 +1,6 @@
 """Proofs of possession: what a server that follows RFC 9449 section 4.3 makes of them."""
 
 import base64
-import hashlib
 import json
 import os
 
@@ -9,6 +8,7 @@ import jwt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peers.proofs import digest, thumbprint, verified
 from playing import answer, outcome, plain, play
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
@@ -36,20 +36,10 @@ KEY = play(new_key(), [("entropy 40", bytes(range(40)))])
 
 def read(text, *, nonce="", access_token=""):
     """The header and the claims of a proof, verified with the key that it names as a server does."""
-    header = jwt.get_unverified_header(text)
-    assert (header["typ"], header["alg"]) == ("dpop+jwt", "ES256")
-    assert set(header["jwk"]) == {"kty", "crv", "x", "y"}, "the public half and nothing else"
-    claims = jwt.decode(text, jwt.PyJWK(header["jwk"], "ES256"), algorithms=["ES256"], options={"verify_iat": False})
+    header, claims = verified(text)
     assert claims.get("nonce", "") == nonce
-    ath = base64.urlsafe_b64encode(hashlib.sha256(access_token.encode()).digest()).decode().rstrip("=")
-    assert claims.get("ath", "") == (ath if access_token else "")
+    assert claims.get("ath", "") == (digest(access_token.encode()) if access_token else "")
     return header, claims
-
-
-def thumbprint(jwk):
-    """RFC 7638, in the other spelling."""
-    canonical = json.dumps({name: jwk[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":"))
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).decode().rstrip("=")
 
 
 # Keys and proofs

@@ -2,11 +2,10 @@
 
 import asyncio
 import base64
-import hashlib
 import os
 
-import jwt
 import pytest
+from peers.proofs import digest, thumbprint, verified
 from peers.scripted import CUT, REQUEST, Scripted
 from playing import play
 from remoting import ANSWER, CALL, OPENED, OPENING, collect, connected, heads, one, reply, story
@@ -52,15 +51,12 @@ class Guard:
 
     def _fault(self, method, headers):
         scheme, _, token = headers["authorization"].partition(" ")
-        proof = headers.get("dpop", "")
-        key = jwt.get_unverified_header(proof)["jwk"]
-        claims = jwt.decode(proof, jwt.PyJWK(key, "ES256"), algorithms=["ES256"])
-        ath = base64.urlsafe_b64encode(hashlib.sha256(token.encode()).digest()).decode().rstrip("=")
+        header, claims = verified(headers.get("dpop", ""))
         assert claims["jti"] not in self.identifiers, "a proof is never sent twice"
         self.identifiers.add(claims["jti"])
-        assert (scheme, key) == ("DPoP", dict(load(KEY).public))
+        assert (scheme, thumbprint(header["jwk"])) == ("DPoP", load(KEY).thumbprint)
         assert (claims["htm"], claims["htu"]) == (method, f"http://{headers['host']}/mcp")
-        assert claims["ath"] == ath
+        assert claims["ath"] == digest(token.encode())
         if claims.get("nonce") not in self.nonces[-self.kept :]:
             return "use_dpop_nonce"
         return "" if token == self.token else "invalid_token"
@@ -164,15 +160,34 @@ async def test_a_refused_proof_is_about_the_clock_and_not_about_the_token():
 NONCE = b'WWW-Authenticate: DPoP error="use_dpop_nonce"'
 
 
-@pytest.mark.parametrize("given", [[], [b"DPoP-Nonce: N"], [b'DPoP-Nonce: a"b']])
+@pytest.mark.parametrize(
+    ("given", "times"),
+    [
+        ([b""], 1),
+        ([b'a"b'], 1),
+        ([b"N"], 2),
+        ([b"1", b"2", b"3", b"4", b"5"], 5),
+    ],
+)
 @story
-async def test_a_server_that_is_never_content_with_a_nonce_is_asked_twice_and_no_more(given):
+async def test_a_server_that_is_never_content_is_asked_again_with_new_nonces_only_and_not_for_ever(given, times):
     bound = Bound()
     async with Scripted() as server, connected(server, credentials=bound) as remote:
-        server.play(*[one(reply(b"401 No", NONCE, *given))] * 2)
+        nonces = (given * times)[:times]
+        server.play(*[one(reply(b"401 No", NONCE, b"DPoP-Nonce: " + nonce)) for nonce in nonces])
         with pytest.raises(AccessDenied, match="a nonce"):
             await collect(remote.post(CALL, {}))
-        assert heads(server) == ["POST /mcp"] * 2
+        assert heads(server) == ["POST /mcp"] * times
+    assert bound.refused == []
+
+
+@story
+async def test_a_nonce_that_others_have_spent_is_replaced_by_a_newer_one():
+    bound = Bound()
+    async with Scripted() as server, connected(server, credentials=bound) as remote:
+        refusals = [one(reply(b"401 No", NONCE, b"DPoP-Nonce: " + nonce)) for nonce in (b"1", b"2", b"3")]
+        server.play(*refusals, one(reply(b"200 OK", body=ANSWER)))
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
     assert bound.refused == []
 
 

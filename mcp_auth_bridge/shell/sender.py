@@ -21,6 +21,8 @@ from mcp_auth_bridge.urls import Url
 Headers: TypeAlias = Mapping[str, str]
 Outcome: TypeAlias = tuple[Answer, Verdict]
 
+_MOST_NONCES = 5
+
 _Attempt: TypeAlias = Callable[[str, Url, Headers, Message | None], Awaitable[Outcome]]
 
 
@@ -100,10 +102,12 @@ class Sender:
     ) -> tuple[Answer, Verdict, Headers]:
         """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
 
-        That is no refusal of the token (RFC 9449 section 9). Raises `AccessDenied` for a proof that is not accepted.
+        That is no refusal of the token (RFC 9449 section 9). More follow only while the nonces are new ones: where each
+        is good for one request, others may have spent it. Raises `AccessDenied` for a proof that is not accepted.
         """
-        for _ in range(2):
-            credentials = await self._credentials.headers(Target(verb, url, self._nonce), refused)
+        for _ in range(_MOST_NONCES):
+            nonce = self._nonce
+            credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
             answer, verdict = await self._attempt(verb, url, headers, message, credentials)
             doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
             if doubt not in (USE_NONCE, INVALID_PROOF):
@@ -111,6 +115,8 @@ class Sender:
             await answer.aclose()
             if doubt == INVALID_PROOF:
                 raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
+            if nonce == self._nonce:
+                break
         raise AccessDenied(
             f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "its operator has to look"
         )

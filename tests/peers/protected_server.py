@@ -1,6 +1,6 @@
 """The official SDK's server behind bearer tokens of a real authorization server.
 
-python protected_server.py --issuer URL [--require-header 'Name: value'] [--json]
+python protected_server.py --issuer URL [--require-header 'Name: value'] [--json] [--dpop]
 """
 
 import argparse
@@ -10,6 +10,7 @@ from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
 from observed import Observed
+from proof_guard import ProofGuard
 from pydantic import BaseModel
 from serving import serve
 from starlette.types import ASGIApp
@@ -76,7 +77,9 @@ def build(origin: str, arguments: argparse.Namespace) -> ASGIApp:
     )
     server = MCPServer("protected", auth=auth, token_verifier=verifier)
     tools(server)
-    app = server.streamable_http_app(json_response=arguments.json)
+    app: ASGIApp = server.streamable_http_app(json_response=arguments.json)
+    if arguments.dpop:
+        app = ProofGuard(app, resource)
     return Observed(app, arguments.require_header, {"refuse_seen_tokens": verifier.refuse_seen})
 
 
@@ -85,6 +88,7 @@ def main() -> None:
     parser.add_argument("--issuer", required=True)
     parser.add_argument("--require-header")
     parser.add_argument("--json", action="store_true", help="answer with JSON instead of an event stream")
+    parser.add_argument("--dpop", action="store_true", help="want each token proven (RFC 9449)")
     arguments = parser.parse_args()
     serve(lambda origin: build(origin, arguments))
 

@@ -24,6 +24,7 @@ const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openi
 const knobs = {
   ...defaults,
   accessTokenTtl: 3600, // seconds that an access token really lives
+  dpopNonce: false, // whether a proof of possession has to hold a nonce of this server's (RFC 9449 section 8)
   audience: null, // of access tokens, null for the resource that was asked for (RFC 8707)
 };
 
@@ -59,6 +60,7 @@ function configuration(storage, control) {
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     features: {
       devInteractions: { enabled: false },
+      dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => control.state.settings.dpopNonce },
       registration: { enabled: true },
       registrationManagement: { enabled: true },
       revocation: { enabled: true },
