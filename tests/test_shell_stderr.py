@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -68,6 +69,16 @@ def test_a_line_longer_than_the_pipe_is_finished_before_the_next(pipe):
         stderr.write("in between\n")
         heard += drained(reading)
     assert heard.splitlines()[0] == "y" * 200_000
+
+
+def test_lines_of_several_threads_are_whole(pipe):
+    reading, stderr = pipe(), Stderr()
+    threads = [threading.Thread(target=lambda: [stderr.write(LINE) for _ in range(100)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert drained(reading) == LINE * 400
 
 
 def test_a_reader_who_is_gone_is_nobodys_problem(pipe):

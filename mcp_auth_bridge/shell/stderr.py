@@ -7,6 +7,7 @@ import contextlib
 import os
 import select
 import sys
+from _thread import RLock  # threading's own, without threading: `--help` needs none
 from typing import TextIO
 
 _LEFT_OUT = "mcp-auth-bridge: {} lines are missing here, because nobody read them in time\n"
@@ -18,13 +19,14 @@ class Stderr:
     def __init__(self) -> None:
         self._rest = b""
         self._left_out = 0
+        self._turn = RLock()  # a keyring's thread has something to say as well
 
     def write(self, text: str) -> None:
         """Write `text`, whole lines, or leave it out. Never raises: there would be nobody to tell."""
         stream = sys.stderr
         if stream is None:  # closed before the process began
             return
-        with contextlib.suppress(OSError, ValueError):
+        with self._turn, contextlib.suppress(OSError, ValueError):
             fd = _pollable(stream)
             if fd is None:
                 stream.write(text)
