@@ -234,6 +234,10 @@ class Bridge:
         """Held by a person who logs in by hand: a login that nobody asked for gives way to them."""
         return self.vault.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
+    def resolved(self, text: str, what: str) -> str:
+        """The secret that `text` is or names. Raises `ConfigError` if it comes from somewhere that has none."""
+        return resolve(reference(text), self.environ, f"{what} of {self.profile.name}")
+
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
         return self.vault.locks.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)

@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.config import Browser, Profile
+from mcp_auth_bridge.config import Browser
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired, StoreError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
@@ -50,7 +50,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     try:
         clients = {} if manner.fresh else _clients(store, record)
         stranger = Stranger()
-        plan = _plan(bridge.profile, clients, await challenge(bridge.remote_for(stranger), stranger))
+        plan = _plan(bridge, clients, await challenge(bridge.remote_for(stranger), stranger))
         last = session_in(record)
         plan = msgspec.structs.replace(
             plan, granted=_step_up(last), grant=manner.grant, last=last, agreed=manner.agreed
@@ -119,15 +119,15 @@ def grant(*, device: bool) -> Grant:
     return device_code
 
 
-def _plan(profile: Profile, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
-    auth = profile.auth
+def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
+    auth = bridge.profile.auth
     assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
     return Plan(
-        url=profile.url,
+        url=bridge.profile.url,
         challenge=asked,
         resource=auth.resource,
         scopes=auth.scopes,
-        configured=_configured(auth),
+        configured=_configured(auth, bridge),
         clients=clients,
         client_name=auth.client_name or CLIENT_NAME,
         port=auth.callback_port,
@@ -144,10 +144,10 @@ def _step_up(last: Session | None) -> tuple[str, ...]:
     return (*last.scope.split(), *last.wanted.split()) if last is not None and last.wanted else ()
 
 
-def _configured(auth: Browser) -> Client | None:
+def _configured(auth: Browser, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
-    secret = Secret(auth.client_secret) if auth.client_secret else None
+    secret = Secret(bridge.resolved(auth.client_secret, "the client_secret")) if auth.client_secret else None
     return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
 
 
