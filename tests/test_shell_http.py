@@ -1,6 +1,7 @@
 """OAuth's plane against real sockets: where it follows, where it stops, and what it calls what went wrong."""
 
 import asyncio
+import gzip
 import socket
 import ssl
 
@@ -37,6 +38,9 @@ def told(story):
 
     run.__name__ = story.__name__
     return run
+
+
+MCP = Url("https", "mcp.example", 443, "/mcp", "")
 
 
 def at(server, path="/x", scheme="http", host="127.0.0.1", query=""):
@@ -210,7 +214,31 @@ async def test_an_answer_without_an_end_is_cut_at_the_limit(server, http):
 @told
 async def test_an_encoding_that_was_not_asked_for_is_theirs(server, http):
     server.play([REQUEST, ok(b"no gzip at all", b"Content-Encoding: gzip")])
-    with pytest.raises(TheirProtocolError, match="encoding"):
+    with pytest.raises(TheirProtocolError, match="is not the gzip it is said to be"):
+        await http.fetch(Fetch(at(server)))
+
+
+@told
+async def test_a_bomb_is_cut_at_the_limit(server, http):
+    bomb = gzip.compress(b"x" * 50_000_000)
+    server.play([REQUEST, ok(bomb, b"Content-Encoding: gzip")])
+    with pytest.raises(LimitExceeded):
+        await http.fetch(Fetch(at(server)))
+
+
+@told
+async def test_what_answers_a_post_is_smaller_than_a_document(server, http):
+    body = b"x" * (64 * 1024 + 1)
+    server.play([REQUEST, ok(body)], [REQUEST, ok(body)])
+    for posted in ({"form": {"token": SECRET}}, {"document": b"{}"}):
+        with pytest.raises(LimitExceeded, match="64 KiB"):
+            await http.fetch(Fetch(at(server), **posted))
+
+
+@told
+async def test_a_head_without_measure_is_refused(server, http):
+    server.play([REQUEST, ok(b"", *[b"X-%d: %s" % (number, b"y" * 1000) for number in range(70)])])
+    with pytest.raises(LimitExceeded, match="headers"):
         await http.fetch(Fetch(at(server)))
 
 
@@ -260,9 +288,33 @@ def test_a_silent_server_is_given_up_and_named(monkeypatch):
     async def story(server, http):
         server.play([REQUEST, Gate()])
         with pytest.raises(OutcomeUnknown, match=r"did not answer within 0\.05 seconds"):
-            await http.fetch(Fetch(at(server), form={"token": SECRET}))
+            await http.fetch(Fetch(at(server), form={"grant_type": "refresh_token", "token": SECRET}))
 
     story()
+
+
+def test_an_answer_that_drips_is_given_up_after_the_whole_time_and_not_after_each_byte(monkeypatch):
+    monkeypatch.setattr(http_module, "_TIMEOUT", 0.05)
+
+    async def drip(_, writer):
+        while not writer.is_closing():
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    @told
+    async def story(server, http):
+        server.play([REQUEST, b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\nX-Drip: ", drip])
+        with pytest.raises((OutcomeUnknown, LimitExceeded)):
+            await http.fetch(Fetch(at(server)))
+
+    story()
+
+
+def test_a_token_request_may_take_as_long_as_the_slowest_server_that_is_known():
+    assert http_module._patience(Fetch(MCP, form={"grant_type": "refresh_token"})) > 40
+    assert http_module._patience(Fetch(MCP, form={"token": SECRET})) <= 30
+    assert http_module._patience(Fetch(MCP)) <= 10
 
 
 @pytest.mark.parametrize("host", ["999.1.1.1", "a..b", "-", "1.2.3", "xn--", "x" * 64 + ".example", "0x7f.1"])

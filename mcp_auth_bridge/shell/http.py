@@ -7,14 +7,19 @@ import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
+
+import msgspec
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.oauth.zones import Address
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
+from mcp_auth_bridge.shell.coding import decoder
+from mcp_auth_bridge.shell.names import Names
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.proxies import Proxy
 from mcp_auth_bridge.shell.unreachable import explained
@@ -23,10 +28,16 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 if TYPE_CHECKING:
     import httpx2
 
-_LARGEST = 256 * 1024
-_DISCOVERY_TIMEOUT = 10.0
+_LARGEST_DOCUMENT = 256 * 1024
+_LARGEST_ANSWER = 64 * 1024
+_LARGEST_HEAD = 64 * 1024
+_TIMEOUT = 10.0
+_FORM_TIMEOUT = 30.0
 _TOKEN_TIMEOUT = 90.0
 """Seconds for a token request. To give up early loses the login: the server goes on and spends the refresh token."""
+
+_ATTEMPT = 2.0
+"""Seconds for one of several addresses."""
 
 _MOST_REDIRECTS = 3
 _LATER = "try again; if it stays so, its operator has to look"
@@ -37,11 +48,12 @@ class Http:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._transports: dict[str, httpx2.AsyncHTTPTransport] = {}
+        self._names = Names(network)
+        self._transports: dict[tuple[str, str], httpx2.AsyncHTTPTransport] = {}
 
     async def fetch(self, effect: Fetch) -> Response:
         """Raises `Unreachable`, `OutcomeUnknown`, `LimitExceeded`, `TheirProtocolError`; any status is a result."""
-        timeout = _DISCOVERY_TIMEOUT if effect.form is None else _TOKEN_TIMEOUT
+        timeout = _patience(effect)
         try:
             async with asyncio.timeout(timeout):
                 return await self._follow(effect)
@@ -68,34 +80,77 @@ class Http:
         raise TheirProtocolError(f"{effect.url.origin} redirects in circles")
 
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
-        import httpx2
-
         method, headers, content = _request(effect)
-        transport = self._transport(url)
         with log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated(url):
-            request = httpx2.Request(method, str(url), headers=headers, content=content)
-            answer = await transport.handle_async_request(request)
+            answer = await self._send(url, effect.led_by, _Message(method, {"host": url.authority, **headers}, content))
             line.add(status=answer.status_code)
             try:
-                body = await _body(answer, url)
+                body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else _LARGEST_ANSWER)
             finally:
                 await answer.aclose()
-        return Response(answer.status_code, _headers(answer), body, time.time())
+        return Response(answer.status_code, _headers(answer, url), body, time.time())
 
-    def _transport(self, url: Url) -> "httpx2.AsyncHTTPTransport":
-        """The transport for the proxy that `url` needs, made when it is first needed."""
+    async def _send(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
+        """To the proxy, else to the first of the allowed addresses that takes the connection."""
         import httpx2
 
-        proxy = self._network.proxy(url)
-        name = str(proxy.url) if proxy else ""
-        if name not in self._transports:
-            self._transports[name] = httpx2.AsyncHTTPTransport(
-                verify=self._network.tls,
-                trust_env=False,
-                proxy=_proxy(proxy),
-                local_address="0.0.0.0" if self._network.settings.ipv4_only else None,  # noqa: S104 - the source address
+        if (proxy := self._network.proxy(url)) is not None:
+            await self._names.check_for_proxy(url, led_by)
+            return await self._transport(proxy, "").handle_async_request(message.to(str(url), {}))
+        transport = self._transport(None, url.origin)
+        addresses = await self._names.addresses(url, led_by)
+        for address in addresses[:-1]:
+            try:
+                answer = await transport.handle_async_request(message.at(url, address, _ATTEMPT))
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                continue  # nothing was sent
+            self._names.prefer(url, address)
+            return answer
+        return await transport.handle_async_request(message.at(url, addresses[-1], None))
+
+    def _transport(self, proxy: Proxy | None, origin: str) -> "httpx2.AsyncHTTPTransport":
+        """The transport for `proxy` or, without one, for `origin`, made when it is first needed.
+
+        Each origin has its own: a pool tells connections apart by address, and two names at one address must not share
+        a connection that was authenticated as one of them.
+        """
+        import httpx2
+
+        key = (str(proxy.url) if proxy else "", origin)
+        if key not in self._transports:
+            self._transports[key] = httpx2.AsyncHTTPTransport(
+                verify=self._network.tls, trust_env=False, proxy=_proxy(proxy)
             )
-        return self._transports[name]
+        return self._transports[key]
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """A request without its place."""
+
+    method: str
+    headers: Mapping[str, str]
+    content: bytes | None
+
+    def at(self, url: Url, address: Address, seconds: float | None) -> "httpx2.Request":
+        """For `url` at `address`: what was checked is what is connected to. `Host` and SNI stay the name's.
+
+        `seconds` is for the connection, None for as long as the whole exchange may take.
+        """
+        place = msgspec.structs.replace(url, host=str(address))
+        name = url.host.rstrip(".")  # the root's dot is in no certificate
+        return self.to(str(place), {"sni_hostname": name, "timeout": {"connect": seconds}})
+
+    def to(self, url: str, extensions: dict[str, Any]) -> "httpx2.Request":
+        import httpx2
+
+        return httpx2.Request(self.method, url, headers=self.headers, content=self.content, extensions=extensions)
+
+
+def _patience(effect: Fetch) -> float:
+    """Seconds for the whole exchange, however slowly its bytes arrive."""
+    if effect.form is None:
+        return _TIMEOUT
+    return _TOKEN_TIMEOUT if "grant_type" in effect.form else _FORM_TIMEOUT
 
 
 def _proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
@@ -123,20 +178,28 @@ def _plain(values: Mapping[str, Secret | str]) -> dict[str, str]:
     return {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
 
 
-def _headers(answer: "httpx2.Response") -> Mapping[str, tuple[str, ...]]:
+def _headers(answer: "httpx2.Response", url: Url) -> Mapping[str, tuple[str, ...]]:
     headers: dict[str, tuple[str, ...]] = {}
+    size = 0
     for name, value in answer.headers.multi_items():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
+        size += len(name) + len(value)
+    if size > _LARGEST_HEAD:
+        raise LimitExceeded(f"{url.origin} answered with more than {_LARGEST_HEAD // 1024} KiB of headers")
     return headers
 
 
-async def _body(answer: "httpx2.Response", url: Url) -> bytes:
+async def _body(answer: "httpx2.Response", url: Url, largest: int) -> bytes:
     parts, size = [], 0
-    async for part in answer.aiter_bytes():
-        size += len(part)
-        if size > _LARGEST:
-            raise LimitExceeded(f"{url.origin} answered with more than {_LARGEST // 1024} KiB")
-        parts.append(part)
+    coding = decoder(url.origin, answer.headers.get_list("content-encoding"))
+    async for piece in answer.aiter_raw():
+        for part in coding.feed(piece) if coding else (piece,):
+            size += len(part)
+            if size > largest:
+                raise LimitExceeded(f"{url.origin} answered with more than {largest // 1024} KiB")
+            parts.append(part)
+    if coding is not None:
+        coding.finish()
     return b"".join(parts)
 
 
@@ -166,8 +229,6 @@ def _translated(url: Url) -> Iterator[None]:
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
         with explained(url.origin):
             raise _cause(error) from None
-    except httpx2.DecodingError:
-        raise TheirProtocolError(f"{url.origin} answered in an encoding that was not asked for") from None
     except httpx2.TransportError as error:
         raise OutcomeUnknown(f"the answer of {url.origin} was cut off ({type(error).__name__})", _LATER) from None
 
