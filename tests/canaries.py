@@ -122,7 +122,7 @@ def left(home: Path) -> dict[str, bytes]:
 
 def report(folder: Path) -> list[str]:
     """What to tell at the end of a run: how much was listened to, and each leak without the secret itself."""
-    notes = [path.read_text().count("\n") - 1 for path in folder.glob("*.secrets")]
+    notes = [len(path.read_text().splitlines()[1:]) for path in folder.glob("*.secrets")]
     said = sum(path.stat().st_size for path in folder.glob("*.said"))
     heard = f"{len(notes)} bridges had {sum(notes)} secrets and said {said // 1024} KiB"
     return [heard, *(f"LEAK in {leak.place} of {leak.argv}: {len(leak.secrets)} secrets" for leak in leaks(folder))]

@@ -58,7 +58,9 @@ def test_it_succeeds_and_tells_the_story(finished):
         assert sentence in said
 
 
-def test_it_names_the_command_that_an_ide_can_start(finished):
+def test_it_names_the_command_that_an_ide_can_start(finished, pytestconfig):
+    if pytestconfig.getoption("--canaries"):
+        pytest.skip("the command is then not the one that is installed")
     assert f'"command": "{COMMAND}"' in finished.stdout + finished.stderr
 
 

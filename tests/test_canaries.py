@@ -1,0 +1,52 @@
+"""The ears of `pytest --canaries` hear: a leak is found in whatever form it takes, and in no other place."""
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from canaries import found, leaks, report
+
+SECRET = 'canary/+="é-Zq41'
+FORMS = {
+    "raw": SECRET,
+    "percent-encoded": quote(SECRET, safe=""),
+    "in JSON": json.dumps({"x": SECRET}),
+    "in hexadecimal": SECRET.encode().hex(),
+    "in base64": base64.b64encode(b"user:" + SECRET.encode()).decode(),
+    "in base64 at another place": base64.b64encode(b"a user:" + SECRET.encode() + b"!").decode(),
+    "in base64url": base64.urlsafe_b64encode(b"??" + SECRET.encode()).decode(),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_is_found_in_any_form(form):
+    assert found(f"a line\nwith {FORMS[form]} in it".encode(), {SECRET, "another secret"}) == [SECRET]
+
+
+def bridge(folder, home, said, argv=("status",)):
+    (folder / "1.secrets").write_text(
+        "\n".join(json.dumps(note) for note in ({"argv": argv, "home": home}, SECRET, "spent"))
+    )
+    (folder / "1.said").write_bytes(said)
+
+
+def test_a_leak_is_named_by_its_place_and_not_repeated(tmp_path):
+    bridge(tmp_path, str(tmp_path), b"signed in; not spent " + SECRET.encode())
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory/x.json").write_text(json.dumps(SECRET))
+    heard, *told = report(tmp_path)
+    assert heard == "1 bridges had 2 secrets and said 0 KiB"
+    assert told == ["LEAK in stdout or stderr of status: 1 secrets", "LEAK in memory/x.json of status: 1 secrets"]
+
+
+def test_a_command_line_is_looked_at_too(tmp_path):
+    bridge(tmp_path, "", b"", argv=("run", f"--header=X: {SECRET}"))
+    assert [leak.place for leak in leaks(tmp_path)] == ["stdout or stderr"]
+
+
+def test_who_says_nothing_secret_leaks_nothing(tmp_path):
+    bridge(tmp_path, str(tmp_path), b"signed in")
+    (tmp_path / "2.secrets").touch()  # killed before it had begun
+    (tmp_path / "2.said").touch()
+    assert list(leaks(tmp_path)) == []
