@@ -115,7 +115,7 @@ def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover:
 def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
     refused = refusals.of_token_request(response, endpoint, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
-    refused.hint = refused.hint or advice(code, response.body.decode(errors="replace"))
+    refused.hint = advice(code, response.body.decode(errors="replace")) or refused.hint
     return refused
 
 
