@@ -7,6 +7,7 @@ from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError, Unreachable, UpstreamFailed, UrlRefused
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
+from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -388,3 +389,43 @@ def test_null_is_taken_for_what_is_not_there():
     nulls = dict.fromkeys(("registration_endpoint", "revocation_endpoint", "scopes_supported"))
     server = found((f"{PRM}/a/b", resource(scopes_supported=None)), (RFC8414, metadata(**nulls)))
     assert (server.registration_endpoint, server.scopes_supported, server.offers_offline_access) == (None, None, False)
+
+
+ALGORITHMS = "dpop_signing_alg_values_supported"
+DPOP = Challenge("dpop", {})
+
+
+@pytest.mark.parametrize(
+    ("challenge", "of_resource", "of_server", "expected"),
+    [
+        (None, {}, {ALGORITHMS: ["ES256"]}, Binding.NONE),
+        (None, {ALGORITHMS: None, "dpop_bound_access_tokens_required": None}, {ALGORITHMS: None}, Binding.NONE),
+        (None, {ALGORITHMS: ["ES256"]}, {ALGORITHMS: ["ES256", "RS256"]}, Binding.OFFERED),
+        (None, {"dpop_bound_access_tokens_required": True}, {}, Binding.DEMANDED),
+        (DPOP, {}, {}, Binding.DEMANDED),
+    ],
+)
+def test_whether_tokens_are_bound_to_a_key_is_in_the_challenge_and_both_metadata(
+    challenge, of_resource, of_server, expected
+):
+    script = [(f"{PRM}/a/b", resource(**of_resource)), (RFC8414, metadata(**of_server))]
+    assert found(*script, challenge=challenge).binding is expected
+
+
+def test_a_demand_that_the_authorization_server_cannot_meet_ends_the_login_before_anybody_is_asked():
+    script = [(f"{PRM}/a/b", resource()), (RFC8414, metadata(**{ALGORITHMS: ["RS256"]}))]
+    with pytest.raises(TheirProtocolError, match="does not accept ES256"):
+        found(*script, challenge=DPOP)
+
+
+def test_a_server_of_2025_03_26_may_demand_proofs_too():
+    start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND)]
+    assert (
+        found(*start, (LEGACY, metadata("https://mcp.example", **AT_HOME)), challenge=DPOP).binding is Binding.DEMANDED
+    )
+
+
+AT_HOME = {
+    "authorization_endpoint": "https://mcp.example/authorize",
+    "token_endpoint": "https://mcp.example/token",
+}

@@ -74,7 +74,7 @@ def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> F
     url, trail = trust.server, Trail()
     metadata = yield from resource_metadata(trust, challenge, resource, trail)
     if metadata is None:
-        return (yield from _without_resource_metadata(trust, resource, trail))
+        return (yield from _without_resource_metadata(trust, challenge, resource, trail))
     if not metadata.authorization_servers:
         raise TheirProtocolError(
             f"the protected-resource metadata of {url.origin} name no authorization server", f"tried: {trail}"
@@ -133,13 +133,14 @@ def _server_places(issuer: Url) -> Iterator[Url]:
         yield issuer.with_path(path + _OIDC_WELL_KNOWN)
 
 
-def _without_resource_metadata(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
+def _without_resource_metadata(trust: Trust, challenge: Challenge | None, resource: str, trail: Trail) -> Flow[Server]:
     """MCP 2025-03-26: the authorization server is the MCP server's own origin, with default paths as a last resort."""
     url = trust.server
     base = url.with_path("/")
     metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
     if metadata is not None:
-        return (yield from _server(metadata, resource or url.resource, None, trust))
+        found = yield from _server(metadata, resource or url.resource, None, trust)
+        return msgspec.structs.replace(found, binding=_binding(challenge, ResourceMetadata(), metadata))
     if not (yield from _offers_default_endpoints(base, trail)):
         raise TheirProtocolError(
             f"{url.origin} publishes no OAuth metadata: it may want a static token or key instead of a login",
