@@ -110,10 +110,10 @@ def _demo(arguments: argparse.Namespace) -> "Story":
 
 def _headers(lines: Sequence[str]) -> Mapping[str, str]:
     headers: dict[str, str] = {}
-    for line in lines:
+    for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(":")
-        if not colon:
-            raise ConfigError(f"--header {name!r} has no colon", "write it as --header 'Name: value'")
+        if not colon:  # it is not repeated: with the colon forgotten, the secret value is part of it
+            raise ConfigError(f"--header number {number} has no colon", "write it as --header 'Name: value'")
         if name.strip() in headers:
             raise ConfigError(f"--header {name.strip()} is given twice", "give it once")
         headers[name.strip()] = value.strip()

@@ -52,6 +52,10 @@ class _Parser(argparse.ArgumentParser):
     """Errors as everywhere else: the prefix, a sentence, a hint."""
 
     def error(self, message: str) -> NoReturn:
+        sentence, unknown, words = message.partition("unrecognized arguments: ")
+        if unknown:  # the options' names, without values: what is a secret elsewhere may be meant as one here
+            names = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
+            message = f"{sentence}{unknown}{' '.join(names) or 'too many'}"
         terminal.complain(ConfigError(message, f"see: {self.prog} --help"))
         terminal.leave(ConfigError.exit_code)
 

@@ -167,3 +167,29 @@ def test_an_ide_switches_it_on_by_the_environment(tmp_path, value, logs):
         check=True,
     )
     assert (b" debug " in done.stderr) is logs
+
+
+# What is typed wrong
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--header", "Authorization Bearer hunter2"], "--header number 1 has no colon"),
+        (["--client-secret", "hunter2"], "unrecognized arguments: --client-secret"),
+        (["--token=hunter2"], "unrecognized arguments: --token"),
+        (["hunter2"], "unrecognized arguments: too many"),
+    ],
+)
+def test_a_secret_in_a_command_line_that_is_wrong_is_not_repeated(tmp_path, words, sentence):
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_auth_bridge", "--debug", "login", "https://mcp.example/", *words],
+        env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert f"mcp-auth-bridge: {sentence}\n" in done.stderr
+    assert "hunter2" not in done.stderr
