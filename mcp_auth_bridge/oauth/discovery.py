@@ -23,7 +23,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
-    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`). `binding` is whether
+    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
+    `token` are as in `Session`. `binding` is whether
     its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
     from the issuer's host.
     """
