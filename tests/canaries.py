@@ -6,6 +6,7 @@ stderr. The log itself is then kept from the tests, which count lines.
 """
 
 import base64
+import contextlib
 import json
 import os
 import stat
@@ -71,25 +72,30 @@ def listen(folder: str) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
     secrets, said = (os.open(f"{name}.{kind}", flags, 0o600) for kind in ("secrets", "said"))
     write, make = os.write, Secret.__init__
+
+    def note(fd: int, data: bytes) -> None:
+        with contextlib.suppress(OSError):  # a test has made the disk full
+            write(fd, data)
+
     about = {"argv": sys.argv[2:], "home": os.environ.get("MCP_AUTH_BRIDGE_HOME", "")}
-    write(secrets, json.dumps(about).encode() + b"\n")
+    note(secrets, json.dumps(about).encode() + b"\n")
 
     def noting(self: Secret, value: str) -> None:
         make(self, value)
-        write(secrets, json.dumps(value).encode() + b"\n")
+        note(secrets, json.dumps(value).encode() + b"\n")
 
     def hearing(fd: int, data: bytes) -> int:
         if stat.S_ISREG(os.fstat(fd).st_mode) and fd > 2:
             return write(fd, data)  # a sealed record
         sent = len(data) if bytes(data).startswith(DEBUG) else write(fd, data)
-        write(said, data[:sent])
+        note(said, data[:sent])
         return sent
 
     class Stdout:
         """What a command answers to a person, who is asked through Python's own stream."""
 
         def write(self, text: str) -> int:
-            write(said, text.encode())
+            note(said, text.encode())
             return stdout.write(text)
 
         def __getattr__(self, name: str) -> object:
