@@ -80,9 +80,9 @@ def test_githubs_refusal_with_status_200_is_one():
 
 @given(st.binary(max_size=200), st.integers(100, 599))
 def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, status):
-    marked = b"call 555-evil " + body
+    marked = b"call evil.example " + body
     error = refusals.of_token_request(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
-    assert "555" not in error.message + error.hint
+    assert "evil" not in error.message + error.hint
     assert "\n" not in error.message
 
 
