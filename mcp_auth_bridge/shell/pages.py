@@ -18,30 +18,39 @@ _PAGE = """<!doctype html>
   main {{ max-width: 30rem; margin: 1.5rem; padding: 2.25rem 2.5rem; background: var(--card); border-radius: 14px;
          border-top: 5px solid var(--mark); box-shadow: 0 8px 30px rgb(0 0 0 / .09); overflow-wrap: anywhere; }}
   h1 {{ margin: 0 0 .6rem; font-size: 1.4rem; }}
+  i {{ float: right; width: 2.2rem; border-radius: 50%; background: var(--mark); color: #fff; text-align: center;
+      font: 700 1.25rem/2.2rem system-ui, sans-serif; }}
   p {{ margin: .5rem 0; }}
   .quiet {{ color: var(--quiet); font-size: .93rem; }}
 </style>
-<main><h1>{title}</h1>{paragraphs}</main>
+<main><i aria-hidden="true">{sign}</i><h1>{title}</h1>{paragraphs}</main>
 """
 
 
-def _page(title: str, mark: str, *paragraphs: str, quiet: str = "") -> bytes:
+def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> bytes:
     body = "".join(f"<p>{escape(text)}</p>" for text in paragraphs if text)
-    if quiet:
-        body += f'<p class="quiet">{escape(quiet)}</p>'
-    return _PAGE.format(title=escape(title), mark=mark, paragraphs=body).encode()
+    body += f'<p class="quiet">{escape(quiet)}</p>'
+    return _PAGE.format(title=escape(title), sign=sign, mark=mark, paragraphs=body).encode()
 
 
-NOT_FOUND = _page("Nothing here", "#8a929c", "This address belongs to a login that mcp-auth-bridge is waiting for.")
+NOT_FOUND = _page(
+    "Nothing here",
+    "?",
+    "#7b838d",
+    "This address belongs to a login that mcp-auth-bridge is waiting for.",
+    quiet="If you came from a login, go back to its tab and try again.",
+)
 
 
 def success(server: str, account: str) -> bytes:
     """Shown only after the token was issued, stored and proven."""
     who = f"You are signed in to {server}{f' as {account}' if account else ''}."
-    return _page("Signed in", "#2da160", who, quiet="You can close this tab and go back to what you were doing.")
+    quiet = "You can close this tab and go back to what you were doing."
+    return _page("Signed in", "✓", "#23854f", who, quiet=quiet)
 
 
 def failure(message: str, hint: str) -> bytes:
     reason = f"{message[:1].upper()}{message[1:]}."
     advice = f"{hint[:1].upper()}{hint[1:]}." if hint else ""
-    return _page("The login did not succeed", "#d1433f", reason, advice, quiet="The terminal says the same.")
+    quiet = "You can close this tab; the same is said where the login began."
+    return _page("The login did not succeed", "!", "#c93a36", reason, advice, quiet=quiet)
