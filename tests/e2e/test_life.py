@@ -6,6 +6,7 @@ lets a refresh token live until its successor is used.
 """
 
 import time
+from urllib.parse import urlsplit
 
 import pytest
 from conftest import says_to_log_in, status
@@ -104,3 +105,15 @@ def logged_out(place, bridge, process) -> None:
     place.refuse_tokens()  # a JWT outlives its revocation
     assert says_to_log_in(process.call("add", ADD))
     assert place.server.refreshes == {"success": 1, "invalid_grant": 1}
+
+
+@pytest.mark.slow
+def test_a_server_that_registers_localhost_alone_gets_that(place, bridge) -> None:
+    place.server.control({"redirectHost": "localhost"})
+    bridge.add_server("acme", place.url)
+    bridge.login("acme")
+    assert [urlsplit(launch["url"]).hostname for launch in bridge.launches] == ["localhost"]
+    assert place.counters["registrations"] == 1
+    with bridge.stdio("acme") as process:
+        process.initialize()
+        assert text(process.call("whoami")) == place.server.about["account"]
