@@ -76,8 +76,9 @@ def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.
 def _add_run(commands: "_Commands") -> None:
     text = """Relay between an MCP client on stdin and stdout and a remote server. This is what an IDE starts.
 
-Nothing is opened and nobody is asked: if a login is missing, tool calls say so, and a `login` in any terminal is
-noticed within a second."""
+Nothing is opened until a tool is called that lacks a login: then the browser is, where there is one, and the call waits
+for it (login = "never" in the configuration: it says what to run instead). A `login` in any terminal is noticed within
+a second."""
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
 

@@ -7,15 +7,17 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.request import urlopen
 
 import pytest
 from installed import command, wait_for
 from peer import PEERS
 from peers.gateway import Gateway
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from words import text
 
 ADD = {"a": 1, "b": 2}
+METADATA = "/.well-known/oauth-authorization-server"
 RUN = "Run: mcp-auth-bridge login acme"
 
 # Browsers with a person who does not sign in; each writes down the URL that it was given.
@@ -189,6 +191,39 @@ def test_a_held_call_can_be_cancelled(acme, gateway) -> None:
         wait_for(urls)
         client.send(b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}')
         assert client.request("ping", request_id=1)["result"] == {}
+
+
+def wants_offline_access(gateway):
+    """The MCP server, which is content with no token that lacks this scope."""
+    challenge = {"www-authenticate": 'Bearer error="insufficient_scope", scope="offline_access"'}
+    refused = Response(status_code=403, headers=challenge)
+
+    async def app(scope, receive, send):
+        token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+        granted = {known.reveal(): access.scope for known, (_, access) in gateway.grants._access.items()}
+        short = token in granted and "offline_access" not in granted[token]
+        await (refused if short else gateway._app)(scope, receive, send)
+
+    return app
+
+
+def without_offline_access(gateway):
+    """The authorization server's metadata, but the login that they lead to has the scope `tools` alone."""
+    with urlopen(f"{gateway.origin}{METADATA}") as answer:
+        return {**json.load(answer), "scopes_supported": ["tools"]}
+
+
+def test_a_permission_that_is_lacking_is_asked_for_beside_those_there_are(acme, gateway) -> None:
+    gateway.instead[METADATA] = JSONResponse(without_offline_access(gateway))
+    acme.login("acme")
+    del gateway.instead[METADATA]
+    with opened(acme) as client:
+        assert text(client.call("add", ADD)) == "3"
+        gateway.instead["/mcp"] = wants_offline_access(gateway)
+        assert text(client.call("add", ADD)) == "3"
+    assert [launch["title"] for launch in acme.launches] == ["Signed in", "Signed in"]
+    _, (_, access) = gateway.grants._access.popitem()
+    assert set(access.scope.split()) == {"tools", "offline_access"}
 
 
 PLACES = {
