@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -53,16 +54,21 @@ def environment(folder: Path) -> dict[str, str]:
 
 async def save_expired_login(folder: Path, origin: str) -> None:
     """Put a login for `far` into the store whose access token is over: the next request needs a refresh."""
+    await save_login(folder, origin, "c", Secret("spent"), Secret("fresh"), 0)
+
+
+async def save_login(folder: Path, origin: str, client: str, access: Secret, refresh: Secret, lifetime: float) -> None:
+    """Put a login for `far` into the store; its access token lives `lifetime` seconds from now."""
     bridge = bridge_in(folder)
     session = Session(
         resource=str(bridge.profile.url),
         issuer=origin,
         token_endpoint=f"{origin}/token",
-        client=OAuthClient(issuer=origin, id="c"),
-        access=Secret("spent"),
-        refresh=Secret("fresh"),
-        obtained_at=1.0,
-        expires_at=2.0,
+        client=OAuthClient(issuer=origin, id=client),
+        access=access,
+        refresh=refresh,
+        obtained_at=time.time(),
+        expires_at=time.time() + lifetime,
     )
     (await bridge.vault.unlock()).save(bridge.record, dump(session), None)
 

@@ -1,0 +1,132 @@
+"""A protected MCP server and its strict authorization server on one port, in the test's own loop.
+
+The demo's `Grants` decide: every refresh token is good once, and a second use revokes the whole family. Here they are
+slow, and can be made to forgive one repetition, as servers do that know of lost answers.
+"""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from faults.server import Exchange, FaultServer, head, plain, sound
+
+from mcp_auth_bridge.demo.grants import Grants, Tokens
+from mcp_auth_bridge.demo.rules import wording
+from mcp_auth_bridge.errors import OAuthRefused
+from mcp_auth_bridge.secret import Secret
+
+VERIFIER = "a verifier of at least forty-three characters, as RFC 7636 wants"
+REDIRECT = "http://127.0.0.1:1/callback"
+
+
+@contextlib.contextmanager
+def seeded() -> Iterator[int]:
+    """A seed for the chances of one test, which a failure names."""
+    seed = random.randrange(1 << 32)
+    try:
+        yield seed
+    except BaseException as error:
+        error.add_note(f"seed {seed}")
+        raise
+
+
+class Strict(FaultServer):
+    """`delay()` is how long a token request takes: half before the tokens change, half after.
+
+    `redeemed` counts good redemptions, `reused` those of a spent token that were punished, `forgiven` those that were
+    answered again because `forgiving` is set and the answer's own token was never seen.
+    """
+
+    def __init__(self, delay: Callable[[], float], *, lifetime: int = 3600, forgiving: bool = False) -> None:
+        super().__init__()
+        self.delay = delay
+        self.forgiving = forgiving
+        self.redeemed = self.reused = self.forgiven = 0
+        self.current = ""
+        self._lifetime = lifetime
+        self._answers: dict[str, Tokens] = {}
+        self._used: set[str] = set()
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        origin = f"http://127.0.0.1:{self.port}"
+        self.grants = Grants(origin, self.url, time.time, os.urandom, self._lifetime)
+        return self
+
+    def login(self) -> tuple[str, Tokens]:
+        """What a person's login would leave: the client's id and its first tokens."""
+        client = self.grants.register(
+            {"redirect_uris": [REDIRECT], "grant_types": ["authorization_code", "refresh_token"]}
+        )
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")
+        asked = {
+            "client_id": client.id,
+            "redirect_uri": REDIRECT,
+            "response_type": "code",
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+            "scope": "tools offline_access",
+            "resource": self.url,
+        }
+        ticket, _ = self.grants.ask(client, asked)
+        code = parse_qs(urlsplit(self.grants.decide(ticket, allowed=True)).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, **asked}
+        tokens = self.grants.token(form)
+        self.current = tokens.access.reveal()
+        return client.id, tokens
+
+    def expire(self) -> None:
+        """From now on the newest access token is refused too."""
+        self.current = ""
+
+    def _script(self, exchange: Exchange) -> Any:
+        if exchange.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            form = dict(parse_qsl(exchange.body.decode()))
+            return [lambda _, writer: self._answer(form, writer)]
+        token = exchange.headers.get("authorization", "").removeprefix("Bearer ")
+        if not self.current or token != self.current or self.grants.access(Secret(token)) is None:
+            return [head(401, b"WWW-Authenticate: Bearer")]
+        return [sound(exchange)]
+
+    async def _answer(self, form: dict[str, str], writer: Any) -> None:
+        delay = self.delay() / 2
+        await asyncio.sleep(delay)
+        answer = self._redeem(form)
+        await asyncio.sleep(delay)
+        writer.write(answer)
+
+    def _redeem(self, form: dict[str, str]) -> bytes:
+        presented = form["refresh_token"]
+        before = self._answers.get(presented)
+        if before is not None and self.forgiving and before.refresh.reveal() not in self._used:
+            self.forgiven += 1
+            self.current = before.access.reveal()
+            return _tokens(before)
+        self._used.add(presented)
+        try:
+            tokens = self.grants.token(form)
+        except OAuthRefused as refusal:
+            self.reused += before is not None
+            return plain(json.dumps(wording(refusal)).encode(), refusal.status)
+        self.redeemed += 1
+        self._answers[presented] = tokens
+        self.current = tokens.access.reveal()
+        return _tokens(tokens)
+
+
+def _tokens(tokens: Tokens) -> bytes:
+    document = {
+        "access_token": tokens.access.reveal(),
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+        "refresh_token": tokens.refresh.reveal(),
+    }
+    return plain(json.dumps(document).encode())
