@@ -6,7 +6,7 @@ login's wants a person's yes (`check_issuer`); so does an endpoint away from its
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -15,7 +15,7 @@ from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show,
 from mcp_auth_bridge.errors import BridgeError, UrlRefused, quoted
 from mcp_auth_bridge.oauth.kin import akin
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.oauth.zones import Zone, literal, within, zone_of
+from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 R = TypeVar("R")
@@ -116,14 +116,17 @@ def confined(flow: Flow[R], trust: Trust) -> Flow[R]:
         flow.close()
 
 
-def too_near(url: Url, server: Url | None) -> UrlRefused:
-    """The refusal of an address that `server` may not lead to, or that nobody may be led to (None)."""
-    if server is None:
-        return UrlRefused(
-            f"{url.origin} is at an address that is never connected to", "link-local, reserved or multicast"
-        )
-    return UrlRefused(
-        f"{server.origin} leads to {url.origin}, which is nearer to this machine than it may",
+def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | None) -> list[Address]:
+    """Those of the `addresses` of `url` that may be connected to, at least one, where `server` leads there (None for
+    the user). Raises `UrlRefused`.
+    """
+    if not within(addresses, Zone.LOOPBACK):
+        raise UrlRefused(f"{url.origin} is at an address that is never connected to", "link-local, reserved, multicast")
+    if found := within(addresses, reach):
+        return found
+    raise UrlRefused(
+        f"{server.origin if server else 'the configuration'} leads to {url.origin}, which is nearer to this machine than"
+        " that is itself",
         f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server',
     )
 
@@ -147,8 +150,8 @@ def _check(url: Url, server: Url) -> None:
             "its operator has to use https; http is for servers on this machine that name others on it",
         )
     address = literal(url.host)
-    if address is not None and not within([address], _reach(server)):
-        raise too_near(url, server)
+    if address is not None:
+        allowed([address], _reach(server), url, server)
 
 
 def _reach(server: Url) -> Zone:

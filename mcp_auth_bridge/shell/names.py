@@ -4,8 +4,8 @@ import asyncio
 import socket
 from itertools import chain, zip_longest
 
-from mcp_auth_bridge.oauth.trust import too_near
-from mcp_auth_bridge.oauth.zones import Address, Zone, literal, reach_of, within
+from mcp_auth_bridge.oauth.trust import allowed
+from mcp_auth_bridge.oauth.zones import Address, Zone, literal, reach_of
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.unreachable import explained
 from mcp_auth_bridge.urls import Url
@@ -23,16 +23,13 @@ class Names:
 
         Raises `Unreachable` for a name that is not known, `UrlRefused` where `led_by` may not lead there.
         """
-        found = within(await self._look_up(url), await self._reach(led_by))
-        if not found:
-            raise too_near(url, led_by)
-        return found
+        return allowed(await self._look_up(url), await self._reach(led_by), url, led_by)
 
     async def check_for_proxy(self, url: Url, led_by: Url | None) -> None:
         """As `addresses`, for a `url` whose name the proxy resolves: then only an address itself can be judged."""
         address = literal(url.host)
-        if address is not None and not within([address], await self._reach(led_by)):
-            raise too_near(url, led_by)
+        if address is not None:
+            allowed([address], await self._reach(led_by), url, led_by)
 
     def prefer(self, url: Url, address: Address) -> None:
         """Try `address` first from now on: it has answered."""
