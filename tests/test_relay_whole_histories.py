@@ -18,7 +18,20 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import STREAM, Fail, Hangup, Kind, Note, OpenStream, Remember, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    SIGN_IN,
+    STREAM,
+    Fail,
+    Hangup,
+    Kind,
+    Note,
+    OpenStream,
+    Remember,
+    SignIn,
+    ToClient,
+    ToServer,
+    Wake,
+)
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.listening import METHOD as LISTEN
 from mcp_auth_bridge.relay.listening import Listening
@@ -96,6 +109,7 @@ class Histories(RuleBasedStateMachine):
         self.refused = set()
         self.unknown = set()
         self.timers = set()
+        self.signing_in = False
         self.refusals_of_nobody = 0
         self.next_id = 0
 
@@ -125,6 +139,9 @@ class Histories(RuleBasedStateMachine):
                 case Wake(timer=timer, seconds=seconds):
                     assert seconds > 0
                     self.timers.add(timer)
+                case SignIn():
+                    assert not self.signing_in, "one login at a time"
+                    self.signing_in = True
                 case OpenStream() | Remember() | Note():
                     pass
 
@@ -248,13 +265,19 @@ class Histories(RuleBasedStateMachine):
                 self.timers.remove(timer)
                 self.perform(self.relay.woke(timer))
 
+    @precondition(lambda self: self.signing_in)
+    @rule(error=st.sampled_from([None, None, AccessDenied("the person said no")]))
+    def the_login_ends(self, error):
+        self.signing_in = False
+        self.perform(self.relay.ended(SIGN_IN, error))
+
     @invariant()
     def whoever_waits_has_something_to_wait_for(self):
         assert not self.open or self.calls or self.timers or self.waits_for_the_client(), self.open
 
     def waits_for_the_client(self):
         """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
-        return self.relay._legacy._inner._inner._inner._inner._state.name == "GREETED"
+        return self.relay._legacy._inner._inner._inner._inner._inner._state.name == "GREETED"
 
     def teardown(self):
         if self.waits_for_the_client():
@@ -262,6 +285,8 @@ class Histories(RuleBasedStateMachine):
         for _ in range(1000):
             if self.calls:
                 self.end(min(self.calls), AccessDenied("the end"))
+            elif self.signing_in:
+                self.the_login_ends(AccessDenied("the end"))
             elif not self.open:
                 return
             else:
