@@ -3,6 +3,7 @@ the shell, and remembers who was sent what.
 """
 
 from ipaddress import ip_address
+from socket import inet_aton
 from urllib.parse import parse_qsl, urlsplit
 
 from hostile_urls import words
@@ -36,7 +37,16 @@ TOKENS = {"access_token": "AT", "refresh_token": "RT", "expires_in": 60}
 DEVICE = {"device_code": "DC", "user_code": "UC", "verification_uri": f"{AS}/go", "interval": 1, "expires_in": 60}
 KNOWN = Client(issuer=AS, id="old", secret=Secret("CS"), auth_method="client_secret_post", redirect_uri=HERE)
 RESERVED = words("client_id redirect_uri response_type state code_challenge code_challenge_method resource")
-LOOPBACK = ip_address("127.0.0.1")
+
+
+def resolved(host):
+    """As resolvers read it, which take more for an address than `ipaddress` does; None for a name in the internet."""
+    if host.rstrip(".").endswith("localhost"):
+        return ip_address("127.0.0.1")
+    try:
+        return ip_address(inet_aton(host.rstrip(".")))
+    except OSError:
+        return literal(host)
 
 
 class World:
@@ -108,8 +118,7 @@ class World:
         return None
 
     def _fetch(self, effect):
-        host = effect.url.host
-        address = LOOPBACK if host.rstrip(".").endswith("localhost") else literal(host)
+        address = resolved(effect.url.host)
         home = literal(effect.led_by.host) if effect.led_by else None
         reach = Zone.LOOPBACK if effect.led_by is None or home else Zone.PUBLIC  # names are public in this world
         if address is not None:
@@ -140,7 +149,8 @@ class World:
         for url in self.shown:
             assert url == str(gate(url, Purpose.AUTHORIZATION))
         for _, request in self.got:
-            address = literal(request.url.host)
+            address = resolved(request.url.host)
+            assert literal(request.url.host) == address, "an address in disguise"
             assert address is None or address.is_global, address  # the standard library's own opinion
             sent = [*plain(request.form or {}).values(), *map(str, request.headers.values())]
             assert request.url.scheme == "https"
