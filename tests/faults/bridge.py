@@ -54,10 +54,12 @@ def environment(folder: Path) -> dict[str, str]:
 
 async def save_expired_login(folder: Path, origin: str) -> None:
     """Put a login for `far` into the store whose access token is over: the next request needs a refresh."""
-    await save_login(folder, origin, "c", Secret("spent"), Secret("fresh"), 0)
+    await save_login(folder, origin, "c", Secret("spent"), Secret("fresh"), lifetime=0)
 
 
-async def save_login(folder: Path, origin: str, client: str, access: Secret, refresh: Secret, lifetime: float) -> None:
+async def save_login(
+    folder: Path, origin: str, client: str, access: Secret, refresh: Secret, *, lifetime: float
+) -> None:
     """Put a login for `far` into the store; its access token lives `lifetime` seconds from now."""
     bridge = bridge_in(folder)
     session = Session(

@@ -57,7 +57,9 @@ async def kills_of_run(folder: Path, seed: int) -> int:
     async with Strict(lambda: chance.uniform(0, 0.1), forgiving=True) as server:
         home(folder, server.url, auth='{ kind = "browser" }')
         client, tokens = server.login()
-        await save_login(folder, server.grants.issuer, client, tokens.access, tokens.refresh, server.grants.lifetime)
+        await save_login(
+            folder, server.grants.issuer, client, tokens.access, tokens.refresh, lifetime=server.grants.lifetime
+        )
         for number in range(1, _KILLS_OF_RUN + 1):
             await killed_run(folder, server, chance)
             assert not (await stored_login(folder)).ended, f"kill {number}"

@@ -40,7 +40,9 @@ async def bridges(folder: Path, count: int) -> Any:
 async def prepared(folder: Path, server: Strict) -> None:
     home(folder, server.url, auth='{ kind = "browser" }')
     client, tokens = server.login()
-    await save_login(folder, server.grants.issuer, client, tokens.access, tokens.refresh, server.grants.lifetime)
+    await save_login(
+        folder, server.grants.issuer, client, tokens.access, tokens.refresh, lifetime=server.grants.lifetime
+    )
 
 
 def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
