@@ -11,7 +11,7 @@ import trustme
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
-from mcp_auth_bridge.cli import _parser
+from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.network_settings import NetworkSettings
@@ -159,8 +159,8 @@ async def test_a_client_certificate_that_is_missing_is_named_and_nothing_was_don
 
 @pytest.mark.parametrize("command", ["run", "login"])
 def test_a_run_may_want_ipv4_only(command):
-    assert _parser().parse_args([command, "acme", "--ipv4"]).ipv4
-    assert not _parser().parse_args([command, "acme"]).ipv4
+    assert parser().parse_args([command, "acme", "--ipv4"]).ipv4
+    assert not parser().parse_args([command, "acme"]).ipv4
     profile = Profile("acme", at(1), network=NetworkSettings(connect_timeout=3.0))
     assert profile.over_ipv4().network == NetworkSettings(connect_timeout=3.0, ipv4_only=True)
     assert not profile.network.ipv4_only
