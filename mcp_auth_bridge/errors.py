@@ -2,13 +2,22 @@
 
     BridgeError                 exit 1   -32603  a fault of the bridge itself
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
+    │   └── CredentialMissing   exit 8   -32010  the variable, file, command or keyring that a secret is in has none
     ├── LoginRequired           exit 3   -32010  a person has to log in
     │   ├── GrantEnded          exit 3   -32010  the login there was is no longer honoured
     │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that a person can add
     ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
+    ├── CredentialRefused       exit 9   -32010  the server refuses the credential; why cannot be seen
+    │   ├── TokenExpired        exit 10  -32010  its `exp` has passed
+    │   ├── WrongAudience       exit 11  -32010  it was made for another server
+    │   ├── UnknownIssuer       exit 12  -32010  the server does not know who made it
+    │   └── NotAToken           exit 13  -32010  it is a placeholder, or nothing that this server can read
     ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
     ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
+    │   ├── TimedOut            exit 14  -32011  nothing could be sent in time
     │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
+    │       └── Overdue         exit 14  -32012  it was sent and no answer came in time
+    ├── RemoteError             exit 8   -32016  the server did its part and said no, in its own words
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
@@ -21,11 +30,13 @@
             └── LimitExceeded   exit 7   -32014  larger or longer than a limit allows
 
 The JSON-RPC codes lie in the implementation-defined range -32000…-32019; -32020 and below belong to MCP.
+Where two kinds share a code, `data.code`, which is the kind's `reason`, tells them apart.
 A message never holds a secret, and never text of the remote's that has not passed `quoted`.
 """
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class Sent(enum.Enum):
@@ -37,7 +48,10 @@ class Sent(enum.Enum):
 
 
 class BridgeError(Exception):
-    """`message` is one sentence, lower case, no full stop; `hint` names the command to run or the line to change."""
+    """`message` is one sentence, lower case, no full stop; `hint` names the command to run or the line to change.
+
+    `facts` is what else a program may want to know: JSON, nothing secret, foreign text only as `quoted` lets it pass.
+    """
 
     exit_code = 1
     rpc_code = -32603
@@ -48,6 +62,7 @@ class BridgeError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.facts: dict[str, Any] = {}  # Any: JSON
 
     @property
     def retry_safe(self) -> bool:
@@ -58,6 +73,14 @@ class BridgeError(Exception):
 class ConfigError(BridgeError):
     exit_code = 2
     reason = "config"
+
+
+class CredentialMissing(ConfigError):
+    """A secret reference leads to nothing: the variable is not set, the file cannot be read, the command failed."""
+
+    exit_code = 8
+    rpc_code = -32010
+    reason = "credential_missing"
 
 
 class LoginRequired(BridgeError):
@@ -84,6 +107,38 @@ class AccessDenied(BridgeError):
     reason = "access_denied"
 
 
+class CredentialRefused(BridgeError):
+    """The MCP server refuses a credential that no login replaces: a configured one, or one made for a machine."""
+
+    exit_code = 9
+    rpc_code = -32010
+    reason = "credential_refused"
+
+    def __init__(self, message: str, hint: str = "", *, facts: Mapping[str, Any]) -> None:
+        super().__init__(message, hint)
+        self.facts |= facts
+
+
+class TokenExpired(CredentialRefused):
+    exit_code = 10
+    reason = "token_expired"
+
+
+class WrongAudience(CredentialRefused):
+    exit_code = 11
+    reason = "wrong_audience"
+
+
+class UnknownIssuer(CredentialRefused):
+    exit_code = 12
+    reason = "unknown_issuer"
+
+
+class NotAToken(CredentialRefused):
+    exit_code = 13
+    reason = "not_a_token"
+
+
 class StoreError(BridgeError):
     exit_code = 5
     rpc_code = -32010
@@ -96,10 +151,31 @@ class Unreachable(BridgeError):
     reason = "unreachable"
 
 
+class TimedOut(Unreachable):
+    exit_code = 14
+    reason = "timed_out"
+
+
 class OutcomeUnknown(Unreachable):
     rpc_code = -32012
     reason = "outcome_unknown"
     sent = Sent.UNKNOWN
+
+
+class Overdue(OutcomeUnknown):
+    """The time for an answer is over; what the server has done is not known."""
+
+    exit_code = 14
+    reason = "timed_out"
+
+
+class RemoteError(BridgeError):
+    """An error of the server's or its tool's in the answer to a request that the bridge made for itself."""
+
+    exit_code = 8
+    rpc_code = -32016
+    reason = "remote_error"
+    sent = Sent.YES
 
 
 class ProtocolError(BridgeError):
@@ -126,8 +202,7 @@ class WrongEra(OurProtocolError):
 
     def __init__(self, message: str, *, supported: Sequence[str], requested: str = "") -> None:
         super().__init__(message, f"use a client that speaks one of: {', '.join(supported)}")
-        self.supported = supported
-        self.requested = requested
+        self.facts |= {"supported": list(supported), "requested": requested}
 
 
 class TheirProtocolError(ProtocolError):
@@ -148,6 +223,7 @@ class OAuthRefused(TheirProtocolError):
         super().__init__(message, hint)
         self.error = error
         self.status = status
+        self.facts |= {"status": status}
 
 
 class UpstreamFailed(TheirProtocolError):
@@ -160,6 +236,9 @@ class UpstreamFailed(TheirProtocolError):
         super().__init__(message, hint)
         self.status = status
         self.retry_after = retry_after
+        self.facts |= {"status": status}
+        if retry_after is not None:
+            self.facts["retry_after_ms"] = round(1000 * retry_after)
         if status == 429:
             self.sent = Sent.NO  # Too Many Requests is a refusal (RFC 6585 section 4), not an execution
 
@@ -175,6 +254,13 @@ class SessionLost(TheirProtocolError):
 class LimitExceeded(TheirProtocolError):
     rpc_code = -32014
     reason = "limit"
+
+
+def described(error: BridgeError) -> dict[str, Any]:
+    """`error` for programs, without its words: what they need to decide. Any: JSON."""
+    action = {"action": error.hint} if error.hint else {}
+    known = {"code": error.reason, "sent": error.sent.value, "retry_safe": error.retry_safe}
+    return {**known, **action, **error.facts}
 
 
 _UNPRINTABLE = {

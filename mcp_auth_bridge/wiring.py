@@ -153,14 +153,21 @@ class Vault:
 
 def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay for `profile`, from the outside in: which era, then what each era needs around its messages."""
-    session: Relay = Restore(LegacySession(Delivery(Passthrough(), profile.relay)))
-    if profile.relay.ping > 0:
-        session = KeepAlive(session, profile.relay.ping)
-    legacy: Relay = Welcome(session, profile.name, remembered)
+    legacy: Relay = Welcome(_session(profile), profile.name, remembered)
     modern: Relay = Listening(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, Browser) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
     return Meet(Batches(legacy), modern, remembered)
+
+
+def own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay for the bridge as a client of its own: it waits for the server, and no browser opens for it."""
+    return Meet(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered)
+
+
+def _session(profile: Profile) -> Relay:
+    session = Restore(LegacySession(Delivery(Passthrough(), profile.relay)))
+    return KeepAlive(session, profile.relay.ping) if profile.relay.ping > 0 else session
 
 
 class Bridge:

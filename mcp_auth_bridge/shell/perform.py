@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
+from typing import Protocol
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
 from mcp_auth_bridge.relay import answers
@@ -28,9 +29,14 @@ from mcp_auth_bridge.relay.framing import Lines, one_line
 from mcp_auth_bridge.relay.peek import peek
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.remote import Remote
-from mcp_auth_bridge.shell.stdio import Writer
 
 LONGEST_LINE = 64 * 1024 * 1024
+
+
+class Writer(Protocol):
+    """Takes what the MCP client is to read, as in `shell/stdio.py`."""
+
+    async def write(self, line: bytes) -> None: ...
 
 
 class Performer:
@@ -66,6 +72,11 @@ class Performer:
                 self._broken.result()
         finally:
             await self._stop()
+
+    async def idle(self) -> None:
+        """Wait until no call is under way; the server's own stream, which has no end, is none."""
+        if calls := [task for call, task in self._calls.items() if call != STREAM]:
+            await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
         lines = Lines(LONGEST_LINE)

@@ -2,30 +2,20 @@
 
 from collections.abc import Mapping
 
-from mcp_auth_bridge import __version__
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_rules import LATEST, version_headers
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, VERSION_KEY, standard_headers
+from mcp_auth_bridge.relay.http_rules import version_headers
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
+from mcp_auth_bridge.relay.opening import DISCOVER, META, OPENED, OPENING
 from mcp_auth_bridge.relay.peek import result_of
 from mcp_auth_bridge.shell.remote import Remote
 
-_INFO = {"name": "mcp-auth-bridge", "version": __version__}
-_META = {
-    VERSION_KEY: MODERN_VERSIONS[-1],
-    "io.modelcontextprotocol/clientCapabilities": {},
-    "io.modelcontextprotocol/clientInfo": _INFO,
-}
-
-_OPENING = answers.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
-_OPENED = answers.notification("notifications/initialized")
 _TOOLS = answers.request("tools/list", {})
 _PING = answers.request("ping", {})
-_DISCOVER = answers.request("server/discover", {"_meta": _META})
-_MODERN_TOOLS = answers.request("tools/list", {"_meta": _META})
+_MODERN_TOOLS = answers.request("tools/list", {"_meta": META})
 
 
 class Stranger:
@@ -64,7 +54,7 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
 
     The request matters: some servers ask for credentials only after `initialize`.
     """
-    opened = await _ask(remote, _OPENING, {})
+    opened = await _ask(remote, OPENING, {})
     result = result_of(opened)
     if result is not None:
         return await _prove_session(remote, result)
@@ -76,7 +66,7 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     welcome = answers.members(opened)
     headers = version_headers(welcome.get("protocolVersion"))
-    async for _ in remote.post(_OPENED, headers):
+    async for _ in remote.post(OPENED, headers):
         pass  # a notification has no answer
     request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
     listed = result_of(await _ask(remote, request, headers))
@@ -87,7 +77,7 @@ async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
 
 async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
     """The same with a server that only knows the era without sessions."""
-    discovered = result_of(await _ask(remote, _DISCOVER, standard_headers(_DISCOVER)))
+    discovered = result_of(await _ask(remote, DISCOVER, standard_headers(DISCOVER)))
     if discovered is None:
         raise TheirProtocolError("the server answered initialize and server/discover with errors")
     await _ask(remote, _MODERN_TOOLS, standard_headers(_MODERN_TOOLS))
