@@ -95,22 +95,22 @@ SCENARIOS = {
     "an empty issuer": (metadata(issuer=""), TheirProtocolError, "of the issuer"),
     # Poisoned endpoints
     **{
-        f"{name} elsewhere": (metadata(**{name: url}), LoginRequired, "another host")
+        f"{name} elsewhere": (metadata(**{name: url}), LoginRequired, "away from there")
         for name, url in EVIL_ENDPOINTS.items()
     },
-    "every endpoint elsewhere": (metadata(**EVIL_ENDPOINTS), LoginRequired, "another host"),
+    "every endpoint elsewhere": (metadata(**EVIL_ENDPOINTS), LoginRequired, "away from there"),
     "a token endpoint that begins alike": (
         metadata(token_endpoint="https://as.example.evil.example/token"),
         LoginRequired,
-        "another host",
+        "away from there",
     ),
     "a token endpoint that ends alike": (
         metadata(token_endpoint="https://notas.example/token"),
         LoginRequired,
-        "another host",
+        "away from there",
     ),
     "a token endpoint by http": (metadata(token_endpoint="http://as.example/token"), UrlRefused, "http"),
-    "a token endpoint here": (metadata(token_endpoint="http://localhost:8080/token"), LoginRequired, "another host"),
+    "a token endpoint here": (metadata(token_endpoint="http://localhost:8080/token"), LoginRequired, "away from there"),
     "no token endpoint": (metadata(token_endpoint=""), UrlRefused, ""),
     "an authorization endpoint for a shell": (metadata(authorization_endpoint=f"{AS}/`id`"), UrlRefused, ""),
     "an authorization endpoint for another program": (metadata(authorization_endpoint="vscode://x"), UrlRefused, ""),

@@ -79,14 +79,14 @@ def check_endpoints(issuer: str, endpoints: Mapping[Purpose, Url], trust: Trust)
     A hostile issuer may send people to an honest one's login page and have the code sent to itself, or the other way
     round. Raises `LoginRequired` without a person's yes.
     """
-    home = gate(issuer, Purpose.ISSUER).host
-    away = {purpose: url.origin for purpose, url in endpoints.items() if not akin(home, url.host)}
+    home = gate(issuer, Purpose.ISSUER)
+    away = {purpose: url.origin for purpose, url in endpoints.items() if not _belongs(url, home)}
     agreed = {*trust.agreed, *_agreed_last_time(issuer, trust.last)}
     new = {purpose: origin for purpose, origin in away.items() if origin not in agreed}
     if new:
         places = ", ".join(f"{purpose.value} is at {origin}" for purpose, origin in new.items())
         question = (
-            f"{trust.server.origin} signs in at {quoted(issuer)}, but {places}, which is another host; "
+            f"{trust.server.origin} signs in at {quoted(issuer)}, but {places}, away from there; "
             f"the code of the login goes to {endpoints[Purpose.TOKEN].origin}"
         )
         yield from ask(Agree(question, _option(new.values())))
@@ -124,9 +124,9 @@ def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | N
         raise UrlRefused(f"{url.origin} is at an address that is never connected to", "link-local, reserved, multicast")
     if found := within(addresses, reach):
         return found
+    origin = server.origin if server else "the configuration"
     raise UrlRefused(
-        f"{server.origin if server else 'the configuration'} leads to {url.origin}, which is nearer to this machine than"
-        " that is itself",
+        f"{origin} leads to {url.origin}, which is nearer to this machine than it is itself",
         f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server',
     )
 
@@ -158,6 +158,12 @@ def _reach(server: Url) -> Zone:
     """As far as it can be known without resolving a name."""
     address = literal(server.host)
     return zone_of(address) if address else Zone.LOOPBACK
+
+
+def _belongs(endpoint: Url, issuer: Url) -> bool:
+    if issuer.is_loopback:
+        return endpoint.origin == issuer.origin  # each port of this machine may be somebody else's
+    return akin(issuer.host, endpoint.host)
 
 
 def _agreed_last_time(issuer: str, last: Session | None) -> Iterable[str]:
