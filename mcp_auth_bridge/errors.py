@@ -2,22 +2,22 @@
 
     BridgeError                 exit 1   -32603  a fault of the bridge itself
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
-    │   └── CredentialMissing   exit 8   -32010  the variable, file, command or keyring that a secret is in has none
+    │   └── CredentialMissing   exit 9   -32010  the variable, file, command or keyring that a secret is in has none
     ├── LoginRequired           exit 3   -32010  a person has to log in
     │   ├── GrantEnded          exit 3   -32010  the login there was is no longer honoured
     │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that a person can add
     ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
-    ├── CredentialRefused       exit 9   -32010  the server refuses the credential; why cannot be seen
-    │   ├── TokenExpired        exit 10  -32010  its `exp` has passed
-    │   ├── WrongAudience       exit 11  -32010  it was made for another server
-    │   ├── UnknownIssuer       exit 12  -32010  the server does not know who made it
-    │   └── NotAToken           exit 13  -32010  it is a placeholder, or nothing that this server can read
+    ├── CredentialRefused       exit 10  -32010  the server refuses the credential; why cannot be seen
+    │   ├── TokenExpired        exit 11  -32010  its `exp` has passed
+    │   ├── WrongAudience       exit 12  -32010  it was made for another server
+    │   ├── UnknownIssuer       exit 13  -32010  the server does not know who made it
+    │   └── NotAToken           exit 14  -32010  it is a placeholder, or nothing that this server can read
     ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
     ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
-    │   ├── TimedOut            exit 14  -32011  nothing could be sent in time
+    │   ├── TimedOut            exit 15  -32011  nothing could be sent in time
     │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
-    │       └── Overdue         exit 14  -32012  it was sent and no answer came in time
-    ├── RemoteError             exit 8   -32016  the server did its part and said no, in its own words
+    │       └── Overdue         exit 15  -32012  it was sent and no answer came in time
+    ├── RemoteError             exit 15  -32016  the server did its part and said no, in its own words
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
@@ -78,7 +78,7 @@ class ConfigError(BridgeError):
 class CredentialMissing(ConfigError):
     """A secret reference leads to nothing: the variable is not set, the file cannot be read, the command failed."""
 
-    exit_code = 8
+    exit_code = 9
     rpc_code = -32010
     reason = "credential_missing"
 
@@ -110,7 +110,7 @@ class AccessDenied(BridgeError):
 class CredentialRefused(BridgeError):
     """The MCP server refuses a credential that no login replaces: a configured one, or one made for a machine."""
 
-    exit_code = 9
+    exit_code = 10
     rpc_code = -32010
     reason = "credential_refused"
 
@@ -120,22 +120,22 @@ class CredentialRefused(BridgeError):
 
 
 class TokenExpired(CredentialRefused):
-    exit_code = 10
+    exit_code = 11
     reason = "token_expired"
 
 
 class WrongAudience(CredentialRefused):
-    exit_code = 11
+    exit_code = 12
     reason = "wrong_audience"
 
 
 class UnknownIssuer(CredentialRefused):
-    exit_code = 12
+    exit_code = 13
     reason = "unknown_issuer"
 
 
 class NotAToken(CredentialRefused):
-    exit_code = 13
+    exit_code = 14
     reason = "not_a_token"
 
 
@@ -152,7 +152,7 @@ class Unreachable(BridgeError):
 
 
 class TimedOut(Unreachable):
-    exit_code = 14
+    exit_code = 15
     reason = "timed_out"
 
 
@@ -165,14 +165,14 @@ class OutcomeUnknown(Unreachable):
 class Overdue(OutcomeUnknown):
     """The time for an answer is over; what the server has done is not known."""
 
-    exit_code = 14
+    exit_code = 15
     reason = "timed_out"
 
 
 class RemoteError(BridgeError):
     """An error of the server's or its tool's in the answer to a request that the bridge made for itself."""
 
-    exit_code = 8
+    exit_code = 15
     rpc_code = -32016
     reason = "remote_error"
     sent = Sent.YES
