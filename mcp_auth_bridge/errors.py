@@ -17,7 +17,7 @@
     │   ├── TimedOut            exit 15  -32011  nothing could be sent in time
     │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
     │       └── Overdue         exit 15  -32012  it was sent and no answer came in time
-    ├── RemoteError             exit 15  -32016  the server did its part and said no, in its own words
+    ├── RemoteError             exit 8   -32016  the server did its part and said no, in its own words
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
@@ -172,7 +172,7 @@ class Overdue(OutcomeUnknown):
 class RemoteError(BridgeError):
     """An error of the server's or its tool's in the answer to a request that the bridge made for itself."""
 
-    exit_code = 15
+    exit_code = 8
     rpc_code = -32016
     reason = "remote_error"
     sent = Sent.YES
