@@ -1,6 +1,8 @@
 """The session in memory, and the record in the store that it is a copy of."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
@@ -8,6 +10,19 @@ from mcp_auth_bridge.stores.base import Stale, Store
 
 _GLANCE = 1.0
 """Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
+
+
+T = TypeVar("T")
+
+
+class Beside(Protocol):
+    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
+        """The result of `function`, which asks the store, without holding up the loop for longer than a disk does."""
+
+
+async def at_once(function: Callable[[], T]) -> T:
+    """For a store on disk or in memory, which answers in microseconds."""
+    return function()
 
 
 class Kept:
@@ -19,12 +34,15 @@ class Kept:
         open_store: Callable[[], Awaitable[Store]],
         now: Callable[[], float],
         warn: Callable[[BridgeError], None],
+        beside: Beside,
     ) -> None:
         self.session: Session | None = None
         self._key = key
         self._open_store = open_store
         self._now = now
         self._warn = warn
+        self._beside = beside
+        self._one_by_one = asyncio.Lock()  # a look that began before a save must not adopt what the save replaced
         self._generation: int | None = None
         self._looked_at = float("-inf")
         self._unsaved = False
@@ -35,30 +53,35 @@ class Kept:
     async def look(self) -> Store:
         """Read the store. A login that is gone there is gone here."""
         store = await self._open_store()
-        if self._unsaved and self.session is not None:
-            self.save(store, self.session)
-        try:
-            self._adopt(store)
-        except StoreError:
-            if self._generation is None:
-                raise
-            # Damaged under our feet: the session in memory lives on, and its next save repairs the record.
-        else:
-            self._looked_at = self._now()
+        async with self._one_by_one:
+            if self._unsaved and self.session is not None:
+                await self._save(store, self.session)
+            try:
+                await self._adopt(store)
+            except StoreError:
+                if self._generation is None:
+                    raise
+                # Damaged or out of reach: the session in memory lives on, and its next save repairs the record.
+            else:
+                self._looked_at = self._now()
         return store
 
-    def save(self, store: Store, session: Session) -> bool:
+    async def save(self, store: Store, session: Session) -> bool:
         """Take `session` for the login from now on; False if somebody logged in or out meanwhile, who knows better.
 
-        A full disk must not cost the login: it stays in memory and is saved later.
+        Neither a full disk nor a lost server must cost the login: it stays in memory and is saved later.
         """
+        async with self._one_by_one:
+            return await self._save(store, session)
+
+    async def _save(self, store: Store, session: Session) -> bool:
         before, self.session = self.session, session
         try:
-            self._generation = store.save(self._key, dump(session), self._generation)
+            self._generation = await self._beside(lambda: store.save(self._key, dump(session), self._generation))
             self._unsaved = False
         except Stale:
             self.session, self._unsaved = before, False
-            self._adopt(store)
+            await self._adopt(store)
             return False
         except StoreError as error:
             if not self._unsaved:
@@ -66,8 +89,8 @@ class Kept:
             self._unsaved = True
         return True
 
-    def _adopt(self, store: Store) -> None:
-        record = store.load(self._key)
+    async def _adopt(self, store: Store) -> None:
+        record = await self._beside(lambda: store.load(self._key))
         if record is None:
             self.session = self._generation = None
         elif record.generation != self._generation:

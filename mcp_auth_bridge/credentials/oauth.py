@@ -14,7 +14,7 @@ import msgspec
 
 from mcp_auth_bridge.credentials import verdicts
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.kept import Kept
+from mcp_auth_bridge.credentials.kept import Beside, Kept, at_once
 from mcp_auth_bridge.credentials.presenting import Presenter, is_refused
 from mcp_auth_bridge.credentials.reasons import Reasons
 from mcp_auth_bridge.effects import Flow
@@ -39,7 +39,8 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
 
 class World(msgspec.Struct, frozen=True):
     """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
-    a person's attention for what went wrong without stopping anything, and random bytes.
+    a person's attention for what went wrong without stopping anything, random bytes, and a way to ask a store that is
+    far away.
     """
 
     open_store: Callable[[], Awaitable[Store]]
@@ -48,6 +49,7 @@ class World(msgspec.Struct, frozen=True):
     now: Callable[[], float]
     warn: Callable[[BridgeError], None]
     entropy: Callable[[int], bytes]
+    beside: Beside = at_once
 
 
 class OAuthCredentials:
@@ -59,7 +61,7 @@ class OAuthCredentials:
         self._world = world
         self._reasons = Reasons(name, login_command)
         self._presenter = Presenter(world.now, world.entropy)
-        self._kept = Kept(key, world.open_store, world.now, world.warn)
+        self._kept = Kept(key, world.open_store, world.now, world.warn, world.beside)
         self._closed = False
         self._hopeless_until = float("-inf")
         self._failure: BridgeError | None = None
@@ -174,12 +176,12 @@ class OAuthCredentials:
         # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
         from mcp_auth_bridge.oauth.grants import refresh
 
-        if self._kept.save(store, verdicts.begun(session)):
+        if await self._kept.save(store, verdicts.begun(session)):
             self._rotating = asyncio.current_task()
             try:
-                self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
+                await self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
             except BridgeError as error:
-                self._kept.save(store, verdicts.failed(session, error, self._world.now()))
+                await self._kept.save(store, verdicts.failed(session, error, self._world.now()))
                 if not isinstance(error, GrantEnded):
                     self._refreshable(refused)  # raises if the strikes are full
                     raise verdicts.before_sending(error) from None
@@ -231,7 +233,7 @@ class OAuthCredentials:
                 return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
                 union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
-                self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))
+                await self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))
         return StepUpRequired(
             f"the login to {self._name} lacks a permission: {quoted(wanted)}",
             f"run: {self._login_command}, which asks for it",
