@@ -79,6 +79,11 @@ EXCEPTIONS = {
         "oauth.dpop",
         "cryptography.hazmat.primitives.asymmetric.ec",
     ): "a private key is made of given entropy, which is pure and no part of PyJWT",
+    ("oauth.assertions", "cryptography.exceptions"): "reads a private key, whose text PyJWT's errors would quote",
+    ("oauth.assertions", "cryptography.hazmat.primitives.serialization"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
     ("oauth.trust", "shlex"): "quotes for a shell what a hint tells people to run, which is pure",
     (
         "oauth.documents",

@@ -350,7 +350,7 @@ ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 @given(ANY, ANY)
 def test_basic_authentication_encodes_both_halves_so_that_they_can_always_be_told_apart(identifier, secret):
     known = client(id=identifier, secret=Secret(secret), auth_method="client_secret_basic")
-    headers, form = authenticate(known, {"grant_type": "x"})
+    headers, form = play(authenticate(known, {"grant_type": "x"}), [])
     scheme, _, pair = headers["authorization"].reveal().partition(" ")
     user, _, password = base64.b64decode(pair).decode("ascii").partition(":")
     assert (scheme, unquote_plus(user), unquote_plus(password)) == ("Basic", identifier, secret)
@@ -359,12 +359,12 @@ def test_basic_authentication_encodes_both_halves_so_that_they_can_always_be_tol
 
 def test_post_authentication_and_public_clients_say_who_they_are_in_the_form():
     with_secret = client(secret=Secret("s:/?"), auth_method="client_secret_post")
-    headers, form = authenticate(with_secret, {"a": "b"})
+    headers, form = play(authenticate(with_secret, {"a": "b"}), [])
     assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc", "client_secret": "s:/?"})
-    headers, form = authenticate(client(), {"a": "b"})
+    headers, form = play(authenticate(client(), {"a": "b"}), [])
     assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc"})
 
 
 def test_the_secret_of_an_authentication_prints_nowhere():
     for method in ("client_secret_basic", "client_secret_post"):
-        assert "hunter2" not in repr(authenticate(client(secret=Secret("hunter2"), auth_method=method), {}))
+        assert "hunter2" not in repr(play(authenticate(client(secret=Secret("hunter2"), auth_method=method), {}), []))

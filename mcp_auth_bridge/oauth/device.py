@@ -56,7 +56,7 @@ def _start(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[_Dev
     wanted: Form = {"scope": " ".join(scopes)} if scopes else {}
     if audience := server.authorize_params.get("audience"):
         wanted["audience"] = audience  # Auth0 wants it here too; the other parameters are for browsers
-    headers, form = authenticate(client, {**wanted, **resource_of(server.resource)})
+    headers, form = yield from authenticate(client, {**wanted, **resource_of(server.resource)})
     response = yield from ask(Fetch(server.device_endpoint, {"accept": "application/json", **headers}, form=form))
     if response.status != 200:
         raise refusals.of_token_request(response, server.device_endpoint, "the login on another device")

@@ -165,7 +165,7 @@ def revoke(session: Session) -> Flow[None]:
 
 
 def _revoke(session: Session, token: Secret, hint: str) -> Flow[Response]:
-    headers, form = authenticate(session.client, {"token": token, "token_type_hint": hint})
+    headers, form = yield from authenticate(session.client, {"token": token, "token_type_hint": hint})
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
     response = yield from ask(Fetch(endpoint, headers, form=form))
     if response.status not in (200, 204):

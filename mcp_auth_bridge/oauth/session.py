@@ -19,8 +19,22 @@ _LEAD = 60.0
 """Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
 
 
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A private key in PEM or as a JWK, with which a client proves who it is (`oauth/assertions.py`).
+
+    `algorithm` and `key_id` are "" for what the key itself says, `audience` for the issuer.
+    """
+
+    key: Secret
+    algorithm: str = ""
+    key_id: str = ""
+    audience: str = ""
+
+
 class Client(msgspec.Struct, frozen=True, kw_only=True):
     """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`.
+
+    `id` is "" where a grant needs no client (RFC 7521 section 4.1). `signing` is the key of `private_key_jwt`.
 
     `registered` is whether the bridge registered it itself, so that the registration is the bridge's to keep.
     `management_uri` and `management_token` are how the registration can be ended (RFC 7592), "" and None where that is
@@ -30,6 +44,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
     id: str
     secret: Secret | None = None
+    signing: SigningKey | None = None
     auth_method: str = "none"
     redirect_uri: str = ""
     registered: bool = True

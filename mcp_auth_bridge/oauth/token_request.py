@@ -120,7 +120,7 @@ def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
 
 
 def _post(endpoint: Url, client: Client, form: Form, prover: Prover | None) -> Flow[Response]:
-    headers, authenticated = authenticate(client, form)
+    headers, authenticated = yield from authenticate(client, form)
     proof = (yield from prover.headers(endpoint)) if prover is not None else {}
     fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)
     return (yield from ask(fetch))

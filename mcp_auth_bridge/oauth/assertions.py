@@ -1,0 +1,157 @@
+"""A client proves with a private key who it is: `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core 9)."""
+
+from base64 import urlsafe_b64encode
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from mcp_auth_bridge.effects import Entropy, Flow, Now, ask
+from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.oauth.session import Client, SigningKey
+from mcp_auth_bridge.secret import Secret
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
+
+CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+"""RFC 7523 section 2.2."""
+
+_LIFETIME = 120
+"""Seconds: enough for a slow network and two clocks, and nothing to steal."""
+
+_JTI_SIZE = 16
+_SMALLEST_RSA = 2048  # bits, as RFC 7518 section 3.3 demands
+
+_RSA = ("RS256", "PS256")
+_CURVES = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
+_ED25519 = ("EdDSA",)
+ALGORITHMS = (*_RSA, *(name for names in _CURVES.values() for name in names), *_ED25519)
+"""Of RFC 7518 section 3.1 and RFC 8037 section 3.1."""
+
+_FORMS = "a private key is RSA, EC (P-256, P-384, P-521) or Ed25519, in PEM or as one JWK"
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A private key that is ready to sign. `id` is its `kid`, "" for none."""
+
+    private: "PrivateKey"
+    algorithm: str
+    id: str
+
+
+def client_assertion(client: Client) -> Flow[Secret]:
+    """A new assertion that whoever sends it is `client`, which has a key. Raises `ConfigError` for an unusable one.
+
+    It is addressed to the issuer (draft-ietf-oauth-rfc7523bis section 4, and MCP's), unless its key says otherwise.
+    """
+    # PyJWT is imported where something is signed (docs/architecture.md, "Cold start").
+    import jwt
+
+    assert client.signing is not None, "the method says so"  # noqa: S101 - a fact, not a check
+    key = load(client.signing)
+    jti = yield from ask(Entropy(_JTI_SIZE))
+    now = int((yield from ask(Now())))
+    claims: dict[str, str | int] = {
+        "iss": client.id,
+        "sub": client.id,
+        "aud": client.signing.audience or client.issuer,
+        "jti": urlsafe_b64encode(jti).rstrip(b"=").decode(),
+        "iat": now,
+        "exp": now + _LIFETIME,
+    }
+    headers = {"kid": key.id} if key.id else None
+    return Secret(jwt.encode(claims, key.private, algorithm=key.algorithm, headers=headers))
+
+
+def load(signing: SigningKey) -> Key:
+    """The key as the configuration gives it. Raises `ConfigError`, which never repeats anything of it."""
+    text = signing.key.reveal().strip()
+    named = _members(text) if text.startswith("{") else {}
+    private = _of_jwk(text) if text.startswith("{") else _of_pem(text)
+    algorithm = signing.algorithm or named.get("alg", "")
+    fitting = fitting_algorithms(private)
+    if algorithm and algorithm not in fitting:
+        raise ConfigError(
+            f"the private key cannot sign with {quoted(algorithm)}", f"set algorithm to one of: {', '.join(fitting)}"
+        )
+    return Key(private, algorithm or fitting[0], signing.key_id or named.get("kid", ""))
+
+
+def accepted(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
+    """`signing` with an algorithm that the server advertises, where neither configuration nor key name one.
+
+    `advertised` are `token_endpoint_auth_signing_alg_values_supported` (RFC 8414 section 2), () where it does not say.
+    """
+    key = load(signing)
+    named = signing.algorithm or key.algorithm in advertised
+    better = () if named else [name for name in fitting_algorithms(key.private) if name in advertised]
+    return msgspec.structs.replace(signing, algorithm=next(iter(better), key.algorithm))
+
+
+def fitting_algorithms(private: "PrivateKey") -> tuple[str, ...]:
+    """With which algorithms a key can sign, the most usual one first."""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    match private:
+        case RSAPrivateKey() if private.key_size >= _SMALLEST_RSA:
+            return _RSA
+        case RSAPrivateKey():
+            raise ConfigError("the private key is too short", f"RSA keys have at least {_SMALLEST_RSA} bits")
+        case EllipticCurvePrivateKey() if private.curve.name in _CURVES:
+            return _CURVES[private.curve.name]
+        case Ed25519PrivateKey():
+            return _ED25519
+    raise ConfigError("the private key is of a kind that signs no assertions", _FORMS)
+
+
+def _of_pem(text: str) -> "PrivateKey":
+    """PKCS#8, PKCS#1 or SEC1."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        return cast("PrivateKey", load_pem_private_key(text.encode(), password=None))
+    except TypeError:
+        raise ConfigError(
+            "the private key is encrypted with a passphrase",
+            "store it decrypted where only you can read it, or let command: print it decrypted",
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise _unreadable(text) from None
+
+
+def _unreadable(text: str) -> ConfigError:
+    if "PUBLIC KEY-----" in text or "CERTIFICATE-----" in text:
+        return ConfigError("the private key is none, but a public key or a certificate", _FORMS)
+    if r"\n" in text:
+        return ConfigError("the private key holds \\n instead of line ends", "put it into a file, as file:PATH")
+    return ConfigError("the private key cannot be read", _FORMS)
+
+
+def _of_jwk(text: str) -> "PrivateKey":
+    """RFC 7517, RFC 8037. PyJWT's errors would quote the key."""
+    from jwt import PyJWK
+    from jwt.exceptions import PyJWTError
+
+    members = _members(text)
+    if "keys" in members:
+        raise ConfigError("the private key is a set of keys", "write the one JWK out of its keys")
+    if "d" not in members:
+        raise ConfigError("the private key is none: a JWK has it in d", _FORMS)
+    try:
+        return cast("PrivateKey", PyJWK(members).key)
+    except (PyJWTError, ValueError, TypeError):
+        raise ConfigError("the private key is no usable JWK", _FORMS) from None
+
+
+def _members(text: str) -> dict[str, Any]:  # Any: a JWK may hold any JSON
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        raise ConfigError("the private key starts like a JWK, but is no JSON object", _FORMS) from None
