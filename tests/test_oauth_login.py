@@ -45,7 +45,9 @@ REGISTERED = ("POST https://as.example/register", answer({"client_id": "new", "r
 
 def at(host):
     """Endpoints there."""
-    return {name: f"{host}/{name.split('_')[0]}" for name in METADATA if name.endswith("_endpoint")}
+    return {
+        name: url.replace("https://as.example", host) for name, url in METADATA.items() if name.endswith("_endpoint")
+    }
 
 
 def found(issuer="https://as.example", **more):

@@ -28,9 +28,9 @@ _BLOCKS: tuple[tuple[Zone, tuple[IPv4Network | IPv6Network, ...]], ...] = tuple(
     for zone, blocks in (
         # What clouds tell a machine about itself outside of link-local: AWS and GCP (IPv6), Alibaba, Azure, Oracle.
         (Zone.FORBIDDEN, "fd00:ec2::/32 fd20:ce::/32 100.100.100.200/32 168.63.129.16/32 192.0.0.0/24"),
-        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, for documentation, Teredo.
+        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, for documentation, protocols (Teredo).
         (Zone.FORBIDDEN, "169.254.0.0/16 0.0.0.0/8 224.0.0.0/3 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24"),
-        (Zone.FORBIDDEN, "192.88.99.0/24 2001::/32 2001:db8::/32 3fff::/20"),
+        (Zone.FORBIDDEN, "192.88.99.0/24 2001::/23 2001:db8::/32 3fff::/20"),
         (Zone.LOOPBACK, "127.0.0.0/8 ::1/128"),
         # 198.18/15 is for benchmarks; in practice it is what proxies on this machine answer for every name.
         (Zone.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 198.18.0.0/15 fc00::/7 fec0::/10"),
