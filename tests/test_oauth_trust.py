@@ -2,6 +2,7 @@
 
 import shlex
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import strategies as st
 from playing import answer, play
 from test_oauth_login import CODE, HERE, PRM, REGISTERED, at, found, plan
 
+from mcp_auth_bridge.commands.login import _agreed
+from mcp_auth_bridge.config import parse
 from mcp_auth_bridge.effects import Agree, Fetch
-from mcp_auth_bridge.errors import LoginRequired, UrlRefused
+from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
 from mcp_auth_bridge.oauth.kin import akin
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.session import Client, Session
@@ -197,3 +200,23 @@ def test_what_python_calls_private_is_never_public_and_nobody_leads_to_the_forbi
         assert zone > Zone.PUBLIC or translated
     if zone is Zone.FORBIDDEN:
         assert all(within([address], reach) == [] for reach in Zone)
+
+
+@pytest.mark.parametrize("key", ["issuer", "trusted_issuer", "resource_metadata"])
+@pytest.mark.parametrize(
+    "value", ["http://as.example", "as.example", "https://user:hunter2@as.example", "https://0x7f.1"]
+)
+def test_a_url_in_the_configuration_is_checked_when_it_is_read(key, value):
+    text = f'[servers.acme]\nurl = "https://mcp.example"\nauth = {{ kind = "browser", client_id = "x", {key} = "{value}" }}'
+    with pytest.raises(ConfigError, match=rf"config\.toml: servers\.acme\.auth\.{key}: .* is not acceptable") as raised:
+        parse(text, Path("config.toml"))
+    assert "hunter2" not in raised.value.message
+
+
+def test_what_is_agreed_to_in_advance_is_a_url():
+    assert _agreed(("https://AS.example:443/", "https://as.example/t")) == (
+        "https://as.example",
+        "https://as.example/t",
+    )
+    with pytest.raises(ConfigError, match="--trust takes the URL"):
+        _agreed(("as.example",))

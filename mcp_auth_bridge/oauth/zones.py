@@ -28,7 +28,7 @@ _BLOCKS: tuple[tuple[Zone, tuple[IPv4Network | IPv6Network, ...]], ...] = tuple(
     for zone, blocks in (
         # What clouds tell a machine about itself outside of link-local: AWS and GCP (IPv6), Alibaba, Azure, Oracle.
         (Zone.FORBIDDEN, "fd00:ec2::/32 fd20:ce::/32 100.100.100.200/32 168.63.129.16/32 192.0.0.0/24"),
-        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, for documentation, protocols (Teredo).
+        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, examples, Teredo and its like.
         (Zone.FORBIDDEN, "169.254.0.0/16 0.0.0.0/8 224.0.0.0/3 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24"),
         (Zone.FORBIDDEN, "192.88.99.0/24 2001::/23 2001:db8::/32 3fff::/20"),
         (Zone.LOOPBACK, "127.0.0.0/8 ::1/128"),
