@@ -20,7 +20,8 @@ from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.folder import LIMIT, Folder
-from mcp_auth_bridge.stores.sealed import SealedStore, Unopenable, file_name
+from mcp_auth_bridge.stores.seal import Unopenable
+from mcp_auth_bridge.stores.sealed import SealedStore, file_name
 
 KEY = bytes(range(32))
 NAME = file_name("a")
@@ -111,7 +112,7 @@ def test_a_key_that_could_not_be_had_is_asked_for_again(tmp_path, store):
 
 def test_the_sealing_key_is_in_no_representation(store):
     store.save("a", "x", None)
-    assert repr(KEY)[2:10] not in repr(store._key)
+    assert repr(KEY)[2:10] not in repr(store._seal._key)
 
 
 def test_deleting_leaves_nothing_of_the_record(store, records):
@@ -277,9 +278,9 @@ def test_records_that_cannot_be_opened_are_left_out_of_the_keys_and_reported_bes
 
 def test_a_record_whose_sealed_content_is_of_another_shape_is_damaged(store, records):
     store.save("a", "x", None)
-    key, nonce = store._key, bytes(12)
+    key, nonce = store._seal._key, bytes(12)
     head = b"MAB1" + key.identity + nonce
-    sealed = key.seal.encrypt(nonce, msgspec.msgpack.encode({"key": "a"}), head + NAME.encode())
+    sealed = key.cipher.encrypt(nonce, msgspec.msgpack.encode({"key": "a"}), head + NAME.encode())
     (records / NAME).write_bytes(head + sealed)
     with pytest.raises(Unopenable, match="damaged"):
         store.load("a")
