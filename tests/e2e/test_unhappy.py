@@ -396,7 +396,7 @@ def test_a_home_without_permission_is_named(acme) -> None:
 
 URLS = {
     "http://127.0.0.1:99999/mcp": "its port is not a number",
-    "https://": "host name is missing",
+    "https://": "its host is missing",
     "ftp://mcp.example.com/mcp": "must start with https://",
     "http://mcp.example.com/mcp": "use https",
     "https://mcp example.com/": "must percent-encode",
