@@ -1,28 +1,26 @@
 """An MCP server's URL → its authorization server (RFC 9728, RFC 8414, OpenID Connect Discovery, MCP 2025-03-26)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
-from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
-from mcp_auth_bridge.oauth.places import HEADERS, Trail, document_at, is_page, look
+from mcp_auth_bridge.oauth.dpop import Binding
+from mcp_auth_bridge.oauth.places import HEADERS, Trail, is_page, look
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
-from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen, same_issuer
+from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
+from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen
 from mcp_auth_bridge.urls import Purpose, Url, gate
-
-_OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
-_OIDC_WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """An authorization server, validated, as one protected resource names it.
 
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
-    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say. `resource` is ""
+    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say, and
+    `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`. `resource` is ""
     and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
     `token` are as in `Session`. `binding` is whether
     its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
@@ -31,13 +29,14 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     issuer: str
     resource: str
-    authorization_endpoint: Url
     token_endpoint: Url
+    authorization_endpoint: Url | None = None
     registration_endpoint: Url | None = None
     revocation_endpoint: Url | None = None
     scopes_supported: tuple[str, ...] | None = None
     offers_offline_access: bool = False
     auth_methods: tuple[str, ...] = ()
+    signing_algorithms: tuple[str, ...] = ()
     sends_issuer: bool = False
     takes_metadata_documents: bool = False
     device_endpoint: Url | None = None
@@ -46,23 +45,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     token: str = "access"
     binding: Binding = Binding.NONE
     agreed: tuple[str, ...] = ()
-
-
-class _ServerMetadata(msgspec.Struct):
-    """RFC 8414 section 2 and RFC 9207 section 3, as far as a client needs them."""
-
-    issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    registration_endpoint: str | None = None
-    revocation_endpoint: str | None = None
-    scopes_supported: list[str] | None = None
-    code_challenge_methods_supported: list[str] | None = None
-    token_endpoint_auth_methods_supported: list[str] | None = None
-    authorization_response_iss_parameter_supported: bool | None = None
-    client_id_metadata_document_supported: bool | None = None
-    device_authorization_endpoint: str | None = None
-    dpop_signing_alg_values_supported: list[str] | None = None
 
 
 def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> Flow[Server]:
@@ -88,50 +70,20 @@ def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> F
         )
     scopes = None if metadata.scopes_supported is None else tuple(metadata.scopes_supported)
     found = yield from _server(server, resource or metadata.resource or url.resource, scopes, trust)
-    return msgspec.structs.replace(found, binding=_binding(challenge, metadata, server))
+    return msgspec.structs.replace(found, binding=dpop_binding(challenge, metadata, server))
 
 
-def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[_ServerMetadata | None]:
+def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
     """The metadata of `issuer`, if a login there is agreed to: nothing is sent to one that the last login did not know.
 
     Who was at the trusted issuer is known there, whatever the place where its metadata lie.
     """
     if not trust.was_at_trusted_issuer:
         yield from check_issuer(issuer, trust)
-    metadata = yield from _server_metadata(place, (issuer, trust.trusted_issuer), trail)
+    metadata = yield from server_metadata(place, (issuer, trust.trusted_issuer), trail)
     if metadata is not None and trust.was_at_trusted_issuer:
         yield from check_issuer(metadata.issuer, trust)
     return metadata
-
-
-def _server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[_ServerMetadata | None]:
-    """RFC 8414 section 3 and OpenID Connect Discovery, in the order that MCP 2025-11-25 prescribes.
-
-    `accepted` are the identifier that was asked for and the trusted one, which may be "".
-    """
-    for place in _server_places(issuer):
-        response = yield from document_at(place, trail)
-        if response is None:
-            continue
-        metadata = documents.read(response, _ServerMetadata, place, "the authorization-server metadata")
-        if not any(same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
-            trail.note(f"{place.origin}{place.path}", f"is of the issuer {quoted(metadata.issuer)}")
-            raise TheirProtocolError(
-                f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
-                f"but {quoted(accepted[0])} was asked for",
-                "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is"
-                ' right, set auth = { kind = "browser", trusted_issuer = "…" } for this server',
-            )
-        return metadata
-    return None
-
-
-def _server_places(issuer: Url) -> Iterator[Url]:
-    path = issuer.path.rstrip("/")
-    yield issuer.with_path(_OAUTH_WELL_KNOWN + path)
-    yield issuer.with_path(_OIDC_WELL_KNOWN + path)
-    if path:
-        yield issuer.with_path(path + _OIDC_WELL_KNOWN)
 
 
 def _without_resource_metadata(trust: Trust, challenge: Challenge | None, resource: str, trail: Trail) -> Flow[Server]:
@@ -141,7 +93,7 @@ def _without_resource_metadata(trust: Trust, challenge: Challenge | None, resour
     metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
     if metadata is not None:
         found = yield from _server(metadata, resource or url.resource, None, trust)
-        return msgspec.structs.replace(found, binding=_binding(challenge, ResourceMetadata(), metadata))
+        return msgspec.structs.replace(found, binding=dpop_binding(challenge, ResourceMetadata(), metadata))
     if not (yield from _offers_default_endpoints(base, trail)):
         raise TheirProtocolError(
             f"{url.origin} publishes no OAuth metadata: it may want a static token or key instead of a login",
@@ -170,48 +122,32 @@ def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     return response.status in (400, 405, 415) or (response.status == 200 and not is_page(response))
 
 
-def _server(metadata: _ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust) -> Flow[Server]:
+def _server(metadata: ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust) -> Flow[Server]:
+    if not metadata.authorization_endpoint:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(metadata.issuer)} names no authorization endpoint",
+            "it seems to know machines only: see client_credentials in config.example.toml",
+        )
     if "S256" not in (metadata.code_challenge_methods_supported or ()):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} does not say that it supports PKCE with S256",
             "its operator has to add code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
         )
-    endpoints = _endpoints(metadata)
-    away = yield from check_endpoints(metadata.issuer, endpoints, trust)
+    places = endpoints(metadata)
+    places = endpoints(metadata)
+    away = yield from check_endpoints(metadata.issuer, places, trust)
     return Server(
         issuer=metadata.issuer,
         resource=resource,
-        authorization_endpoint=endpoints[Purpose.AUTHORIZATION],
-        token_endpoint=endpoints[Purpose.TOKEN],
-        registration_endpoint=endpoints.get(Purpose.REGISTRATION),
-        revocation_endpoint=endpoints.get(Purpose.REVOCATION),
+        authorization_endpoint=places[Purpose.AUTHORIZATION],
+        token_endpoint=places[Purpose.TOKEN],
+        registration_endpoint=places.get(Purpose.REGISTRATION),
+        revocation_endpoint=places.get(Purpose.REVOCATION),
         scopes_supported=scopes,
         offers_offline_access="offline_access" in (metadata.scopes_supported or ()),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
-        device_endpoint=endpoints.get(Purpose.DEVICE),
+        device_endpoint=places.get(Purpose.DEVICE),
         takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
         agreed=away,
     )
-
-
-def _endpoints(metadata: _ServerMetadata) -> Mapping[Purpose, Url]:
-    named = {
-        Purpose.AUTHORIZATION: metadata.authorization_endpoint,
-        Purpose.TOKEN: metadata.token_endpoint,
-        Purpose.REGISTRATION: metadata.registration_endpoint or "",
-        Purpose.REVOCATION: metadata.revocation_endpoint or "",
-        Purpose.DEVICE: metadata.device_authorization_endpoint or "",
-    }
-    needed = (Purpose.AUTHORIZATION, Purpose.TOKEN)
-    return {purpose: gate(text, purpose) for purpose, text in named.items() if text or purpose in needed}
-
-
-def _binding(challenge: Challenge | None, resource: ResourceMetadata, server: _ServerMetadata) -> Binding:
-    terms = Terms(
-        challenge=challenge,
-        demanded=bool(resource.dpop_bound_access_tokens_required),
-        resource_algorithms=resource.dpop_signing_alg_values_supported,
-        server_algorithms=server.dpop_signing_alg_values_supported,
-    )
-    return binding(terms)

@@ -114,7 +114,7 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
 def provider_of(server: Server) -> Provider:
     """What is known about the server's operator; nothing, for most. Its endpoint tells too: issuers may be anything."""
     issuer = urlsplit(server.issuer)
-    endpoint = server.authorization_endpoint
+    endpoint = server.authorization_endpoint or server.token_endpoint
     for provider in PROVIDERS:
         if provider.operates(issuer.hostname or "", issuer.path) or provider.operates(endpoint.host, endpoint.path):
             return provider
