@@ -27,9 +27,11 @@ from mcp_auth_bridge.errors import (
     LimitExceeded,
     LoginRequired,
     OutcomeUnknown,
+    Overdue,
     Sent,
     SessionLost,
     TheirProtocolError,
+    TimedOut,
     Unreachable,
     UpstreamFailed,
 )
@@ -102,6 +104,10 @@ def attempts(play, method, error):
 @pytest.mark.parametrize("method", [*READING, *DOING, LISTEN])
 def test_what_was_not_sent_is_tried_four_times_whatever_it_is(play, method):
     assert attempts(play, method, Unreachable("away")) == 4
+
+
+def test_nobody_waits_four_times_for_a_connection_that_does_not_come(play):
+    assert attempts(play, "tools/list", TimedOut("away")) == 1
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("cut"), upstream(500), upstream(502), upstream(503), upstream(504)])
@@ -255,7 +261,7 @@ def tick(play, times):
 def test_a_request_without_a_sign_of_life_fails_after_its_deadline(play):
     assert play.client(request(1)) == [wake("deadline", 1), to_server(1, request(1))]
     tick(play, 20)
-    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     assert play.server(1, answer(1)) == []
     assert play.ended(1, OutcomeUnknown("cut")) == []
 
@@ -273,7 +279,7 @@ def test_no_request_lives_longer_than_the_longest(play):
     for _ in range(60):
         play.server(1, notification("notifications/progress"))
         tick(play, 1)
-    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
 
 
 def test_signs_of_life_of_one_call_are_not_those_of_another(play):
@@ -281,14 +287,14 @@ def test_signs_of_life_of_one_call_are_not_those_of_another(play):
     play.client(request(2))
     tick(play, 20)
     play.server(2, notification("notifications/progress"))
-    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown), wake("deadline", 1)]
+    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue), wake("deadline", 1)]
 
 
 def test_a_deadline_ends_the_wait_for_a_retry_as_well(play):
     ask(play)
     tick(play, 20)
     fails(play, Unreachable("away"))
-    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     assert play.woke("again 1") == []
 
 
@@ -303,7 +309,7 @@ def test_a_stream_without_an_end_has_no_deadline_and_no_clock(play):
     assert play.client(request(1, LISTEN)) == [to_server(1, request(1, LISTEN))]
     play.client(request(2))
     tick(play, 20)
-    assert play.woke("deadline") == [hangup(2), fail(request(2), OutcomeUnknown)]
+    assert play.woke("deadline") == [hangup(2), fail(request(2), Overdue)]
 
 
 # How large.
@@ -364,6 +370,6 @@ def test_a_call_that_was_given_up_while_its_session_was_away_is_not_sent_to_the_
     play.client(request(1))
     assert play.ended(1, SessionLost("lost"))[0] == to_server(-3, INITIALIZE)
     tick(play, 20)
-    assert play.woke("deadline") == [hangup(1), fail(request(1), OutcomeUnknown)]
+    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     play.server(-3, answer(0, WELCOMED))
     assert play.ended(-4) == [open_stream(**VERSION)]

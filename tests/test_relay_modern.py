@@ -19,7 +19,7 @@ from relaying import (
     wake,
 )
 
-from mcp_auth_bridge.errors import OurProtocolError, OutcomeUnknown, Unreachable
+from mcp_auth_bridge.errors import OurProtocolError, OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.relay.base import Kind, ToClient
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import Modern
@@ -333,7 +333,7 @@ def test_a_deadline_ends_the_listing_too(delivered):
     refused(delivered)
     for _ in range(20):
         assert delivered.woke("deadline") == [wake("deadline", 1)]
-    assert delivered.woke("deadline") == [hangup(-1), hangup(1), fail(call(1), OutcomeUnknown)]
+    assert delivered.woke("deadline") == [hangup(-1), hangup(1), fail(call(1), Overdue)]
     assert delivered.server(-1, listed(1, tool())) == []
 
 

@@ -14,7 +14,9 @@ from mcp_auth_bridge.errors import (
     GrantEnded,
     OAuthRefused,
     OutcomeUnknown,
+    Overdue,
     Sent,
+    TimedOut,
     Unreachable,
     UpstreamFailed,
 )
@@ -111,6 +113,7 @@ def words(strikes: Strikes) -> str:
 def before_sending(error: BridgeError) -> BridgeError:
     """`error` of a refresh for the request that wanted it: of that nothing was sent, whatever became of the refresh."""
     if isinstance(error, OutcomeUnknown):
-        return Unreachable(error.message, error.hint)
+        kind = TimedOut if isinstance(error, Overdue) else Unreachable
+        return kind(error.message, error.hint)
     error.sent = Sent.NO
     return error

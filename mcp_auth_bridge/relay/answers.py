@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, UpstreamFailed, WrongEra
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, described
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
@@ -72,30 +72,15 @@ def failure(request: Message, error: BridgeError) -> Message:
         return tool_text(request, sign_in_text(error), is_error=True)
     if isinstance(error, LimitExceeded) and request.method == "tools/call":
         return tool_text(request, _sentences(error), is_error=True)
-    data = _data(error)
+    return protocol_error(request, error)
+
+
+def protocol_error(request: Message, error: BridgeError) -> Message:
+    """The answer to `request` as a JSON-RPC error, whatever the request: for programs. `data` is of the bridge's."""
+    data = {"bridge": True, **described(error)}
     text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
     return _response(request.id or b"null", b"error", msgspec.json.encode(body))
-
-
-def _data(error: BridgeError) -> dict[str, Any]:
-    """`data` of an error of the bridge's: what a program needs to decide. Any: JSON."""
-    data: dict[str, Any] = {
-        "bridge": True,
-        "code": error.reason,
-        "sent": error.sent.value,
-        "retry_safe": error.retry_safe,
-    }
-    if error.hint:
-        data["action"] = error.hint
-    match error:
-        case UpstreamFailed(status=status, retry_after=retry_after):
-            data["status"] = status
-            if retry_after is not None:
-                data["retry_after_ms"] = round(1000 * retry_after)
-        case WrongEra(supported=supported, requested=requested):
-            data |= {"supported": list(supported), "requested": requested}
-    return data
 
 
 def error_code(response: Message) -> int | None:

@@ -9,7 +9,16 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Sent, Unreachable, UpstreamFailed
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    LimitExceeded,
+    OutcomeUnknown,
+    Overdue,
+    Sent,
+    TimedOut,
+    Unreachable,
+    UpstreamFailed,
+)
 from mcp_auth_bridge.relay.answers import with_id
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
 from mcp_auth_bridge.relay_settings import RelaySettings
@@ -156,8 +165,8 @@ class Delivery(Around):
                 yield from self._seen(self._inner.ended(call, self._too_late()))
         yield from self._wind()
 
-    def _too_late(self) -> OutcomeUnknown:
-        return OutcomeUnknown(
+    def _too_late(self) -> Overdue:
+        return Overdue(
             f"the server gave no sign of life for {self._settings.deadline:g} seconds",
             "the server may still be at it; raise deadline for this server if that is normal",
         )
@@ -173,7 +182,8 @@ class Delivery(Around):
 def _whole_truth(error: BridgeError) -> BridgeError:
     """`error` as the last of several: it may say that nothing was sent, or done, and mean itself alone."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
-    return OutcomeUnknown(error.message, error.hint) if last_alone else error
+    kind = Overdue if isinstance(error, TimedOut) else OutcomeUnknown
+    return kind(error.message, error.hint) if last_alone else error
 
 
 def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
@@ -185,6 +195,8 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
             return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
+    elif isinstance(error, TimedOut):
+        return None  # whoever waited that long hears of it: three more times would be a hang
     elif isinstance(error, OutcomeUnknown):
         pass
     elif isinstance(error, Unreachable):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import h11
 
-from mcp_auth_bridge.errors import BridgeError, Unreachable
+from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
 from mcp_auth_bridge.shell.connection import Connection
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.proxies import Proxy, address
@@ -33,7 +33,7 @@ async def connect(network: Network, url: Url, proxy: Proxy | None, make: Callabl
     except TimeoutError:
         via = f" through {proxy}" if proxy else ""
         hint = "check the network, or raise connect_timeout in the server's network table"
-        raise Unreachable(f"no connection to {url.authority}{via} within {seconds:g} s", hint) from None
+        raise TimedOut(f"no connection to {url.authority}{via} within {seconds:g} s", hint) from None
 
 
 async def _dial(network: Network, url: Url, place: str, make: Callable[[], Connection]) -> Connection:

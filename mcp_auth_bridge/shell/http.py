@@ -14,7 +14,7 @@ import msgspec
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, Overdue, TheirProtocolError, UrlRefused
 from mcp_auth_bridge.oauth.zones import Address
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
@@ -58,7 +58,7 @@ class Http:
             async with asyncio.timeout(timeout):
                 return await self._follow(effect)
         except TimeoutError:
-            raise OutcomeUnknown(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER) from None
+            raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER) from None
 
     async def aclose(self) -> None:
         for transport in self._transports.values():

@@ -14,7 +14,7 @@ import h11
 from mcp_auth_bridge.errors import (
     BridgeError,
     OurProtocolError,
-    OutcomeUnknown,
+    Overdue,
     Unreachable,
 )
 from mcp_auth_bridge.shell import log
@@ -83,7 +83,9 @@ class Wire:
             connection = await self._connection(route)
             connection.send(request, body)
             return self._answer(route, connection, await self._head(connection))
-        except BaseException:  # cancellation too
+        except BaseException as error:  # cancellation too
+            if isinstance(error, BridgeError):
+                error.facts["host"] = url.authority
             if connection is not None:
                 connection.abort()
             self._turns.release()
@@ -175,7 +177,7 @@ class Wire:
                 return await connection.head()
         except TimeoutError:
             hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
-            raise OutcomeUnknown(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
+            raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
 
     def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
         if route.absolute and route.proxy and head.status_code == 407:
