@@ -1,0 +1,188 @@
+"""A login in a file: it opens for its addressee and for nobody else, and not at all if a byte of it has changed."""
+
+import base64
+import itertools
+import os
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.stores import parcel
+from mcp_auth_bridge.stores.parcel import Login, for_passphrase, for_recipient, read, recipient
+
+LOGIN = Login("acme", "https://acme.example/mcp", '{"access": "canary"}')
+PASSPHRASE = "four words are enough"
+MINE, ANOTHERS = bytes(range(32)), bytes(range(1, 33))
+ADDRESS = recipient(MINE)
+
+DAMAGED = "the exported login is damaged"
+CUT_OFF = "the exported login is cut off before its end"
+NONE = "this is no login that mcp-auth-bridge exported"
+WRONG_PASSPHRASE = "the passphrase does not open the exported login"
+NOT_FOR_US = "the exported login is sealed to the key of another machine"
+ANOTHER_FORMAT = "the exported login has the format {}, which this mcp-auth-bridge does not know"
+
+
+def counting():
+    """Entropy that never repeats and is the same in each run."""
+    numbers = itertools.count(1)
+    return lambda size: b"".join(next(numbers).to_bytes(1) for _ in range(size))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A stretching that takes no time: for what does not depend on it."""
+    monkeypatch.setattr(parcel, "_SCRYPT_N", 4)
+
+
+def opened(data, key=MINE):
+    sealed = read(data)
+    return sealed.opened(PASSPHRASE if isinstance(sealed, parcel.ForPassphrase) else key)
+
+
+def refusal(function, *arguments):
+    with pytest.raises(StoreError) as refused:
+        function(*arguments)
+    assert "canary" not in f"{refused.value.message} {refused.value.hint}"
+    assert refused.value.hint
+    return refused.value.message
+
+
+def content(data):
+    return base64.b64decode(b"".join(data.split(b"\n")[1:-2]))
+
+
+def rewritten(data, change):
+    """`data` by somebody who knows the format: `change` is made to the bytes, and the checksum is right."""
+    return parcel._lines(parcel._checked(change(content(data)[:-8])))
+
+
+def test_what_a_passphrase_seals_it_opens():
+    data = for_passphrase(LOGIN, PASSPHRASE, os.urandom)
+    assert read(data).opened(PASSPHRASE) == LOGIN
+    assert refusal(read(data).opened, "another") == WRONG_PASSPHRASE
+
+
+def test_a_passphrase_is_stretched_with_128_mebibytes():
+    """scrypt needs 128 * N * r bytes (RFC 7914 section 2)."""
+    assert 128 * parcel._SCRYPT_N * 8 == 128 * 2**20
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_passphrase_that_the_terminal_could_not_decode_is_the_bytes_that_were_typed():
+    typed = b"caf\xe9 caf\xe9 caf\xe9".decode(errors="surrogateescape")
+    assert read(for_passphrase(LOGIN, typed, counting())).opened(typed) == LOGIN
+
+
+def test_what_is_sealed_to_a_machine_opens_there_and_nowhere_else():
+    data = for_recipient(LOGIN, ADDRESS, counting())
+    assert read(data).opened(MINE) == LOGIN
+    assert refusal(read(data).opened, ANOTHERS) == NOT_FOR_US
+
+
+def test_who_has_the_wrong_machine_is_told_its_own_address():
+    with pytest.raises(StoreError) as refused:
+        read(for_recipient(LOGIN, ADDRESS, counting())).opened(ANOTHERS)
+    assert f"--recipient {recipient(ANOTHERS)}" in refused.value.hint
+
+
+logins = st.builds(Login, st.text(), st.text(), st.text())
+
+
+@given(logins, st.binary(min_size=32, max_size=32), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_whatever_is_sealed_to_a_machine_opens_there_unchanged(login, private, random):
+    assert read(for_recipient(login, recipient(private), random.randbytes)).opened(private) == login
+
+
+@given(logins, st.text(min_size=1), st.randoms(use_true_random=False))
+@settings(deadline=None)
+def test_whatever_a_passphrase_seals_it_opens_unchanged(login, passphrase, random):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parcel, "_SCRYPT_N", 4)
+        assert read(for_passphrase(login, passphrase, random.randbytes)).opened(passphrase) == login
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("lock", ["passphrase", "recipient"])
+def test_every_change_of_one_byte_is_refused(lock):
+    seal, key = (for_passphrase, PASSPHRASE) if lock == "passphrase" else (for_recipient, ADDRESS)
+    data = seal(LOGIN, key, counting()).rstrip(b"\n")
+    for at in range(len(data)):
+        for other in {data[at] ^ 1, data[at] ^ 0x20, 0x0A, 0x20, 0x41, 0x00} - {data[at]}:
+            changed = data[:at] + bytes([other]) + data[at + 1 :]
+            said = refusal(opened, changed)
+            assert said in {DAMAGED, CUT_OFF, NONE} or said.startswith(ANOTHER_FORMAT.partition("{")[0])
+
+
+@given(st.data())
+@settings(deadline=None, max_examples=200)
+def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(draw):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parcel, "_SCRYPT_N", 4)
+        seal, key = draw.draw(st.sampled_from([(for_passphrase, PASSPHRASE), (for_recipient, ADDRESS)]))
+        data = seal(LOGIN, key, counting())
+        at = draw.draw(st.integers(0, len(content(data)) - 9))
+        new = draw.draw(st.integers(0, 255).filter(lambda byte: byte != content(data)[at]))
+        changed = rewritten(data, lambda bytes_: bytes_[:at] + bytes([new]) + bytes_[at + 1 :])
+        refusal(opened, changed)
+
+
+def test_what_is_cut_off_anywhere_is_refused_and_where_its_beginning_is_there_named_so():
+    data = for_recipient(LOGIN, ADDRESS, counting()).rstrip(b"\n")
+    for size in range(len(data)):
+        assert refusal(read, data[:size]) == (NONE if size < len(parcel._BEGIN) else CUT_OFF)
+
+
+@given(st.binary())
+def test_what_is_no_export_is_refused(data):
+    assert refusal(read, data) in {NONE, CUT_OFF}
+    assert refusal(read, parcel._BEGIN + data + parcel._END)
+
+
+@given(st.binary())
+def test_bytes_of_the_right_shape_that_hold_no_login_are_refused(data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parcel, "_SCRYPT_N", 4)
+        for lock in (b"\x01\x01", b"\x01\x02", b"\x01"):
+            refusal(opened, parcel._lines(parcel._checked(lock + data)))
+
+
+def test_what_a_newer_version_exported_is_named_so():
+    data = rewritten(for_recipient(LOGIN, ADDRESS, counting()), lambda content: b"\x02" + content[1:])
+    assert refusal(read, data) == ANOTHER_FORMAT.format(2)
+
+
+def test_a_recipient_with_a_key_that_everybody_could_agree_with_is_refused():
+    """RFC 7748 section 6.1: a point of small order makes the shared secret zero."""
+    nobody = parcel._MARK + base64.urlsafe_b64encode(bytes(32) + parcel._checksum(bytes(32))[:4]).decode()
+    assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is no key of a machine"
+    small = rewritten(
+        for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
+    )
+    assert refusal(opened, small) == DAMAGED
+
+
+def test_windows_line_ends_and_space_around_are_the_same_file():
+    data = for_recipient(LOGIN, ADDRESS, counting())
+    assert opened(b"\n  " + data.replace(b"\n", b"\r\n") + b" \n") == LOGIN
+    assert opened(data.rstrip(b"\n")) == LOGIN
+
+
+def test_neither_the_login_nor_its_server_is_to_be_read_in_the_file_or_in_its_words():
+    data = for_recipient(LOGIN, ADDRESS, counting())
+    for each in (data, content(data), repr(LOGIN).encode()):
+        assert b"canary" not in each
+        assert b"acme.example" not in each
+
+
+def test_an_address_that_was_copied_with_any_mistake_is_refused():
+    parcel.check_recipient(f" {ADDRESS}\n")
+    for at, letter in enumerate(ADDRESS):
+        for other in {"A", "B", "-", "é", ""} - {letter}:
+            line = ADDRESS[:at] + other + ADDRESS[at + 1 :]
+            assert refusal(parcel.check_recipient, line) == "--recipient is no key of a machine"
+    for line in ("", "mab1-", ADDRESS[:-1], f"{ADDRESS}A", ADDRESS * 2):
+        refusal(parcel.check_recipient, line)
