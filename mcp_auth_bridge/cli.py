@@ -102,6 +102,42 @@ def _status(arguments: argparse.Namespace) -> "Story":
     return lambda world: status.run(status.Input(as_json=arguments.json), world)
 
 
+def _token(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import token
+
+    if arguments.exec == ():
+        raise ConfigError("--exec needs a program", "write it last, with its arguments, as in --exec ./report.py --all")
+    if arguments.env is not None and arguments.exec is None:
+        raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
+    variable = token.VARIABLE if arguments.env is None else arguments.env
+    given = token.Input(arguments.server, arguments.format, arguments.exec or (), variable, arguments.ipv4)
+    return lambda world: token.run(given, world)
+
+
+def _tools(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import tools
+
+    given = tools.Input(arguments.server, _headers(arguments.header), arguments.json, arguments.ipv4)
+    return lambda world: tools.run(given, world)
+
+
+def _call(arguments: argparse.Namespace) -> "Story":
+    from pathlib import Path
+
+    from mcp_auth_bridge.commands import call
+
+    given = call.Input(
+        arguments.server,
+        arguments.tool,
+        tuple(arguments.arguments),
+        _headers(arguments.header),
+        as_json=arguments.json,
+        output=Path(arguments.output) if arguments.output is not None else None,
+        ipv4=arguments.ipv4,
+    )
+    return lambda world: call.run(given, world)
+
+
 def _demo(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import demo
 
@@ -125,5 +161,8 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "login": _login,
     "logout": _logout,
     "status": _status,
+    "token": _token,
+    "tools": _tools,
+    "call": _call,
     "demo": _demo,
 }

@@ -1,6 +1,7 @@
 """The command line: what may be written, and what `--help` says about it. Help texts are the manual."""
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from mcp_auth_bridge import __version__
@@ -8,7 +9,7 @@ from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell import terminal
 
 if TYPE_CHECKING:
-    _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no public name
+    _Commands: TypeAlias = argparse._SubParsersAction["_Command"]  # noqa: SLF001 - it has no public name
 
 _EPILOG = """\
 first steps:
@@ -17,7 +18,8 @@ first steps:
 
 exit codes:
   0 done   1 a fault of the bridge   2 configuration or command line   3 a login is needed
-  4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol   130 interrupted
+  4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol
+  8 the server, or its tool, answered with an error of its own   130 interrupted
 """
 
 _CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
@@ -39,11 +41,16 @@ def parser() -> argparse.ArgumentParser:
     manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
     manual.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
     manual.add_argument("--debug", action="store_true", help=_DEBUG_HELP)
-    commands = manual.add_subparsers(title="commands", metavar="COMMAND", required=True, dest="command")
+    commands = manual.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=_Command
+    )
     _add_run(commands)
     _add_login(commands)
     _add_logout(commands)
     _add_status(commands)
+    _add_token(commands)
+    _add_tools(commands)
+    _add_call(commands)
     _add_demo(commands)
     return manual
 
@@ -58,6 +65,27 @@ class _Parser(argparse.ArgumentParser):
             message = f"{sentence}{unknown}{' '.join(names) or 'too many'}"
         terminal.complain(ConfigError(message, f"see: {self.prog} --help"))
         terminal.leave(ConfigError.exit_code)
+
+
+class _Command(_Parser):
+    """The parser of one command, which knows two things that argparse does not.
+
+    Whatever follows `--exec` belongs to another program, options and `--` too; and more arguments may come after an
+    option has come between, as in `call acme add --json a=1`.
+    """
+
+    def parse_known_args(  # type: ignore[override]  # argparse declares it for other namespaces than its own, too
+        self, args: Sequence[str], namespace: None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        cut = args.index("--exec") + 1 if "--exec" in args else len(args)
+        found, rest = super().parse_known_args(args[:cut], namespace)
+        if "exec" in found:
+            program = args[cut + 1 :] if args[cut : cut + 1] == ["--"] else args[cut:]
+            found.exec = None if found.exec is None else tuple(program)
+        if "arguments" in found:
+            found.arguments += [word for word in rest if not word.startswith("-")]
+            rest = [word for word in rest if word.startswith("-")]
+        return found, rest
 
 
 def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
@@ -127,6 +155,58 @@ def _add_status(commands: "_Commands") -> None:
     text = "Show which servers there are, who is signed in, until when, and where it is stored."
     parser = _add(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
     parser.add_argument("--json", action="store_true", help="for programs: a list of objects on stdout")
+
+
+def _add_token(commands: "_Commands") -> None:
+    text = """Print an access token. For curl, scripts and other programs that speak to the server themselves.
+
+It is renewed first if it is about to expire; no browser is opened. With --exec a program finds it in its environment,
+and nobody finds it in a list of processes."""
+    example = """  mcp-auth-bridge token acme
+  mcp-auth-bridge token acme --format json
+  mcp-auth-bridge token acme --exec sh -c 'curl -H "Authorization: Bearer $MCP_TOKEN" https://mcp.acme.example/api'"""
+    parser = _add(commands, "token", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument(
+        "--format",
+        choices=("plain", "json"),
+        default="plain",
+        help="json: token_type, access_token, expires_at, resource, issuer, scope and account (default: plain)",
+    )
+    form.add_argument(
+        "--exec", nargs="*", metavar="CMD", help="become this program, with the token in its environment; comes last"
+    )
+    parser.add_argument("--env", metavar="NAME", help="the variable for --exec (default: MCP_TOKEN)")
+    _add_ipv4(parser)
+
+
+def _add_tools(commands: "_Commands") -> None:
+    text = """List the tools of a server with their arguments. What may be left out is in brackets."""
+    parser = _add(commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json")
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser.add_argument("--json", action="store_true", help="the list as the server wrote it, all pages in one")
+    _add_header(parser)
+    _add_ipv4(parser)
+
+
+def _add_call(commands: "_Commands") -> None:
+    text = """Call a tool of a server and print its result. It goes through the same relay as an IDE's calls.
+
+Arguments are one JSON object, pairs that are read by the tool's own schema, or - for JSON on stdin. A tool that fails
+ends the command with exit code 8. Ctrl-C cancels the call on the server."""
+    example = """  mcp-auth-bridge call acme add a=19 b=23
+  mcp-auth-bridge call acme search '{"query": "open tickets", "limit": 5}'
+  mcp-auth-bridge call acme import - < tickets.json
+  mcp-auth-bridge call acme screenshot --output pictures"""
+    parser = _add(commands, "call", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser.add_argument("tool", metavar="TOOL", help="one of those that `tools` lists")
+    parser.add_argument("arguments", nargs="*", metavar="JSON | KEY=VALUE… | -", help="see above (default: none)")
+    parser.add_argument("--json", action="store_true", help="the whole result as the server wrote it")
+    parser.add_argument("--output", metavar="DIR", help="save images and other files there")
+    _add_header(parser)
+    _add_ipv4(parser)
 
 
 def _add_demo(commands: "_Commands") -> None:

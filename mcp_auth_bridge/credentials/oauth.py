@@ -97,6 +97,17 @@ class OAuthCredentials:
             self._renew_behind()
         return self._presenter.headers(session, target)
 
+    async def current(self) -> Session:
+        """The login for somebody who takes its token away, where nobody renews it: so it is renewed now if it is due.
+
+        Raises `LoginRequired` where there is none, and any other `BridgeError` where an expired one cannot be renewed.
+        """
+        await self._kept.look()
+        session = self._good(None)
+        if session is None or session.due(self._world.now()):
+            session = await self._renewal(None)
+        return session
+
     async def settle(self) -> None:
         """Wait for an answer of the authorization server's that is under way: the login would be lost with it."""
         if self._rotating is not None:

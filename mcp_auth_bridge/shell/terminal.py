@@ -6,11 +6,12 @@ without a full stop. During `run`, stdout belongs to JSON-RPC and this module ne
 
 import contextlib
 import os
+import select
 import sys
 from collections.abc import AsyncIterator
 from typing import NoReturn
 
-from mcp_auth_bridge.errors import BridgeError, printable
+from mcp_auth_bridge.errors import BridgeError, printable, reason
 from mcp_auth_bridge.shell.stderr import Stderr
 
 _PREFIX = "mcp-auth-bridge: "
@@ -51,6 +52,36 @@ def answer(text: str) -> None:
         sys.stdout.flush()
 
 
+def hand_over(data: bytes) -> None:
+    """What was asked for, on stdout: byte for byte to a program, as an `answer` where a person reads it.
+
+    Raises `BrokenPipeError` when the reader has seen enough, `BridgeError` when nothing more can be written.
+    """
+    if shows_answers():
+        answer(data.decode(errors="replace").removesuffix("\n"))
+        return
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(1, rest) :]
+        except BlockingIOError:  # whoever started us shares a pipe with us that does not wait
+            select.select([], [1], [])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise BridgeError(f"the answer could not be written: {reason(error)}") from None
+
+
+def shows_answers() -> bool:
+    """Whether stdout is a terminal: what goes there is read by a person."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def shows_progress() -> bool:
+    """Whether stderr is a terminal, so that somebody may be watching."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 async def lines() -> AsyncIterator[str]:
     """What the person types, line by line, until the end of stdin."""
     from mcp_auth_bridge.shell.stdio import chunks
@@ -60,6 +91,13 @@ async def lines() -> AsyncIterator[str]:
         *complete, rest = (rest + chunk).split(b"\n")
         for line in complete:
             yield line.decode(errors="replace")
+
+
+async def piped() -> bytes:
+    """All that stdin has, until its end."""
+    from mcp_auth_bridge.shell.stdio import chunks
+
+    return b"".join([chunk async for chunk in chunks(0)])
 
 
 def is_interactive() -> bool:

@@ -1,0 +1,107 @@
+"""A tool's arguments as people write them in a shell: JSON, or `key=value` with the types of the tool's own schema."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import ConfigError, quoted
+
+_HOW = 'write them as JSON, \'{"key": "value"}\', or as key=value …'
+_DEEPEST = 20  # references that lead to references
+_KINDS = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
+
+Given = Mapping[str, str | msgspec.Raw]
+"""Arguments by name: JSON as it was written, or the text of a pair."""
+
+
+def parsed(words: Sequence[str], piped: bytes) -> Given:
+    """What `words` say: nothing, one JSON object, `-` for what was `piped`, or pairs. Raises `ConfigError`."""
+    match list(words):
+        case ["-"]:
+            return _object(piped)
+        case [text] if text.lstrip().startswith(("{", "[")):
+            return _object(text.encode(errors="surrogateescape"))
+    return _pairs(words)
+
+
+def typed(given: Given, schema: Mapping[str, Any]) -> Given:
+    """`given` with the text of each pair as the type that `schema` wants. Raises `ConfigError`. Any: the server's."""
+    properties = schema.get("properties")
+    known = properties if isinstance(properties, dict) else {}
+    return {
+        name: _value(name, value, types_of(known.get(name), schema)) if isinstance(value, str) else value
+        for name, value in given.items()
+    }
+
+
+def missing(given: Given, schema: Mapping[str, Any]) -> list[str]:
+    """The arguments that the schema requires and that were not given. Any: the server's JSON."""
+    return [name for name in _list(schema, "required") if isinstance(name, str) and name not in given]
+
+
+def types_of(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
+    """The JSON types that `schema`, a part of `root`, allows; none if it does not say. Any: the server's JSON."""
+    if not isinstance(schema, dict) or depth > _DEEPEST:
+        return frozenset()
+    found = schema.get("type")
+    named = [found] if isinstance(found, str) else _list(schema, "type")
+    choices = [*_list(schema, "anyOf"), *_list(schema, "oneOf"), _referred(schema.get("$ref"), root)]
+    inner = [types_of(choice, root, depth + 1) for choice in choices]
+    return frozenset(name for name in named if isinstance(name, str)).union(*inner)
+
+
+def _list(schema: Mapping[str, Any], key: str) -> list[Any]:
+    value = schema.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _referred(reference: Any, root: Mapping[str, Any]) -> Any:
+    """What `#/$defs/Name` names in `root`, None for anything else. Any: the server's JSON."""
+    start, *path = reference.split("/") if isinstance(reference, str) else [""]
+    place: Any = root if start == "#" else None
+    for name in path:
+        place = place.get(name) if isinstance(place, dict) else None
+    return place
+
+
+def _object(text: bytes) -> dict[str, str | msgspec.Raw]:
+    # The errors' own words would repeat what was given.
+    try:
+        return dict(msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw]))
+    except msgspec.ValidationError:
+        raise ConfigError("the arguments are JSON, but no object", _HOW) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ConfigError("the arguments are not valid JSON", _HOW) from None
+
+
+def _pairs(words: Sequence[str]) -> dict[str, str | msgspec.Raw]:
+    given: dict[str, str | msgspec.Raw] = {}
+    for number, word in enumerate(words, 1):
+        name, sign, text = word.partition("=")
+        if not sign or not name:
+            raise ConfigError(f"argument number {number} is neither key=value nor a JSON object", _HOW)
+        if name in given:
+            raise ConfigError(f"the argument {quoted(name)} is given twice", "give a list as JSON: key='[1, 2]'")
+        given[name] = text
+    return given
+
+
+def _value(name: str, text: str, types: frozenset[str]) -> str | msgspec.Raw:
+    """`text` as a type that it can be: where a string is allowed, it stays what was written."""
+    kind = _kind(text)
+    if "string" in types or (not types and not kind):
+        return text
+    if types and kind not in types and not (kind == "integer" and "number" in types):
+        wanted = " or ".join(sorted(types - {"null"}))
+        raise ConfigError(f"the argument {quoted(name)} is to be of the type {wanted}", "its value is written as JSON")
+    return msgspec.Raw(text)
+
+
+def _kind(text: str) -> str:
+    """The name that JSON Schema has for the type of `text`, "" if it is no JSON."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return ""
+    return _KINDS.get(text.strip()[0]) or ("number" if set(text) & set(".eE") else "integer")

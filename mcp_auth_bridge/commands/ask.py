@@ -1,0 +1,109 @@
+"""A server as the bridge's own client meets it: for commands that ask something and are gone again."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError, WrongEra
+from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.shell.client import Client, Progress
+from mcp_auth_bridge.wiring import Bridge, own_relay
+
+_FAREWELL = 1.0
+"""Seconds for ending the session on the server."""
+
+_ROTATION = 10.0
+"""Seconds for a refresh whose answer is on its way when a person has had enough: the old token is spent."""
+
+_MOST_PAGES = 1000
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A tool as it was listed: `raw` is what the server wrote, `about` the same decoded. Any: its JSON."""
+
+    raw: bytes
+    about: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        name = self.about.get("name")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        schema = self.about.get("inputSchema")
+        return schema if isinstance(schema, dict) else {}
+
+
+class _Page(msgspec.Struct, rename="camel"):
+    tools: list[msgspec.Raw]
+    next_cursor: Any = None  # Any: the server's business
+
+
+@contextlib.asynccontextmanager
+async def ended(bridge: Bridge) -> AsyncIterator[None]:
+    """Whatever becomes of it: nothing of `bridge` is left open, and no rotation half done."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ROTATION):
+                await bridge.settle()
+        await bridge.wire.aclose()
+
+
+@contextlib.asynccontextmanager
+async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[Client]:
+    """A client in an open session with the server. Raises any `BridgeError`."""
+    async with ended(bridge):
+        client = await _opened(bridge, progress)
+        try:
+            yield client
+        finally:
+            await client.close()
+            with contextlib.suppress(TimeoutError, BridgeError):  # it ends with or without its server's consent
+                async with asyncio.timeout(_FAREWELL):
+                    await bridge.remote.close()
+
+
+async def _opened(bridge: Bridge, progress: Progress) -> Client:
+    try:
+        return await _open(bridge, bridge.memory.load(), progress)
+    except WrongEra:  # by what is remembered; the server may have been replaced since
+        return await _open(bridge, {}, progress)
+
+
+async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> Client:
+    client = Client(own_relay(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
+    try:
+        await client.open()
+    except BaseException:
+        await client.close()
+        raise
+    return client
+
+
+async def tools_of(client: Client) -> list[Tool]:
+    """All tools, page by page."""
+    tools: list[Tool] = []
+    cursors: list[Any] = []  # Any: as in _Page
+    for _ in range(_MOST_PAGES):
+        params = {"cursor": cursors[-1]} if cursors else {}
+        page = _page(await client.request("tools/list", params))
+        tools += [Tool(bytes(raw), answers.members(bytes(raw))) for raw in page.tools]
+        if page.next_cursor is None:
+            return tools
+        if page.next_cursor in cursors:
+            raise TheirProtocolError("the server's list of tools begins anew where it should go on")
+        cursors.append(page.next_cursor)
+    raise LimitExceeded(f"the server's list of tools has more than {_MOST_PAGES} pages")
+
+
+def _page(result: bytes) -> _Page:
+    try:
+        return msgspec.json.decode(result, type=_Page)
+    except msgspec.DecodeError:
+        raise TheirProtocolError("the server's list of tools is none") from None

@@ -1,0 +1,98 @@
+"""Call one tool of a server and show its result."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.commands.arguments import Given, missing, parsed, typed
+from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
+from mcp_auth_bridge.commands.content import pieces, shown
+from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
+from mcp_auth_bridge.relay.base import decoded
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import Bridge, World
+
+_MOST_NAMES = 20
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`words` are the arguments as `commands/arguments.py` reads them; `output` is the folder for files."""
+
+    target: str
+    tool: str
+    words: tuple[str, ...] = ()
+    headers: Mapping[str, str] = {}
+    as_json: bool = False
+    output: Path | None = None
+    ipv4: bool = False
+
+
+async def run(given: Input, world: World) -> int:
+    profile = world.config.profile(given.target, given.headers)
+    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
+    async with asking(bridge, _tell) as client:
+        tool = _chosen(given.tool, await tools_of(client), profile.name)
+        arguments = typed(spoken, tool.schema)
+        try:
+            raw = await client.request("tools/call", {"name": tool.name, "arguments": arguments})
+        except RemoteError as refused:
+            raise RemoteError(refused.message, _hint(arguments, tool) or refused.hint) from None
+    result = decoded(raw)
+    if not isinstance(result, dict):
+        raise TheirProtocolError("the tool's answer is no result of a call")
+    _check_complete(result, tool.name)
+    if given.as_json:
+        terminal.hand_over(raw + b"\n")
+    if result.get("isError") is True:
+        text = " ".join(piece.text or piece.described() for piece in pieces(result))
+        raise RemoteError(f"the tool {tool.name} failed: {quoted(text, 2000)}", _hint(arguments, tool))
+    if not given.as_json:
+        terminal.hand_over(shown(pieces(result), tool.name, given.output).encode(errors="replace"))
+    return 0
+
+
+def _chosen(name: str, tools: list[Tool], server: str) -> Tool:
+    for tool in tools:
+        if tool.name == name:
+            return tool
+    raise ConfigError(f"{server} has no tool named {quoted(name)}", _those(name, [tool.name for tool in tools]))
+
+
+def _those(name: str, names: list[str]) -> str:
+    """The tools that there are, the likeliest first."""
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    ordered = [*close, *(other for other in names if other not in close)][:_MOST_NAMES]
+    more = f" and {len(names) - len(ordered)} more" if len(names) > len(ordered) else ""
+    return f"its tools: {', '.join(printable(other) for other in ordered)}{more}" if names else "it has no tools"
+
+
+def _hint(arguments: Given, tool: Tool) -> str:
+    """Whether arguments are missing is for the server to say; where it says no, they are named."""
+    names = missing(arguments, tool.schema)
+    return f"it requires {_listed(names)}, which this call did not give" if names else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(quoted(name) for name in names)
+
+
+def _check_complete(result: Mapping[str, Any], tool: str) -> None:
+    """Since 2026-07-28 a result may ask for more before it is one."""
+    if result.get("resultType", "complete") != "complete":
+        raise RemoteError(
+            f"the tool {tool} asks for more than a command line can give",
+            "use it in an MCP client, which can ask a person or a model",
+        )
+
+
+def _tell(progress: Mapping[str, Any]) -> None:
+    """How far the tool is, where somebody watches. Any: the server's JSON."""
+    if terminal.shows_progress():
+        total = f" of {progress['total']}" if isinstance(progress.get("total"), int | float) else ""
+        text = progress.get("message")
+        words = f": {quoted(text)}" if isinstance(text, str) and text else ""
+        terminal.say(f"progress {quoted(str(progress.get('progress')))[1:-1]}{total}{words}")

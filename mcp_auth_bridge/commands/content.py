@@ -1,0 +1,93 @@
+"""A tool's result for a person: text as text, everything else described, and saved where a folder is given."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, ConfigError, TheirProtocolError, printable, reason
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """One block of content: a `text` to show, or the bytes of a file of the type `mime`."""
+
+    text: str = ""
+    data: bytes | None = None
+    mime: str = ""
+
+    def described(self) -> str:
+        """What a piece that is no text is, in words."""
+        return f"[{self.mime or 'data'}, {len(self.data or b'')} bytes]"
+
+
+def pieces(result: Mapping[str, Any]) -> list[Piece]:
+    """The content of a `CallToolResult`, else its structured content as JSON. Any: the server's JSON."""
+    content = result.get("content")
+    found = [_piece(block) for block in content if isinstance(block, dict)] if isinstance(content, list) else []
+    if not found and result.get("structuredContent") is not None:
+        return [Piece(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False))]
+    return found
+
+
+def _piece(block: Mapping[str, Any]) -> Piece:
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return Piece(text)
+        case {"type": "image" | "audio", "data": str(data)}:
+            return Piece(data=_decoded(data), mime=_mime(block))
+        case {"type": "resource", "resource": {"text": str(text)}}:
+            return Piece(text)
+        case {"type": "resource", "resource": {"blob": str(data)} as resource}:
+            return Piece(data=_decoded(data), mime=_mime(resource))
+        case {"type": "resource_link", "uri": str(uri)}:
+            return Piece(f"[resource {printable(uri)}]")
+    return Piece(f"[content of the type {printable(str(block.get('type')))}]")
+
+
+def _mime(block: Mapping[str, Any]) -> str:
+    mime = block.get("mimeType")
+    return printable(mime) if isinstance(mime, str) else ""
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError:
+        raise TheirProtocolError("the tool's answer has a file that is not in base64") from None
+
+
+def shown(found: list[Piece], tool: str, folder: Path | None) -> str:
+    """The text of all pieces, a line end after each; files are written into `folder`, if there is one."""
+    names = _names(tool)
+    lines = [_saved(piece, folder, next(names)) if piece.data is not None else piece.text for piece in found]
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _names(tool: str) -> Iterator[str]:
+    """Names for files. Nothing of the server's decides where one is written."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", tool)[:80] or "tool"
+    number = 0
+    while True:
+        number += 1
+        yield f"{stem}-{number}"
+
+
+def _saved(piece: Piece, folder: Path | None, stem: str) -> str:
+    if folder is None:
+        return f"{piece.described()[:-1]}: --output DIR saves it]"
+    import mimetypes
+
+    path = folder / f"{stem}{mimetypes.guess_extension(piece.mime) or '.bin'}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:  # nothing that is there already is lost
+            file.write(piece.data or b"")
+    except FileExistsError:
+        raise ConfigError(f"{path} is there already", "name another folder with --output") from None
+    except OSError as error:
+        raise BridgeError(f"{path} cannot be written: {reason(error)}", "name another folder with --output") from None
+    return f"{piece.described()[:-1]}: saved as {path}]"

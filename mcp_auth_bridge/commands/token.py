@@ -1,0 +1,112 @@
+"""Hand out the access token of a login, for programs that speak to the server themselves. Never opens a browser."""
+
+import json
+import re
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+
+from mcp_auth_bridge.commands.ask import ended
+from mcp_auth_bridge.credentials.base import Target
+from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.oauth.claims import expiry
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import Bridge, World
+
+VARIABLE = "MCP_TOKEN"
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Input(msgspec.Struct, frozen=True):
+    """`command` is the program that gets the token in its environment as `variable`, () where it is to be printed."""
+
+    target: str
+    form: Literal["plain", "json"] = "plain"
+    command: tuple[str, ...] = ()
+    variable: str = VARIABLE
+    ipv4: bool = False
+
+
+class Token(msgspec.Struct, frozen=True):
+    """In the style of a credential process. `token_type` is as in RFC 6749 section 5.1, `expires_at` as in RFC 3339.
+
+    What is not known is None or "".
+    """
+
+    token_type: str
+    access_token: str
+    expires_at: str | None
+    resource: str
+    issuer: str = ""
+    scope: str = ""
+    account: str = ""
+
+
+async def run(given: Input, world: World) -> int:
+    if not _VARIABLE_NAME.fullmatch(given.variable):
+        raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
+    profile = world.config.profile(given.target)
+    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    async with ended(bridge):
+        token = await _token(bridge)
+    if given.form == "json":
+        terminal.hand_over(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
+        return 0
+    _check_bearer(token, profile.name)
+    if given.command:
+        from mcp_auth_bridge.shell.become import become
+
+        return become(given.command, {**world.environ, given.variable: token.access_token})
+    if terminal.shows_answers():
+        until = f", until {token.expires_at}" if token.expires_at else ""
+        terminal.say(f"whoever has this token may do what you may at {profile.name}{until}")
+    terminal.hand_over(token.access_token.encode() + b"\n")
+    return 0
+
+
+async def _token(bridge: Bridge) -> Token:
+    if isinstance(bridge.credentials, OAuthCredentials):
+        return _of_session(await bridge.credentials.current())
+    # What somebody else keeps is known as the server gets it.
+    headers = await bridge.credentials.headers(Target("POST", bridge.profile.url))
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    if not value:
+        raise ConfigError(
+            f"{bridge.profile.name} has no access token: its configuration says how it is met without one",
+            "`tools` and `call` speak to it with what it has",
+        )
+    return Token(scheme, value, _time(expiry(value)), bridge.profile.url.resource)
+
+
+def _of_session(session: Session) -> Token:
+    return Token(
+        token_type="Bearer" if session.dpop_key is None else "DPoP",
+        access_token=session.access.reveal(),
+        expires_at=_time(session.expires_at),
+        resource=session.resource,
+        issuer=session.issuer,
+        scope=session.scope,
+        account=session.account,
+    )
+
+
+def _check_bearer(token: Token, name: str) -> None:
+    if token.token_type.lower() != "bearer":
+        raise ConfigError(
+            f"the token of {name} is bound to a key of this bridge's ({token.token_type}), so nobody else can use it",
+            f"use: mcp-auth-bridge call {name}, or an MCP client with: mcp-auth-bridge run {name}",
+        )
+
+
+def _time(seconds: float | None) -> str | None:
+    """Unix `seconds` as RFC 3339 writes them, None where they are beyond its years."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None

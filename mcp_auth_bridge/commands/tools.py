@@ -1,0 +1,64 @@
+"""Which tools a server has, for a person or a program."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.commands.arguments import types_of
+from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
+from mcp_auth_bridge.errors import printable
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import Bridge, World
+
+_LONGEST_LINE = 160
+
+
+class Input(msgspec.Struct, frozen=True):
+    target: str
+    headers: Mapping[str, str] = {}
+    as_json: bool = False
+    ipv4: bool = False
+
+
+async def run(given: Input, world: World) -> int:
+    profile = world.config.profile(given.target, given.headers)
+    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    async with asking(bridge, lambda _: None) as client:
+        tools = await tools_of(client)
+    if given.as_json:
+        terminal.hand_over(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
+    elif not tools:
+        terminal.answer(f"{profile.name} has no tools")
+    else:
+        terminal.answer("\n".join(line for tool in tools for line in _in_words(tool)))
+    return 0
+
+
+def _in_words(tool: Tool) -> Iterator[str]:
+    """How it is called, and in one line what for."""
+    yield " ".join([printable(tool.name), *(_argument(*pair, tool) for pair in _properties(tool).items())])
+    if text := _first_line(tool):
+        yield f"    {text}"
+
+
+def _properties(tool: Tool) -> Mapping[str, Any]:
+    properties = tool.schema.get("properties")
+    return properties if isinstance(properties, dict) else {}
+
+
+def _argument(name: str, schema: Any, tool: Tool) -> str:
+    """`name=TYPE`, in brackets if it may be left out. Any: the server's schema."""
+    required = tool.schema.get("required")
+    types = "|".join(sorted(types_of(schema, tool.schema) - {"null"})).upper() or "JSON"
+    text = printable(f"{name}={types}")
+    return text if isinstance(required, list) and name in required else f"[{text}]"
+
+
+def _first_line(tool: Tool) -> str:
+    """The title, else the first line of the description, fit for a terminal."""
+    for text in (tool.about.get("description"), tool.about.get("title")):
+        if isinstance(text, str) and text.strip():
+            line = printable(text.strip().splitlines()[0])
+            return f"{line[:_LONGEST_LINE]}…" if len(line) > _LONGEST_LINE else line
+    return ""
