@@ -216,6 +216,28 @@ def test_a_key_file_that_cannot_be_written_to_the_end_is_not_left_behind(tmp_pat
     assert not (tmp_path / "key").exists()
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_where_no_key_file_can_be_made_the_way_to_make_one_elsewhere_is_named(tmp_path, monkeypatch, number):
+    def closed(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", closed)
+    with pytest.raises(StoreError, match="there is no key file, and none can be made: ") as refusal:
+        KeyFile(tmp_path / "key").create(KEY)
+    assert str(tmp_path / "key") in refusal.value.message
+    assert "openssl rand" in refusal.value.hint
+
+
+def test_a_key_file_that_this_user_may_not_open_is_no_missing_one(tmp_path, monkeypatch):
+    def closed(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", closed)
+    with pytest.raises(StoreError, match="is closed to this user") as refusal:
+        KeyFile(tmp_path / "key").load()
+    assert "chown" in refusal.value.hint
+
+
 def test_the_insecure_key_file_says_what_it_is(tmp_path):
     source = InsecureKeyFile(tmp_path)
     source.create(KEY)

@@ -500,8 +500,16 @@ def test_a_full_disk_is_named_and_the_old_record_stays(tmp_path, store, records)
     assert not list(records.glob("*.tmp"))
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(store, records, monkeypatch, number):
+@pytest.mark.parametrize(
+    ("number", "sentence", "hint"),
+    [
+        (errno.EROFS, "on a read-only file system", "set MCP_AUTH_BRIDGE_HOME"),
+        (errno.EACCES, "no permission", "let this user read and write"),
+    ],
+)
+def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(
+    store, records, monkeypatch, number, sentence, hint
+):
     generation = store.save("a", "old", None)
     real = os.open
 
@@ -512,9 +520,10 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(store
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", read_only)
-        with pytest.raises(StoreError, match="no permission") as refusal:
+        with pytest.raises(StoreError, match=sentence) as refusal:
             store.save("a", "new", generation)
-    assert str(records) in refusal.value.hint
+    assert str(records) in refusal.value.message
+    assert hint in refusal.value.hint
     assert store.load("a").secret == "old"
 
 

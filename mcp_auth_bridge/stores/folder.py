@@ -26,11 +26,19 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ELSEWHERE = "make it a place where this user may write, or set MCP_AUTH_BRIDGE_HOME to another folder"
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
 class Missing(StoreError):
     """There is no such file or folder."""
+
+
+class Forbidden(StoreError):
+    """Not for this user, or for nobody: the file system is read-only."""
+
+
+class Exists(StoreError):
+    """There is such a file already."""
 
 
 @contextlib.contextmanager
@@ -40,11 +48,15 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise Missing(f"{path} does not exist", _ELSEWHERE) from None
+    except FileExistsError:
+        raise Exists(f"{path} exists already, and is not overwritten", f"remove {path}") from None
     except OSError as error:
         if error.errno in _FULL:
             raise StoreError(f"there is no space left to write {path}", "free some space and repeat") from None
         if error.errno in _FORBIDDEN:
-            raise StoreError(f"no permission for {path}", f"let this user read and write in {path.parent}") from None
+            raise Forbidden(f"no permission for {path}", f"let this user read and write in {path.parent}") from None
+        if error.errno == errno.EROFS:
+            raise Forbidden(f"{path} is on a read-only file system", _ELSEWHERE) from None
         if error.errno == errno.ELOOP or path.is_symlink():
             raise StoreError(f"{path} is a symbolic link, which is not followed", f"remove {path}") from None
         raise StoreError(f"{path} cannot be used: {reason(error)}", _ELSEWHERE) from None
@@ -180,6 +192,31 @@ def _content(directory: _Directory, name: str) -> bytes:
         return read_all(descriptor, LIMIT)
     finally:
         os.close(descriptor)
+
+
+def create_file(path: Path, data: bytes) -> None:
+    """Make the file `path`, which only this user can read, durably and as a whole. Raises `Exists` if there is one.
+
+    No symbolic link is followed, because `O_EXCL` takes one for a file.
+    """
+    with translated(path):
+        descriptor = os.open(path, _CREATE | _SAFE, 0o600)
+        try:
+            fill(descriptor, data)
+            _sync_folder(path.parent)
+        except BaseException:
+            path.unlink()
+            raise
+
+
+def _sync_folder(path: Path) -> None:
+    """As `_Directory.sync`, for a folder that need not be ours."""
+    if _POSIX:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def read_all(descriptor: int, limit: int) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.folder import Folder, Missing, fill, read_all, translated
+from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_file, read_all, translated
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
 KEY_BYTES = 32
@@ -23,7 +23,7 @@ _MAKE_A_KEY = "make one with: openssl rand -base64 32"
 _COMMAND_TIMEOUT = 10  # seconds
 _COMMAND_OUTPUT = 4096  # bytes
 # What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
-_COMMAND_ENVIRONMENT = frozenset(
+COMMAND_ENVIRONMENT = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
         *(
@@ -108,6 +108,9 @@ class KeyFile:
                 descriptor = os.open(self.path, flags)
         except Missing:
             return None
+        except Forbidden:
+            hint = f"give it to this user with chown, and chmod 600 {self.path}"
+            raise StoreError(f"the key file {self.path} is closed to this user", hint) from None
         try:
             _check_key_file(os.fstat(descriptor), self.path)
             return decoded(read_all(descriptor, 4 * KEY_BYTES), self.describe())
@@ -115,14 +118,13 @@ class KeyFile:
             os.close(descriptor)
 
     def create(self, key: bytes) -> None:
-        with translated(self.path):
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                fill(descriptor, base64.b64encode(key) + b"\n")
-            except BaseException:
-                self.path.unlink()
-                raise
+        try:
+            with translated(self.path.parent):
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            create_file(self.path, base64.b64encode(key) + b"\n")
+        except Forbidden as error:
+            # Where systemd or Kubernetes should have put one: it is theirs to make.
+            raise StoreError(f"there is no key file, and none can be made: {error.message}", _MAKE_A_KEY) from None
 
     def describe(self) -> str:
         return f"the key file {self.path}"
@@ -165,7 +167,7 @@ class KeyCommand:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name.upper() in _COMMAND_ENVIRONMENT},
+                env={name: value for name, value in os.environ.items() if name.upper() in COMMAND_ENVIRONMENT},
                 timeout=_COMMAND_TIMEOUT,
                 check=False,
             )
