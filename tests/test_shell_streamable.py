@@ -243,9 +243,11 @@ class Tokens:
         self._tokens = list(tokens)
         self._explanation = explanation
         self.asked = []
+        self.refusals = []
 
     async def headers(self, target, refused=None):
         self.asked.append((target, refused and refused.status))
+        self.refusals += [refused] if refused else []
         if refused is not None and refused.again and self._explanation is not None:
             raise self._explanation
         if refused is not None:

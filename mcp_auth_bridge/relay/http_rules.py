@@ -71,6 +71,49 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: 
     return Failed(_failure(status, kind, headers), body_may_answer=kind == "application/json")
 
 
+class _Error(msgspec.Struct):
+    code: int
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _ErrorResponse(msgspec.Struct):
+    error: _Error
+
+
+class _Data(msgspec.Struct):
+    www_authenticate: str | list[str] = []
+
+
+_error_response = msgspec.json.Decoder(_ErrorResponse)
+_data = msgspec.json.Decoder(_Data)
+
+_LONGEST_REFUSAL = 65536  # bytes; what is longer is no refusal, and is not decoded to find that out
+
+
+def unauthorized(message: bytes) -> Unauthorized | None:
+    """The refusal of credentials in a JSON-RPC message, None if it is anything else.
+
+    That is no rule of MCP's, where a refusal is an HTTP status. It is the habit of servers that check the token where
+    the method is dispatched: HTTP 200, `error.code` 401, the challenge in `error.data.www_authenticate`. As with the
+    status the method was not carried out, so that it may be sent again with other credentials.
+    """
+    if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # all but a few messages end here
+        return None
+    try:
+        error = _error_response.decode(message).error
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return Unauthorized(401, _challenges(error.data)) if error.code == 401 else None
+
+
+def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
+    try:
+        fields = _data.decode(data).www_authenticate
+    except (msgspec.DecodeError, RecursionError):
+        return ()
+    return (fields,) if isinstance(fields, str) else tuple(fields)
+
+
 def session_lost() -> SessionLost:
     """What the relay opens a new session on."""
     return SessionLost("the server no longer knows the MCP session")

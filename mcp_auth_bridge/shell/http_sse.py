@@ -7,14 +7,15 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from urllib.parse import urljoin
 
+from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError, UrlRefused, fault
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Failed
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event
 from mcp_auth_bridge.shell.answer import Answer
-from mcp_auth_bridge.shell.messages import LARGEST, events, parsed
-from mcp_auth_bridge.shell.sender import Headers, Sender
+from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, events, parsed
+from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 ENDPOINT_TIMEOUT = 10.0
@@ -52,17 +53,18 @@ class HttpSse:
             raise SessionLost("the stream that was the session has ended")
         stream.used = True
         if message.kind is not Kind.REQUEST:
-            await self._send(stream, message)
+            await self._send(stream, message, None)
             return
-        response = stream.expect(message)
-        try:
-            await self._send(stream, message)
-            received = await response
-        finally:
-            stream.forget(message, response)
-        if isinstance(received, BridgeError):
-            raise received
-        yield received
+        refused: Refusal | None = None
+        while True:
+            outcome, received = await self._exchange(stream, message, refused)
+            try:
+                admitted(received.raw)
+            except Denied as denied:
+                refused = outcome.refusal(denied.verdict)  # the second one raises when it is sent
+            else:
+                yield received
+                return
 
     async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
         """All that answers no request of ours. Raises `SessionLost` when the stream ends."""
@@ -77,16 +79,30 @@ class HttpSse:
             stream, self._stream = self._stream, None
             await stream.close()
 
-    async def _send(self, stream: "_Stream", message: Message) -> None:
-        answer, verdict = await self._sender.send("POST", {}, message, stream.endpoint)
+    async def _exchange(self, stream: "_Stream", message: Message, refused: Refusal | None) -> tuple[Outcome, Message]:
+        """Send a request, and its response from the stream with the outcome of the POST."""
+        response = stream.expect(message)
+        try:
+            outcome = await self._send(stream, message, refused)
+            received = await response
+        finally:
+            stream.forget(message, response)
+        if isinstance(received, BridgeError):
+            raise received
+        return outcome, received
+
+    async def _send(self, stream: "_Stream", message: Message, refused: Refusal | None) -> Outcome:
+        outcome = await self._sender.send("POST", {}, message, stream.endpoint, refused)
+        answer, verdict = outcome.answer, outcome.verdict
         if 200 <= answer.status < 300:
             await answer.read(LARGEST)
-            return
+            return outcome
         await answer.aclose()
         if answer.status == 404:  # the endpoint's URL is the session's
             raise SessionLost("the server no longer knows the MCP session")
         if isinstance(verdict, Failed):
             raise verdict.error
+        return outcome
 
 
 class _Stream:

@@ -7,7 +7,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
-from mcp_auth_bridge.relay.http_rules import Failed, session_lost
+from mcp_auth_bridge.relay.http_rules import Failed, Unauthorized, session_lost, unauthorized
 from mcp_auth_bridge.relay.peek import peek, split
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event, Parser
@@ -27,6 +27,21 @@ class _Refusal(msgspec.Struct):
 
 
 _refusal = msgspec.json.Decoder(_Refusal)
+
+
+class Denied(Exception):
+    """A message that refuses the credentials stands where the answer should be."""
+
+    def __init__(self, verdict: Unauthorized) -> None:
+        super().__init__()
+        self.verdict = verdict
+
+
+def admitted(message: bytes) -> bytes:
+    """`message`, with which an answer begins. Raises `Denied` if it refuses the credentials."""
+    if (verdict := unauthorized(message)) is not None:
+        raise Denied(verdict)
+    return message
 
 
 def parsed(data: bytes) -> list[Message]:
@@ -56,7 +71,7 @@ async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
                 yield message
 
 
-async def refused(answer: Answer, verdict: Failed, request: Message, *, in_session: bool) -> Message | BridgeError:
+async def failure_of(answer: Answer, verdict: Failed, request: Message, *, in_session: bool) -> Message | BridgeError:
     """What a failed `request` comes to: a JSON-RPC error in the body is its answer, whatever the HTTP status."""
     if not verdict.body_may_answer or request.id is None:
         return verdict.error

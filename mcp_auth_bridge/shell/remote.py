@@ -4,6 +4,7 @@ Closing an iterator is hanging up. What arrives is yielded; what goes wrong is r
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.errors import BridgeError, UrlRefused
@@ -13,7 +14,7 @@ from mcp_auth_bridge.relay.http_rules import Failed
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.http_sse import HttpSse
-from mcp_auth_bridge.shell.messages import refused
+from mcp_auth_bridge.shell.messages import failure_of
 from mcp_auth_bridge.shell.sender import Sender
 from mcp_auth_bridge.shell.streamable import Streamable
 from mcp_auth_bridge.shell.wire import Wire
@@ -58,13 +59,14 @@ class Remote:
 
     async def _initialize(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
         outcome = await self._streamable.send(message, headers)
-        answer, verdict = outcome
+        answer, verdict = outcome.answer, outcome.verdict
         try:
             if not isinstance(verdict, Failed) or answer.status not in _OLDER:
-                async for received in self._streamable.read(outcome, message, headers):
-                    yield received
+                async with aclosing(self._streamable.read(outcome, message, headers)) as messages:
+                    async for received in messages:
+                        yield received
                 return
-            refusal = await refused(answer, verdict, message, in_session=False)
+            refusal = await failure_of(answer, verdict, message, in_session=False)
         finally:
             await answer.aclose()
         if isinstance(refusal, BridgeError) or answers.error_code(refusal) not in MODERN_ERRORS:

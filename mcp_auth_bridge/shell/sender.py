@@ -1,8 +1,9 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+import msgspec
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
@@ -19,11 +20,24 @@ from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
 Headers: TypeAlias = Mapping[str, str]
-Outcome: TypeAlias = tuple[Answer, Verdict]
 
 _MOST_NONCES = 5
 
-_Attempt: TypeAlias = Callable[[str, Url, Headers, Message | None], Awaitable[Outcome]]
+
+class Outcome(msgspec.Struct, frozen=True):
+    """An answer, what it means, and the credentials that it answers; `again` is whether they replaced refused ones."""
+
+    answer: Answer
+    verdict: Verdict
+    sent: Headers
+    again: bool
+
+    def refusal(self, verdict: Unauthorized) -> Refusal:
+        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it."""
+        challenge = bearer(verdict.fields)
+        blamed = known_error(challenge.error) if challenge and challenge.error else "nothing in particular"
+        log.event("mcp.refused", status=verdict.status, error=blamed)
+        return Refusal(verdict.status, challenge, self.sent, self.again)
 
 
 class Sender:
@@ -40,66 +54,64 @@ class Sender:
         self._nonce = ""
 
     async def send(
-        self, verb: str, headers: Headers, message: Message | None = None, url: Url | None = None
-    ) -> Outcome:
-        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin."""
-        return await self._follow(self._authorized, verb, url or self.url, headers, message)
-
-    async def stream(self, headers: Headers) -> Answer:
-        """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
-        answer, verdict = await self.send("GET", headers)
-        if isinstance(verdict, Stream):
-            return answer
-        await answer.aclose()
-        if isinstance(verdict, Failed):
-            raise verdict.error
-        raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
-
-    async def _follow(
         self,
-        attempt: _Attempt,
         verb: str,
-        url: Url,
         headers: Headers,
-        message: Message | None,
+        message: Message | None = None,
+        url: Url | None = None,
+        refused: Refusal | None = None,
     ) -> Outcome:
+        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin.
+
+        `refused` is what became of the same message before.
+        """
+        url = url or self.url
         for _ in range(MOST_REDIRECTS + 1):
-            answer, verdict = await attempt(verb, url, headers, message)
+            outcome = await self._authorized(verb, url, headers, message, refused)
+            answer = outcome.answer
             if not 300 <= answer.status < 400:
-                return answer, verdict
+                return outcome
             try:
                 target = onward(verb, url, answer.status, answer.header("location"))
             except BaseException:
                 await answer.aclose()
                 raise
             if target is None:
-                return answer, verdict
+                return outcome
             await answer.aclose()
             url = target
         raise circles(answer.status)
 
-    async def _authorized(self, verb: str, url: Url, headers: Headers, message: Message | None) -> Outcome:
+    async def stream(self, headers: Headers) -> Answer:
+        """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
+        outcome = await self.send("GET", headers)
+        if isinstance(outcome.verdict, Stream):
+            return outcome.answer
+        await outcome.answer.aclose()
+        if isinstance(outcome.verdict, Failed):
+            raise outcome.verdict.error
+        raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
+
+    async def _authorized(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
+    ) -> Outcome:
         """When the credentials are refused, ask once for others and send once more.
 
         A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
         """
-        present = partial(self._present, verb, url, headers, message)
-        answer, verdict, sent = await present(None)
-        if not isinstance(verdict, Unauthorized):
-            return answer, verdict
-        await answer.aclose()
-        answer, verdict, sent = await present(Refusal(verdict.status, bearer(verdict.fields), sent))
-        if not isinstance(verdict, Unauthorized):
-            return answer, verdict
-        await answer.aclose()
-        refusal = Refusal(verdict.status, bearer(verdict.fields), sent, again=True)
-        await self._credentials.headers(Target(verb, url, self._nonce), refusal)
+        while refused is None or not refused.again:
+            outcome = await self._present(verb, url, headers, message, refused)
+            if not isinstance(outcome.verdict, Unauthorized):
+                return outcome
+            await outcome.answer.aclose()
+            refused = outcome.refusal(outcome.verdict)
+        await self._credentials.headers(Target(verb, url, self._nonce), refused)
         # Not even they know why: somebody else has changed them in this moment.
-        raise LoginRequired(f"{url.origin} refused two tokens in a row (HTTP {verdict.status})", "try again")
+        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused.status})", "try again")
 
     async def _present(
         self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
-    ) -> tuple[Answer, Verdict, Headers]:
+    ) -> Outcome:
         """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
 
         That is no refusal of the token (RFC 9449 section 9). More follow only while the nonces are new ones: where each
@@ -111,7 +123,7 @@ class Sender:
             answer, verdict = await self._attempt(verb, url, headers, message, credentials)
             doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
             if doubt not in (USE_NONCE, INVALID_PROOF):
-                return answer, verdict, credentials
+                return Outcome(answer, verdict, credentials, again=refused is not None)
             await answer.aclose()
             if doubt == INVALID_PROOF:
                 raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
@@ -121,12 +133,9 @@ class Sender:
             f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "its operator has to look"
         )
 
-    async def _bare(self, verb: str, url: Url, headers: Headers, message: Message | None) -> Outcome:
-        return await self._attempt(verb, url, headers, message, {})
-
     async def _attempt(
         self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
-    ) -> Outcome:
+    ) -> tuple[Answer, Verdict]:
         cookies = self._jar.headers(url) if self._jar else {}
         fields = request_headers(verb, headers, cookies, self._organisation(), credentials)
         body = message.raw if message else b""
@@ -140,15 +149,7 @@ class Sender:
         expects_answer = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
         verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
-        if isinstance(verdict, Unauthorized):
-            log.event("mcp.refused", status=verdict.status, error=_complaint(verdict))
         return answer, verdict
-
-
-def _complaint(verdict: Unauthorized) -> str:
-    """What a challenge complains about, for the log."""
-    challenge = bearer(verdict.fields)
-    return known_error(challenge.error) if challenge and challenge.error else "nothing in particular"
 
 
 def _scheme(credentials: Headers) -> str:

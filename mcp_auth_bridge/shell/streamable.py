@@ -7,7 +7,9 @@ import asyncio
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
+from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import (
     BridgeError,
     OutcomeUnknown,
@@ -21,7 +23,7 @@ from mcp_auth_bridge.relay.http_rules import Accepted, Failed, One, Stream
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
-from mcp_auth_bridge.shell.messages import LARGEST, parsed, refused, streamed
+from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
@@ -39,43 +41,55 @@ class Streamable:
 
     async def post(self, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
         """Send `message` once and yield what the server answers."""
-        outcome = await self.send(message, headers)
-        try:
-            async for received in self.read(outcome, message, headers):
+        async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
+            async for received in messages:
                 yield received
-        finally:
-            await outcome[0].aclose()
 
-    async def send(self, message: Message, headers: Headers) -> Outcome:
-        """The first half of `post`; whoever calls it closes the answer."""
+    async def send(self, message: Message, headers: Headers, refused: Refusal | None = None) -> Outcome:
+        """The first half of `post`; whoever calls it reads the answer, or closes it."""
         if message.method != "initialize":
-            return await self._sender.send("POST", {**headers, **self._session}, message)
-        outcome = await self._sender.send("POST", headers, message)
+            return await self._sender.send("POST", {**headers, **self._session}, message, refused=refused)
+        outcome = await self._sender.send("POST", headers, message, refused=refused)
         try:
-            self._session = session_of(outcome[0])
+            self._session = session_of(outcome.answer)
             if self._session:
                 log.event("session.opened")
         except BaseException:
-            await outcome[0].aclose()
+            await outcome.answer.aclose()
             raise
         return outcome
 
-    async def read(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncIterator[Message]:
-        """The second half of `post`."""
-        answer, verdict = outcome
-        match verdict:
+    async def read(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+        """The second half of `post`; an answer that refuses the credentials is closed and followed by another one."""
+        try:
+            async for received in self._messages(outcome, message, headers):
+                yield received
+        except Denied as denied:
+            refused = outcome.refusal(denied.verdict)
+        else:
+            return
+        finally:
+            await outcome.answer.aclose()
+        async with aclosing(self.read(await self.send(message, headers, refused), message, headers)) as messages:
+            async for received in messages:
+                yield received
+
+    async def _messages(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncIterator[Message]:
+        """What the answer holds, whatever its shape. Raises `Denied` if that is a refusal."""
+        match outcome.verdict:
             case Accepted():
-                await answer.read(LARGEST)
+                admitted(await outcome.answer.read(LARGEST))
             case One():
-                for received in parsed(await answer.read(LARGEST)):
+                for received in parsed(admitted(await outcome.answer.read(LARGEST))):
                     yield received
             case Stream():
-                async for received in self._until_answered(answer, message, headers):
+                async for received in self._until_answered(outcome.answer, message, headers):
                     yield received
-            case Failed():
-                refusal = await refused(answer, verdict, message, in_session=bool(self._session))
+            case Failed() as failed:
+                refusal = await failure_of(outcome.answer, failed, message, in_session=bool(self._session))
                 if isinstance(refusal, BridgeError):
                     raise refusal
+                admitted(refusal.raw)
                 yield refusal
 
     async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:
@@ -107,8 +121,8 @@ class Streamable:
         """End the session, if there is one (MCP "Session Management"); the answer does not matter."""
         if self._session:
             session, self._session = self._session, {}
-            answer, _ = await self._sender.send("DELETE", session)
-            await answer.aclose()
+            outcome = await self._sender.send("DELETE", session)
+            await outcome.answer.aclose()
             log.event("session.closed")
 
     async def _until_answered(self, answer: Answer, request: Message, headers: Headers) -> AsyncIterator[Message]:
@@ -116,10 +130,14 @@ class Streamable:
         place = Resumption()
         awaited = request.kind is Kind.REQUEST
         lost = OutcomeUnknown("the server ended its answer without a response", _LOOK)
+        first = True
         resumed = False
         while True:
             try:
                 async for message in streamed(answer, place):
+                    if first and message.kind is Kind.RESPONSE:
+                        admitted(message.raw)  # what has begun to be answered was admitted
+                    first = False
                     yield message
                     if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
                         awaited = False
