@@ -190,7 +190,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     assert f"\n{url}\n" in said.err
     assert f"sign in at as.example {where}; waiting for 5 minutes" in said.err
     assert said.out == ""
-    assert terminal._PREFIX in said.err
+    assert "mcp-auth-bridge: " in said.err
 
 
 def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsys):

@@ -1,6 +1,6 @@
 """The debug log: what happened, in lines that are safe to paste into an issue. Off by default; see `--debug`.
 
-One line an event, to stderr. Nothing secret can get in, for two reasons, each enough by itself:
+One line an event, to stderr (voice.py). Nothing secret can get in, for two reasons, each enough by itself:
 
 1. Types. An event's name and its fields come from closed sets, and a field is a number, a bool or a short string.
    There is none for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id
@@ -20,6 +20,7 @@ from typing import Literal, Self, TypeAlias, TypedDict, Unpack
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import BridgeError, printable
 from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.voice import Scalar
 
 Event: TypeAlias = Literal[
     "started",
@@ -111,7 +112,6 @@ _PATTERNS = [
     (re.compile(_LONG), _CUT),
 ]
 _QUOTED = re.compile("“.*”", re.DOTALL)
-_BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
 
 on = False
 """Whether there is a log. Whoever has to compute a field looks at this first."""
@@ -128,7 +128,8 @@ def begin(command: str) -> None:
 def event(name: Event, **fields: Unpack[Fields]) -> None:
     """Write one event, if there is a log. Raises `TypeError` for what is no scalar and for what has no field."""
     if on:
-        terminal.say(f"debug {_clock()} {name}{''.join(map(_field, fields.items()))}")
+        checked = {field: _checked(field, value) for field, value in fields.items()}
+        terminal.record(name, {field: value for field, value in checked.items() if value is not None})
 
 
 class Line:
@@ -191,18 +192,11 @@ def failure(error: BaseException) -> Failure:
     return {"failure": type(error).__name__, "says": _QUOTED.sub("“…”", error.message)}
 
 
-def _field(pair: tuple[str, object]) -> str:
-    name, value = pair
-    if name not in Fields.__annotations__ or type(value) not in _SCALARS:
+def _checked(name: str, value: object) -> Scalar | None:
+    """`value` fit for the log, None for what need not be said. Raises `TypeError` for what must not be."""
+    if name not in Fields.__annotations__ or not isinstance(value, _SCALARS) or type(value) not in _SCALARS:
         raise TypeError(f"no field of the log: {name}, a {type(value).__name__}")
-    return "" if value is None or value == "" else f" {name}={_shown(value)}"
-
-
-def _shown(value: object) -> str:
-    if not isinstance(value, str):
-        return f"{value:g}" if isinstance(value, float) else str(value).lower()
-    text = clean(value)
-    return text if _BARE.fullmatch(text) else '"' + text.replace('"', "'") + '"'
+    return clean(value) or None if isinstance(value, str) else value
 
 
 def clean(text: str) -> str:
@@ -211,8 +205,3 @@ def clean(text: str) -> str:
     for pattern, instead in _PATTERNS:
         text = pattern.sub(instead, text)
     return text if len(text) <= LONGEST else text[:LONGEST] + _CUT
-
-
-def _clock() -> str:
-    now = time.time()
-    return f"{time.strftime('%H:%M:%S', time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"

@@ -8,15 +8,15 @@ import os
 import select
 import sys
 from _thread import RLock  # threading's own, without threading: `--help` needs none
+from collections.abc import Callable
 from typing import TextIO
-
-_LEFT_OUT = "mcp-auth-bridge: {} lines are missing here, because nobody read them in time\n"
 
 
 class Stderr:
-    """What finds no room is left out, and counted where there is room again. No line is torn."""
+    """What finds no room is left out, and counted where there is room again by the line of `left_out`. None is torn."""
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: Callable[[int], str]) -> None:
+        self._line = left_out
         self._rest = b""
         self._left_out = 0
         self._turn = RLock()  # a keyring's thread has something to say as well
@@ -38,7 +38,7 @@ class Stderr:
         if not self._flush(fd):
             self._left_out += 1
             return
-        missing = _LEFT_OUT.format(self._left_out).encode() if self._left_out else b""
+        missing = self._line(self._left_out).encode() if self._left_out else b""
         self._left_out, self._rest = 0, missing + data
         self._flush(fd)
 

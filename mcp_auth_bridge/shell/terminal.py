@@ -1,22 +1,20 @@
 """Every word to people: the rules of speech, as in age's `tui.go`.
 
-What a person asked for goes to stdout (`status`); everything else goes to stderr, one line each, prefixed, lower case,
-without a full stop. During `run`, stdout belongs to JSON-RPC and this module never writes there.
+What a person asked for goes to stdout (`status`); everything else goes to stderr, one line each, lower case, without
+a full stop (voice.py: in which form). During `run`, stdout belongs to JSON-RPC and this module never writes there.
 """
 
 import contextlib
 import os
 import select
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NoReturn
 
 from mcp_auth_bridge.errors import BridgeError, printable, reason
-from mcp_auth_bridge.shell.stderr import Stderr
+from mcp_auth_bridge.shell.voice import Json, Scalar, Voice, Words
 
-_PREFIX = "mcp-auth-bridge: "
-
-_stderr = Stderr()
+_voice: Voice = Words()
 
 
 def fill() -> None:
@@ -28,21 +26,35 @@ def fill() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
+def speak_json() -> None:
+    """From now on each line on stderr is one JSON object."""
+    global _voice  # noqa: PLW0603 - one process has one stderr, and one decision about it
+    _voice = Json()
+
+
+def about(server: str) -> None:
+    """All that is said from now on is about the server of that name."""
+    _voice.about(server)
+
+
 def say(text: str) -> None:
     """One line about what is going on. A closed or stuck stderr is nobody's problem."""
-    _stderr.write(f"{_PREFIX}{printable(text)}\n")
+    _voice.note(text)
 
 
 def print_url(url: str) -> None:
-    """A URL on a line of its own, unwrapped, so that it can be copied."""
-    _stderr.write(f"\n{printable(url)}\n\n")
+    """A URL that a person is to open."""
+    _voice.url(url)
 
 
 def complain(error: BridgeError) -> None:
     """A failure: the sentence, then the hint."""
-    say(error.message)
-    if error.hint:
-        say(f"hint: {error.hint}")
+    _voice.failure(error)
+
+
+def record(name: str, fields: Mapping[str, Scalar]) -> None:
+    """One event of the debug log."""
+    _voice.event(name, fields)
 
 
 def answer(text: str) -> None:
