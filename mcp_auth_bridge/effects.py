@@ -47,7 +47,8 @@ class Fetch(Effect[Response], frozen=True):
 
     `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
     `led_by` is the MCP server whose metadata led to `url`: it may lead no nearer than it stands itself
-    (`oauth/zones.py`); None where the user's own configuration or an earlier login did.
+    (`oauth/zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how many are
+    followed, within the origin; with 0 a redirect is the result.
     Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`; any status is a result.
     """
 
@@ -57,6 +58,7 @@ class Fetch(Effect[Response], frozen=True):
     document: bytes | None = None
     method: Literal["GET", "DELETE", "OPTIONS"] = "GET"
     led_by: Url | None = None
+    redirects: int = 3
 
 
 class Listen(Effect[str], frozen=True):

@@ -116,6 +116,16 @@ def test_a_get_follows_a_redirect_within_its_origin(status, location):
     story()
 
 
+def test_a_redirect_that_is_not_to_be_followed_is_the_result():
+    @told
+    async def story(server, http):
+        server.play([REQUEST, redirect(302, "/y?code=1")])
+        assert (await http.fetch(Fetch(at(server), redirects=0))).header("location") == "/y?code=1"
+        assert len(server.requests) == 1
+
+    story()
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_form_is_never_redirected(status):
     @told

@@ -124,16 +124,18 @@ def _unless_forgotten(server: Server, known: Client | None, scopes: tuple[str, .
     """`known`, or None if its authorization page says that there is no such client.
 
     Otherwise only the person would see that page, and this login would wait for nothing: the specification has no way
-    to tell a client. The request is an authorization request of its own, which nobody will ever finish.
+    to tell a client. The request is an authorization request of its own, which nobody will ever finish, and what it is
+    redirected to is not looked at: that may be a code.
     """
     if known is None:
         return None
     made_up = (yield from ask(Entropy(32))).hex()
     url = authorization_url(server, known, scopes, Transaction(made_up, made_up))
     try:
-        response = yield from ask(Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}))
+        page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
+        response = yield from ask(page)
     except BridgeError:
-        return known  # a redirect to a sign-in page elsewhere, or a passing trouble, which the person will see
+        return known  # a passing trouble, which the person will see
     if not speaks_of_no_such_client(response):
         return known
     yield from ask(Tell(_has_forgotten(server)))

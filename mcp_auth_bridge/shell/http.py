@@ -39,7 +39,6 @@ _TOKEN_TIMEOUT = 90.0
 _ATTEMPT = 2.0
 """Seconds for one of several addresses."""
 
-_MOST_REDIRECTS = 3
 _LATER = "try again; if it stays so, its operator has to look"
 
 
@@ -70,11 +69,10 @@ class Http:
 
         A form holds credentials that are meant for one endpoint: it is never redirected. Neither is a DELETE.
         """
-        url = effect.url
-        followed = (307, 308) if effect.document is not None else (301, 302, 303, 307, 308)
-        for _ in range(_MOST_REDIRECTS + 1):
+        url, followed = effect.url, _followed(effect)
+        for _ in range(effect.redirects + 1):
             response = await self._exchange(url, effect)
-            if effect.form is not None or effect.method != "GET" or response.status not in followed:
+            if response.status not in followed:
                 return response
             url = _redirected(url, response.header("location"))
         raise TheirProtocolError(f"{effect.url.origin} redirects in circles")
@@ -160,6 +158,13 @@ def _proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
         return None
     login = {"proxy-authorization": proxy.authorization.reveal()} if proxy.authorization else {}
     return httpx2.Proxy(str(proxy.url), headers=login)
+
+
+def _followed(effect: Fetch) -> tuple[int, ...]:
+    """The statuses that lead on."""
+    if effect.form is not None or effect.method != "GET" or not effect.redirects:
+        return ()
+    return (307, 308) if effect.document is not None else (301, 302, 303, 307, 308)
 
 
 def _request(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
