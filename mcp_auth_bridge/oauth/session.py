@@ -86,6 +86,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `agreed` are the origins of endpoints away from the issuer's host that the login was agreed to reach.
 
+    `machine`: it was obtained without a person (`oauth/machine.py`), and is again; `audience` is what it was asked for
+    beside the `resource`. Its `client` holds no secret.
+
     `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
     those of `credentials/verdicts.py`.
     """
@@ -111,6 +114,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     wanted: str = ""
     dpop_key: Secret | None = None
     agreed: tuple[str, ...] = ()
+    machine: bool = False
+    audience: str = ""
     in_doubt: bool = False
     strikes: Strikes = Strikes()
 
@@ -119,13 +124,18 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it was our registration that the authorization server no longer knew."""
         return self.ended in ("invalid_client", "unauthorized_client")
 
+    @property
+    def renewable(self) -> bool:
+        """Whether there is a way to another access token that needs no person."""
+        return self.machine or (self.refresh is not None and not self.ended)
+
     def due(self, now: float) -> bool:
         """Whether the access token should be replaced before its next use.
 
         A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request. Without
-        a refresh token, or a grant, there is nothing to be early for.
+        a way to renew it there is nothing to be early for.
         """
-        if self.expires_at is None or self.refresh is None or self.ended:
+        if self.expires_at is None or not self.renewable:
             return self.expired(now)
         return now >= self.expires_at - min(_LEAD, 0.1 * (self.expires_at - self.obtained_at))
 

@@ -112,6 +112,24 @@ def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover:
     return Issued(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
 
 
+class _Exchanged(msgspec.Struct):
+    """RFC 8693 section 2.2.1: the token need not be an access token, whatever the member is called."""
+
+    access_token: str = ""
+    issued_token_type: str = ""
+
+
+def exchange_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flow[tuple[Secret, str]]:
+    """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
+    response = yield from _post(endpoint, client, form, None)
+    if response.status != 200:
+        raise _refused(response, endpoint, what)
+    issued = documents.read(response, _Exchanged, endpoint, "the token answer")
+    if not issued.access_token:
+        raise _refused(response, endpoint, what)
+    return Secret(issued.access_token), issued.issued_token_type
+
+
 def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
     refused = refusals.of_token_request(response, endpoint, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""

@@ -1,0 +1,211 @@
+"""Tokens without a person: by the client's own credentials (RFC 6749 section 4.4), by an assertion (RFC 7523), by an
+exchange of tokens (RFC 8693), and by both of the latter (draft-ietf-oauth-identity-assertion-authz-grant).
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from mcp_auth_bridge.effects import Flow, Now, ask
+from mcp_auth_bridge.errors import OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth import client_auth, configured
+from mcp_auth_bridge.oauth.assertions import accepted
+from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.client_auth import Form
+from mcp_auth_bridge.oauth.configured import Party, Token
+from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.dpop import Binding
+from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, session_of
+from mcp_auth_bridge.oauth.machine_refusals import explained
+from mcp_auth_bridge.oauth.places import Trail
+from mcp_auth_bridge.oauth.providers import Ways, as_wanted
+from mcp_auth_bridge.oauth.session import Client, Session
+from mcp_auth_bridge.oauth.token_request import exchange_tokens, request_tokens
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, Url, gate
+
+JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
+
+
+class ClientCredentials(msgspec.Struct, frozen=True):
+    """RFC 6749 section 4.4: the client is its own subject."""
+
+
+class JwtBearer(msgspec.Struct, frozen=True):
+    """RFC 7523 section 2.1."""
+
+    assertion: Token
+
+
+class TokenExchange(msgspec.Struct, frozen=True):
+    """RFC 8693 section 2.1. `requested` is a token type identifier, "" for what the server likes to give."""
+
+    subject: Token
+    actor: Token | None = None
+    requested: str = ""
+
+
+class Enterprise(msgspec.Struct, frozen=True):
+    """An `identity` assertion, exchanged at the `idp` for a grant to present to the MCP server's own authorization
+    server (ID-JAG).
+    """
+
+    identity: Token
+    idp: Party
+
+
+Grant: TypeAlias = ClientCredentials | JwtBearer | TokenExchange | Enterprise
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the configuration says, with every secret read anew. `audience` is "" for what the operator wants."""
+
+    url: Url
+    party: Party
+    grant: Grant
+    scopes: tuple[str, ...] = ()
+    resource: str = ""
+    audience: str = ""
+
+
+def obtain(plan: Plan, challenge: Challenge | None = None) -> Flow[Session]:
+    """A new session, whose client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
+
+    Raises `ConfigError` and `CredentialRefused`, whose words say what to change, and what `request_tokens` raises.
+    """
+    party = plan.party
+    if party.token_endpoint:
+        server = configured.at_endpoint(party, plan.url, challenge, plan.resource)
+    else:
+        server = yield from configured.at_issuer(party, plan.url, challenge, plan.resource)
+    server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
+    scopes = scopes_to_ask(plan.scopes, challenge, server.scopes_supported, offline_access=False)
+    return (yield from _requested(plan, server, _client(party, server), scopes))
+
+
+def obtain_again(plan: Plan, last: Session) -> Flow[Session]:
+    """As `obtain`, where and what for the `last` one was: nothing is looked up."""
+    server = Server(
+        issuer=last.issuer,
+        resource=last.resource,
+        token_endpoint=gate(last.token_endpoint, Purpose.TOKEN),
+        revocation_endpoint=gate(last.revocation_endpoint, Purpose.REVOCATION) if last.revocation_endpoint else None,
+        binding=Binding.DEMANDED if last.dpop_key is not None else Binding.NONE,
+        authorize_params={"audience": last.audience} if last.audience else {},
+    )
+    return (yield from _requested(plan, server, _armed(last.client, plan.party), tuple(last.asked.split())))
+
+
+def renew(plan: Plan, last: Session) -> Flow[Session]:
+    """By the refresh token of `last`, which has one. Raises what `refresh` raises."""
+    renewed = yield from refresh(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
+    return msgspec.structs.replace(renewed, client=last.client)
+
+
+def _requested(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+    audience = server.authorize_params.get("audience", "")
+    form, tokens = yield from _form(plan.grant, server, scopes)
+    form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
+    form |= _given(audience=audience)
+    prover = yield from prover_for(server)
+    try:
+        issued = yield from request_tokens(server.token_endpoint, client, form, "the token request", prover)
+    except OAuthRefused as refused:
+        raise explained(refused, plan.party, server, tokens, (yield from ask(Now()))) from None
+    session = session_of(server, _disarmed(client), scopes, issued)
+    return msgspec.structs.replace(session, machine=True, audience=audience)
+
+
+def _form(grant: Grant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[Token, ...]]]:
+    """The grant itself, and the tokens that vouch in it."""
+    match grant:
+        case ClientCredentials():
+            return {"grant_type": "client_credentials"}, ()
+        case JwtBearer(assertion=token):
+            return {"grant_type": JWT_BEARER_GRANT, "assertion": token.value}, (token,)
+        case TokenExchange(subject=subject, actor=actor, requested=requested):
+            form = {**_exchange(subject, actor), **_given(requested_token_type=requested)}
+            return form, (subject, actor) if actor is not None else (subject,)
+        case Enterprise():
+            token = yield from _id_jag(grant, server, scopes)
+            return {"grant_type": JWT_BEARER_GRANT, "assertion": token.value}, (token,)
+
+
+def _exchange(subject: Token, actor: Token | None) -> Form:
+    form: Form = {
+        "grant_type": TOKEN_EXCHANGE_GRANT,
+        "subject_token": subject.value,
+        "subject_token_type": subject.type,
+    }
+    return form if actor is None else {**form, "actor_token": actor.value, "actor_token_type": actor.type}
+
+
+def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[Token]:
+    """An identity assertion authorization grant for `server`: the draft's section 4.3.
+
+    It lives for minutes and is asked for anew each time (MCP, "Enterprise-Managed Authorization").
+    """
+    idp = yield from _idp(grant.idp)
+    form: Form = {
+        **_exchange(grant.identity, None),
+        "requested_token_type": ID_JAG,
+        "audience": server.issuer,
+        **resource_of(server.resource),
+        **_given(scope=" ".join(scopes)),
+    }
+    try:
+        value, kind = yield from exchange_tokens(idp.token_endpoint, _client(grant.idp, idp), form, "the exchange")
+    except OAuthRefused as refused:
+        raise explained(refused, grant.idp, idp, (grant.identity,), (yield from ask(Now()))) from None
+    if kind != ID_JAG:
+        raise TheirProtocolError(
+            f"the identity provider at {idp.token_endpoint.origin} issued another token than an ID-JAG",
+            "its operator has to allow this client to reach the MCP server's authorization server",
+        )
+    return Token(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
+
+
+def _idp(party: Party) -> Flow[Server]:
+    """An identity provider as it describes itself: it need not know the MCP server."""
+    if party.token_endpoint:
+        endpoint = gate(party.token_endpoint, Purpose.TOKEN)
+        return Server(issuer=party.issuer or party.token_endpoint, resource="", token_endpoint=endpoint)
+    metadata = yield from configured.metadata_of(party, Trail())
+    return Server(
+        issuer=metadata.issuer,
+        resource="",
+        token_endpoint=gate(metadata.token_endpoint, Purpose.TOKEN),
+        auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
+        signing_algorithms=tuple(metadata.token_endpoint_auth_signing_alg_values_supported or ()),
+    )
+
+
+def _client(party: Party, server: Server) -> Client:
+    """The configured client, with a way to prove itself that the server accepts."""
+    client = msgspec.structs.replace(party.client, issuer=server.issuer)
+    if client.signing is not None:
+        signing = accepted(client.signing, server.signing_algorithms)
+        return msgspec.structs.replace(client, signing=signing, auth_method=client_auth.PRIVATE_KEY_JWT)
+    if client.secret is None:
+        return msgspec.structs.replace(client, auth_method="none")
+    method = client.auth_method or client_auth.choose(server.auth_methods, public=False)
+    return msgspec.structs.replace(client, auth_method=method)
+
+
+def _disarmed(client: Client) -> Client:
+    """`client` as it is stored: a secret that can be read again is not kept twice."""
+    signing = client.signing and msgspec.structs.replace(client.signing, key=Secret(""))
+    return msgspec.structs.replace(client, secret=None, signing=signing)
+
+
+def _armed(client: Client, party: Party) -> Client:
+    """The inverse of `_disarmed`, with the secret of today: a new key may be of another kind than the last."""
+    now, then = party.client.signing, client.signing
+    signing = accepted(now, (then.algorithm,)) if now is not None and then is not None else now
+    return msgspec.structs.replace(client, secret=party.client.secret, signing=signing)
+
+
+def _given(**parameters: str) -> Form:
+    return {name: value for name, value in parameters.items() if value}
