@@ -34,10 +34,10 @@ PURE = words("""
 """)
 
 LAYERS = [
-    Layer(words("errors secret urls effects config network_settings relay_settings"), PURE),
+    Layer(words("errors secret urls effects config network_settings redis_settings relay_settings"), PURE),
     Layer(words("oauth relay"), PURE, words("authlib jwt")),
     Layer(words("credentials stores"), PURE, words("cryptography")),
-    Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs truststore")),
+    Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs redis truststore")),
     Layer(words("wiring commands demo cli manual __main__"), words("*"), words("*")),
 ]
 
@@ -58,7 +58,8 @@ EXCEPTIONS = {
     ("stores.folder", "stat"): "records are files",
     ("stores.sealed", "os"): "records are files",
     ("stores.sealed", "pathlib"): "records are files",
-    ("stores.sealed", "threading"): "one process reads and writes its records from several threads",
+    ("stores.seal", "threading"): "one process reads and writes its records from several threads",
+    ("stores.redis", "threading"): "as above",
     ("stores.keys", "os"): "a sealing key may lie in a file",
     ("stores.keys", "pathlib"): "as above",
     ("stores.keys", "stat"): "as above",

@@ -6,6 +6,7 @@ import os
 import threading
 
 import pytest
+from fleet import Redis, needs_redis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -172,3 +173,20 @@ class TestSealedStoreWithAKeyFile(StoreContract):
             return sealing_key(KeyFile(path), os.urandom, locks.mutex, records)
 
         return tuple(SealedStore(records, key, os.urandom, locks.mutex) for _ in range(2))
+
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory):
+    with Redis(tmp_path_factory.mktemp("redis"), durable=False) as server:
+        yield server
+
+
+@needs_redis
+class TestRedisStore(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _server(self, redis):
+        self.redis = redis
+
+    def handles(self, folder):
+        prefix = os.urandom(4).hex()
+        return tuple(self.redis.store(prefix) for _ in range(2))

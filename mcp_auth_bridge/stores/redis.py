@@ -1,0 +1,212 @@
+"""One sealed record per key in a Redis (or Valkey) that many machines share, with compare-and-swap on the server.
+
+All records lie in one hash: a field per record, named as its file would be elsewhere, with `GENERATION:SAVE:SEALED` as
+its value. A deleted record leaves `GENERATION:SAVE:` behind, so that its generation never comes back, and the
+generations of a new one begin at the server's clock in microseconds: also after a total loss of data a new login is
+newer than whatever a process still holds. Name and generation are associated data of the seal: whoever can write to the
+server can delete a record or put an old one back, and neither read one nor put it in another's place.
+
+A server may lose what it has confirmed (a restart without `appendfsync always`, a failover to a replica that lags).
+Presenting the refresh token of such an older record would make the authorization server revoke the whole grant, so each
+process hands what it holds to the server with each read: the newest that any living process knows is what is stored.
+
+A save may be lost on the way there or on the way back. Its value is kept here and sent again with `flush`, and `SAVE`,
+random and the same for all attempts upon one generation, tells that the value in the way is our own.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.stores.base import Record, Stale
+from mcp_auth_bridge.stores.seal import Content, Damaged, Seal
+from mcp_auth_bridge.stores.sealed import file_name
+
+_LOGIN_AGAIN = "run mcp-auth-bridge login NAME"
+
+# Both are given the hash as KEYS[1] and the field's name as ARGV[1]. Generations are below 2^53: numbers of Lua's are
+# doubles, and so they are compared as such, but never printed.
+
+READ = """
+local stored = redis.call('HGET', KEYS[1], ARGV[1]) or '0::'
+local function generation(value) return tonumber(string.match(value, '^%d+') or 0) end
+if generation(stored) < generation(ARGV[2]) then
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+  stored = ARGV[2]
+end
+return {stored, redis.call('TIME')[1]}
+"""
+"""ARGV[2]: the newest value that the caller knows, or `0::`. Returns the newest one of all, and the time in seconds."""
+
+SWAP = """
+local stored = redis.call('HGET', KEYS[1], ARGV[1]) or '0::'
+local generation, save = string.match(stored, '^(%d+):(%x*):')
+if (generation or '0') ~= ARGV[2] and save ~= ARGV[3] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[4])
+return 1
+"""
+"""ARGV[2]: the expected generation; ARGV[3]: the save; ARGV[4]: the new value. Returns whether it is stored now."""
+
+_NOTHING = b"0::"
+
+
+class Lost(StoreError):
+    """The server did not answer. What it was asked to do, it may or may not have done."""
+
+
+class Server(Protocol):
+    def run(self, script: str, key: str, *arguments: bytes) -> object:
+        """What the Lua `script` returns, `key` being KEYS[1]. A script may run twice. Raises `Lost` or `StoreError`."""
+
+    def fields(self, key: str) -> dict[bytes, bytes]:
+        """The whole hash at `key`. Raises as `run` does."""
+
+    def describe(self) -> str: ...
+
+
+class _Value(msgspec.Struct, frozen=True):
+    generation: int
+    save: bytes
+    sealed: bytes
+
+    def __bytes__(self) -> bytes:
+        return b":".join((b"%d" % self.generation, self.save, self.sealed))
+
+    @staticmethod
+    def parsed(data: bytes) -> "_Value":
+        """What is no value of ours is a damaged one of generation 0: a login may replace it."""
+        match data.split(b":", 2):
+            case [generation, save, sealed] if generation.isdigit():
+                return _Value(int(generation), save, sealed)
+        return _Value(0, b"", data)
+
+
+class _Unsaved(msgspec.Struct, frozen=True):
+    """The newest value of a save upon the generation `expected` that the server has not confirmed."""
+
+    expected: int
+    value: _Value
+
+
+class RedisStore:
+    """The records under `prefix`. `key` and `entropy` are those of `SealedStore`. Calls block; threads take turns."""
+
+    def __init__(self, server: Server, prefix: str, key: Callable[[], bytes], entropy: Callable[[int], bytes]) -> None:
+        self._server = server
+        self._hash = f"{prefix}:records"
+        self._seal = Seal(key, entropy, _LOGIN_AGAIN)
+        self._entropy = entropy
+        self._turn = threading.RLock()
+        self._known: dict[str, bytes] = {}
+        self._unsaved: dict[str, _Unsaved] = {}
+
+    def load(self, key: str) -> Record | None:
+        name = file_name(key)
+        value, _ = self._read(name)
+        return self._opened(name, value).record if value.sealed else None
+
+    def save(self, key: str, secret: str, expected: int | None) -> int:
+        name = file_name(key)
+        self._seal.open()  # before a turn is taken: a key command may take seconds
+        with self._turn:
+            before = self._unsaved.get(name)
+            base, first = self._first(name) if expected is None else (expected, expected + 1)
+            again = before is not None and before.expected == base
+            generation = before.value.generation + 1 if before and again else first
+            save = before.value.save if before and again else self._entropy(8).hex().encode()
+            content = Content(key, Record(generation, secret))
+            value = _Value(generation, save, self._seal.sealed(_bound(name, generation), content))
+            if not self._swapped(name, _Unsaved(base, value)):
+                raise Stale
+            return generation
+
+    def delete(self, key: str, expected: int) -> bool:
+        gone = _Value(expected + 1, self._entropy(8).hex().encode(), b"")
+        return self._swapped(file_name(key), _Unsaved(expected, gone))
+
+    def discard(self, key: str) -> bool:
+        name = file_name(key)
+        value, _ = self._read(name)
+        try:
+            if value.sealed:
+                self._opened(name, value)
+        except Damaged:
+            gone = _Value(value.generation + 1, self._entropy(8).hex().encode(), b"")
+            return self._swapped(name, _Unsaved(value.generation, gone))
+        return False
+
+    def keys(self) -> list[str]:
+        return sorted(content.key for content in self._survey() if isinstance(content, Content))
+
+    def unreadable(self) -> list[StoreError]:
+        return [content for content in self._survey() if isinstance(content, StoreError)]
+
+    def flush(self) -> None:
+        """Save what could not be saved, unless somebody else has saved meanwhile. Raises `Lost`."""
+        with self._turn:
+            for name, unsaved in list(self._unsaved.items()):
+                self._swapped(name, unsaved)
+
+    def _read(self, name: str) -> tuple[_Value, int]:
+        """The newest value there is, and the server's clock in seconds."""
+        with self._turn:
+            answer = self._server.run(READ, self._hash, name.encode(), self._known.get(name, _NOTHING))
+            match answer:
+                case [bytes() as stored, bytes() as seconds]:
+                    value = _Value.parsed(stored)
+                    self._known[name] = bytes(value)
+                    return value, int(seconds)
+        raise StoreError(f"{self._server.describe()} answers with something else than a record")
+
+    def _first(self, name: str) -> tuple[int, int]:
+        """The generation that a new record replaces, and its own. Raises `Stale` if there is a record."""
+        value, seconds = self._read(name)
+        if value.sealed and self._opens(name, value):
+            raise Stale
+        return value.generation, max(value.generation + 1, seconds * 1_000_000)
+
+    def _swapped(self, name: str, unsaved: _Unsaved) -> bool:
+        """Whether `unsaved` is stored now. It is kept for `flush` if the server does not say."""
+        value = unsaved.value
+        with self._turn:
+            self._unsaved[name] = unsaved
+            answer = self._server.run(
+                SWAP, self._hash, name.encode(), b"%d" % unsaved.expected, value.save, bytes(value)
+            )
+            del self._unsaved[name]
+            if answer:
+                self._known[name] = bytes(value)
+            return bool(answer)
+
+    def _opens(self, name: str, value: _Value) -> bool:
+        try:
+            self._opened(name, value)
+        except Damaged:
+            return False
+        return True
+
+    def _opened(self, name: str, value: _Value) -> Content:
+        return self._seal.unsealed(_bound(name, value.generation), value.sealed, self._place(name))
+
+    def _survey(self) -> list[Content | StoreError]:
+        found = {name.decode(errors="replace"): value for name, value in self._server.fields(self._hash).items()}
+        if found:
+            self._seal.open()  # without the key nothing can be said about any record: that is raised, not listed
+        return [content for name in sorted(found) if (content := self._attempt(name, found[name])) is not None]
+
+    def _attempt(self, name: str, stored: bytes) -> Content | StoreError | None:
+        try:
+            value = _Value.parsed(stored)
+            return self._opened(name, value) if value.sealed else None
+        except StoreError as error:
+            return error
+
+    def _place(self, name: str) -> str:
+        return f"the record {name} in {self._server.describe()}"
+
+
+def _bound(name: str, generation: int) -> str:
+    return f"{name} {generation}"
