@@ -26,7 +26,11 @@ class Peer:
         self._log = log
         with log.open("wb") as stderr:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=ENVIRONMENT
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**ENVIRONMENT, "PYTHONPATH": str(TESTS)},  # a scenario's server finds peers/ there
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
