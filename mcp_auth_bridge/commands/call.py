@@ -9,7 +9,7 @@ import msgspec
 
 from mcp_auth_bridge.commands.arguments import Given, missing, parsed, typed
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
-from mcp_auth_bridge.commands.content import pieces, shown
+from mcp_auth_bridge.commands.content import made, pieces, shown
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
 from mcp_auth_bridge.shell import terminal
@@ -33,6 +33,7 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
     async with asking(bridge, _tell) as client:
         tool = _chosen(given.tool, await tools_of(client), profile.name)
@@ -51,7 +52,7 @@ async def run(given: Input, world: World) -> int:
         text = " ".join(piece.text or piece.described() for piece in pieces(result))
         raise RemoteError(f"the tool {tool.name} failed: {quoted(text, 2000)}", _hint(arguments, tool))
     if not given.as_json:
-        terminal.hand_over(shown(pieces(result), tool.name, given.output).encode(errors="replace"))
+        terminal.hand_over(shown(pieces(result), tool.name, folder).encode(errors="replace"))
     return 0
 
 

@@ -1,9 +1,10 @@
 """A tool's result for a person: text as text, everything else described, and saved where a folder is given."""
 
 import base64
+import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ class Piece(msgspec.Struct, frozen=True):
 
     def described(self) -> str:
         """What a piece that is no text is, in words."""
-        return f"[{self.mime or 'data'}, {len(self.data or b'')} bytes]"
+        return f"{self.mime or 'data'}, {len(self.data or b'')} bytes"
 
 
 def pieces(result: Mapping[str, Any]) -> list[Piece]:
@@ -62,32 +63,41 @@ def _decoded(data: str) -> bytes:
 
 def shown(found: list[Piece], tool: str, folder: Path | None) -> str:
     """The text of all pieces, a line end after each; files are written into `folder`, if there is one."""
-    names = _names(tool)
-    lines = [_saved(piece, folder, next(names)) if piece.data is not None else piece.text for piece in found]
+    lines = [piece.text if piece.data is None else _file(piece, piece.data, tool, folder) for piece in found]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
-def _names(tool: str) -> Iterator[str]:
-    """Names for files. Nothing of the server's decides where one is written."""
-    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", tool)[:80] or "tool"
-    number = 0
-    while True:
-        number += 1
-        yield f"{stem}-{number}"
-
-
-def _saved(piece: Piece, folder: Path | None, stem: str) -> str:
-    if folder is None:
-        return f"{piece.described()[:-1]}: --output DIR saves it]"
-    import mimetypes
-
-    path = folder / f"{stem}{mimetypes.guess_extension(piece.mime) or '.bin'}"
+def made(folder: Path) -> Path:
+    """`folder`, which is there afterwards. Raises `BridgeError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as file:  # nothing that is there already is lost
-            file.write(piece.data or b"")
-    except FileExistsError:
-        raise ConfigError(f"{path} is there already", "name another folder with --output") from None
     except OSError as error:
-        raise BridgeError(f"{path} cannot be written: {reason(error)}", "name another folder with --output") from None
-    return f"{piece.described()[:-1]}: saved as {path}]"
+        raise _unwritable(folder, error) from None
+    return folder
+
+
+def _file(piece: Piece, data: bytes, tool: str, folder: Path | None) -> str:
+    place = "--output DIR saves it" if folder is None else f"saved as {_saved(piece, data, tool, folder)}"
+    return f"[{piece.described()}: {place}]"
+
+
+def _saved(piece: Piece, data: bytes, tool: str, folder: Path) -> Path:
+    """Where `data` is now: nothing of the server's decides that, and nothing that is there is lost."""
+    import mimetypes
+
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", tool)[:80]
+    suffix = mimetypes.guess_extension(piece.mime) or ".bin"
+    for path in (folder / f"{stem}-{number}{suffix}" for number in itertools.count(1)):
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        return path
+    raise AssertionError("numbers do not end")
+
+
+def _unwritable(path: Path, error: OSError) -> BridgeError:
+    return ConfigError(f"{path} cannot be written: {reason(error)}", "name another folder with --output")
