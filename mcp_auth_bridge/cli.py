@@ -73,6 +73,9 @@ def _relay(arguments: argparse.Namespace) -> "Story":
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
+    _check_moving(arguments)
+    if arguments.export is not None or arguments.import_ is not None:
+        return _moving(arguments)
     from mcp_auth_bridge.commands import login
     from mcp_auth_bridge.config import command
 
@@ -88,6 +91,44 @@ def _login(arguments: argparse.Namespace) -> "Story":
         trust=tuple(arguments.trust),
     )
     return lambda world: login.run(given, world)
+
+
+def _moving(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import transfer
+
+    passphrase = arguments.passphrase or ""
+    if arguments.export is not None:
+        sent = transfer.Export(
+            arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
+        )
+        return lambda world: transfer.export_login(sent, world)
+    brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
+    return lambda world: transfer.import_login(brought, world)
+
+
+_WITH = {
+    "--export": ("recipient", "passphrase", "copy"),
+    "--import": ("passphrase", "replace"),
+    "a login": ("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4"),
+}
+"""Which options of `login` mean something for each of the three things that it does."""
+
+
+def _check_moving(arguments: argparse.Namespace) -> None:
+    export, import_ = arguments.export is not None, arguments.import_ is not None
+    given = "--export" if export else "--import" if import_ else "a login"
+    for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
+        if getattr(arguments, name):
+            right = " and ".join(way for way, names in _WITH.items() if name in names)
+            raise ConfigError(
+                f"--{name.replace('_', '-')} goes with {right}, not with {given}", "leave one of them out"
+            )
+
+
+def _key(_arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import key
+
+    return key.run
 
 
 def _logout(arguments: argparse.Namespace) -> "Story":
@@ -159,6 +200,7 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
 _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "run": _relay,
     "login": _login,
+    "key": _key,
     "logout": _logout,
     "status": _status,
     "token": _token,

@@ -46,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_run(commands)
     _add_login(commands)
+    _add_key(commands)
     _add_logout(commands)
     _add_status(commands)
     _add_token(commands)
@@ -120,7 +121,11 @@ a second."""
 def _add_login(commands: "_Commands") -> None:
     text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
     example = """  mcp-auth-bridge login acme
-  mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'"""
+  mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'
+
+  on a machine with a browser, and then on one without:
+  mcp-auth-bridge login acme --export acme.login
+  mcp-auth-bridge login acme --import acme.login --passphrase file:/run/secrets/passphrase"""
     parser = _add(commands, "login", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
     _add_header(parser)
@@ -137,6 +142,34 @@ def _add_login(commands: "_Commands") -> None:
     parser.add_argument(
         "--trust", action="append", default=[], metavar="URL", help="agree to what `login` asked about this URL"
     )
+    _add_moving(parser)
+
+
+def _add_moving(parser: argparse.ArgumentParser) -> None:
+    moving = parser.add_argument_group(
+        "moving a login to another machine",
+        "It goes into a sealed file and is then no longer here: a token that one machine renews is spent on the other.",
+    )
+    way = moving.add_mutually_exclusive_group()
+    way.add_argument("--export", metavar="FILE", help="move the login into this new file instead of logging in")
+    way.add_argument("--import", metavar="FILE", dest="import_", help="take it out of this file; - is stdin")
+    lock = moving.add_mutually_exclusive_group()
+    lock.add_argument(
+        "--passphrase",
+        metavar="FROM",
+        help="where that of the file comes from: env:NAME, file:PATH, command:PROGRAM, - is stdin (default: you type it)",
+    )
+    lock.add_argument("--recipient", metavar="KEY", help="--export to the machine where `key` printed this")
+    moving.add_argument("--copy", action="store_true", help="--export and keep it: for tokens that do not rotate")
+    moving.add_argument("--replace", action="store_true", help="--import in place of a login that is there")
+
+
+def _add_key(commands: "_Commands") -> None:
+    text = """Print the key of this machine. A login that is exported to it opens here and nowhere else.
+
+It is made the first time; its private half stays in the store. Compare the line with what arrives on the other machine:
+whoever can change it on its way gets the login."""
+    _add(commands, "key", text, "  mcp-auth-bridge key")
 
 
 def _add_logout(commands: "_Commands") -> None:

@@ -500,16 +500,15 @@ def test_a_full_disk_is_named_and_the_old_record_stays(tmp_path, store, records)
     assert not list(records.glob("*.tmp"))
 
 
-@pytest.mark.parametrize(
-    ("number", "sentence", "hint"),
-    [
-        (errno.EROFS, "on a read-only file system", "set MCP_AUTH_BRIDGE_HOME"),
-        (errno.EACCES, "no permission", "let this user read and write"),
-    ],
-)
-def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(
-    store, records, monkeypatch, number, sentence, hint
-):
+UNWRITABLE = {
+    errno.EROFS: ("on a read-only file system", "set MCP_AUTH_BRIDGE_HOME"),
+    errno.EACCES: ("no permission", "let this user read and write"),
+}
+
+
+@pytest.mark.parametrize("number", UNWRITABLE)
+def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(store, records, monkeypatch, number):
+    sentence, hint = UNWRITABLE[number]
     generation = store.save("a", "old", None)
     real = os.open
 

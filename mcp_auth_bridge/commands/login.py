@@ -7,7 +7,7 @@ import msgspec
 
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Browser
+from mcp_auth_bridge.config import Browser, Profile
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
@@ -38,16 +38,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
-    if not isinstance(profile.auth, Browser):
-        raise ConfigError(
-            f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
-            'remove its auth, or set auth = { kind = "browser" }',
-        )
-    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
-    if bridge.vault.forgets:
-        raise ConfigError(
-            'a login cannot be kept with [store] kind = "memory"', f"choose another kind in {world.config.path}"
-        )
+    bridge = keeping(profile.over_ipv4() if given.ipv4 else profile, world)
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
     async with bridge.person_lock(PATIENCE + 60), bridge.login_lock(PATIENCE + 60):
@@ -56,8 +47,23 @@ async def run(given: Input, world: World) -> int:
         # Another process may have logged in while this one waited its turn.
         session = session_in(record) if record != before else None
         session = session or await sign_in(bridge, store, record, _manner(given, bridge))
-    _tell(bridge, session)
+    tell(bridge, session)
     return 0
+
+
+def keeping(profile: Profile, world: World) -> Bridge:
+    """The bridge to a server that people log in to, with a store that keeps the login. Raises `ConfigError`."""
+    if not isinstance(profile.auth, Browser):
+        raise ConfigError(
+            f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
+            'remove its auth, or set auth = { kind = "browser" }',
+        )
+    bridge = Bridge(profile, world)
+    if bridge.vault.forgets:
+        raise ConfigError(
+            'a login cannot be kept with [store] kind = "memory"', f"choose another kind in {world.config.path}"
+        )
+    return bridge
 
 
 def _manner(given: Input, bridge: Bridge) -> Manner:
@@ -83,7 +89,8 @@ def _open(browser: tuple[str, ...] | None, bridge: Bridge, url: str) -> bool:
     return browser is not None and open_url(url, browser or bridge.profile.browser_command)
 
 
-def _tell(bridge: Bridge, session: Session) -> None:
+def tell(bridge: Bridge, session: Session) -> None:
+    """Whose login it is, what it may do, how long it lasts and where it is kept."""
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
     if words := doubt(session, bridge.account):
         terminal.say(words)

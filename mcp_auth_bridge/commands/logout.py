@@ -111,7 +111,7 @@ async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> Non
     http = Http(bridge.network)
     try:
         await drive(revoke(taken), http, Nobody())
-        if not _is_used(store, taken.client):
+        if not is_used(store, taken.client):
             await _unregister(http, store, taken.client)
     finally:
         await http.aclose()
@@ -130,10 +130,11 @@ async def _unregister(http: Http, store: Store, client: Client) -> None:
         store.delete(key, record.generation)
 
 
-def _is_used(store: Store, client: Client) -> bool:
-    """Whether another login has tokens of `client`; a record that cannot be read may be one."""
+def is_used(store: Store, client: Client, apart_from: str = "") -> bool:
+    """Whether a login `apart_from` the one under that key has tokens of `client`; one that cannot be read may."""
+    keys = [key for key in _keys(store, SESSIONS) if key != apart_from]
     try:
-        sessions = [load_session(record.secret) for key in _keys(store, SESSIONS) if (record := store.load(key))]
+        sessions = [load_session(record.secret) for key in keys if (record := store.load(key))]
     except StoreError:
         return True
     others = {(session.client.issuer, session.client.id) for session in sessions}

@@ -1,0 +1,45 @@
+"""The key of this machine: logins that are exported to it open here and nowhere else. Its private half stays here."""
+
+import base64
+import binascii
+import os
+
+from mcp_auth_bridge.errors import ConfigError, StoreError
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.stores.base import Stale, Store
+from mcp_auth_bridge.stores.parcel import KEY_BYTES, recipient
+from mcp_auth_bridge.wiring import Vault, World
+
+_RECORD = "key of this machine"
+
+
+async def run(world: World) -> int:
+    """Print the public half; the first time, make the key."""
+    vault = Vault(world.config.store, world.paths)
+    if vault.forgets:
+        raise ConfigError('a key cannot be kept with [store] kind = "memory"', f"choose another in {world.config.path}")
+    store = await vault.unlock()
+    private = machine_key(store) or _made(store)
+    terminal.answer(recipient(private))
+    terminal.say("on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient that-line")
+    return 0
+
+
+def machine_key(store: Store) -> bytes | None:
+    """The private half, if there is one. Raises `StoreError`."""
+    record = store.load(_RECORD)
+    if record is None:
+        return None
+    try:
+        return base64.b64decode(record.secret, validate=True)
+    except binascii.Error:
+        raise StoreError("the key of this machine has an unknown shape", "upgrade mcp-auth-bridge") from None
+
+
+def _made(store: Store) -> bytes:
+    private = os.urandom(KEY_BYTES)
+    try:
+        store.save(_RECORD, base64.b64encode(private).decode(), None)
+    except Stale:  # another process has made one at this moment
+        return machine_key(store) or _made(store)
+    return private
