@@ -57,6 +57,12 @@ class KeyringSession:
         with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
             secretstorage.get_default_collection(connection).lock()
 
+    def put(self, service: str, name: str, value: str) -> None:
+        """As `secret-tool store`, with the attributes by which the library `keyring` looks for an entry."""
+        with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
+            collection = secretstorage.get_default_collection(connection)
+            collection.create_item(name, {"service": service, "username": name}, value.encode())
+
     def stop_answering(self) -> None:
         """As with a dialog that nobody looks at: requests are taken and nothing comes back."""
         self._daemon.send_signal(signal.SIGSTOP)

@@ -1,0 +1,198 @@
+"""Scenario S2: resource servers of an internal platform, which take a bearer JWT or an API key.
+
+    python internal_platform.py [--refusal message] [--sse]
+
+JWTs are HS256 with `exp iss aud sub scope`; the resource is a URN, and so is their `aud`. `initialize` alone is open. A
+refusal is HTTP 401 with a challenge that names a realm and nothing else, or, with `--refusal message`, HTTP 200 with a
+JSON-RPC error. Metadata are where RFC 9728 has them, and the answer to a JSON-RPC method as well. The authorization
+server is at the same origin and knows one client.
+"""
+
+import argparse
+import base64
+import json
+import secrets
+import time
+from typing import Any
+
+import jwt
+from peers.observed import Observed
+from peers.serving import serve
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+RESOURCE = "urn:acme:mcp:files"
+CLIENT, CLIENT_SECRET = "files-agent", "files-agent-secret-7f3a"
+API_KEYS = ("key-of-monday-51c2", "key-of-tuesday-9d04")
+CHALLENGE = 'Bearer realm="acme files"'
+SCOPES = ("read", "write", "admin")
+LIFETIME = 600
+
+_SIGNING_KEY = secrets.token_hex(32)
+
+
+class Unauthorized(Exception):
+    pass
+
+
+class Platform:
+    """One resource server with its authorization server. The first API key is good until `rotate_key`."""
+
+    def __init__(self, origin: str, arguments: argparse.Namespace) -> None:
+        self._origin = origin
+        self._as_message = arguments.refusal == "message"
+        self._sse = arguments.sse
+        self.executed = 0
+        self.renew()
+        self.app = Starlette(
+            routes=[
+                Route("/mcp", self.mcp, methods=["POST", "DELETE"]),
+                Route("/.well-known/oauth-protected-resource/mcp", self.resource_metadata),
+                Route("/.well-known/oauth-authorization-server", self.server_metadata),
+                Route("/token", self.token, methods=["POST"]),
+            ]
+        )
+
+    def rotate_key(self) -> None:
+        self._keys.pop(0)
+
+    def refuse_seen_tokens(self) -> None:
+        """Accept no token any more that was ever shown here: expiry without waiting."""
+        self._refused |= self._seen
+
+    def lock_out(self) -> None:
+        """Accept nothing any more."""
+        self._keys.clear()
+        self._open = False
+
+    def renew(self) -> None:
+        """As at the start."""
+        self._keys = list(API_KEYS)
+        self._seen: set[str] = set()
+        self._refused: set[str] = set()
+        self._open = True
+
+    # The resource server
+
+    async def mcp(self, request: Request) -> Response:
+        if request.method == "DELETE":
+            return Response(status_code=405)
+        message = await request.json()
+        method = message["method"]
+        if method != "initialize":
+            try:
+                self._authenticate(request)
+            except Unauthorized:
+                return self._refusal(message)
+        if "id" not in message:
+            return Response(status_code=202)
+        return self._answer({"jsonrpc": "2.0", "id": message["id"], **self._said(method, message.get("params", {}))})
+
+    def _authenticate(self, request: Request) -> None:
+        if request.headers.get("x-api-key") in self._keys:
+            return
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer":
+            raise Unauthorized
+        self._seen.add(token)
+        required = ["exp", "iss", "aud", "sub", "scope"]
+        try:
+            jwt.decode(
+                token, _SIGNING_KEY, ["HS256"], audience=RESOURCE, issuer=self._origin, options={"require": required}
+            )
+        except jwt.InvalidTokenError:
+            raise Unauthorized from None
+        if token in self._refused or not self._open:
+            raise Unauthorized
+
+    def _refusal(self, message: dict[str, Any]) -> Response:
+        if not self._as_message:
+            return JSONResponse({"error": "Unauthorized"}, 401, {"www-authenticate": CHALLENGE})
+        data = {"www_authenticate": CHALLENGE, "supported_methods": ["bearer", "api_key"]}
+        error = {"code": 401, "message": "Authentication required", "data": data}
+        return self._answer({"jsonrpc": "2.0", "id": message.get("id"), "error": error})
+
+    def _answer(self, message: dict[str, Any]) -> Response:
+        if self._sse:
+            return Response(f"event: message\ndata: {json.dumps(message)}\n\n", media_type="text/event-stream")
+        return JSONResponse(message)
+
+    def _said(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
+        match method:
+            case "initialize":
+                info = {"name": "files", "version": "1"}
+                return result(protocolVersion="2025-06-18", capabilities={"tools": {}}, serverInfo=info)
+            case "tools/list":
+                return result(tools=[{"name": "count", "inputSchema": {"type": "object"}}])
+            case "tools/call":
+                self.executed += 1
+                return result(content=[{"type": "text", "text": str(self.executed)}])
+            case "resources/oauth-protected-resource":
+                return result(**self._resource)
+        return {"error": {"code": -32601, "message": f"Method not found: {method}"}}
+
+    @property
+    def _resource(self) -> dict[str, Any]:
+        return {
+            "resource": RESOURCE,
+            "authorization_servers": [self._origin],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": list(SCOPES),
+        }
+
+    async def resource_metadata(self, request: Request) -> Response:
+        return JSONResponse(self._resource)
+
+    # The authorization server
+
+    async def server_metadata(self, request: Request) -> Response:
+        return JSONResponse(
+            {
+                "issuer": self._origin,
+                "authorization_endpoint": f"{self._origin}/authorize",
+                "token_endpoint": f"{self._origin}/token",
+                "response_types_supported": ["code"],
+                "grant_types_supported": ["authorization_code", "client_credentials"],
+                "code_challenge_methods_supported": ["S256"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "scopes_supported": list(SCOPES),
+            }
+        )
+
+    async def token(self, request: Request) -> Response:
+        form = await request.form()
+        basic = base64.b64encode(f"{CLIENT}:{CLIENT_SECRET}".encode()).decode()
+        if request.headers.get("authorization") != f"Basic {basic}":
+            return JSONResponse({"error": "invalid_client"}, 401)
+        if form.get("grant_type") != "client_credentials":
+            return JSONResponse({"error": "unsupported_grant_type"}, 400)
+        if form.get("resource") != RESOURCE:
+            return JSONResponse({"error": "invalid_target"}, 400)
+        scope = str(form.get("scope", "read"))
+        claims = {"iss": self._origin, "aud": RESOURCE, "sub": CLIENT, "scope": scope, "jti": secrets.token_hex(8)}
+        token = jwt.encode({**claims, "exp": int(time.time()) + LIFETIME}, _SIGNING_KEY, "HS256")
+        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME, "scope": scope})
+
+
+def result(**members: Any) -> dict[str, Any]:
+    return {"result": members}
+
+
+def build(origin: str, arguments: argparse.Namespace) -> Observed:
+    platform = Platform(origin, arguments)
+    actions = (platform.rotate_key, platform.refuse_seen_tokens, platform.lock_out, platform.renew)
+    return Observed(platform.app, None, {action.__name__: action for action in actions})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--refusal", choices=["status", "message"], default="status")
+    parser.add_argument("--sse", action="store_true", help="answer with a stream of events")
+    arguments = parser.parse_args()
+    serve(lambda origin: build(origin, arguments))
+
+
+if __name__ == "__main__":
+    main()
