@@ -148,6 +148,11 @@ class RawClient:
 
     def request(self, method: str, params: Any = None, request_id: Any = 1) -> dict[str, Any]:
         """Send a request and return its answer; what arrives before it is passed over."""
+        self.post(method, params, request_id)
+        return self.answer(request_id)
+
+    def post(self, method: str, params: Any = None, request_id: Any = 1) -> None:
+        """Send a request whose `answer` is read later."""
         message = {
             "jsonrpc": "2.0",
             "id": request_id,
@@ -155,11 +160,14 @@ class RawClient:
             **({} if params is None else {"params": params}),
         }
         self.send(json.dumps(message).encode())
+
+    def answer(self, request_id: Any) -> dict[str, Any]:
+        """The answer to the request that was sent with this id; what arrives before it is passed over."""
         while line := self.read():
             answer = json.loads(line)
             if answer.get("id") == request_id and "method" not in answer:
                 return answer
-        raise AssertionError(f"run ended instead of answering {method}:\n{self.stderr}")
+        raise AssertionError(f"run ended instead of answering {request_id}:\n{self.stderr}")
 
     def initialize(self) -> dict[str, Any]:
         """The handshake of 2025-11-25, with a client that offers nothing."""
