@@ -18,23 +18,15 @@ from typing import Literal as OneOf
 
 import msgspec
 
+from mcp_auth_bridge import header_fields
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted, reason
 from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.redis_settings import RedisStore, place
 from mcp_auth_bridge.relay_settings import RelaySettings
-from mcp_auth_bridge.secret import Literal, SecretRef, reference
+from mcp_auth_bridge.secret import SecretRef, reference
 from mcp_auth_bridge.urls import Purpose, Url, gate, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
-# What the bridge itself or HTTP must say; an organisation's header never overrides it.
-_RESERVED = re.compile(
-    r"host|cookie|content-.*|connection|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|accept"
-    r"|accept-encoding|authorization|dpop|origin|last-event-id|mcp-.*",
-    re.IGNORECASE,
-)
-
-
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
 _METADATA_URL = re.compile(r"https://[^\s/?#@]+(?!.*/\.\.?(?:[/?]|$))/[^\s#]+", re.ASCII)
@@ -87,16 +79,25 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
-    """A token from a secret reference. No discovery, no browser."""
+    """A token from a secret reference. No discovery, no browser. `resource` is what its `aud` should be, "" for the
+    server's URL: for the explanation when it is refused.
+    """
 
     token: str
+    resource: str = ""
+
+
+class Headers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
+    """Headers that are the credentials, such as an API key, each from a secret reference. No discovery, no browser."""
+
+    headers: dict[str, str]
 
 
 class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
     """No Authorization header at all."""
 
 
-Auth = Browser | Bearer | Anonymous
+Auth = Browser | Bearer | Headers | Anonymous
 
 
 class KeyringStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
@@ -123,7 +124,7 @@ class InsecureFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True,
     """Sealed records with the key beside them: whoever reads the folder reads the login. Explicit, never a fallback."""
 
 
-StoreChoice = KeyringStore | KeyFileStore | KeyCommandStore | MemoryStore | InsecureFileStore
+StoreChoice = KeyringStore | KeyFileStore | KeyCommandStore | MemoryStore | InsecureFileStore | RedisStore
 
 
 SignsIn = OneOf["auto", "never"]
@@ -131,7 +132,9 @@ SignsIn = OneOf["auto", "never"]
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own."""
+    """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own;
+    `pass_environment` are the variables that commands which print secrets get besides harmless ones.
+    """
 
     name: str
     url: Url
@@ -139,6 +142,7 @@ class Profile(msgspec.Struct, frozen=True):
     headers: Mapping[str, SecretRef] = {}
     store: StoreChoice = KeyringStore()
     browser_command: tuple[str, ...] = ()
+    pass_environment: tuple[str, ...] = ()
     login: SignsIn = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
@@ -153,6 +157,7 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     auth: Auth = Browser()
     headers: dict[str, str] = {}
     browser_command: tuple[str, ...] | str = ()
+    pass_environment: tuple[str, ...] = ()
     login: SignsIn = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
@@ -173,10 +178,10 @@ class Config(msgspec.Struct, frozen=True):
 
     def profile(self, target: str, headers: Mapping[str, str] | None = None) -> Profile:
         """The profile named `target`, or one made of a bare URL; `headers` are added to its own."""
-        extra = _headers(headers or {}, "--header")
+        extra = header_fields.on_the_command_line(headers or {}, "--header")
         if target in self.profiles:
             known = self.profiles[target]
-            return msgspec.structs.replace(known, headers=_merged(known.headers, extra))
+            return _unambiguous(known, header_fields.merged(known.headers, extra), "--header")
         if "://" not in target:
             raise ConfigError(
                 f"there is no server named {quoted(target)} in {self.path}",
@@ -185,7 +190,7 @@ class Config(msgspec.Struct, frozen=True):
         url = server_url(target, "the URL on the command line")
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
-                return msgspec.structs.replace(known, headers=_merged(known.headers, extra))
+                return _unambiguous(known, header_fields.merged(known.headers, extra), "--header")
             case [_, *_] as several:
                 names = ", ".join(known.name for known in several)
                 raise ConfigError(
@@ -193,6 +198,14 @@ class Config(msgspec.Struct, frozen=True):
                     "say which by its name: each has a login of its own",
                 )
         return Profile(name=str(url), url=url, headers=extra, store=self.store)
+
+
+def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str) -> Profile:
+    """`profile` with `headers` of its own. Raises `ConfigError` where its credentials are in a header of that name."""
+    credentials = profile.auth.headers if isinstance(profile.auth, Headers) else {}
+    if clash := {name.lower() for name in credentials} & {name.lower() for name in headers}:
+        raise ConfigError(f"{where}: {', '.join(sorted(clash))} is among auth.headers too", "write it in one place")
+    return msgspec.structs.replace(profile, headers=headers)
 
 
 def load(path: Path) -> Config:
@@ -215,6 +228,8 @@ def parse(text: str, path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", f"correct that line of {path}") from None
     file = _convert(document, _File, str(path), "")
+    if isinstance(file.store, RedisStore):
+        place(file.store, f"{path}: store")
     profiles = {name: _profile(name, table, path, file.store) for name, table in file.servers.items()}
     return Config(path, file.store, profiles)
 
@@ -224,17 +239,19 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
     server = _convert(table, _Server, str(path), where)
-    return Profile(
+    profile = Profile(
         name=name,
         url=server_url(server.url, f"{path}: {where}.url"),
         auth=_checked(server.auth, f"{path}: {where}.auth"),
-        headers=_headers(server.headers, f"{path}: {where}.headers"),
         store=store,
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
+        pass_environment=server.pass_environment,
         login=server.login,
         network=server.network,
         relay=server.relay,
     )
+    place = f"{path}: {where}.headers"
+    return _unambiguous(profile, header_fields.organisation(server.headers, place), place)
 
 
 T = TypeVar("T")
@@ -271,10 +288,16 @@ def _gated(text: str, where: str) -> Url:
     try:
         return gate(text, Purpose.ISSUER)
     except UrlRefused as refused:
-        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", "write it as https://…") from None
+        raise ConfigError(
+            f"{where}: {shown(text)} is not acceptable: {refused.hint}", "write it as https://…"
+        ) from None
 
 
 def _checked(auth: Auth, where: str) -> Auth:
+    if isinstance(auth, Bearer):
+        reference(auth.token, f"{where}.token")
+    if isinstance(auth, Headers) and not header_fields.credential(auth.headers, f"{where}.headers"):
+        raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
     for key in ("issuer", "trusted_issuer", "resource_metadata") if isinstance(auth, Browser) else ():
         if text := getattr(auth, key):
             _gated(text, f"{where}.{key}")
@@ -311,37 +334,6 @@ def _check_client(auth: Browser, where: str) -> None:
             f"{where}.client_metadata_url: {shown(auth.client_metadata_url)} cannot be a client's identifier",
             "it is an https URL with a path and without fragment, as https://example.com/client-metadata.json",
         )
-
-
-def _headers(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
-    seen: dict[str, str] = {}
-    for name in headers:
-        if not _HEADER_NAME.fullmatch(name):
-            raise ConfigError(f"{where}: {quoted(name)} is not a header name", "write it as in X-Acme-Org")
-        if _RESERVED.fullmatch(name):
-            hint = 'use auth = { kind = "bearer", token = "env:NAME" }' if name.lower() == "authorization" else ""
-            raise ConfigError(f"{where}: {name} is set by the bridge itself", hint or "remove it")
-        if name.lower() in seen:
-            raise ConfigError(f"{where}: {name} is given twice", "header names ignore case")
-        seen[name.lower()] = name
-    references = {name: reference(value) for name, value in headers.items()}
-    for name, value in references.items():
-        if isinstance(value, Literal):
-            header_value(value.value, f"{where}: {name}")
-    return references
-
-
-def _merged(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
-    """`own` with `extra`, which wins whatever its case: two headers of one name would be two organisations."""
-    taken = {name.lower() for name in extra}
-    return {**{name: value for name, value in own.items() if name.lower() not in taken}, **extra}
-
-
-def header_value(value: str, where: str) -> str:
-    """`value` if it may stand in a header (RFC 9110 section 5.5), else `ConfigError`; the value is never quoted."""
-    if value and not _HEADER_VALUE.fullmatch(value):
-        raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")
-    return value
 
 
 def command(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:

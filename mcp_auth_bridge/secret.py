@@ -1,9 +1,12 @@
 """A value that never prints itself, and the references by which a configuration names one."""
 
 import hmac
+import re
 from typing import NoReturn
 
 import msgspec
+
+from mcp_auth_bridge.errors import ConfigError, quoted
 
 
 class Secret:
@@ -45,28 +48,135 @@ class Literal(msgspec.Struct, frozen=True):
 
 
 class Env(msgspec.Struct, frozen=True):
-    """The value of an environment variable, read at the moment of use."""
+    """The value of an environment variable, read at the moment of use; `default` if it is not set, or empty."""
+
+    name: str
+    default: str | None = None
+
+
+class Template(msgspec.Struct, frozen=True):
+    """Text around environment variables: `Token ${USER}:${KEY:-none}`. Read at the moment of use."""
+
+    parts: tuple[str | Env, ...]
+
+
+class File(msgspec.Struct, frozen=True):
+    """The contents of a file without the last line end, read at the moment of use. The path is a template."""
+
+    path: Template
+
+
+class Command(msgspec.Struct, frozen=True):
+    """What a program prints, started without a shell. Its words are no templates: they are seen by everybody."""
+
+    argv: tuple[str, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """The entry `name` of the service mcp-auth-bridge in the keyring of the operating system."""
 
     name: str
 
 
-class File(msgspec.Struct, frozen=True):
-    """The contents of a file without the last line end, read at the moment of use."""
+SecretRef = Literal | Env | Template | File | Command | Entry
 
-    path: str
-
-
-SecretRef = Literal | Env | File
+_OPENING = "${"
+_PLACES = re.compile(r"(\$?\$\{)")
+_PLACE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
-def reference(text: str) -> SecretRef:
-    """`env:NAME`, `file:PATH`, `literal:TEXT`, or the text itself."""
+def reference(text: str, where: str) -> SecretRef:
+    """`env:NAME`, `file:PATH`, `command:ARGV…`, `keyring:NAME`, `literal:TEXT`, or a template.
+
+    `where` it was written is for the `ConfigError` that a malformed one raises; the text is never in it.
+    """
     kind, _, rest = text.partition(":")
     match kind:
-        case "env":
-            return Env(rest)
-        case "file":
-            return File(rest)
         case "literal":
             return Literal(rest)
-    return Literal(text)
+        case "env":
+            return Env(_given(rest, where, "env:NAME"))
+        case "file":
+            return File(template(_given(rest, where, "file:PATH"), where))
+        case "command":
+            return Command(_words(rest, where))
+        case "keyring":
+            return Entry(_given(rest, where, "keyring:NAME"))
+    value = template(text, where)
+    return Literal(text) if value.parts in ((), (text,)) else value
+
+
+def template(text: str, where: str) -> Template:
+    """`${NAME}` and `${NAME:-DEFAULT}` in `text`; `$${` is the way to write `${`, and any other `$` is itself.
+
+    Raises `ConfigError` for a place that is not closed or names no variable.
+    """
+    first, *rest = _PLACES.split(text)
+    parts: list[str | Env] = [first]
+    for opening, after in zip(rest[::2], rest[1::2], strict=True):
+        if opening == _OPENING:
+            parts += _place(after, where)
+        else:
+            parts.append(_OPENING + after)
+    return Template(_joined(parts))
+
+
+def _place(after: str, where: str) -> tuple[Env, str]:
+    inside, closing, tail = after.partition("}")
+    place = _PLACE.fullmatch(inside)
+    if not (closing and place):
+        hint = "${NAME} and ${NAME:-DEFAULT} are variables of the environment; write $${ for the two characters"
+        raise ConfigError(f"{where} has a ${{ that names no variable", hint)
+    return Env(place[1], place[2]), tail
+
+
+def _joined(parts: list[str | Env]) -> tuple[str | Env, ...]:
+    """Neighbouring texts as one, none of them empty: equal templates are equal."""
+    joined: list[str | Env] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        elif part:
+            joined.append(part)
+    return tuple(joined)
+
+
+def _given(rest: str, where: str, form: str) -> str:
+    if not rest:
+        raise ConfigError(f"{where}: a reference names nothing", f"write it as {form}")
+    return rest
+
+
+def _words(text: str, where: str) -> tuple[str, ...]:
+    import shlex  # most configurations have no command
+
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: the command cannot be split into words: {error}", "close the quotation") from None
+    if not words:
+        raise ConfigError(f"{where}: a reference names nothing", "write it as command:PROGRAM ARGUMENT…")
+    return tuple(words)
+
+
+def describe(reference: SecretRef) -> str:
+    """Where a value comes from, for people. The rest of a command's words may be secret, and are not shown."""
+    match reference:
+        case Env(name=name):
+            return f"the environment variable {name}"
+        case File(path=path):
+            return f"the file {spelled(path)}"
+        case Command(argv=argv):
+            return f"the command {quoted(argv[0])}"
+        case Entry(name=name):
+            return f"the entry {quoted(name)} of the OS keyring"
+        case Template(parts=parts):
+            names = [part.name for part in parts if isinstance(part, Env)]
+            return f"the value in the configuration and the environment variables {' and '.join(names)}"
+        case Literal():
+            return "the value in the configuration"
+
+
+def spelled(path: Template) -> str:
+    """A path as it was written."""
+    return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in path.parts)

@@ -3,31 +3,44 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from functools import cached_property
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from mcp_auth_bridge import header_fields
 from mcp_auth_bridge.config import (
     Anonymous,
     Bearer,
     Browser,
     Config,
+    Headers,
     InsecureFileStore,
     KeyCommandStore,
     KeyFileStore,
+    KeyringStore,
     MemoryStore,
     Profile,
     StoreChoice,
     load,
 )
 from mcp_auth_bridge.credentials.base import Credentials
-from mcp_auth_bridge.credentials.static import AnonymousCredentials, BearerCredentials, resolve
+from mcp_auth_bridge.credentials.kept import Beside, at_once
+from mcp_auth_bridge.credentials.sources import Sources
+from mcp_auth_bridge.credentials.static import (
+    AnonymousCredentials,
+    BearerField,
+    Field,
+    StaticCredentials,
+    WithOrganisation,
+)
+from mcp_auth_bridge.credentials.values import Remembered, Reread, Value
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.redis_settings import RedisStore, password
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
 from mcp_auth_bridge.relay.delivery import Delivery
@@ -40,7 +53,7 @@ from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.restore import Restore
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.welcome import Welcome
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.secret import Command, Entry, Secret, SecretRef, describe, reference
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.lock import Locks
@@ -49,6 +62,7 @@ from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.observed import ObservedCredentials, ObservedStore
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.secrets import sources
 from mcp_auth_bridge.shell.tabs import Tabs
 from mcp_auth_bridge.shell.threads import in_daemon_thread
 from mcp_auth_bridge.shell.wire import Wire
@@ -59,12 +73,17 @@ from mcp_auth_bridge.stores.sealed import SealedStore
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+    from mcp_auth_bridge.shell.fleet import Fleet
 
 KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
 
 REFRESH_TIMEOUT = 105.0
 """Seconds to wait for another process's refresh: a token request may take 90 (shell/http.py), and then it is stored."""
+
+
+COMMAND_TIMEOUT = 120.0
+"""Seconds to wait while other processes run the command that prints a token: each run may take 30."""
 
 
 class World(msgspec.Struct, frozen=True):
@@ -99,7 +118,9 @@ class Vault:
         """Its first use may ask the OS keyring: see `read`."""
         if self.forgets:
             return memory.MemoryStore()
-        store = SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+        store: Store = SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+        if self._fleet is not None:
+            store = self._fleet.store
         return ObservedStore(store) if log.on else store
 
     async def read(self, key: str) -> Store:
@@ -110,28 +131,56 @@ class Vault:
         """
         async with self._opening:
             if self._key is None:
-                await in_daemon_thread(lambda: self.store.load(key), KEYRING_TIMEOUT)
+                await self._ask(lambda: self.store.load(key))
         return self.store
 
     async def survey(self) -> Store:
         """The store, ready to list its keys; fetches the sealing key only if there is a record at all."""
         async with self._opening:
             if self._key is None:
-                await in_daemon_thread(self.store.keys, KEYRING_TIMEOUT)
+                await self._ask(self.store.keys)
         return self.store
 
     async def unlock(self) -> Store:
         """The store, ready to be written. Creates the sealing key at the very first login. Raises `StoreError`."""
         async with self._opening:
             if self._key is None and not self.forgets:
-                await in_daemon_thread(self._sealing_key, KEYRING_TIMEOUT)
+                await self._ask(self._sealing_key)
+        if self._fleet is not None:
+            await self._ask(self.store.keys)  # nobody signs in only to hear that the server is away
         return self.store
+
+    @asynccontextmanager
+    async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
+        """Hold the lock `name` against all who share the store; `Held` after `timeout` seconds, of each kind."""
+        async with self.locks.hold(name, timeout):
+            if self._fleet is None:
+                yield
+                return
+            async with self._fleet.locks.hold(name, timeout):  # of each machine one process stands in line
+                yield
+
+    @property
+    def beside(self) -> Beside:
+        """How whoever runs beside a relay asks the store."""
+        return at_once if self._fleet is None else self._fleet.ask
+
+    async def settle(self) -> None:
+        """Wait until what could not be saved is."""
+        if self._fleet is not None:
+            await self._fleet.locks.settle()
+
+    @property
+    def shared(self) -> Callable[[], Awaitable[Store]] | None:
+        """How to open the store for what is only a convenience: not where it forgets, or a keyring had to be asked."""
+        return None if isinstance(self._choice, MemoryStore | KeyringStore) else self.unlock
 
     def describe(self) -> str:
         """Where logins are kept, in words."""
         if self.forgets:
             return "memory, until the process ends"
-        return f"{self._records}, sealed with a key in {self._source.describe()}"
+        place = self._records if self._fleet is None else self._fleet.describe()
+        return f"{place}, sealed with a key in {self._source.describe()}"
 
     @cached_property
     def _source(self) -> KeySource:
@@ -142,11 +191,36 @@ class Vault:
                 return KeyCommand(command)
             case InsecureFileStore():
                 return InsecureKeyFile(self._records)
+            case RedisStore(key_command=(_, *_) as command):
+                return KeyCommand(command)
+            case RedisStore(key_file=path):
+                return KeyFile(Path(path).expanduser())
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
         return KeyringKey()
 
+    @cached_property
+    def _fleet(self) -> "Fleet | None":
+        if not isinstance(self._choice, RedisStore):
+            return None
+        from mcp_auth_bridge.shell.fleet import Fleet  # most stores are this machine's own
+
+        named = password(self._choice, "store")
+        read = partial(sources(os.environ, ()).read, named, "the password of the store") if named else None
+        return Fleet(self._choice, self._sealing_key, read)
+
+    async def _ask(self, function: Callable[[], object]) -> None:
+        if self._fleet is None:
+            await in_daemon_thread(function, KEYRING_TIMEOUT)
+        else:
+            await self._fleet.ask(function)
+
     def _sealing_key(self) -> bytes:
+        if self._fleet is not None:
+            from mcp_auth_bridge.shell.fleet import shared_key
+
+            self._key = shared_key(self._source)
+            return self._key
         self._key = sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
         return self._key
 
@@ -202,13 +276,18 @@ class Bridge:
         jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
         if log.on:
             credentials = ObservedCredentials(credentials)
-        return Remote(self.profile.url, self.wire, credentials, self.organisation, jar)
+        if self.profile.headers:
+            credentials = WithOrganisation(self._fields(self.profile.headers), credentials)
+        return Remote(self.profile.url, self.wire, credentials, dict, jar)
 
     @cached_property
     def credentials(self) -> Credentials:
         match self.profile.auth:
-            case Bearer(token=token):
-                return BearerCredentials(self.profile.name, reference(token), self.environ)
+            case Bearer(token=token, resource=resource):
+                field = self._field(BearerField, "authorization", reference(token, "the token"), "the token")
+                return self._static((field,), resource)
+            case Headers(headers=headers):
+                return self._static(self._fields(header_fields.credential(headers, "the configuration")), "")
             case Anonymous():
                 return AnonymousCredentials(self.profile.name)
         return self.oauth
@@ -226,12 +305,42 @@ class Bridge:
     def login_command(self) -> str:
         return f"mcp-auth-bridge login {self.profile.name}"
 
-    def organisation(self) -> Mapping[str, str]:
-        """The profile's own headers. Raises `ConfigError` if one comes from somewhere that has none."""
-        return {
-            name: resolve(value, self.environ, f"the header {name} of {self.profile.name}")
-            for name, value in self.profile.headers.items()
-        }
+    def _fields(self, references: Mapping[str, SecretRef]) -> tuple[Field, ...]:
+        return tuple(self._field(Field, name, value, f"the header {name}") for name, value in references.items())
+
+    def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
+        return kind(name, self._value(name, value, what), f"{what} of {self.profile.name}", describe(value))
+
+    def _value(self, name: str, value: SecretRef, what: str) -> Value:
+        """What is costly to read is kept; the rest is read each time."""
+        read = partial(self.secrets.read, value, f"{what} of {self.profile.name}")
+        match value:
+            case Entry():
+                return Remembered(read)
+            case Command(argv=argv):
+                return self._minted(name, argv, read)
+        return Reread(read)
+
+    def _minted(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> Value:
+        # Imported here because most starts run no command (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.credentials.minted import RECORDS, Minted
+        from mcp_auth_bridge.credentials.minted import World as MintedWorld
+
+        key = f"{RECORDS}{self.profile.name} {self.profile.url.resource} {name}"
+        lock = partial(self.vault.locks.hold, f"the command for {key}", COMMAND_TIMEOUT)
+        return Minted(key, argv, MintedWorld(read, lock, self.vault.shared, time.time, terminal.complain))
+
+    def _static(self, fields: tuple[Field, ...], resource: str) -> StaticCredentials:
+        return StaticCredentials(self.profile.name, resource or self.profile.url.resource, fields, time.time)
+
+    @cached_property
+    def secrets(self) -> Sources:
+        """Reads what secret references name."""
+        return sources(self.environ, self.profile.pass_environment)
+
+    async def secret(self, text: str, what: str) -> Secret:
+        """The secret that `text` is or names. Raises `CredentialMissing` if it comes from somewhere that has none."""
+        return await self.secrets.read(reference(text, what), f"{what} of {self.profile.name}")
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""
@@ -241,18 +350,15 @@ class Bridge:
         """Held by a person who logs in by hand: a login that nobody asked for gives way to them."""
         return self.vault.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
-    def resolved(self, text: str, what: str) -> str:
-        """The secret that `text` is or names. Raises `ConfigError` if it comes from somewhere that has none."""
-        return resolve(reference(text), self.environ, f"{what} of {self.profile.name}")
-
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
-        return self.vault.locks.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
+        return self.vault.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
 
     async def settle(self) -> None:
         """Wait for a rotation that is under way, if there is one: without its end the login would be lost."""
         if "oauth" in vars(self):
             await self.oauth.settle()
+        await self.vault.settle()
 
     @cached_property
     def oauth(self) -> "OAuthCredentials":
@@ -264,7 +370,7 @@ class Bridge:
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
         from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
 
-        world = OAuthWorld(open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom)
+        world = OAuthWorld(open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom, self.vault.beside)
         return OAuthCredentials(self.record, self.profile.name, self.login_command, world)
 
     async def _refresh(self, flow: Flow[Session]) -> Session:

@@ -1,5 +1,7 @@
 """What a login takes from the configuration."""
 
+import asyncio
+
 import pytest
 
 from mcp_auth_bridge import config
@@ -16,7 +18,7 @@ def configured(folder, secret, **environ):
     bridge = Bridge(
         config.parse(text, paths.config).profile("acme"), World(paths, config.parse(text, paths.config), environ)
     )
-    return _configured(bridge.profile.auth, bridge)
+    return asyncio.run(_configured(bridge.profile.auth, bridge))
 
 
 def test_a_client_s_secret_is_itself_or_comes_from_the_environment_or_a_file(tmp_path):

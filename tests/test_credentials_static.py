@@ -1,20 +1,80 @@
-"""Credentials that somebody else keeps: read at each request, never printed."""
+"""Credentials that somebody else keeps: read at each request, once more when they are refused, and never printed."""
 
 import asyncio
+import base64
+import json
 
 import pytest
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.static import AnonymousCredentials, BearerCredentials, describe, resolve
-from mcp_auth_bridge.errors import AccessDenied, ConfigError, LoginRequired
-from mcp_auth_bridge.secret import Env, File, Literal
+from mcp_auth_bridge.credentials.static import (
+    AnonymousCredentials,
+    BearerField,
+    Field,
+    StaticCredentials,
+    WithOrganisation,
+)
+from mcp_auth_bridge.credentials.values import Remembered, Reread
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    ConfigError,
+    CredentialMissing,
+    CredentialRefused,
+    LoginRequired,
+    NotAToken,
+    TokenExpired,
+    UnknownIssuer,
+    WrongAudience,
+)
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
-TARGET = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
+URL = "https://mcp.example/mcp"
+TARGET = Target("POST", gate(URL, Purpose.SERVER))
+NOW = 1_000_000.0
+OPAQUE = "gho_0123456789abcdefghij"
+
+
+class Place:
+    """Somewhere a secret is, and how often it was asked for. `values` come one after the other, the last for ever."""
+
+    def __init__(self, *values):
+        self.values = list(values)
+        self.reads = 0
+
+    async def __call__(self):
+        self.reads += 1
+        return Secret(self.values.pop(0) if len(self.values) > 1 else self.values[0])
+
+
+def bearer(place, *, kind=Reread, resource=URL):
+    field = BearerField("authorization", kind(place), "the token of acme", "the file /t")
+    return StaticCredentials("acme", resource, (field,), lambda: NOW)
 
 
 def headers(credentials, refused=None):
     return asyncio.run(credentials.headers(TARGET, refused))
+
+
+def refusal(sent, *, status=401, again=False, **parameters):
+    return Refusal(status, Challenge("bearer", parameters), sent, again)
+
+
+def jwt(**claims):
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    return f"{part({'alg': 'HS256'})}.{part(claims)}.c2lnbmF0dXJl"
+
+
+def refused(token, status=401, resource=URL, **parameters):
+    """The error that a refusal of `token` ends with."""
+    credentials = bearer(Place(token), resource=resource)
+    with pytest.raises(AccessDenied if status == 403 else CredentialRefused) as raised:
+        headers(credentials, refusal(headers(credentials), status=status, **parameters))
+    assert token not in raised.value.message + raised.value.hint + json.dumps(getattr(raised.value, "facts", {}))
+    return raised.value
 
 
 def test_a_server_that_wants_credentials_of_nobody_is_explained():
@@ -25,50 +85,137 @@ def test_a_server_that_wants_credentials_of_nobody_is_explained():
 
 
 def test_a_token_is_read_again_for_each_request():
-    environment = {"TOKEN": "one"}
-    credentials = BearerCredentials("acme", Env("TOKEN"), environment)
+    credentials = bearer(Place("one", "two"))
     assert headers(credentials) == {"authorization": "Bearer one"}
-    environment["TOKEN"] = "two"
-    assert headers(credentials, Refusal(401, None, {"authorization": "Bearer one"})) == {"authorization": "Bearer two"}
+    assert headers(credentials, refusal({"authorization": "Bearer one"})) == {"authorization": "Bearer two"}
+
+
+def test_what_a_keyring_holds_is_read_once_and_again_when_it_is_refused():
+    place = Place("one", "two")
+    credentials = bearer(place, kind=Remembered)
+    sent = [headers(credentials) for _ in range(3)]
+    assert (sent, place.reads) == ([{"authorization": "Bearer one"}] * 3, 1)
+    assert headers(credentials, refusal(sent[0])) == {"authorization": "Bearer two"}
+    assert place.reads == 2
+
+
+def test_a_permission_that_is_lacking_makes_nobody_read_again():
+    place = Place("one", "two")
+    credentials = bearer(place, kind=Remembered)
+    sent = headers(credentials)
+    with pytest.raises(AccessDenied, match=r"refuses the token of acme \(HTTP 403\), which lacks “admin”"):
+        headers(credentials, refusal(sent, status=403, scope="admin"))
+    assert place.reads == 1
+
+
+def test_after_a_new_one_was_refused_too_none_is_fetched_for_a_while():
+    place = Place("one", "two", "three")
+    credentials = bearer(place, kind=Remembered)
+    second = headers(credentials, refusal(headers(credentials)))
+    with pytest.raises(CredentialRefused):
+        headers(credentials, refusal(second, again=True))
+    for _ in range(5):
+        with pytest.raises(CredentialRefused):
+            headers(credentials, refusal(headers(credentials)))
+    assert place.reads == 2
 
 
 @pytest.mark.parametrize(
-    ("token", "place"),
-    [(Env("TOKEN"), "the environment variable TOKEN"), (Literal("hunter2"), "the value in the config")],
+    "token", ["placeholder-1", "<your token here>", "changeme", "${TOKEN}", "eyJhbGciOiJIUzI1NiJ9.cut"]
 )
-def test_a_token_that_is_refused_twice_is_named_by_its_place_and_not_shown(token, place):
-    credentials = BearerCredentials("acme", token, {"TOKEN": "hunter2"})
-    with pytest.raises(AccessDenied, match=r"refused the configured token \(HTTP 401\)") as raised:
-        headers(credentials, Refusal(401, None, headers(credentials)))
-    assert place in raised.value.hint
+def test_what_is_no_token_is_called_so(token):
+    error = refused(token)
+    assert type(error) is NotAToken
+    assert error.hint == "replace it: the file /t"
+
+
+def test_an_expired_token_is_called_so():
+    error = refused(jwt(exp=NOW - 61, aud="elsewhere"))
+    assert type(error) is TokenExpired
+    assert (
+        "acme refuses the token of acme (HTTP 401): it expired 61 s ago by its own exp, at 1970-01-12T13:45:39Z"
+        in error.message
+    )
+    assert error.facts["expires_at"] == "1970-01-12T13:45:39Z"
+
+
+def test_a_token_that_only_the_servers_clock_takes_for_expired_is_called_so():
+    assert "not by this machine's" in refused(jwt(exp=NOW + 5), error_description="token expired").message
+
+
+def test_a_token_for_another_server_is_called_so():
+    error = refused(jwt(exp=NOW + 60, aud="https://other.example/mcp", iss="https://as.example"))
+    assert type(error) is WrongAudience
+    assert error.message.endswith("its aud is “https://other.example/mcp”, not “https://mcp.example/mcp”")
+    assert error.facts == {
+        "status": 401,
+        "issuer": "https://as.example",
+        "audience_expected": URL,
+        "audience_found": ["https://other.example/mcp"],
+        "expires_at": "1970-01-12T13:47:40Z",
+    }
+
+
+@pytest.mark.parametrize("audience", [URL, f"{URL}/", "https://mcp.example", "mcp.example", ["x", URL]])
+def test_a_token_from_an_unknown_issuer_is_called_so_where_all_else_looks_right(audience):
+    error = refused(jwt(exp=NOW + 60, aud=audience, iss="Vendor"))
+    assert type(error) is UnknownIssuer
+    assert "its issuer is “Vendor”, which the server may not know" in error.message
+
+
+def test_the_configured_resource_is_what_the_audience_should_be():
+    assert type(refused(jwt(aud="urn:acme:mcp"), resource="urn:acme:mcp")) is UnknownIssuer
+    assert type(refused(jwt(aud=URL), resource="urn:acme:mcp")) is WrongAudience
+
+
+def test_the_servers_own_word_counts_more_than_what_looks_wrong():
+    token = jwt(exp=NOW + 60, aud="urn:acme:mcp", iss="Vendor")
+    assert type(refused(token, error_description="Jwt issuer is not configured")) is UnknownIssuer
+    assert type(refused(jwt(exp=NOW + 60), error_description="audience mismatch")) is WrongAudience
+    assert "hunter2" not in refused(token, error_description="hunter2 audience").message
+
+
+def test_an_opaque_token_is_refused_without_a_guess():
+    assert type(refused(OPAQUE)) is CredentialRefused
+
+
+def test_a_token_may_not_bring_its_own_scheme():
+    with pytest.raises(CredentialMissing, match="the token of acme begins with the word Bearer") as raised:
+        headers(bearer(Place("bearer hunter2")))
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
-def test_a_file_is_read_without_its_last_line_end(tmp_path):
-    path = tmp_path / "token"
-    path.write_text("hunter2\r\n")
-    assert resolve(File(str(path)), {}, "the token") == "hunter2"
-    assert describe(File(str(path))) == f"the file {path}"
+def test_an_empty_token_is_none():
+    with pytest.raises(CredentialMissing, match="the token of acme is empty"):
+        headers(bearer(Place("")))
 
 
-@pytest.mark.parametrize(
-    "content", [b"hunter2\nX-Evil: 1", b"hunter2\x00", "hünter2".encode(), b"\xffhunter2", b" hunter2"]
-)
-def test_a_value_that_a_header_cannot_carry_is_refused_and_not_shown(tmp_path, content):
-    path = tmp_path / "token"
-    path.write_bytes(content)
-    with pytest.raises(ConfigError) as raised:
-        resolve(File(str(path)), {}, "the token of acme")
+@pytest.mark.parametrize("value", ["hunter2\nX-Evil: 1", "hunter2\x00", "hünter2", " hunter2", "hunter2\x1b[2J"])
+def test_a_value_that_a_header_cannot_carry_is_refused_and_not_shown(value):
+    with pytest.raises(ConfigError, match="the token of acme has a value that a header cannot carry") as raised:
+        headers(bearer(Place(value)))
     assert "hunter2" not in raised.value.message + raised.value.hint
-    assert "the token of acme" in raised.value.message
 
 
-@pytest.mark.parametrize("environment", [{}, {"TOKEN": ""}])
-def test_a_variable_that_is_not_set_is_named(environment):
-    with pytest.raises(ConfigError, match="environment variable TOKEN, which is not set"):
-        resolve(Env("TOKEN"), environment, "the token")
+def test_headers_may_be_the_credentials():
+    key, account = Place("k1", "k2"), Place("42")
+    fields = (
+        Field("X-API-Key", Remembered(key), "the header X-API-Key of acme", "the environment variable KEY"),
+        Field("X-Account", Remembered(account), "the header X-Account of acme", "the configuration"),
+    )
+    credentials = StaticCredentials("acme", URL, fields, lambda: NOW)
+    first = headers(credentials)
+    assert first == {"X-API-Key": "k1", "X-Account": "42"}
+    second = headers(credentials, refusal(first))
+    assert second == {"X-API-Key": "k2", "X-Account": "42"}
+    with pytest.raises(CredentialRefused, match=r"acme refuses the header X-API-Key of acme \(HTTP 401\)") as raised:
+        headers(credentials, refusal(second, again=True))
+    assert raised.value.hint == "replace it: the environment variable KEY"
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(ConfigError, match="which cannot be read: no such file"):
-        resolve(File(str(tmp_path / "none")), {}, "the token")
+def test_an_organisations_headers_stand_beside_the_credentials_and_are_read_again_with_them():
+    organisation = Field("X-Org", Remembered(Place("1", "2")), "the header X-Org of acme", "the command “org”")
+    credentials = WithOrganisation((organisation,), bearer(Place("one", "two")))
+    first = headers(credentials)
+    assert first == {"X-Org": "1", "authorization": "Bearer one"}
+    assert headers(credentials, refusal(first)) == {"X-Org": "2", "authorization": "Bearer two"}

@@ -20,8 +20,16 @@ ROOT = Path(__file__).parent.parent
 def test_the_example_configuration_holds_every_key_and_is_valid():
     example = (ROOT / "config.example.toml").read_text()
     profiles = config.parse(example, Path("config.example.toml")).profiles
-    assert set(profiles) == {"acme", "tickets", "local"}
-    shapes = (config._Server, config._File, config.Browser, config.Bearer, config.NetworkSettings, config.KeyFileStore)
+    assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
+    shapes = (
+        config._Server,
+        config._File,
+        config.Browser,
+        config.Bearer,
+        config.Headers,
+        config.NetworkSettings,
+        config.KeyFileStore,
+    )
     for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
         assert re.search(rf"\b{field}\b", example), field
 
@@ -36,7 +44,7 @@ def test_a_documented_configuration_is_valid(document):
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = next(action.choices for action in parser()._actions if hasattr(action, "choices") and action.choices)
-    assert set(commands) == {"run", "login", "logout", "status", "demo"}
+    assert set(commands) == {"run", "login", "key", "logout", "status", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge import errors
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted
-from mcp_auth_bridge.secret import Env, File, Literal, Secret, reference
+from mcp_auth_bridge.secret import Literal, Secret
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
 
@@ -93,18 +93,3 @@ def test_secrets_are_equal_exactly_if_their_values_are(one, two):
     assert Secret(one) != one
     assert bool(Secret(one)) is bool(one)
     assert len({Secret(one), Secret(one)}) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "meant"),
-    [
-        ("env:NAME", Env("NAME")),
-        ("file:/run/x:y", File("/run/x:y")),
-        ("literal:env:NAME", Literal("env:NAME")),
-        ("plain", Literal("plain")),
-        ("https://x", Literal("https://x")),
-        ("", Literal("")),
-    ],
-)
-def test_a_reference_names_its_place_or_is_the_value(text, meant):
-    assert reference(text) == meant

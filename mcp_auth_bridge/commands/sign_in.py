@@ -16,7 +16,6 @@ from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
-from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
 from mcp_auth_bridge.shell.http import Http
@@ -50,7 +49,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     try:
         clients = {} if manner.fresh else _clients(store, record)
         stranger = Stranger()
-        plan = _plan(bridge, clients, await challenge(bridge.remote_for(stranger), stranger))
+        plan = await _plan(bridge, clients, await challenge(bridge.remote_for(stranger), stranger))
         last = session_in(record)
         plan = msgspec.structs.replace(
             plan, granted=_step_up(last), grant=manner.grant, last=last, agreed=manner.agreed
@@ -119,7 +118,7 @@ def grant(*, device: bool) -> Grant:
     return device_code
 
 
-def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
+async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
     auth = bridge.profile.auth
     assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
     return Plan(
@@ -127,7 +126,7 @@ def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None
         challenge=asked,
         resource=auth.resource,
         scopes=auth.scopes,
-        configured=_configured(auth, bridge),
+        configured=await _configured(auth, bridge),
         clients=clients,
         client_name=auth.client_name or CLIENT_NAME,
         port=auth.callback_port,
@@ -144,10 +143,10 @@ def _step_up(last: Session | None) -> tuple[str, ...]:
     return (*last.scope.split(), *last.wanted.split()) if last is not None and last.wanted else ()
 
 
-def _configured(auth: Browser, bridge: Bridge) -> Client | None:
+async def _configured(auth: Browser, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
-    secret = Secret(bridge.resolved(auth.client_secret, "the client_secret")) if auth.client_secret else None
+    secret = await bridge.secret(auth.client_secret, "the client_secret") if auth.client_secret else None
     return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
 
 

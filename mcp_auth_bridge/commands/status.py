@@ -6,12 +6,11 @@ import time
 import msgspec
 
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Anonymous, Bearer, Profile
-from mcp_auth_bridge.credentials.static import describe
+from mcp_auth_bridge.config import Anonymous, Bearer, Headers, Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.wiring import Bridge, Vault, World
 
@@ -81,7 +80,9 @@ async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
 async def _line(profile: Profile, world: World) -> Line:
     url = str(profile.url)
     if isinstance(profile.auth, Bearer):
-        return Line(profile.name, url, "static", f"a token from {describe(reference(profile.auth.token))}")
+        return Line(profile.name, url, "static", f"a token from {describe(reference(profile.auth.token, 'the token'))}")
+    if isinstance(profile.auth, Headers):
+        return Line(profile.name, url, "static", f"the headers {', '.join(profile.auth.headers)}")
     if isinstance(profile.auth, Anonymous):
         return Line(profile.name, url, "static", "no credentials")
     bridge = Bridge(profile, world)

@@ -1,11 +1,30 @@
-"""Credentials that somebody else keeps: nothing at all, or a token from a secret reference."""
+"""Credentials that somebody else keeps: nothing at all, or headers whose values come from secret references.
 
-from collections.abc import Mapping
+None of them asks the network for anything: no discovery, no login. What the server refuses is read once more, because
+others rotate it, and then explained.
+"""
 
-from mcp_auth_bridge.config import header_value
-from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.errors import AccessDenied, ConfigError, LoginRequired, reason
-from mcp_auth_bridge.secret import Env, File, Literal, SecretRef
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.credentials.values import Value
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    BridgeError,
+    CredentialMissing,
+    CredentialRefused,
+    LoginRequired,
+    quoted,
+)
+from mcp_auth_bridge.header_fields import header_value
+from mcp_auth_bridge.secret import Secret
+
+_HOPELESS = 10.0
+"""Seconds for which a refusal makes nobody run a command again, after what it printed anew was refused too."""
+
+_BEARER = "Bearer "
 
 
 class AnonymousCredentials:
@@ -23,57 +42,87 @@ class AnonymousCredentials:
         return {}
 
 
-class BearerCredentials:
-    """A token from a reference that is read again for each request and after a refusal, because others rotate it."""
+class Field(msgspec.Struct, frozen=True):
+    """One header: where its value comes from, and `what` that is and its `place`, in words."""
 
-    def __init__(self, name: str, token: SecretRef, environment: Mapping[str, str]) -> None:
+    name: str
+    value: Value
+    what: str
+    place: str
+
+    async def read(self, refused: str | None) -> str:
+        """The field's value; one that was `refused` is fetched anew. Raises `ConfigError` for one that cannot be."""
+        return header_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
+
+
+class BearerField(Field, frozen=True):
+    """A token, presented as RFC 6750 section 2.1 has it."""
+
+    async def read(self, refused: str | None) -> str:
+        token = await super().read(refused.removeprefix(_BEARER) if refused else None)
+        if not token:
+            raise CredentialMissing(f"{self.what} is empty", f"write one there: {self.place}")
+        if token.lower().startswith(_BEARER.lower()):
+            raise CredentialMissing(
+                f"{self.what} begins with the word Bearer, which is added to it", "write it without"
+            )
+        return f"{_BEARER}{token}"
+
+
+class WithOrganisation:
+    """`credentials` with the profile's own headers beside them.
+
+    Those are read again when the server refuses a request; whether they are at fault is not theirs to say.
+    """
+
+    def __init__(self, fields: tuple[Field, ...], credentials: Credentials) -> None:
+        self._fields = fields
+        self._credentials = credentials
+
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
+        headers = await self._credentials.headers(target, refused)
+        sent = refused.sent if refused and refused.status == 401 and not refused.again else {}
+        return {**{field.name: await field.read(sent.get(field.name)) for field in self._fields}, **headers}
+
+
+class StaticCredentials:
+    """`fields` are what the server `name` wants; `resource` is what the `aud` of a token for it should be. `now` is
+    Unix seconds.
+    """
+
+    def __init__(self, name: str, resource: str, fields: tuple[Field, ...], now: Callable[[], float]) -> None:
         self._name = name
-        self._token = token
-        self._environment = environment
+        self._fields = fields
+        self._now = now
+        self._resource = resource
+        self._hopeless_until = float("-inf")
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
-        token = resolve(self._token, self._environment, f"the token of {self._name}")
-        headers = {"authorization": f"Bearer {token}"}
-        if refused is not None and refused.sent == headers:
-            raise AccessDenied(
-                f"{self._name} refused the configured token (HTTP {refused.status})",
-                f"replace it: {describe(self._token)}",
-            )
+        # A permission that is lacking (403) is no reason to fetch the same credential anew.
+        again = refused is not None and refused.status == 401 and not refused.again and not self._is_hopeless()
+        sent = refused.sent if refused and again else {}
+        headers = {field.name: await field.read(sent.get(field.name)) for field in self._fields}
+        if refused is not None and all(refused.sent.get(name) == value for name, value in headers.items()):
+            self._hopeless_until = self._now() + _HOPELESS
+            raise self._explained(headers, refused)
         return headers
 
+    def _is_hopeless(self) -> bool:
+        return 0 < self._hopeless_until - self._now() <= _HOPELESS  # a clock that was set back ends it
 
-def resolve(reference: SecretRef, environment: Mapping[str, str], what: str) -> str:
-    """The value that `reference` names, fit for a header. Raises `ConfigError`; the value is never in a message."""
-    match reference:
-        case Literal(value=value):
-            return value
-        case Env(name=name):
-            if not environment.get(name):
-                raise ConfigError(
-                    f"{what} is to come from the environment variable {name}, which is not set",
-                    "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
-                )
-            return header_value(environment[name], what)
-        case File(path=path):
-            return header_value(_contents(path, what), what)
+    def _explained(self, headers: Mapping[str, str], refused: Refusal) -> BridgeError:
+        """Why, as far as the field that is most likely to blame shows it: the one that carries a token."""
+        named = {field.name.lower(): field for field in self._fields}
+        field = named.get("authorization", self._fields[0])
+        told = f"{self._name} refuses {field.what} (HTTP {refused.status})"
+        if refused.status == 403:
+            wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+            scopes = f", which lacks {quoted(wanted, 100)}" if wanted else ""
+            return AccessDenied(f"{told}{scopes}", f"replace it by one that may do this: {field.place}")
+        scheme, _, token = headers[field.name].partition(" ")
+        if scheme.lower() == "bearer":
+            # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
+            from mcp_auth_bridge.credentials.diagnosis import Presented, why
 
-
-def describe(reference: SecretRef) -> str:
-    """Where a value comes from, for a hint."""
-    match reference:
-        case Literal():
-            return "the value in the configuration"
-        case Env(name=name):
-            return f"the environment variable {name}"
-        case File(path=path):
-            return f"the file {path}"
-
-
-def _contents(path: str, what: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would cost the cold start its import
-            return file.read().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        why = reason(error) if isinstance(error, OSError) else "it is not text in UTF-8"
-        hint = "correct file:PATH, or the file's owner and mode"
-        raise ConfigError(f"{what} is to come from {path}, which cannot be read: {why}", hint) from None
+            return why(Presented(token, self._name, field.what, field.place, self._resource), refused, self._now())
+        return CredentialRefused(told, f"replace it: {field.place}", facts={"status": refused.status})

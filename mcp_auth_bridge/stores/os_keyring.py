@@ -9,8 +9,10 @@ wait without end for an unlock dialog: call it through `shell.threads`.
 """
 
 import base64
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,23 +45,27 @@ class KeyringKey:
         self._keyring: Any = None  # keyring ships no types
 
     def load(self) -> bytes | None:
-        try:
-            text = self._opened().get_password(SERVICE, USER)
-        except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise what they like
-            raise _explained(error, self.describe()) from None
+        with self.explaining():
+            text = self.opened().get_password(SERVICE, USER)
         return None if text is None else decoded(text.encode(), self.describe())
 
     def create(self, key: bytes) -> None:
-        try:
-            self._opened().set_password(SERVICE, USER, base64.b64encode(key).decode())
-        except Exception as error:  # noqa: BLE001 - as in load
-            raise _explained(error, self.describe()) from None
+        with self.explaining():
+            self.opened().set_password(SERVICE, USER, base64.b64encode(key).decode())
 
     def describe(self) -> str:
         backend = _BACKENDS.get(sys.platform)
         return f"the OS keyring ({backend.words})" if backend else "the OS keyring"
 
-    def _opened(self) -> Any:
+    @contextlib.contextmanager
+    def explaining(self) -> Iterator[None]:
+        """Raise whatever goes wrong inside as a `StoreError`."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise what they like
+            raise _explained(error, self.describe()) from None
+
+    def opened(self) -> Any:
         if self._keyring is None:
             backend = _BACKENDS.get(sys.platform)
             if backend is None:
@@ -70,6 +76,28 @@ class KeyringKey:
             if sys.platform == "win32":
                 self._keyring.persist = "local machine"  # the default roams to other machines of the domain
         return self._keyring
+
+
+def entry(name: str) -> str | None:
+    """The secret that is called `name` in the OS keyring, None if there is none. Raises `StoreError`."""
+    _check_name(name)
+    keyring = KeyringKey()
+    with keyring.explaining():
+        secret: str | None = keyring.opened().get_password(SERVICE, name)
+    return secret
+
+
+def put(name: str, secret: str) -> None:
+    """Keep `secret` in the OS keyring as `name`. Raises `StoreError`."""
+    _check_name(name)
+    keyring = KeyringKey()
+    with keyring.explaining():
+        keyring.opened().set_password(SERVICE, name, secret)
+
+
+def _check_name(name: str) -> None:
+    if name == USER:
+        raise StoreError("the key that seals the logins is not given away", "choose another name for the entry")
 
 
 def _find_session_bus() -> None:

@@ -1,0 +1,136 @@
+"""Reads what a reference names, at the moment of use: the one place that does. Nothing read is ever in a message."""
+
+import os
+import stat
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason
+from mcp_auth_bridge.secret import Command, Entry, Env, File, Literal, Secret, SecretRef, Template
+from mcp_auth_bridge.stores.folder import read_all
+
+LIMIT = 64 * 1024
+"""Bytes of a file or of a command's output: a secret of that size is a mistake."""
+
+_PAUSES = (0.05, 0.15, 0.3)
+"""Seconds between looks at a file that is missing or empty: it may be in the middle of being replaced."""
+
+_CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
+_RUN_IT = "run it in a terminal to see why"
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """What the shell lends: the environment, a way to run a command (its output, as it is), the entries of the OS
+    keyring (None where there is no such entry), and `asyncio.sleep`.
+    """
+
+    environ: Mapping[str, str]
+    run: Callable[[Sequence[str]], Awaitable[bytes]]
+    entry: Callable[[str], Awaitable[str | None]]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def read(self, reference: SecretRef, what: str) -> Secret:
+        """The text that `reference` names, without its last line ends. `what` it is for is in every error.
+
+        Raises `CredentialMissing`.
+        """
+        match reference:
+            case Literal(value=value):
+                return Secret(value)
+            case Env() | Template():
+                return Secret(self._expanded(reference, what))
+            case File(path=path):
+                return Secret(await self._contents(path, what))
+            case Command(argv=argv):
+                return Secret(await self._printed(argv, what))
+            case Entry(name=name):
+                return Secret(await self._entry(name, what))
+
+    def _expanded(self, template: Env | Template, what: str) -> str:
+        parts = template.parts if isinstance(template, Template) else (template,)
+        return "".join(part if isinstance(part, str) else self._variable(part, what) for part in parts)
+
+    def _variable(self, variable: Env, what: str) -> str:
+        """As in a shell, one that is empty is not set."""
+        if value := self.environ.get(variable.name) or variable.default:
+            return value
+        if variable.default is not None:
+            return ""
+        raise CredentialMissing(
+            f"{what} is to come from the environment variable {variable.name}, which is not set",
+            "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
+        )
+
+    async def _contents(self, path: Template, what: str) -> str:
+        place = _at_home(self._expanded(path, f"the path of {what}"))
+        text = _text(place, what)
+        for pause in () if text else _PAUSES:
+            await self.sleep(pause)
+            if text := _text(place, what):
+                break
+        if not text:
+            problem = "cannot be read: no such file" if text is None else "is empty"
+            raise CredentialMissing(f"{what} is to come from {place}, which {problem}", _CORRECT_FILE)
+        return text
+
+    async def _printed(self, argv: Sequence[str], what: str) -> str:
+        try:
+            output = await self.run(argv)
+        except BridgeError as error:
+            raise CredentialMissing(f"{what} cannot be had: {error.message}", error.hint) from None
+        program = f"{what} cannot be had: the command {quoted(argv[0])}"
+        if not output.isascii():
+            raise CredentialMissing(f"{program} printed more than ASCII", _RUN_IT)
+        if not (text := output.decode("ascii").rstrip("\r\n")):
+            raise CredentialMissing(f"{program} printed nothing", _RUN_IT)
+        return text
+
+    async def _entry(self, name: str, what: str) -> str:
+        try:
+            text = await self.entry(name)
+        except BridgeError as error:
+            raise CredentialMissing(
+                f"{what} cannot be had: {error.message}", "unlock the keyring, or write file:PATH"
+            ) from None
+        if not text:
+            hint = f"put it there with: mcp-auth-bridge secret {name}"
+            raise CredentialMissing(
+                f"{what} is to come from the entry {quoted(name)} of the OS keyring, which is not there", hint
+            )
+        return text
+
+
+def _at_home(path: str) -> str:
+    """`~` is not the shell's alone: people write it everywhere."""
+    return os.path.expanduser(path)  # noqa: PTH111 - it is a text before and after
+
+
+def _text(place: str, what: str) -> str | None:
+    """The text in the file, None if there is no file. Raises `CredentialMissing` for what no time will change."""
+    try:
+        data = _contents_of(place)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        problem = f"cannot be read: {reason(error)}"
+    else:
+        if len(data) > LIMIT:
+            problem = f"holds more than {LIMIT // 1024} KiB"
+        else:
+            try:
+                return data.decode().rstrip("\r\n")
+            except UnicodeDecodeError:
+                problem = "is not text in UTF-8"
+    raise CredentialMissing(f"{what} is to come from {place}, which {problem}", _CORRECT_FILE)
+
+
+def _contents_of(place: str) -> bytes:
+    """At most one byte more than the limit. A FIFO or a terminal is refused: reading one would hold the loop."""
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "it is not a regular file")
+        return read_all(descriptor, LIMIT + 1)
+    finally:
+        os.close(descriptor)

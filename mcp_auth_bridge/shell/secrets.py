@@ -1,0 +1,30 @@
+"""The world behind secret references: programs, the OS keyring, and a little patience with files."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from mcp_auth_bridge.credentials.sources import LIMIT, Sources
+from mcp_auth_bridge.shell.threads import in_daemon_thread
+from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
+
+_KEYRING_TIMEOUT = 30.0
+"""Seconds for an OS keyring that may be showing an unlock dialog."""
+
+
+def sources(environ: Mapping[str, str], passed: Sequence[str]) -> Sources:
+    """Commands get what programs need to find their agents and their data, and the variables that are `passed`."""
+    names = COMMAND_ENVIRONMENT | {name.upper() for name in passed}
+    environment = {name: value for name, value in environ.items() if name.upper() in names}
+
+    async def run(argv: Sequence[str]) -> bytes:
+        from mcp_auth_bridge.shell.command import output  # most starts run none
+
+        return await output(argv, environment, LIMIT)
+
+    return Sources(environ, run, _entry, asyncio.sleep)
+
+
+async def _entry(name: str) -> str | None:
+    from mcp_auth_bridge.stores.os_keyring import entry  # 65 to 90 ms, and most starts ask no keyring
+
+    return await in_daemon_thread(lambda: entry(name), _KEYRING_TIMEOUT)

@@ -1,0 +1,90 @@
+"""How a configuration names a secret: what each form means, and what is told about one that is malformed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.secret import Command, Entry, Env, File, Literal, Template, describe, reference, template
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("env:NAME", Env("NAME")),
+        ("file:/run/x:y", File(Template(("/run/x:y",)))),
+        ("file:${CREDENTIALS_DIRECTORY}/token", File(Template((Env("CREDENTIALS_DIRECTORY"), "/token")))),
+        ("literal:env:NAME", Literal("env:NAME")),
+        ("literal:${NAME}", Literal("${NAME}")),
+        ("plain", Literal("plain")),
+        ("https://x", Literal("https://x")),
+        ("", Literal("")),
+        ("keyring:acme token", Entry("acme token")),
+        ("command:op read 'op://private/acme/a token'", Command(("op", "read", "op://private/acme/a token"))),
+        ("command:sh -c 'echo ${X}'", Command(("sh", "-c", "echo ${X}"))),
+        ("Bearer ${X}", Template(("Bearer ", Env("X")))),
+        ("Token ${A}:${B:-b}", Template(("Token ", Env("A"), ":", Env("B", "b")))),
+        ("${X:-}", Template((Env("X", ""),))),
+        ("${X:-a:-b$c}", Template((Env("X", "a:-b$c"),))),
+        ("cash$ $5 $X $$", Literal("cash$ $5 $X $$")),
+        ("$${X}", Template(("${X}",))),
+        ("$$${X}", Template(("$${X}",))),
+    ],
+)
+def test_a_reference_names_its_place_or_is_the_value(text, meant):
+    assert reference(text, "the key") == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["hunter2${", "hunter2${}", "hunter2${X", "${1X}hunter2", "${X-hunter2}", "${X:-${Y}}hunter2", "file:/x/${hunter2"],
+)
+def test_a_place_that_names_no_variable_is_refused_without_the_text(text):
+    with pytest.raises(ConfigError, match=r"^config.toml: servers.acme.auth.token has a \$\{ that names no") as raised:
+        reference(text, "config.toml: servers.acme.auth.token")
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+@pytest.mark.parametrize("text", ["env:", "file:", "command:", "command:  ", "keyring:", "command:op 'hunter2"])
+def test_a_reference_to_nothing_is_refused(text):
+    with pytest.raises(ConfigError, match=r"^the key: .*(names nothing|cannot be split)") as raised:
+        reference(text, "the key")
+    assert raised.value.hint
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+@given(st.text(st.sampled_from("${}:-aX\n\\ ")) | st.text())
+def test_every_text_can_be_written_as_a_template(text):
+    assert "".join(template(text.replace("${", "$${"), "the key").parts) == text
+
+
+VARIABLES = st.builds(
+    Env, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.none() | st.text(st.sampled_from("ab:-$ "))
+)
+
+
+@given(st.lists(VARIABLES | st.text(st.sampled_from("a{} \n:"), min_size=1)))
+def test_a_template_is_what_was_written(parts):
+    def written(part):
+        if isinstance(part, str):
+            return part
+        return f"${{{part.name}}}" if part.default is None else f"${{{part.name}:-{part.default}}}"
+
+    read = template("".join(map(written, parts)), "the key").parts
+    assert [part for part in read if isinstance(part, Env)] == [part for part in parts if isinstance(part, Env)]
+    assert "".join(map(written, read)) == "".join(map(written, parts))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("hunter2", "the value in the configuration"),
+        ("env:X", "the environment variable X"),
+        ("hunter2 ${X} ${Y:-hunter2}", "the value in the configuration and the environment variables X and Y"),
+        ("file:${X}/t", "the file ${X}/t"),
+        ("command:mint --key hunter2", "the command “mint”"),
+        ("keyring:acme", "the entry “acme” of the OS keyring"),
+    ],
+)
+def test_a_place_is_described_without_what_may_be_secret(text, place):
+    assert describe(reference(text, "the key")) == place
