@@ -327,8 +327,9 @@ class Bridge:
         from mcp_auth_bridge.credentials.minted import World as MintedWorld
 
         key = f"{RECORDS}{self.profile.name} {self.profile.url.resource} {name}"
-        lock = partial(self.vault.locks.hold, f"the command for {key}", COMMAND_TIMEOUT)
-        return Minted(key, argv, MintedWorld(read, lock, self.vault.shared, time.time, terminal.complain))
+        lock = partial(self.vault.hold, f"the command for {key}", COMMAND_TIMEOUT)
+        beside = self.vault.beside
+        return Minted(key, argv, MintedWorld(read, lock, self.vault.shared, time.time, terminal.complain, beside))
 
     def _static(self, fields: tuple[Field, ...], resource: str) -> StaticCredentials:
         return StaticCredentials(self.profile.name, resource or self.profile.url.resource, fields, time.time)
