@@ -157,7 +157,7 @@ def _add_moving(parser: argparse.ArgumentParser) -> None:
     lock.add_argument(
         "--passphrase",
         metavar="FROM",
-        help="where that of the file comes from: env:NAME, file:PATH, command:PROGRAM, - is stdin (default: you type it)",
+        help="where that of the file comes from: env:NAME, file:PATH, command:PROGRAM, - (default: you type it)",
     )
     lock.add_argument("--recipient", metavar="KEY", help="--export to the machine where `key` printed this")
     moving.add_argument("--copy", action="store_true", help="--export and keep it: for tokens that do not rotate")
