@@ -54,10 +54,11 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
-    from mcp_auth_bridge.wiring import world
+    from mcp_auth_bridge.wiring import nobody, perhaps_somebody, world
 
     uncaught.name_only()
-    return run(story(world(paths(), Path(arguments.config) if arguments.config else None)))
+    store = nobody if getattr(arguments, "headless", False) else perhaps_somebody
+    return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
@@ -68,7 +69,10 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     incoming, outgoing = stdio.claim()
     from mcp_auth_bridge.commands import run
 
-    given = run.Input(arguments.server, incoming, outgoing, _headers(arguments.header), arguments.ipv4, parent)
+    headers = _headers(arguments.header)
+    given = run.Input(
+        arguments.server, incoming, outgoing, headers, arguments.ipv4, parent, headless=arguments.headless
+    )
     return lambda world: run.run(given, world)
 
 

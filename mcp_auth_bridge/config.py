@@ -11,9 +11,9 @@ auth = { kind = "browser", scopes = ["read"] }
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeAlias, TypeVar, get_args
 from typing import Literal as OneOf
 
 import msgspec
@@ -130,6 +130,9 @@ StoreChoice = KeyringStore | KeyFileStore | KeyCommandStore | MemoryStore | Inse
 SignsIn = OneOf["auto", "never"]
 """Whether a tool call that lacks a login may open a browser."""
 
+Unwritten: TypeAlias = Callable[[SignsIn], StoreChoice]
+"""The store where the file names none, for a server that signs in like this."""
+
 
 class Profile(msgspec.Struct, frozen=True):
     """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own;
@@ -165,7 +168,7 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # The servers are converted one by one, so that a message can name theirs.
-    store: StoreChoice = KeyringStore()
+    store: StoreChoice | None = None
     servers: dict[str, dict[str, Any]] = {}
 
 
@@ -208,20 +211,25 @@ def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str)
     return msgspec.structs.replace(profile, headers=headers)
 
 
-def load(path: Path) -> Config:
+def keyring(_: SignsIn) -> StoreChoice:
+    """Where a person is."""
+    return KeyringStore()
+
+
+def load(path: Path, unwritten: Unwritten = keyring) -> Config:
     """Read the configuration; a missing file is an empty one. Raises `ConfigError`."""
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        return Config(path)
+        return Config(path, unwritten("auto"))
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8", "save it as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {reason(error)}", "check the file's owner and mode") from None
-    return parse(text, path)
+    return parse(text, path, unwritten)
 
 
-def parse(text: str, path: Path) -> Config:
+def parse(text: str, path: Path, unwritten: Unwritten = keyring) -> Config:
     """The configuration in `text`, which came from `path`. Raises `ConfigError`."""
     try:
         document = tomllib.loads(text)
@@ -230,11 +238,16 @@ def parse(text: str, path: Path) -> Config:
     file = _convert(document, _File, str(path), "")
     if isinstance(file.store, RedisStore):
         place(file.store, f"{path}: store")
-    profiles = {name: _profile(name, table, path, file.store) for name, table in file.servers.items()}
-    return Config(path, file.store, profiles)
+    stores = unwritten if file.store is None else _always(file.store)
+    profiles = {name: _profile(name, table, path, stores) for name, table in file.servers.items()}
+    return Config(path, stores("auto"), profiles)
 
 
-def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -> Profile:
+def _always(written: StoreChoice) -> Unwritten:
+    return lambda _: written
+
+
+def _profile(name: str, table: dict[str, Any], path: Path, stores: Unwritten) -> Profile:
     where = f"servers.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
@@ -243,7 +256,7 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
         name=name,
         url=server_url(server.url, f"{path}: {where}.url"),
         auth=_checked(server.auth, f"{path}: {where}.auth"),
-        store=store,
+        store=stores(server.login),
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
         pass_environment=server.pass_environment,
         login=server.login,

@@ -19,12 +19,22 @@ first steps:
 exit codes:
   0 done   1 a fault of the bridge   2 configuration or command line   3 a login is needed
   4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol
-  8 the server, or its tool, answered with an error of its own   130 interrupted
+  8 the server, or its tool, answered with an error of its own
+  9 a variable, file or command that should hold a credential does not
+  a credential that no login replaces was refused: 10 for a reason that cannot be seen   11 expired
+  12 for another audience   13 from an issuer that the server does not know   14 it is no token
+  15 timed out   130 interrupted
 """
 
 _CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
 _DEBUG_HELP = (
     "say on stderr what happens, step by step, without anything secret: for an issue (always: MCP_AUTH_BRIDGE_DEBUG=1)"
+)
+_FORMATS = ("text", "json")
+_LOG_FORMAT_HELP = "what is said on stderr: text, or json for one object a line (time, level, message, code, …)"
+_HEADLESS_HELP = (
+    "no person is here: fail at once where a credential is missing, answer each failure with a JSON-RPC error, say it"
+    " on stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names it"
 )
 _TARGET_HELP = "a server of the configuration, or a URL"
 _HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
@@ -41,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
     manual.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
     manual.add_argument("--debug", action="store_true", help=_DEBUG_HELP)
+    manual.add_argument("--log-format", choices=_FORMATS, action=_LogFormat, help=_LOG_FORMAT_HELP)
     commands = manual.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=_Command
     )
@@ -54,6 +65,20 @@ def parser() -> argparse.ArgumentParser:
     _add_call(commands)
     _add_demo(commands)
     return manual
+
+
+class _LogFormat(argparse.Action):
+    """Takes effect at once: what is wrong with the rest of the command line is said in that format already."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        value: object,
+        _option: str | None = None,
+    ) -> None:
+        if value == "json":
+            terminal.speak_json()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -99,6 +124,9 @@ def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.
     )
     # Suppressed: where it is not given here, what was given before the command stands.
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG_HELP)
+    parser.add_argument(
+        "--log-format", choices=_FORMATS, action=_LogFormat, default=argparse.SUPPRESS, help=_LOG_FORMAT_HELP
+    )
     return parser
 
 
@@ -114,6 +142,7 @@ a second."""
   in an IDE: {"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
     parser = _add(commands, "run", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser.add_argument("--headless", action="store_true", help=_HEADLESS_HELP)
     _add_header(parser)
     _add_ipv4(parser)
 

@@ -24,7 +24,9 @@ from mcp_auth_bridge.config import (
     KeyringStore,
     MemoryStore,
     Profile,
+    SignsIn,
     StoreChoice,
+    Unwritten,
     load,
 )
 from mcp_auth_bridge.credentials.base import Credentials
@@ -52,8 +54,9 @@ from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.restore import Restore
 from mcp_auth_bridge.relay.signing_in import SigningIn
+from mcp_auth_bridge.relay.unattended import Unattended
 from mcp_auth_bridge.relay.welcome import Welcome
-from mcp_auth_bridge.secret import Command, Entry, Secret, SecretRef, describe, reference
+from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, describe, reference
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.lock import Locks
@@ -63,6 +66,7 @@ from mcp_auth_bridge.shell.observed import ObservedCredentials, ObservedStore
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.secrets import sources
+from mcp_auth_bridge.shell.surroundings import has_session
 from mcp_auth_bridge.shell.tabs import Tabs
 from mcp_auth_bridge.shell.threads import in_daemon_thread
 from mcp_auth_bridge.shell.wire import Wire
@@ -86,6 +90,18 @@ COMMAND_TIMEOUT = 120.0
 """Seconds to wait while other processes run the command that prints a token: each run may take 30."""
 
 
+_SECRETS = (
+    "token",
+    "client_secret",
+    "private_key",
+    "assertion",
+    "subject_token",
+    "actor_token",
+    "identity_assertion",
+)
+"""The keys of an `auth` table that may name a secret."""
+
+
 class World(msgspec.Struct, frozen=True):
     """What a command finds around it."""
 
@@ -94,8 +110,19 @@ class World(msgspec.Struct, frozen=True):
     environ: Mapping[str, str]
 
 
-def world(paths: Paths, config_file: Path | None) -> World:
-    return World(paths, load(config_file or paths.config), os.environ)
+def world(paths: Paths, config_file: Path | None, unwritten: Unwritten) -> World:
+    return World(paths, load(config_file or paths.config, unwritten), os.environ)
+
+
+def nobody(_: SignsIn) -> StoreChoice:
+    """The store where no person is, and none is written down: a keyring might ask somebody."""
+    return MemoryStore()
+
+
+def perhaps_somebody(signs_in: SignsIn) -> StoreChoice:
+    """The store where none is written down: the keyring, except where nothing says that there could be one."""
+    nowhere = signs_in == "never" and not terminal.is_interactive() and not has_session(os.environ)
+    return MemoryStore() if nowhere else KeyringStore()
 
 
 class Vault:
@@ -234,6 +261,12 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     return Meet(Batches(legacy), modern, remembered)
 
 
+def unattended_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Unattended:
+    """The relay where no person is."""
+    modern = Listening(Modern(Delivery(Passthrough(), profile.relay)))
+    return Unattended(Meet(Batches(_session(profile)), modern, remembered))
+
+
 def own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay for the bridge as a client of its own: it waits for the server, and no browser opens for it."""
     return Meet(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered)
@@ -342,6 +375,26 @@ class Bridge:
     async def secret(self, text: str, what: str) -> Secret:
         """The secret that `text` is or names. Raises `CredentialMissing` if it comes from somewhere that has none."""
         return await self.secrets.read(reference(text, what), f"{what} of {self.profile.name}")
+
+    async def check_sources(self) -> None:
+        """Raise `CredentialMissing` for what a variable or a file should hold and does not.
+
+        Nothing is asked that takes time, or might ask a person: commands and keyrings have their turn later.
+        """
+        for what, value in self._references().items():
+            if isinstance(value, Env | Template | File):
+                await self.secrets.read(value, f"{what} of {self.profile.name}")
+
+    def _references(self) -> Mapping[str, SecretRef]:
+        """Every secret that the profile names, by what it is."""
+        headers = self.profile.headers
+        if isinstance(self.profile.auth, Headers):
+            headers = {**headers, **header_fields.credential(self.profile.auth.headers, "the configuration")}
+        secrets = {f"the header {name}": value for name, value in headers.items()}
+        for auth in (self.profile.auth, getattr(self.profile.auth, "idp", None)):
+            given = {f"the {key}": getattr(auth, key, "") for key in _SECRETS}
+            secrets |= {what: reference(text, what) for what, text in given.items() if text}
+        return secrets
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""

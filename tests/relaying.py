@@ -9,6 +9,7 @@ from mcp_auth_bridge.relay.base import (
     Note,
     OpenStream,
     Remember,
+    Report,
     SignIn,
     ToClient,
     ToServer,
@@ -73,7 +74,7 @@ def in_words(actions):
     return [_word(action) for action in actions]
 
 
-def _word(action):  # noqa: PLR0911 - one for each action
+def _word(action):  # noqa: C901, PLR0911 - one for each action
     match action:
         case ToClient(message=told):
             return to_client(json.loads(told.raw))
@@ -93,6 +94,8 @@ def _word(action):  # noqa: PLR0911 - one for each action
             return SIGN_IN
         case Note(text=text):
             return note(text)
+        case Report(error=error):
+            return report(type(error))
     raise AssertionError(action)
 
 
@@ -125,6 +128,10 @@ SIGN_IN = ("sign in",)
 
 def note(text):
     return ("note", text)
+
+
+def report(error):
+    return ("report", error)
 
 
 def remember(method, result):

@@ -10,9 +10,10 @@ import msgspec
 
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.shell import parent, stdio
+from mcp_auth_bridge.relay.base import Relay
+from mcp_auth_bridge.shell import parent, stdio, terminal
 from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge, World, relay
+from mcp_auth_bridge.wiring import Bridge, World, relay, unattended_relay
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
@@ -26,7 +27,7 @@ Hosts that end us by the book wait two seconds before they use force.
 class Input(msgspec.Struct, frozen=True):
     """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took.
 
-    `parent` is the process that started this one, 0 if its end is nothing to wait for.
+    `parent` is the process that started this one, 0 if its end is nothing to wait for. `headless`: no person is there.
     """
 
     target: str
@@ -35,12 +36,23 @@ class Input(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     ipv4: bool = False
     parent: int = 0
+    headless: bool = False
 
 
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
-    relayed = relay(bridge.profile, bridge.memory.load())
+    terminal.about(profile.name if profile.name in world.config.profiles else profile.url.origin)
+    if not given.headless:
+        await _relay(relay(bridge.profile, bridge.memory.load()), bridge, given)
+        return 0
+    await bridge.check_sources()
+    unattended = unattended_relay(bridge.profile, bridge.memory.load())
+    await _relay(unattended, bridge, given)
+    return unattended.exit_code
+
+
+async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.Writer(given.outgoing)
     performer = Performer(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
@@ -55,7 +67,6 @@ async def run(given: Input, world: World) -> int:
         async with asyncio.timeout(_ROTATION):
             await bridge.settle()
     await bridge.wire.aclose()
-    return 0
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

@@ -137,7 +137,13 @@ class Note(msgspec.Struct, frozen=True):
     text: str
 
 
-Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note
+class Report(msgspec.Struct, frozen=True):
+    """Say in the log that something failed."""
+
+    error: BridgeError
+
+
+Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note | Report
 
 STREAM = 0
 """The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""

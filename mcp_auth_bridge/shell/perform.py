@@ -20,6 +20,7 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Relay,
     Remember,
+    Report,
     SignIn,
     ToClient,
     ToServer,
@@ -123,8 +124,8 @@ class Performer:
                 self._remember(method, result)
             case SignIn():
                 self._start(SIGN_IN, self._sign_in)
-            case Note(text=text):
-                terminal.say(text)
+            case Note() | Report():
+                _say(action)
         return None
 
     async def _write(self, message: Message) -> None:
@@ -201,6 +202,13 @@ class Performer:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _say(action: Note | Report) -> None:
+    if isinstance(action, Note):
+        terminal.say(action.text)
+    else:
+        terminal.complain(action.error)
 
 
 def _message(line: bytes | Malformed) -> Message:

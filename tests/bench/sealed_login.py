@@ -6,6 +6,7 @@ It has no refresh token and no end, so it is used as it is.
 import asyncio
 import time
 
+from mcp_auth_bridge.config import keyring
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import paths
@@ -13,7 +14,7 @@ from mcp_auth_bridge.wiring import Bridge, world
 
 
 async def _save() -> None:
-    around = world(paths(), None)
+    around = world(paths(), None, keyring)
     bridge = Bridge(around.config.profile("bench"), around)
     store = await bridge.vault.unlock()
     session = Session(

@@ -1,0 +1,157 @@
+"""Where no person is, a failure is an error for a program, one line in the log, and an exit code if nothing worked."""
+
+import json
+
+import pytest
+from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    WELCOMED,
+    Playbook,
+    answer,
+    message,
+    notification,
+    report,
+    request,
+    to_client,
+    wake,
+)
+
+from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
+from mcp_auth_bridge.relay.unattended import Unattended
+from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.wiring import unattended_relay
+
+PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER))
+EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "issuer": "https://as.example"})
+
+
+@pytest.fixture
+def relay():
+    return unattended_relay(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
+
+
+@pytest.fixture
+def play(relay):
+    return Playbook(relay)
+
+
+def answers_of(words):
+    return [word[1] for word in words if word[0] == "to client"]
+
+
+def opened(play):
+    play.client(INITIALIZE)
+    play.server(-1, answer(0, WELCOMED))
+    play.client(INITIALIZED)
+    play.ended(-2)
+
+
+def test_an_opening_that_fails_is_answered_with_what_is_wrong_and_not_from_memory(play):
+    play.client(INITIALIZE)
+    said, told, *_ = play.ended(-1, EXPIRED)
+    assert said == report(TokenExpired)
+    assert told[1]["error"]["code"] == -32010
+    assert told[1]["error"]["data"] == {
+        "bridge": True,
+        "code": "token_expired",
+        "sent": "no",
+        "retry_safe": True,
+        "action": "replace it",
+        "status": 401,
+        "issuer": "https://as.example",
+    }
+
+
+def test_nobody_is_greeted_before_the_server_has_answered(play):
+    words = play.client(INITIALIZE)
+    assert answers_of(words) == []
+    assert wake("welcome", 0.3) not in words
+
+
+def test_a_missing_login_is_an_error_also_for_a_tool(play):
+    opened(play)
+    play.client(request(1))
+    (told,) = answers_of(play.ended(1, LoginRequired("nobody is logged in", "run: …")))
+    assert (told["error"]["code"], told["error"]["data"]["code"]) == (-32010, "auth_required")
+
+
+def test_a_failure_is_said_once_until_something_else_happens(play):
+    play.client(INITIALIZE)
+    assert report(TokenExpired) in play.ended(-1, EXPIRED)
+    play.client(request(1))
+    again = play.ended(-2, EXPIRED)
+    assert answers_of(again)
+    assert report(TokenExpired) not in again
+    play.client(request(2))
+    assert report(CredentialMissing) in play.ended(-3, CredentialMissing("not set"))
+    play.client(request(3))
+    assert report(TokenExpired) in play.ended(-4, EXPIRED)
+
+
+def test_a_failure_is_said_again_after_the_server_has_answered(play):
+    opened(play)
+    for number in (1, 3):
+        play.client(request(number))
+        assert report(TokenExpired) in play.ended(number, EXPIRED)
+        play.client(request(number + 1))
+        play.server(number + 1, answer(number + 1))
+
+
+def test_the_exit_code_is_that_of_the_last_failure_where_nothing_worked(relay, play):
+    assert relay.exit_code == 0
+    play.client(INITIALIZE)
+    play.ended(-1, TimedOut("late"))
+    assert relay.exit_code == 15
+    play.client(request(1))
+    play.ended(-2, EXPIRED)
+    assert relay.exit_code == 11
+
+
+def test_the_exit_code_is_0_once_the_server_has_answered_anything(relay, play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, EXPIRED)
+    assert relay.exit_code == 0
+
+
+def test_what_the_bridge_answers_by_itself_is_no_success(relay, play):
+    play.client(INITIALIZE)
+    play.ended(-1, EXPIRED)
+    assert answers_of(play.client(request(5, "ping"))) == [answer(5)]
+    assert relay.exit_code == 11
+
+
+def test_a_message_of_the_servers_own_is_no_success(relay, play):
+    play.client(INITIALIZE)
+    play.server(-1, notification("notifications/message"))
+    play.ended(-1, EXPIRED)
+    assert relay.exit_code == 11
+
+
+def test_the_way_in_which_a_client_finds_out_about_eras_is_no_failure(relay, play):
+    (told,) = answers_of(play.client(request(1, "server/discover")))
+    assert told["error"]["code"] == -32601
+    assert relay.exit_code == 0
+
+
+def test_what_is_answered_passes_unchanged(play):
+    opened(play)
+    play.client(request(1))
+    assert play.server(1, answer(1, {"x": 1})) == [to_client(answer(1, {"x": 1}))]
+
+
+class Silent:
+    def from_client(self, told):
+        return ()
+
+    def ended(self, call, error):
+        return ()
+
+
+def test_without_a_request_nothing_has_failed():
+    unattended = Unattended(Silent())
+    list(unattended.from_client(message(request(1))))
+    list(unattended.ended(1, Unreachable("away")))
+    assert unattended.exit_code == 0

@@ -1,0 +1,122 @@
+"""Stderr for programs: whatever is said is one JSON object a line, and a failure has its codes and facts."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import ConfigError, UpstreamFailed, WrongAudience
+from mcp_auth_bridge.shell import log, terminal
+from mcp_auth_bridge.shell.voice import Json, Words
+
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+@pytest.fixture
+def said(monkeypatch, capsys):
+    """The lines that were said since, decoded."""
+    monkeypatch.setattr(terminal, "_voice", Json())
+
+    def lines():
+        decoded = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        assert all(TIME.fullmatch(line.pop("time")) for line in decoded)
+        return decoded
+
+    return lines
+
+
+def test_a_failure_has_its_codes_and_what_is_known(said):
+    error = WrongAudience("acme refused it", "get another", facts={"status": 401, "audience_found": ["a"]})
+    terminal.complain(error)
+    assert said() == [
+        {
+            "level": "error",
+            "message": "acme refused it",
+            "code": "wrong_audience",
+            "exit_code": 12,
+            "rpc_code": -32010,
+            "sent": "no",
+            "retry_safe": True,
+            "action": "get another",
+            "status": 401,
+            "audience_found": ["a"],
+        }
+    ]
+
+
+def test_a_status_and_a_pause_are_known(said):
+    terminal.complain(UpstreamFailed("busy", status=503, retry_after=1.5))
+    (line,) = said()
+    assert (line["status"], line["retry_after_ms"]) == (503, 1500)
+
+
+def test_words_and_a_url_are_lines_for_programs_too(said):
+    terminal.say("signed in")
+    terminal.print_url("https://as.example/authorize?x=1")
+    assert said() == [
+        {"level": "info", "message": "signed in"},
+        {"level": "info", "message": "open this address in a browser", "url": "https://as.example/authorize?x=1"},
+    ]
+
+
+def test_an_event_of_the_debug_log_keeps_its_fields_apart(said, monkeypatch):
+    monkeypatch.setattr(log, "on", True)
+    log.event("mcp", verb="POST", path="/mcp", status=200, ms=3, again=True, error="")
+    assert said() == [
+        {"level": "debug", "event": "mcp", "verb": "POST", "path": "/mcp", "status": 200, "ms": 3, "again": True}
+    ]
+
+
+def test_each_line_says_whose_it_is(said):
+    terminal.about("grafana")
+    terminal.say("x")
+    terminal.complain(ConfigError("y"))
+    assert [line["server"] for line in said()] == ["grafana", "grafana"]
+
+
+@given(st.text())
+def test_whatever_is_said_is_always_one_line_of_json(text):
+    line = Json()._line("info", {"message": text})
+    assert json.loads(line)["message"] == text
+    assert line.endswith("\n")
+    assert len(line.splitlines()) == 1
+
+
+def test_a_file_name_that_no_encoding_has_is_said_all_the_same(said):
+    terminal.say("no \udcff here")
+    assert said()[0]["message"] == "no \udcff here"
+
+
+def test_people_are_told_nothing_about_servers_and_codes(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_voice", Words())
+    terminal.about("grafana")
+    terminal.complain(ConfigError("it is wrong", "correct it"))
+    assert capsys.readouterr().err == "mcp-auth-bridge: it is wrong\nmcp-auth-bridge: hint: correct it\n"
+
+
+COMMAND_LINES = {
+    "an option that is none": ["run", "--log-format", "json", "a", "--bad"],
+    "a command that is none": ["--log-format=json", "lgoin"],
+    "a server that is none": ["run", "nobody", "--log-format", "json"],
+    "with the debug log": ["--debug", "run", "nobody", "--log-format", "json"],
+    "and no person": ["run", "--headless", "--log-format", "json", "nobody"],
+}
+
+
+@pytest.mark.parametrize("arguments", COMMAND_LINES.values(), ids=COMMAND_LINES)
+def test_what_is_wrong_with_the_command_line_is_said_in_the_format_that_it_asks_for(tmp_path, arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_auth_bridge", *arguments],
+        env={**os.environ, "MCP_AUTH_BRIDGE_HOME": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *_, last = [json.loads(line) for line in done.stderr.splitlines()]
+    assert (last["code"], last["exit_code"], done.returncode) == ("config", 2, 2)
