@@ -20,6 +20,7 @@ import msgspec
 
 from mcp_auth_bridge import header_fields
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted, reason
+from mcp_auth_bridge.machine_settings import ClientCredentials, Enterprise, JwtBearer, Machine, TokenExchange, check
 from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.redis_settings import RedisStore, place
 from mcp_auth_bridge.relay_settings import RelaySettings
@@ -97,7 +98,7 @@ class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="no
     """No Authorization header at all."""
 
 
-Auth = Browser | Bearer | Headers | Anonymous
+Auth = Browser | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
 
 
 class KeyringStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
@@ -307,6 +308,8 @@ def _gated(text: str, where: str) -> Url:
 
 
 def _checked(auth: Auth, where: str) -> Auth:
+    if isinstance(auth, Machine):
+        check(auth, where)
     if isinstance(auth, Bearer):
         reference(auth.token, f"{where}.token")
     if isinstance(auth, Headers) and not header_fields.credential(auth.headers, f"{where}.headers"):

@@ -30,7 +30,8 @@ from mcp_auth_bridge.config import (
     load,
 )
 from mcp_auth_bridge.credentials.base import Credentials
-from mcp_auth_bridge.credentials.kept import Beside, at_once
+from mcp_auth_bridge.credentials.kept import Beside, Kept, at_once
+from mcp_auth_bridge.credentials.renewal import Renewal
 from mcp_auth_bridge.credentials.sources import Sources
 from mcp_auth_bridge.credentials.static import (
     AnonymousCredentials,
@@ -41,7 +42,9 @@ from mcp_auth_bridge.credentials.static import (
 )
 from mcp_auth_bridge.credentials.values import Remembered, Reread, Value
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.machine_settings import Machine
+from mcp_auth_bridge.machines import fingerprint, kind, plan
+from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session
 from mcp_auth_bridge.redis_settings import RedisStore, password
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
@@ -77,6 +80,7 @@ from mcp_auth_bridge.stores.sealed import SealedStore
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+    from mcp_auth_bridge.credentials.world import World as OAuthWorld
     from mcp_auth_bridge.shell.fleet import Fleet
 
 KEYRING_TIMEOUT = 30.0
@@ -197,6 +201,14 @@ class Vault:
         if self._fleet is not None:
             await self._fleet.locks.settle()
 
+    async def apart(self) -> Store:
+        """A store of this process alone, for what it can have anew at any time."""
+        return self._private
+
+    @cached_property
+    def _private(self) -> Store:
+        return memory.MemoryStore()
+
     @property
     def shared(self) -> Callable[[], Awaitable[Store]] | None:
         """How to open the store for what is only a convenience: not where it forgets, or a keyring had to be asked."""
@@ -277,12 +289,19 @@ def _session(profile: Profile) -> Relay:
     return KeepAlive(session, profile.relay.ping) if profile.relay.ping > 0 else session
 
 
+def _record(profile: Profile, environ: Mapping[str, str]) -> str:
+    """The name of what is remembered. A machine's session is of one configuration, and of one identity in it."""
+    if not isinstance(profile.auth, Machine):
+        return f"{SESSIONS}{profile.name} {profile.url.resource}"
+    return f"{MACHINES}{profile.name} {profile.url.resource} {fingerprint(profile.auth, environ)}"
+
+
 class Bridge:
     """Everything for one profile, each part made when it is first needed."""
 
     def __init__(self, profile: Profile, world: World) -> None:
         self.profile = profile
-        self.record = f"session {profile.name} {profile.url.resource}"
+        self.record = _record(profile, world.environ)
         self.vault = Vault(profile.store, world.paths)
         self.memory = Memory(world.paths.memory, self.record)
         self.network = Network(profile.network)
@@ -416,16 +435,32 @@ class Bridge:
 
     @cached_property
     def oauth(self) -> "OAuthCredentials":
-        """The credentials of a profile that logs in with the browser."""
+        """The credentials of a profile that logs in, with the browser or by itself."""
+        if isinstance(self.profile.auth, Machine):
+            return self.oauth_in(self.vault.shared or self.vault.apart)
         return self.oauth_in(lambda: self.vault.read(self.record))
 
     def oauth_in(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
         """The same, of the login that is in another store."""
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-        from mcp_auth_bridge.credentials.oauth import World as OAuthWorld
+        from mcp_auth_bridge.credentials.world import World as OAuthWorld
 
-        world = OAuthWorld(open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom, self.vault.beside)
-        return OAuthCredentials(self.record, self.profile.name, self.login_command, world)
+        world = OAuthWorld(
+            open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom, self.vault.beside
+        )
+        kept = Kept(self.record, world.open_store, world.now, world.warn, world.beside)
+        return OAuthCredentials(kept, self._renewal(kept, world), world)
+
+    def _renewal(self, kept: Kept, world: "OAuthWorld") -> Renewal:
+        name, auth = self.profile.name, self.profile.auth
+        if not isinstance(auth, Machine):
+            from mcp_auth_bridge.credentials.rotation import Rotation  # a machine has none
+
+            return Rotation(name, self.login_command, kept, world)
+        from mcp_auth_bridge.credentials.obtaining import Obtaining, Source  # a person has none
+
+        source = Source(name, kind(auth), partial(plan, self.profile.url, auth, self.secret), not auth.token_endpoint)
+        return Obtaining(source, kept, world)
 
     async def _refresh(self, flow: Flow[Session]) -> Session:
         # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").

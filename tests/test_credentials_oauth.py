@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playing import answer, plain, play
 
-from mcp_auth_bridge.credentials import oauth
+from mcp_auth_bridge.credentials import world
 from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+from mcp_auth_bridge.credentials.rotation import Rotation
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -90,8 +92,9 @@ class World:
             self.log_in(stored)
 
     def process(self):
-        lent = oauth.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
-        return OAuthCredentials(KEY, "acme", "mcp-auth-bridge login acme", lent)
+        lent = world.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
+        kept = Kept(KEY, lent.open_store, lent.now, lent.warn, lent.beside)
+        return OAuthCredentials(kept, Rotation("acme", "mcp-auth-bridge login acme", kept, lent), lent)
 
     def log_in(self, new):
         record = MemoryStore.load(self.store, KEY)

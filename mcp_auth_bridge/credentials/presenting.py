@@ -34,6 +34,13 @@ class Presenter:
         return proof(self._loaded[1], request, self._now(), self._entropy(JTI_SIZE))
 
 
+def presentable(session: Session | None, refused: Refusal | None, now: float) -> Session | None:
+    """`session`, if it can be presented at `now` (Unix seconds) after what was `refused`."""
+    if session is None or session.expired(now) or is_refused(session, refused):
+        return None
+    return session
+
+
 def is_refused(session: Session, refused: Refusal | None) -> bool:
     """Whether `refused` is about this session's token. No proof is like another: only the token is compared."""
     return refused is not None and refused.sent.get("authorization") == _authorization(session)

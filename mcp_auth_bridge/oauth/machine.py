@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Now, ask
-from mcp_auth_bridge.errors import OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import accepted
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
@@ -85,8 +85,23 @@ def obtain(plan: Plan, challenge: Challenge | None = None) -> Flow[Session]:
     return (yield from _requested(plan, server, _client(party, server), scopes))
 
 
-def obtain_again(plan: Plan, last: Session) -> Flow[Session]:
-    """As `obtain`, where and what for the `last` one was: nothing is looked up."""
+def another(plan: Plan, last: Session) -> Flow[Session]:
+    """The session after `last`: by its refresh token if it has one that is honoured, else obtained again."""
+    if last.refresh is not None:
+        try:
+            return (yield from _refreshed(plan, last))
+        except (GrantEnded, OAuthRefused):
+            pass  # whoever has the secret or the assertion needs no refresh token
+    return (yield from _obtained_again(plan, last))
+
+
+def _refreshed(plan: Plan, last: Session) -> Flow[Session]:
+    renewed = yield from refresh(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
+    return msgspec.structs.replace(renewed, client=last.client)
+
+
+def _obtained_again(plan: Plan, last: Session) -> Flow[Session]:
+    """As `obtain`, where and for what the `last` one was: nothing is looked up."""
     server = Server(
         issuer=last.issuer,
         resource=last.resource,
@@ -96,12 +111,6 @@ def obtain_again(plan: Plan, last: Session) -> Flow[Session]:
         authorize_params={"audience": last.audience} if last.audience else {},
     )
     return (yield from _requested(plan, server, _armed(last.client, plan.party), tuple(last.asked.split())))
-
-
-def renew(plan: Plan, last: Session) -> Flow[Session]:
-    """By the refresh token of `last`, which has one. Raises what `refresh` raises."""
-    renewed = yield from refresh(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
-    return msgspec.structs.replace(renewed, client=last.client)
 
 
 def _requested(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:

@@ -15,6 +15,9 @@ CLIENTS = "client "
 SESSIONS = "session "
 """The prefix under which a store keeps sessions: "session NAME URL"."""
 
+MACHINES = "machine "
+"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT" (`machines.py`)."""
+
 _LEAD = 60.0
 """Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
 

@@ -159,7 +159,7 @@ def main(url: str) -> None:
     with tempfile.TemporaryDirectory() as home:
         bridge = Bridge(Path(home))
         bridge.add_server(SERVER, url, **authentication(scenario, context, url))
-        if scenario.startswith("auth/"):
+        if scenario.startswith("auth/") and scenario not in MACHINES:
             log_in(bridge)
         with bridge.stdio(SERVER) as client:
             wanted = {call["name"]: call["arguments"] for call in context.get("toolCalls", ())}
@@ -184,10 +184,43 @@ def authentication(scenario: str, context: dict[str, Any], url: str) -> dict[str
     """The `auth` table of the server's configuration."""
     if not scenario.startswith("auth/"):
         return {"auth.kind": "none"}
+    if scenario in MACHINES:
+        return {f"auth.{key}": value for key, value in MACHINES[scenario](context, issuer(url)).items()}
     if "client_id" not in context:
         return {"auth.kind": "browser", "auth.client_metadata_url": METADATA_DOCUMENT}
     client = {"auth.client_id": context["client_id"], "auth.client_secret": context["client_secret"]}
     return {"auth.kind": "browser", **client, "auth.issuer": issuer(url)}
+
+
+def client_credentials(context: dict[str, Any], server: str) -> dict[str, Any]:
+    known = {"kind": "client_credentials", "client_id": context["client_id"], "issuer": server}
+    if "client_secret" in context:
+        return {**known, "client_secret": context["client_secret"]}
+    return {**known, "private_key": context["private_key_pem"], "algorithm": context["signing_algorithm"]}
+
+
+def enterprise(context: dict[str, Any], server: str) -> dict[str, Any]:
+    return {
+        "kind": "enterprise",
+        "issuer": server,
+        "client_id": context["client_id"],
+        "client_secret": context["client_secret"],
+        "identity_assertion": context["idp_id_token"],
+        "idp.client_id": context["idp_client_id"],
+        "idp.issuer": context["idp_issuer"],
+    }
+
+
+def jwt_bearer(context: dict[str, Any], server: str) -> dict[str, Any]:
+    return {"kind": "jwt_bearer", "issuer": server, "assertion": context["valid_jwt"]}
+
+
+MACHINES = {
+    "auth/client-credentials-basic": client_credentials,
+    "auth/client-credentials-jwt": client_credentials,
+    "auth/enterprise-managed-authorization": enterprise,
+    "auth/wif-jwt-bearer": jwt_bearer,
+}
 
 
 def issuer(url: str) -> str:

@@ -54,8 +54,15 @@ MODERN_AUTH = (
 # MCP 2025-03-26 knew no protected-resource metadata: optional in the suite, and servers of that time are still there.
 # Not in the stable suite, whose server there says that it is another issuer than the one that it is found at.
 OLDEST_AUTH = ("2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback")
-# RFC 9449, an extension: of no revision, and to be forced upon one.
-EXTENSIONS = ("auth/dpop", "auth/dpop-nonce")
+# RFC 9449 and what needs no person, which are extensions: of no revision, and to be forced upon one.
+EXTENSIONS = (
+    "auth/dpop",
+    "auth/dpop-nonce",
+    "auth/client-credentials-basic",
+    "auth/client-credentials-jwt",
+    "auth/enterprise-managed-authorization",
+    "auth/wif-jwt-bearer",
+)
 SCENARIOS = [
     *(
         (suite, LEGACY, scenario)

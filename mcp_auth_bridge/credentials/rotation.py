@@ -1,0 +1,121 @@
+"""How a person's login is renewed: by its refresh token, which each use may spend."""
+
+import asyncio
+
+import msgspec
+
+from mcp_auth_bridge.credentials import verdicts
+from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.credentials.kept import Kept
+from mcp_auth_bridge.credentials.presenting import is_refused, presentable
+from mcp_auth_bridge.credentials.reasons import Reasons
+from mcp_auth_bridge.credentials.world import World
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    GrantEnded,
+    LoginRequired,
+    Sent,
+    StepUpRequired,
+    UpstreamFailed,
+    quoted,
+)
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.stores.base import Store
+
+
+class Rotation:
+    """Of the login in `kept`; `login_command` is what a person runs when there is none. See `renewal.Renewal`."""
+
+    def __init__(self, name: str, login_command: str, kept: Kept, world: World) -> None:
+        self._name = name
+        self._login_command = login_command
+        self._kept = kept
+        self._world = world
+        self._reasons = Reasons(name, login_command)
+        self._closed = False
+        self._rotating: asyncio.Future[Session] | None = None
+
+    def goes_bare(self, refused: Refusal | None) -> bool:
+        """Without a login a request goes out bare, until the server has refused one: many servers are open."""
+        self._closed = self._closed or refused is not None
+        return not self._closed
+
+    async def settle(self) -> None:
+        """Wait for an answer of the authorization server's that is under way: the login would be lost with it."""
+        if self._rotating is not None:
+            await asyncio.wait((self._rotating,))
+
+    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
+        return self._reasons.new_token_refused(session, refused, self._world.now())
+
+    async def renew(self, store: Store, refused: Refusal | None) -> Session:
+        """The session that a refresh leads to; under the lock, and stored before it is used."""
+        # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.oauth.grants import refresh
+
+        session = self._refreshable(refused)
+        if await self._kept.save(store, verdicts.begun(session)):
+            self._rotating = asyncio.current_task()
+            try:
+                await self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
+            except BridgeError as error:
+                await self._kept.save(store, verdicts.failed(session, error, self._world.now()))
+                if not isinstance(error, GrantEnded):
+                    self._refreshable(refused)  # raises if the strikes are full
+                    raise verdicts.before_sending(error) from None
+            finally:
+                self._rotating = None
+        return presentable(self._kept.session, refused, self._world.now()) or self._refreshable(refused)
+
+    def _refreshable(self, refused: Refusal | None) -> Session:
+        session = self._kept.session
+        if session is None:
+            raise self._login_required("nobody is logged in")
+        if session.ended:
+            raise self._login_required(verdicts.why_ended(session, self._world.now()))
+        if session.refresh is None:
+            reason = "the login has expired"
+            if refused is not None and is_refused(session, refused):
+                suspected = self._reasons.suspected(session, refused, self._world.now())
+                reason = f"the server refused the access token ({suspected})"
+            raise self._login_required(f"{reason}, and there is no refresh token")
+        self._check_pause(session)
+        return session
+
+    def _check_pause(self, session: Session) -> None:
+        """Raise while the authorization server is left alone because it has refused to renew `session`."""
+        strikes = session.strikes
+        pause = verdicts.pause(strikes, self._world.now())
+        said = verdicts.words(strikes)
+        if pause and verdicts.wants_login(strikes):
+            raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
+        if pause:
+            error = UpstreamFailed(
+                f"{session.issuer} refused to renew the login to {self._name} ({said}), which may pass",
+                f"it is asked again after {pause:.0f} seconds; if that does not help, run: {self._login_command}",
+                status=strikes.status,
+                retry_after=pause,
+            )
+            error.sent = Sent.NO
+            raise error
+
+    async def lacking(self, refused: Refusal) -> BridgeError:
+        """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
+        wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+        async with self._world.lock():
+            store = await self._kept.look()
+            session = self._kept.session
+            if session is None:
+                return self._login_required("nobody is logged in")
+            if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
+                return denied
+            if not set(wanted.split()) <= set(session.wanted.split()):
+                union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
+                await self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))
+        return StepUpRequired(
+            f"the login to {self._name} lacks a permission: {quoted(wanted)}",
+            f"run: {self._login_command}, which asks for it",
+        )
+
+    def _login_required(self, reason: str) -> LoginRequired:
+        return LoginRequired(f"a login to {self._name} is needed: {reason}", f"run: {self._login_command}")
