@@ -93,6 +93,8 @@ EXCEPTIONS = {
     ("commands.on_demand", "asyncio"): "waits for other processes, for a tab and for a person, whichever comes first",
     ("commands.run", "asyncio"): "the end of a relay is a race between its client, a signal and a deadline",
     ("commands.status", "time"): "says for how long a login is still good",
+    ("commands.key", "os.urandom"): "makes the key of this machine",
+    ("commands.transfer", "os.urandom"): "hands the sealed file its randomness",
     ("commands.demo", "os.urandom"): "hands the demo its randomness",
     ("commands.demo", "time"): "hands the demo its clock",
     (
