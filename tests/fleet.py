@@ -61,9 +61,9 @@ class Redis:
     def thaw(self):
         os.kill(self.process.pid, signal.SIGCONT)
 
-    def connection(self, *, password=None, url="", **settings):
-        """The server as a process of the bridge has it."""
-        settings = Settings(url or self.url, key_file="key", **settings)
+    def connection(self, *, password=None, reference="", url="", **settings):
+        """The server as a process of the bridge has it. `password` reads what `reference` names."""
+        settings = Settings(url or self.url, password=reference, key_file="key", **settings)
         network = Network(NetworkSettings(ca_file=settings.ca_file))
         return RedisServer(place(settings, "store"), settings, network, password)
 

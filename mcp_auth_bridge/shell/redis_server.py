@@ -30,6 +30,7 @@ _REST = 2.0
 """Seconds after a failure without another attempt."""
 
 _CHECK = "check url and ca_file under [store] in config.toml, and that the server runs; a good token is used meanwhile"
+_CHECK_PRIMARY = "name the primary in url under [store] in config.toml"
 _CHECK_USER = "check user and password under [store] in config.toml, and that the user may run scripts"
 
 T = TypeVar("T")
@@ -122,13 +123,21 @@ class RedisServer:
             raise self._silent(error.message) from None
         except (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError):
             self._forget()
-            raise StoreError(f"{self.describe()} refused this user, or the password", _CHECK_USER) from None
+            raise StoreError(
+                f"{self.describe()} refused this user or its password, or wants one", _CHECK_USER
+            ) from None
         except exceptions.TimeoutError:
             raise self._silent(f"{self.describe()} does not answer") from None
         except exceptions.ConnectionError:  # also while it loads its data
             raise self._silent(f"{self.describe()} broke off the connection") from None
+        except exceptions.OutOfMemoryError:
+            raise StoreError(f"{self.describe()} has no memory left", "raise its maxmemory") from None
+        except exceptions.ReadOnlyError:
+            raise StoreError(f"{self.describe()} is a replica, which takes no writes", _CHECK_PRIMARY) from None
         except exceptions.ResponseError as error:
-            raise self._refusal(error) from None
+            # Its code alone, such as MISCONF: the text may repeat what it was asked.
+            code = quoted(str(error).partition(" ")[0], 20)
+            raise StoreError(f"{self.describe()} refused a command ({code})", "see the log of that server") from None
         except exceptions.RedisError as error:
             raise StoreError(f"{self.describe()} does not speak Redis ({type(error).__name__})", _CHECK) from None
 
@@ -140,14 +149,6 @@ class RedisServer:
     def _silent(self, sentence: str) -> Lost:
         self._rests_until = time.monotonic() + _REST
         return Lost(sentence, _CHECK)
-
-    def _refusal(self, error: Exception) -> StoreError:
-        """An error answer: its code alone, such as OOM, MISCONF or READONLY, because its text repeats arguments."""
-        code = str(error).partition(" ")[0]
-        if code == "NOAUTH":
-            self._forget()
-            return StoreError(f"{self.describe()} wants a password", _CHECK_USER)
-        return StoreError(f"{self.describe()} refused a command ({quoted(code, 20)})", "see the log of that server")
 
 
 def _connection(place: str, tls: ssl.SSLContext | None) -> "type[Connection]":
@@ -161,9 +162,12 @@ def _connection(place: str, tls: ssl.SSLContext | None) -> "type[Connection]":
                 if tls is None:
                     return plain
                 try:
-                    return tls.wrap_socket(plain, server_hostname=self.host)
+                    plain.settimeout(_CONNECT)
+                    encrypted = tls.wrap_socket(plain, server_hostname=self.host)
                 except BaseException:
                     plain.close()
                     raise
+                encrypted.settimeout(_COMMAND)
+                return encrypted
 
     return Explained

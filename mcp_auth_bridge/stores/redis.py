@@ -37,9 +37,9 @@ if generation(stored) < generation(ARGV[2]) then
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   stored = ARGV[2]
 end
-return {stored, redis.call('TIME')[1]}
+return {stored, redis.call('TIME')}
 """
-"""ARGV[2]: the newest value that the caller knows, or `0::`. Returns the newest one of all, and the time in seconds."""
+"""ARGV[2]: the newest value that the caller knows, or `0::`. Returns the newest one of all, and TIME."""
 
 SWAP = """
 local stored = redis.call('HGET', KEYS[1], ARGV[1]) or '0::'
@@ -151,22 +151,22 @@ class RedisStore:
                 self._swapped(name, unsaved)
 
     def _read(self, name: str) -> tuple[_Value, int]:
-        """The newest value there is, and the server's clock in seconds."""
+        """The newest value there is, and the server's clock in microseconds."""
         with self._turn:
             answer = self._server.run(READ, self._hash, name.encode(), self._known.get(name, _NOTHING))
             match answer:
-                case [bytes() as stored, bytes() as seconds]:
+                case [bytes() as stored, [bytes() as seconds, bytes() as microseconds]]:
                     value = _Value.parsed(stored)
                     self._known[name] = bytes(value)
-                    return value, int(seconds)
+                    return value, int(seconds) * 1_000_000 + int(microseconds)
         raise StoreError(f"{self._server.describe()} answers with something else than a record")
 
     def _first(self, name: str) -> tuple[int, int]:
         """The generation that a new record replaces, and its own. Raises `Stale` if there is a record."""
-        value, seconds = self._read(name)
+        value, now = self._read(name)
         if value.sealed and self._opens(name, value):
             raise Stale
-        return value.generation, max(value.generation + 1, seconds * 1_000_000)
+        return value.generation, max(value.generation + 1, now)
 
     def _swapped(self, name: str, unsaved: _Unsaved) -> bool:
         """Whether `unsaved` is stored now. It is kept for `flush` if the server does not say."""
