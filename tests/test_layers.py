@@ -95,6 +95,7 @@ EXCEPTIONS = {
     ("commands.status", "time"): "says for how long a login is still good",
     ("commands.key", "os.urandom"): "makes the key of this machine",
     ("commands.transfer", "os.urandom"): "hands the sealed file its randomness",
+    ("commands.token", "time"): "says why a login is over",
     ("commands.demo", "os.urandom"): "hands the demo its randomness",
     ("commands.demo", "time"): "hands the demo its clock",
     (

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -10,7 +11,8 @@ import msgspec
 from mcp_auth_bridge.commands.ask import ended
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.credentials.verdicts import why_ended
+from mcp_auth_bridge.errors import ConfigError, LoginRequired
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
@@ -70,7 +72,9 @@ async def run(given: Input, world: World) -> int:
 
 async def _token(bridge: Bridge) -> Token:
     if isinstance(bridge.credentials, OAuthCredentials):
-        return _of_session(await bridge.credentials.current())
+        session = await bridge.credentials.current()
+        _check_grant(session, bridge)
+        return _of_session(session)
     # What somebody else keeps is known as the server gets it.
     headers = await bridge.credentials.headers(Target("POST", bridge.profile.url))
     scheme, _, value = headers.get("authorization", "").partition(" ")
@@ -80,6 +84,13 @@ async def _token(bridge: Bridge) -> Token:
             "`tools` and `call` speak to it with what it has",
         )
     return Token(scheme, value, _time(expiry(value)), bridge.profile.url.resource)
+
+
+def _check_grant(session: Session, bridge: Bridge) -> None:
+    """A token may outlive its grant for a while; but whoever takes it away would never hear that it is over."""
+    if session.ended:
+        why = why_ended(session, time.time())
+        raise LoginRequired(f"a login to {bridge.profile.name} is needed: {why}", f"run: {bridge.login_command}")
 
 
 def _of_session(session: Session) -> Token:
