@@ -23,13 +23,15 @@ class Target(msgspec.Struct, frozen=True):
 class Refusal(msgspec.Struct, frozen=True):
     """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
 
-    `again` is whether they were the answer to a refusal already: then there is nothing more to try.
+    `again` is whether they were the answer to a refusal already: then there is nothing more to try. `words` are what
+    the answer said beside its challenge: they tell kinds of refusal apart, and nobody repeats them.
     """
 
     status: int
     challenge: Challenge | None
     sent: Mapping[str, str]
     again: bool = False
+    words: str = ""
 
 
 class Credentials(Protocol):

@@ -75,8 +75,9 @@ def _of_opaque(token: str, refused: Refusal) -> _Verdict:
 
 
 def _server_says(refused: Refusal) -> type[CredentialRefused] | None:
-    """What the challenge's description complains about, if it names one thing; its words are not repeated."""
-    text = refused.challenge.parameters.get("error_description", "").lower() if refused.challenge else ""
+    """What the challenge's description or the body complains about, if it names one thing; it is not repeated."""
+    described = refused.challenge.parameters.get("error_description", "") if refused.challenge else ""
+    text = (described or refused.words).lower()
     kinds = [kind for kind, words in _WORDS.items() if words.search(text)]
     return kinds[0] if len(kinds) == 1 else None
 

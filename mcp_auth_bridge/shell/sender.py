@@ -1,12 +1,13 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
-from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import bearer
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
@@ -22,6 +23,10 @@ from mcp_auth_bridge.urls import Url
 Headers: TypeAlias = Mapping[str, str]
 
 _MOST_NONCES = 5
+
+_LONGEST_WORDS = 4096  # bytes
+_PATIENCE = 1.0
+"""Seconds for the body of a refusal, whose head has said all that is needed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -103,8 +108,8 @@ class Sender:
             outcome = await self._present(verb, url, headers, message, refused)
             if not isinstance(outcome.verdict, Unauthorized):
                 return outcome
-            await outcome.answer.aclose()
-            refused = outcome.refusal(outcome.verdict)
+            words = await _words(outcome.answer)
+            refused = msgspec.structs.replace(outcome.refusal(outcome.verdict), words=words)
         await self._credentials.headers(Target(verb, url, self._nonce), refused)
         # Not even they know why: somebody else has changed them in this moment.
         raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused.status})", "try again")
@@ -150,6 +155,20 @@ class Sender:
         in_session = "mcp-session-id" in headers
         verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
         return answer, verdict
+
+
+async def _words(answer: Answer) -> str:
+    """What a refusal says in its body, "" where that is long, slow, or a page for people. Frees the connection."""
+    kind = answer.header("content-type").partition(";")[0].strip().lower()
+    try:
+        if kind not in ("application/json", "application/problem+json", "text/plain"):
+            return ""
+        async with asyncio.timeout(_PATIENCE):
+            return (await answer.read(_LONGEST_WORDS)).decode(errors="replace")
+    except (TimeoutError, BridgeError):
+        return ""
+    finally:
+        await answer.aclose()
 
 
 def _scheme(credentials: Headers) -> str:
