@@ -24,7 +24,7 @@ from mcp_auth_bridge.machine_settings import ClientCredentials, Enterprise, JwtB
 from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.redis_settings import RedisStore, place
 from mcp_auth_bridge.relay_settings import RelaySettings
-from mcp_auth_bridge.secret import SecretRef, reference
+from mcp_auth_bridge.secret import SecretRef, reference, template
 from mcp_auth_bridge.urls import Purpose, Url, gate, shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -106,7 +106,10 @@ class KeyringStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 
 
 class KeyFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_file", tag_field="kind"):
-    """Sealed records; the key is in a file that another system protects (systemd credentials, a mounted secret)."""
+    """Sealed records; the key is in a file that another system protects (systemd credentials, a mounted secret).
+
+    `path` may have variables: "${CREDENTIALS_DIRECTORY}/bridge-key".
+    """
 
     path: str
 
@@ -114,7 +117,7 @@ class KeyFileStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag=
 class KeyCommandStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_command", tag_field="kind"):
     """Sealed records; the key is what a command prints (`pass`, `op`, `vault`)."""
 
-    command: tuple[str, ...]
+    command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
 class MemoryStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="memory", tag_field="kind"):
@@ -239,6 +242,9 @@ def parse(text: str, path: Path, unwritten: Unwritten = keyring) -> Config:
     file = _convert(document, _File, str(path), "")
     if isinstance(file.store, RedisStore):
         place(file.store, f"{path}: store")
+        template(file.store.key_file, f"{path}: store.key_file")
+    if isinstance(file.store, KeyFileStore):
+        template(file.store.path, f"{path}: store.path")
     stores = unwritten if file.store is None else _always(file.store)
     profiles = {name: _profile(name, table, path, stores) for name, table in file.servers.items()}
     return Config(path, stores("auto"), profiles)

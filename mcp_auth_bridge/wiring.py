@@ -32,7 +32,7 @@ from mcp_auth_bridge.config import (
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Beside, Kept, at_once
 from mcp_auth_bridge.credentials.renewal import Renewal
-from mcp_auth_bridge.credentials.sources import Sources
+from mcp_auth_bridge.credentials.sources import Sources, place_of
 from mcp_auth_bridge.credentials.static import (
     AnonymousCredentials,
     BearerField,
@@ -42,6 +42,7 @@ from mcp_auth_bridge.credentials.static import (
 )
 from mcp_auth_bridge.credentials.values import Remembered, Reread, Value
 from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import fingerprint, kind, plan
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session
@@ -59,7 +60,7 @@ from mcp_auth_bridge.relay.restore import Restore
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.unattended import Unattended
 from mcp_auth_bridge.relay.welcome import Welcome
-from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, describe, reference, template
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.lock import Locks
@@ -225,7 +226,7 @@ class Vault:
     def _source(self) -> KeySource:
         match self._choice:
             case KeyFileStore(path=path):
-                return KeyFile(Path(path).expanduser())
+                return KeyFile(_key_file(path))
             case KeyCommandStore(command=command):
                 return KeyCommand(command)
             case InsecureFileStore():
@@ -233,7 +234,7 @@ class Vault:
             case RedisStore(key_command=(_, *_) as command):
                 return KeyCommand(command)
             case RedisStore(key_file=path):
-                return KeyFile(Path(path).expanduser())
+                return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
         return KeyringKey()
@@ -262,6 +263,14 @@ class Vault:
             return self._key
         self._key = sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
         return self._key
+
+
+def _key_file(text: str) -> Path:
+    """Where the sealing key is: systemd names the folder of a service's credentials in a variable."""
+    path = Path(place_of(template(text, "the path of the sealing key"), os.environ, "the sealing key"))
+    if not path.is_absolute():  # an IDE starts us anywhere, and elsewhere there would be another key
+        raise ConfigError(f"the path of the sealing key, {path}, does not begin at the root", "write it from / or ~")
+    return path
 
 
 def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:

@@ -234,3 +234,15 @@ def test_what_a_profile_says_about_its_authorization_server_is_understood():
         server('auth = { kind = "browser", resource = "none", audience = "urn:a", token = "id", account = "mia" }')
     ).auth
     assert (auth.resource, auth.audience, auth.token, auth.account) == ("none", "urn:a", "id", "mia")
+
+
+# Where the sealing key is
+
+
+def test_a_path_whose_variable_is_misspelt_is_named_when_the_file_is_read():
+    said = refused('[store]\nkind = "key_file"\npath = "${CREDENTIALS-DIRECTORY}/key"')
+    assert said == "/etc/bridge.toml: store.path has a ${ that names no variable"
+
+
+def test_a_command_without_words_is_refused():
+    assert "store.command" in refused('[store]\nkind = "key_command"\ncommand = []')

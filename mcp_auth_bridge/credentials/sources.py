@@ -39,7 +39,7 @@ class Sources(msgspec.Struct, frozen=True):
             case Literal(value=value):
                 return Secret(value)
             case Env() | Template():
-                return Secret(self._expanded(reference, what))
+                return Secret(expanded(reference, self.environ, what))
             case File(path=path):
                 return Secret(await self._contents(path, what))
             case Command(argv=argv):
@@ -47,23 +47,8 @@ class Sources(msgspec.Struct, frozen=True):
             case Entry(name=name):
                 return Secret(await self._entry(name, what))
 
-    def _expanded(self, template: Env | Template, what: str) -> str:
-        parts = template.parts if isinstance(template, Template) else (template,)
-        return "".join(part if isinstance(part, str) else self._variable(part, what) for part in parts)
-
-    def _variable(self, variable: Env, what: str) -> str:
-        """As in a shell, one that is empty is not set."""
-        if value := self.environ.get(variable.name) or variable.default:
-            return value
-        if variable.default is not None:
-            return ""
-        raise CredentialMissing(
-            f"{what} is to come from the environment variable {variable.name}, which is not set",
-            "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
-        )
-
     async def _contents(self, path: Template, what: str) -> str:
-        place = _at_home(self._expanded(path, f"the path of {what}"))
+        place = place_of(path, self.environ, what)
         text = _text(place, what)
         for pause in () if text else _PAUSES:
             await self.sleep(pause)
@@ -101,9 +86,27 @@ class Sources(msgspec.Struct, frozen=True):
         return text
 
 
-def _at_home(path: str) -> str:
-    """`~` is not the shell's alone: people write it everywhere."""
-    return os.path.expanduser(path)  # noqa: PTH111 - it is a text before and after
+def expanded(template: Env | Template, environ: Mapping[str, str], what: str) -> str:
+    """The text of `template`, for `what`. Raises `CredentialMissing` for a variable that is not set."""
+    parts = template.parts if isinstance(template, Template) else (template,)
+    return "".join(part if isinstance(part, str) else _variable(part, environ, what) for part in parts)
+
+
+def _variable(variable: Env, environ: Mapping[str, str], what: str) -> str:
+    """As in a shell, one that is empty is not set."""
+    if value := environ.get(variable.name) or variable.default:
+        return value
+    if variable.default is not None:
+        return ""
+    raise CredentialMissing(
+        f"{what} is to come from the environment variable {variable.name}, which is not set",
+        "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
+    )
+
+
+def place_of(path: Template, environ: Mapping[str, str], what: str) -> str:
+    """The file that `what` is in. `~` is not the shell's alone: people write it everywhere."""
+    return os.path.expanduser(expanded(path, environ, f"the path of {what}"))  # noqa: PTH111 - it is a text before and after
 
 
 def _text(place: str, what: str) -> str | None:

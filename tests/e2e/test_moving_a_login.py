@@ -1,0 +1,172 @@
+"""A login made on a desk that serves a machine without browser, keyring or person: the file between them is sealed."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+from conftest import Place, at_oidc_provider, says_to_log_in, status
+from installed import HANG, Bridge, command
+from words import complaint, text
+
+ADD = {"a": 1, "b": 2}
+PASSPHRASE = "tickets and tea at nine"
+
+
+@pytest.fixture
+def desk(bridge, place) -> Bridge:
+    """Logged in as `acme`."""
+    bridge.add_server("acme", place.url)
+    bridge.login("acme")
+    return bridge
+
+
+@pytest.fixture
+def server(tmp_path, place) -> Bridge:
+    """Another home with another sealing key, which systemd has put into a folder of its credentials."""
+    home, credentials = tmp_path / "server", tmp_path / "credentials"
+    home.mkdir(0o700)
+    credentials.mkdir(0o700)
+    server = Bridge(home)
+    (home / "sealing.key").unlink()
+    key = credentials / "bridge-key"
+    key.touch(0o600)
+    key.write_text("YW5vdGhlci1zZWFsaW5nLWtleS1vbi10aGUtc2VydmU=\n")
+    key.chmod(0o400)
+    server.environment["CREDENTIALS_DIRECTORY"] = str(credentials)
+    server.store = '[store]\nkind = "key_file"\npath = "${CREDENTIALS_DIRECTORY}/bridge-key"'
+    server.add_server("acme", place.url)
+    return server
+
+
+@pytest.fixture
+def place(authorization_server, protected_server) -> Place:
+    """oidc-provider alone: it ends the grant when a refresh token is used twice."""
+    return at_oidc_provider(authorization_server, protected_server)
+
+
+@pytest.fixture
+def file(tmp_path) -> str:
+    return str(tmp_path / "acme.login")
+
+
+@pytest.fixture
+def passphrase(tmp_path) -> str:
+    (tmp_path / "passphrase").write_text(PASSPHRASE + "\n")
+    return f"file:{tmp_path / 'passphrase'}"
+
+
+def test_a_login_moves_and_lives_on_where_it_went(place, desk, server, file, passphrase) -> None:
+    with desk.stdio("acme") as process:
+        process.initialize()
+        assert text(process.call("add", ADD)) == "3"
+        done = desk.run("login", "acme", "--export", file, "--passphrase", passphrase)
+        assert (done.returncode, done.stdout) == (0, ""), done.stderr
+        assert says_to_log_in(process.call("add", ADD))
+    assert status(desk)["state"] == "signed out"
+    taken = server.run("login", "acme", "--import", file, "--passphrase", passphrase)
+    assert (taken.returncode, taken.stdout) == (0, ""), taken.stderr
+    assert status(server)["account"] == place.server.about["account"]
+    place.refuse_tokens()  # so that it has to be renewed
+    for _ in range(2):
+        with server.stdio("acme") as process:
+            process.initialize()
+            assert text(process.call("add", ADD)) == "3"
+    assert place.server.refreshes == {"success": 1}
+    assert place.counters["reuseDetections"] == 0
+    assert place.counters["registrations"] == 1
+    assert server.launches == []
+    assert server.run("logout", "acme").returncode == 0
+    assert place.counters["revocations"] == 1
+
+
+@pytest.mark.slow
+def test_a_login_moves_to_the_machine_that_printed_a_key_and_to_no_other(desk, server, file) -> None:
+    key = server.run("key").stdout.strip()
+    assert desk.run("login", "acme", "--export", file, "--recipient", key).returncode == 0
+    refused = desk.run("login", "acme", "--import", file)
+    assert refused.returncode == 5
+    assert complaint(refused.stderr)[0] == "the exported login is sealed to the key of a machine, and this one has none"
+    assert server.run("login", "acme", "--import", file).returncode == 0
+    with server.stdio("acme") as process:
+        process.initialize()
+        assert text(process.call("add", ADD)) == "3"
+
+
+def test_without_a_person_a_passphrase_is_not_asked_for_but_named(desk, server, file) -> None:
+    done = desk.run("login", "acme", "--export", file)
+    assert done.returncode == 2
+    sentence, hint = complaint(done.stderr)
+    assert sentence == "a passphrase is needed, and nobody can be asked here"
+    assert "--passphrase env:NAME" in hint
+    assert status(desk)["state"] == "signed in"
+
+
+@pytest.mark.slow
+def test_a_person_types_the_passphrase_twice_and_nobody_sees_it(desk, server, file, passphrase) -> None:
+    status_code, shown = typing(desk, [PASSPHRASE, PASSPHRASE], "login", "acme", "--export", file)
+    assert status_code == 0, shown
+    assert shown.count("passphrase for the exported login:") == 1
+    assert PASSPHRASE not in shown
+    taken = server.run("login", "acme", "--import", file, "--passphrase", passphrase)
+    assert taken.returncode == 0, taken.stderr
+
+
+def typing(bridge: Bridge, answers: list[str], *arguments: str) -> tuple[int, str]:
+    """Run one command on a terminal of its own; each answer is typed when a question (": " at an end) has come."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [command(), *arguments],
+        env=bridge.environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown, rest = "", list(answers)
+    while chunk := _read(ours):
+        shown += chunk
+        if rest and shown.endswith(": "):
+            os.write(ours, rest.pop(0).encode() + b"\n")
+    os.close(ours)
+    return process.wait(HANG), shown
+
+
+def _read(terminal: int) -> str:
+    try:
+        return os.read(terminal, 4096).decode()
+    except OSError:  # its last process has ended
+        return ""
+
+
+# Where the sealing key is
+
+
+def test_without_the_folder_of_its_credentials_a_service_says_which_variable_is_missing(server) -> None:
+    del server.environment["CREDENTIALS_DIRECTORY"]
+    done = server.run("key")
+    sentence, _ = complaint(done.stderr)
+    assert sentence == (
+        "the path of the sealing key is to come from the environment variable CREDENTIALS_DIRECTORY, which is not set"
+    )
+    with server.stdio("acme") as process:
+        assert "result" in process.initialize()
+
+
+def test_a_relative_path_is_refused_because_an_ide_starts_anywhere(server, tmp_path) -> None:
+    server.environment["CREDENTIALS_DIRECTORY"] = "credentials"
+    done = server.run("key")
+    assert done.returncode == 2
+    assert complaint(done.stderr)[0] == (
+        "the path of the sealing key, credentials/bridge-key, does not begin at the root"
+    )
+
+
+def test_a_key_that_systemd_should_have_put_there_is_not_made_elsewhere(server) -> None:
+    missing = "/proc/no-such-credential"
+    server.store = f'[store]\nkind = "key_file"\npath = "{missing}"'
+    server.add_server("other", "https://other.example/mcp")
+    done = server.run("key")
+    assert done.returncode == 5
+    assert missing in complaint(done.stderr)[0]
