@@ -10,6 +10,7 @@ from mcp_auth_bridge.errors import (
     BridgeError,
     ConfigError,
     CredentialRefused,
+    NotAToken,
     OAuthRefused,
     TokenExpired,
     WrongAudience,
@@ -65,6 +66,8 @@ def _of_tokens(refused: OAuthRefused, server: Server, tokens: Sequence[Token], n
 
 def _verdict(token: Token, server: Server, now: float) -> tuple[type[CredentialRefused], str]:
     claims = unverified(token.value.reveal())
+    if not (claims or token.type):
+        return NotAToken, "it is no JWT, which an assertion is"
     if not claims:
         return CredentialRefused, "it is opaque, so it cannot be seen why"
     expires, named = claims.get("exp"), claims.get("aud")
