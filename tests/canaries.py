@@ -87,6 +87,8 @@ def listen(folder: str) -> None:
     def hearing(fd: int, data: bytes) -> int:
         if stat.S_ISREG(os.fstat(fd).st_mode) and fd > 2:
             return write(fd, data)  # a sealed record
+        if fd == 1 and about["argv"][:1] == ["token"]:
+            return write(fd, data)  # the one command that is asked for a secret
         sent = len(data) if bytes(data).startswith(DEBUG) else write(fd, data)
         note(said, data[:sent])
         return sent
