@@ -1,15 +1,13 @@
 """The command line: what may be written, and what `--help` says about it. Help texts are the manual."""
 
 import argparse
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.parsers import Command, LogFormat, Parser
 
 if TYPE_CHECKING:
-    _Commands: TypeAlias = argparse._SubParsersAction["_Command"]  # noqa: SLF001 - it has no public name
+    _Commands: TypeAlias = argparse._SubParsersAction[Command]  # noqa: SLF001 - it has no public name
 
 _EPILOG = """\
 first steps:
@@ -42,7 +40,7 @@ _HEADER_HELP = "add a header to every request to the MCP server and to no other;
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` is the name of the command in what it returns."""
-    manual: argparse.ArgumentParser = _Parser(
+    manual: argparse.ArgumentParser = Parser(
         prog="mcp-auth-bridge",
         description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
         epilog=_EPILOG,
@@ -51,9 +49,9 @@ def parser() -> argparse.ArgumentParser:
     manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
     manual.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
     manual.add_argument("--debug", action="store_true", help=_DEBUG_HELP)
-    manual.add_argument("--log-format", choices=_FORMATS, action=_LogFormat, help=_LOG_FORMAT_HELP)
+    manual.add_argument("--log-format", choices=_FORMATS, action=LogFormat, help=_LOG_FORMAT_HELP)
     commands = manual.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=_Command
+        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Command
     )
     _add_run(commands)
     _add_login(commands)
@@ -67,53 +65,6 @@ def parser() -> argparse.ArgumentParser:
     return manual
 
 
-class _LogFormat(argparse.Action):
-    """Takes effect at once: what is wrong with the rest of the command line is said in that format already."""
-
-    def __call__(
-        self,
-        _parser: argparse.ArgumentParser,
-        _namespace: argparse.Namespace,
-        value: object,
-        _option: str | None = None,
-    ) -> None:
-        if value == "json":
-            terminal.speak_json()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Errors as everywhere else: the prefix, a sentence, a hint."""
-
-    def error(self, message: str) -> NoReturn:
-        sentence, unknown, words = message.partition("unrecognized arguments: ")
-        if unknown:  # the options' names, without values: what is a secret elsewhere may be meant as one here
-            names = [word.partition("=")[0] for word in words.split() if word.startswith("-")]
-            message = f"{sentence}{unknown}{' '.join(names) or 'too many'}"
-        terminal.complain(ConfigError(message, f"see: {self.prog} --help"))
-        terminal.leave(ConfigError.exit_code)
-
-
-class _Command(_Parser):
-    """The parser of one command, which knows two things that argparse does not.
-
-    Whatever follows `--exec` belongs to another program, options and `--` too; and more arguments may come after an
-    option has come between, as in `call acme add --json a=1`.
-    """
-
-    def parse_known_args(  # type: ignore[override]  # argparse declares it for other namespaces than its own, too
-        self, args: Sequence[str], namespace: None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        cut = args.index("--exec") + 1 if "--exec" in args else len(args)
-        found, rest = super().parse_known_args(args[:cut], namespace)
-        if "exec" in found:
-            program = args[cut + 1 :] if args[cut : cut + 1] == ["--"] else args[cut:]
-            found.exec = None if found.exec is None else tuple(program)
-        if "arguments" in found:
-            found.arguments += [word for word in rest if not word.startswith("-")]
-            rest = [word for word in rest if word.startswith("-")]
-        return found, rest
-
-
 def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
@@ -125,7 +76,7 @@ def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.
     # Suppressed: where it is not given here, what was given before the command stands.
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG_HELP)
     parser.add_argument(
-        "--log-format", choices=_FORMATS, action=_LogFormat, default=argparse.SUPPRESS, help=_LOG_FORMAT_HELP
+        "--log-format", choices=_FORMATS, action=LogFormat, default=argparse.SUPPRESS, help=_LOG_FORMAT_HELP
     )
     return parser
 

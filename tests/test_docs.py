@@ -29,6 +29,7 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
         config.Headers,
         config.NetworkSettings,
         config.KeyFileStore,
+        config.RedisStore,
     )
     for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
         assert re.search(rf"\b{field}\b", example), field
@@ -43,7 +44,7 @@ def test_a_documented_configuration_is_valid(document):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    commands = next(action.choices for action in parser()._actions if hasattr(action, "choices") and action.choices)
+    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
     assert set(commands) == {"run", "login", "key", "logout", "status", "token", "tools", "call", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
