@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.credentials.minted import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.registration import unregister
@@ -42,7 +43,7 @@ async def _log_out_everywhere(world: World) -> int:
         except BridgeError as problem:
             terminal.complain(problem)
             problems.append(problem)
-    for key in _keys(store, CLIENTS):
+    for key in (*_keys(store, CLIENTS), *_keys(store, RECORDS)):
         _delete(store, key)
     for damage in store.unreadable():
         if damage.message not in {problem.message for problem in problems}:

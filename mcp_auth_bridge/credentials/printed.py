@@ -10,8 +10,10 @@ from mcp_auth_bridge.errors import CredentialMissing, quoted
 from mcp_auth_bridge.oauth.claims import expiry, numeric_date
 from mcp_auth_bridge.secret import Secret
 
-_LEAD = 30.0
-"""Seconds before its end at which a token is replaced; a tenth of what is left of a short one."""
+_LEAD, _SHORTEST_LEAD = 30.0, 2.0
+"""Seconds before its end at which a token is replaced: a tenth of what is left of it, within these bounds. Clocks and
+ends are rounded to whole seconds, and half of a very short life is all that can be done about that.
+"""
 
 _SHORTEST_LIFE = 1.0
 """Seconds for which what was printed is used in any case: a CLI may print a cached token to its last second."""
@@ -38,7 +40,8 @@ class Printed(msgspec.Struct, frozen=True):
         if self.expires_at is None:
             return False
         left = max(0.0, self.expires_at - self.obtained_at)
-        return now >= max(self.expires_at - min(_LEAD, 0.1 * left), self.obtained_at + _SHORTEST_LIFE)
+        lead = min(max(0.1 * left, _SHORTEST_LEAD), _LEAD, 0.5 * left)
+        return now >= max(self.expires_at - lead, self.obtained_at + _SHORTEST_LIFE)
 
 
 def printed(text: Secret, argv: tuple[str, ...], now: float) -> Printed:
