@@ -58,7 +58,8 @@ SCENARIOS = {
     "the resource has another port": (resource(resource="https://mcp.example:8443/mcp"), TheirProtocolError, "are for"),
     "the resource has another query": (resource(resource=f"{MCP}?tenant=2"), TheirProtocolError, "are for"),
     "the resource has user info": (resource(resource="https://mcp.example@evil.example/mcp"), UrlRefused, ""),
-    "the resource is no URL": (resource(resource="urn:x"), UrlRefused, ""),
+    "the resource is no URL": (resource(resource="x:y"), UrlRefused, ""),
+    "the resource is a URN": (resource(resource="urn:x"), TheirProtocolError, "are for"),
     "the resource is a number": (resource(resource=7), TheirProtocolError, "not as specified"),
     "the resource is the origin": (resource(resource="https://mcp.example"), Session, ""),
     # No, other, or odd authorization servers

@@ -211,6 +211,8 @@ def test_the_resource_is_itself_or_a_parent_and_spelled_as_its_metadata_spell_it
         "https://mcp.example/A",
         "https://mcp.example/a/b?tenant=2",
         "https://mcp.example/?tenant=2",
+        "urn:example:mcp",
+        "URN:example:mcp",
     ],
 )
 def test_metadata_of_another_resource_are_refused(named):
@@ -219,7 +221,7 @@ def test_metadata_of_another_resource_are_refused(named):
     assert "resource = " in raised.value.hint
 
 
-@pytest.mark.parametrize("named", ["urn:example:mcp", "http://mcp.example/a/b", "mcp", "https://u:p@mcp.example/a/b"])
+@pytest.mark.parametrize("named", ["http://mcp.example/a/b", "mcp", "https://u:p@mcp.example/a/b"])
 def test_an_identifier_that_is_no_acceptable_url_is_refused(named):
     with pytest.raises(UrlRefused):
         found((f"{PRM}/a/b", resource(named)))

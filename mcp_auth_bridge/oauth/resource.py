@@ -82,15 +82,18 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
     """
     if not named or named == expected:
         return
-    if not expected and _covers(gate(named, Purpose.SERVER), url):
+    if not expected and _covers(named, url):
         return
     raise TheirProtocolError(
         f"the metadata at {place.origin}{place.path} are for {quoted(named)}, not for {expected or url.resource}",
-        'if that identifier is right, set auth = { kind = "browser", resource = "…" } for this server',
+        'if that identifier is right, add resource = "…" to auth of this server',
     )
 
 
-def _covers(parent: Url, url: Url) -> bool:
+def _covers(named: str, url: Url) -> bool:
+    if named[:4].lower() == "urn:":
+        return False  # it may be meant, which the configuration has to say
+    parent = gate(named, Purpose.SERVER)
     prefix = parent.path.rstrip("/")
     inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
     return parent.origin == url.origin and inside and parent.query in ("", url.query)

@@ -4,8 +4,11 @@
 
 JWTs are HS256 with `exp iss aud sub scope`; the resource is a URN, and so is their `aud`. `initialize` alone is open. A
 refusal is HTTP 401 with a challenge that names a realm and nothing else, or, with `--refusal message`, HTTP 200 with a
-JSON-RPC error. Metadata are where RFC 9728 has them, and the answer to a JSON-RPC method as well. The authorization
-server is at the same origin and knows one client.
+JSON-RPC error. Metadata are where RFC 9728 has them, and the answer to a JSON-RPC method as well.
+
+The authorization server is at the same origin. It knows one client, and trusts one platform on which workloads run: the
+tokens that this gives them (`workload_token`) are assertions (RFC 7523) and may be exchanged (RFC 8693). The platform
+hands them out at /workload too, as GitHub does to its jobs.
 """
 
 import argparse
@@ -29,12 +32,22 @@ API_KEYS = ("key-of-monday-51c2", "key-of-tuesday-9d04")
 CHALLENGE = 'Bearer realm="acme files"'
 SCOPES = ("read", "write", "admin")
 LIFETIME = 600
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT = "urn:ietf:params:oauth:token-type:jwt"
+WORKLOADS = "https://workloads.acme.example"
+WORKLOAD_KEY = "the key of the platform on which workloads run"
+WORKLOAD_REQUEST = "what a job shows to be given its token"
 
 _SIGNING_KEY = secrets.token_hex(32)
 
 
 class Unauthorized(Exception):
     pass
+
+
+class Refused(Exception):
+    """Its text is the error code of a token response."""
 
 
 class Platform:
@@ -52,6 +65,7 @@ class Platform:
                 Route("/.well-known/oauth-protected-resource/mcp", self.resource_metadata),
                 Route("/.well-known/oauth-authorization-server", self.server_metadata),
                 Route("/token", self.token, methods=["POST"]),
+                Route("/workload", self.workload),
             ]
         )
 
@@ -154,26 +168,62 @@ class Platform:
                 "authorization_endpoint": f"{self._origin}/authorize",
                 "token_endpoint": f"{self._origin}/token",
                 "response_types_supported": ["code"],
-                "grant_types_supported": ["authorization_code", "client_credentials"],
+                "grant_types_supported": ["authorization_code", "client_credentials", JWT_BEARER, TOKEN_EXCHANGE],
                 "code_challenge_methods_supported": ["S256"],
-                "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
                 "scopes_supported": list(SCOPES),
             }
         )
 
     async def token(self, request: Request) -> Response:
         form = await request.form()
-        basic = base64.b64encode(f"{CLIENT}:{CLIENT_SECRET}".encode()).decode()
-        if request.headers.get("authorization") != f"Basic {basic}":
-            return JSONResponse({"error": "invalid_client"}, 401)
-        if form.get("grant_type") != "client_credentials":
-            return JSONResponse({"error": "unsupported_grant_type"}, 400)
+        try:
+            subject = self._subject(request, {name: str(value) for name, value in form.items()})
+        except Refused as refused:
+            return JSONResponse({"error": str(refused)}, 400)
         if form.get("resource") != RESOURCE:
             return JSONResponse({"error": "invalid_target"}, 400)
         scope = str(form.get("scope", "read"))
-        claims = {"iss": self._origin, "aud": RESOURCE, "sub": CLIENT, "scope": scope, "jti": secrets.token_hex(8)}
+        claims = {"iss": self._origin, "aud": RESOURCE, "sub": subject, "scope": scope, "jti": secrets.token_hex(8)}
         token = jwt.encode({**claims, "exp": int(time.time()) + LIFETIME}, _SIGNING_KEY, "HS256")
-        return JSONResponse({"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME, "scope": scope})
+        issued = {"access_token": token, "token_type": "Bearer", "expires_in": LIFETIME, "scope": scope}
+        if form["grant_type"] == TOKEN_EXCHANGE:
+            issued["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token"
+        return JSONResponse(issued)
+
+    def _subject(self, request: Request, form: dict[str, str]) -> str:
+        """Whom the token will be about."""
+        match form:
+            case {"grant_type": "client_credentials"}:
+                basic = base64.b64encode(f"{CLIENT}:{CLIENT_SECRET}".encode()).decode()
+                if request.headers.get("authorization") != f"Basic {basic}":
+                    raise Refused("invalid_client")
+                return CLIENT
+            case {"grant_type": grant, "assertion": token} if grant == JWT_BEARER:
+                return self._workload(token)
+            case {"grant_type": grant, "subject_token": token, "subject_token_type": kind} if grant == TOKEN_EXCHANGE:
+                if kind != JWT:
+                    raise Refused("invalid_request")
+                return self._workload(token)
+        raise Refused("unsupported_grant_type")
+
+    def _workload(self, token: str) -> str:
+        try:
+            claims = jwt.decode(token, WORKLOAD_KEY, ["HS256"], audience=self._origin, issuer=WORKLOADS)
+        except jwt.InvalidTokenError:
+            raise Refused("invalid_grant") from None
+        return str(claims["sub"])
+
+    async def workload(self, request: Request) -> Response:
+        if request.headers.get("authorization") != f"Bearer {WORKLOAD_REQUEST}":
+            return Response(status_code=401)
+        return JSONResponse({"count": 1, "value": workload_token(request.query_params["audience"])})
+
+
+def workload_token(audience: str, lifetime: int = 600) -> str:
+    """What the platform puts into the file of a workload."""
+    claims = {"iss": WORKLOADS, "aud": audience, "sub": "system:serviceaccount:agents:agent"}
+    return jwt.encode({**claims, "exp": int(time.time()) + lifetime}, WORKLOAD_KEY, "HS256")
 
 
 def result(**members: Any) -> dict[str, Any]:

@@ -143,11 +143,15 @@ def test_client_credentials_work_with_the_urn_as_the_resource(bridge, platform) 
     assert paths(platform).count("/token") == 1
 
 
-def test_client_credentials_find_the_urn_in_the_metadata(bridge, platform) -> None:
+def test_a_urn_in_the_metadata_is_used_only_where_the_configuration_has_it_too(bridge, platform) -> None:
+    """A token for another resource than the server would be good there as well."""
     with_client(bridge, platform, resource="")
     with bridge.stdio("files") as client:
         client.initialize()
-        assert text(client.call("count")).isdigit()
+        failed = error(client.call("count"))
+        assert f"are for “{RESOURCE}”, not for {platform.url}" in failed["message"]
+        assert failed["data"]["action"] == 'if that identifier is right, add resource = "…" to auth of this server'
+    assert "/token" not in paths(platform)
 
 
 def test_a_token_that_ends_early_is_replaced_and_the_call_is_carried_out_once(bridge, platform) -> None:
