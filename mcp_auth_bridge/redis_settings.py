@@ -45,7 +45,8 @@ class Place(msgspec.Struct, frozen=True):
         return self.url.scheme == "https"
 
     def __str__(self) -> str:
-        return self.url.authority + (f"/{self.database}" if self.database else "")
+        host = f"[{self.url.host}]" if ":" in self.url.host else self.url.host
+        return f"{host}:{self.url.port}" + (f"/{self.database}" if self.database else "")
 
 
 def place(settings: RedisStore, where: str) -> Place:

@@ -55,6 +55,7 @@ EXCEPTIONS = {
     ("config", "pathlib"): "as above",
     ("config", "shlex"): "splits a command into words, which is pure",
     ("credentials.oauth", "asyncio"): "its Lock and Future: one refresh for everybody who waits",
+    ("credentials.kept", "asyncio"): "its Lock: the store is asked one question after the other",
     ("credentials.kept", "mcp_auth_bridge.stores.base"): "the contract under which a login is kept, not a store",
     ("credentials.renewal", "mcp_auth_bridge.stores.base"): "as above",
     ("credentials.rotation", "mcp_auth_bridge.stores.base"): "as above",
