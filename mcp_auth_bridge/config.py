@@ -52,8 +52,8 @@ OMITTED = "none"
 """Written for a parameter that is not to be sent at all; no resource is called so, because they are URIs (RFC 8707)."""
 
 
-class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="browser", tag_field="kind"):
-    """OAuth with a person: authorization code, PKCE, refresh. Everything is discovered unless it is given here.
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """OAuth with a person. Everything is discovered unless it is given here.
 
     `trusted_issuer` is the issuer that this server's metadata may name although they were found under another;
     `resource_metadata` is where they are, if the server itself does not say it right.
@@ -74,9 +74,18 @@ class Browser(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="brow
     resource_metadata: str = ""
     client_metadata_url: str = ""
     client_name: str = ""
+
+
+class Browser(Login, frozen=True, tag="browser"):
+    """By the way back of the browser on this machine: authorization code, PKCE, refresh."""
+
     authorize_params: dict[str, str] = {}
     callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     callback_host: OneOf["127.0.0.1", "localhost"] = "127.0.0.1"
+
+
+class Device(Login, frozen=True, tag="device"):
+    """With a browser on any device (RFC 8628), as `login --device`; then as any other login."""
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -98,7 +107,7 @@ class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="no
     """No Authorization header at all."""
 
 
-Auth = Browser | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
+Auth = Browser | Device | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
 
 
 class KeyringStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
@@ -320,18 +329,25 @@ def _checked(auth: Auth, where: str) -> Auth:
         reference(auth.token, f"{where}.token")
     if isinstance(auth, Headers) and not header_fields.credential(auth.headers, f"{where}.headers"):
         raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
-    for key in ("issuer", "trusted_issuer", "resource_metadata") if isinstance(auth, Browser) else ():
+    if isinstance(auth, Login):
+        _check_login(auth, where)
+    return auth
+
+
+def _check_login(auth: Login, where: str) -> None:
+    for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
             _gated(text, f"{where}.{key}")
-    if isinstance(auth, Browser) and bool(auth.client_id) != bool(auth.issuer):
+    if bool(auth.client_id) != bool(auth.issuer):
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
+    if auth.client_secret and not auth.client_id:
+        raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
     if isinstance(auth, Browser):
         _check_parameters(auth, where)
-        _check_client(auth, where)
-    if isinstance(auth, Browser) and auth.client_secret and not auth.client_id:
-        raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
-    return auth
+    _check_client(auth, where)
+    if not (auth.account.isprintable() and auth.account == auth.account.strip()):
+        raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
 
 
 def _check_parameters(auth: Browser, where: str) -> None:
@@ -340,11 +356,9 @@ def _check_parameters(auth: Browser, where: str) -> None:
     for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
         if value and name in auth.authorize_params:
             raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
-    if not (auth.account.isprintable() and auth.account == auth.account.strip()):
-        raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
 
 
-def _check_client(auth: Browser, where: str) -> None:
+def _check_client(auth: Login, where: str) -> None:
     name = auth.client_name
     if not name.isprintable() or name != name.strip() or len(name) > _LONGEST_CLIENT_NAME:
         raise ConfigError(

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playing import outcome
 
-from mcp_auth_bridge import config
-from mcp_auth_bridge.config import Anonymous, Bearer, Browser, Config, KeyCommandStore, KeyringStore, parse
+from mcp_auth_bridge import config, machine_settings
+from mcp_auth_bridge.config import Anonymous, Bearer, Browser, Config, Device, KeyCommandStore, KeyringStore, parse
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Env, Literal
 
@@ -246,3 +246,64 @@ def test_a_path_whose_variable_is_misspelt_is_named_when_the_file_is_read():
 
 def test_a_command_without_words_is_refused():
     assert "store.command" in refused('[store]\nkind = "key_command"\ncommand = []')
+
+
+def machine(text):
+    return server(f"auth = {{ {text} }}")
+
+
+AT = 'issuer = "https://as.example"'
+ENDPOINT = 'token_endpoint = "https://as.example/token"'
+A_CLIENT = 'client_id = "c", client_secret = "env:S"'
+
+
+def test_the_kinds_that_need_no_person_are_told_apart():
+    auth = profile(machine(f'kind = "client_credentials", {AT}, {A_CLIENT}, scopes = ["a"]')).auth
+    assert isinstance(auth, machine_settings.ClientCredentials)
+    assert (auth.client_secret, auth.scopes) == ("env:S", ("a",))
+    workload = profile(machine(f'kind = "jwt_bearer", {AT}, assertion = "file:/t"')).auth
+    assert (workload.assertion, workload.client_id) == ("file:/t", "")
+    exchange = profile(machine(f'kind = "token_exchange", {AT}, subject_token = "env:T"')).auth
+    assert machine_settings.token_type(exchange.subject_token_type) == "urn:ietf:params:oauth:token-type:access_token"
+    assert machine_settings.token_type("urn:a:b") == "urn:a:b"
+    idp = 'idp = { token_endpoint = "https://idp.example/token" }'
+    enterprise = profile(machine(f'kind = "enterprise", {AT}, identity_assertion = "env:I", {idp}')).auth
+    assert enterprise.idp.token_endpoint == "https://idp.example/token"
+
+
+def test_a_login_on_another_device_has_no_way_back_to_configure():
+    assert profile(machine('kind = "device", scopes = ["a"]')).auth == Device(scopes=("a",))
+    assert "callback_port" in refused(machine('kind = "device", callback_port = 4711'))
+    assert "client_id and issuer" in refused(machine('kind = "device", client_id = "c"'))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (f'kind = "client_credentials", {A_CLIENT}', "an issuer or a token_endpoint is needed"),
+        (f'kind = "client_credentials", {AT}, client_id = "c"', "need a client_id"),
+        (f'kind = "client_credentials", {AT}, client_secret = "hunter2"', "client_secret without client_id"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, private_key = "hunter2"', "say the same thing"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, key_id = "k"', "key_id without private_key"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, algorithm = "HS256"', "auth.algorithm"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, auth_method = "none"', "auth.auth_method"),
+        (f'kind = "client_credentials", {A_CLIENT}, issuer = "http://as.example"', "auth.issuer"),
+        (f'kind = "client_credentials", {A_CLIENT}, token_endpoint = "as.example"', "auth.token_endpoint"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, callback_port = 1', "callback_port"),
+        (f'kind = "client_credentials", {AT}, client_id = "c", client_secret = "a${{"', "auth.client_secret"),
+        (f'kind = "jwt_bearer", {AT}', "assertion"),
+        (f'kind = "jwt_bearer", {AT}, assertion = ""', "auth.assertion is empty"),
+        (f'kind = "jwt_bearer", {AT}, assertion = "file:"', "auth.assertion"),
+        ('kind = "jwt_bearer", assertion = "file:/t"', "an issuer or a token_endpoint is needed"),
+        (f'kind = "token_exchange", {AT}, subject_token = "env:T", subject_token_type = "jwit"', "no token type"),
+        (f'kind = "token_exchange", {AT}, subject_token = "env:T", actor_token = "env:"', "auth.actor_token"),
+        (f'kind = "enterprise", {AT}, identity_assertion = "env:I"', "idp"),
+        (f'kind = "enterprise", {AT}, identity_assertion = "env:I", idp = {{ client_id = "c" }}', "auth.idp"),
+        (f'kind = "enterprise", {ENDPOINT}, identity_assertion = "env:I", idp = {{ {AT} }}', "needs the issuer"),
+    ],
+)
+def test_what_a_machine_lacks_is_named(text, words):
+    message = refused(machine(text))
+    assert words in message
+    assert "servers.acme.auth" in message
+    assert "hunter2" not in message

@@ -9,7 +9,7 @@ import pytest
 from playing import answer, play
 from test_oauth_registration import REGISTER, server
 
-from mcp_auth_bridge import __version__, config, errors
+from mcp_auth_bridge import __version__, config, errors, machine_settings
 from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.urls import Purpose, gate
@@ -25,6 +25,8 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
         config._Server,
         config._File,
         config.Browser,
+        *(machine_settings.Registered, machine_settings.ClientCredentials, machine_settings.JwtBearer),
+        *(machine_settings.TokenExchange, machine_settings.Enterprise),
         config.Bearer,
         config.Headers,
         config.NetworkSettings,

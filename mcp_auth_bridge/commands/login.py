@@ -7,7 +7,7 @@ import msgspec
 
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Browser, Profile
+from mcp_auth_bridge.config import Device, Login, Profile
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
@@ -53,7 +53,7 @@ async def run(given: Input, world: World) -> int:
 
 def keeping(profile: Profile, world: World) -> Bridge:
     """The bridge to a server that people log in to, with a store that keeps the login. Raises `ConfigError`."""
-    if not isinstance(profile.auth, Browser):
+    if not isinstance(profile.auth, Login):
         raise ConfigError(
             f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
             'remove its auth, or set auth = { kind = "browser" }',
@@ -68,14 +68,15 @@ def keeping(profile: Profile, world: World) -> Bridge:
 
 def _manner(given: Input, bridge: Bridge) -> Manner:
     place = foreign(bridge.environ)
+    device = given.device or isinstance(bridge.profile.auth, Device)
     has_command = bool(given.browser or bridge.profile.browser_command)
-    if place and not (has_command or given.paste or given.device):
+    if place and not (has_command or given.paste or device):
         terminal.say(
             f"this is {place}: a browser on another machine may not find the way back; --paste and --device need none"
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, given.browser, bridge)
-    return Manner(open_it, pasted, grant(device=given.device), given.fresh, _agreed(given.trust))
+    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust))
 
 
 def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.config import Browser
+from mcp_auth_bridge.config import Browser, Login
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired, StoreError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
@@ -120,7 +120,8 @@ def grant(*, device: bool) -> Grant:
 
 async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
     auth = bridge.profile.auth
-    assert isinstance(auth, Browser), "run looked"  # noqa: S101 - a fact, not a check
+    assert isinstance(auth, Login), "run looked"  # noqa: S101 - a fact, not a check
+    browser = auth if isinstance(auth, Browser) else Browser()
     return Plan(
         url=bridge.profile.url,
         challenge=asked,
@@ -129,12 +130,12 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
         configured=await _configured(auth, bridge),
         clients=clients,
         client_name=auth.client_name or CLIENT_NAME,
-        port=auth.callback_port,
-        host=auth.callback_host,
+        port=browser.callback_port,
+        host=browser.callback_host,
         trusted_issuer=auth.trusted_issuer,
         resource_metadata=auth.resource_metadata,
         metadata_url=auth.client_metadata_url,
-        ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=auth.authorize_params),
+        ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=browser.authorize_params),
     )
 
 
@@ -143,7 +144,7 @@ def _step_up(last: Session | None) -> tuple[str, ...]:
     return (*last.scope.split(), *last.wanted.split()) if last is not None and last.wanted else ()
 
 
-async def _configured(auth: Browser, bridge: Bridge) -> Client | None:
+async def _configured(auth: Login, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
     secret = await bridge.secret(auth.client_secret, "the client_secret") if auth.client_secret else None
