@@ -69,7 +69,7 @@ from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.observed import ObservedCredentials, ObservedStore
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.remote import Remote
-from mcp_auth_bridge.shell.secrets import sources
+from mcp_auth_bridge.shell.secrets import key_from, sources
 from mcp_auth_bridge.shell.surroundings import has_session
 from mcp_auth_bridge.shell.tabs import Tabs
 from mcp_auth_bridge.shell.threads import in_daemon_thread
@@ -228,11 +228,11 @@ class Vault:
             case KeyFileStore(path=path):
                 return KeyFile(_key_file(path))
             case KeyCommandStore(command=command):
-                return KeyCommand(command)
+                return KeyCommand(command, key_from)
             case InsecureFileStore():
                 return InsecureKeyFile(self._records)
             case RedisStore(key_command=(_, *_) as command):
-                return KeyCommand(command)
+                return KeyCommand(command, key_from)
             case RedisStore(key_file=path):
                 return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey

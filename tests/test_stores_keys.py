@@ -16,7 +16,9 @@ import pytest
 from peers.keyring_session import keyring_session
 
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell import secrets
 from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.secrets import key_from
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
@@ -250,7 +252,7 @@ def test_the_insecure_key_file_says_what_it_is(tmp_path):
 
 
 def command(source, *arguments):
-    return KeyCommand([sys.executable, "-c", source, *arguments])
+    return KeyCommand([sys.executable, "-c", source, *arguments], key_from)
 
 
 def test_a_key_command_prints_the_key():
@@ -277,7 +279,8 @@ def test_a_key_command_sees_only_the_listed_environment(tmp_path, monkeypatch):
     [
         ("import sys; print('canary'); sys.exit('canary')", "ended with status 1"),
         ("print('canary')", "does not hold 32 bytes in base64"),
-        ("print('x' * 100_000)", "does not hold 32 bytes in base64"),
+        ("print('x' * 10_000)", "does not hold 32 bytes in base64"),
+        ("print('x' * 100_000)", "printed more than 64 KiB"),
     ],
 )
 def test_a_key_command_that_fails_is_explained_without_its_words(source, sentence, capfd):
@@ -287,19 +290,24 @@ def test_a_key_command_that_fails_is_explained_without_its_words(source, sentenc
 
 
 def test_a_key_command_that_does_not_exist_is_named():
-    with pytest.raises(StoreError, match="no-such-program cannot be run: No such file"):
-        KeyCommand(["no-such-program"]).load()
+    with pytest.raises(StoreError, match="the command “no-such-program” cannot be run: no such file"):
+        KeyCommand(["no-such-program"], key_from).load()
 
 
 def test_a_key_command_that_never_ends_is_ended(monkeypatch):
-    monkeypatch.setattr(keys, "_COMMAND_TIMEOUT", 0.01)
+    monkeypatch.setattr(secrets, "_KEY_TIMEOUT", 0.01)
     with pytest.raises(StoreError, match="did not end within"):
         command("import threading; threading.Event().wait()").load()
 
 
+def test_a_key_command_that_prints_without_end_fills_no_memory():
+    with pytest.raises(StoreError, match="printed more than 64 KiB"):
+        KeyCommand(["yes"], key_from).load()
+
+
 def test_a_key_command_cannot_be_given_a_key():
     with pytest.raises(StoreError, match="cannot be given one") as refusal:
-        KeyCommand(["pass", "show", "bridge"]).create(KEY)
+        KeyCommand(["pass", "show", "bridge"], key_from).create(KEY)
     assert "openssl rand" in refusal.value.hint
 
 

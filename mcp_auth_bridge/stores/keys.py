@@ -4,12 +4,11 @@ import base64
 import binascii
 import os
 import stat
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_file, read_all, translated
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
@@ -20,8 +19,6 @@ CHOICES = (
 )
 
 _MAKE_A_KEY = "make one with: openssl rand -base64 32"
-_COMMAND_TIMEOUT = 10  # seconds
-_COMMAND_OUTPUT = 4096  # bytes
 # What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
 COMMAND_ENVIRONMENT = frozenset(
     (
@@ -153,33 +150,18 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
 
 
 class KeyCommand:
-    """A key that a password manager prints in base64: `command` runs without a shell or stdin, at most 10 seconds."""
+    """A key that a password manager prints in base64. `run` returns what a command prints, or raises `BridgeError`."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], run: Callable[[Sequence[str]], bytes]) -> None:
         self._command = tuple(command)
+        self._run = run
 
     def load(self) -> bytes:
-        program = self._command[0]
         try:
-            # The output is never shown, nor what it says on stderr: both may hold the key.
-            done = subprocess.run(  # noqa: S603 - the user's own configuration names the program
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={name: value for name, value in os.environ.items() if name.upper() in COMMAND_ENVIRONMENT},
-                timeout=_COMMAND_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            problem = f"did not end within {_COMMAND_TIMEOUT} seconds"
-        except OSError as error:
-            problem = f"cannot be run: {error.strerror}"
-        else:
-            if done.returncode == 0:
-                return decoded(done.stdout[:_COMMAND_OUTPUT], self.describe())
-            problem = f"ended with status {done.returncode}"
-        raise StoreError(f"the key command {program} {problem}", "run it in a terminal to see why")
+            printed = self._run(self._command)
+        except BridgeError as error:
+            raise StoreError(f"the sealing key cannot be had: {error.message}", error.hint) from None
+        return decoded(printed, self.describe())
 
     def create(self, key: bytes) -> None:  # noqa: ARG002 - a command cannot take one
         raise StoreError(f"{self.describe()} has no key and cannot be given one", _MAKE_A_KEY)
