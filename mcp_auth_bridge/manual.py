@@ -31,9 +31,10 @@ _DEBUG_HELP = (
 _FORMATS = ("text", "json")
 _LOG_FORMAT_HELP = "what is said on stderr: text, or json for one object a line (time, level, message, code, …)"
 _HEADLESS_HELP = (
-    "no person is here: fail at once where a credential is missing, answer each failure with a JSON-RPC error, say it"
-    " on stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names it"
+    "no person is here: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line on"
+    " stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names one"
 )
+_NO_KEYRING_HELP = "no person is here: no keyring is asked unless the configuration names one"
 _TARGET_HELP = "a server of the configuration, or a URL"
 _HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
 
@@ -89,6 +90,7 @@ for it (login = "never" in the configuration: it says what to run instead). A `l
 a second."""
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
+  mcp-auth-bridge run acme --headless --log-format json
 
   in an IDE: {"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
     parser = _add(commands, "run", text, example)
@@ -180,6 +182,7 @@ and nobody finds it in a list of processes."""
   mcp-auth-bridge token acme --exec sh -c 'curl -H "Authorization: Bearer $MCP_TOKEN" https://mcp.acme.example/api'"""
     parser = _add(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--format",
@@ -199,6 +202,7 @@ def _add_tools(commands: "_Commands") -> None:
     parser = _add(commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json")
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
     parser.add_argument("--json", action="store_true", help="the list as the server wrote it, all pages in one")
+    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
     _add_header(parser)
     _add_ipv4(parser)
 
@@ -218,6 +222,7 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
     parser.add_argument("arguments", nargs="*", metavar="JSON | KEY=VALUE… | -", help="see above (default: none)")
     parser.add_argument("--json", action="store_true", help="the whole result as the server wrote it")
     parser.add_argument("--output", metavar="DIR", help="save images and other files there")
+    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
     _add_header(parser)
     _add_ipv4(parser)
 
