@@ -5,15 +5,22 @@ import contextlib
 
 from peers.scripted import CUT, REQUEST
 
-from mcp_auth_bridge.credentials.static import AnonymousCredentials
+from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, WithOrganisation
+from mcp_auth_bridge.credentials.values import Reread
 from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
-ORGANISATION = {"X-Org": "42"}
+
+async def organisation():
+    return Secret("42")
+
+
+ORGANISATION = (Field("X-Org", Reread(organisation), "the header X-Org of t", "the test"),)
 OPENING = peek(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}')
 OPENED = peek(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
 CALL = peek(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}')
@@ -70,7 +77,7 @@ async def connected(server, path="/mcp", credentials=None, jar=None, **settings)
     """A remote at `server`; its waits are at `remote.waits`."""
     wire = Wire(Network(NetworkSettings(**settings), {}))
     url = Url("http", server.host, server.port, path, "")
-    remote = Remote(url, wire, credentials or AnonymousCredentials("t"), lambda: ORGANISATION, jar)
+    remote = Remote(url, wire, WithOrganisation(ORGANISATION, credentials or AnonymousCredentials("t")), jar)
     remote.waits = remote._streamable._sleep = Waits()
     try:
         yield remote

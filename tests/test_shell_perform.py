@@ -107,7 +107,7 @@ class Story:
         """Only the performer."""
         async with self.far:
             wire = Wire(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
-            remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials, dict)
+            remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
             writer = Writer(self.client.outgoing)
             self.performer = Performer(relay, remote, writer, lambda method, result: None, nobody_signs_in)

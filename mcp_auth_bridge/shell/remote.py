@@ -3,7 +3,7 @@
 Closing an iterator is hanging up. What arrives is yielded; what goes wrong is raised as a `BridgeError`.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from mcp_auth_bridge.credentials.base import Credentials
@@ -24,17 +24,10 @@ _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Bac
 
 
 class Remote:
-    """`organisation` gives the profile's own headers, which go to this server and nowhere else; `jar` its cookies."""
+    """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
 
-    def __init__(
-        self,
-        url: Url,
-        wire: Wire,
-        credentials: Credentials,
-        organisation: Callable[[], Mapping[str, str]],
-        jar: Jar | None = None,
-    ) -> None:
-        self._sender = Sender(url, wire, credentials, organisation, jar)
+    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None = None) -> None:
+        self._sender = Sender(url, wire, credentials, jar)
         self._streamable = Streamable(self._sender)
         self._http_sse: HttpSse | None = None
 

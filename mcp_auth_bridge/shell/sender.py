@@ -1,7 +1,7 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
@@ -46,15 +46,12 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Sender:
-    """`url` is the server's; all that is sent stays in its origin. `organisation` gives the profile's own headers."""
+    """`url` is the server's; all that is sent stays in its origin. `credentials` may give other headers too."""
 
-    def __init__(
-        self, url: Url, wire: Wire, credentials: Credentials, organisation: Callable[[], Headers], jar: Jar | None
-    ) -> None:
+    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None) -> None:
         self.url = url
         self._wire = wire
         self._credentials = credentials
-        self._organisation = organisation
         self._jar = jar
         self._nonce = ""
 
@@ -142,7 +139,7 @@ class Sender:
         self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
     ) -> tuple[Answer, Verdict]:
         cookies = self._jar.headers(url) if self._jar else {}
-        fields = request_headers(verb, headers, cookies, self._organisation(), credentials)
+        fields = request_headers(verb, headers, cookies, credentials)
         body = message.raw if message else b""
         with log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
@@ -173,6 +170,8 @@ async def _words(answer: Answer) -> str:
 
 def _scheme(credentials: Headers) -> str:
     """How a request says on whose behalf it comes, for the log."""
-    if not credentials:
-        return "none"
-    return "dpop" if "dpop" in credentials else "bearer"
+    if "dpop" in credentials:
+        return "dpop"
+    if credentials.get("authorization", "").startswith("Bearer "):
+        return "bearer"
+    return "headers" if credentials else "none"
