@@ -339,7 +339,7 @@ class Bridge:
             credentials = ObservedCredentials(credentials)
         if self.profile.headers:
             credentials = WithOrganisation(self._fields(self.profile.headers), credentials)
-        return Remote(self.profile.url, self.wire, credentials, dict, jar)
+        return Remote(self.profile.url, self.wire, credentials, jar)
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -367,7 +367,8 @@ class Bridge:
         return f"mcp-auth-bridge login {self.profile.name}"
 
     def _fields(self, references: Mapping[str, SecretRef]) -> tuple[Field, ...]:
-        return tuple(self._field(Field, name, value, f"the header {name}") for name, value in references.items())
+        # In lower case: what was sent is looked up by name, and names ignore case (RFC 9110 section 5.1).
+        return tuple(self._field(Field, name.lower(), value, f"the header {name}") for name, value in references.items())
 
     def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
         return kind(name, self._value(name, value, what), f"{what} of {self.profile.name}", describe(value))
