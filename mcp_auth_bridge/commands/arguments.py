@@ -17,11 +17,14 @@ Given = Mapping[str, str | msgspec.Raw]
 
 def parsed(words: Sequence[str], piped: bytes) -> Given:
     """What `words` say: nothing, one JSON object, `-` for what was `piped`, or pairs. Raises `ConfigError`."""
+    if any("\ud800" <= character <= "\udfff" for word in words for character in word):
+        # So Python writes bytes of a command line that are in no encoding that it knows.
+        raise ConfigError("the arguments are not text in UTF-8", "give them as JSON on stdin, with - in their place")
     match list(words):
         case ["-"]:
             return _object(piped)
         case [text] if text.lstrip().startswith(("{", "[")):
-            return _object(text.encode(errors="surrogateescape"))
+            return _object(text.encode())
     return _pairs(words)
 
 
@@ -68,7 +71,7 @@ def _referred(reference: Any, root: Mapping[str, Any]) -> Any:
 def _object(text: bytes) -> dict[str, str | msgspec.Raw]:
     # The errors' own words would repeat what was given.
     try:
-        return dict(msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=dict[str, msgspec.Raw]))
+        return dict(msgspec.json.decode(text.decode("utf-8-sig"), type=dict[str, msgspec.Raw]))
     except msgspec.ValidationError:
         raise ConfigError("the arguments are JSON, but no object", _HOW) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -102,6 +105,6 @@ def _kind(text: str) -> str:
     """The name that JSON Schema has for the type of `text`, "" if it is no JSON."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError):
         return ""
     return _KINDS.get(text.strip()[0]) or ("number" if set(text) & set(".eE") else "integer")
