@@ -256,13 +256,17 @@ class Vault:
             await self._fleet.ask(function)
 
     def _sealing_key(self) -> bytes:
+        """Fetched once, in a thread that may wait: the store asks again, where nothing may."""
+        if self._key is None:
+            self._key = self._fetched_key()
+        return self._key
+
+    def _fetched_key(self) -> bytes:
         if self._fleet is not None:
             from mcp_auth_bridge.shell.fleet import shared_key
 
-            self._key = shared_key(self._source)
-            return self._key
-        self._key = sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
-        return self._key
+            return shared_key(self._source)
+        return sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
 
 
 def _key_file(text: str) -> Path:

@@ -1,5 +1,6 @@
 """The places of the sealing key: files, commands, and a real GNOME Keyring on a D-Bus session of its own."""
 
+import asyncio
 import base64
 import errno
 import importlib
@@ -15,14 +16,17 @@ from pathlib import Path
 import pytest
 from peers.keyring_session import keyring_session
 
+from mcp_auth_bridge.config import KeyCommandStore
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell import secrets
 from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.secrets import key_from
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
 from mcp_auth_bridge.stores.sealed import SealedStore
+from mcp_auth_bridge.wiring import Vault
 
 KEY = bytes(range(32))
 TEXT = base64.b64encode(KEY)
@@ -303,6 +307,21 @@ def test_a_key_command_that_never_ends_is_ended(monkeypatch):
 def test_a_key_command_that_prints_without_end_fills_no_memory():
     with pytest.raises(StoreError, match="printed more than 64 KiB"):
         KeyCommand(["yes"], key_from).load()
+
+
+def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
+    runs = tmp_path / "runs"
+    script = f"open({str(runs)!r}, 'a').write('x'); print({TEXT.decode()!r})"
+    paths = Paths(*(tmp_path / name for name in ("config.toml", "records", "locks", "memory")))
+
+    async def story():
+        vault = Vault(KeyCommandStore((sys.executable, "-c", script)), paths)
+        store = await vault.unlock()
+        store.save("a", "x", None)
+        assert (await vault.read("a")).load("a").secret == "x"
+
+    asyncio.run(story())
+    assert runs.read_text() == "x"
 
 
 def test_a_key_command_cannot_be_given_a_key():
