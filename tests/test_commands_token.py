@@ -174,10 +174,40 @@ async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_pa
     assert json.loads((await printed(world, capfd, form="json")).out)["access_token"] == given
 
 
+@pytest.mark.parametrize(
+    "auth",
+    [
+        '{ kind = "none" }',
+        '{ kind = "headers", headers = { X-API-Key = "env:T" } }',
+        '{ kind = "headers", headers = { Authorization = "Basic dTpw" } }',
+    ],
+)
 @story
-async def test_a_server_that_is_met_without_a_token_has_none(tmp_path):
+async def test_a_server_that_is_met_without_a_token_has_none(tmp_path, auth):
     with pytest.raises(ConfigError, match="acme has no access token"):
-        await token.run(token.Input("acme"), world_of(tmp_path, URL))
+        await token.run(token.Input("acme"), world_of(tmp_path, URL, auth, {"T": "key"}))
+
+
+@story
+async def test_a_server_that_is_met_with_a_token_in_a_header_has_that(tmp_path, capfd):
+    world = world_of(tmp_path, URL, '{ kind = "headers", headers = { Authorization = "bearer abc" } }')
+    assert await printed(world, capfd) == ("abc\n", "")
+
+
+@story
+async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
+    async with Scripted() as server:
+        server.play(renewed("machine-token"))
+        origin = f"http://127.0.0.1:{server.port}"
+        auth = (
+            f'{{ kind = "client_credentials", client_id = "c", client_secret = "env:S", issuer = "{origin}",'
+            f' token_endpoint = "{origin}/token" }}'
+        )
+        world = world_of(tmp_path, URL, auth, {"S": "client-secret"})
+        about = json.loads((await printed(world, capfd, form="json")).out)
+        assert (about["access_token"], about["resource"]) == ("machine-token", URL)
+        assert (await printed(world, capfd)).out == "machine-token\n"
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "É"])

@@ -77,13 +77,14 @@ async def _token(bridge: Bridge) -> Token:
         return _of_session(session)
     # What somebody else keeps is known as the server gets it.
     headers = await bridge.credentials.headers(Target("POST", bridge.profile.url))
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if not value:
+    named = {name.lower(): value for name, value in headers.items()}
+    scheme, _, value = named.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
         raise ConfigError(
             f"{bridge.profile.name} has no access token: its configuration says how it is met without one",
             "`tools` and `call` speak to it with what it has",
         )
-    return Token(scheme, value, _time(expiry(value)), bridge.profile.url.resource)
+    return Token("Bearer", value, _time(expiry(value)), bridge.profile.url.resource)
 
 
 def _check_grant(session: Session, bridge: Bridge) -> None:
@@ -106,7 +107,7 @@ def _of_session(session: Session) -> Token:
 
 
 def _check_bearer(token: Token, name: str) -> None:
-    if token.token_type.lower() != "bearer":
+    if token.token_type != "Bearer":
         raise ConfigError(
             f"the token of {name} is bound to a key of this bridge's ({token.token_type}), so nobody else can use it",
             f"use: mcp-auth-bridge call {name}, or an MCP client with: mcp-auth-bridge run {name}",
