@@ -58,8 +58,9 @@ export function count(tally, outer, inner) {
 }
 
 /** How the client of a token request proved who it is (RFC 6749 section 2.3). */
-export function countAuthMethod(counters, authorization, secret) {
-  const method = authorization ? 'client_secret_basic' : secret ? 'client_secret_post' : 'none';
+export function countAuthMethod(counters, authorization, form) {
+  const inForm = form?.client_secret ? 'client_secret_post' : form?.client_assertion ? 'private_key_jwt' : 'none';
+  const method = authorization ? 'client_secret_basic' : inForm;
   counters.authMethods[method] = (counters.authMethods[method] ?? 0) + 1;
 }
 

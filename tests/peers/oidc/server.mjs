@@ -59,6 +59,8 @@ function configuration(storage, control) {
     findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
     interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
     features: {
+      clientCredentials: { enabled: true },
+      deviceFlow: { enabled: true, userCodeConfirmSource: async (ctx, form) => { ctx.body = form; } },
       devInteractions: { enabled: false },
       dPoP: { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => control.state.settings.dpopNonce },
       registration: { enabled: true },
@@ -126,7 +128,7 @@ function tokenEndpoint(control) {
       return undefined;
     }
     await next();
-    countAuthMethod(counters, ctx.get('authorization'), ctx.oidc.body?.client_secret);
+    countAuthMethod(counters, ctx.get('authorization'), ctx.oidc.body);
     count(counters.token, ctx.oidc.params.grant_type, ctx.status === 200 ? 'success' : ctx.body.error);
     if (ctx.status === 200) ctx.body = withExpiry(settings, ctx.body);
     return undefined;

@@ -83,7 +83,7 @@ async function token(request, answer, { settings, counters }) {
   }
   const response = await answer();
   const body = await response.json();
-  countAuthMethod(counters, request.headers.get('authorization'), form.get('client_secret'));
+  countAuthMethod(counters, request.headers.get('authorization'), Object.fromEntries(form));
   count(counters.token, grantType, response.ok ? 'success' : body.error);
   return Response.json(response.ok ? withExpiry(settings, body) : body, { status: response.status });
 }
