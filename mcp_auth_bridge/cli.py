@@ -129,6 +129,12 @@ def _check_moving(arguments: argparse.Namespace) -> None:
             )
 
 
+def _secret(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import secret
+
+    return lambda world: secret.run(secret.Input(arguments.name), world)
+
+
 def _key(_arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import key
 
@@ -205,6 +211,7 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "run": _relay,
     "login": _login,
     "key": _key,
+    "secret": _secret,
     "logout": _logout,
     "status": _status,
     "token": _token,

@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_login(commands)
     _add_key(commands)
+    _add_secret(commands)
     _add_logout(commands)
     _add_status(commands)
     _add_token(commands)
@@ -152,6 +153,14 @@ def _add_key(commands: "_Commands") -> None:
 It is made the first time; its private half stays in the store. Compare the line with what arrives on the other machine:
 whoever can change it on its way gets the login."""
     _add(commands, "key", text, "  mcp-auth-bridge key")
+
+
+def _add_secret(commands: "_Commands") -> None:
+    text = "Put a secret into the keyring of the operating system. In the configuration it is called keyring:NAME."
+    example = """  mcp-auth-bridge secret acme-key
+  mcp-auth-bridge secret acme-key < key.txt"""
+    parser = _add(commands, "secret", text, example)
+    parser.add_argument("name", metavar="NAME", help="what to call it; one of that name is replaced")
 
 
 def _add_logout(commands: "_Commands") -> None:

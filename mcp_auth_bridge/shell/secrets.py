@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.credentials.sources import LIMIT, Sources
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.threads import in_daemon_thread
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
@@ -37,6 +38,13 @@ def key_from(argv: Sequence[str]) -> bytes:
 def _allowed(environ: Mapping[str, str], passed: Sequence[str]) -> Mapping[str, str]:
     names = COMMAND_ENVIRONMENT | {name.upper() for name in passed}
     return {name: value for name, value in environ.items() if name.upper() in names}
+
+
+async def keep(name: str, secret: Secret) -> None:
+    """Put `secret` into the OS keyring as `name`. Raises `StoreError`."""
+    from mcp_auth_bridge.stores.os_keyring import put  # as in _entry
+
+    await in_daemon_thread(lambda: put(name, secret.reveal()), _KEYRING_TIMEOUT)
 
 
 async def _entry(name: str) -> str | None:

@@ -1,8 +1,11 @@
 """The default store, end to end: the sealing key in a real GNOME Keyring, on a D-Bus session of its own."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
+from installed import command
 from peers.keyring_session import KeyringSession, keyring_session
 from words import complaint, error, text
 
@@ -166,6 +169,26 @@ def test_a_session_without_a_keyring_of_its_own_is_told_in_words(bridge, protect
         done = bridge.run("login", "acme")
     assert (done.returncode, bridge.launches) == (5, [])
     assert "asked to be unlocked or set up" in complaint(done.stderr)[0]
+
+
+ENTRY = "from mcp_auth_bridge.stores.os_keyring import entry; print(entry('acme key'))"
+
+
+def test_a_secret_is_put_there_by_a_command_and_read_by_its_name(bridge, session) -> None:
+    environment = bridge.environment | session.environment | {"HOME": str(bridge.home)}
+
+    def run(*argv: str, given: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(argv, env=environment, input=given, capture_output=True, text=True, check=False)
+
+    for value in ("hunter2", "hunter3"):
+        done = run(command(), "secret", "acme key", given=f"{value}\n")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "keyring:acme key" in done.stderr
+        assert value not in done.stderr
+        assert run(sys.executable, "-c", ENTRY, given="").stdout == f"{value}\n"
+    assert complaint(run(command(), "secret", "acme key", given="").stderr)[0] == "there is no secret on stdin"
+    refused = run(command(), "secret", "sealing key", given="hunter2")
+    assert (refused.returncode, "hunter2" in refused.stderr) == (5, False)
 
 
 def contents(home) -> dict[str, bytes]:

@@ -1,0 +1,24 @@
+"""Put a secret into the OS keyring, for `keyring:NAME` in the configuration. It is typed, or comes from stdin."""
+
+import msgspec
+
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell import passphrase, terminal
+from mcp_auth_bridge.shell.secrets import keep
+from mcp_auth_bridge.wiring import World
+
+
+class Input(msgspec.Struct, frozen=True):
+    name: str
+
+
+async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every command has a world
+    secret = passphrase.typed(f"the secret for keyring:{given.name}")
+    if secret is None:
+        secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))
+    if not secret:
+        raise ConfigError("there is no secret on stdin", f"type it, or run: mcp-auth-bridge secret {given.name} < FILE")
+    await keep(given.name, secret)
+    terminal.say(f"kept in the OS keyring: write keyring:{given.name} in the configuration")
+    return 0
