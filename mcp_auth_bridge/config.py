@@ -163,6 +163,11 @@ class Profile(msgspec.Struct, frozen=True):
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
+    @property
+    def label(self) -> str:
+        """What a log calls the server: its name, or the origin of a bare URL, whose rest may be nobody's business."""
+        return self.url.origin if "://" in self.name else self.name
+
     def over_ipv4(self) -> "Profile":
         """The same server by IPv4 only."""
         return msgspec.structs.replace(self, network=msgspec.structs.replace(self.network, ipv4_only=True))

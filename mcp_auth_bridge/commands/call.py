@@ -32,6 +32,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
+    terminal.about(profile.label)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")

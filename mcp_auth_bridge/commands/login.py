@@ -38,6 +38,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
+    terminal.about(profile.label)
     bridge = keeping(profile.over_ipv4() if given.ipv4 else profile, world)
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)

@@ -42,7 +42,7 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
-    terminal.about(profile.name if profile.name in world.config.profiles else profile.url.origin)
+    terminal.about(profile.label)
     if not given.headless:
         await _relay(relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0

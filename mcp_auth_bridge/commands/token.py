@@ -52,6 +52,7 @@ async def run(given: Input, world: World) -> int:
     if not _VARIABLE_NAME.fullmatch(given.variable):
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
     profile = world.config.profile(given.target)
+    terminal.about(profile.label)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     async with ended(bridge):
         token = await _token(bridge)

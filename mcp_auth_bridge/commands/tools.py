@@ -23,6 +23,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     profile = world.config.profile(given.target, given.headers)
+    terminal.about(profile.label)
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)
