@@ -20,8 +20,9 @@ async def run(world: World) -> int:
         raise ConfigError('a key cannot be kept with [store] kind = "memory"', f"choose another in {world.config.path}")
     store = await vault.unlock()
     private = machine_key(store) or _made(store)
-    terminal.answer(recipient(private))
-    terminal.say("on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient that-line")
+    line = recipient(private)
+    terminal.answer(line)
+    terminal.say(f"on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient {line}")
     return 0
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from mcp_auth_bridge.errors import ConfigError
+
 HOME_VARIABLE = "MCP_AUTH_BRIDGE_HOME"
 
 
@@ -21,16 +23,20 @@ class Paths(msgspec.Struct, frozen=True):
 
 
 def paths() -> Paths:
-    """The paths of this user on this system."""
+    """The paths of this user on this system. Raises `ConfigError` for one without a home."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return _below(Path(home).absolute(), Path(home).absolute())
     import platformdirs
 
-    return _below(
-        platformdirs.user_config_path("mcp-auth-bridge", appauthor=False),
-        platformdirs.user_data_path("mcp-auth-bridge", appauthor=False),
-    )
+    try:
+        config = platformdirs.user_config_path("mcp-auth-bridge", appauthor=False)
+        data = platformdirs.user_data_path("mcp-auth-bridge", appauthor=False)
+    except RuntimeError:
+        config = data = Path("~")
+    if not config.is_absolute():  # what older releases of platformdirs answer, instead of raising
+        raise ConfigError("this user has no home folder", f"set {HOME_VARIABLE} to a folder that is kept")
+    return _below(config, data)
 
 
 def _below(config: Path, data: Path) -> Paths:
