@@ -20,7 +20,10 @@ WAYS = {
 }
 
 
-@pytest.fixture(scope="module", params=WAYS)
+@pytest.fixture(
+    scope="module",
+    params=[*(pytest.param(way, marks=pytest.mark.slow) for way in list(WAYS)[:-1]), list(WAYS)[-1]],
+)
 def running(request, tmp_path_factory) -> Iterator[Peer]:
     """The server, once for each way in which it refuses."""
     script = TESTS / "scenarios" / "internal_platform.py"
