@@ -36,7 +36,7 @@ async def sign_in(bridge: Bridge) -> None:
 async def _is_there(bridge: Bridge, used: str) -> bool:
     """Whether the store has a token that was not used yet; an earlier one is only kept for what is known about it."""
     store = await bridge.vault.read(bridge.record)
-    record = store.load(bridge.record)
+    record = await bridge.vault.beside(lambda: store.load(bridge.record))
     return record is not None and load_session(record.secret).access.reveal() != used
 
 

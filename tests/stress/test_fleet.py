@@ -51,7 +51,7 @@ class Story:
 
     async def call(self, client: Client) -> None:
         """As an agent does: what is refused for a reason that passes is tried again."""
-        await asyncio.sleep(self.chance.uniform(0, 0.1))
+        await asyncio.sleep(self.chance.uniform(0, 0.05))
         while True:
             self.calls += 1
             number = self.calls
@@ -87,7 +87,7 @@ def test_16_processes_on_two_hosts_rotate_300_times_while_redis_dies_twice(
             addresses = [joined(name and f"{own}-{name}", f"{own}-hub", n) for n, name in enumerate(("", "a", "b"))]
             options = ("--protected-mode", "no", "--bind", "0.0.0.0")
             redis = stack.enter_context(Redis(tmp_path / "redis", *options, before=hub))
-            server = await stack.enter_async_context(Strict(lambda: chance.uniform(0, 0.2)))
+            server = await stack.enter_async_context(Strict(lambda: chance.uniform(0, 0.1)))
             urls = [f"redis://{address}:{redis.port}" for address in addresses]
             desk, *homes = (fleet_home(tmp_path / str(n), server, url) for n, url in enumerate(urls))
             client, tokens = server.login()
