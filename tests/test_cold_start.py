@@ -127,6 +127,22 @@ def test_a_run_with_a_cached_token_loads_nothing_for_a_login(home):
     assert below([f"mcp_auth_bridge.{name}" for name in LATER.split()], loaded) == set()
 
 
+def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tmp_path):
+    async def story():
+        async with Far() as far:
+            auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
+            (tmp_path / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(far.url)}\n{auth}\n")
+            heard = await driven(tmp_path, "run", "acme", says=[INITIALIZE, INITIALIZED, request(1)], hears=2)
+            assert all(b"Bearer configured-token\r\n" in sent for sent in far.requests)
+            return heard
+
+    code, loaded, _ = asyncio.run(story())
+    assert code == 0
+    assert below([*HEAVY.split(), "shlex"], loaded) == set()
+    later = "credentials.minted credentials.printed credentials.diagnosis credentials.oauth shell.command"
+    assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
+
+
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_help_and_version_load_almost_nothing(tmp_path, argument):
     code, loaded, _ = asyncio.run(driven(tmp_path, argument))

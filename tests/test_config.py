@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from playing import outcome
 
 from mcp_auth_bridge import config, machine_settings
-from mcp_auth_bridge.config import Anonymous, Bearer, Browser, Config, Device, KeyCommandStore, KeyringStore, parse
+from mcp_auth_bridge.config import (
+    Anonymous,
+    Bearer,
+    Browser,
+    Config,
+    Device,
+    Headers,
+    KeyCommandStore,
+    KeyringStore,
+    parse,
+)
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Env, Literal
 
@@ -56,6 +66,8 @@ def test_everything_that_can_be_said_is_understood():
 def test_the_ways_to_authenticate_are_told_apart_by_kind():
     assert profile(server('auth = { kind = "bearer", token = "env:T" }')).auth == Bearer("env:T")
     assert profile(server('auth = { kind = "none" }')).auth == Anonymous()
+    headers = profile(server('auth = { kind = "headers", headers = { Authorization = "Basic ${X}" } }')).auth
+    assert headers == Headers({"Authorization": "Basic ${X}"})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +84,15 @@ def test_the_ways_to_authenticate_are_told_apart_by_kind():
         (server('auth = { kind = "browser", client_secret = "hunter2" }'), ["servers.acme.auth", "without client_id"]),
         (server('auth = { kind = "browser", callback_port = 70000 }'), ["servers.acme.auth.callback_port", "65535"]),
         (server('auth = { kind = "browser", callback_port = -1 }'), ["servers.acme.auth.callback_port"]),
+        (server('auth = { kind = "bearer", token = "hunter2${" }'), ["servers.acme.auth.token", "names no variable"]),
+        (server('auth = { kind = "bearer", token = "command:" }'), ["servers.acme.auth.token", "names nothing"]),
+        (server('auth = { kind = "headers", headers = {} }'), ["servers.acme.auth.headers names none"]),
+        (server('auth = { kind = "headers", headers = { Host = "hunter2" } }'), ["auth.headers", "Host"]),
+        (
+            server('auth = { kind = "headers", headers = { x-k = "hunter2" } }\nheaders = { X-K = "hunter2" }'),
+            ["servers.acme.headers", "x-k is among auth.headers too"],
+        ),
+        (server('pass_environment = "X"'), ["servers.acme.pass_environment", "expected `array`"]),
         (
             server('auth = { kind = "browser", callback_host = "0.0.0.0" }'),
             ["servers.acme.auth.callback_host", "0.0.0.0"],
