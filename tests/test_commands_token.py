@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from commanding import store_of, world_of
-from peers.scripted import CUT, REQUEST, Scripted, ok
+from peers.scripted import CUT, REQUEST, Gate, Scripted, ok
 from remoting import story
 
 from mcp_auth_bridge.commands import token
@@ -261,6 +261,26 @@ def test_the_variable_can_have_another_name_and_signals_are_the_programs(tmp_pat
 def test_a_program_whose_reader_leaves_ends_as_it_does_without_us(tmp_path):
     process = started(signed_in(tmp_path), "--exec", "sh", "-c", "yes | head -n 1")
     assert process.communicate() == ("y\n", "")
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
+@story
+async def test_who_is_ended_in_the_middle_of_a_rotation_keeps_what_it_leads_to(tmp_path, capfd, name):
+    async with Scripted() as server:
+        asked, answer, cut = renewed()
+        server.play([asked, gate := Gate(), answer, cut])
+        world = signed_in(tmp_path, server, expires_at=1.0)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "mcp_auth_bridge", "token", "acme", env=environment_of(world), stdout=subprocess.PIPE
+        )
+        await gate.reached.wait()
+        process.send_signal(getattr(signal, name))
+        gate.open.set()
+        out, _ = await process.communicate()
+        assert process.returncode == 130
+        assert out == b""
+        assert (await printed(world, capfd)).out == "second-token\n"
+    assert server.connections == 1
 
 
 @pytest.mark.parametrize(

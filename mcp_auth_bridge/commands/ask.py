@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -46,6 +47,7 @@ class _Page(msgspec.Struct, rename="camel"):
 @contextlib.asynccontextmanager
 async def ended(bridge: Bridge) -> AsyncIterator[None]:
     """Whatever becomes of it: nothing of `bridge` is left open, and no rotation half done."""
+    _end_like_ctrl_c()
     try:
         yield
     finally:
@@ -53,6 +55,16 @@ async def ended(bridge: Bridge) -> AsyncIterator[None]:
             async with asyncio.timeout(_ROTATION):
                 await bridge.settle()
         await bridge.wire.aclose()
+
+
+def _end_like_ctrl_c() -> None:
+    """`timeout` and a closed terminal leave time for a clean end, too: asyncio's own is for Ctrl-C alone."""
+    loop = asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGHUP"):
+        # Windows has neither these handlers nor SIGHUP; and what `nohup` ignores stays ignored.
+        with contextlib.suppress(NotImplementedError, AttributeError):
+            if signal.getsignal(number := getattr(signal, name)) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, signal.raise_signal, signal.SIGINT)
 
 
 @contextlib.asynccontextmanager
