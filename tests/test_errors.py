@@ -3,13 +3,14 @@
 import copy
 import inspect
 import pickle
+import re
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge import errors
+from mcp_auth_bridge import errors, manual
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted
 from mcp_auth_bridge.secret import Literal, Secret
 
@@ -93,3 +94,8 @@ def test_secrets_are_equal_exactly_if_their_values_are(one, two):
     assert Secret(one) != one
     assert bool(Secret(one)) is bool(one)
     assert len({Secret(one), Secret(one)}) == 1
+
+
+def test_every_exit_code_is_in_the_help():
+    missing = [kind for kind in KINDS if not re.search(rf"(^|\s){kind.exit_code} [a-z]", manual._EPILOG)]
+    assert missing == []

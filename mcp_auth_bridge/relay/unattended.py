@@ -18,7 +18,7 @@ class Unattended(Around):
         super().__init__(inner)
         self._served = False
         self._last: BridgeError | None = None
-        self._said = ""
+        self._said: tuple[object, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -28,7 +28,7 @@ class Unattended(Around):
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         for action in super().from_server(call, message):
             if isinstance(action, ToClient) and action.message.kind is Kind.RESPONSE:
-                self._served, self._said = True, ""
+                self._served, self._said = True, ()
             yield action
 
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
@@ -43,6 +43,8 @@ class Unattended(Around):
         if isinstance(error, OurProtocolError):
             return  # the client's own affair, or the way in which it finds out about eras
         self._last = error
-        if error.message != self._said:  # a thousand requests of an agent that tries again are one line
-            self._said = error.message
+        # A thousand requests of an agent that tries again are one line, also where the words count the seconds.
+        kind = (error.reason, error.sent, error.facts.get("status"))
+        if kind != self._said:
+            self._said = kind
             yield Report(error)
