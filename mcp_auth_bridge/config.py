@@ -348,6 +348,7 @@ def _check_login(auth: Login, where: str) -> None:
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
     if auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
+    reference(auth.client_secret, f"{where}.client_secret")
     if isinstance(auth, Browser):
         _check_parameters(auth, where)
     _check_client(auth, where)
