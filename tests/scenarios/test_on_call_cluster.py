@@ -318,12 +318,18 @@ def traced(bridge, tmp_path, name) -> list[str]:
     return trace.read_text().splitlines()
 
 
+NOWHERE = {"auth.token_endpoint": "http://127.0.0.1:9/token"}
 SOURCES = {
     "a placeholder": ({"auth.kind": "bearer", "auth.token": PLACEHOLDER}, 0),
     "a file": ({"auth.kind": "bearer", "auth.token": "file:{home}/token"}, 0),
     "a command": ({"auth.kind": "bearer", "auth.token": "command:/bin/cat {home}/token"}, 1),
     "a login that is not there": ({"login": "auto"}, 0),
     "no credential": ({"auth.kind": "none"}, 0),
+    "a client": (
+        {"auth.kind": "client_credentials", "auth.client_id": "x", "auth.client_secret": "literal:y", **NOWHERE},
+        0,
+    ),
+    "a workload": ({"auth.kind": "jwt_bearer", "auth.assertion": "file:{home}/token", **NOWHERE}, 0),
 }
 
 
