@@ -22,7 +22,7 @@ def version_headers(negotiated: Any) -> Mapping[str, str]:
 
 
 def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The one header builder: the transport's own for `verb`, then each group (rules, session, cookies, credentials)."""
+    """The one header builder: the transport's own for `verb`, then each group (rules, cookies, credentials)."""
     own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
     if verb == "POST":
         own["content-type"] = "application/json"
