@@ -372,7 +372,8 @@ class Bridge:
 
     def _fields(self, references: Mapping[str, SecretRef]) -> tuple[Field, ...]:
         # In lower case: what was sent is looked up by name, and names ignore case (RFC 9110 section 5.1).
-        return tuple(self._field(Field, name.lower(), value, f"the header {name}") for name, value in references.items())
+        named = references.items()
+        return tuple(self._field(Field, name.lower(), value, f"the header {name}") for name, value in named)
 
     def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
         return kind(name, self._value(name, value, what), f"{what} of {self.profile.name}", describe(value))
