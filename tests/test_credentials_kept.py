@@ -1,0 +1,95 @@
+"""A login whose store is far away: questions and answers on different moments."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from mcp_auth_bridge.credentials.kept import Kept
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.stores.memory import MemoryStore
+
+OLD = Session(
+    resource="https://mcp.example",
+    issuer="https://as.example",
+    token_endpoint="https://as.example/token",
+    client=Client(issuer="https://as.example", id="c"),
+    access=Secret("old"),
+    obtained_at=0.0,
+)
+NEW = msgspec.structs.replace(OLD, access=Secret("new"))
+
+
+class Far(MemoryStore):
+    """A store behind a network: each answer is on its way until `slow` is set; while `away`, none comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.away = False
+        self.warned = []
+        self.slow = asyncio.Event()
+        self.slow.set()
+
+    async def beside(self, function):
+        if self.away:
+            raise StoreError("the store is away")
+        answer = function()
+        await self.slow.wait()
+        return answer
+
+    def kept(self):
+        async def opened():
+            return self
+
+        return Kept("a", opened, lambda: 0.0, self.warned.append, self.beside)
+
+
+def test_a_look_that_is_answered_late_does_not_undo_a_save():
+    async def story():
+        far = Far()
+        far.save("a", dump(OLD), None)
+        kept = far.kept()
+        await kept.look()
+        far.slow.clear()
+        looking = asyncio.ensure_future(kept.look())
+        await asyncio.sleep(0)
+        saving = asyncio.ensure_future(kept.save(far, NEW))
+        await asyncio.sleep(0)
+        far.slow.set()
+        await asyncio.gather(looking, saving)
+        assert kept.session == NEW
+
+    asyncio.run(story())
+
+
+def test_what_could_not_be_saved_is_used_and_saved_with_the_next_look_and_said_once():
+    async def story():
+        far = Far()
+        far.save("a", dump(OLD), None)
+        kept, other = far.kept(), far.kept()
+        await kept.look()
+        far.away = True
+        assert await kept.save(far, NEW)
+        await kept.look()
+        assert kept.session == NEW
+        far.away = False
+        await other.look()
+        assert other.session == OLD
+        await kept.look()
+        await other.look()
+        assert other.session == NEW
+        assert [str(error) for error in far.warned] == ["the store is away"]
+
+    asyncio.run(story())
+
+
+def test_a_store_that_was_never_reached_has_no_answer():
+    async def story():
+        far = Far()
+        far.away = True
+        with pytest.raises(StoreError):
+            await far.kept().look()
+
+    asyncio.run(story())
