@@ -1,7 +1,10 @@
 """A secret that a person types without seeing it."""
 
 import getpass
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Secret
@@ -11,15 +14,25 @@ from mcp_auth_bridge.shell import terminal
 def typed(question: str) -> Secret | None:
     """The answer to `question`, None where nobody can be asked. Raises `ConfigError` where nothing is answered.
 
-    It blocks the thread, and must be the main one: Ctrl-C in it ends the question, and getpass then makes the terminal
-    show again what is typed. Another thread would be left behind with the terminal dark.
+    It blocks the thread, which must be the main one: in another, Ctrl-C would leave the terminal dark.
     """
     if not (terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty()):
         return None  # getpass itself would open the terminal of whoever started us, or echo
     try:
-        answer = Secret(getpass.getpass(f"mcp-auth-bridge: {question}: "))
+        with _interruptible():
+            answer = Secret(getpass.getpass(f"mcp-auth-bridge: {question}: "))
     except EOFError:
         answer = Secret("")
     if not answer:
-        raise ConfigError("nothing was typed", "run it again")
+        raise ConfigError("no passphrase was typed", "run it again, or add --passphrase env:NAME or file:PATH")
     return answer
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends the question at once: asyncio's own handler would wait for a loop that waits for the answer."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

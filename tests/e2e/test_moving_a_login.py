@@ -2,6 +2,7 @@
 
 import os
 import pty
+import shutil
 import subprocess
 
 import pytest
@@ -104,7 +105,7 @@ def test_without_a_person_a_passphrase_is_not_asked_for_but_named(desk, server, 
 
 @pytest.mark.slow
 def test_a_person_types_the_passphrase_twice_and_nobody_sees_it(desk, server, file, passphrase) -> None:
-    status_code, shown = typing(desk, [PASSPHRASE, PASSPHRASE], "login", "acme", "--export", file)
+    status_code, shown = typing(desk, [f"{PASSPHRASE}\n"] * 2, "login", "acme", "--export", file)
     assert status_code == 0, shown
     assert shown.count("passphrase for the exported login:") == 1
     assert PASSPHRASE not in shown
@@ -112,23 +113,33 @@ def test_a_person_types_the_passphrase_twice_and_nobody_sees_it(desk, server, fi
     assert taken.returncode == 0, taken.stderr
 
 
+@pytest.mark.slow
+def test_ctrl_c_ends_the_question_at_once_and_nothing_has_moved(desk, file) -> None:
+    status_code, shown = typing(desk, ["half of it\x03"], "login", "acme", "--export", file)
+    assert status_code == 130, shown
+    assert "half of it" not in shown
+    assert not os.path.lexists(file)
+    assert status(desk)["state"] == "signed in"
+
+
 def typing(bridge: Bridge, answers: list[str], *arguments: str) -> tuple[int, str]:
     """Run one command on a terminal of its own; each answer is typed when a question (": " at an end) has come."""
+    if not shutil.which("setsid"):
+        pytest.skip("nothing here gives a program a terminal of its own")
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [command(), *arguments],
+        ["setsid", "--ctty", command(), *arguments],
         env=bridge.environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        start_new_session=True,
     )
     os.close(theirs)
     shown, rest = "", list(answers)
     while chunk := _read(ours):
         shown += chunk
         if rest and shown.endswith(": "):
-            os.write(ours, rest.pop(0).encode() + b"\n")
+            os.write(ours, rest.pop(0).encode())
     os.close(ours)
     return process.wait(HANG), shown
 
