@@ -188,7 +188,7 @@ It is renewed first if it is about to expire; no browser is opened. With --exec 
 and nobody finds it in a list of processes."""
     example = """  mcp-auth-bridge token acme
   mcp-auth-bridge token acme --format json
-  mcp-auth-bridge token acme --exec sh -c 'curl -H "Authorization: Bearer $MCP_TOKEN" https://mcp.acme.example/api'"""
+  mcp-auth-bridge token acme --exec ./report.py      # reads the variable MCP_TOKEN"""
     parser = _add(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
