@@ -22,6 +22,7 @@ from mcp_auth_bridge.config import (
     KeyCommandStore,
     KeyFileStore,
     KeyringStore,
+    Login,
     MemoryStore,
     Profile,
     SignsIn,
@@ -82,6 +83,7 @@ from mcp_auth_bridge.stores.sealed import SealedStore
 if TYPE_CHECKING:
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
     from mcp_auth_bridge.credentials.world import World as OAuthWorld
+    from mcp_auth_bridge.oauth.machine import Plan
     from mcp_auth_bridge.shell.fleet import Fleet
 
 KEYRING_TIMEOUT = 30.0
@@ -364,7 +366,7 @@ class Bridge:
     @property
     def account(self) -> str:
         """Who alone may be signed in here, "" for anybody."""
-        return self.profile.auth.account if isinstance(self.profile.auth, Browser) else ""
+        return self.profile.auth.account if isinstance(self.profile.auth, Login) else ""
 
     @property
     def login_command(self) -> str:
@@ -474,8 +476,11 @@ class Bridge:
             return Rotation(name, self.login_command, kept, world)
         from mcp_auth_bridge.credentials.obtaining import Obtaining, Source  # a person has none
 
-        source = Source(name, kind(auth), partial(plan, self.profile.url, auth, self.secret), not auth.token_endpoint)
-        return Obtaining(source, kept, world)
+        return Obtaining(Source(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world)
+
+    async def plan(self, auth: Machine) -> "Plan":
+        """How the machine that `auth` describes comes by its tokens. Raises `CredentialMissing`."""
+        return await plan(self.profile.url, auth, self.secret)
 
     async def _refresh(self, flow: Flow[Session]) -> Session:
         # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").

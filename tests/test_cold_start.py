@@ -47,7 +47,8 @@ HEAVY = """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
     shell.http shell.drive shell.loopback shell.browser shell.person shell.probe stores.os_keyring commands.login
-    commands.sign_in commands.logout commands.status commands.demo demo
+    commands.sign_in commands.logout commands.status commands.demo demo oauth.machine oauth.configured oauth.assertions
+    credentials.obtaining
 """
 
 

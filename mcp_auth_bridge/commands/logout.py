@@ -7,9 +7,11 @@ import msgspec
 from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.credentials.minted import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
+from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.oauth.grants import revoke
+from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registration import unregister
-from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SESSIONS, Client, Session, load_client, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
@@ -43,7 +45,7 @@ async def _log_out_everywhere(world: World) -> int:
         except BridgeError as problem:
             terminal.complain(problem)
             problems.append(problem)
-    for key in (*_keys(store, CLIENTS), *_keys(store, RECORDS)):
+    for key in (key for prefix in (CLIENTS, RECORDS, MACHINES) for key in _keys(store, prefix)):
         _delete(store, key)
     for damage in store.unreadable():
         if damage.message not in {problem.message for problem in problems}:
@@ -76,6 +78,8 @@ async def _log_out(bridge: Bridge) -> bool:
     async with bridge.lock():  # a refresh that is under way must not bring the login back
         store = await bridge.vault.survey()
         taken = _take(store, bridge.record)
+        for key in _keys(store, f"{MACHINES}{bridge.profile.name} "):
+            _delete(store, key)  # of the same name, when it was configured in another way
     if taken is None:
         return False
     bridge.memory.forget()
@@ -84,7 +88,8 @@ async def _log_out(bridge: Bridge) -> bool:
     except BridgeError:
         terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
         raise
-    terminal.say(f"signed out of {bridge.profile.name}")
+    again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, Machine) else ""
+    terminal.say(f"signed out of {bridge.profile.name}{again}")
     return True
 
 
@@ -109,9 +114,11 @@ def _take(store: Store, key: str) -> Session | StoreError | None:
 async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
     if isinstance(taken, StoreError):
         raise taken
+    auth = bridge.profile.auth
+    flow = end(await bridge.plan(auth), taken) if isinstance(auth, Machine) else revoke(taken)
     http = Http(bridge.network)
     try:
-        await drive(revoke(taken), http, Nobody())
+        await drive(flow, http, Nobody())
         if not is_used(store, taken.client):
             await _unregister(http, store, taken.client)
     finally:

@@ -9,6 +9,8 @@ from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Anonymous, Bearer, Headers, Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.machine_settings import Machine
+from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import terminal
@@ -20,7 +22,8 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One server. `state` is "signed in", "signed out", "ended", "static" or "unreadable".
+    """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in) or
+    "unreadable".
 
     `scope` is what was granted, `asked` what was asked for; `expires_at` is Unix seconds; `renews` is whether the login
     outlives that. `notes` are further sentences for a person.
@@ -79,12 +82,8 @@ async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
 
 async def _line(profile: Profile, world: World) -> Line:
     url = str(profile.url)
-    if isinstance(profile.auth, Bearer):
-        return Line(profile.name, url, "static", f"a token from {describe(reference(profile.auth.token, 'the token'))}")
-    if isinstance(profile.auth, Headers):
-        return Line(profile.name, url, "static", f"the headers {', '.join(profile.auth.headers)}")
-    if isinstance(profile.auth, Anonymous):
-        return Line(profile.name, url, "static", "no credentials")
+    if static := _static(profile):
+        return Line(profile.name, url, "static", static)
     bridge = Bridge(profile, world)
     try:
         store = await bridge.vault.read(bridge.record)
@@ -92,9 +91,32 @@ async def _line(profile: Profile, world: World) -> Line:
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
         return Line(profile.name, url, "unreadable", f"{error.message} (hint: {error.hint})")
+    if isinstance(profile.auth, Machine):
+        return _machine_line(bridge, profile.auth, session)
     if session is None:
         return Line(profile.name, url, "signed out", f"run: {bridge.login_command}")
     return _session_line(bridge, session)
+
+
+def _static(profile: Profile) -> str:
+    """What a server is shown that the bridge does not come by itself, "" for none."""
+    match profile.auth:
+        case Bearer(token=token):
+            return f"a token from {describe(reference(token, 'the token'))}"
+        case Headers(headers=headers):
+            return f"the headers {', '.join(headers)}"
+        case Anonymous():
+            return "no credentials"
+    return ""
+
+
+def _machine_line(bridge: Bridge, auth: Machine, session: Session | None) -> Line:
+    """What a machine would obtain, and what it has."""
+    detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
+    if session is None or session.expired(time.time()):
+        return Line(bridge.profile.name, str(bridge.profile.url), "automatic", f"{detail} when one is needed")
+    line = _session_line(bridge, session)
+    return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
 
 def _session_line(bridge: Bridge, session: Session) -> Line:
@@ -113,7 +135,7 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
         scope=session.scope,
         asked=session.asked,
         expires_at=session.expires_at,
-        renews=session.refresh is not None and not session.ended,
+        renews=session.renewable,
         stored=bridge.vault.describe(),
         notes=tuple(filter(None, (scopes(session), doubt(session, bridge.account)))),
     )

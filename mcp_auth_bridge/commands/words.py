@@ -13,7 +13,7 @@ def validity(session: Session) -> str:
         until = "valid until the server refuses it"
     else:
         until = f"valid until {datetime.fromtimestamp(session.expires_at).astimezone():%Y-%m-%d %H:%M}"
-    return f"{until}, renewed by itself" if session.refresh else f"{until}; {_why_it_ends(session)}, so it ends then"
+    return f"{until}, renewed by itself" if session.renewable else f"{until}; {_why_it_ends(session)}, so it ends then"
 
 
 def scopes(session: Session) -> str:

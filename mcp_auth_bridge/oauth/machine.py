@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.client_auth import Form
 from mcp_auth_bridge.oauth.configured import Party, Token
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, session_of
+from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
 from mcp_auth_bridge.oauth.machine_refusals import explained
 from mcp_auth_bridge.oauth.places import Trail
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted
@@ -93,6 +93,15 @@ def another(plan: Plan, last: Session) -> Flow[Session]:
         except (GrantEnded, OAuthRefused):
             pass  # whoever has the secret or the assertion needs no refresh token
     return (yield from _obtained_again(plan, last))
+
+
+def end(plan: Plan, last: Session) -> Flow[None]:
+    """Revoke the tokens of `last` (RFC 7009), where that is offered, also for such tokens. Raises as `revoke` does."""
+    try:
+        yield from revoke(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
+    except OAuthRefused as refused:
+        if refused.error != "unsupported_token_type":  # which ends by itself, soon
+            raise
 
 
 def _refreshed(plan: Plan, last: Session) -> Flow[Session]:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from conftest import status
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from installed import wait_for
@@ -113,6 +114,7 @@ def test_a_wrong_secret_is_named_by_its_place_and_presented_once(machine, author
         assert "hunter2" not in "".join(answers) + stdio.stderr
 
 
+@pytest.mark.slow  # it waits for 5 s between two questions, as RFC 8628 section 3.5 says
 def test_a_login_on_another_device_needs_no_browser_here(bridge, authorization_server, protected_server) -> None:
     bridge.add_server("acme", protected_server.url, **{"auth.kind": "device"})
     with bridge.logging_in("acme") as login:
@@ -123,3 +125,20 @@ def test_a_login_on_another_device_needs_no_browser_here(bridge, authorization_s
     assert works(bridge)
     assert bridge.launches == []
     assert authorization_server.counters["token"]["urn:ietf:params:oauth:grant-type:device_code"]["success"] == 1
+
+
+def test_status_knows_that_nobody_logs_in_and_logout_ends_the_token(machine, authorization_server) -> None:
+    client = authorization_server.register(**MACHINE, token_endpoint_auth_method="client_secret_basic")
+    bridge = machine(client, client_secret=client["client_secret"])
+    assert (status(bridge)["state"], status(bridge)["renews"]) == ("automatic", False)
+    assert works(bridge)
+    line = status(bridge)
+    assert (line["state"], line["renews"], line["issuer"]) == ("automatic", True, authorization_server.about["issuer"])
+    assert "client_credentials" in line["detail"]
+    done = bridge.run("logout", "acme")
+    assert done.returncode == 0, done.stderr
+    assert "until the next request" in done.stderr
+    assert list(bridge.home.glob("records/*.sealed")) == []
+    refused = bridge.run("login", "acme")
+    assert refused.returncode == 2
+    assert "nothing to log in to" in refused.stderr
