@@ -263,6 +263,7 @@ def test_a_refused_connection_is_unreachable_and_nothing_was_sent():
             await http.aclose()
         assert not isinstance(raised.value, OutcomeUnknown)
         assert raised.value.retry_safe
+        assert raised.value.facts == {"host": url.authority}
 
     asyncio.run(story())
 

@@ -506,6 +506,7 @@ async def test_a_refused_connection_is_safe_to_repeat():
         with pytest.raises(Unreachable, match=r"127\.0\.0\.1:\d+ refuses connections") as caught:
             await call(wire, at(server))
         assert caught.value.retry_safe
+        assert caught.value.facts == {"host": at(server).authority}
         with pytest.raises(Unreachable, match="refuses connections"):  # at several addresses
             await call(wire, at(server, host="localhost"))
 

@@ -114,6 +114,8 @@ def before_sending(error: BridgeError) -> BridgeError:
     """`error` of a refresh for the request that wanted it: of that nothing was sent, whatever became of the refresh."""
     if isinstance(error, OutcomeUnknown):
         kind = TimedOut if isinstance(error, Overdue) else Unreachable
-        return kind(error.message, error.hint)
+        earlier = kind(error.message, error.hint)
+        earlier.facts |= error.facts
+        return earlier
     error.sent = Sent.NO
     return error

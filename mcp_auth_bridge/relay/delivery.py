@@ -182,8 +182,11 @@ class Delivery(Around):
 def _whole_truth(error: BridgeError) -> BridgeError:
     """`error` as the last of several: it may say that nothing was sent, or done, and mean itself alone."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
-    kind = Overdue if isinstance(error, TimedOut) else OutcomeUnknown
-    return kind(error.message, error.hint) if last_alone else error
+    if not last_alone:
+        return error
+    whole = (Overdue if isinstance(error, TimedOut) else OutcomeUnknown)(error.message, error.hint)
+    whole.facts |= error.facts
+    return whole
 
 
 def _pause(attempt: _Attempt, error: BridgeError) -> float | None:

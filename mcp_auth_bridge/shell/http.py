@@ -14,7 +14,7 @@ import msgspec
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, Overdue, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Overdue, TheirProtocolError, UrlRefused
 from mcp_auth_bridge.oauth.zones import Address
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
@@ -52,17 +52,24 @@ class Http:
 
     async def fetch(self, effect: Fetch) -> Response:
         """Raises `Unreachable`, `OutcomeUnknown`, `LimitExceeded`, `TheirProtocolError`; any status is a result."""
+        try:
+            return await self._in_time(effect)
+        except BridgeError as error:
+            error.facts["host"] = effect.url.authority
+            raise
+
+    async def aclose(self) -> None:
+        for transport in self._transports.values():
+            await transport.aclose()
+        self._transports.clear()
+
+    async def _in_time(self, effect: Fetch) -> Response:
         timeout = _patience(effect)
         try:
             async with asyncio.timeout(timeout):
                 return await self._follow(effect)
         except TimeoutError:
             raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER) from None
-
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
-        self._transports.clear()
 
     async def _follow(self, effect: Fetch) -> Response:
         """Redirects stay within the origin, and a POST keeps its method and body (RFC 9110 section 15.4).

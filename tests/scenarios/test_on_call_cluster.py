@@ -14,6 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from installed import Bridge, RawClient, command
 from peer import TESTS, Peer
+from test_shell_patience import black_hole
 from words import error, text
 
 HEADLESS = ("--headless", "--log-format", "json")
@@ -190,14 +191,8 @@ def test_a_server_that_is_down_is_unreachable(bridge) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full backlog refuses connections")
 def test_a_firewall_that_drops_everything_is_a_timeout_and_is_waited_for_once(bridge) -> None:
-    with socket.socket() as listener, ExitStack() as fillers:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(2):  # the backlog is full: Linux drops whatever else arrives
-            filler = fillers.enter_context(socket.socket())
-            filler.setblocking(False)
-            filler.connect_ex(listener.getsockname())
-        host = f"127.0.0.1:{listener.getsockname()[1]}"
+    with black_hole() as port:
+        host = f"127.0.0.1:{port}"
         configure(bridge, "prometheus", f"http://{host}/mcp", "literal:x", **{"network.connect_timeout": 0.3})
         line, code = failure(bridge, "prometheus")
     assert (code, line["code"], line["sent"], line["host"]) == (15, "timed_out", "no", host)
