@@ -26,7 +26,6 @@ from remoting import (
 )
 from test_shell_streamable import Tokens, tokens_of
 
-from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired
 from mcp_auth_bridge.oauth.challenge import parse
 from mcp_auth_bridge.relay.http_rules import Unauthorized, unauthorized
@@ -58,7 +57,11 @@ async def test_other_credentials_are_sent_once_in_whatever_shape_the_refusal_com
         server.play(one(SHAPES[shape]), one(reply(b"200 OK", body=ANSWER)))
         assert await collect(remote.post(CALL, {})) == [ANSWER]
         assert tokens_of(server) == [b"Bearer t1", b"Bearer t2"]
-        assert tokens.refusals == [Refusal(401, parse([CHALLENGE])[0], {"authorization": "Bearer t1"})]
+        [refused] = tokens.refusals
+        assert (refused.status, refused.sent, refused.again) == (401, {"authorization": "Bearer t1"}, False)
+        assert refused.challenge == parse([CHALLENGE])[0]
+        assert "Authentication required" in refused.words
+        assert str(refused) == "JSON-RPC 401"
 
 
 @pytest.mark.parametrize("first", ["status", "message"])
@@ -162,7 +165,8 @@ async def test_over_the_transport_of_2024_11_05_it_comes_on_the_stream():
     ],
 )
 def test_the_challenge_is_in_the_data_if_it_is_anywhere(data, fields):
-    assert unauthorized(refusal(data=data)) == Unauthorized(401, fields)
+    said = refusal(data=data)
+    assert unauthorized(said) == Unauthorized(401, fields, said.decode(), "JSON-RPC")
 
 
 _json = st.recursive(

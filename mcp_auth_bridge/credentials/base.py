@@ -24,7 +24,8 @@ class Refusal(msgspec.Struct, frozen=True):
     """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
 
     `again` is whether they were the answer to a refusal already: then there is nothing more to try. `words` are what
-    the answer said beside its challenge: they tell kinds of refusal apart, and nobody repeats them.
+    the answer said beside its challenge: they tell kinds of refusal apart, and nobody repeats them. `protocol` is whose
+    status it is: a few servers say it in JSON-RPC.
     """
 
     status: int
@@ -32,6 +33,10 @@ class Refusal(msgspec.Struct, frozen=True):
     sent: Mapping[str, str]
     again: bool = False
     words: str = ""
+    protocol: str = "HTTP"
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {self.status}"
 
 
 class Credentials(Protocol):

@@ -42,7 +42,7 @@ def why(shown: Presented, refused: Refusal, now: float) -> CredentialRefused:
     """The error for a token that was refused although it is the newest that there is; `now` is Unix seconds."""
     claims = unverified(shown.token)
     kind, words = _of_jwt(shown, claims, refused, now) if claims else _of_opaque(shown.token, refused)
-    told = f"{shown.name} refuses {shown.what} (HTTP {refused.status}): {words}"
+    told = f"{shown.name} refuses {shown.what} ({refused}): {words}"
     return kind(told, f"replace it: {shown.place}", facts=_facts(shown, claims, refused))
 
 

@@ -100,7 +100,7 @@ class Obtaining:
     async def lacking(self, refused: Refusal) -> BridgeError:
         wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
         session = self._kept.session
-        told = f"{self._name} refuses this to the token obtained by {self._kind} (HTTP {refused.status})"
+        told = f"{self._name} refuses this to the token obtained by {self._kind} ({refused})"
         if session is not None and set(wanted.split()) <= set(session.scope.split()):
             return AccessDenied(told, "its operator has to give the client, or whom it acts for, the permission")
         return AccessDenied(f"{told}, which lacks {quoted(wanted)}", f"add that to scopes under auth for {self._name}")

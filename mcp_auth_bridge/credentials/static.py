@@ -114,7 +114,7 @@ class StaticCredentials:
         """Why, as far as the field that is most likely to blame shows it: the one that carries a token."""
         named = {field.name.lower(): field for field in self._fields}
         field = named.get("authorization", self._fields[0])
-        told = f"{self._name} refuses {field.what} (HTTP {refused.status})"
+        told = f"{self._name} refuses {field.what} ({refused})"
         if refused.status == 403:
             wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
             scopes = f", which lacks {quoted(wanted, 100)}" if wanted else ""

@@ -42,10 +42,15 @@ class Stream(msgspec.Struct, frozen=True):
 
 
 class Unauthorized(msgspec.Struct, frozen=True):
-    """The credentials were refused; `fields` are the `WWW-Authenticate` fields."""
+    """The credentials were refused, with a `status` of that `protocol`; `fields` are the `WWW-Authenticate` fields.
+
+    `words` are what was said besides, as far as that is known already.
+    """
 
     status: int
     fields: tuple[str, ...]
+    words: str = ""
+    protocol: str = "HTTP"
 
 
 class Failed(msgspec.Struct, frozen=True):
@@ -103,7 +108,9 @@ def unauthorized(message: bytes) -> Unauthorized | None:
         error = _error_response.decode(message).error
     except (msgspec.DecodeError, RecursionError):
         return None
-    return Unauthorized(401, _challenges(error.data)) if error.code == 401 else None
+    if error.code != 401:
+        return None
+    return Unauthorized(401, _challenges(error.data), message.decode(errors="replace"), "JSON-RPC")
 
 
 def _challenges(data: msgspec.Raw) -> tuple[str, ...]:

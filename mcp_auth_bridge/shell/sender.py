@@ -42,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True):
         challenge = bearer(verdict.fields)
         blamed = known_error(challenge.error) if challenge and challenge.error else "nothing in particular"
         log.event("mcp.refused", status=verdict.status, error=blamed)
-        return Refusal(verdict.status, challenge, self.sent, self.again)
+        return Refusal(verdict.status, challenge, self.sent, self.again, verdict.words, verdict.protocol)
 
 
 class Sender:
@@ -109,7 +109,7 @@ class Sender:
             refused = msgspec.structs.replace(outcome.refusal(outcome.verdict), words=words)
         await self._credentials.headers(Target(verb, url, self._nonce), refused)
         # Not even they know why: somebody else has changed them in this moment.
-        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused.status})", "try again")
+        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
     async def _present(
         self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
