@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_auth_bridge import config
+from mcp_auth_bridge import cli, config, manual
 from mcp_auth_bridge.commands import key, logout, transfer
 from mcp_auth_bridge.commands.transfer import Export, Import
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
@@ -460,3 +460,40 @@ def test_a_new_passphrase_is_typed_twice(desk, server, file, monkeypatch):
     assert refusal(desk.export, file, source="") == (ConfigError, "the two passphrases differ")
     assert desk.export(file, source="") == 0
     assert server.take(file, source="") == 0
+
+
+# The command line
+
+
+MISUSED = [
+    ("--copy", "--copy goes with --export, not with a login"),
+    ("--replace", "--replace goes with --import, not with a login"),
+    ("--passphrase env:P", "--passphrase goes with --export and --import, not with a login"),
+    ("--recipient mab1-x", "--recipient goes with --export, not with a login"),
+    ("--export f --replace", "--replace goes with --import, not with --export"),
+    ("--import f --copy", "--copy goes with --export, not with --import"),
+    ("--import f --recipient mab1-x", "--recipient goes with --export, not with --import"),
+    ("--export f --device", "--device goes with a login, not with --export"),
+    ("--import f --no-browser", "--no-browser goes with a login, not with --import"),
+    ("--export f --trust https://x", "--trust goes with a login, not with --export"),
+]
+
+
+@pytest.mark.parametrize(("options", "sentence"), MISUSED)
+def test_an_option_that_means_nothing_there_is_refused(options, sentence):
+    given = manual.parser().parse_args(["login", "acme", *options.split()])
+    assert refusal(cli._login, given) == (ConfigError, sentence)
+
+
+@pytest.mark.parametrize("options", ["", "--export f", "--export f --copy --recipient mab1-x", "--import - --replace"])
+def test_what_belongs_together_is_taken(options):
+    assert callable(cli._login(manual.parser().parse_args(["login", "acme", *options.split()])))
+
+
+def test_an_empty_name_of_a_file_is_no_login_in_the_browser(desk):
+    desk.log_in()
+    kind, _ = refusal(desk.export, "")
+    assert kind is ConfigError
+    story = cli._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
+    with pytest.raises(BridgeError):
+        desk.run(story(desk.world))
