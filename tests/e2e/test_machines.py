@@ -1,7 +1,9 @@
 """Machines against an authorization server that we did not write: the installed command, and nobody to ask."""
 
 import json
+import time
 
+import jwt
 import pytest
 from conftest import status
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -112,6 +114,57 @@ def test_a_wrong_secret_is_named_by_its_place_and_presented_once(machine, author
         secret.write_text(client["client_secret"])  # as an operator does who is told so
         assert text(stdio.call("add", ADD, 4)) == "3"
         assert "hunter2" not in "".join(answers) + stdio.stderr
+
+
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+def at_worker(bridge, worker, name, client, **auth):
+    keys = {"issuer": worker.about["issuer"], "client_id": client["client_id"], **auth}
+    keys["client_secret"] = client["client_secret"]
+    bridge.add_server(name, worker.url, **{f"auth.{key}": value for key, value in keys.items()})
+
+
+def test_a_persons_token_is_exchanged_for_one_of_the_agents(bridge, worker) -> None:
+    grants = ["authorization_code", "refresh_token", EXCHANGE]
+    client = worker.register(grant_types=grants, token_endpoint_auth_method="client_secret_basic")
+    at_worker(bridge, worker, "person", client, kind="browser")
+    at_worker(bridge, worker, "acme", client, kind="token_exchange", subject_token="env:T")
+    bridge.login("person")
+    bridge.environment["T"] = bridge.run("token", "person").stdout.strip()
+    assert works(bridge)
+    assert worker.counters["token"][EXCHANGE] == {"success": 1}
+
+
+def test_an_assertion_is_presented_once_and_the_next_token_is_had_with_the_next_one(bridge, worker, tmp_path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    worker.control({"idpKeys": [{**public, "kid": "k1", "alg": "ES256", "use": "sig"}]})
+    client = worker.register(
+        grant_types=[JWT_BEARER], response_types=[], token_endpoint_auth_method="client_secret_basic"
+    )
+    file = tmp_path / "assertion"
+
+    def project(jti):
+        now = int(time.time())
+        claims = {"iss": "https://idp.test", "sub": "mia", "aud": worker.about["issuer"], "jti": jti, "iat": now}
+        claims |= {"exp": now + 60, "client_id": client["client_id"], "resource": worker.url}
+        headers = {"kid": "k1", "typ": "oauth-id-jag+jwt"}
+        file.write_text(jwt.encode(claims, key, algorithm="ES256", headers=headers))
+
+    project("1")
+    at_worker(bridge, worker, "acme", client, kind="jwt_bearer", assertion=f"file:{file}")
+    with bridge.stdio("acme") as stdio:
+        stdio.initialize()
+        assert text(stdio.call("add", ADD)) == "3", stdio.stderr
+        worker.control({"refuseTokens": True})
+        refused = [json.dumps(stdio.call("add", ADD, number)) for number in (2, 3)]
+        assert all(str(file) in said for said in refused), refused
+        assert worker.counters["token"][JWT_BEARER] == {"success": 1, "invalid_grant": 1}
+        project("2")
+        assert text(stdio.call("add", ADD, 4)) == "3", stdio.stderr
+    assert file.read_text() not in stdio.stderr + "".join(refused)
 
 
 @pytest.mark.slow  # it waits for 5 s between two questions, as RFC 8628 section 3.5 says

@@ -23,6 +23,7 @@ const SCOPE = 'mcp';
 const TOKEN = '/oauth/token';
 const REGISTRATION = '/oauth/register';
 const METADATA = '/.well-known/oauth-authorization-server';
+const IDP = 'https://idp.test'; // whose assertions (ID-JAG) are taken; its keys are the setting `idpKeys`
 const CONSENT_PAGE = '<!doctype html><title>Consent</title><form method="post"><button name="answer" value="allow">Allow</button></form>';
 
 function worker(origin, control) {
@@ -37,10 +38,22 @@ function worker(origin, control) {
       const code = registrationError(control.state.settings, clientMetadata);
       return code && { code };
     },
+    allowTokenExchangeGrant: true,
+    enterpriseManagedAuthorization: {
+      trustedIssuers: async ({ iss }) => (iss === IDP ? { issuer: IDP, jwksUri: `${IDP}/jwks`, algorithms: ['ES256'] } : null),
+      mapClaims: async ({ claims }) => ({ userId: 'enterprise', scope: [SCOPE], props: { account: claims.sub } }),
+    },
     scopesSupported: [SCOPE, 'offline_access'],
     requiredScopes: [SCOPE],
     resourceMetadata: { resource: `${origin}/mcp`, authorization_servers: [origin] },
   });
+}
+
+/** The identity provider's keys come from the settings: the library fetches them with the platform's `fetch`. */
+function playIdentityProvider({ state }) {
+  const elsewhere = globalThis.fetch;
+  globalThis.fetch = async (url, ...rest) =>
+    (String(url) === `${IDP}/jwks` ? Response.json({ keys: state.settings.idpKeys }) : elsewhere(url, ...rest));
 }
 
 /** Login and consent on one page, whose form any HTTP client can send. */
@@ -119,11 +132,12 @@ function send(response, to) {
 
 serve((origin, settings) => {
   const kv = new Kv();
-  const control = createControl({ ...defaults, ...settings }, {
+  const control = createControl({ ...defaults, idpKeys: [], ...settings }, {
     revokeAll: () => kv.forget('grant:', 'token:'),
     forgetClients: () => kv.forget('client:'),
     refuseTokens: () => kv.forget('token:'), // every access token, and no grant: expiry without waiting
   });
+  playIdentityProvider(control);
   const provider = worker(origin, control);
   const listener = async (request, response) => {
     if (request.url === '/__control') return control.handle(request, response);
