@@ -29,6 +29,7 @@ from test_shell_streamable import Tokens, tokens_of
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired
 from mcp_auth_bridge.oauth.challenge import parse
 from mcp_auth_bridge.relay.http_rules import Unauthorized, unauthorized
+from mcp_auth_bridge.shell.probe import Stranger, challenge
 
 CHALLENGE = 'Bearer realm="files"'
 DATA = {"www_authenticate": CHALLENGE, "supported_methods": ["bearer", "api_key"]}
@@ -110,6 +111,18 @@ async def test_what_comes_after_the_server_has_begun_to_answer_is_its_answer():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         server.play(one(STREAM + event(NOTE) + event(refusal()) + END))
         assert await collect(remote.post(CALL, {})) == [NOTE, refusal()]
+
+
+@story
+async def test_a_login_finds_the_challenge_that_stands_in_a_message():
+    metadata = 'Bearer resource_metadata="https://mcp.example/meta"'
+    asked = refusal("mcp-auth-bridge/tools/list/0", data={"www_authenticate": metadata})
+    opened = b'{"jsonrpc":"2.0","id":"mcp-auth-bridge/initialize/0","result":{"capabilities":{"tools":{}}}}'
+    stranger = Stranger()
+    async with Scripted() as server, connected(server, credentials=stranger) as remote:
+        server.play(one(reply(b"200 OK", body=opened)), one(ACCEPTED), one(reply(b"200 OK", body=asked)))
+        found = await challenge(remote, stranger)
+        assert found.resource_metadata == "https://mcp.example/meta"
 
 
 @pytest.mark.parametrize(
