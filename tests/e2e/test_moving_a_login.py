@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from conftest import Place, at_oidc_provider, says_to_log_in, status
-from installed import HANG, Bridge, command
+from installed import HANG, Bridge, command, wait_for
 from words import complaint, text
 
 ADD = {"a": 1, "b": 2}
@@ -63,7 +63,7 @@ def test_a_login_moves_and_lives_on_where_it_went(place, desk, server, file, pas
         assert text(process.call("add", ADD)) == "3"
         done = desk.run("login", "acme", "--export", file, "--passphrase", passphrase)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        assert says_to_log_in(process.call("add", ADD))
+        wait_for(lambda: says_to_log_in(process.call("add", ADD)))  # it looks at the store once a second
     assert status(desk)["state"] == "signed out"
     taken = server.run("login", "acme", "--import", file, "--passphrase", passphrase)
     assert (taken.returncode, taken.stdout) == (0, ""), taken.stderr
