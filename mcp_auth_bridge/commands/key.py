@@ -7,6 +7,7 @@ import os
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
+from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.stores.parcel import KEY_BYTES, recipient
 from mcp_auth_bridge.wiring import Vault, World
 
@@ -17,7 +18,7 @@ async def run(world: World) -> int:
     """Print the public half; the first time, make the key."""
     vault = Vault(world.config.store, world.paths)
     if vault.forgets:
-        raise ConfigError('a key cannot be kept with [store] kind = "memory"', f"choose another in {world.config.path}")
+        raise ConfigError("a key cannot be kept: the store here is memory", KEEPING)
     store = await vault.unlock()
     private = machine_key(store) or _made(store)
     line = recipient(private)

@@ -14,6 +14,7 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
+from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
 from mcp_auth_bridge.wiring import Bridge, World
 
@@ -61,9 +62,8 @@ def keeping(profile: Profile, world: World) -> Bridge:
         )
     bridge = Bridge(profile, world)
     if bridge.vault.forgets:
-        raise ConfigError(
-            'a login cannot be kept with [store] kind = "memory"', f"choose another kind in {world.config.path}"
-        )
+        # Written so, or because nothing here shows a keyring.
+        raise ConfigError("a login cannot be kept: the store here is memory", KEEPING)
     return bridge
 
 

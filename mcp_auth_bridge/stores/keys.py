@@ -13,10 +13,11 @@ from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_fil
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
 KEY_BYTES = 32
-CHOICES = (
+KEEPING = (
     'choose another place under [store] in config.toml: kind = "key_file" with path = "…", or kind = "key_command" '
-    'with command = ["op", "…"], or kind = "memory", or kind = "insecure_file"'
+    'with command = ["op", "…"], or kind = "insecure_file"'
 )
+CHOICES = f'{KEEPING}, or kind = "memory"'
 
 _MAKE_A_KEY = "make one with: openssl rand -base64 32"
 # What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
