@@ -15,7 +15,7 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
 from mcp_auth_bridge.shell import terminal
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.wiring import World
+    from mcp_auth_bridge.world import World
 
     Story: TypeAlias = Callable[[World], Coroutine[Any, Any, int]]  # Any: what a coroutine yields is asyncio's business
 
@@ -54,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
-    from mcp_auth_bridge.wiring import nobody, perhaps_somebody, world
+    from mcp_auth_bridge.world import nobody, perhaps_somebody, world
 
     uncaught.name_only()
     store = nobody if getattr(arguments, "headless", False) else perhaps_somebody

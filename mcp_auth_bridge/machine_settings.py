@@ -7,9 +7,10 @@ from typing import Literal as OneOf
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
+from mcp_auth_bridge import tables
+from mcp_auth_bridge.errors import ConfigError, quoted
 from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.urls import Purpose, gate, shown
+from mcp_auth_bridge.urls import Purpose
 
 _TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
 _TOKEN_TYPES = ("access_token", "refresh_token", "id_token", "saml1", "saml2", "jwt")
@@ -110,12 +111,8 @@ def _check_party(party: Registered, where: str) -> None:
         # A secret goes to the one server that the user names, whatever the MCP server's metadata say.
         raise ConfigError(f"{where}: an issuer or a token_endpoint is needed", 'add issuer = "https://…"')
     for key, purpose in (("issuer", Purpose.ISSUER), ("token_endpoint", Purpose.TOKEN)):
-        text = getattr(party, key)
-        try:
-            gate(text or "https://none.example", purpose)
-        except UrlRefused as refused:
-            problem = f"{where}.{key}: {shown(text)} is not acceptable: {refused.hint}"
-            raise ConfigError(problem, "write it as https://…") from None
+        if text := getattr(party, key):
+            tables.url(text, purpose, f"{where}.{key}")
     if party.client_secret and party.private_key:
         raise ConfigError(f"{where}: client_secret and private_key say the same thing", "remove one of them")
     for key in ("client_secret", "private_key"):

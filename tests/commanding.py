@@ -4,7 +4,8 @@ import json
 
 from mcp_auth_bridge import config
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.world import World
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 

@@ -12,7 +12,8 @@ from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.stores.sealed import file_name
-from mcp_auth_bridge.wiring import Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.world import World
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 NO = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"

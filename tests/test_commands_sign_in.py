@@ -8,7 +8,8 @@ from mcp_auth_bridge import config
 from mcp_auth_bridge.commands.sign_in import _configured
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 
 def configured(folder, secret, **environ):

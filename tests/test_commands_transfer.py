@@ -17,7 +17,8 @@ from mcp_auth_bridge.shell import passphrase, terminal
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.folder import Exists
-from mcp_auth_bridge.wiring import Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.world import World
 
 URL = "https://acme.example/mcp"
 ISSUER = "https://login.example"

@@ -8,19 +8,12 @@ from hypothesis import strategies as st
 from playing import outcome
 
 from mcp_auth_bridge import config, machine_settings
-from mcp_auth_bridge.config import (
-    Anonymous,
-    Bearer,
-    Browser,
-    Config,
-    Device,
-    Headers,
-    KeyCommandStore,
-    KeyringStore,
-    parse,
-)
+from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.config import Config, parse
 from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.login_settings import Browser, Device
 from mcp_auth_bridge.secret import Env, Literal
+from mcp_auth_bridge.store_settings import KeyCommandStore, KeyringStore
 
 PATH = Path("/etc/bridge.toml")
 

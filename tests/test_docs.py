@@ -9,7 +9,7 @@ import pytest
 from playing import answer, play
 from test_oauth_registration import REGISTER, server
 
-from mcp_auth_bridge import __version__, config, errors, machine_settings
+from mcp_auth_bridge import __version__, auth_settings, config, errors, login_settings, machine_settings, store_settings
 from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.urls import Purpose, gate
@@ -24,14 +24,14 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
     shapes = (
         config._Server,
         config._File,
-        config.Browser,
+        login_settings.Browser,
         *(machine_settings.Registered, machine_settings.ClientCredentials, machine_settings.JwtBearer),
         *(machine_settings.TokenExchange, machine_settings.Enterprise),
-        config.Bearer,
-        config.Headers,
+        auth_settings.Bearer,
+        auth_settings.Headers,
         config.NetworkSettings,
-        config.KeyFileStore,
-        config.RedisStore,
+        store_settings.KeyFileStore,
+        store_settings.RedisStore,
     )
     for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
         assert re.search(rf"\b{field}\b", example), field

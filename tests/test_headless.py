@@ -2,9 +2,10 @@
 
 import pytest
 
-from mcp_auth_bridge import wiring
-from mcp_auth_bridge.config import KeyFileStore, KeyringStore, MemoryStore, load
-from mcp_auth_bridge.wiring import nobody, perhaps_somebody
+from mcp_auth_bridge import world
+from mcp_auth_bridge.config import load
+from mcp_auth_bridge.store_settings import KeyFileStore, KeyringStore, MemoryStore
+from mcp_auth_bridge.world import nobody, perhaps_somebody
 
 SERVERS = """
 [servers.never]
@@ -33,8 +34,8 @@ def stores(tmp_path):
 
 @pytest.fixture
 def without_a_session(monkeypatch):
-    monkeypatch.setattr(wiring, "has_session", lambda environ: False)
-    monkeypatch.setattr(wiring.terminal, "is_interactive", lambda: False)
+    monkeypatch.setattr(world, "has_session", lambda environ: False)
+    monkeypatch.setattr(world.terminal, "is_interactive", lambda: False)
 
 
 def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
@@ -56,7 +57,7 @@ def test_a_server_that_never_signs_in_needs_no_keyring_where_there_can_be_none(s
 @pytest.mark.parametrize("there", ["has_session", "is_interactive"])
 def test_with_a_session_or_at_a_terminal_it_is_the_keyring(stores, without_a_session, monkeypatch, there):
     if there == "has_session":
-        monkeypatch.setattr(wiring, "has_session", lambda environ: True)
+        monkeypatch.setattr(world, "has_session", lambda environ: True)
     else:
-        monkeypatch.setattr(wiring.terminal, "is_interactive", lambda: True)
+        monkeypatch.setattr(world.terminal, "is_interactive", lambda: True)
     assert stores(perhaps_somebody) == (KeyringStore(),) * 3

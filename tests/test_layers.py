@@ -36,15 +36,19 @@ PURE = words("""
 LAYERS = [
     Layer(
         words("""
-            errors secret urls effects config header_fields machine_settings network_settings redis_settings
-            relay_settings
+            errors secret urls effects config tables header_fields auth_settings login_settings machine_settings
+            network_settings redis_settings relay_settings store_settings
         """),
         PURE,
     ),
     Layer(words("oauth relay"), PURE, words("authlib jwt")),
     Layer(words("credentials stores"), PURE, words("cryptography")),
     Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs redis truststore")),
-    Layer(words("wiring machines commands demo cli manual parsers __main__"), words("*"), words("*")),
+    Layer(
+        words("wiring world vault relays profile_secrets machines commands demo cli manual parsers __main__"),
+        words("*"),
+        words("*"),
+    ),
 ]
 
 # What only the shell may do, by the name under which `uses` finds it.
@@ -89,9 +93,11 @@ EXCEPTIONS = {
     ("stores.os_keyring", "os"): "looks for the session bus where a desktop has it",
     ("stores.os_keyring", "pathlib"): "as above",
     ("stores.os_keyring", "sys"): "the backend is chosen by platform",
-    ("wiring", "asyncio"): "a Lock around the opening of the store",
-    ("wiring", "os.urandom"): "handed down to the stores, which may not take it themselves",
+    ("vault", "asyncio"): "a Lock around the opening of the store",
+    ("vault", "os.urandom"): "handed down to the stores, which may not take it themselves",
+    ("wiring", "os.urandom"): "handed down to the flows, which may not take it themselves",
     ("wiring", "time"): "the clock that is handed down",
+    ("profile_secrets", "time"): "as above",
     ("commands.ask", "asyncio"): "a server that does not say goodbye is not waited for",
     ("commands.on_demand", "asyncio"): "waits for other processes, for a tab and for a person, whichever comes first",
     ("commands.run", "asyncio"): "the end of a relay is a race between its client, a signal and a deadline",

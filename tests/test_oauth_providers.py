@@ -9,8 +9,8 @@ import jwt
 import pytest
 from playing import answer, plain, play
 
-from mcp_auth_bridge.config import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.login_settings import OMITTED
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.discovery import Server

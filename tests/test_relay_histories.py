@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
-from mcp_auth_bridge import wiring
+from mcp_auth_bridge import relays
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -291,7 +291,7 @@ class WiredHistories(Histories):
 
     def __init__(self):
         super().__init__()
-        self.relay = wiring.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
+        self.relay = relays.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
 
     def starts_with_memory(self, memory):
         """No rule here: the layers are nested differently."""

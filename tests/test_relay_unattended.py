@@ -17,11 +17,11 @@ from relaying import (
     wake,
 )
 
+from mcp_auth_bridge import relays
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
 from mcp_auth_bridge.relay.unattended import Unattended
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import unattended_relay
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER))
 EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "issuer": "https://as.example"})
@@ -29,7 +29,7 @@ EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "i
 
 @pytest.fixture
 def relay():
-    return unattended_relay(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
+    return relays.unattended(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
 
 
 @pytest.fixture

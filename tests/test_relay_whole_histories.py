@@ -1,4 +1,4 @@
-"""What `wiring.relay` builds, and its modern half alone, under random histories: one answer, none when cancelled."""
+"""What `relays.relay` builds, and its modern half alone, under random histories: one answer, none when cancelled."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
-from mcp_auth_bridge import wiring
+from mcp_auth_bridge import relays
 from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -118,7 +118,7 @@ class Histories(RuleBasedStateMachine):
         self.relay = self.built(memory)
 
     def built(self, memory):
-        return wiring.relay(FAR, memory)
+        return relays.relay(FAR, memory)
 
     # The world: what the shell would do.
 

@@ -11,8 +11,9 @@ import pytest
 from peers.far import EVENTS, Far, event, status
 from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, request
 
+from mcp_auth_bridge.auth_settings import Anonymous
 from mcp_auth_bridge.commands import run
-from mcp_auth_bridge.config import Anonymous, Config, MemoryStore, Profile
+from mcp_auth_bridge.config import Config, Profile
 from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -23,8 +24,9 @@ from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.shell.remote import Remote
 from mcp_auth_bridge.shell.stdio import Writer, chunks
 from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.store_settings import MemoryStore
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import World
+from mcp_auth_bridge.world import World
 
 BIG = "x" * (1 << 20)
 

@@ -16,17 +16,17 @@ from pathlib import Path
 import pytest
 from peers.keyring_session import keyring_session
 
-from mcp_auth_bridge.config import KeyCommandStore
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell import secrets
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.secrets import key_from
+from mcp_auth_bridge.store_settings import KeyCommandStore
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
 from mcp_auth_bridge.stores.sealed import SealedStore
-from mcp_auth_bridge.wiring import Vault
+from mcp_auth_bridge.vault import Vault
 
 KEY = bytes(range(32))
 TEXT = base64.b64encode(KEY)

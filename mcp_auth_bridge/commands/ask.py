@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from mcp_auth_bridge import relays
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError, WrongEra
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.shell.client import Client, Progress
-from mcp_auth_bridge.wiring import Bridge, own_relay
+from mcp_auth_bridge.wiring import Bridge
 
 _FAREWELL = 1.0
 """Seconds for ending the session on the server."""
@@ -89,7 +90,7 @@ async def _opened(bridge: Bridge, progress: Progress) -> Client:
 
 
 async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> Client:
-    client = Client(own_relay(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
+    client = Client(relays.own(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
     try:
         await client.open()
     except BaseException:

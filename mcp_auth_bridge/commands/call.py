@@ -13,7 +13,8 @@ from mcp_auth_bridge.commands.content import made, pieces, shown
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 _MOST_NAMES = 20
 

@@ -7,7 +7,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import World
+from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -9,7 +9,8 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
 from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.stores.parcel import KEY_BYTES, recipient
-from mcp_auth_bridge.wiring import Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.world import World
 
 _RECORD = "key of this machine"
 

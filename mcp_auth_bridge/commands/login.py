@@ -7,8 +7,9 @@ import msgspec
 
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Device, Login, Profile
+from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
+from mcp_auth_bridge.login_settings import Device, Login
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
@@ -16,7 +17,8 @@ from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

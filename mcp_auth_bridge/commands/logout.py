@@ -16,7 +16,9 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.stores.base import Store
-from mcp_auth_bridge.wiring import Bridge, Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

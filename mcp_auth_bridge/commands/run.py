@@ -8,12 +8,14 @@ from functools import partial
 
 import msgspec
 
+from mcp_auth_bridge import relays
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell import parent, stdio, terminal
 from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge, World, relay, unattended_relay
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
@@ -44,10 +46,10 @@ async def run(given: Input, world: World) -> int:
     bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
     terminal.about(profile.label)
     if not given.headless:
-        await _relay(relay(bridge.profile, bridge.memory.load()), bridge, given)
+        await _relay(relays.relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0
-    await bridge.check_sources()
-    unattended = unattended_relay(bridge.profile, bridge.memory.load())
+    await bridge.secrets.check()
+    unattended = relays.unattended(bridge.profile, bridge.memory.load())
     await _relay(unattended, bridge, given)
     return unattended.exit_code
 

@@ -6,7 +6,7 @@ from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import passphrase, terminal
 from mcp_auth_bridge.shell.secrets import keep
-from mcp_auth_bridge.wiring import World
+from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.config import Browser, Login
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired, StoreError
+from mcp_auth_bridge.login_settings import Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
@@ -147,7 +147,7 @@ def _step_up(last: Session | None) -> tuple[str, ...]:
 async def _configured(auth: Login, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
-    secret = await bridge.secret(auth.client_secret, "the client_secret") if auth.client_secret else None
+    secret = await bridge.secrets.read(auth.client_secret, "the client_secret") if auth.client_secret else None
     return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
 
 

@@ -5,8 +5,9 @@ import time
 
 import msgspec
 
+from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Anonymous, Bearer, Headers, Profile
+from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.machine_settings import Machine
@@ -14,7 +15,9 @@ from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge, Vault, World
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ from mcp_auth_bridge.errors import ConfigError, LoginRequired
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 VARIABLE = "MCP_TOKEN"
 

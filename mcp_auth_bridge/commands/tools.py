@@ -9,7 +9,8 @@ from mcp_auth_bridge.commands.arguments import types_of
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
 from mcp_auth_bridge.errors import printable
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 _LONGEST_LINE = 160
 

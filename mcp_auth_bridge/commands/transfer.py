@@ -23,7 +23,8 @@ from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.folder import LIMIT, Missing, create_file, read_all, translated
 from mcp_auth_bridge.stores.parcel import ForPassphrase, ForRecipient, Login
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 _STDIN = passphrase.STDIN
 _LOGIN_PATIENCE = 10.0  # seconds for somebody else's login to this server to end

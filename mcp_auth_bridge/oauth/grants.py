@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
-from mcp_auth_bridge.config import RESERVED_PARAMETERS
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
+from mcp_auth_bridge.login_settings import RESERVED_PARAMETERS
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.claims import account_of, names_of
 from mcp_auth_bridge.oauth.client_auth import Form, authenticate

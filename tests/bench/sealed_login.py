@@ -10,7 +10,8 @@ from mcp_auth_bridge.config import keyring
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import paths
-from mcp_auth_bridge.wiring import Bridge, world
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import world
 
 
 async def _save() -> None:

@@ -17,7 +17,8 @@ from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Bridge, World
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
 
 _KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
 ENVIRONMENT = {name: os.environ[name] for name in _KEPT if name in os.environ}

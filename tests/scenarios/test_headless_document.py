@@ -17,7 +17,7 @@ from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST,
 from peer import ENVIRONMENT, TESTS, Peer
 from words import text
 
-from mcp_auth_bridge import config, errors
+from mcp_auth_bridge import auth_settings, config, errors
 from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.shell import terminal
 
@@ -100,7 +100,7 @@ def test_a_configuration_is_valid(example: str) -> None:
 
 def test_every_kind_of_auth_for_machines_has_an_example() -> None:
     shown = [config.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
-    assert {type(auth) for auth in shown} == set(get_args(config.Auth)) - {config.Anonymous}
+    assert {type(auth) for auth in shown} == set(get_args(auth_settings.Auth)) - {auth_settings.Anonymous}
 
 
 def commands() -> Iterator[str]:
@@ -118,6 +118,7 @@ def test_a_command_is_one_of_ours(line: str, monkeypatch: pytest.MonkeyPatch) ->
         raise AssertionError(f"{line} is refused")
 
     monkeypatch.setattr(terminal, "leave", refuse)
+    monkeypatch.setattr(terminal, "speak_json", lambda: None)  # else from here on in every test of this process
     assert parser().parse_args(shlex.split(line, comments=True)[1:]).command
 
 

@@ -1,0 +1,85 @@
+"""Every kind of `auth` that there is, and what a server is shown where nobody logs in."""
+
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge import header_fields, login_settings, machine_settings, tables
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.login_settings import Browser, Device, Login
+from mcp_auth_bridge.machine_settings import (
+    ClientCredentials,
+    Enterprise,
+    JwtBearer,
+    Machine,
+    Registered,
+    TokenExchange,
+)
+from mcp_auth_bridge.secret import SecretRef, reference
+
+
+class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
+    """A token from a secret reference. No discovery, no browser. `resource` is what its `aud` should be, "" for the
+    server's URL: for the explanation when it is refused.
+    """
+
+    token: str
+    resource: str = ""
+
+
+class Headers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
+    """Headers that are the credentials, such as an API key, each from a secret reference. No discovery, no browser."""
+
+    headers: dict[str, str]
+
+
+class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
+    """No Authorization header at all."""
+
+
+Auth = Browser | Device | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
+
+
+_SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor_token", "identity_assertion")
+"""The keys of tables with OAuth settings that may name a secret."""
+
+
+def converted(table: dict[str, Any], source: str, where: str) -> Auth:
+    """What the table `where` of `source` says. Any: TOML. Raises `ConfigError`."""
+    auth: Auth = tables.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+    _check(auth, f"{source}: {where}")
+    return auth
+
+
+def _check(auth: Auth, where: str) -> None:
+    match auth:
+        case Machine():
+            machine_settings.check(auth, where)
+        case Login():
+            login_settings.check(auth, where)
+        case Bearer(token=token):
+            reference(token, f"{where}.token")
+        case Headers(headers=headers) if not header_fields.credential(headers, f"{where}.headers"):
+            raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
+        case _:
+            pass
+
+
+def references(auth: Auth) -> dict[str, SecretRef]:
+    """Every secret that `auth` names, by what it is in words."""
+    match auth:
+        case Bearer(token=token):
+            return {"the token": reference(token, "the token")}
+        case Headers(headers=headers):
+            named = header_fields.credential(headers, "the configuration")
+            return {f"the header {name}": value for name, value in named.items()}
+        case Anonymous():
+            return {}
+        case Enterprise(idp=idp):
+            return {**_named(auth, "the"), **_named(idp, "the idp's")}
+    return _named(auth, "the")
+
+
+def _named(table: Login | Registered, whose: str) -> dict[str, SecretRef]:
+    given = {f"{whose} {key}": getattr(table, key, "") for key in _SECRETS}
+    return {what: reference(text, what) for what, text in given.items() if text}

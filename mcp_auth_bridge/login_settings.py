@@ -1,0 +1,111 @@
+"""The kinds of `auth` with which a person logs in, and what must stand together in them."""
+
+import re
+from typing import Annotated
+from typing import Literal as OneOf
+
+import msgspec
+
+from mcp_auth_bridge import tables
+from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.urls import Purpose, shown
+
+_LONGEST_CLIENT_NAME = 100
+# draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
+_METADATA_URL = re.compile(r"https://[^\s/?#@]+(?!.*/\.\.?(?:[/?]|$))/[^\s#]+", re.ASCII)
+
+RESERVED_PARAMETERS = frozenset(
+    {
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "dpop_jkt",
+        "redirect_uri",
+        "resource",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+"""Parameters of the authorization request that are the bridge's own (RFC 6749, 7636, 8707, 9449)."""
+
+
+OMITTED = "none"
+"""Written for a parameter that is not to be sent at all; no resource is called so, because they are URIs (RFC 8707)."""
+
+
+class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """OAuth with a person. Everything is discovered unless it is given here.
+
+    `trusted_issuer` is the issuer that this server's metadata may name although they were found under another;
+    `resource_metadata` is where they are, if the server itself does not say it right.
+    `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
+    what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
+    `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
+    """
+
+    scopes: tuple[str, ...] = ()
+    resource: str = ""
+    audience: str = ""
+    token: OneOf["access", "id"] = "access"
+    account: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    issuer: str = ""
+    trusted_issuer: str = ""
+    resource_metadata: str = ""
+    client_metadata_url: str = ""
+    client_name: str = ""
+
+
+class Browser(Login, frozen=True, tag="browser"):
+    """By the way back of the browser on this machine: authorization code, PKCE, refresh."""
+
+    authorize_params: dict[str, str] = {}
+    callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
+    callback_host: OneOf["127.0.0.1", "localhost"] = "127.0.0.1"
+
+
+class Device(Login, frozen=True, tag="device"):
+    """With a browser on any device (RFC 8628), as `login --device`; then as any other login."""
+
+
+def check(auth: Login, where: str) -> None:
+    """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
+    for key in ("issuer", "trusted_issuer", "resource_metadata"):
+        if text := getattr(auth, key):
+            tables.url(text, Purpose.ISSUER, f"{where}.{key}")
+    if bool(auth.client_id) != bool(auth.issuer):
+        # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
+        raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
+    if auth.client_secret and not auth.client_id:
+        raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
+    reference(auth.client_secret, f"{where}.client_secret")
+    if isinstance(auth, Browser):
+        _check_parameters(auth, where)
+    _check_client(auth, where)
+    if not (auth.account.isprintable() and auth.account == auth.account.strip()):
+        raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
+
+
+def _check_parameters(auth: Browser, where: str) -> None:
+    if taken := RESERVED_PARAMETERS.intersection(auth.authorize_params):
+        raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
+    for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
+        if value and name in auth.authorize_params:
+            raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
+
+
+def _check_client(auth: Login, where: str) -> None:
+    name = auth.client_name
+    if not name.isprintable() or name != name.strip() or len(name) > _LONGEST_CLIENT_NAME:
+        raise ConfigError(
+            f"{where}.client_name: {quoted(name)} is no name to register as",
+            f"at most {_LONGEST_CLIENT_NAME} printable characters, as the authorization server knows it",
+        )
+    if auth.client_metadata_url and not _METADATA_URL.fullmatch(auth.client_metadata_url):
+        raise ConfigError(
+            f"{where}.client_metadata_url: {shown(auth.client_metadata_url)} cannot be a client's identifier",
+            "it is an https URL with a path and without fragment, as https://example.com/client-metadata.json",
+        )

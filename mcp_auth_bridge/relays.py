@@ -1,0 +1,44 @@
+"""A `Profile` → the relay for it, from the outside in: which era, then what each era needs around its messages."""
+
+from collections.abc import Mapping
+
+from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.login_settings import Browser
+from mcp_auth_bridge.relay.base import Relay
+from mcp_auth_bridge.relay.batches import Batches
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.keep_alive import KeepAlive
+from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.listening import Listening
+from mcp_auth_bridge.relay.meet import Meet
+from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.restore import Restore
+from mcp_auth_bridge.relay.signing_in import SigningIn
+from mcp_auth_bridge.relay.unattended import Unattended
+from mcp_auth_bridge.relay.welcome import Welcome
+
+
+def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay between a client and `profile`."""
+    legacy: Relay = Welcome(_session(profile), profile.name, remembered)
+    modern: Relay = Listening(Modern(Delivery(Passthrough(), profile.relay)))
+    if isinstance(profile.auth, Browser) and profile.login == "auto":
+        legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
+    return Meet(Batches(legacy), modern, remembered)
+
+
+def unattended(profile: Profile, remembered: Mapping[str, bytes]) -> Unattended:
+    """The relay where no person is."""
+    modern = Listening(Modern(Delivery(Passthrough(), profile.relay)))
+    return Unattended(Meet(Batches(_session(profile)), modern, remembered))
+
+
+def own(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay for the bridge as a client of its own: it waits for the server, and no browser opens for it."""
+    return Meet(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered)
+
+
+def _session(profile: Profile) -> Relay:
+    session = Restore(LegacySession(Delivery(Passthrough(), profile.relay)))
+    return KeepAlive(session, profile.relay.ping) if profile.relay.ping > 0 else session

@@ -1,0 +1,36 @@
+"""What a command finds around it: folders, the configuration, the environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mcp_auth_bridge.config import Config, SignsIn, Unwritten, load
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.paths import Paths
+from mcp_auth_bridge.shell.surroundings import has_session
+from mcp_auth_bridge.store_settings import KeyringStore, MemoryStore, StoreChoice
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a command finds around it."""
+
+    paths: Paths
+    config: Config
+    environ: Mapping[str, str]
+
+
+def world(paths: Paths, config_file: Path | None, unwritten: Unwritten) -> World:
+    return World(paths, load(config_file or paths.config, unwritten), os.environ)
+
+
+def nobody(_: SignsIn) -> StoreChoice:
+    """The store where no person is, and none is written down: a keyring might ask somebody."""
+    return MemoryStore()
+
+
+def perhaps_somebody(signs_in: SignsIn) -> StoreChoice:
+    """The store where none is written down: the keyring, except where nothing says that there could be one."""
+    nowhere = signs_in == "never" and not terminal.is_interactive() and not has_session(os.environ)
+    return MemoryStore() if nowhere else KeyringStore()
