@@ -56,11 +56,12 @@ def test_a_locked_keyring_is_named_and_nothing_is_lost(keyring_bridge, session) 
     assert len(keyring_bridge.launches) == 1
 
 
-def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server) -> None:
+@pytest.mark.parametrize(("login", "code"), [("auto", 5), ("never", 2)])  # no keyring is asked where nobody is
+def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server, login, code) -> None:
     bridge.store = ""
-    bridge.add_server("acme", protected_server.url)
+    bridge.add_server("acme", protected_server.url, login=login)
     done = bridge.run("login", "acme")
-    assert (done.returncode, bridge.launches) == (5, [])
+    assert (done.returncode, bridge.launches) == (code, [])
     for choice in ("key_file", "key_command", "memory", "insecure_file"):
         assert choice in done.stderr
 
@@ -77,7 +78,9 @@ def kill(bridge, session) -> None:
 
 
 def leave_the_desktop(bridge, session) -> None:
-    """As over ssh, in cron, or below a client that passes no environment on."""
+    """As over ssh, in cron, or below a client that passes no environment on: a keyring that is written is asked."""
+    configuration = bridge.home / "config.toml"
+    configuration.write_text('[store]\nkind = "keyring"\n' + configuration.read_text())
     del bridge.environment["DBUS_SESSION_BUS_ADDRESS"]
     session.kill_keyring()
 
