@@ -52,12 +52,13 @@ def _run(arguments: argparse.Namespace) -> int:
     from pathlib import Path
 
     from mcp_auth_bridge.shell import uncaught
+    from mcp_auth_bridge.config import keyring
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
     from mcp_auth_bridge.world import nobody, perhaps_somebody, world
 
     uncaught.name_only()
-    store = nobody if getattr(arguments, "headless", False) else perhaps_somebody
+    store = nobody if getattr(arguments, "headless", False) else keyring
     return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.credentials.kept import Beside, at_once
 from mcp_auth_bridge.credentials.sources import place_of
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.redis_settings import RedisStore, password
 from mcp_auth_bridge.secret import template
 from mcp_auth_bridge.shell import log
@@ -29,8 +29,9 @@ from mcp_auth_bridge.store_settings import (
 )
 from mcp_auth_bridge.stores import memory
 from mcp_auth_bridge.stores.base import Store
+from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, sealing_key
-from mcp_auth_bridge.stores.sealed import SealedStore
+from mcp_auth_bridge.stores.sealed import SealedStore, has_record, record_names
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.shell.fleet import Fleet
@@ -70,6 +71,8 @@ class Vault:
         The sealing key is fetched beside the loop, and only if there is a record to open: a bridge without a login
         leaves the keyring in peace.
         """
+        if self.forgets and has_record(self._records, key):
+            raise _closed(self._records)
         async with self._opening:
             if self._key is None:
                 await self._ask(lambda: self.store.load(key))
@@ -77,6 +80,8 @@ class Vault:
 
     async def survey(self) -> Store:
         """The store, ready to list its keys; fetches the sealing key only if there is a record at all."""
+        if self.forgets and record_names(Folder(self._records)):
+            raise _closed(self._records)
         async with self._opening:
             if self._key is None:
                 await self._ask(self.store.keys)
@@ -176,6 +181,14 @@ class Vault:
 
             return shared_key(self._source)
         return sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
+
+
+def _closed(records: Path) -> StoreError:
+    """What a store that forgets says where others have kept something: "nobody is logged in" would be untrue."""
+    return StoreError(
+        f"{records} holds sealed logins, and the store here, memory, does not open them",
+        'write where their key is under [store] in config.toml; kind = "keyring" has to stand there for --headless',
+    )
 
 
 def _key_file(text: str) -> Path:

@@ -7,10 +7,8 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.config import Config, SignsIn, Unwritten, load
-from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.shell.surroundings import has_session
-from mcp_auth_bridge.store_settings import KeyringStore, MemoryStore, StoreChoice
+from mcp_auth_bridge.store_settings import MemoryStore, StoreChoice
 
 
 class World(msgspec.Struct, frozen=True):
@@ -28,9 +26,3 @@ def world(paths: Paths, config_file: Path | None, unwritten: Unwritten) -> World
 def nobody(_: SignsIn) -> StoreChoice:
     """The store where no person is, and none is written down: a keyring might ask somebody."""
     return MemoryStore()
-
-
-def perhaps_somebody(signs_in: SignsIn) -> StoreChoice:
-    """The store where none is written down: the keyring, except where nothing says that there could be one."""
-    nowhere = signs_in == "never" and not terminal.is_interactive() and not has_session(os.environ)
-    return MemoryStore() if nowhere else KeyringStore()

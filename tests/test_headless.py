@@ -1,11 +1,18 @@
-"""Where logins are kept if the configuration does not say: in the keyring, unless nobody is there whom it could ask."""
+"""Where logins are kept if the configuration does not say: in the keyring, with --headless nowhere."""
+
+import asyncio
+import os
 
 import pytest
 
-from mcp_auth_bridge import world
 from mcp_auth_bridge.config import load
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.paths import paths
 from mcp_auth_bridge.store_settings import KeyFileStore, KeyringStore, MemoryStore
-from mcp_auth_bridge.world import nobody, perhaps_somebody
+from mcp_auth_bridge.stores.sealed import SealedStore
+from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.world import nobody
 
 SERVERS = """
 [servers.never]
@@ -32,12 +39,6 @@ def stores(tmp_path):
     return of
 
 
-@pytest.fixture
-def without_a_session(monkeypatch):
-    monkeypatch.setattr(world, "has_session", lambda environ: False)
-    monkeypatch.setattr(world.terminal, "is_interactive", lambda: False)
-
-
 def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
     assert stores(nobody) == (MemoryStore(),) * 3
     assert stores(nobody, SERVERS + WRITTEN) == (KeyFileStore("key"),) * 3
@@ -49,15 +50,22 @@ def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):
     assert config.profile("https://mcp.example.com/mcp").store == MemoryStore()
 
 
-def test_a_server_that_never_signs_in_needs_no_keyring_where_there_can_be_none(stores, without_a_session):
-    assert stores(perhaps_somebody) == (KeyringStore(), MemoryStore(), KeyringStore())
-    assert stores(perhaps_somebody, SERVERS + WRITTEN) == (KeyFileStore("key"),) * 3
+@pytest.mark.parametrize("key", ["session acme https://mcp.example.com/mcp", "client https://id.example.com"])
+def test_a_store_that_forgets_does_not_say_that_there_is_nothing_where_others_keep_logins(tmp_path, monkeypatch, key):
+    """A container with a person's folder mounted, or a cron job on their desktop, without the line for its key."""
+    monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
+    places = paths()
+    records = SealedStore(places.records, lambda: bytes(32), os.urandom, Locks(places.locks).mutex)
 
+    async def story():
+        vault = Vault(MemoryStore(), places)
+        assert (await vault.survey()).keys() == []
+        assert (await vault.read(key)).load(key) is None
+        records.save(key, "x", None)
+        for look in (vault.survey(), vault.read(key)):
+            with pytest.raises(StoreError, match="holds sealed logins, and the store here, memory") as raised:
+                await look
+            assert "[store]" in raised.value.hint
+        assert (await vault.read("session other https://mcp.example.com/mcp")).keys() == []
 
-@pytest.mark.parametrize("there", ["has_session", "is_interactive"])
-def test_with_a_session_or_at_a_terminal_it_is_the_keyring(stores, without_a_session, monkeypatch, there):
-    if there == "has_session":
-        monkeypatch.setattr(world, "has_session", lambda environ: True)
-    else:
-        monkeypatch.setattr(world.terminal, "is_interactive", lambda: True)
-    assert stores(perhaps_somebody) == (KeyringStore(),) * 3
+    asyncio.run(story())

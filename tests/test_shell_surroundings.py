@@ -1,11 +1,10 @@
 """Where a browser can be expected, by what the environment says, and by nothing that it merely claims with $BROWSER."""
 
-import os
 import sys
 
 import pytest
 
-from mcp_auth_bridge.shell.surroundings import desktop_opener, foreign, has_session, why_no_tab
+from mcp_auth_bridge.shell.surroundings import desktop_opener, foreign, why_no_tab
 
 DISPLAY = {"DISPLAY": ":0"}
 WINDOWS = "/mnt/c/Windows/System32/rundll32.exe"
@@ -96,18 +95,3 @@ def test_wsl_hands_its_urls_to_windows(tools):
     assert desktop_opener(wsl, only(WINDOWS)) == (WINDOWS, "url.dll,FileProtocolHandler")
     best = tools("wslview")
     assert desktop_opener(wsl, only(WINDOWS)) == (best,)
-
-
-@pytest.mark.parametrize(
-    ("environ", "files", "found"),
-    [
-        ({}, (), False),
-        ({"HOME": "/root", "PATH": "/bin"}, ("/run/user/0",), False),
-        (DISPLAY, (), True),
-        ({"WAYLAND_DISPLAY": "wayland-0"}, (), True),
-        ({"DBUS_SESSION_BUS_ADDRESS": "unix:path=/x"}, (), True),
-        ({}, (f"/run/user/{os.getuid()}/bus",), True),
-    ],
-)
-def test_a_desktop_session_is_where_a_display_or_a_bus_is(environ, files, found):
-    assert has_session(environ, only(*files)) is found

@@ -15,7 +15,6 @@ _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 _WSL = ("WSL_DISTRO_NAME", "WSL_INTEROP")
 _WSL_FILE = "/proc/sys/fs/binfmt_misc/WSLInterop"
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-_BUS = "DBUS_SESSION_BUS_ADDRESS"
 # Windows' own opener, where wslu is not installed; explorer.exe would lose what follows a comma in the URL.
 _WINDOWS_OPENER = "/mnt/c/Windows/System32/rundll32.exe"
 
@@ -31,13 +30,6 @@ def foreign(environ: Mapping[str, str], exists: Exists = os.path.exists) -> str:
     if _any(environ, _CONTAINER) or any(exists(path) for path in _CONTAINER_FILES):
         return "a container"
     return ""
-
-
-def has_session(environ: Mapping[str, str], exists: Exists = os.path.exists) -> bool:
-    """Whether a desktop session, with a keyring in it, can be found from here: elsewhere there is nobody to ask."""
-    if sys.platform in ("darwin", "win32") or _any(environ, (*_DISPLAYS, _BUS)):
-        return True
-    return exists(f"/run/user/{os.getuid()}/bus")
 
 
 def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: Exists = os.path.exists) -> str:

@@ -161,6 +161,11 @@ def file_name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:32] + SUFFIX
 
 
+def has_record(folder: Path, key: str) -> bool:
+    """Whether something is kept under `key`, for whoever has no key to open it with."""
+    return os.path.lexists(folder / file_name(key))
+
+
 def record_names(folder: Folder) -> list[str]:
     """The files in `folder` that hold a newest generation, whether they open or not."""
     return [name for name in folder.names() if name.endswith(SUFFIX)]

@@ -56,12 +56,11 @@ def test_a_locked_keyring_is_named_and_nothing_is_lost(keyring_bridge, session) 
     assert len(keyring_bridge.launches) == 1
 
 
-@pytest.mark.parametrize(("login", "code"), [("auto", 5), ("never", 2)])  # no keyring is asked where nobody is
-def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server, login, code) -> None:
+def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server) -> None:
     bridge.store = ""
-    bridge.add_server("acme", protected_server.url, login=login)
+    bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
-    assert (done.returncode, bridge.launches) == (code, [])
+    assert (done.returncode, bridge.launches) == (5, [])
     for choice in ("key_file", "key_command", "memory", "insecure_file"):
         assert choice in done.stderr
 
@@ -78,9 +77,7 @@ def kill(bridge, session) -> None:
 
 
 def leave_the_desktop(bridge, session) -> None:
-    """As over ssh, in cron, or below a client that passes no environment on: a keyring that is written is asked."""
-    configuration = bridge.home / "config.toml"
-    configuration.write_text('[store]\nkind = "keyring"\n' + configuration.read_text())
+    """As over ssh, in cron, or below a client that passes no environment on."""
     del bridge.environment["DBUS_SESSION_BUS_ADDRESS"]
     session.kill_keyring()
 
@@ -120,6 +117,15 @@ def test_without_its_keyring_every_command_says_so_and_the_login_survives(keyrin
             assert text(client.call("add", {"a": 1, "b": 2})) == "3"
     assert text(call(keyring_bridge)) == "3"
     assert len(keyring_bridge.launches) == 1
+
+
+def test_headless_the_login_is_neither_opened_nor_denied(keyring_bridge) -> None:
+    done = keyring_bridge.run("token", "acme", "--headless")
+    sentence, hint = complaint(done.stderr)
+    assert (done.returncode, done.stdout) == (5, "")
+    assert "holds sealed logins" in sentence
+    assert 'kind = "keyring"' in hint
+    assert keyring_bridge.run("token", "acme").returncode == 0
 
 
 def test_a_keyring_that_never_answers_holds_up_neither_a_ping_nor_the_end(keyring_bridge, session) -> None:
