@@ -1,5 +1,6 @@
 """Every kind of `auth` that there is, and what a server is shown where nobody logs in."""
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from mcp_auth_bridge.machine_settings import (
     Registered,
     TokenExchange,
 )
-from mcp_auth_bridge.secret import SecretRef, reference
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, reference
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -45,10 +46,31 @@ _SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor
 
 
 def converted(table: dict[str, Any], source: str, where: str) -> Auth:
-    """What the table `where` of `source` says. Any: TOML. Raises `ConfigError`."""
+    """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`."""
     auth: Auth = tables.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
-    _check(auth, f"{source}: {where}")
+    _check(auth, f"{source}: {where}" if source else where)
     return auth
+
+
+def on_the_command_line(table: dict[str, Any]) -> Auth:
+    """What `--auth` says. Everybody on a machine sees its command lines: no secret stands there.
+
+    Nor is a variable expanded, as in `header_fields.on_the_command_line`.
+    """
+    auth = converted(table, "", "--auth")
+    for what, value in references(auth).items():
+        if isinstance(value, Literal | Template):
+            raise ConfigError(
+                f"--auth takes no secrets: it has to say where {what} is",
+                "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME; ${…} is not expanded there",
+            )
+    return auth
+
+
+def digest(auth: Auth) -> str:
+    """What tells the logins by two ways to authenticate apart, in 8 characters."""
+    settings = msgspec.json.encode(msgspec.to_builtins(auth), order="sorted")
+    return sha256(settings).hexdigest()[:8]
 
 
 def _check(auth: Auth, where: str) -> None:

@@ -15,6 +15,7 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
 from mcp_auth_bridge.shell import terminal
 
 if TYPE_CHECKING:
+    from mcp_auth_bridge.config import ServerChoice
     from mcp_auth_bridge.world import World
 
     Story: TypeAlias = Callable[[World], Coroutine[Any, Any, int]]  # Any: what a coroutine yields is asyncio's business
@@ -51,11 +52,11 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
     from pathlib import Path
 
-    from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.config import keyring
+    from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
-    from mcp_auth_bridge.world import nobody, perhaps_somebody, world
+    from mcp_auth_bridge.world import nobody, world
 
     uncaught.name_only()
     store = nobody if getattr(arguments, "headless", False) else keyring
@@ -70,10 +71,7 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     incoming, outgoing = stdio.claim()
     from mcp_auth_bridge.commands import run
 
-    headers = _headers(arguments.header)
-    given = run.Input(
-        arguments.server, incoming, outgoing, headers, arguments.ipv4, parent, headless=arguments.headless
-    )
+    given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
     return lambda world: run.run(given, world)
 
 
@@ -86,13 +84,11 @@ def _login(arguments: argparse.Namespace) -> "Story":
 
     browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
     given = login.Input(
-        arguments.server,
-        _headers(arguments.header),
+        _server(arguments),
         browser,
         fresh=arguments.fresh,
         device=arguments.device,
         paste=arguments.paste,
-        ipv4=arguments.ipv4,
         trust=tuple(arguments.trust),
     )
     return lambda world: login.run(given, world)
@@ -114,7 +110,7 @@ def _moving(arguments: argparse.Namespace) -> "Story":
 _WITH = {
     "--export": ("recipient", "passphrase", "copy"),
     "--import": ("passphrase", "replace"),
-    "a login": ("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4"),
+    "a login": ("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4", "auth"),
 }
 """Which options of `login` mean something for each of the three things that it does."""
 
@@ -145,7 +141,10 @@ def _key(_arguments: argparse.Namespace) -> "Story":
 def _logout(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import logout
 
-    return lambda world: logout.run(logout.Input(None if arguments.all else arguments.server), world)
+    if arguments.all and arguments.auth is not None:
+        raise ConfigError("--auth says which login, and --all is every one", "leave one of them out")
+    given = logout.Input(None if arguments.all else _server(arguments))
+    return lambda world: logout.run(given, world)
 
 
 def _status(arguments: argparse.Namespace) -> "Story":
@@ -162,14 +161,14 @@ def _token(arguments: argparse.Namespace) -> "Story":
     if arguments.env is not None and arguments.exec is None:
         raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
     variable = token.VARIABLE if arguments.env is None else arguments.env
-    given = token.Input(arguments.server, arguments.format, arguments.exec or (), variable, arguments.ipv4)
+    given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
     return lambda world: token.run(given, world)
 
 
 def _tools(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import tools
 
-    given = tools.Input(arguments.server, _headers(arguments.header), arguments.json, arguments.ipv4)
+    given = tools.Input(_server(arguments), arguments.json)
     return lambda world: tools.run(given, world)
 
 
@@ -179,13 +178,11 @@ def _call(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import call
 
     given = call.Input(
-        arguments.server,
+        _server(arguments),
         arguments.tool,
         tuple(arguments.arguments),
-        _headers(arguments.header),
         as_json=arguments.json,
         output=Path(arguments.output) if arguments.output is not None else None,
-        ipv4=arguments.ipv4,
     )
     return lambda world: call.run(given, world)
 
@@ -194,6 +191,15 @@ def _demo(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import demo
 
     return lambda world: demo.run(demo.Input(unattended=arguments.no_browser), world)
+
+
+def _server(arguments: argparse.Namespace) -> "ServerChoice":
+    """What the command line says of the server; not every command has every option."""
+    from mcp_auth_bridge.config import ServerChoice
+
+    given = vars(arguments)
+    headers = _headers(given.get("header", ()))
+    return ServerChoice(arguments.server, headers, given.get("auth"), given.get("ipv4", False))
 
 
 def _headers(lines: Sequence[str]) -> Mapping[str, str]:

@@ -37,14 +37,29 @@ Unwritten: TypeAlias = Callable[[SignsIn], StoreChoice]
 """The store where the file names none, for a server that signs in like this."""
 
 
+class ServerChoice(msgspec.Struct, frozen=True):
+    """Which server, as a command line says it: by its name or its URL, and what is different this time.
+
+    `headers` are added; `auth` is the inside of a table, None for the server's own.
+    """
+
+    target: str
+    headers: Mapping[str, str] = {}
+    auth: str | None = None
+    ipv4: bool = False
+
+
 class Profile(msgspec.Struct, frozen=True):
     """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own;
-    `pass_environment` are the variables that commands which print secrets get besides harmless ones.
+    `pass_environment` are the variables that commands which print secrets get besides harmless ones; `spoken` is what
+    the command line says in place of the configured `auth`, `variant` what tells logins by that apart; "" for nothing.
     """
 
     name: str
     url: Url
     auth: Auth = Browser()
+    spoken: str = ""
+    variant: str = ""
     headers: Mapping[str, SecretRef] = {}
     store: StoreChoice = KeyringStore()
     browser_command: tuple[str, ...] = ()
@@ -58,9 +73,10 @@ class Profile(msgspec.Struct, frozen=True):
         """What a log calls the server: its name, or the origin of a bare URL, whose rest may be nobody's business."""
         return self.url.origin if "://" in self.name else self.name
 
-    def over_ipv4(self) -> "Profile":
-        """The same server by IPv4 only."""
-        return msgspec.structs.replace(self, network=msgspec.structs.replace(self.network, ipv4_only=True))
+    @property
+    def key(self) -> str:
+        """What the store calls it: a login by other settings than the configured ones is another login."""
+        return f"{self.name}~{self.variant}" if self.variant else self.name
 
 
 class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,12 +103,21 @@ class Config(msgspec.Struct, frozen=True):
     store: StoreChoice = KeyringStore()
     profiles: Mapping[str, Profile] = {}
 
-    def profile(self, target: str, headers: Mapping[str, str] | None = None) -> Profile:
-        """The profile named `target`, or one made of a bare URL; `headers` are added to its own."""
-        extra = header_fields.on_the_command_line(headers or {}, "--header")
+    def chosen(self, choice: ServerChoice) -> Profile:
+        """The profile that a command line means. Raises `ConfigError`."""
+        own = self.profile(choice.target)
+        network = msgspec.structs.replace(own.network, ipv4_only=choice.ipv4 or own.network.ipv4_only)
+        profile = msgspec.structs.replace(own, network=network)
+        if choice.auth is not None:
+            profile = _with_auth(profile, choice.auth)
+        extra = header_fields.on_the_command_line(choice.headers, "--header")
+        where = "--header" if choice.auth is None else "--auth"
+        return _unambiguous(profile, header_fields.merged(own.headers, extra), where)
+
+    def profile(self, target: str) -> Profile:
+        """The profile named `target`, or one made of a bare URL. Raises `ConfigError`."""
         if target in self.profiles:
-            known = self.profiles[target]
-            return _unambiguous(known, header_fields.merged(known.headers, extra), "--header")
+            return self.profiles[target]
         if "://" not in target:
             raise ConfigError(
                 f"there is no server named {quoted(target)} in {self.path}",
@@ -101,14 +126,21 @@ class Config(msgspec.Struct, frozen=True):
         url = server_url(target, "the URL on the command line")
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
-                return _unambiguous(known, header_fields.merged(known.headers, extra), "--header")
+                return known
             case [_, *_] as several:
                 names = ", ".join(known.name for known in several)
                 raise ConfigError(
                     f"{self.path} has several servers with this URL: {names}",
                     "say which by its name: each has a login of its own",
                 )
-        return Profile(name=str(url), url=url, headers=extra, store=self.store)
+        return Profile(name=str(url), url=url, store=self.store)
+
+
+def _with_auth(profile: Profile, spoken: str) -> Profile:
+    auth = auth_settings.on_the_command_line(_inside(spoken))
+    if auth == profile.auth:
+        return profile
+    return msgspec.structs.replace(profile, auth=auth, spoken=spoken, variant=auth_settings.digest(auth))
 
 
 def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str) -> Profile:
@@ -117,6 +149,18 @@ def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str)
     if clash := {name.lower() for name in credentials} & {name.lower() for name in headers}:
         raise ConfigError(f"{where}: {', '.join(sorted(clash))} is among auth.headers too", "write it in one place")
     return msgspec.structs.replace(profile, headers=headers)
+
+
+def _inside(text: str) -> dict[str, Any]:
+    """The table of which `text`, from the command line, is the inside. Any: TOML. Raises `ConfigError`."""
+    try:
+        document = tomllib.loads(f"auth = {{ {text} }}") if text.isprintable() else {}
+    except (tomllib.TOMLDecodeError, RecursionError):
+        document = {}  # the error's own words would point into a line that nobody wrote
+    if [*document] != ["auth"]:
+        hint = """write it as --auth 'kind = "bearer", token = "env:NAME"'"""
+        raise ConfigError("--auth is not what stands between the braces of a table in TOML", hint)
+    return dict(document["auth"])
 
 
 def keyring(_: SignsIn) -> StoreChoice:

@@ -1,13 +1,9 @@
 """The command line: what may be written, and what `--help` says about it. Help texts are the manual."""
 
 import argparse
-from typing import TYPE_CHECKING, TypeAlias
 
-from mcp_auth_bridge import __version__
+from mcp_auth_bridge import __version__, options
 from mcp_auth_bridge.parsers import Command, LogFormat, Parser
-
-if TYPE_CHECKING:
-    _Commands: TypeAlias = argparse._SubParsersAction[Command]  # noqa: SLF001 - it has no public name
 
 _EPILOG = """\
 first steps:
@@ -24,20 +20,6 @@ exit codes:
   15 timed out   130 interrupted
 """
 
-_CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
-_DEBUG_HELP = (
-    "say on stderr what happens, step by step, without anything secret: for an issue (always: MCP_AUTH_BRIDGE_DEBUG=1)"
-)
-_FORMATS = ("text", "json")
-_LOG_FORMAT_HELP = "what is said on stderr: text, or json for one object a line (time, level, message, code, …)"
-_HEADLESS_HELP = (
-    "no person is here: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line on"
-    " stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names one"
-)
-_NO_KEYRING_HELP = "no person is here: no keyring is asked unless the configuration names one"
-_TARGET_HELP = "a server of the configuration, or a URL"
-_HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
-
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` is the name of the command in what it returns."""
@@ -48,9 +30,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
-    manual.add_argument("--config", metavar="FILE", help=_CONFIG_HELP)
-    manual.add_argument("--debug", action="store_true", help=_DEBUG_HELP)
-    manual.add_argument("--log-format", choices=_FORMATS, action=LogFormat, help=_LOG_FORMAT_HELP)
+    manual.add_argument("--config", metavar="FILE", help=options.CONFIG_HELP)
+    manual.add_argument("--debug", action="store_true", help=options.DEBUG_HELP)
+    manual.add_argument("--log-format", choices=options.FORMATS, action=LogFormat, help=options.LOG_FORMAT_HELP)
     commands = manual.add_subparsers(
         title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Command
     )
@@ -67,23 +49,7 @@ def parser() -> argparse.ArgumentParser:
     return manual
 
 
-def _add(commands: "_Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
-        name,
-        help=text.partition(".")[0],
-        description=text,
-        epilog=f"example:\n{example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    # Suppressed: where it is not given here, what was given before the command stands.
-    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=_DEBUG_HELP)
-    parser.add_argument(
-        "--log-format", choices=_FORMATS, action=LogFormat, default=argparse.SUPPRESS, help=_LOG_FORMAT_HELP
-    )
-    return parser
-
-
-def _add_run(commands: "_Commands") -> None:
+def _add_run(commands: "options.Commands") -> None:
     text = """Relay between an MCP client on stdin and stdout and a remote server. This is what an IDE starts.
 
 Nothing is opened until a tool is called that lacks a login: then the browser is, where there is one, and the call waits
@@ -92,16 +58,18 @@ a second."""
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
   mcp-auth-bridge run acme --headless --log-format json
+  mcp-auth-bridge run https://mcp.acme.example/mcp --headless --auth 'kind = "bearer", token = "env:ACME_TOKEN"'
 
   in an IDE: {"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
-    parser = _add(commands, "run", text, example)
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
-    parser.add_argument("--headless", action="store_true", help=_HEADLESS_HELP)
-    _add_header(parser)
-    _add_ipv4(parser)
+    parser = options.command(commands, "run", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
+    parser.add_argument("--headless", action="store_true", help=options.HEADLESS_HELP)
+    options.add_header(parser)
+    options.add_auth(parser)
+    options.add_ipv4(parser)
 
 
-def _add_login(commands: "_Commands") -> None:
+def _add_login(commands: "options.Commands") -> None:
     text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
     example = """  mcp-auth-bridge login acme
   mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'
@@ -109,15 +77,16 @@ def _add_login(commands: "_Commands") -> None:
   on a machine with a browser, and then on one without:
   mcp-auth-bridge login acme --export acme.login
   mcp-auth-bridge login acme --import acme.login --passphrase file:/run/secrets/passphrase"""
-    parser = _add(commands, "login", text, example)
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
-    _add_header(parser)
+    parser = options.command(commands, "login", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
+    options.add_header(parser)
+    options.add_auth(parser)
     browser = parser.add_mutually_exclusive_group()
     browser.add_argument(
         "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's"
     )
     browser.add_argument("--no-browser", action="store_true", help="only print the URL")
-    _add_ipv4(parser)
+    options.add_ipv4(parser)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
     place.add_argument("--paste", action="store_true", help="paste the address that a browser elsewhere ends at (SSH)")
@@ -147,41 +116,42 @@ def _add_moving(parser: argparse.ArgumentParser) -> None:
     moving.add_argument("--replace", action="store_true", help="--import in place of a login that is there")
 
 
-def _add_key(commands: "_Commands") -> None:
+def _add_key(commands: "options.Commands") -> None:
     text = """Print the key of this machine. A login that is exported to it opens here and nowhere else.
 
 It is made the first time; its private half stays in the store. Compare the line with what arrives on the other machine:
 whoever can change it on its way gets the login."""
-    _add(commands, "key", text, "  mcp-auth-bridge key")
+    options.command(commands, "key", text, "  mcp-auth-bridge key")
 
 
-def _add_secret(commands: "_Commands") -> None:
+def _add_secret(commands: "options.Commands") -> None:
     text = "Put a secret into the keyring of the operating system. In the configuration it is called keyring:NAME."
     example = """  mcp-auth-bridge secret acme-key
   mcp-auth-bridge secret acme-key < key.txt"""
-    parser = _add(commands, "secret", text, example)
+    parser = options.command(commands, "secret", text, example)
     parser.add_argument("name", metavar="NAME", help="what to call it; one of that name is replaced")
 
 
-def _add_logout(commands: "_Commands") -> None:
+def _add_logout(commands: "options.Commands") -> None:
     text = "End a login. It is revoked at the authorization server and deleted here."
-    parser = _add(commands, "logout", text, "  mcp-auth-bridge logout acme\n  mcp-auth-bridge logout --all")
+    parser = options.command(commands, "logout", text, "  mcp-auth-bridge logout acme\n  mcp-auth-bridge logout --all")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("server", nargs="?", metavar="NAME|URL", help=_TARGET_HELP)
+    which.add_argument("server", nargs="?", metavar="NAME|URL", help=options.TARGET_HELP)
     which.add_argument(
         "--all",
         action="store_true",
         help="every login on this machine, also to servers that the configuration no longer names",
     )
+    options.add_auth(parser)
 
 
-def _add_status(commands: "_Commands") -> None:
+def _add_status(commands: "options.Commands") -> None:
     text = "Show which servers there are, who is signed in, until when, and where it is stored."
-    parser = _add(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
+    parser = options.command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
     parser.add_argument("--json", action="store_true", help="for programs: a list of objects on stdout")
 
 
-def _add_token(commands: "_Commands") -> None:
+def _add_token(commands: "options.Commands") -> None:
     text = """Print an access token. For curl, scripts and other programs that speak to the server themselves.
 
 It is renewed first if it is about to expire; no browser is opened. With --exec a program finds it in its environment,
@@ -189,9 +159,9 @@ and nobody finds it in a list of processes."""
     example = """  mcp-auth-bridge token acme
   mcp-auth-bridge token acme --format json
   mcp-auth-bridge token acme --exec ./report.py      # reads the variable MCP_TOKEN"""
-    parser = _add(commands, "token", text, example)
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
-    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
+    parser = options.command(commands, "token", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
+    parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
     form.add_argument(
         "--format",
@@ -203,20 +173,24 @@ and nobody finds it in a list of processes."""
         "--exec", nargs="*", metavar="CMD", help="become this program, with the token in its environment; comes last"
     )
     parser.add_argument("--env", metavar="NAME", help="the variable for --exec (default: MCP_TOKEN)")
-    _add_ipv4(parser)
+    options.add_auth(parser)
+    options.add_ipv4(parser)
 
 
-def _add_tools(commands: "_Commands") -> None:
+def _add_tools(commands: "options.Commands") -> None:
     text = """List the tools of a server with their arguments. What may be left out is in brackets."""
-    parser = _add(commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json")
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser = options.command(
+        commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json"
+    )
+    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--json", action="store_true", help="the list as the server wrote it, all pages in one")
-    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
-    _add_header(parser)
-    _add_ipv4(parser)
+    parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
+    options.add_header(parser)
+    options.add_auth(parser)
+    options.add_ipv4(parser)
 
 
-def _add_call(commands: "_Commands") -> None:
+def _add_call(commands: "options.Commands") -> None:
     text = """Call a tool of a server and print its result. It goes through the same relay as an IDE's calls.
 
 Arguments are one JSON object, pairs that are read by the tool's own schema, or - for JSON on stdin. A tool that fails
@@ -225,29 +199,22 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
   mcp-auth-bridge call acme search '{"query": "open tickets", "limit": 5}'
   mcp-auth-bridge call acme import - < tickets.json
   mcp-auth-bridge call acme screenshot --output pictures"""
-    parser = _add(commands, "call", text, example)
-    parser.add_argument("server", metavar="NAME|URL", help=_TARGET_HELP)
+    parser = options.command(commands, "call", text, example)
+    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("tool", metavar="TOOL", help="one of those that `tools` lists")
     parser.add_argument("arguments", nargs="*", metavar="JSON | KEY=VALUE… | -", help="see above (default: none)")
     parser.add_argument("--json", action="store_true", help="the whole result as the server wrote it")
     parser.add_argument("--output", metavar="DIR", help="save images and other files there")
-    parser.add_argument("--headless", action="store_true", help=_NO_KEYRING_HELP)
-    _add_header(parser)
-    _add_ipv4(parser)
+    parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
+    options.add_header(parser)
+    options.add_auth(parser)
+    options.add_ipv4(parser)
 
 
-def _add_demo(commands: "_Commands") -> None:
+def _add_demo(commands: "options.Commands") -> None:
     text = (
         "Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server,"
         " logs in, relays, lets a token expire and be refreshed, and cleans up."
     )
-    parser = _add(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
+    parser = options.command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
     parser.add_argument("--no-browser", action="store_true", help="click Allow by itself instead of in your browser")
-
-
-def _add_header(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help=_HEADER_HELP)
-
-
-def _add_ipv4(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")

@@ -77,7 +77,7 @@ class ProfileSecrets:
         from mcp_auth_bridge.credentials.minted import RECORDS, Minted
         from mcp_auth_bridge.credentials.minted import World as MintedWorld
 
-        key = f"{RECORDS}{self._profile.name} {self._profile.url.resource} {name}"
+        key = f"{RECORDS}{self._profile.key} {self._profile.url.resource} {name}"
         lock = partial(self._vault.hold, f"the command for {key}", COMMAND_TIMEOUT)
         beside = self._vault.beside
         return Minted(key, argv, MintedWorld(read, lock, self._vault.shared, time.time, terminal.complain, beside))

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.config import Profile, ServerChoice
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
@@ -43,8 +43,24 @@ REFRESH_TIMEOUT = 105.0
 def _record(profile: Profile, environ: Mapping[str, str]) -> str:
     """The name of what is remembered. A machine's session is of one configuration, and of one identity in it."""
     if not isinstance(profile.auth, Machine):
-        return f"{SESSIONS}{profile.name} {profile.url.resource}"
+        return f"{SESSIONS}{profile.key} {profile.url.resource}"
     return f"{MACHINES}{profile.name} {profile.url.resource} {fingerprint(profile.auth, environ)}"
+
+
+def _spoken(profile: Profile) -> str:
+    """What a command line has to repeat to mean `profile`."""
+    if not profile.spoken:
+        return ""
+    import shlex  # most command lines have no --auth
+
+    return f" --auth {shlex.quote(profile.spoken)}"
+
+
+def bridge_to(choice: ServerChoice, world: World) -> "Bridge":
+    """The bridge to the server that a command line means; from here on, every message says that it is about it."""
+    profile = world.config.chosen(choice)
+    terminal.about(profile.label)
+    return Bridge(profile, world)
 
 
 class Bridge:
@@ -107,7 +123,7 @@ class Bridge:
 
     @property
     def login_command(self) -> str:
-        return f"mcp-auth-bridge login {self.profile.name}"
+        return f"mcp-auth-bridge login {self.profile.name}{_spoken(self.profile)}"
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""

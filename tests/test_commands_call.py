@@ -12,6 +12,7 @@ from relaying import notification, request
 from remoting import story
 
 from mcp_auth_bridge.commands import call, tools
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import (
     ConfigError,
     LimitExceeded,
@@ -63,10 +64,10 @@ class Acme(Far):
         return [seen["params"] for seen in self.seen if isinstance(seen, dict) and seen.get("method") == method]
 
     async def call(self, folder, *words, tool="add", **more):
-        return await call.run(call.Input("acme", tool, words, **more), world_of(folder, self.url))
+        return await call.run(call.Input(ServerChoice("acme"), tool, words, **more), world_of(folder, self.url))
 
     async def tools(self, folder, **more):
-        return await tools.run(tools.Input("acme", **more), world_of(folder, self.url))
+        return await tools.run(tools.Input(ServerChoice("acme"), **more), world_of(folder, self.url))
 
 
 @story
@@ -243,7 +244,7 @@ async def test_nobody_there_is_said_as_what_it_is(tmp_path):
     async with Acme() as far:
         gone = far.url
     with pytest.raises(Unreachable):
-        await call.run(call.Input("acme", "add"), world_of(tmp_path, gone))
+        await call.run(call.Input(ServerChoice("acme"), "add"), world_of(tmp_path, gone))
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -256,7 +257,7 @@ async def test_without_a_login_the_command_that_helps_is_named(tmp_path, era):
         if era == "modern":
             far.replies["server/discover"] = lambda message: far.result(message, MODERN)
         with pytest.raises(LoginRequired) as caught:
-            await tools.run(tools.Input("acme"), world)
+            await tools.run(tools.Input(ServerChoice("acme")), world)
     assert caught.value.hint == "run: mcp-auth-bridge login acme"
     assert caught.value.exit_code == 3
 

@@ -7,6 +7,7 @@ from peers.scripted import CUT, REQUEST, Scripted, ok
 
 from mcp_auth_bridge import config
 from mcp_auth_bridge.commands import logout
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
 from mcp_auth_bridge.secret import Secret
@@ -79,7 +80,7 @@ class Machine:
         return [request.split(b" HTTP")[0].decode() for request in self.server.requests]
 
     async def log_out(self, target):
-        code = await logout.run(logout.Input(target), self.world)
+        code = await logout.run(logout.Input(target and ServerChoice(target)), self.world)
         return code, self._capsys.readouterr().err.replace("mcp-auth-bridge: ", "").splitlines()
 
 

@@ -6,16 +6,17 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 from commanding import store_of, world_of
 from peers.scripted import CUT, REQUEST, Gate, Scripted, ok
+from program import command
 from remoting import story
 
 from mcp_auth_bridge.commands import token
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, OAuthRefused, Unreachable
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
@@ -55,7 +56,7 @@ def renewed(access="second-token"):
 
 
 async def printed(world, capfd, **more):
-    assert await token.run(token.Input("acme", **more), world) == 0
+    assert await token.run(token.Input(ServerChoice("acme"), **more), world) == 0
     return capfd.readouterr()
 
 
@@ -110,7 +111,7 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
         world = signed_in(tmp_path, server, expires_at=1.0)
         for _ in range(2):  # the second one asks nobody
             with pytest.raises(LoginRequired) as caught:
-                await token.run(token.Input("acme"), world)
+                await token.run(token.Input(ServerChoice("acme")), world)
             assert caught.value.hint == "run: mcp-auth-bridge login acme"
     assert capfd.readouterr().out == ""
 
@@ -119,7 +120,7 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
 async def test_nobody_signed_in_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
     for world in (world_of(tmp_path, URL, '{ kind = "browser" }'), signed_in(tmp_path, refresh=None, expires_at=1.0)):
         with pytest.raises(LoginRequired) as caught:
-            await token.run(token.Input("acme"), world)
+            await token.run(token.Input(ServerChoice("acme")), world)
         assert caught.value.hint == "run: mcp-auth-bridge login acme"
 
 
@@ -128,7 +129,7 @@ async def test_an_authorization_server_that_is_away_is_no_missing_login(tmp_path
     async with Scripted() as server:
         world = signed_in(tmp_path, server, expires_at=1.0)
     with pytest.raises((Unreachable, OAuthRefused)) as caught:
-        await token.run(token.Input("acme"), world)
+        await token.run(token.Input(ServerChoice("acme")), world)
     assert caught.value.exit_code == 6
 
 
@@ -137,7 +138,7 @@ async def test_sixteen_at_once_cost_one_refresh(tmp_path, capfd):
     async with Scripted() as server:
         server.play(renewed())
         world = signed_in(tmp_path, server, expires_at=1.0)
-        await asyncio.gather(*(token.run(token.Input("acme"), world) for _ in range(16)))
+        await asyncio.gather(*(token.run(token.Input(ServerChoice("acme")), world) for _ in range(16)))
     assert capfd.readouterr().out == "second-token\n" * 16
     assert server.connections == 1
 
@@ -147,7 +148,7 @@ async def test_a_bound_token_is_described_but_not_given_to_those_who_cannot_use_
     world = signed_in(tmp_path, dpop_key=Secret("{}"))
     for more in ({}, {"command": ("true",)}):
         with pytest.raises(ConfigError, match="is bound to a key of this bridge's"):
-            await token.run(token.Input("acme", **more), world)
+            await token.run(token.Input(ServerChoice("acme"), **more), world)
     assert capfd.readouterr().out == ""
     assert json.loads((await printed(world, capfd, form="json")).out)["token_type"] == "DPoP"
 
@@ -185,7 +186,7 @@ async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_pa
 @story
 async def test_a_server_that_is_met_without_a_token_has_none(tmp_path, auth):
     with pytest.raises(ConfigError, match="acme has no access token"):
-        await token.run(token.Input("acme"), world_of(tmp_path, URL, auth, {"T": "key"}))
+        await token.run(token.Input(ServerChoice("acme")), world_of(tmp_path, URL, auth, {"T": "key"}))
 
 
 @story
@@ -214,7 +215,7 @@ async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
 @story
 async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
     with pytest.raises(ConfigError, match="--env is no name of a variable"):
-        await token.run(token.Input("acme", command=("true",), variable=name), signed_in(tmp_path))
+        await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
 @story
@@ -237,8 +238,8 @@ def environment_of(world):
 
 
 def started(world, *arguments, stdout=subprocess.PIPE):
-    command = [sys.executable, "-m", "mcp_auth_bridge", "token", "acme", *arguments]
-    return subprocess.Popen(command, env=environment_of(world), stdout=stdout, stderr=subprocess.PIPE, text=True)
+    line = [command(), "token", "acme", *arguments]
+    return subprocess.Popen(line, env=environment_of(world), stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize("words", [("--exec",), ("--exec", "--")])
@@ -271,7 +272,7 @@ async def test_who_is_ended_in_the_middle_of_a_rotation_keeps_what_it_leads_to(t
         server.play([asked, gate := Gate(), answer, cut])
         world = signed_in(tmp_path, server, expires_at=1.0)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "mcp_auth_bridge", "token", "acme", env=environment_of(world), stdout=subprocess.PIPE
+            command(), "token", "acme", env=environment_of(world), stdout=subprocess.PIPE
         )
         await gate.reached.wait()
         process.send_signal(getattr(signal, name))

@@ -9,13 +9,14 @@ from playing import outcome
 
 from mcp_auth_bridge import config, machine_settings
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
-from mcp_auth_bridge.config import Config, parse
+from mcp_auth_bridge.config import Config, ServerChoice, parse
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.login_settings import Browser, Device
 from mcp_auth_bridge.secret import Env, Literal
 from mcp_auth_bridge.store_settings import KeyCommandStore, KeyringStore
 
 PATH = Path("/etc/bridge.toml")
+IDP = '{ issuer = "https://idp", client_id = "c", client_secret = "SECRET" }'
 
 
 def profile(text, target="acme"):
@@ -170,15 +171,15 @@ def test_a_header_that_http_cannot_carry_is_refused_without_its_value(headers):
 def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
     known = parse(server(), PATH)
     assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
-    other = known.profile("https://other.example/mcp", {"X-Org": "1"})
+    other = known.chosen(ServerChoice("https://other.example/mcp", {"X-Org": "1"}))
     assert (other.name, other.headers) == ("https://other.example/mcp", {"X-Org": Literal("1")})
 
 
 def test_headers_of_the_command_line_are_added_and_win():
     known = parse(server('headers = { X-Org = "1", X-Two = "2" }'), PATH)
-    assert known.profile("acme", {"x-org": "9"}).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
+    assert known.chosen(ServerChoice("acme", {"x-org": "9"})).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
     with pytest.raises(ConfigError, match="--header"):
-        known.profile("acme", {"Host": "evil"})
+        known.chosen(ServerChoice("acme", {"Host": "evil"}))
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
@@ -321,3 +322,121 @@ def test_what_a_machine_lacks_is_named(text, words):
     assert words in message
     assert "servers.acme.auth" in message
     assert "hunter2" not in message
+
+
+def spoken(auth, target="acme", text=None):
+    return parse(server() if text is None else text, PATH).chosen(ServerChoice(target, auth=auth))
+
+
+def test_auth_on_the_command_line_stands_in_for_the_configured_one():
+    configured = server('auth = { kind = "bearer", token = "env:A" }\nheaders = { X-Org = "1" }')
+    acme = spoken('kind = "headers", headers = { X-Key = "file:/run/key" }', text=configured)
+    assert (acme.name, acme.auth) == ("acme", Headers({"X-Key": "file:/run/key"}))
+    assert acme.headers == {"X-Org": Literal("1")}
+    assert spoken("kind = 'none'", "https://other.example/mcp").auth == Anonymous()
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        'kind = "browser", scopes = ["a"], authorize_params = { prompt = "login" }',
+        'kind = "device", account = "mia@acme.example"',
+        'kind = "bearer", token = "env:T", resource = "urn:x"',
+        'kind = "headers", headers = { "X-Key" = "keyring:key" }',
+        'kind = "none"',
+        'kind = "client_credentials", issuer = "https://as", client_id = "c", client_secret = "env:S"',
+        'kind = "client_credentials", issuer = "https://as", client_id = "c", private_key = "file:/key.pem"',
+        'kind = "jwt_bearer", issuer = "https://as", assertion = "file:/var/run/token"',
+        'kind = "token_exchange", token_endpoint = "https://as/t", subject_token = "command:whoami"',
+        f'kind = "enterprise", issuer = "https://as", identity_assertion = "env:I", idp = {IDP}'.replace(
+            "SECRET", "env:S"
+        ),
+    ],
+)
+def test_every_kind_of_auth_has_a_command_line_form_with_the_same_keys(inside):
+    assert spoken(inside).auth == profile(server(f"auth = {{ {inside} }}")).auth
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("", ["--auth: ", "missing required field `kind`"]),
+        ('kind = "magic"', ["--auth.kind: ", "magic"]),
+        ('kind = "bearer"', ["--auth: ", "missing required field `token`"]),
+        ('kind = "bearer", token = "env:T", tokn = 1', ["--auth: ", "unknown field `tokn`"]),
+        ('kind = "bearer", token = "env:"', ["--auth.token", "names nothing"]),
+        ('kind = "browser", client_id = "c"', ["--auth: client_id and issuer"]),
+        ('kind = "headers", headers = { Host = "env:H" }', ["--auth.headers", "Host"]),
+        ('kind = "enterprise", issuer = "https://as", identity_assertion = "env:I", idp = {}', ["--auth.idp"]),
+        *(
+            (inside, ["--auth is not what stands between the braces"])
+            for inside in (
+                '{ kind = "none" }',
+                "bearer",
+                "kind = none",
+                'kind = "none" #',
+                'kind = "none" }\n[servers.evil]\nurl = { x = "y"',
+                'kind = "none", x = ' + "[" * 5000,
+                'kind = "\udc80"',
+            )
+        ),
+    ],
+)
+def test_a_mistake_in_auth_on_the_command_line_is_named(inside, words):
+    with pytest.raises(ConfigError) as raised:
+        spoken(inside)
+    assert raised.value.hint
+    assert all(word in raised.value.message for word in words), raised.value.message
+
+
+@pytest.mark.parametrize("secret", ["hunter2", "literal:hunter2", "${T}", "Token ${T:-hunter2}", "${T:-env:T}"])
+@pytest.mark.parametrize(
+    ("inside", "what"),
+    [
+        ('kind = "bearer", token = "SECRET"', "the token"),
+        ('kind = "headers", headers = { X-Key = "SECRET" }', "the header X-Key"),
+        ('kind = "browser", client_id = "c", issuer = "https://as", client_secret = "SECRET"', "the client_secret"),
+        (
+            'kind = "client_credentials", issuer = "https://as", client_id = "c", client_secret = "SECRET"',
+            "the client_secret",
+        ),
+        (
+            'kind = "client_credentials", issuer = "https://as", client_id = "c", private_key = "SECRET"',
+            "the private_key",
+        ),
+        ('kind = "jwt_bearer", issuer = "https://as", assertion = "SECRET"', "the assertion"),
+        ('kind = "token_exchange", issuer = "https://as", subject_token = "SECRET"', "the subject_token"),
+        (
+            'kind = "token_exchange", issuer = "https://as", subject_token = "env:S", actor_token = "SECRET"',
+            "the actor_token",
+        ),
+        (
+            'kind = "enterprise", issuer = "https://as", identity_assertion = "SECRET", idp = { issuer = "https://i" }',
+            "the identity_assertion",
+        ),
+        (
+            f'kind = "enterprise", issuer = "https://as", identity_assertion = "env:I", idp = {IDP}',
+            "the idp's client_secret",
+        ),
+    ],
+)
+def test_no_secret_stands_on_a_command_line_and_no_variable_is_expanded_there(inside, what, secret):
+    with pytest.raises(ConfigError, match="it has to say where") as raised:
+        spoken(inside.replace("SECRET", secret))
+    assert what in raised.value.message
+    assert "env:NAME" in raised.value.hint
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+def test_a_header_on_the_command_line_does_not_double_one_that_auth_gives():
+    with pytest.raises(ConfigError, match="--auth: x-org is among"):
+        spoken('kind = "headers", headers = { x-org = "env:O" }', text=server('headers = { X-Org = "1" }'))
+
+
+def test_a_login_by_other_settings_than_the_configured_ones_is_another_login():
+    own = profile(server())
+    other, another = (spoken(f'kind = "browser", account = "{name}@acme.example"') for name in ("mia", "tom"))
+    assert len({own.key, other.key, another.key}) == 3
+    assert spoken('account = "mia@acme.example", kind = "browser"').key == other.key
+    assert spoken('kind = "browser"').key == own.key
+    assert spoken('kind = "browser"', "https://other.example/mcp").key == "https://other.example/mcp"

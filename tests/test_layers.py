@@ -5,6 +5,7 @@ Every module is parsed, none is imported. Where a module does what its layer may
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,7 +46,7 @@ LAYERS = [
     Layer(words("credentials stores"), PURE, words("cryptography")),
     Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs redis truststore")),
     Layer(
-        words("wiring world vault relays profile_secrets machines commands demo cli manual parsers __main__"),
+        words("wiring world vault relays profile_secrets machines commands demo cli manual options parsers __main__"),
         words("*"),
         words("*"),
     ),
@@ -153,7 +154,8 @@ def imported(node):
     return [name if name in WORLD or name in PURE else node.module for name in inner]
 
 
-def uses(tree):
+@cache
+def uses(source):
     """Every import, call of `print` and `open`, and attribute such as `os.urandom`."""
 
     def visit(node, *, lazy):
@@ -168,7 +170,7 @@ def uses(tree):
         for child in ast.iter_child_nodes(node):
             yield from visit(child, lazy=lazy or function or for_types)
 
-    yield from visit(tree, lazy=False)
+    return [*visit(ast.parse(source), lazy=False)]
 
 
 def layer_of(module):
@@ -204,7 +206,7 @@ def is_fine(module, use):
 
 def breaches(module, source):
     """What `module` uses and its layer may not."""
-    return [use for use in uses(ast.parse(source)) if not is_fine(module, use)]
+    return [use for use in uses(source) if not is_fine(module, use)]
 
 
 SOURCES = dict(modules())
@@ -222,12 +224,12 @@ def test_a_module_uses_only_what_its_layer_may(module):
 
 @pytest.mark.parametrize("module", [module for module in SOURCES if module.startswith("demo.")])
 def test_the_demo_is_at_the_top_and_nothing_but_its_command_knows_it(module):
-    tree = ast.parse(SOURCES[module].read_text())
-    assert all(own_import_is_fine(module, use.name) for use in uses(tree) if use.name.startswith(PACKAGE))
+    used = uses(SOURCES[module].read_text())
+    assert all(own_import_is_fine(module, use.name) for use in used if use.name.startswith(PACKAGE))
     knowing = {
         other
         for other, path in SOURCES.items()
-        for use in uses(ast.parse(path.read_text()))
+        for use in uses(path.read_text())
         if use.name.startswith(f"{PACKAGE}.demo") and not other.startswith("demo")
     }
     assert knowing == {"commands.demo"}

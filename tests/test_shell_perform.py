@@ -13,7 +13,7 @@ from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, r
 
 from mcp_auth_bridge.auth_settings import Anonymous
 from mcp_auth_bridge.commands import run
-from mcp_auth_bridge.config import Config, Profile
+from mcp_auth_bridge.config import Config, Profile, ServerChoice
 from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -129,7 +129,7 @@ class Story:
             profile = Profile("far", gate(self.far.url, Purpose.SERVER), auth=Anonymous(), store=MemoryStore())
             paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
             world = World(paths, Config(paths.config, MemoryStore(), {"far": profile}), {})
-            given = run.Input("far", self.client.incoming, self.client.outgoing)
+            given = run.Input(ServerChoice("far"), self.client.incoming, self.client.outgoing)
             self.running = asyncio.create_task(run.run(given, world))
             try:
                 yield self

@@ -10,10 +10,11 @@ import msgspec
 from mcp_auth_bridge.commands.arguments import Given, missing, parsed, typed
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
 from mcp_auth_bridge.commands.content import made, pieces, shown
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import bridge_to
 from mcp_auth_bridge.world import World
 
 _MOST_NAMES = 20
@@ -22,23 +23,19 @@ _MOST_NAMES = 20
 class Input(msgspec.Struct, frozen=True):
     """`words` are the arguments as `commands/arguments.py` reads them; `output` is the folder for files."""
 
-    target: str
+    server: ServerChoice
     tool: str
     words: tuple[str, ...] = ()
-    headers: Mapping[str, str] = {}
     as_json: bool = False
     output: Path | None = None
-    ipv4: bool = False
 
 
 async def run(given: Input, world: World) -> int:
-    profile = world.config.profile(given.target, given.headers)
-    terminal.about(profile.label)
-    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    bridge = bridge_to(given.server, world)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
     async with asking(bridge, _tell) as client:
-        tool = _chosen(given.tool, await tools_of(client), profile.name)
+        tool = _chosen(given.tool, await tools_of(client), bridge.profile.name)
         arguments = typed(spoken, tool.schema)
         try:
             raw = await client.request("tools/call", {"name": tool.name, "arguments": arguments})

@@ -1,13 +1,12 @@
 """Log a person in, because they said so: the lock, one look at what another process may have done, and the story."""
 
-from collections.abc import Mapping
 from functools import partial
 
 import msgspec
 
 from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.login_settings import Device, Login
 from mcp_auth_bridge.oauth.session import Session
@@ -17,7 +16,7 @@ from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
 
 
@@ -29,20 +28,16 @@ class Input(msgspec.Struct, frozen=True):
     origins that they agree to in advance.
     """
 
-    target: str
-    headers: Mapping[str, str] = {}
+    server: ServerChoice
     browser: tuple[str, ...] | None = ()
     fresh: bool = False
     device: bool = False
     paste: bool = False
-    ipv4: bool = False
     trust: tuple[str, ...] = ()
 
 
 async def run(given: Input, world: World) -> int:
-    profile = world.config.profile(given.target, given.headers)
-    terminal.about(profile.label)
-    bridge = keeping(profile.over_ipv4() if given.ipv4 else profile, world)
+    bridge = keeping(bridge_to(given.server, world))
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
     async with bridge.person_lock(PATIENCE + 60), bridge.login_lock(PATIENCE + 60):
@@ -55,14 +50,14 @@ async def run(given: Input, world: World) -> int:
     return 0
 
 
-def keeping(profile: Profile, world: World) -> Bridge:
-    """The bridge to a server that people log in to, with a store that keeps the login. Raises `ConfigError`."""
-    if not isinstance(profile.auth, Login):
+def keeping(bridge: Bridge) -> Bridge:
+    """`bridge`, if people log in to its server and its store keeps the login. Raises `ConfigError`."""
+    if not isinstance(bridge.profile.auth, Login):
+        where = "--auth" if bridge.profile.spoken else "its configuration"
         raise ConfigError(
-            f"{profile.name} uses credentials from its configuration: there is nothing to log in to",
+            f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
             'remove its auth, or set auth = { kind = "browser" }',
         )
-    bridge = Bridge(profile, world)
     if bridge.vault.forgets:
         # Written so, or because nothing here shows a keyring.
         raise ConfigError("a login cannot be kept: the store here is memory", KEEPING)

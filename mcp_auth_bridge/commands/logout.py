@@ -1,10 +1,9 @@
 """End a login, or all: at the authorization server if it can be reached, and on this machine in any case."""
 
-from collections.abc import Mapping
-
 import msgspec
 
-from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.commands.stored import profiles
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.minted import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.machine_settings import Machine
@@ -17,21 +16,24 @@ from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.stores.base import Store
 from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`target` is a server's name or URL, None for every login of the store."""
+    """`server` is None for every login of the store."""
 
-    target: str | None
+    server: ServerChoice | None
 
 
 async def run(given: Input, world: World) -> int:
-    if given.target is None:
+    if given.server is None:
         return await _log_out_everywhere(world)
-    bridge = Bridge(world.config.profile(given.target), world)
-    if not await _log_out(bridge):
+    bridge = bridge_to(given.server, world)
+    signed_out = await _log_out(bridge)
+    if await _forget_printed(bridge):
+        terminal.say(f"forgot the token of {bridge.profile.name}, until its command prints another one")
+    elif not signed_out:
         terminal.say(f"there is no login to {bridge.profile.name}")
     return 0
 
@@ -41,7 +43,8 @@ async def _log_out_everywhere(world: World) -> int:
     store = await Vault(world.config.store, world.paths).survey()
     problems: list[BridgeError] = []
     count = 0
-    for profile in _profiles(store, world):
+    # The configured ones in any case: a login that cannot be read does not say whose it is.
+    for profile in profiles(store.keys(), world):
         try:
             count += await _log_out(Bridge(profile, world))
         except BridgeError as problem:
@@ -56,22 +59,6 @@ async def _log_out_everywhere(world: World) -> int:
     if not count and not problems:
         terminal.say("there is no login on this machine")
     return problems[0].exit_code if problems else 0
-
-
-def _profiles(store: Store, world: World) -> list[Profile]:
-    """Those that have a login, whether the configuration still names them or not; and the configured ones, because a
-    login that cannot be read does not say whose it is.
-    """
-    profiles: Mapping[str, Profile] = {
-        Bridge(profile, world).record: profile for profile in world.config.profiles.values()
-    }
-    stored = {key: profiles.get(key) or _stored_profile(key, world) for key in _keys(store, SESSIONS)}
-    return list({**profiles, **stored}.values())
-
-
-def _stored_profile(key: str, world: World) -> Profile:
-    name, _, url = key.removeprefix(SESSIONS).partition(" ")
-    return Profile(name=name, url=server_url(url, f"the stored login to {name}"), store=world.config.store)
 
 
 async def _log_out(bridge: Bridge) -> bool:
@@ -93,6 +80,15 @@ async def _log_out(bridge: Bridge) -> bool:
     again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, Machine) else ""
     terminal.say(f"signed out of {bridge.profile.name}{again}")
     return True
+
+
+async def _forget_printed(bridge: Bridge) -> bool:
+    """Whether there was anything that a command had printed."""
+    store = await bridge.vault.survey()
+    keys = _keys(store, f"{RECORDS}{bridge.profile.key} ")
+    for key in keys:
+        _delete(store, key)
+    return bool(keys)
 
 
 def _take(store: Store, key: str) -> Session | StoreError | None:

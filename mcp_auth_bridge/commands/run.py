@@ -3,18 +3,18 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Mapping
 from functools import partial
 
 import msgspec
 
 from mcp_auth_bridge import relays
 from mcp_auth_bridge.commands.on_demand import sign_in
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.shell import parent, stdio, terminal
+from mcp_auth_bridge.shell import parent, stdio
 from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
 
 _FAREWELL = 0.06
@@ -32,19 +32,15 @@ class Input(msgspec.Struct, frozen=True):
     `parent` is the process that started this one, 0 if its end is nothing to wait for. `headless`: no person is there.
     """
 
-    target: str
+    server: ServerChoice
     incoming: int
     outgoing: int
-    headers: Mapping[str, str] = {}
-    ipv4: bool = False
     parent: int = 0
     headless: bool = False
 
 
 async def run(given: Input, world: World) -> int:
-    profile = world.config.profile(given.target, given.headers)
-    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
-    terminal.about(profile.label)
+    bridge = bridge_to(given.server, world)
     if not given.headless:
         await _relay(relays.relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0

@@ -6,6 +6,7 @@ import time
 import msgspec
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.commands.stored import profiles
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
@@ -48,7 +49,7 @@ class Line(msgspec.Struct, frozen=True):
 
 async def run(given: Input, world: World) -> int:
     keys, problems = await _survey(world)
-    lines = [await _line(profile, world) for profile in _profiles(world, keys)]
+    lines = [await _line(profile, world) for profile in profiles(keys, world)]
     if given.as_json:
         terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif not lines:
@@ -61,43 +62,32 @@ async def run(given: Input, world: World) -> int:
     return StoreError.exit_code if problems else 0
 
 
-def _profiles(world: World, keys: list[str]) -> list[Profile]:
-    """The configured servers, then those that a bare URL was logged in to."""
-    profiles = list(world.config.profiles.values())
-    named = {str(profile.url) for profile in profiles}
-    for key in keys:
-        _, name, url = key.split(" ", 2)
-        if "://" in name and url not in named and name not in named:
-            profiles.append(world.config.profile(name))
-    return profiles
-
-
 async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
-    """The keys of the sessions that can be read, and what is wrong with the rest."""
+    """The keys of the records that can be read, and what is wrong with the rest."""
     vault = Vault(world.config.store, world.paths)
     try:
         store = await vault.survey()
         keys, problems = store.keys(), store.unreadable()
     except StoreError as error:
         return [], [error]
-    return [key for key in keys if key.startswith("session ")], problems
+    return keys, problems
 
 
 async def _line(profile: Profile, world: World) -> Line:
     url = str(profile.url)
     if static := _static(profile):
-        return Line(profile.name, url, "static", static)
+        return Line(profile.key, url, "static", static)
     bridge = Bridge(profile, world)
     try:
         store = await bridge.vault.read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
-        return Line(profile.name, url, "unreadable", f"{error.message} (hint: {error.hint})")
+        return Line(profile.key, url, "unreadable", f"{error.message} (hint: {error.hint})")
     if isinstance(profile.auth, Machine):
         return _machine_line(bridge, profile.auth, session)
     if session is None:
-        return Line(profile.name, url, "signed out", f"run: {bridge.login_command}")
+        return Line(profile.key, url, "signed out", f"run: {bridge.login_command}")
     return _session_line(bridge, session)
 
 
@@ -129,7 +119,7 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
         reason = why_ended(session, time.time()) if session.ended else "expired without a refresh token"
         detail = f"{reason}; run: {bridge.login_command}"
     return Line(
-        bridge.profile.name,
+        bridge.profile.key,
         str(bridge.profile.url),
         state,
         detail,

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from mcp_auth_bridge.commands.ask import ended
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.verdicts import why_ended
@@ -16,7 +17,7 @@ from mcp_auth_bridge.errors import ConfigError, LoginRequired
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
 
 VARIABLE = "MCP_TOKEN"
@@ -27,11 +28,10 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class Input(msgspec.Struct, frozen=True):
     """`command` is the program that gets the token in its environment as `variable`, () where it is to be printed."""
 
-    target: str
+    server: ServerChoice
     form: Literal["plain", "json"] = "plain"
     command: tuple[str, ...] = ()
     variable: str = VARIABLE
-    ipv4: bool = False
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -52,22 +52,21 @@ class Token(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     if not _VARIABLE_NAME.fullmatch(given.variable):
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
-    profile = world.config.profile(given.target)
-    terminal.about(profile.label)
-    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    bridge = bridge_to(given.server, world)
+    name = bridge.profile.name
     async with ended(bridge):
         token = await _token(bridge)
     if given.form == "json":
         terminal.hand_over(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
         return 0
-    _check_bearer(token, profile.name)
+    _check_bearer(token, name)
     if given.command:
         from mcp_auth_bridge.shell.become import become
 
         return become(given.command, {**world.environ, given.variable: token.access_token})
     if terminal.shows_answers():
         until = f", until {token.expires_at}" if token.expires_at else ""
-        terminal.say(f"whoever has this token may do what you may at {profile.name}{until}")
+        terminal.say(f"whoever has this token may do what you may at {name}{until}")
     terminal.hand_over(token.access_token.encode() + b"\n")
     return 0
 

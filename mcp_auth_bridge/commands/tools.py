@@ -7,31 +7,28 @@ import msgspec
 
 from mcp_auth_bridge.commands.arguments import types_of
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import printable
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import bridge_to
 from mcp_auth_bridge.world import World
 
 _LONGEST_LINE = 160
 
 
 class Input(msgspec.Struct, frozen=True):
-    target: str
-    headers: Mapping[str, str] = {}
+    server: ServerChoice
     as_json: bool = False
-    ipv4: bool = False
 
 
 async def run(given: Input, world: World) -> int:
-    profile = world.config.profile(given.target, given.headers)
-    terminal.about(profile.label)
-    bridge = Bridge(profile.over_ipv4() if given.ipv4 else profile, world)
+    bridge = bridge_to(given.server, world)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)
     if given.as_json:
         terminal.hand_over(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
     elif not tools:
-        terminal.answer(f"{profile.name} has no tools")
+        terminal.answer(f"{bridge.profile.name} has no tools")
     else:
         terminal.answer("\n".join(line for tool in tools for line in _in_words(tool)))
     return 0
