@@ -136,6 +136,11 @@ class Vault:
         place = self._records if self._fleet is None else self._fleet.describe()
         return f"{place}, sealed with a key in {self._source.describe()}"
 
+    @property
+    def reach(self) -> str:
+        """From where, and for whom, a login is gone that is deleted."""
+        return "from this machine" if self._fleet is None else f"from {self._fleet.describe()}, for every machine"
+
     @cached_property
     def _source(self) -> KeySource:
         match self._choice:

@@ -12,6 +12,7 @@ from mcp_auth_bridge.commands import key, logout, transfer
 from mcp_auth_bridge.commands.transfer import Export, Import
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.redis_settings import RedisStore
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import passphrase, terminal
 from mcp_auth_bridge.shell.paths import Paths
@@ -138,7 +139,7 @@ def test_a_login_moves_whole_and_is_nowhere_else(desk, server, file, said):
     session = desk.log_in()
     assert desk.export(file) == 0
     assert said() == [
-        f"moved the login to acme into {file}, sealed with the passphrase; it is no longer on this machine",
+        f"moved the login to acme into {file}, sealed with the passphrase; it is gone from this machine",
         f"on the other machine: mcp-auth-bridge login acme --import {file}",
     ]
     assert (desk.login(), desk.client, desk.store.keys()) == (None, None, [])
@@ -147,6 +148,12 @@ def test_a_login_moves_whole_and_is_nowhere_else(desk, server, file, said):
     assert lines[0] == "signed in to acme as mia@acme.example"
     assert lines[-1] == f"delete {file}: what it holds is spent once this login has been renewed"
     assert (server.login(), server.client) == (session, session.client)
+
+
+def test_out_of_a_store_that_machines_share_it_is_gone_for_all_of_them(desk):
+    shared = RedisStore(url="rediss://redis.example:6379/0", key_file="/key")
+    reach = Vault(shared, desk.paths).reach
+    assert reach == "from the Redis server redis.example:6379, for every machine"
 
 
 def test_the_file_is_private_and_tells_nothing(desk, file):
@@ -232,6 +239,20 @@ def test_without_a_login_there_is_nothing_to_export(desk, file):
     assert not file.exists()
 
 
+def test_a_login_that_is_over_is_neither_exported_nor_imported_nor_in_the_way(desk, server, file, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(transfer.time, "time", lambda: now)
+    desk.log_in(refresh=None, expires_at=1500.0)
+    server.log_in(refresh=None, expires_at=900.0)
+    desk.export(file, copy=True)
+    now = 2000.0
+    expired = "has expired, and has no refresh token"
+    assert refusal(desk.export, file.with_name("again")) == (LoginRequired, f"the login to acme {expired}")
+    assert refusal(server.take, file) == (LoginRequired, f"the exported login {expired}")
+    now = 1000.0
+    assert server.take(file) == 0
+
+
 def test_nothing_is_ever_overwritten(desk, file, tmp_path):
     session = desk.log_in()
     file.write_text("mine")
@@ -284,7 +305,7 @@ def test_a_login_that_cannot_be_deleted_is_said_to_be_in_two_places(desk, file, 
     with monkeypatch.context() as patch:
         patch.setattr("mcp_auth_bridge.stores.sealed.SealedStore.delete", stuck)
         assert refusal(desk.export, file) == (StoreError, "the disk is stuck")
-    assert said() == [f"{file} holds the login to acme, but it is still on this machine too"]
+    assert said() == [f"{file} holds the login to acme, but it is still here too"]
     assert (desk.login(), file.exists()) == (session, True)
 
 

@@ -106,6 +106,7 @@ EXCEPTIONS = {
     ("commands.key", "os.urandom"): "makes the key of this machine",
     ("commands.transfer", "os.urandom"): "hands the sealed file its randomness",
     ("commands.token", "time"): "says why a login is over",
+    ("commands.transfer", "time"): "as above",
     ("commands.demo", "os.urandom"): "hands the demo its randomness",
     ("commands.demo", "time"): "hands the demo its clock",
     (

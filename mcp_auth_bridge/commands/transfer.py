@@ -5,6 +5,7 @@ token of every other, and whoever presents a spent one loses the login for all o
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,8 @@ async def import_login(given: Import, world: World) -> int:
     _check_free(store, bridge, given)
     login = await _opened(sealed, given, store, world)
     session = load_session(login.session)
+    if _is_over(session):
+        raise LoginRequired("the exported login has expired, and has no refresh token", f"run {bridge.login_command}")
     _check_fits(login, session, bridge, world)
     async with bridge.login_lock(_LOGIN_PATIENCE), bridge.lock():
         record = _check_free(store, bridge, given)
@@ -101,7 +104,15 @@ def _exportable(store: Store, bridge: Bridge) -> tuple[Record, Session]:
     session = load_session(record.secret)
     if session.ended:
         raise LoginRequired(f"the login to {bridge.profile.name} has ended", f"run {bridge.login_command}")
+    if _is_over(session):
+        raise LoginRequired(
+            f"the login to {bridge.profile.name} has expired, and has no refresh token", f"run {bridge.login_command}"
+        )
     return record, session
+
+
+def _is_over(session: Session) -> bool:
+    return session.refresh is None and session.expired(time.time())
 
 
 def _new_file(name: str) -> Path:
@@ -133,7 +144,7 @@ def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None
     try:
         taken = store.delete(bridge.record, record.generation)
     except BridgeError:
-        terminal.say(f"{path} holds the login to {bridge.profile.name}, but it is still on this machine too")
+        terminal.say(f"{path} holds the login to {bridge.profile.name}, but it is still here too")
         raise
     if not taken:
         raise StoreError(
@@ -161,9 +172,8 @@ def _tell_exported(given: Export, bridge: Bridge) -> None:
             "if its refresh token rotates, only one of the two can be renewed, and the other's attempt ends both"
         )
     else:
-        terminal.say(
-            f"moved the login to {name} into {given.file}, sealed with {lock}; it is no longer on this machine"
-        )
+        gone = f"it is gone {bridge.vault.reach}"
+        terminal.say(f"moved the login to {name} into {given.file}, sealed with {lock}; {gone}")
     terminal.say(f"on the other machine: mcp-auth-bridge login {name} --import {given.file}")
 
 
@@ -186,7 +196,7 @@ def _check_free(store: Store, bridge: Bridge, given: Import) -> Record | None:
     """The record that the login will replace. One that has ended, or that nobody can read, is no login."""
     record = stored(store, bridge.record)
     session = session_in(record)
-    if session is not None and not session.ended and not given.replace:
+    if session is not None and not (session.ended or _is_over(session) or given.replace):
         account = f" as {session.account}" if session.account else ""
         raise ConfigError(f"{bridge.profile.name} is signed in already{account}", "add --replace if that login may go")
     return record
