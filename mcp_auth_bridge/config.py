@@ -119,6 +119,7 @@ class Config(msgspec.Struct, frozen=True):
         if target in self.profiles:
             return self.profiles[target]
         if "://" not in target:
+            self._check_variant(target)
             raise ConfigError(
                 f"there is no server named {quoted(target)} in {self.path}",
                 f"the servers there: {', '.join(sorted(self.profiles)) or 'none yet'}; a URL starts with https://",
@@ -134,6 +135,13 @@ class Config(msgspec.Struct, frozen=True):
                     "say which by its name: each has a login of its own",
                 )
         return Profile(name=str(url), url=url, store=self.store)
+
+    def _check_variant(self, target: str) -> None:
+        """Raise `ConfigError` for a `Profile.key`, as `status` shows it: its settings cannot be seen in it."""
+        name, mark, _ = target.partition("~")
+        if mark and name in self.profiles:
+            hint = f"give {name} and the same --auth again; `logout --all` ends every login"
+            raise ConfigError(f"{quoted(target)} is a login that was made with --auth", hint)
 
 
 def _with_auth(profile: Profile, spoken: str) -> Profile:

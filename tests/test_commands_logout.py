@@ -8,7 +8,7 @@ from peers.scripted import CUT, REQUEST, Scripted, ok
 from mcp_auth_bridge import config
 from mcp_auth_bridge.commands import logout
 from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import Paths
@@ -217,6 +217,36 @@ def test_where_nobody_is_logged_in_there_is_nothing_to_end(story):
         machine.configure("acme")
         assert await machine.log_out(None) == (0, ["there is no login on this machine"])
         assert await machine.log_out("acme") == (0, ["there is no login to acme"])
+
+    story(test)
+
+
+def test_what_a_command_printed_for_a_server_is_forgotten_with_its_login(story):
+    async def test(machine):
+        machine.configure("acme", "acme2")
+        for name in ("acme", "acme2"):
+            machine.store.save(f"printed {name} {machine.url(name)} authorization", "{}", None)
+        said = "forgot what a command printed for acme, until the next request runs it again"
+        assert await machine.log_out("acme") == (0, [said])
+        assert machine.store.keys() == [f"printed acme2 {machine.url('acme2')} authorization"]
+        assert await machine.log_out("acme") == (0, ["there is no login to acme"])
+
+    story(test)
+
+
+def test_a_login_that_was_made_with_auth_ends_with_all_others(story):
+    async def test(machine):
+        machine.configure("acme")
+        auth = 'kind = "browser", scopes = ["more"]'
+        variant = machine.world.config.chosen(ServerChoice("acme", auth=auth)).key
+        machine.log_in("acme")
+        login = machine.store.load(machine.key("acme")).secret
+        machine.store.save(f"session {variant} {machine.url('acme')}", login, None)
+        machine.answers(ok(), ok(), GONE)
+        assert await machine.log_out(None) == (0, ["signed out of acme", "signed out of acme"])
+        assert machine.store.keys() == []
+        with pytest.raises(ConfigError, match="made with --auth"):
+            await machine.log_out(variant)
 
     story(test)
 

@@ -30,10 +30,10 @@ async def run(given: Input, world: World) -> int:
     if given.server is None:
         return await _log_out_everywhere(world)
     bridge = bridge_to(given.server, world)
-    signed_out = await _log_out(bridge)
-    if await _forget_printed(bridge):
-        terminal.say(f"forgot the token of {bridge.profile.name}, until its command prints another one")
-    elif not signed_out:
+    forgotten = await _forget_printed(bridge)
+    if forgotten:
+        terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
+    if not (await _log_out(bridge) or forgotten):
         terminal.say(f"there is no login to {bridge.profile.name}")
     return 0
 

@@ -24,7 +24,7 @@ def typed(question: str) -> Secret | None:
     except EOFError:
         answer = Secret("")
     if not answer:
-        raise ConfigError("no passphrase was typed", "run it again, or add --passphrase env:NAME or file:PATH")
+        raise ConfigError("nothing was typed", "run it again")
     return answer
 
 
