@@ -64,6 +64,20 @@ def test_an_opening_that_fails_is_answered_with_what_is_wrong_and_not_from_memor
     }
 
 
+def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play):
+    for number in (1, 2):
+        play.client(INITIALIZE | {"id": number})
+        assert answers_of(play.ended(-number, Unreachable("away")))
+    sent = play.client(INITIALIZE | {"id": 3})
+    assert sent[0][0] == "to server"
+    assert answers_of(play.server(-3, answer(3, WELCOMED))) == [answer(3, WELCOMED)]
+    play.ended(-3)
+    play.client(INITIALIZED)
+    play.client(request(4))
+    assert answers_of(play.server(4, answer(4))) == [answer(4)]
+    assert relay.exit_code == 0
+
+
 def test_nobody_is_greeted_before_the_server_has_answered(play):
     words = play.client(INITIALIZE)
     assert answers_of(words) == []
