@@ -157,6 +157,16 @@ async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_f
     assert (await second).endswith(PAGE)
 
 
+@told
+async def test_a_first_browser_that_is_on_its_way_to_the_last_page_is_let_go_there(login):
+    where = await login.come_back()
+    await login.waiting
+    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    await asyncio.sleep(0)
+    assert b"Sign in once more" in await login.get(where)
+    assert not login.waiting.done()
+
+
 FORGED_HEADERS = {
     "another host": {"Host": "evil.example"},
     "the name of this machine": {"Host": "localhost"},

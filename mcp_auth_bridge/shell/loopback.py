@@ -46,6 +46,7 @@ class Loopback:
         # Nobody else may read how the login went; and what stays in the browser's history is no code.
         self._end = f"/login/{os.urandom(8).hex()}"
         self._shown = asyncio.Event()
+        self._let_go = b""  # the page for browsers whose sign-in did not count
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
         self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -98,7 +99,8 @@ class Loopback:
 
     def _begin_again(self) -> None:
         """The person is asked once more: the browser that came back from the first time must not wait for that."""
-        self._outcome.set_result(pages.failure("this sign-in did not count", "sign in once more in the tab that opens"))
+        self._let_go = pages.failure("this sign-in did not count", "sign in once more in the tab that opens")
+        self._outcome.set_result(self._let_go)
         loop = asyncio.get_running_loop()
         self._arrived, self._outcome = loop.create_future(), loop.create_future()
 
@@ -155,6 +157,8 @@ class Loopback:
             # A second tab or a reload gets the same page; the first one's parameters count.
             await _send(connection, writer, 200, await asyncio.shield(self._outcome))
             self._shown.set()
+        elif navigates and path == self._end and self._let_go:
+            await _send(connection, writer, 200, self._let_go)  # it was still on its way here when it was let go
         else:
             await _send(connection, writer, 404, pages.NOT_FOUND)
 
