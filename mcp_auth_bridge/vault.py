@@ -8,8 +8,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_auth_bridge.credentials.kept import Beside, at_once
 from mcp_auth_bridge.credentials.sources import place_of
+from mcp_auth_bridge.credentials.world import Beside, at_once
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.redis_settings import RedisStore, password
 from mcp_auth_bridge.secret import template

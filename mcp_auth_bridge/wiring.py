@@ -14,6 +14,7 @@ from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
 from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import LoginRequired, quoted
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import fingerprint, kind, plan
@@ -121,6 +122,21 @@ class Bridge:
         """Who alone may be signed in here, "" for anybody."""
         return self.profile.auth.account if isinstance(self.profile.auth, Login) else ""
 
+    def is_anothers(self, session: Session) -> bool:
+        """Whether `session` is known to be somebody else's than the profile expects."""
+        if not self.account:
+            return False
+        from mcp_auth_bridge.oauth.claims import is_account  # most profiles expect nobody in particular
+
+        return is_account(self.account, session.names) is False
+
+    def _admit(self, session: Session) -> None:
+        if self.is_anothers(session):
+            raise LoginRequired(
+                f"{quoted(session.account)} is signed in to {self.profile.name}, which expects {quoted(self.account)}",
+                f"run: {self.login_command}",
+            )
+
     @property
     def login_command(self) -> str:
         return f"mcp-auth-bridge login {self.profile.name}{_spoken(self.profile)}"
@@ -158,7 +174,7 @@ class Bridge:
         world = OAuthWorld(
             open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom, self.vault.beside
         )
-        kept = Kept(self.record, world.open_store, world.now, world.warn, world.beside)
+        kept = Kept(self.record, world, self._admit)
         return OAuthCredentials(kept, self._renewal(kept, world), world)
 
     def _renewal(self, kept: Kept, world: "OAuthWorld") -> Renewal:

@@ -5,8 +5,9 @@ import asyncio
 import msgspec
 import pytest
 
-from mcp_auth_bridge.credentials.kept import Kept
-from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.credentials.kept import Kept, anybody
+from mcp_auth_bridge.credentials.world import World
+from mcp_auth_bridge.errors import LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
@@ -39,11 +40,11 @@ class Far(MemoryStore):
         await self.slow.wait()
         return answer
 
-    def kept(self):
+    def kept(self, admit=anybody):
         async def opened():
             return self
 
-        return Kept("a", opened, lambda: 0.0, self.warned.append, self.beside)
+        return Kept("a", World(opened, None, None, lambda: 0.0, self.warned.append, None, self.beside), admit)
 
 
 def test_a_look_that_is_answered_late_does_not_undo_a_save():
@@ -91,5 +92,27 @@ def test_a_store_that_was_never_reached_has_no_answer():
         far.away = True
         with pytest.raises(StoreError):
             await far.kept().look()
+
+    asyncio.run(story())
+
+
+def test_a_login_that_is_not_admitted_is_refused_at_each_look_until_another_one_is_there():
+    def only_new(session):
+        if session != NEW:
+            raise LoginRequired("somebody else's")
+
+    async def story():
+        far = Far()
+        kept = far.kept(only_new)
+        generation = far.save("a", dump(NEW), None)
+        await kept.look()
+        generation = far.save("a", dump(OLD), generation)
+        for _ in range(2):
+            with pytest.raises(LoginRequired):
+                await kept.look()
+            assert kept.session is None
+        far.save("a", dump(NEW), generation)
+        await kept.look()
+        assert kept.session == NEW
 
     asyncio.run(story())

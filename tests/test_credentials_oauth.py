@@ -93,7 +93,7 @@ class World:
 
     def process(self):
         lent = world.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
-        kept = Kept(KEY, lent.open_store, lent.now, lent.warn, lent.beside)
+        kept = Kept(KEY, lent)
         return OAuthCredentials(kept, Rotation("acme", "mcp-auth-bridge login acme", kept, lent), lent)
 
     def log_in(self, new):

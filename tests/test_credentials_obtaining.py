@@ -52,7 +52,7 @@ class Machines(World):
 
     def process(self, *, discovers=True):
         lent = world.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
-        kept = Kept(KEY, lent.open_store, lent.now, lent.warn, lent.beside)
+        kept = Kept(KEY, lent)
         source = Source("acme", "client_credentials", self._read, discovers)
         return OAuthCredentials(kept, Obtaining(source, kept, lent), lent)
 

@@ -34,10 +34,14 @@ async def sign_in(bridge: Bridge) -> None:
 
 
 async def _is_there(bridge: Bridge, used: str) -> bool:
-    """Whether the store has a token that was not used yet; an earlier one is only kept for what is known about it."""
+    """Whether the store has a token that was not used yet, and is not somebody else's than the profile expects.
+
+    An earlier one is only kept for what is known about it.
+    """
     store = await bridge.vault.read(bridge.record)
     record = await bridge.vault.beside(lambda: store.load(bridge.record))
-    return record is not None and load_session(record.secret).access.reveal() != used
+    session = load_session(record.secret) if record is not None else None
+    return session is not None and session.access.reveal() != used and not bridge.is_anothers(session)
 
 
 async def _attempt(bridge: Bridge, used: str) -> bool:

@@ -18,7 +18,6 @@ from mcp_auth_bridge.commands.logout import is_used
 from mcp_auth_bridge.commands.sign_in import session_in, stored
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted
-from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores import parcel
@@ -193,7 +192,7 @@ async def _content(name: str) -> bytes:
 
 
 def _check_free(store: Store, bridge: Bridge, given: Import) -> Record | None:
-    """The record that the login will replace. One that has ended, or that nobody can read, is no login."""
+    """The record that the login will replace. One that is over, or that nobody can read, is no login."""
     record = stored(store, bridge.record)
     session = session_in(record)
     if session is not None and not (session.ended or _is_over(session) or given.replace):
@@ -228,7 +227,7 @@ def _check_fits(login: Login, session: Session, bridge: Bridge, world: World) ->
             f"the exported login is that of {own.name}, not of {profile.name}",
             f"run mcp-auth-bridge login {own.name} --import FILE",
         )
-    if bridge.account and is_account(bridge.account, session.names) is False:
+    if bridge.is_anothers(session):
         who = quoted(session.account) if session.account else "somebody else"
         raise ConfigError(
             f"the exported login is of {who}, and {profile.name} expects {quoted(bridge.account)}",

@@ -1,10 +1,10 @@
 """The session in memory, and the record in the store that it is a copy of."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable
 
-from mcp_auth_bridge.errors import BridgeError, StoreError
+from mcp_auth_bridge.credentials.world import World
+from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Stale, Store
 
@@ -12,47 +12,32 @@ _GLANCE = 1.0
 """Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
 
 
-T = TypeVar("T")
-
-
-class Beside(Protocol):
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """The result of `function`, which asks the store, without holding up the loop for longer than a disk does."""
-
-
-async def at_once(function: Callable[[], T]) -> T:
-    """For a store on disk or in memory, which answers in microseconds."""
-    return function()
+def anybody(_: Session) -> None:
+    """Whose login it is does not matter."""
 
 
 class Kept:
-    """The login stored under `key`. `now` is Unix seconds; `warn` hears of what cannot be saved, once each time."""
+    """The login stored under `key`. The `world` is warned of what cannot be saved, once each time.
 
-    def __init__(
-        self,
-        key: str,
-        open_store: Callable[[], Awaitable[Store]],
-        now: Callable[[], float],
-        warn: Callable[[BridgeError], None],
-        beside: Beside,
-    ) -> None:
+    `admit` raises the error for a login that is not to be used, because it is somebody else's than expected.
+    """
+
+    def __init__(self, key: str, world: World, admit: Callable[[Session], None] = anybody) -> None:
         self.session: Session | None = None
         self._key = key
-        self._open_store = open_store
-        self._now = now
-        self._warn = warn
-        self._beside = beside
+        self._world = world
+        self._admit = admit
         self._one_by_one = asyncio.Lock()  # a look that began before a save must not adopt what the save replaced
         self._generation: int | None = None
         self._looked_at = float("-inf")
         self._unsaved = False
 
     def is_fresh(self) -> bool:
-        return 0 <= self._now() - self._looked_at < _GLANCE
+        return 0 <= self._world.now() - self._looked_at < _GLANCE
 
     async def look(self) -> Store:
         """Read the store. A login that is gone there is gone here."""
-        store = await self._open_store()
+        store = await self._world.open_store()
         async with self._one_by_one:
             if self._unsaved and self.session is not None:
                 await self._save(store, self.session)
@@ -63,7 +48,7 @@ class Kept:
                     raise
                 # Damaged or out of reach: the session in memory lives on, and its next save repairs the record.
             else:
-                self._looked_at = self._now()
+                self._looked_at = self._world.now()
         return store
 
     async def save(self, store: Store, session: Session) -> bool:
@@ -77,7 +62,7 @@ class Kept:
     async def _save(self, store: Store, session: Session) -> bool:
         before, self.session = self.session, session
         try:
-            self._generation = await self._beside(lambda: store.save(self._key, dump(session), self._generation))
+            self._generation = await self._world.beside(lambda: store.save(self._key, dump(session), self._generation))
             self._unsaved = False
         except Stale:
             self.session, self._unsaved = before, False
@@ -85,13 +70,16 @@ class Kept:
             return False
         except StoreError as error:
             if not self._unsaved:
-                self._warn(error)
+                self._world.warn(error)
             self._unsaved = True
         return True
 
     async def _adopt(self, store: Store) -> None:
-        record = await self._beside(lambda: store.load(self._key))
+        record = await self._world.beside(lambda: store.load(self._key))
         if record is None:
             self.session = self._generation = None
         elif record.generation != self._generation:
-            self.session, self._generation = load_session(record.secret), record.generation
+            session = load_session(record.secret)
+            self.session = self._generation = None  # somebody else's is looked at again, and refused again
+            self._admit(session)
+            self.session, self._generation = session, record.generation

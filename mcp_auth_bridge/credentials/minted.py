@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import msgspec
 
-from mcp_auth_bridge.credentials.kept import Beside, at_once
 from mcp_auth_bridge.credentials.printed import Printed, printed
+from mcp_auth_bridge.credentials.world import Beside, at_once
 from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.base import Stale, Store

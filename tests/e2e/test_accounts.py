@@ -68,6 +68,21 @@ def test_another_account_is_refused_and_its_login_revoked(bridge, authorization_
     assert "signed in" not in bridge.launches[-1]["title"].lower()
 
 
+def test_a_login_of_somebody_else_than_is_expected_since_then_is_not_used(bridge, protected_server) -> None:
+    bridge.add_server("acme", protected_server.url)
+    bridge.login("acme")
+    seen = len(protected_server.requests)
+    bridge.add_server("acme", protected_server.url, **BROWSER, **{"auth.account": "mia@example.test"})
+    for command in (("call", "acme", "whoami"), ("token", "acme")):
+        done = bridge.run(*command)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert f"“{ALICE}” is signed in to acme, which expects “mia@example.test”" in done.stderr
+        assert done.stderr.endswith("hint: run: mcp-auth-bridge login acme\n")
+    assert len(protected_server.requests) == seen
+    bridge.add_server("acme", protected_server.url, **BROWSER, **{"auth.account": ALICE})
+    assert bridge.run("call", "acme", "whoami").stdout.strip() == ALICE
+
+
 def test_a_login_that_the_server_refuses_is_explained_and_not_kept(bridge, spoilt, protected_server) -> None:
     bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
