@@ -1,8 +1,8 @@
 """Canaries: whatever is secret in a bridge, looked for in whatever that bridge says and leaves behind.
 
-`pytest --canaries` (see conftest.py) replaces the command that the end-to-end tests run by one that is the same process
+`pytest --canaries` (see conftest.py) replaces the command that tests start (program.py) by one that is the same process
 with the debug log on and two ears: it notes each `Secret` that comes to be, and each word that leaves by stdout or
-stderr. The log itself is then kept from the tests, which count lines.
+stderr. The log itself is then kept from the tests, which count lines, except from those that ask for it.
 """
 
 import base64
@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 SHORTEST = 12  # characters; what is shorter is a test's own word, such as "spent", and may stand anywhere
 DEBUG = b"mcp-auth-bridge: debug "
+DEBUG_JSON = b'"level": "debug"'
 
 COMMAND = """\
 #!{python}
@@ -63,10 +64,16 @@ def command(folder: Path) -> Path:
     return script
 
 
+def is_log(beginning: bytes) -> bool:
+    """Whether a line that begins so is of the debug log, in words or with `--log-format json`."""
+    return beginning.startswith(DEBUG) or DEBUG_JSON in beginning
+
+
 def listen(folder: str) -> None:
     """Inside the bridge: note what is secret and what is said, from now on."""
     from mcp_auth_bridge.secret import Secret
 
+    hidden = "--debug" not in sys.argv
     sys.argv.insert(1, "--debug")
     name = f"{folder}/{os.getpid()}-{os.urandom(4).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
@@ -89,7 +96,7 @@ def listen(folder: str) -> None:
             return write(fd, data)  # a sealed record
         if fd == 1 and about["argv"][:1] == ["token"]:
             return write(fd, data)  # the one command that is asked for a secret
-        sent = len(data) if bytes(data).startswith(DEBUG) else write(fd, data)
+        sent = len(data) if hidden and is_log(bytes(data[:80])) else write(fd, data)
         note(said, data[:sent])
         return sent
 

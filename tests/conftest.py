@@ -1,4 +1,4 @@
-"""`pytest --canaries`: every bridge that the end-to-end tests start is listened to (tests/canaries.py)."""
+"""`pytest --canaries`: every bridge that a test starts is listened to (tests/canaries.py)."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,11 @@ from tempfile import TemporaryDirectory
 
 import canaries
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The first text on a machine costs a second: hypothesis makes its table of characters.
+settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on any machine")
 
 _listening = pytest.StashKey[TemporaryDirectory]()
 
@@ -15,9 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--canaries"):
+    if config.getoption("--canaries") and not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit it
         config.stash[_listening] = TemporaryDirectory(prefix="canaries-")
-        # The end-to-end tests run what this names instead of the installed script.
+        # Tests start what this names instead of the installed script: program.py.
         os.environ["MCP_AUTH_BRIDGE_COMMAND"] = str(canaries.command(Path(config.stash[_listening].name)))
 
 

@@ -112,7 +112,7 @@ def run(suite, version, scenario, results):
     options += ["--force"] if scenario in EXTENSIONS else []
     done = subprocess.run(
         [node(), "--no-deprecation", str(main), "client", "--command", client, *options],
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": str(TESTS / "e2e")},
+        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS / "e2e")))},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,7 +1,6 @@
 """The command under test, as a person or an IDE runs it: the installed console script, in a home of its own."""
 
 import json
-import os
 import queue
 import shlex
 import subprocess
@@ -16,14 +15,10 @@ from filelock import FileLock
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from peer import ENVIRONMENT, INSPECTOR, PEERS, node
+from program import command
 
 # A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
 HANG = 60
-
-
-def command() -> str:
-    """`MCP_AUTH_BRIDGE_COMMAND`, else the script that was installed beside this Python."""
-    return os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))
 
 
 def wait_for(condition: Callable[[], object]) -> None:

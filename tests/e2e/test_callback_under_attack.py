@@ -11,9 +11,9 @@ import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from installed import command
 from peer import PEERS
 from peers.gateway import Gateway
+from program import command
 
 PAYLOAD = "p4yl0ad"
 AT_ONCE = 32

@@ -4,14 +4,11 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
 from urllib.parse import urljoin
 
 import httpx2
 import pytest
-
-COMMAND = os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))
+from program import command
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +30,7 @@ def environment(rooms):
 @pytest.fixture(scope="module")
 def finished(rooms):
     return subprocess.run(
-        [COMMAND, "demo", "--no-browser"],
+        [command(), "demo", "--no-browser"],
         cwd=rooms["work"],
         env=environment(rooms),
         stdin=subprocess.DEVNULL,
@@ -61,7 +58,7 @@ def test_it_succeeds_and_tells_the_story(finished):
 def test_it_names_the_command_that_an_ide_can_start(finished, pytestconfig):
     if pytestconfig.getoption("--canaries"):
         pytest.skip("the command is then not the one that is installed")
-    assert f'"command": "{COMMAND}"' in finished.stdout + finished.stderr
+    assert f'"command": "{command()}"' in finished.stdout + finished.stderr
 
 
 def test_it_shows_no_token(finished):
@@ -79,7 +76,7 @@ def test_it_leaves_nothing_behind(finished, rooms):
 def waiting_for_a_person(rooms):
     """The demo without --no-browser, at the moment when it has shown the URL; yields both."""
     demo = subprocess.Popen(
-        [COMMAND, "demo"],
+        [command(), "demo"],
         cwd=rooms["work"],
         env=environment(rooms),
         stdin=subprocess.DEVNULL,

@@ -2,12 +2,12 @@
 
 import asyncio
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from faults.bridge import environment, home, save_login, started
 from fleet import Redis, needs_redis
+from program import command
 from stress.strict import Strict
 
 from mcp_auth_bridge.secret import Secret
@@ -31,7 +31,7 @@ def fleet_home(folder: Path, url: str, redis: Redis) -> Path:
 def said(folder: Path, *words: str) -> str:
     """What the command says, on either stream, with its exit code."""
     done = subprocess.run(
-        [sys.executable, "-m", "mcp_auth_bridge", *words],
+        [command(), *words],
         env=environment(folder),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from installed import command
 from peers.keyring_session import KeyringSession, keyring_session
+from program import command
 from words import complaint, error, text
 
 

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 from conftest import Place, at_oidc_provider, says_to_log_in, status
-from installed import HANG, Bridge, command, wait_for
+from installed import HANG, Bridge, wait_for
+from program import command
 from words import complaint, text
 
 ADD = {"a": 1, "b": 2}

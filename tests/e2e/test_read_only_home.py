@@ -10,7 +10,7 @@ import sys
 
 import pytest
 from conftest import Place, at_oidc_provider
-from installed import command
+from program import command
 from words import complaint, error, text
 
 pytestmark = pytest.mark.slow

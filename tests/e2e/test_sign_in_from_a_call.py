@@ -10,9 +10,10 @@ import time
 from urllib.request import urlopen
 
 import pytest
-from installed import command, wait_for
+from installed import wait_for
 from peer import PEERS
 from peers.gateway import Gateway
+from program import command
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from words import text
 

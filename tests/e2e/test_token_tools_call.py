@@ -9,8 +9,9 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 from conftest import Place
-from installed import HANG, Bridge, command, wait_for
+from installed import HANG, Bridge, wait_for
 from peer import McpServer
+from program import command
 
 _direct = build_opener(ProxyHandler({}))
 

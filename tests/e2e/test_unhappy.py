@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 import trustme
-from installed import Bridge, RawClient, command
+from installed import Bridge, RawClient
 from peers.gateway import Gateway
+from program import command
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from words import complaint, error, text
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from faults.server import loads
+from program import command
 
 from mcp_auth_bridge.config import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
@@ -31,7 +31,7 @@ INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
 
 
 def argv(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "mcp_auth_bridge", "run", *(arguments or ("far",))]
+    return [command(), "run", *(arguments or ("far",))]
 
 
 def home(folder: Path, url: str, *, auth: str = '{ kind = "none" }', network: str = "", relay: str = "") -> Path:

@@ -12,9 +12,10 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from installed import HANG, RawClient, command
+from installed import HANG, RawClient
 from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST, workload_token
 from peer import ENVIRONMENT, TESTS, Peer
+from program import command
 from words import text
 
 from mcp_auth_bridge import auth_settings, config, errors

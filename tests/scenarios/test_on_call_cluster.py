@@ -12,8 +12,9 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
-from installed import Bridge, RawClient, command
+from installed import Bridge, RawClient
 from peer import TESTS, Peer
+from program import command
 from test_shell_patience import black_hole
 from words import error, text
 

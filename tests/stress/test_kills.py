@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from faults.bridge import Client, environment, home, save_login, started, stored_login
+from program import command
 from stress.strict import Strict, seeded
 
 from mcp_auth_bridge.demo.server import serving
@@ -82,7 +83,7 @@ def test_440_kills_of_refresh_and_relay_lose_no_login(tmp_path: Path, record_pro
 async def login(folder: Path, patience: float | None) -> int | None:
     """`login far` to its end, or until it is killed after `patience` seconds."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mcp_auth_bridge", "login", "far", "--browser-command", _BROWSER),
+        *(command(), "login", "far", "--browser-command", _BROWSER),
         env=environment(folder),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.DEVNULL,
