@@ -23,7 +23,7 @@ from mcp_auth_bridge.secret import Secret
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
 
 _ENDINGS = ("end of stdin", "SIGTERM", "SIGINT", "SIGHUP", "death of the parent")
-_POINTS = 7  # for each stage and ending: 210 in all
+_POINTS = [2, pytest.param(7, marks=pytest.mark.slow)]  # for each stage and ending: 60 in all, or 210
 _AT_ONCE = 4
 _LONGEST = 0.15  # seconds; a start takes as long
 
@@ -116,7 +116,7 @@ async def refresh(server: FaultServer, client: Client) -> None:
 
 
 _STAGES = {stage.__name__: stage for stage in (start, opening, calls, streams, stalled, refresh)}
-_CASES = list(itertools.product(_STAGES, _ENDINGS, range(_POINTS)))
+_CASES = list(itertools.product(_STAGES, _ENDINGS))
 
 
 async def end(client: Client, how: str) -> None:
@@ -180,9 +180,12 @@ def running(folder: Path) -> list[str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Story]:
-    async def all_points() -> dict[Any, Story]:
+@pytest.fixture(scope="module", params=_POINTS)
+def stories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[Any, list[Any]]:
+    """All that are played for a stage and an ending, or what each of them raised."""
+    cases = _CASES * request.param
+
+    async def all_points() -> dict[Any, list[Any]]:
         turns = asyncio.Semaphore(_AT_ONCE)
 
         async def one(number: int, stage: str, ending: str) -> Any:
@@ -190,8 +193,9 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Story]:
                 wait = random.Random(number).uniform(0, _LONGEST)
                 return await play(stage, ending, wait, tmp_path_factory.mktemp(f"point-{number}"))
 
-        points = [one(number, stage, ending) for number, (stage, ending, _) in enumerate(_CASES)]
-        return dict(zip(_CASES, await asyncio.gather(*points, return_exceptions=True), strict=True))
+        points = [one(number, *case) for number, case in enumerate(cases)]
+        told = await asyncio.gather(*points, return_exceptions=True)
+        return {case: told[first :: len(_CASES)] for first, case in enumerate(_CASES)}
 
     return asyncio.run(all_points())
 
@@ -199,15 +203,14 @@ def stories(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Story]:
 @pytest.mark.parametrize("ending", _ENDINGS)
 @pytest.mark.parametrize("stage", _STAGES)
 def test_run_ends_and_leaves_nothing(stage: str, ending: str, stories: dict[Any, Any], record_property: Any) -> None:
-    for point in range(_POINTS):
-        story = stories[stage, ending, point]
+    for story in stories[stage, ending]:
         if isinstance(story, BaseException):
             raise story
         assert story.left == []
         assert story.code in codes(stage, ending), story.client.stderr
         assert b"fault of the bridge" not in story.client.stderr
         assert all(json.loads(line) for line in story.client.lines if line.endswith(b"\n"))
-    record_property("slowest", max(stories[stage, ending, point].seconds for point in range(_POINTS)))
+    record_property("slowest", max(story.seconds for story in stories[stage, ending]))
 
 
 def codes(stage: str, ending: str) -> set[int]:
