@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
+from filelock import FileLock
+
 TESTS = Path(__file__).parents[1]
 PEERS = TESTS / "peers"
 INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
@@ -142,7 +144,12 @@ def node() -> str:
 
 
 def install_node_modules() -> None:
-    """`npm ci`, unless the lock is already installed."""
+    """`npm ci`, unless the lock is already installed. Of several processes one does it."""
+    with FileLock(TESTS / ".node_modules.lock"):
+        _install_node_modules()
+
+
+def _install_node_modules() -> None:
     lock, installed = TESTS / "package-lock.json", TESTS / "node_modules/.package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
