@@ -73,8 +73,9 @@ def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play
     assert answers_of(play.server(-3, answer(3, WELCOMED))) == [answer(3, WELCOMED)]
     play.ended(-3)
     play.client(INITIALIZED)
-    play.client(request(4))
-    assert answers_of(play.server(4, answer(4))) == [answer(4)]
+    play.ended(-4)
+    ((_, call, *_), *_) = play.client(request(4))
+    assert answers_of(play.server(call, answer(4))) == [answer(4)]
     assert relay.exit_code == 0
 
 

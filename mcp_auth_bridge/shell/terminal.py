@@ -8,7 +8,7 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NoReturn
 
 from mcp_auth_bridge.errors import BridgeError, printable, reason
@@ -58,9 +58,14 @@ def record(name: str, fields: Mapping[str, Scalar]) -> None:
 
 
 def answer(text: str) -> None:
-    """What the person asked for, on stdout. Lines stay lines."""
-    if sys.stdout is not None:  # it was closed before the process began
-        sys.stdout.write("".join(f"{printable(line)}\n" for line in text.split("\n")))
+    """What the person asked for, on stdout. Lines stay lines. Raises as `hand_over`."""
+    if sys.stdout is None:  # it was closed before the process began
+        return
+    shown = "".join(f"{printable(line)}\n" for line in text.split("\n"))
+    # A program reads the same letters in every locale; what a terminal has no letter for is a question mark there.
+    encoding = sys.stdout.encoding if shows_answers() else "utf-8"
+    with _writing():
+        sys.stdout.buffer.write(shown.encode(encoding, "replace"))
         sys.stdout.flush()
 
 
@@ -75,13 +80,20 @@ def hand_over(data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         try:
-            rest = rest[os.write(1, rest) :]
+            with _writing():
+                rest = rest[os.write(1, rest) :]
         except BlockingIOError:  # whoever started us shares a pipe with us that does not wait
             select.select([], [1], [])
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise BridgeError(f"the answer could not be written: {reason(error)}") from None
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except (BrokenPipeError, BlockingIOError):
+        raise
+    except OSError as error:
+        raise BridgeError(f"the answer could not be written: {reason(error)}") from None
 
 
 def shows_answers() -> bool:
