@@ -13,6 +13,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.login import Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.session import Client
@@ -71,6 +72,23 @@ def test_a_first_login_binds_its_port_before_it_registers():
     assert session.scope == "read offline_access"
     assert plain(asked[-1].form)["client_id"] == "new"
     assert plain(asked[-1].form)["redirect_uri"] == HERE
+
+
+def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_anything_is_registered():
+    only = {"authorization_endpoint": None, "code_challenge_methods_supported": None}
+    metadata = found(**only, device_authorization_endpoint="https://as.example/device")
+    with pytest.raises(TheirProtocolError, match="on another device only") as raised:
+        play(login(plan()), metadata)
+    assert "--device" in raised.value.hint
+    started = {"device_code": "D", "user_code": "A", "verification_uri": "https://as.example/activate", "interval": 5}
+    script = [
+        *(*metadata, ("listen 0", HERE), REGISTERED, ("POST https://as.example/device", answer(started))),
+        *(("show A at https://as.example/activate", None), ("sleep 5", None)),
+        ("POST https://as.example/token", answer({"access_token": "AT"})),
+    ]
+    assert play(login(plan(grant=device_code)), script).access.reveal() == "AT"
+    with pytest.raises(TheirProtocolError, match="no place where a person could log in"):
+        play(login(plan()), found(**only))
 
 
 def test_the_challenge_decides_the_scope():

@@ -37,7 +37,7 @@ class AnonymousCredentials:
         if refused is not None:
             raise LoginRequired(
                 f"{self._name} wants credentials, but its configuration says that there are none",
-                'remove auth = { kind = "none" } and run: mcp-auth-bridge login',
+                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {self._name}',
             )
         return {}
 

@@ -20,10 +20,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say, and
-    `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`. `resource` is ""
-    and `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
-    `token` are as in `Session`. `binding` is whether
-    its tokens for this resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
+    `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`, nor one for devices
+    only. `resource` is "" and `authorize_params` are not empty where this server has its own ways
+    (`oauth/providers.py`); `repeats_scope` and `token` are as in `Session`. `binding` is whether its tokens for this
+    resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
     from the issuer's host.
     """
 
@@ -123,23 +123,22 @@ def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
 
 
 def _server(metadata: ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust) -> Flow[Server]:
-    if not metadata.authorization_endpoint:
+    if not (metadata.authorization_endpoint or metadata.device_authorization_endpoint):
         raise TheirProtocolError(
-            f"the authorization server {quoted(metadata.issuer)} names no authorization endpoint",
+            f"the authorization server {quoted(metadata.issuer)} names no place where a person could log in",
             "it seems to know machines only: see client_credentials in config.example.toml",
         )
-    if "S256" not in (metadata.code_challenge_methods_supported or ()):
+    if metadata.authorization_endpoint and "S256" not in (metadata.code_challenge_methods_supported or ()):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} does not say that it supports PKCE with S256",
             "its operator has to add code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
         )
     places = endpoints(metadata)
-    places = endpoints(metadata)
     away = yield from check_endpoints(metadata.issuer, places, trust)
     return Server(
         issuer=metadata.issuer,
         resource=resource,
-        authorization_endpoint=places[Purpose.AUTHORIZATION],
+        authorization_endpoint=places.get(Purpose.AUTHORIZATION),
         token_endpoint=places[Purpose.TOKEN],
         registration_endpoint=places.get(Purpose.REGISTRATION),
         revocation_endpoint=places.get(Purpose.REVOCATION),

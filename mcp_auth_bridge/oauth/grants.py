@@ -179,7 +179,7 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], t
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
     from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-    assert server.authorization_endpoint is not None, "discovery looked"  # noqa: S101 - a fact, not a check
+    assert server.authorization_endpoint is not None, "login looked"  # noqa: S101 - a fact, not a check
     endpoint = _without_resource(server.authorization_endpoint)
     if taken := RESERVED_PARAMETERS.intersection(name for name, _ in parse_qsl(endpoint.query, keep_blank_values=True)):
         raise TheirProtocolError(f"the authorization endpoint's URL already holds {', '.join(sorted(taken))}")

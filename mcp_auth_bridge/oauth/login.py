@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import ProtocolError
+from mcp_auth_bridge.errors import ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth.accounts import only_as
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
 from mcp_auth_bridge.oauth.discovery import Server, discover
@@ -67,6 +67,11 @@ def login(plan: Plan) -> Flow[Session]:
 
 def _login(plan: Plan, trust: Trust) -> Flow[Session]:
     server = yield from discover(trust, plan.challenge, identifier(plan.resource))
+    if server.authorization_endpoint is None and plan.grant is authorization_code:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(server.issuer)} offers a login on another device only",
+            'add --device, or set kind = "device" under auth for this server',
+        )
     server = as_wanted(server, plan.resource, plan.ways)
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access

@@ -46,7 +46,7 @@ def resource_metadata(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
             'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
-            f" this server; tried: {trail}",
+            f" this server, or where a machine authenticates, token_endpoint; tried: {trail}",
         )
     return None
 

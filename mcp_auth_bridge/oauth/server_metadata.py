@@ -52,7 +52,8 @@ def server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flo
                 f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
                 f"but {quoted(accepted[0])} was asked for",
                 "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is"
-                ' right, set auth = { kind = "browser", trusted_issuer = "…" } for this server',
+                ' right, set auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine'
+                " authenticates, correct its issuer",
             )
         return metadata
     return None

@@ -127,7 +127,8 @@ def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | N
     origin = server.origin if server else "the configuration"
     raise UrlRefused(
         f"{origin} leads to {url.origin}, which is nearer to this machine than it is itself",
-        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server',
+        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server,'
+        " or where a machine authenticates, token_endpoint",
     )
 
 
