@@ -74,8 +74,8 @@ def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play
     play.ended(-3)
     play.client(INITIALIZED)
     play.ended(-4)
-    ((_, call, *_), *_) = play.client(request(4))
-    assert answers_of(play.server(call, answer(4))) == [answer(4)]
+    assert "to server" in {word[0] for word in play.client(request(4))}
+    assert answers_of(play.server(1, answer(4))) == [answer(4)]
     assert relay.exit_code == 0
 
 
