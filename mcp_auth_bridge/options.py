@@ -52,4 +52,4 @@ def add_ipv4(parser: argparse.ArgumentParser) -> None:
 
 
 def add_auth(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--auth", metavar="TABLE", help=_AUTH_HELP)
+    parser.add_argument("--auth", metavar="'KEY = VALUE, …'", help=_AUTH_HELP)

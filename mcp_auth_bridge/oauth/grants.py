@@ -114,6 +114,10 @@ def refresh(session: Session) -> Flow[Session]:
         if refused.error == "invalid_grant":
             raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
         raise
+    return _renewed(session, issued)
+
+
+def _renewed(session: Session, issued: Issued) -> Session:
     _check_binding(issued, demanded=session.dpop_key is not None)
     tokens = issued.tokens
     # A refresh may bring no new id token (OpenID Connect Core section 12.2), but perhaps a refresh token to keep.
