@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
-from mcp_auth_bridge.shell import browser, terminal
+from mcp_auth_bridge.shell import browser
 from mcp_auth_bridge.shell.browser import child_environment, open_url
 from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
 
