@@ -211,6 +211,32 @@ async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
     assert server.connections == 1
 
 
+@story
+async def test_a_machine_that_the_command_line_describes_shares_the_token_of_the_same_settings_alone(tmp_path, capfd):
+    async with Scripted() as server:
+        server.play(renewed("first"), renewed("second"))
+        origin = f"http://127.0.0.1:{server.port}"
+
+        async def token_as(client, world, auth=None):
+            inside = (
+                f'kind = "client_credentials", client_id = "{client}", client_secret = "env:S", issuer = "{origin}",'
+                f' token_endpoint = "{origin}/token"'
+            )
+            given = token.Input(ServerChoice("acme", auth=inside if auth is None else auth))
+            assert (
+                await token.run(given, world_of(tmp_path, URL, world.format(inside), {"S": "secret", "T": "other"}))
+                == 0
+            )
+            return capfd.readouterr().out.strip()
+
+        assert await token_as("a", '{{ kind = "none" }}') == "first"
+        assert await token_as("a", "{{ {} }}") == "first"
+        assert await token_as("b", '{{ kind = "none" }}') == "second"
+        assert await token_as("a", "{{ {} }}") == "first"
+        assert await token_as("a", "{{ {} }}", 'kind = "bearer", token = "env:T"') == "other"
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "É"])
 @story
 async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
