@@ -125,6 +125,33 @@ def test_a_mistake_is_named_by_file_key_and_expectation(text, words):
 
 
 @pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[servers.acme]", "the keys there: url, auth, headers, "),
+        (server("network = { prxy = 'none' }"), "the keys there: ca_file, "),
+        (server("network = 5"), "write a table: { KEY = … }"),
+        (server('auth = "bearer"'), "write a table: { KEY = … }"),
+        (server("auth = { kind = 5 }"), "kind is one of: browser, device, "),
+        (server("auth = { kind = ['x'] }"), "kind is one of: browser, device, "),
+        (server("auth = {}"), "kind is one of: browser, device, "),
+        (server('auth = { kind = "bearer" }'), "the keys there: token, resource"),
+        (server('auth = { kind = "enterprise", idp = { x = 1 } }'), "the keys there: issuer, token_endpoint, "),
+        (server('auth = { kind = "client_credentials", auth_method = "x" }'), "one of: client_secret_basic, "),
+        (server('login = "no"'), "one of: auto, never"),
+        (server("headers = { url = 1 }"), "write text in quotes"),
+        (server("pass_environment = ['a', 1]"), "write text in quotes"),
+        (server('relay = { deadline = "1" }'), "write a number"),
+        ("[store]", "kind is one of: keyring, key_file, "),
+        ("[store]\nkind = 'key_command'\ncommand = []", "write a list: "),
+    ],
+)
+def test_the_hint_says_what_may_stand_there(text, hint):
+    with pytest.raises(ConfigError) as raised:
+        parse(text, PATH)
+    assert raised.value.hint.startswith(hint)
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "Host",
