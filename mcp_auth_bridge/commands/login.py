@@ -4,7 +4,8 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.commands.sign_in import Manner, grant, session_in, sign_in, stored
+from mcp_auth_bridge.commands.records import session_in, stored
+from mcp_auth_bridge.commands.sign_in import Manner, grant, sign_in
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, UrlRefused

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mcp_auth_bridge.commands.stored import profiles
+from mcp_auth_bridge.commands.records import forget_client, is_used, profiles
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.minted import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
@@ -10,7 +10,7 @@ from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registration import unregister
-from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SESSIONS, Client, Session, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, Client, Session, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
@@ -130,21 +130,8 @@ async def _unregister(http: Http, store: Store, client: Client) -> None:
     except BridgeError as error:
         terminal.complain(error)
         return
-    key = f"{CLIENTS}{client.issuer}"
-    record = store.load(key) if gone else None
-    if record is not None and load_client(record.secret).id == client.id:
-        store.delete(key, record.generation)
-
-
-def is_used(store: Store, client: Client, apart_from: str = "") -> bool:
-    """Whether a login `apart_from` the one under that key has tokens of `client`; one that cannot be read may."""
-    keys = [key for key in _keys(store, SESSIONS) if key != apart_from]
-    try:
-        sessions = [load_session(record.secret) for key in keys if (record := store.load(key))]
-    except StoreError:
-        return True
-    others = {(session.client.issuer, session.client.id) for session in sessions}
-    return (client.issuer, client.id) in others or bool(store.unreadable())
+    if gone:
+        forget_client(store, client)
 
 
 def _keys(store: Store, prefix: str) -> list[str]:

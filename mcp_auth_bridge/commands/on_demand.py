@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from types import ModuleType
 
+from mcp_auth_bridge.commands.records import stored
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
 from mcp_auth_bridge.oauth.session import load_session
 from mcp_auth_bridge.shell import terminal
@@ -67,7 +68,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
 async def _log_in(bridge: Bridge, store: Store) -> None:
     story = await in_background(_story)
     manner = story.Manner(partial(_open, bridge))
-    session = await story.sign_in(bridge.apart(), store, story.stored(store, bridge.record), manner)
+    session = await story.sign_in(bridge.apart(), store, stored(store, bridge.record), manner)
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
 
 

@@ -8,14 +8,15 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired, StoreError
+from mcp_auth_bridge.commands.records import session_in, stored
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired
 from mcp_auth_bridge.login_settings import Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME
-from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
 from mcp_auth_bridge.shell.http import Http
@@ -149,22 +150,6 @@ async def _configured(auth: Login, bridge: Bridge) -> Client | None:
         return None
     secret = await bridge.secrets.read(auth.client_secret, "the client_secret") if auth.client_secret else None
     return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
-
-
-def stored(store: Store, key: str) -> Record | None:
-    """The record under `key`; one that cannot be opened is as good as none, because the login replaces it."""
-    try:
-        return store.load(key)
-    except StoreError:
-        return None
-
-
-def session_in(record: Record | None) -> Session | None:
-    """As with `stored`: what cannot be read is replaced."""
-    try:
-        return load_session(record.secret) if record is not None else None
-    except StoreError:
-        return None
 
 
 def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:

@@ -6,7 +6,7 @@ import time
 import msgspec
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
-from mcp_auth_bridge.commands.stored import profiles
+from mcp_auth_bridge.commands.records import profiles
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended

@@ -14,11 +14,10 @@ import msgspec
 from mcp_auth_bridge.commands import passphrase
 from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
-from mcp_auth_bridge.commands.logout import is_used
-from mcp_auth_bridge.commands.sign_in import session_in, stored
+from mcp_auth_bridge.commands.records import forget_client, is_used, session_in, stored
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted
-from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.base import Record, Stale, Store
@@ -68,7 +67,7 @@ async def export_login(given: Export, world: World) -> int:
         if not given.copy:
             _take_away(bridge, store, record, path)
             if not stays:
-                _forget_client(store, session.client)
+                forget_client(store, session.client)  # whoever logs out there ends it
     _tell_exported(given, bridge)
     return 0
 
@@ -152,14 +151,6 @@ def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None
         )
     bridge.tabs.unwanted()  # a tool call must not open a browser for what a person has taken away
     bridge.memory.forget()
-
-
-def _forget_client(store: Store, client: Client) -> None:
-    """The registration moves with its only login: whoever logs out there ends it."""
-    key = f"{CLIENTS}{client.issuer}"
-    record = stored(store, key)
-    if record is not None and load_client(record.secret).id == client.id:
-        store.delete(key, record.generation)
 
 
 def _tell_exported(given: Export, bridge: Bridge) -> None:
