@@ -9,6 +9,7 @@ import sys
 import time
 from urllib.request import urlopen
 
+import msgspec
 import pytest
 from installed import wait_for
 from peer import PEERS
@@ -16,6 +17,11 @@ from peers.gateway import Gateway
 from program import command
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from words import text
+
+from mcp_auth_bridge.oauth.session import dump, load_session
+from mcp_auth_bridge.shell.paths import Paths
+from mcp_auth_bridge.store_settings import KeyFileStore
+from mcp_auth_bridge.vault import Vault
 
 ADD = {"a": 1, "b": 2}
 METADATA = "/.well-known/oauth-authorization-server"
@@ -104,6 +110,21 @@ def test_a_call_without_a_login_is_answered_after_one(acme) -> None:
         assert client.close() == 0
         assert "mcp-auth-bridge: signed in to acme" in client.stderr
         assert "Traceback" not in client.stderr
+
+
+def test_a_call_that_finds_the_login_of_somebody_else_than_is_expected_signs_in(acme, gateway) -> None:
+    acme.login("acme")
+    home = acme.home
+    paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
+    store = Vault(KeyFileStore(str(home / "sealing.key")), paths).store
+    key = f"session acme {gateway.url}"
+    record = store.load(key)
+    session = msgspec.structs.replace(load_session(record.secret), account="tom", names=("tom@acme.example",))
+    store.save(key, dump(session), record.generation)
+    acme.add_server("acme", gateway.url, login="auto", **{"auth.kind": "browser", "auth.account": "mia@acme.example"})
+    with opened(acme) as client:
+        assert text(client.call("add", ADD)) == "3"
+    assert len(acme.launches) == 2
 
 
 def test_the_tool_that_stands_for_the_missing_ones_signs_in(acme) -> None:
