@@ -94,7 +94,7 @@ def listen(folder: str) -> None:
     def hearing(fd: int, data: bytes) -> int:
         if stat.S_ISREG(os.fstat(fd).st_mode) and fd > 2:
             return write(fd, data)  # a sealed record
-        if fd == 1 and about["argv"][:1] == ["token"]:
+        if fd == 1 and "token" in about["argv"]:
             return write(fd, data)  # the one command that is asked for a secret
         sent = len(data) if hidden and is_log(bytes(data[:80])) else write(fd, data)
         note(said, data[:sent])
