@@ -5,13 +5,14 @@ import contextlib
 import socket
 import ssl
 import threading
+from pathlib import Path
 
 import pytest
 import trustme
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.config import Config, Profile, ServerChoice
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.network_settings import NetworkSettings
@@ -162,5 +163,6 @@ def test_a_run_may_want_ipv4_only(command):
     assert parser().parse_args([command, "acme", "--ipv4"]).ipv4
     assert not parser().parse_args([command, "acme"]).ipv4
     profile = Profile("acme", at(1), network=NetworkSettings(connect_timeout=3.0))
-    assert profile.over_ipv4().network == NetworkSettings(connect_timeout=3.0, ipv4_only=True)
+    chosen = Config(Path("config.toml"), profiles={"acme": profile}).chosen(ServerChoice("acme", ipv4=True))
+    assert chosen.network == NetworkSettings(connect_timeout=3.0, ipv4_only=True)
     assert not profile.network.ipv4_only
