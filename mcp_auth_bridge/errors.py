@@ -273,6 +273,8 @@ _UNPRINTABLE = {
     0xFEFF,
     *range(0xE0000, 0xE0080),  # tags
 }
+_PLAIN = dict.fromkeys(map(ord, "-_.:/@%+,="))
+"""What means nothing to a shell, beside letters and digits."""
 _BLANKED = dict.fromkeys(_UNPRINTABLE, " ")
 
 
@@ -285,6 +287,15 @@ def quoted(text: str, limit: int = 200) -> str:
     """Foreign `text` made fit for a message: `printable`, in one line of at most `limit` characters."""
     clean = " ".join(printable(text[: limit * 4]).split())
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
+
+
+def typed(text: str) -> str:
+    """`text` as one word of a command that a person copies into a shell."""
+    if text.isascii() and text.translate(_PLAIN).isalnum():
+        return text
+    import shlex  # most words need no quotation
+
+    return shlex.quote(text)
 
 
 def reason(error: OSError) -> str:

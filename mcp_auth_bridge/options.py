@@ -36,6 +36,7 @@ def command(commands: "Commands", name: str, text: str, example: str) -> argpars
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     # Suppressed: where it is not given here, what was given before the command stands.
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP)
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG_HELP)
     parser.add_argument(
         "--log-format", choices=FORMATS, action=LogFormat, default=argparse.SUPPRESS, help=LOG_FORMAT_HELP

@@ -14,7 +14,7 @@ from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import LoginRequired, quoted
+from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import fingerprint, kind, plan
@@ -50,11 +50,7 @@ def _record(profile: Profile, environ: Mapping[str, str]) -> str:
 
 def _spoken(profile: Profile) -> str:
     """What a command line has to repeat to mean `profile`."""
-    if not profile.spoken:
-        return ""
-    import shlex  # most command lines have no --auth
-
-    return f" --auth {shlex.quote(profile.spoken)}"
+    return f" --auth {typed(profile.spoken)}" if profile.spoken else ""
 
 
 def bridge_to(choice: ServerChoice, world: World) -> "Bridge":
@@ -139,7 +135,9 @@ class Bridge:
 
     @property
     def login_command(self) -> str:
-        return f"mcp-auth-bridge login {self.profile.name}{_spoken(self.profile)}"
+        file = self._world.config.path.absolute()
+        config = f" --config {typed(str(file))}" if file != self._world.paths.config else ""
+        return f"mcp-auth-bridge login {typed(self.profile.name)}{_spoken(self.profile)}{config}"
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""

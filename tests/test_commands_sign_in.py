@@ -1,14 +1,16 @@
 """What a login takes from the configuration."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from mcp_auth_bridge import config
 from mcp_auth_bridge.commands.sign_in import _configured
+from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
 
 
@@ -34,3 +36,18 @@ def test_a_client_s_secret_is_itself_or_comes_from_the_environment_or_a_file(tmp
 def test_a_client_s_secret_that_is_nowhere_is_an_error_that_names_where_it_was_expected(tmp_path):
     with pytest.raises(ConfigError, match=r"the client_secret of acme .* ACME_SECRET, which is not set"):
         configured(tmp_path, "env:ACME_SECRET")
+
+
+def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, monkeypatch):
+    paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+
+    def command(target, file, **choice):
+        world = World(paths, config.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
+        return bridge_to(ServerChoice(target, **choice), world).login_command
+
+    assert command("acme", paths.config) == "mcp-auth-bridge login acme"
+    assert command("https://a.example/mcp?x=1&y", paths.config) == "mcp-auth-bridge login 'https://a.example/mcp?x=1&y'"
+    monkeypatch.chdir(tmp_path)
+    auth = 'kind = "device"'
+    elsewhere = command("acme", Path("my bridge.toml"), auth=auth)
+    assert elsewhere == f"mcp-auth-bridge login acme --auth '{auth}' --config '{tmp_path}/my bridge.toml'"

@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import re
+import shlex
 
 import msgspec
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge import errors, manual
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted
+from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted, typed
 from mcp_auth_bridge.secret import Literal, Secret
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
@@ -48,6 +49,19 @@ def test_foreign_text_loses_everything_that_moves_a_cursor_or_hides():
     assert quoted(f"a{HOSTILE}b") == "“a [2J 1m evil b”"
     assert quoted("x" * 300, 10) == "“xxxxxxxxxx…”"
     assert quoted("") == "“”"
+
+
+@given(st.text())
+def test_what_a_hint_tells_people_to_type_is_always_one_word_of_their_shell(text):
+    assert shlex.split(typed(text)) == [text]
+
+
+@pytest.mark.parametrize(
+    "plain", ["acme", "https://mcp.acme.example:8443/mcp", "/run/secrets/key_1.pem", "a+b,c%20@d="]
+)
+def test_most_words_need_no_quotation(plain):
+    assert typed(plain) == plain
+    assert typed(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
 
 
 @given(st.text(), st.integers(1, 300))

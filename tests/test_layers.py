@@ -118,7 +118,7 @@ EXCEPTIONS = {
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
-    ("oauth.trust", "shlex"): "quotes for a shell what a hint tells people to run, which is pure",
+    ("errors", "shlex"): "quotes for a shell what a hint tells people to run, which is pure",
     (
         "oauth.documents",
         "mcp_auth_bridge.relay.http_rules",

@@ -203,10 +203,10 @@ def test_a_file_that_cannot_be_used_is_named_within_a_second(tmp_path, make, pro
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
-@pytest.mark.parametrize("environ", [{}, {"TOKEN": ""}])
+@pytest.mark.parametrize(("environ", "state"), [({}, "not set"), ({"TOKEN": ""}, "empty")])
 @pytest.mark.parametrize("text", ["env:TOKEN", "Bearer ${TOKEN}", "file:${TOKEN}/x"])
-def test_a_variable_that_is_not_set_is_named(environ, text):
-    with pytest.raises(CredentialMissing, match="the environment variable TOKEN, which is not set"):
+def test_a_variable_that_has_nothing_is_named(environ, state, text):
+    with pytest.raises(CredentialMissing, match=f"the environment variable TOKEN, which is {state}"):
         secret(text, environ)
 
 

@@ -157,6 +157,11 @@ def test_debug_is_said_before_the_command_or_after_it(argv, debug):
     assert parser().parse_args(argv.split()).debug is debug
 
 
+@pytest.mark.parametrize("argv", ["--config f status", "status --config f", "--config g status --config f"])
+def test_the_configuration_is_named_before_the_command_or_after_it(argv):
+    assert parser().parse_args(argv.split()).config == "f"
+
+
 @pytest.mark.parametrize(("value", "logs"), [("1", True), ("0", False), ("", False)])
 def test_an_ide_switches_it_on_by_the_environment(tmp_path, value, logs):
     done = subprocess.run(

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, typed
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import passphrase, terminal
 from mcp_auth_bridge.shell.secrets import keep
@@ -18,7 +18,9 @@ async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every comman
     if secret is None:
         secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))
     if not secret:
-        raise ConfigError("there is no secret on stdin", f"type it, or run: mcp-auth-bridge secret {given.name} < FILE")
+        raise ConfigError(
+            "there is no secret on stdin", f"type it, or run: mcp-auth-bridge secret {typed(given.name)} < FILE"
+        )
     await keep(given.name, secret)
     terminal.say(f"kept in the OS keyring: write keyring:{given.name} in the configuration")
     return 0

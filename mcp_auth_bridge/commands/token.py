@@ -13,7 +13,7 @@ from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.verdicts import why_ended
-from mcp_auth_bridge.errors import ConfigError, LoginRequired
+from mcp_auth_bridge.errors import ConfigError, LoginRequired, typed
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
@@ -111,7 +111,7 @@ def _check_bearer(token: Token, name: str) -> None:
     if token.token_type != "Bearer":
         raise ConfigError(
             f"the token of {name} is bound to a key of this bridge's ({token.token_type}), so nobody else can use it",
-            f"use: mcp-auth-bridge call {name}, or an MCP client with: mcp-auth-bridge run {name}",
+            f"use: mcp-auth-bridge call {typed(name)}, or an MCP client with: mcp-auth-bridge run {typed(name)}",
         )
 
 

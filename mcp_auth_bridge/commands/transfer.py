@@ -16,7 +16,7 @@ from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
 from mcp_auth_bridge.commands.records import forget_client, is_used, session_in, stored
 from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted
+from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted, typed
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores import parcel
@@ -164,7 +164,7 @@ def _tell_exported(given: Export, bridge: Bridge) -> None:
     else:
         gone = f"it is gone {bridge.vault.reach}"
         terminal.say(f"moved the login to {name} into {given.file}, sealed with {lock}; {gone}")
-    terminal.say(f"on the other machine: mcp-auth-bridge login {name} --import {given.file}")
+    terminal.say(f"on the other machine: mcp-auth-bridge login {typed(name)} --import {typed(given.file)}")
 
 
 async def _content(name: str) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason
+from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason, typed
 from mcp_auth_bridge.secret import Command, Entry, Env, File, Literal, Secret, SecretRef, Template
 from mcp_auth_bridge.stores.folder import read_all
 
@@ -79,7 +79,7 @@ class Sources(msgspec.Struct, frozen=True):
                 f"{what} cannot be had: {error.message}", "unlock the keyring, or write file:PATH"
             ) from None
         if not text:
-            hint = f"put it there with: mcp-auth-bridge secret {name}"
+            hint = f"put it there with: mcp-auth-bridge secret {typed(name)}"
             raise CredentialMissing(
                 f"{what} is to come from the entry {quoted(name)} of the OS keyring, which is not there", hint
             )
@@ -98,8 +98,9 @@ def _variable(variable: Env, environ: Mapping[str, str], what: str) -> str:
         return value
     if variable.default is not None:
         return ""
+    state = "empty" if variable.name in environ else "not set"
     raise CredentialMissing(
-        f"{what} is to come from the environment variable {variable.name}, which is not set",
+        f"{what} is to come from the environment variable {variable.name}, which is {state}",
         "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
     )
 

@@ -17,6 +17,7 @@ from mcp_auth_bridge.errors import (
     CredentialRefused,
     LoginRequired,
     quoted,
+    typed,
 )
 from mcp_auth_bridge.header_fields import header_value
 from mcp_auth_bridge.secret import Secret
@@ -37,7 +38,7 @@ class AnonymousCredentials:
         if refused is not None:
             raise LoginRequired(
                 f"{self._name} wants credentials, but its configuration says that there are none",
-                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {self._name}',
+                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {typed(self._name)}',
             )
         return {}
 

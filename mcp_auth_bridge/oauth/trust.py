@@ -5,14 +5,13 @@ an address may be no nearer than the MCP server's own (`confined`, `zones`); ano
 login's wants a person's yes (`check_issuer`); so does an endpoint away from its issuer's host (`check_endpoints`).
 """
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
-from mcp_auth_bridge.errors import BridgeError, UrlRefused, quoted
+from mcp_auth_bridge.errors import BridgeError, UrlRefused, quoted, typed
 from mcp_auth_bridge.oauth.kin import akin
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
@@ -176,4 +175,4 @@ def _agreed_last_time(issuer: str, last: Session | None) -> Iterable[str]:
 
 def _option(names: Iterable[str]) -> str:
     """Quoted for a shell: the names are the server's, and somebody will paste them into one."""
-    return " ".join(f"--trust {shlex.quote(name)}" for name in dict.fromkeys(names))
+    return " ".join(f"--trust {typed(name)}" for name in dict.fromkeys(names))
