@@ -7,6 +7,7 @@ import ssl
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
