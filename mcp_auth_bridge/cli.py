@@ -52,14 +52,15 @@ def _run(arguments: argparse.Namespace) -> int:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
     from pathlib import Path
 
-    from mcp_auth_bridge.config import keyring
     from mcp_auth_bridge.shell import uncaught
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.paths import paths
-    from mcp_auth_bridge.world import nobody, world
+    from mcp_auth_bridge.store_settings import KeyringStore, MemoryStore
+    from mcp_auth_bridge.world import world
 
     uncaught.name_only()
-    store = nobody if getattr(arguments, "headless", False) else keyring
+    # A keyring might ask a person.
+    store = MemoryStore() if getattr(arguments, "headless", False) else KeyringStore()
     return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 

@@ -11,9 +11,9 @@ auth = { kind = "browser", scopes = ["read"] }
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from typing import Literal as OneOf
 
 import msgspec
@@ -30,11 +30,10 @@ from mcp_auth_bridge.urls import Purpose, Url
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
+_KEYRING = KeyringStore()
+
 SignsIn = OneOf["auto", "never"]
 """Whether a tool call that lacks a login may open a browser."""
-
-Unwritten: TypeAlias = Callable[[SignsIn], StoreChoice]
-"""The store where the file names none, for a server that signs in like this."""
 
 
 class ServerChoice(msgspec.Struct, frozen=True):
@@ -171,17 +170,14 @@ def _inside(text: str) -> dict[str, Any]:
     return dict(document["auth"])
 
 
-def keyring(_: SignsIn) -> StoreChoice:
-    """Where a person is."""
-    return KeyringStore()
-
-
-def load(path: Path, unwritten: Unwritten = keyring) -> Config:
-    """Read the configuration; a missing file is an empty one. Raises `ConfigError`."""
+def load(path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
+    """Read the configuration, with the store `unwritten` if it names none; a missing file is an empty one. Raises
+    `ConfigError`.
+    """
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        return Config(path, unwritten("auto"))
+        return Config(path, unwritten)
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8", "save it as UTF-8") from None
     except OSError as error:
@@ -189,16 +185,16 @@ def load(path: Path, unwritten: Unwritten = keyring) -> Config:
     return parse(text, path, unwritten)
 
 
-def parse(text: str, path: Path, unwritten: Unwritten = keyring) -> Config:
+def parse(text: str, path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
     """The configuration in `text`, which came from `path`. Raises `ConfigError`."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}", f"correct that line of {path}") from None
     file = tables.convert(document, _File, str(path), "")
-    stores = unwritten if file.store is None else _always(_store(file.store, path))
-    profiles = {name: _profile(name, table, path, stores) for name, table in file.servers.items()}
-    return Config(path, stores("auto"), profiles)
+    store = unwritten if file.store is None else _store(file.store, path)
+    profiles = {name: _profile(name, table, path, store) for name, table in file.servers.items()}
+    return Config(path, store, profiles)
 
 
 def _store(table: dict[str, Any], path: Path) -> StoreChoice:
@@ -207,11 +203,7 @@ def _store(table: dict[str, Any], path: Path) -> StoreChoice:
     return store
 
 
-def _always(written: StoreChoice) -> Unwritten:
-    return lambda _: written
-
-
-def _profile(name: str, table: dict[str, Any], path: Path, stores: Unwritten) -> Profile:
+def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -> Profile:
     where = f"servers.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
@@ -220,7 +212,7 @@ def _profile(name: str, table: dict[str, Any], path: Path, stores: Unwritten) ->
         name=name,
         url=server_url(server.url, f"{path}: {where}.url"),
         auth=auth_settings.converted(server.auth, str(path), f"{where}.auth"),
-        store=stores(server.login),
+        store=store,
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
         pass_environment=server.pass_environment,
         login=server.login,

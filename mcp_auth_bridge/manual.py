@@ -202,7 +202,9 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
     parser = options.command(commands, "call", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("tool", metavar="TOOL", help="one of those that `tools` lists")
-    parser.add_argument("arguments", nargs="*", metavar="JSON | KEY=VALUE… | -", help="see above (default: none)")
+    parser.add_argument(
+        "arguments", nargs="*", default=(), metavar="JSON | KEY=VALUE… | -", help="see above (default: none)"
+    )
     parser.add_argument("--json", action="store_true", help="the whole result as the server wrote it")
     parser.add_argument("--output", metavar="DIR", help="save images and other files there")
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)

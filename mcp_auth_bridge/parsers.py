@@ -50,6 +50,6 @@ class Command(Parser):
             program = args[cut + 1 :] if args[cut : cut + 1] == ["--"] else args[cut:]
             found.exec = None if found.exec is None else tuple(program)
         if "arguments" in found:
-            found.arguments += [word for word in rest if not word.startswith("-")]
+            found.arguments = [*found.arguments, *(word for word in rest if not word.startswith("-"))]
             rest = [word for word in rest if word.startswith("-")]
         return found, rest

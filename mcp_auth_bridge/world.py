@@ -1,14 +1,16 @@
 """What a command finds around it: folders, the configuration, the environment."""
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.config import Config, SignsIn, Unwritten, load
+from mcp_auth_bridge.config import Config, load
+from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.store_settings import MemoryStore, StoreChoice
+from mcp_auth_bridge.store_settings import StoreChoice
 
 
 class World(msgspec.Struct, frozen=True):
@@ -19,10 +21,17 @@ class World(msgspec.Struct, frozen=True):
     environ: Mapping[str, str]
 
 
-def world(paths: Paths, config_file: Path | None, unwritten: Unwritten) -> World:
+def world(paths: Paths, config_file: Path | None, unwritten: StoreChoice) -> World:
+    """With the configuration in `config_file`, None for the user's own; `unwritten` is the store if it names none.
+
+    Raises `ConfigError`: one that somebody named has to be there, or a bridge would start with other settings.
+    """
+    if config_file is not None:
+        _check_there(config_file)
     return World(paths, load(config_file or paths.config, unwritten), os.environ)
 
 
-def nobody(_: SignsIn) -> StoreChoice:
-    """The store where no person is, and none is written down: a keyring might ask somebody."""
-    return MemoryStore()
+def _check_there(path: Path) -> None:
+    with contextlib.suppress(PermissionError):  # `load` says so
+        if not path.exists():
+            raise ConfigError(f"--config: there is no {path.absolute()}", "correct the path, or leave --config out")

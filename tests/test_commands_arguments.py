@@ -1,12 +1,15 @@
 """Arguments from a shell: what is written is what is sent, whatever it is."""
 
 import json
+import subprocess
+import sys
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_auth_bridge import manual
 from mcp_auth_bridge.commands.arguments import missing, parsed, typed, types_of
 from mcp_auth_bridge.errors import ConfigError
 
@@ -115,3 +118,10 @@ def test_what_is_required_and_missing_is_known_by_name_whatever_the_schema_is():
     assert missing({"a": "1"}, {"required": ["a", "b", 5]}) == ["b"]
     assert missing({}, {"required": "a"}) == []
     assert types_of({"$ref": "#"}, {}) == frozenset()
+
+
+def test_a_tool_may_be_called_without_arguments():
+    assert sent(manual.parser().parse_args(["call", "acme", "whoami"]).arguments) == {}
+    words = [sys.executable, "-m", "mcp_auth_bridge", "call", "acme"]
+    refused = subprocess.run(words, capture_output=True, text=True, check=False).stderr
+    assert refused.splitlines()[0] == "mcp-auth-bridge: the following arguments are required: TOOL"

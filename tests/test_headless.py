@@ -6,13 +6,13 @@ import os
 import pytest
 
 from mcp_auth_bridge.config import load
-from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.shell.paths import paths
 from mcp_auth_bridge.store_settings import KeyFileStore, KeyringStore, MemoryStore
 from mcp_auth_bridge.stores.sealed import SealedStore
 from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.world import nobody
+from mcp_auth_bridge.world import world
 
 SERVERS = """
 [servers.never]
@@ -40,13 +40,21 @@ def stores(tmp_path):
 
 
 def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
-    assert stores(nobody) == (MemoryStore(),) * 3
-    assert stores(nobody, SERVERS + WRITTEN) == (KeyFileStore("key"),) * 3
-    assert stores(nobody, SERVERS + "[store]\nkind = 'keyring'") == (KeyringStore(),) * 3
+    assert stores(MemoryStore()) == (MemoryStore(),) * 3
+    assert stores(MemoryStore(), SERVERS + WRITTEN) == (KeyFileStore("key"),) * 3
+    assert stores(MemoryStore(), SERVERS + "[store]\nkind = 'keyring'") == (KeyringStore(),) * 3
+
+
+@pytest.mark.parametrize("store", [MemoryStore(), KeyringStore()])
+def test_a_configuration_that_somebody_named_has_to_be_there(tmp_path, monkeypatch, store):
+    monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
+    assert world(paths(), None, store).config.store == store
+    with pytest.raises(ConfigError, match=r"--config: there is no /.*/bridge\.toml"):
+        world(paths(), tmp_path / "bridge.toml", store)
 
 
 def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):
-    config = load(tmp_path / "none.toml", nobody)
+    config = load(tmp_path / "none.toml", MemoryStore())
     assert config.profile("https://mcp.example.com/mcp").store == MemoryStore()
 
 
