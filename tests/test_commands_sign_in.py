@@ -4,11 +4,13 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from commanding import world_of
 
 from mcp_auth_bridge import config
+from mcp_auth_bridge.commands import login
 from mcp_auth_bridge.commands.sign_in import _configured
 from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, Unreachable
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.wiring import Bridge, bridge_to
 from mcp_auth_bridge.world import World
@@ -51,3 +53,18 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
     auth = 'kind = "device"'
     elsewhere = command("acme", Path("my bridge.toml"), auth=auth)
     assert elsewhere == f"mcp-auth-bridge login acme --auth '{auth}' --config '{tmp_path}/my bridge.toml'"
+
+
+def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
+    world = world_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
+
+    async def story():
+        async with bridge_to(ServerChoice("acme"), world).person_lock(0):
+            second = asyncio.ensure_future(login.run(login.Input(ServerChoice("acme")), world))
+            while "another login" not in (said := capsys.readouterr().err):
+                await asyncio.sleep(0)
+        with pytest.raises(Unreachable):  # its turn
+            await second
+        return said
+
+    assert asyncio.run(story()) == "mcp-auth-bridge: another login to acme is going on, which this one waits for\n"

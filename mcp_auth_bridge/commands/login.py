@@ -1,5 +1,6 @@
 """Log a person in, because they said so: the lock, one look at what another process may have done, and the story."""
 
+from contextlib import AsyncExitStack
 from functools import partial
 
 import msgspec
@@ -13,6 +14,7 @@ from mcp_auth_bridge.login_settings import Device, Login
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
+from mcp_auth_bridge.shell.lock import Held
 from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.stores.keys import KEEPING
@@ -41,7 +43,8 @@ async def run(given: Input, world: World) -> int:
     bridge = keeping(bridge_to(given.server, world))
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
-    async with bridge.person_lock(PATIENCE + 60), bridge.login_lock(PATIENCE + 60):
+    async with AsyncExitStack() as turn:
+        await _wait(turn, bridge)
         bridge.tabs.forget()
         record = stored(store, bridge.record)
         # Another process may have logged in while this one waited its turn.
@@ -49,6 +52,16 @@ async def run(given: Input, world: World) -> int:
         session = session or await sign_in(bridge, store, record, _manner(given, bridge))
     tell(bridge, session)
     return 0
+
+
+async def _wait(turn: AsyncExitStack, bridge: Bridge) -> None:
+    """For this process's turn: one login after the other, and those that nobody asked for give way."""
+    try:
+        await turn.enter_async_context(bridge.person_lock(0))
+    except Held:  # perhaps in a window that the person has forgotten
+        terminal.say(f"another login to {bridge.profile.name} is going on, which this one waits for")
+        await turn.enter_async_context(bridge.person_lock(PATIENCE + 60))
+    await turn.enter_async_context(bridge.login_lock(PATIENCE + 60))
 
 
 def keeping(bridge: Bridge) -> Bridge:

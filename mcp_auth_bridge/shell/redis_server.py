@@ -52,7 +52,7 @@ class RedisServer:
         self._password: Secret | None = None
         self._client: Redis | None = None
         self._making = threading.Lock()
-        self._rests_until = float("-inf")
+        self._rests_until, self._silence = float("-inf"), ""
 
     async def ask(self, function: Callable[[], T]) -> T:
         """Run `function`, which asks this server, beside the loop."""
@@ -75,7 +75,7 @@ class RedisServer:
     @contextlib.contextmanager
     def _answering(self) -> Iterator["Redis"]:
         if time.monotonic() < self._rests_until:
-            raise Lost(f"{self.describe()} did not answer a moment ago", _CHECK)
+            raise Lost(f"{self._silence} (a moment ago)", _CHECK)
         with self._translated():
             yield self._connected()
 
@@ -147,7 +147,7 @@ class RedisServer:
             self._password = self._client = None
 
     def _silent(self, sentence: str) -> Lost:
-        self._rests_until = time.monotonic() + _REST
+        self._rests_until, self._silence = time.monotonic() + _REST, sentence
         return Lost(sentence, _CHECK)
 
 
