@@ -61,7 +61,7 @@ def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
     async def story():
         async with bridge_to(ServerChoice("acme"), world).person_lock(0):
             second = asyncio.ensure_future(login.run(login.Input(ServerChoice("acme")), world))
-            while "another login" not in (said := capsys.readouterr().err):
+            while "another login" not in (said := capsys.readouterr().err):  # noqa: ASYNC110 - stderr has no event
                 await asyncio.sleep(0)
         with pytest.raises(Unreachable):  # its turn
             await second
