@@ -216,6 +216,7 @@ async def test_what_the_server_asks_of_a_client_is_declined_and_progress_is_show
         assert await far.call(tmp_path, "a=1", "b=1") == 0
     answers = {seen["id"]: seen for seen in far.seen if isinstance(seen, dict) and "method" not in seen}
     assert answers[77]["error"]["code"] == -32601
+    assert "a command cannot answer “elicitation/create”" in answers[77]["error"]["message"]
     assert answers["p"]["result"] == {}
     assert capfd.readouterr() == ("42\n", "mcp-auth-bridge: progress 1 of 3: “x”\n")
 

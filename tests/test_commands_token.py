@@ -244,6 +244,13 @@ async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
+@pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "Path"])
+@story
+async def test_a_token_is_not_put_where_it_would_be_looked_up_or_printed(tmp_path, name):
+    with pytest.raises(ConfigError, match=f"--env {name} steers the program itself"):
+        await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
+
+
 @story
 async def test_a_person_at_a_terminal_is_told_what_they_are_looking_at(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(terminal, "shows_answers", lambda: True)

@@ -24,7 +24,7 @@ async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every comman
             raise
         raise ConfigError(
             f"the demo needs the package {missing.name}, which is not installed",
-            "run: pip install 'mcp-auth-bridge[demo]'",
+            "run: uv tool install 'mcp-auth-bridge[demo]'",
         ) from None
     await tell(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
     return 0

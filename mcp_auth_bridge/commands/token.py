@@ -23,6 +23,7 @@ from mcp_auth_bridge.world import World
 VARIABLE = "MCP_TOKEN"
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TAKEN = re.compile(r"PATH$|LD_|DYLD_", re.IGNORECASE)  # a loader prints what it cannot load
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -52,6 +53,8 @@ class Token(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     if not _VARIABLE_NAME.fullmatch(given.variable):
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
+    if _TAKEN.match(given.variable):
+        raise ConfigError(f"--env {given.variable} steers the program itself", "choose another, as in --env MCP_TOKEN")
     bridge = bridge_to(given.server, world)
     name = bridge.profile.name
     async with ended(bridge):

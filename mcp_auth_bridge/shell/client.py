@@ -163,7 +163,9 @@ def _refusal(method: str | None, error: Mapping[str, Any]) -> BridgeError:
 def _reply(request: Message) -> Message:
     if request.method == "ping":
         return answers.result(request, {})
-    return answers.failure(request, MethodUnknown("this client offers nothing"))
+    return answers.failure(
+        request, MethodUnknown(f"a command cannot answer {quoted(request.method or '')}, an MCP client may")
+    )
 
 
 async def _nobody_signs_in() -> None:
