@@ -382,19 +382,46 @@ async def test_a_cancelled_request_does_not_cancel_the_refresh():
 
 
 @told
-async def test_a_full_disk_keeps_the_session_is_told_once_and_saved_later():
+async def test_on_a_full_disk_no_refresh_token_is_spent():
+    """The store would still show it to other processes and to the next start, whose use of it would end the login."""
+    world = World(session())
+    processes = [world.process(), world.process()]
+    world.store.full = True
+    world.now += 3600.0
+    for process in processes:
+        with pytest.raises(StoreError, match="there is no space left"):
+            await process.headers(TARGET)
+    assert world.presented == []
+    world.store.full = False
+    for process in (*processes, world.process()):
+        assert await process.headers(TARGET) == bearer(1)
+    assert world.presented == ["RT-0"]
+
+
+async def a_refresh_while_the_disk_fills_up(world, process):
+    """The answer has arrived when there is no space left for it."""
+    world.gate, world.asked = asyncio.Event(), asyncio.Event()
+    world.now += 3600.0
+    waiting = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    world.store.full = True
+    world.gate.set()
+    return await waiting
+
+
+@told
+async def test_a_disk_that_fills_up_meanwhile_keeps_the_session_is_told_once_and_saved_later():
     world = World(session())
     process = world.process()
-    world.store.full = True
-    for number in (1, 2):
-        world.now += 3600.0
-        assert await process.headers(TARGET) == bearer(number)
+    assert await a_refresh_while_the_disk_fills_up(world, process) == bearer(1)
+    world.now += 1.0
+    assert await process.headers(TARGET) == bearer(1)
     assert [error.message for error in world.warned] == ["there is no space left"]
     assert world.stored.access == Secret("AT-0")
     world.store.full = False
     world.now += 1.0
-    assert await process.headers(TARGET) == bearer(2)
-    assert world.stored.refresh == Secret("RT-2")
+    assert await process.headers(TARGET) == bearer(1)
+    assert world.stored.refresh == Secret("RT-1")
 
 
 @told
@@ -402,9 +429,7 @@ async def test_a_disk_that_fills_up_again_is_told_again():
     world = World(session())
     process = world.process()
     for number in (1, 2):
-        world.store.full = True
-        world.now += 3600.0
-        assert await process.headers(TARGET) == bearer(number)
+        assert await a_refresh_while_the_disk_fills_up(world, process) == bearer(number)
         world.store.full = False
         world.now += 1.0
         await process.headers(TARGET)

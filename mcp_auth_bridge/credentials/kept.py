@@ -59,19 +59,32 @@ class Kept:
         async with self._one_by_one:
             return await self._save(store, session)
 
+    async def store(self, store: Store, session: Session) -> bool:
+        """As `save`, before a step that must not be taken unless everybody can see it. Raises `StoreError`."""
+        async with self._one_by_one:
+            return await self._store(store, session)
+
     async def _save(self, store: Store, session: Session) -> bool:
+        try:
+            return await self._store(store, session)
+        except StoreError as error:
+            if not self._unsaved:
+                self._world.warn(error)
+            self.session, self._unsaved = session, True
+            return True
+
+    async def _store(self, store: Store, session: Session) -> bool:
         before, self.session = self.session, session
         try:
             self._generation = await self._world.beside(lambda: store.save(self._key, dump(session), self._generation))
-            self._unsaved = False
         except Stale:
             self.session, self._unsaved = before, False
             await self._adopt(store)
             return False
-        except StoreError as error:
-            if not self._unsaved:
-                self._world.warn(error)
-            self._unsaved = True
+        except StoreError:
+            self.session = before
+            raise
+        self._unsaved = False
         return True
 
     async def _adopt(self, store: Store) -> None:

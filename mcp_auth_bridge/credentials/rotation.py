@@ -54,7 +54,8 @@ class Rotation:
         from mcp_auth_bridge.oauth.grants import refresh
 
         session = self._refreshable(refused)
-        if await self._kept.save(store, verdicts.begun(session)):
+        # On a full disk nothing is spent: the store would go on to show the others, or the next start, a spent token.
+        if await self._kept.store(store, verdicts.begun(session)):
             self._rotating = asyncio.current_task()
             try:
                 await self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
