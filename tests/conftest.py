@@ -1,6 +1,7 @@
 """`pytest --canaries`: every bridge that a test starts is listened to (tests/canaries.py)."""
 
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Under nohup every child would ignore SIGHUP, which is one of the ways in which hosts end a bridge.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if config.getoption("--canaries") and not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit it
         config.stash[_listening] = TemporaryDirectory(prefix="canaries-")
         # Tests start what this names instead of the installed script: program.py.
