@@ -13,7 +13,7 @@ import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 SHORTEST = 12  # characters; what is shorter is a test's own word, such as "spent", and may stand anywhere
@@ -118,14 +118,21 @@ def listen(folder: str) -> None:
 def leaks(folder: Path) -> Iterator[Leak]:
     """Every secret that a bridge said, or left in a file of its home that is not for secrets."""
     for notes in sorted(folder.glob("*.secrets")):
-        first, *lines = notes.read_text().splitlines() or ["{}"]  # killed before it had begun
-        about = {"argv": [], "home": "", **json.loads(first)}
-        secrets = {secret for line in lines if len(secret := json.loads(line)) >= SHORTEST}
-        said = notes.with_suffix(".said").read_bytes() + first.encode()
+        entries = list(noted(notes))
+        about = {"argv": [], "home": "", **next((entry for entry in entries if isinstance(entry, dict)), {})}
+        secrets = {entry for entry in entries if isinstance(entry, str) and len(entry) >= SHORTEST}
+        said = notes.with_suffix(".said").read_bytes() + json.dumps(about["argv"]).encode()
         places = {"stdout or stderr": said} | (left(Path(about["home"])) if about["home"] else {})
         for place, data in places.items():
             if told := found(data, secrets):
                 yield Leak(" ".join(about["argv"]), place, told)
+
+
+def noted(notes: Path) -> Iterator[dict[str, Any] | str]:
+    """The bridge's argv and home, and its secrets; without what a full disk or the end of the process has cut off."""
+    for line in notes.read_text(errors="replace").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            yield json.loads(line)
 
 
 def left(home: Path) -> dict[str, bytes]:

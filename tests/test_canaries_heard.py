@@ -50,3 +50,10 @@ def test_who_says_nothing_secret_leaks_nothing(tmp_path):
     (tmp_path / "2.secrets").touch()  # killed before it had begun
     (tmp_path / "2.said").touch()
     assert list(leaks(tmp_path)) == []
+
+
+def test_what_a_full_disk_has_cut_off_is_passed_over(tmp_path):
+    (tmp_path / "1.secrets").write_text(json.dumps(SECRET) + "\n" + json.dumps("another canary")[:-3])
+    (tmp_path / "1.said").write_bytes(SECRET.encode())
+    _, told = report(tmp_path)
+    assert told.startswith("LEAK in stdout or stderr")
