@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import textwrap
@@ -159,7 +160,8 @@ def test_a_record_that_was_cut_off_is_refused(store, records, length):
 def test_a_record_that_was_moved_to_another_name_does_not_open(store, records):
     store.save("a", "x", None)
     (records / NAME).rename(records / file_name("b"))
-    assert store.load("a") is None
+    with pytest.raises(Unopenable, match="missing"):
+        store.load("a")
     with pytest.raises(Unopenable, match="damaged"):
         store.load("b")
 
@@ -199,34 +201,123 @@ def test_a_login_over_a_damaged_record_keeps_the_damaged_bytes(store, records):
     assert store.keys() == ["a"]
 
 
-def test_who_holds_the_damaged_generation_may_save_the_next_one_and_nobody_else(store, records):
-    first = store.save("a", "1", None)
-    second = store.save("a", "2", first)
-    damage(records / NAME)
-    for outdated in (first, second + 1):
-        with pytest.raises(Unopenable):
-            store.save("a", "x", outdated)
-    assert store.save("a", "3", second) == second + 1
-    assert store.load("a").secret == "3"
-    assert len(list(records.glob(f"{NAME}.damaged-*"))) == 1
+def saved(store, *secrets):
+    """The records of one login, each replaced by the next."""
+    records, generation = [], None
+    for secret in secrets:
+        generation = store.save("a", secret, generation)
+        records.append(store.load("a"))
+    return records
 
 
-def test_a_generation_is_proven_only_by_the_one_right_before_it(store, records):
-    second = store.save("a", "2", store.save("a", "1", None))
+def test_a_damaged_record_is_replaced_by_no_save(store, records):
+    first, second = saved(store, "1", "2")
     damage(records / NAME)
-    third = store.save("a", "3", second)
-    damage(records / NAME)
-    for generation in (second, third):
+    for generation in (first.generation, second.generation, second.generation + 1):
         with pytest.raises(Unopenable):
             store.save("a", "x", generation)
 
 
-def test_a_damaged_previous_generation_proves_nothing(store, records):
-    second = store.save("a", "2", store.save("a", "1", None))
+def test_who_holds_the_newest_generation_puts_it_back_over_a_damaged_one_and_nobody_else_does(store, records):
+    first, second = saved(store, "1", "2")
+    damage(records / NAME)
+    damaged = (records / NAME).read_bytes()
+    with pytest.raises(Unopenable):
+        store.put_back("a", first)
+    store.put_back("a", second)
+    assert store.load("a") == second
+    (kept,) = records.glob(f"{NAME}.damaged-*")
+    assert kept.read_bytes() == damaged
+    assert store.save("a", "3", second.generation) == second.generation + 1
+
+
+def test_a_record_is_put_back_where_the_files_prove_nothing(store, records):
+    *_, newest = saved(store, "1", "2")
     damage(records / NAME)
     damage(records / f"{NAME}.previous")
+    store.put_back("a", newest)
+    assert store.load("a") == newest
+
+
+def test_a_record_that_is_there_is_put_back_by_nobody(store, records):
+    first, second = saved(store, "1", "2")
+    for record in (first, second):
+        with pytest.raises(Stale):
+            store.put_back("a", record)
+    store.delete("a", second.generation)
+    with pytest.raises(Stale):
+        store.put_back("a", second)
+    assert list(records.iterdir()) == []
+
+
+def test_the_record_of_another_login_is_not_put_back_over_a_damaged_one(store, records):
+    (other,) = saved(store, "1")
+    store.delete("a", other.generation)
+    saved(store, "2", "3")
+    damage(records / NAME)
     with pytest.raises(Unopenable):
-        store.save("a", "3", second)
+        store.put_back("a", other)
+
+
+def put_back_alone(records, older):
+    (records / NAME).write_bytes(older[NAME])
+
+
+def put_back_as_a_copy_of_the_previous_one(records, _):
+    (records / NAME).write_bytes((records / f"{NAME}.previous").read_bytes())
+
+
+def take_away(records, _):
+    (records / NAME).unlink()
+
+
+@pytest.mark.parametrize("undo", [put_back_alone, put_back_as_a_copy_of_the_previous_one, take_away])
+@pytest.mark.parametrize("generations", [2, 3, 5])
+def test_a_record_that_is_not_newer_than_the_one_before_it_is_damaged(store, records, undo, generations):
+    saved(store, "1")
+    older = {path.name: path.read_bytes() for path in records.iterdir()}
+    generation = store.load("a").generation
+    for number in range(2, generations + 1):
+        generation = store.save("a", str(number), generation)
+    newest = store.load("a")
+    undo(records, older)
+    with pytest.raises(Unopenable, match=r"older copy|missing"):
+        store.load("a")
+    with pytest.raises(Unopenable):
+        store.save("a", "x", generation)
+    store.put_back("a", newest)
+    assert store.load("a") == newest
+
+
+def test_the_first_record_of_a_login_is_missed_when_somebody_removes_it(store, records):
+    saved(store, "1")
+    take_away(records, None)
+    with pytest.raises(Unopenable, match="missing"):
+        store.load("a")
+    assert store.discard("a")
+    assert store.load("a") is None
+    assert list(records.iterdir()) == []
+
+
+def test_a_login_begins_anew_over_a_record_that_was_put_back(store, records):
+    saved(store, "1")
+    older = {path.name: path.read_bytes() for path in records.iterdir()}
+    store.save("a", "3", store.save("a", "2", store.load("a").generation))
+    put_back_alone(records, older)
+    store.save("a", "new login", None)
+    assert store.load("a").secret == "new login"
+
+
+def test_a_whole_folder_that_was_put_back_is_mended_by_who_knows_better(store, records):
+    saved(store, "1", "2")
+    older = {path.name: path.read_bytes() for path in records.iterdir()}
+    store.save("a", "4", store.save("a", "3", store.load("a").generation))
+    newest = store.load("a")
+    for name, data in older.items():
+        (records / name).write_bytes(data)
+    assert store.load("a").secret == "2"
+    store.put_back("a", newest)
+    assert store.load("a") == newest
 
 
 def test_a_damaged_record_is_not_deleted(store, records):
@@ -348,6 +439,7 @@ def test_a_planted_link_at_the_name_of_the_previous_generation_is_replaced_and_n
     victim = tmp_path / "victim"
     victim.write_text("untouched")
     generation = store.save("a", "x", None)
+    (records / f"{NAME}.previous").unlink()
     (records / f"{NAME}.previous").symlink_to(victim)
     store.save("a", "y", generation)
     assert victim.read_text() == "untouched"
@@ -382,7 +474,7 @@ def test_what_belongs_to_another_user_is_refused(store, records, monkeypatch):
 # Writes that fail
 
 
-CALLS = ("open", "write", "fsync", "replace", "unlink", "fstat", "read", "scandir")
+CALLS = ("open", "write", "fsync", "ftruncate", "link", "replace", "unlink", "fstat", "read", "scandir")
 
 
 def each_failure(tmp_path, monkeypatch, prepare, act):
@@ -424,6 +516,75 @@ def test_every_system_call_of_a_save_may_fail_and_the_old_or_the_new_record_is_t
         assert (record.generation, record.secret) in {(old, "old"), (old + 1, "new")}
         store.save("a", "after", record.generation)
         assert not list(records.glob("*.tmp"))
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """A disk on which no new file finds space; what has blocks can be overwritten in them."""
+    real = os.open
+
+    def opened(path, flags, *arguments, **options):
+        if flags & os.O_CREAT and ".tmp" in str(path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, flags, *arguments, **options)
+
+    @contextlib.contextmanager
+    def filled():
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", opened)
+            yield
+
+    return filled
+
+
+def test_a_reservation_takes_a_save_on_a_full_disk_even_of_a_record_that_has_grown_by_a_token(store, records, full):
+    generation = store.save("a", "x", None)
+    store.reserve("a")
+    store.reserve("a")
+    space = (records / f"{NAME}.next").stat()
+    with full():
+        generation = store.save("a", "x" * 16 * 1024, generation)
+        with pytest.raises(StoreError, match="no space"):
+            store.save("a", "y", generation)
+    assert (records / NAME).stat().st_ino == space.st_ino
+    assert store.load("a").secret == "x" * 16 * 1024
+    assert not (records / f"{NAME}.next").exists()
+
+
+def test_a_reservation_waits_while_there_is_space(store, records):
+    generation = store.save("a", "x", None)
+    store.reserve("a")
+    store.save("a", "y", generation)
+    assert (records / f"{NAME}.next").exists()
+    assert store.keys() == ["a"]
+    assert store.delete("a", generation + 1)
+    assert list(records.iterdir()) == []
+
+
+def test_a_file_system_without_second_names_keeps_the_generation_before_all_the_same(store, records, monkeypatch):
+    def no_link(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_link)
+    first, second = saved(store, "1", "2")
+    damage(records / NAME)
+    with pytest.raises(Unopenable):
+        store.put_back("a", first)
+    store.put_back("a", second)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_network_drive_that_cannot_flush_folders_keeps_logins(store, monkeypatch, number):
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    saved(store, "1", "2")
+    assert store.load("a").secret == "2"
 
 
 def test_every_system_call_of_a_delete_may_fail_and_the_record_is_there_or_gone(tmp_path, monkeypatch):
@@ -472,7 +633,7 @@ def test_a_record_is_on_the_disk_before_it_gets_its_name_and_the_name_before_the
     for name in ("write", "fsync", "replace"):
         monkeypatch.setattr(os, name, noted(name, getattr(os, name)))
     store.save("a", "y", generation)
-    assert done == ["write", "fsync", "replace", "fsync"] * 2  # the previous generation, then the new one
+    assert done == ["write", "fsync", "replace", "fsync", "replace"]  # the last is the record before, by another name
 
 
 SAVE_UNDER_A_LIMIT = """

@@ -39,6 +39,7 @@ Event: TypeAlias = Literal[
     "lock",
     "store.read",
     "store.saved",
+    "store.put_back",
     "store.deleted",
     "session.opened",
     "session.closed",

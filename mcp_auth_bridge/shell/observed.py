@@ -62,6 +62,13 @@ class ObservedStore:
             line.add(generation=generation)
             return generation
 
+    def reserve(self, key: str) -> None:
+        self._store.reserve(key)
+
+    def put_back(self, key: str, record: Record) -> None:
+        with log.timed("store.put_back", what=_kind(key), generation=record.generation):
+            self._store.put_back(key, record)
+
     def delete(self, key: str, expected: int) -> bool:
         with log.timed("store.deleted", what=_kind(key), generation=expected) as line:
             deleted = self._store.delete(key, expected)

@@ -21,6 +21,15 @@ class Record(msgspec.Struct, frozen=True):
         return f"Record(generation={self.generation})"
 
 
+_LINE = 1 << 20
+"""Saves of one login: more than it sees in its life, and far less than the distance between two logins' beginnings."""
+
+
+def is_older(generation: int, other: int) -> bool:
+    """Whether `generation` came before `other` in the life of one login; another login's are far away."""
+    return 0 < other - generation < _LINE
+
+
 class Stale(Exception):
     """A compare-and-swap lost: somebody else saved or deleted in between. Load again and decide anew."""
 
@@ -35,6 +44,16 @@ class Store(Protocol):
         """Write if the stored generation is `expected` (None: there is no record); return the new generation.
 
         Raises `Stale` when it is another. After a return the record survives the death of the process.
+        """
+
+    def reserve(self, key: str) -> None:
+        """Set space aside for one `save` over the record under `key` on a full disk. Raises `StoreError`."""
+
+    def put_back(self, key: str, record: Record) -> None:
+        """Store `record` again under its own generation, in place of an older or a damaged one.
+
+        For whoever holds what a backup or a synchronisation has undone. Raises `Stale` if what is stored is as new, and
+        `StoreError` where there is proof that something newer was.
         """
 
     def delete(self, key: str, expected: int) -> bool:

@@ -23,6 +23,7 @@ _POSIX = os.name == "posix"
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _SAFE = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_OVERWRITE = os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ELSEWHERE = "make it a place where this user may write, or set MCP_AUTH_BRIDGE_HOME to another folder"
@@ -85,10 +86,13 @@ class _Directory(msgspec.Struct, frozen=True):
             return False
         return True
 
+    def link(self, old: str, new: str) -> None:
+        os.link(self.where(old), self.where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
     def sync(self) -> None:
         """Make renames and removals survive a power cut."""
         if self.descriptor is not None:
-            os.fsync(self.descriptor)
+            sync_folder(self.descriptor)
 
 
 class Folder:
@@ -114,8 +118,7 @@ class Folder:
 
     def write(self, name: str, data: bytes, temporary: str) -> None:
         """Put `data` in place of the file `name`, durably; `temporary` is a fresh name for the time until then."""
-        if len(data) > LIMIT:
-            raise StoreError(f"a record of {len(data)} bytes is larger than the limit of {LIMIT} bytes")
+        _check_size(data)
         self.create()
         with self._directory() as directory, translated(self.path / name):
             try:
@@ -125,6 +128,47 @@ class Folder:
                 directory.unlink(temporary)
                 raise
             directory.sync()
+
+    def reserve(self, name: str, filling: bytes) -> None:
+        """Have a file `name` as large as `filling`, which no compression shrinks, for a `replace` on a full disk."""
+        if self._size(name) >= len(filling):
+            return
+        self.remove(name)
+        with self._directory() as directory, translated(self.path / name):
+            try:
+                fill(directory.open(name, _CREATE), filling)
+            except BaseException:
+                directory.unlink(name)
+                raise
+
+    def replace(self, name: str, data: bytes, reserved: str, kept: str, temporary: str) -> None:
+        """As `write`, on a full disk into the blocks of the file `reserved`; the file that was `name` is `kept`.
+
+        The new content is durable before anything else happens. Nothing else takes space, because `kept` is another
+        name of the old file; on a file system without second names it is a copy, if there is room for one.
+        """
+        _check_size(data)
+        old = self.read(name)
+        spare = f"{temporary}.kept"
+        with self._directory() as directory, translated(self.path / name):
+            try:
+                written = _written(directory, data, temporary, reserved)
+                linked = old is not None and _link(directory, name, spare)
+                directory.rename(written, name)
+            except BaseException:
+                directory.unlink(temporary)
+                directory.unlink(spare)
+                raise
+            directory.sync()
+            if linked:
+                directory.rename(spare, kept)
+        if old is not None and not linked:
+            with contextlib.suppress(StoreError):  # the new record is what counts, and is there
+                self.write(kept, old, temporary)
+
+    def _size(self, name: str) -> int:
+        data = self.read(name)
+        return -1 if data is None else len(data)
 
     def remove(self, *names: str) -> None:
         """Remove the files `names`, in this order; those that are not there are no error."""
@@ -150,6 +194,11 @@ class Folder:
         finally:
             if descriptor is not None:
                 os.close(descriptor)
+
+
+def _check_size(data: bytes) -> None:
+    if len(data) > LIMIT:
+        raise StoreError(f"a record of {len(data)} bytes is larger than the limit of {LIMIT} bytes")
 
 
 def _listing(directory: _Directory) -> contextlib.AbstractContextManager[Iterator[os.DirEntry[str]]]:
@@ -179,19 +228,59 @@ def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
         raise StoreError(f"{path} is open to other users", f"run chmod {mode} {path}")
 
 
+def _check_file(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"{path} is not a regular file", f"remove {path}")
+    _check_private(status, path, "600")
+
+
 def _content(directory: _Directory, name: str) -> bytes:
     path = directory.path / name
     descriptor = directory.open(name, _READ)
     try:
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError(f"{path} is not a regular file", f"remove {path}")
-        _check_private(status, path, "600")
+        _check_file(status, path)
         if status.st_size > LIMIT:
             raise StoreError(f"{path} is larger than {LIMIT} bytes, which no record is", f"move {path} away")
         return read_all(descriptor, LIMIT)
     finally:
         os.close(descriptor)
+
+
+def _written(directory: _Directory, data: bytes, temporary: str, reserved: str) -> str:
+    """The file that holds `data`: the new one `temporary`, or on a full disk `reserved`, whose blocks are there."""
+    try:
+        fill(directory.open(temporary, _CREATE), data)
+    except OSError as error:
+        if error.errno not in _FULL or not _overwrite(directory, reserved, data):
+            raise
+        directory.unlink(temporary)
+        return reserved
+    return temporary
+
+
+def _overwrite(directory: _Directory, name: str, data: bytes) -> bool:
+    """Write `data` over the file `name`, in the blocks that it has already; whether there is such a file."""
+    try:
+        descriptor = directory.open(name, _OVERWRITE)
+    except FileNotFoundError:
+        return False
+    try:
+        _check_file(os.fstat(descriptor), directory.path / name)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    fill(descriptor, data)
+    return True
+
+
+def _link(directory: _Directory, old: str, new: str) -> bool:
+    """Give the file `old` a second name; False on a file system that has none (exFAT, some network drives)."""
+    try:
+        directory.link(old, new)
+    except OSError:
+        return False
+    return True
 
 
 def create_file(path: Path, data: bytes) -> None:
@@ -214,9 +303,22 @@ def _sync_folder(path: Path) -> None:
     if _POSIX:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(descriptor)
+            sync_folder(descriptor)
         finally:
             os.close(descriptor)
+
+
+def sync_folder(descriptor: int) -> None:
+    """Flush a folder to the disk, where its file system can.
+
+    Network file systems (SMB, some NFS and FUSE servers) answer EINVAL or ENOTSUP, as SQLite and git know too: they
+    keep the order of renames themselves, and the content of the files was flushed before.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def read_all(descriptor: int, limit: int) -> bytes:
@@ -228,11 +330,12 @@ def read_all(descriptor: int, limit: int) -> bytes:
 
 
 def fill(descriptor: int, data: bytes) -> None:
-    """Write `data` to the disk, not only to the cache, and close `descriptor` in any case."""
+    """Make `data` the whole file, on the disk and not only in the cache, and close `descriptor` in any case."""
     try:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(descriptor, rest) :]
+        os.ftruncate(descriptor, len(data))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -19,6 +19,12 @@ class MemoryStore:
         self._records[key] = Record(generation, secret)
         return generation
 
+    def reserve(self, key: str) -> None:
+        """Memory is never full in a way that a reservation would help against."""
+
+    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - nobody restores memory from a backup
+        raise Stale
+
     def delete(self, key: str, expected: int) -> bool:
         if self._generation(key) != expected:
             return False

@@ -123,6 +123,12 @@ class RedisStore:
                 raise Stale
             return generation
 
+    def reserve(self, key: str) -> None:
+        """The server says at the save before whether it is full; what it refuses then is kept for `flush`."""
+
+    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - `READ` does it wherever it can be done
+        raise Stale
+
     def delete(self, key: str, expected: int) -> bool:
         gone = _Value(expected + 1, self._entropy(8).hex().encode(), b"")
         return self._swapped(file_name(key), _Unsaved(expected, gone))

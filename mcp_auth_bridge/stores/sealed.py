@@ -5,14 +5,18 @@ The name of a file, to which its seal is bound, is a hash: a listing does not te
 Beside `<name>` lies `<name>.previous`, the generation before. **`load` never falls back to it.** MCP requires that the
 refresh tokens of public clients rotate (OAuth 2.1 section 4.3.1), so the older record usually holds a spent one, and
 presenting that makes the authorization server revoke the whole grant: also the tokens that a running bridge still
-holds. A damaged record is therefore an error, and there are four ways out of it. The first two lose no byte, because
-the damaged file is kept as `<name>.damaged-…`:
+holds. It proves which generation is the newest: a record that is not newer than its own `.previous`, or is missing
+beside one, was put back by a backup or a synchronisation, and counts as damaged.
+
+A damaged record is an error, and there are four ways out of it. The first two lose no byte, because the damaged file
+is kept as `<name>.damaged-…`:
 
 - A login saves with `expected=None` and starts anew.
-- A bridge that still holds the damaged generation in memory saves its next one over it: the previous generation proves
-  which one was damaged.
+- A bridge that still holds the newest generation in memory saves its next one over it.
 - A logout deletes it, because that is what was asked for.
 - A person who knows that the server does not rotate renames `<name>.previous` to `<name>`.
+
+`<name>.next` is space for the next record, set aside before a refresh token is spent: no full disk costs the answer.
 """
 
 import contextlib
@@ -23,11 +27,13 @@ from pathlib import Path
 from typing import Protocol
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.base import Record, Stale
+from mcp_auth_bridge.stores.base import Record, Stale, is_older
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.seal import Content, Damaged, Seal, Unopenable
 
 SUFFIX = ".sealed"
+
+_GROWTH = 16 * 1024  # bytes by which a renewed session may be larger than the one before: tokens end at 16 KiB
 
 _LOGIN_AGAIN = "run mcp-auth-bridge login NAME; the file is kept beside the new one"
 
@@ -59,28 +65,45 @@ class SealedStore:
         self._folder.create()
         with self._mutex(f"record {name}"):
             self._sweep(name)
-            self._make_way(name, expected)
-            generation = self._first_generation() if expected is None else expected + 1
-            self._write(name, self._seal.sealed(name, Content(key, Record(generation, secret))))
-            return generation
+            if expected is None:
+                return self._begin(key, name, secret)
+            content = self._newest(name)
+            if content is None or content.record.generation != expected:
+                raise Stale
+            data = self._sealed(name, key, Record(expected + 1, secret))
+            self._folder.replace(name, data, f"{name}.next", f"{name}.previous", self._temporary(name))
+            return expected + 1
+
+    def put_back(self, key: str, record: Record) -> None:
+        name = file_name(key)
+        with self._mutex(f"record {name}"):
+            self._sweep(name)
+            self._make_way(name, record.generation)
+            self._write(name, self._sealed(name, key, record))
+
+    def reserve(self, key: str) -> None:
+        name = file_name(key)
+        with self._mutex(f"record {name}"):
+            data = self._folder.read(name) or b""
+            # Random bytes: some file systems (btrfs, ZFS) keep no blocks for what compresses to nothing.
+            self._folder.reserve(f"{name}.next", self._entropy(len(data) + _GROWTH))
 
     def delete(self, key: str, expected: int) -> bool:
         name = file_name(key)
         with self._mutex(f"record {name}"):
-            content = self._open(name)
+            content = self._newest(name)
             if content is None or content.record.generation != expected:
                 return False
-            # The older one first: a crash in between leaves a record that can be deleted again, not a hidden secret.
-            self._folder.remove(f"{name}.previous", name)
+            self._remove(name)
             return True
 
     def discard(self, key: str) -> bool:
         name = file_name(key)
         with self._mutex(f"record {name}"):
             try:
-                self._open(name)
+                self._newest(name)
             except Damaged:
-                self._folder.remove(f"{name}.previous", name)
+                self._remove(name)
                 return True
         return False
 
@@ -105,53 +128,90 @@ class SealedStore:
     def _read(self, name: str) -> Content | None:
         # Windows cannot replace a file that somebody reads; elsewhere a rename makes reading without a lock safe.
         with self._mutex(f"record {name}") if os.name == "nt" else contextlib.nullcontext():
-            return self._open(name)
+            return self._newest(name)
 
-    def _make_way(self, name: str, expected: int | None) -> None:
-        """Check that `expected` is stored, and put aside what a save is about to replace."""
+    def _newest(self, name: str) -> Content | None:
+        """The record `name`. Raises `Damaged` where the one before it shows that it is not the newest."""
+        before = self._generation_before(name)  # read first: whatever is saved meanwhile is newer than this
         data = self._folder.read(name)
+        content = None if data is None else self._unsealed(name, data)
+        if before is not None and (content is None or is_older(content.record.generation, before + 1)):
+            what = "is missing" if content is None else "was replaced by an older copy of itself"
+            raise Damaged(f"{self._folder.path / name} {what}", _LOGIN_AGAIN)
+        return content
+
+    def _generation_before(self, name: str) -> int | None:
+        """The generation of `<name>.previous`, None where that cannot be read and so proves nothing."""
+        data = None
+        with contextlib.suppress(StoreError):
+            data = self._folder.read(f"{name}.previous")
+        if data is not None:
+            self._seal.open()  # a key that cannot be had is no fault of the file's
+            with contextlib.suppress(StoreError):
+                return self._unsealed(name, data).record.generation
+        return None
+
+    def _make_way(self, name: str, generation: int) -> None:
+        """Keep a copy of what the newest record, that of `generation`, is about to replace.
+
+        Raises `Stale` for a record that is as new, and `Unopenable` where the files show that there was a newer one.
+        """
         try:
-            content = None if data is None else self._unsealed(name, data)
+            content = self._newest(name)
         except Unopenable:
-            if expected is not None and expected != self._proven_generation(name):
+            before = self._generation_before(name)
+            if before is not None and not is_older(before, generation):
                 raise
-            self._quarantine(name, data or b"")
-            content = None
         else:
-            if (content.record.generation if content else None) != expected:
+            # One that is older, and its `.previous` too, came back together: only the caller knows of a newer one.
+            if content is None or not is_older(content.record.generation, generation):
                 raise Stale
-        if content and data:
-            self._write(f"{name}.previous", data)
-        else:
-            self._folder.remove(f"{name}.previous")  # it would prove a wrong generation from now on
+        self._quarantine(name)
 
-    def _proven_generation(self, name: str) -> int | None:
-        """The generation of a record that does not open: one more than the previous one, if that opens."""
-        try:
-            content = self._open(name, f"{name}.previous")
-        except Unopenable:
-            return None
-        return content.record.generation + 1 if content else None
-
-    def _quarantine(self, name: str, data: bytes) -> None:
+    def _quarantine(self, name: str) -> None:
         """Keep a damaged file. Its new name is taken from its content: a repeated attempt collects no copies."""
-        self._write(f"{name}.damaged-{hashlib.sha256(data).hexdigest()[:16]}", data)
+        data = self._folder.read(name)
+        if data is not None:
+            self._write(f"{name}.damaged-{hashlib.sha256(data).hexdigest()[:16]}", data)
 
-    def _first_generation(self) -> int:
-        """Random, not 1: the generation of a deleted or damaged record must not come back."""
-        return 1 + int.from_bytes(self._entropy(5))
+    def _begin(self, key: str, name: str, secret: str) -> int:
+        """Save the first record of a login. Raises `Stale` if there is one that opens.
+
+        Its generation is random, not 1: that of a deleted or damaged record must not come back. An empty record before
+        it shows that there is one: whoever removes the file, and no logout does, is found out.
+        """
+        try:
+            if self._newest(name) is not None:
+                raise Stale
+        except Unopenable:
+            self._quarantine(name)
+        first = 2 + int.from_bytes(self._entropy(6))
+        data = self._sealed(name, key, Record(first, secret))
+        self._folder.remove(f"{name}.previous")  # of another login: it would prove a wrong generation from now on
+        self._write(name, data)
+        self._write(f"{name}.previous", self._sealed(name, key, Record(first - 1, "")))
+        return first
+
+    def _sealed(self, name: str, key: str, record: Record) -> bytes:
+        return self._seal.sealed(name, Content(key, record))
+
+    def _write(self, name: str, data: bytes) -> None:
+        self._folder.write(name, data, self._temporary(name))
+
+    def _remove(self, name: str) -> None:
+        """Remove a record and what belongs to it.
+
+        The older one first: a crash in between leaves a record that can be deleted again, not a hidden secret.
+        """
+        self._folder.remove(f"{name}.next", f"{name}.previous", name)
 
     def _sweep(self, name: str) -> None:
         """Remove what a killed process left behind: under the mutex nobody else is writing this record."""
-        left = [each for each in self._folder.names() if each.startswith(f"{name}.") and each.endswith(".tmp")]
+        left = [each for each in self._folder.names() if each.startswith(f"{name}.") and ".tmp" in each]
         self._folder.remove(*left)
 
-    def _write(self, name: str, data: bytes) -> None:
-        self._folder.write(name, data, f"{name}.{self._entropy(8).hex()}.tmp")
-
-    def _open(self, name: str, file: str = "") -> Content | None:
-        data = self._folder.read(file or name)
-        return None if data is None else self._unsealed(name, data)
+    def _temporary(self, name: str) -> str:
+        return f"{name}.{self._entropy(8).hex()}.tmp"
 
     def _unsealed(self, name: str, data: bytes) -> Content:
         return self._seal.unsealed(name, data, str(self._folder.path / name))
