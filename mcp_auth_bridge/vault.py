@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,18 +36,21 @@ from mcp_auth_bridge.stores.sealed import SealedStore, has_record, record_names
 if TYPE_CHECKING:
     from mcp_auth_bridge.shell.fleet import Fleet
 
+REFRESH_TIMEOUT = 105.0
+"""Seconds to wait for another process's refresh: a token request may take 90 (shell/http.py), and then it is stored."""
+
 KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
 
 
 class Vault:
-    """The store of one configuration, opened when it is first needed."""
+    """The store of one configuration, opened when it is first needed. `key` is its sealing key, where that is known."""
 
-    def __init__(self, choice: StoreChoice, paths: Paths) -> None:
+    def __init__(self, choice: StoreChoice, paths: Paths, key: bytes | None = None) -> None:
         self.locks = Locks(paths.locks)
         self._choice = choice
         self._records = paths.records
-        self._key: bytes | None = None
+        self._key = key
         self._opening = asyncio.Lock()
 
     @property
@@ -60,7 +63,7 @@ class Vault:
         """Its first use may ask the OS keyring: see `read`."""
         if self.forgets:
             return memory.MemoryStore()
-        store: Store = SealedStore(self._records, self._sealing_key, os.urandom, self.locks.mutex)
+        store: Store = SealedStore(self._records, self.sealing_key, os.urandom, self.locks.mutex)
         if self._fleet is not None:
             store = self._fleet.store
         return ObservedStore(store) if log.on else store
@@ -91,7 +94,7 @@ class Vault:
         """The store, ready to be written. Creates the sealing key at the very first login. Raises `StoreError`."""
         async with self._opening:
             if self._key is None and not self.forgets:
-                await self._ask(self._sealing_key)
+                await self._ask(self.sealing_key)
         if self._fleet is not None:
             await self._ask(self.store.keys)  # nobody signs in only to hear that the server is away
         return self.store
@@ -105,6 +108,14 @@ class Vault:
                 return
             async with self._fleet.locks.hold(name, timeout):  # of each machine one process stands in line
                 yield
+
+    def refresh_lock(self, record: str) -> AbstractAsyncContextManager[None]:
+        """The lock around every exchange of the login `record` for another one, against all who share the store."""
+        return self.hold(f"the refresh of {record}", REFRESH_TIMEOUT)
+
+    def refresh_turn(self, record: str) -> AbstractAsyncContextManager[None]:
+        """The turn of one process of this machine to have the login `record` renewed."""
+        return self.locks.hold(f"the turn to refresh {record}", 2 * REFRESH_TIMEOUT)
 
     @property
     def beside(self) -> Beside:
@@ -166,7 +177,7 @@ class Vault:
 
         named = password(self._choice, "store")
         read = partial(sources(os.environ, ()).read, named, "the password of the store") if named else None
-        return Fleet(self._choice, self._sealing_key, read)
+        return Fleet(self._choice, self.sealing_key, read)
 
     async def _ask(self, function: Callable[[], object]) -> None:
         if self._fleet is None:
@@ -174,7 +185,7 @@ class Vault:
         else:
             await self._fleet.ask(function)
 
-    def _sealing_key(self) -> bytes:
+    def sealing_key(self) -> bytes:
         """Fetched once, in a thread that may wait: the store asks again, where nothing may."""
         if self._key is None:
             self._key = self._fetched_key()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
 from mcp_auth_bridge.config import Profile, ServerChoice
@@ -18,7 +18,7 @@ from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import fingerprint, kind, plan
-from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session
+from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.profile_secrets import ProfileSecrets
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
@@ -33,12 +33,11 @@ from mcp_auth_bridge.vault import Vault
 from mcp_auth_bridge.world import World
 
 if TYPE_CHECKING:
+    from mcp_auth_bridge.credentials.exchange import Exchange
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
     from mcp_auth_bridge.credentials.world import World as OAuthWorld
     from mcp_auth_bridge.oauth.machine import Plan
-
-REFRESH_TIMEOUT = 105.0
-"""Seconds to wait for another process's refresh: a token request may take 90 (shell/http.py), and then it is stored."""
+    from mcp_auth_bridge.refresh_process import Task
 
 
 def _record(profile: Profile, environ: Mapping[str, str]) -> str:
@@ -149,7 +148,7 @@ class Bridge:
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
-        return self.vault.hold(f"the refresh of {self.record}", REFRESH_TIMEOUT)
+        return self.vault.refresh_lock(self.record)
 
     async def settle(self) -> None:
         """Wait for a rotation that is under way, if there is one: without its end the login would be lost."""
@@ -162,25 +161,69 @@ class Bridge:
         """The credentials of a profile that logs in, with the browser or by itself."""
         if isinstance(self.profile.auth, Machine):
             return self.oauth_in(self.vault.shared or self.vault.apart)
-        return self.oauth_in(lambda: self.vault.read(self.record))
+        open_store = partial(self.vault.read, self.record)
+        if self.vault.forgets:  # nothing outlives this process anyway
+            return self.oauth_in(open_store)
+        from mcp_auth_bridge.credentials.exchange import OwnExchange
+        from mcp_auth_bridge.refresh_process import OutlivingExchange
+
+        kept, world = self._kept_in(open_store)
+        exchange = OutlivingExchange(kept, world, self._refresh_task, OwnExchange(kept, world))
+        return self._credentials(kept, world, exchange)
 
     def oauth_in(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
-        """The same, of the login that is in another store."""
-        from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+        """The same, of the login that is in another store, and in this process alone."""
+        from mcp_auth_bridge.credentials.exchange import OwnExchange
+
+        kept, world = self._kept_in(open_store)
+        return self._credentials(kept, world, OwnExchange(kept, world))
+
+    def _kept_in(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[Kept, OAuthWorld]":
         from mcp_auth_bridge.credentials.world import World as OAuthWorld
 
         world = OAuthWorld(
-            open_store, self.lock, self._refresh, time.time, terminal.complain, os.urandom, self.vault.beside
+            open_store=open_store,
+            lock=self.lock,
+            turn=partial(self.vault.refresh_turn, self.record),
+            drive=partial(refreshed, self.network),
+            now=time.time,
+            ticks=time.monotonic,
+            warn=terminal.complain,
+            entropy=os.urandom,
+            beside=self.vault.beside,
         )
-        kept = Kept(self.record, world, self._admit)
-        return OAuthCredentials(kept, self._renewal(kept, world), world)
+        return Kept(self.record, world, self._admit), world
 
-    def _renewal(self, kept: Kept, world: "OAuthWorld") -> Renewal:
+    def _credentials(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> "OAuthCredentials":
+        from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+
+        return OAuthCredentials(kept, self._renewal(kept, world, exchange), world)
+
+    def _refresh_task(self, session: Session, generation: int) -> "Task":
+        """What the process that refreshes is told."""
+        from mcp_auth_bridge.refresh_process import Task
+
+        log_form: Literal["words", "json"] = "json" if terminal.speaks_json() else "words"
+        return Task(
+            server=self.profile.label,
+            record=self.record,
+            session=dump(session),
+            generation=generation,
+            store=self.profile.store,
+            sealing_key=self.vault.sealing_key(),
+            records=str(self._world.paths.records),
+            locks=str(self._world.paths.locks),
+            network=self.profile.network,
+            environ=dict(os.environ),
+            log=log_form if log.on else "off",
+        )
+
+    def _renewal(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> Renewal:
         name, auth = self.profile.name, self.profile.auth
         if not isinstance(auth, Machine):
             from mcp_auth_bridge.credentials.rotation import Rotation  # a machine has none
 
-            return Rotation(name, self.login_command, kept, world)
+            return Rotation(name, self.login_command, kept, world, exchange)
         from mcp_auth_bridge.credentials.obtaining import Obtaining, Source  # a person has none
 
         return Obtaining(Source(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world)
@@ -189,13 +232,15 @@ class Bridge:
         """How the machine that `auth` describes comes by its tokens. Raises `CredentialMissing`."""
         return await plan(self.profile.url, auth, self.secrets.read)
 
-    async def _refresh(self, flow: Flow[Session]) -> Session:
-        # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.shell.drive import Nobody, drive
-        from mcp_auth_bridge.shell.http import Http
 
-        http = Http(self.network)
-        try:
-            return await drive(flow, http, Nobody())
-        finally:
-            await http.aclose()
+async def refreshed(network: Network, flow: Flow[Session]) -> Session:
+    """Run a `flow` in which no person takes part, over connections of its own."""
+    # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
+    from mcp_auth_bridge.shell.drive import Nobody, drive
+    from mcp_auth_bridge.shell.http import Http
+
+    http = Http(network)
+    try:
+        return await drive(flow, http, Nobody())
+    finally:
+        await http.aclose()

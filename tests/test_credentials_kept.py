@@ -44,7 +44,8 @@ class Far(MemoryStore):
         async def opened():
             return self
 
-        return Kept("a", World(opened, None, None, lambda: 0.0, self.warned.append, None, self.beside), admit)
+        world = World(opened, None, None, None, None, lambda: 0.0, self.warned.append, None, self.beside)
+        return Kept("a", world, admit)
 
 
 def test_a_look_that_is_answered_late_does_not_undo_a_save():

@@ -13,6 +13,7 @@ from playing import answer, plain, play
 
 from mcp_auth_bridge.credentials import world
 from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.credentials.exchange import OwnExchange
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.rotation import Rotation
@@ -87,14 +88,33 @@ class World:
         self.presented = []
         self.warned = []
         self.opened = 0
+        self.behind = 0.0
         self._locked = asyncio.Lock()
+        self._turn = asyncio.Lock
         if stored is not None:
             self.log_in(stored)
 
     def process(self):
-        lent = world.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
+        lent = self.lent()
         kept = Kept(KEY, lent)
-        return OAuthCredentials(kept, Rotation("acme", "mcp-auth-bridge login acme", kept, lent), lent)
+        rotation = Rotation("acme", "mcp-auth-bridge login acme", kept, lent, OwnExchange(kept, lent))
+        return OAuthCredentials(kept, rotation, lent)
+
+    def lent(self):
+        return world.World(
+            open_store=self._open,
+            lock=self._lock,
+            turn=self._turn,
+            drive=self._drive,
+            now=lambda: self.now,
+            ticks=lambda: self.now + self.behind,
+            warn=self.warned.append,
+            entropy=os.urandom,
+        )
+
+    def set_clock_back(self, seconds):
+        self.now -= seconds
+        self.behind += seconds
 
     def log_in(self, new):
         record = MemoryStore.load(self.store, KEY)
@@ -182,7 +202,8 @@ async def test_the_store_is_read_at_most_once_a_second():
     assert world.opened == 1
     world.now += 1.0
     await process.headers(TARGET)
-    world.now -= 500.0  # a clock that was set back does not make the memory fresh for ever
+    world.set_clock_back(500.0)  # which does not make the memory fresh for ever
+    world.now += 1.0
     await process.headers(TARGET)
     assert world.opened == 3
 

@@ -1,7 +1,6 @@
 """A machine's credentials: obtained once for everybody, before they end, and the same is not asked again and again."""
 
 import asyncio
-import os
 
 import pytest
 from playing import answer, plain, words
@@ -9,7 +8,6 @@ from test_credentials_oauth import KEY, TARGET, World, again, bearer, meanwhile,
 from test_oauth_machine import TOKEN, discovery
 from test_oauth_machine import plan as machine_plan
 
-from mcp_auth_bridge.credentials import world
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.obtaining import Obtaining, Source
@@ -51,7 +49,7 @@ class Machines(World):
         self.requests = []
 
     def process(self, *, discovers=True):
-        lent = world.World(self._open, self._lock, self._drive, lambda: self.now, self.warned.append, os.urandom)
+        lent = self.lent()
         kept = Kept(KEY, lent)
         source = Source("acme", "client_credentials", self._read, discovers)
         return OAuthCredentials(kept, Obtaining(source, kept, lent), lent)

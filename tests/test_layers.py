@@ -46,7 +46,10 @@ LAYERS = [
     Layer(words("credentials stores"), PURE, words("cryptography")),
     Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs redis truststore")),
     Layer(
-        words("wiring world vault relays profile_secrets machines commands demo cli manual options parsers __main__"),
+        words("""
+            wiring world vault relays profile_secrets machines refresh_process commands demo cli manual options parsers
+            __main__
+        """),
         words("*"),
         words("*"),
     ),
@@ -62,11 +65,10 @@ EXCEPTIONS = {
     ("credentials.oauth", "asyncio"): "its Lock and Future: one refresh for everybody who waits",
     ("credentials.kept", "asyncio"): "its Lock: the store is asked one question after the other",
     ("credentials.kept", "mcp_auth_bridge.stores.base"): "the contract under which a login is kept, not a store",
-    ("credentials.renewal", "mcp_auth_bridge.stores.base"): "as above",
-    ("credentials.rotation", "mcp_auth_bridge.stores.base"): "as above",
+    ("credentials.exchange", "mcp_auth_bridge.stores.base"): "as above",
     ("credentials.obtaining", "mcp_auth_bridge.stores.base"): "as above",
     ("credentials.world", "mcp_auth_bridge.stores.base"): "as above",
-    ("credentials.rotation", "asyncio"): "waits for a rotation that is under way",
+    ("credentials.exchange", "asyncio"): "waits for a rotation that is under way",
     ("credentials.diagnosis", "datetime"): "writes the date of a moment, which is pure",
     ("credentials.printed", "datetime"): "reads the date of a moment, which is pure",
     ("credentials.sources", "os"): "reads a secret from the file that the configuration names",
@@ -98,6 +100,9 @@ EXCEPTIONS = {
     ("vault", "os.urandom"): "handed down to the stores, which may not take it themselves",
     ("wiring", "os.urandom"): "handed down to the flows, which may not take it themselves",
     ("wiring", "time"): "the clock that is handed down",
+    ("refresh_process", "asyncio"): "waits between two attempts to store a login",
+    ("refresh_process", "time"): "the clocks that are handed down",
+    ("refresh_process", "os.urandom"): "handed down to the flows, which may not take it themselves",
     ("profile_secrets", "time"): "as above",
     ("commands.ask", "asyncio"): "a server that does not say goodbye is not waited for",
     ("commands.on_demand", "asyncio"): "waits for other processes, for a tab and for a person, whichever comes first",

@@ -1,8 +1,8 @@
 """Session + store + lock + renewal → headers.
 
 Decision list of `headers`: the session in memory, if it has not expired and was not refused; else the stored one, if
-somebody has renewed it; else, under the lock and after another look at the store, a renewal: a person's by its refresh
-token (`rotation.py`), a machine's by obtaining another one (`obtaining.py`).
+another process has renewed it; else, under the lock and after another look at the store, a renewal: a person's by its
+refresh token (`rotation.py`), a machine's by obtaining another one (`obtaining.py`).
 
 A session that is due but good is used, and renewed behind the back of whoever uses it: nobody waits for a slow server.
 """
@@ -79,12 +79,13 @@ class OAuthCredentials:
         return session
 
     async def settle(self) -> None:
-        """Wait for an answer of the authorization server's that is under way: the login would be lost with it."""
+        """Wait for what would be lost with this process: an answer that only it hears, a login that only it holds."""
         await self._way.settle()
+        await self._kept.settle()
 
     def _check_hope(self, refused: Refusal) -> None:
         """Raise where another token would be refused too. None is tried for a while: each one costs a rotation."""
-        now = self._world.now()
+        now = self._world.ticks()
         if refused.again:
             self._hopeless_until = now + _HOPELESS
         if self._kept.session is not None and now < self._hopeless_until:
@@ -106,7 +107,7 @@ class OAuthCredentials:
 
     def _renew_behind(self) -> None:
         """Start a renewal that nobody waits for, unless one is under way or the last one has just failed."""
-        if self._behind is None and self._world.now() >= self._failed_at + self._backoff():
+        if self._behind is None and self._world.ticks() >= self._failed_at + self._backoff():
             self._behind = asyncio.ensure_future(self._renew_unasked())
 
     def _backoff(self) -> float:
@@ -129,16 +130,12 @@ class OAuthCredentials:
 
     async def _renew(self, refused: Refusal | None) -> Session:
         try:
-            async with self._world.lock():
-                store = await self._kept.look()
-                session = self._good(refused)
-                if session is None or session.due(self._world.now()):
-                    session = await self._way.renew(store, refused)
+            renewed = await self._way.renew(refused)
         except BridgeError as error:
-            self._failure, self._failed_at = error, self._world.now()
+            self._failure, self._failed_at = error, self._world.ticks()
             self._failures += 1
             if (session := self._good(refused)) is None:
                 raise
-        else:
-            self._failure, self._failures = None, 0
-        return session
+            return session
+        self._failure, self._failures = None, 0
+        return renewed

@@ -8,7 +8,7 @@ import msgspec
 from mcp_auth_bridge.credentials import verdicts
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.credentials.kept import Kept
-from mcp_auth_bridge.credentials.presenting import presentable
+from mcp_auth_bridge.credentials.presenting import lasting, presentable
 from mcp_auth_bridge.credentials.world import World
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, CredentialRefused, quoted
@@ -57,7 +57,13 @@ class Obtaining:
     async def settle(self) -> None:
         """Nothing is lost: another token can be had."""
 
-    async def renew(self, store: Store, refused: Refusal | None) -> Session:
+    async def renew(self, refused: Refusal | None) -> Session:
+        async with self._world.lock():
+            store = await self._kept.look()
+            another = lasting(self._kept.session, refused, self._world.now())
+            return another or await self._obtained(store, refused)
+
+    async def _obtained(self, store: Store, refused: Refusal | None) -> Session:
         plan = await self._plan()
         self._check_pause(plan)
         try:
@@ -82,7 +88,7 @@ class Obtaining:
     def _note(self, plan: "Plan", error: BridgeError) -> None:
         self._has_failed = True
         if isinstance(error, ConfigError | CredentialRefused) or verdicts.is_refusal(error):
-            self._refusal, self._refused_at = (plan, error), self._world.now()
+            self._refusal, self._refused_at = (plan, error), self._world.ticks()
             self._refusals += 1
 
     def _check_pause(self, plan: "Plan") -> None:
@@ -94,7 +100,7 @@ class Obtaining:
             self._refusals = 0
             return
         length = min(_PAUSE * 2.0 ** (self._refusals - 1), _LONGEST_PAUSE)
-        if 0 <= self._world.now() - self._refused_at < length:
+        if self._world.ticks() - self._refused_at < length:
             raise self._refusal[1]
 
     async def lacking(self, refused: Refusal) -> BridgeError:

@@ -41,6 +41,12 @@ def presentable(session: Session | None, refused: Refusal | None, now: float) ->
     return session
 
 
+def lasting(session: Session | None, refused: Refusal | None, now: float) -> Session | None:
+    """`session`, if it can be presented and need not be renewed yet."""
+    session = presentable(session, refused, now)
+    return None if session is None or session.due(now) else session
+
+
 def is_refused(session: Session, refused: Refusal | None) -> bool:
     """Whether `refused` is about this session's token. No proof is like another: only the token is compared."""
     return refused is not None and refused.sent.get("authorization") == _authorization(session)

@@ -5,15 +5,14 @@ from typing import Protocol
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.stores.base import Store
 
 
 class Renewal(Protocol):
     def goes_bare(self, refused: Refusal | None) -> bool:
         """Whether a request goes out without a token while there is no session. `refused` is the last one's fate."""
 
-    async def renew(self, store: Store, refused: Refusal | None) -> Session:
-        """Another session than the one at hand, which is due, over or `refused`. The caller holds the lock.
+    async def renew(self, refused: Refusal | None) -> Session:
+        """Another session than the one at hand, which is due, over or `refused`; another process's if there is one.
 
         It is stored before it is returned. Raises a `BridgeError` that says what to do.
         """

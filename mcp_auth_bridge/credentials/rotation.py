@@ -1,13 +1,12 @@
 """How a person's login is renewed: by its refresh token, which each use may spend."""
 
-import asyncio
-
 import msgspec
 
 from mcp_auth_bridge.credentials import verdicts
 from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.credentials.exchange import Exchange
 from mcp_auth_bridge.credentials.kept import Kept
-from mcp_auth_bridge.credentials.presenting import is_refused, presentable
+from mcp_auth_bridge.credentials.presenting import is_refused, lasting, presentable
 from mcp_auth_bridge.credentials.reasons import Reasons
 from mcp_auth_bridge.credentials.world import World
 from mcp_auth_bridge.errors import (
@@ -20,20 +19,22 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.stores.base import Store
 
 
 class Rotation:
-    """Of the login in `kept`; `login_command` is what a person runs when there is none. See `renewal.Renewal`."""
+    """Of the login in `kept`; `login_command` is what a person runs when there is none. See `renewal.Renewal`.
 
-    def __init__(self, name: str, login_command: str, kept: Kept, world: World) -> None:
+    `exchange` spends the refresh token.
+    """
+
+    def __init__(self, name: str, login_command: str, kept: Kept, world: World, exchange: Exchange) -> None:
         self._name = name
         self._login_command = login_command
         self._kept = kept
         self._world = world
         self._reasons = Reasons(name, login_command)
+        self._exchange = exchange
         self._closed = False
-        self._rotating: asyncio.Future[Session] | None = None
 
     def goes_bare(self, refused: Refusal | None) -> bool:
         """Without a login a request goes out bare, until the server has refused one: many servers are open."""
@@ -41,31 +42,24 @@ class Rotation:
         return not self._closed
 
     async def settle(self) -> None:
-        """Wait for an answer of the authorization server's that is under way: the login would be lost with it."""
-        if self._rotating is not None:
-            await asyncio.wait((self._rotating,))
+        await self._exchange.settle()
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
         return self._reasons.new_token_refused(session, refused, self._world.now())
 
-    async def renew(self, store: Store, refused: Refusal | None) -> Session:
-        """The session that a refresh leads to; under the lock, and stored before it is used."""
-        # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.grants import refresh
-
-        session = self._refreshable(refused)
-        # On a full disk nothing is spent: the store would go on to show the others, or the next start, a spent token.
-        if await self._kept.store(store, verdicts.begun(session)):
-            self._rotating = asyncio.current_task()
+    async def renew(self, refused: Refusal | None) -> Session:
+        async with self._world.turn():
+            async with self._world.lock():  # an exchange that another process has begun comes to its end first
+                await self._kept.look()
+            if (another := lasting(self._kept.session, refused, self._world.now())) is not None:
+                return another
             try:
-                await self._kept.save(store, verdicts.renewed(await self._world.drive(refresh(session))))
+                await self._exchange(self._refreshable(refused))
+            except GrantEnded:
+                pass  # the session says so now
             except BridgeError as error:
-                await self._kept.save(store, verdicts.failed(session, error, self._world.now()))
-                if not isinstance(error, GrantEnded):
-                    self._refreshable(refused)  # raises if the strikes are full
-                    raise verdicts.before_sending(error) from None
-            finally:
-                self._rotating = None
+                self._refreshable(refused)  # raises if the strikes are full
+                raise verdicts.before_sending(error) from None
         return presentable(self._kept.session, refused, self._world.now()) or self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:

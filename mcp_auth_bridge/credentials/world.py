@@ -25,15 +25,23 @@ async def at_once(function: Callable[[], T]) -> T:
 
 
 class World(msgspec.Struct, frozen=True):
-    """What the shell lends: a store once its key is there, a kernel lock, a way to run flows, the time (Unix seconds),
-    a person's attention for what went wrong without stopping anything, random bytes, and a way to ask a store that is
-    far away.
-    """
+    """What the shell lends to credentials."""
 
+    # The store, once its sealing key is there.
     open_store: Callable[[], Awaitable[Store]]
+    # The lock around every exchange of this login for another one, between all who share the store.
     lock: Callable[[], AbstractAsyncContextManager[None]]
+    # The turn of one process of this machine to have the login renewed: the others wait for what it brings.
+    turn: Callable[[], AbstractAsyncContextManager[None]]
+    # Runs a flow with the network.
     drive: Callable[[Flow[Session]], Awaitable[Session]]
+    # The time in Unix seconds, which may be set back.
     now: Callable[[], float]
+    # Seconds that only grow, for pauses.
+    ticks: Callable[[], float]
+    # Tells a person about a failure that stops nothing.
     warn: Callable[[BridgeError], None]
+    # Random bytes.
     entropy: Callable[[int], bytes]
+    # Asks a store that may be far away.
     beside: Beside = at_once

@@ -52,6 +52,17 @@ def complain(error: BridgeError) -> None:
     _voice.failure(error)
 
 
+def pass_on(lines: str) -> None:
+    """Lines that another process of ours has said, in the same form."""
+    if lines:
+        _voice.pass_on(lines)
+
+
+def speaks_json() -> bool:
+    """Whether each line on stderr is one JSON object."""
+    return isinstance(_voice, Json)
+
+
 def record(name: str, fields: Mapping[str, Scalar]) -> None:
     """One event of the debug log."""
     _voice.event(name, fields)

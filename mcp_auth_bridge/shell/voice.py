@@ -35,6 +35,9 @@ class Voice(Protocol):
 
     def event(self, name: str, fields: Mapping[str, Scalar]) -> None: ...
 
+    def pass_on(self, lines: str) -> None:
+        """Write `lines` that another process of ours has written in this form."""
+
 
 class Words:
     """For people: prefixed lines. A host runs one bridge for each server, and shows their words apart."""
@@ -61,6 +64,9 @@ class Words:
         shown = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
         self.note(f"debug {_clock('%H:%M:%S')} {name}{shown}")
 
+    def pass_on(self, lines: str) -> None:
+        self._stderr.write(lines)
+
 
 class Json:
     """For programs. An agent may start ten bridges that share one stderr: each line says whose it is."""
@@ -84,6 +90,9 @@ class Json:
 
     def event(self, name: str, fields: Mapping[str, Scalar]) -> None:
         self._write("debug", {"event": name, **fields})
+
+    def pass_on(self, lines: str) -> None:
+        self._stderr.write(lines)
 
     def _write(self, level: str, members: Mapping[str, object]) -> None:
         self._stderr.write(self._line(level, members))
