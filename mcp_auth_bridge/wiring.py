@@ -13,7 +13,6 @@ from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
-from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
@@ -21,6 +20,7 @@ from mcp_auth_bridge.machines import fingerprint, kind, plan
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.profile_secrets import ProfileSecrets
 from mcp_auth_bridge.shell import log, terminal
+from mcp_auth_bridge.shell.alone import run_alone
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.memory import Memory
 from mcp_auth_bridge.shell.network import Network
@@ -185,7 +185,7 @@ class Bridge:
             open_store=open_store,
             lock=self.lock,
             turn=partial(self.vault.refresh_turn, self.record),
-            drive=partial(refreshed, self.network),
+            drive=partial(run_alone, self.network),
             now=time.time,
             ticks=time.monotonic,
             warn=terminal.complain,
@@ -231,16 +231,3 @@ class Bridge:
     async def plan(self, auth: Machine) -> "Plan":
         """How the machine that `auth` describes comes by its tokens. Raises `CredentialMissing`."""
         return await plan(self.profile.url, auth, self.secrets.read)
-
-
-async def refreshed(network: Network, flow: Flow[Session]) -> Session:
-    """Run a `flow` in which no person takes part, over connections of its own."""
-    # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
-    from mcp_auth_bridge.shell.drive import Nobody, drive
-    from mcp_auth_bridge.shell.http import Http
-
-    http = Http(network)
-    try:
-        return await drive(flow, http, Nobody())
-    finally:
-        await http.aclose()

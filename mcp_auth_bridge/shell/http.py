@@ -36,6 +36,9 @@ _FORM_TIMEOUT = 30.0
 _TOKEN_TIMEOUT = 90.0
 """Seconds for a token request. To give up early loses the login: the server goes on and spends the refresh token."""
 
+_LAST_LOOK = 0.5
+"""Seconds for an answer that has arrived while this process was stopped: its clock went on, and the socket holds it."""
+
 _ATTEMPT = 2.0
 """Seconds for one of several addresses."""
 
@@ -65,11 +68,15 @@ class Http:
 
     async def _in_time(self, effect: Fetch) -> Response:
         timeout = _patience(effect)
+        answering = asyncio.ensure_future(self._follow(effect))
         try:
-            async with asyncio.timeout(timeout):
-                return await self._follow(effect)
-        except TimeoutError:
-            raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER) from None
+            for seconds in (timeout, _LAST_LOOK):
+                await asyncio.wait((answering,), timeout=seconds)
+                if answering.done():
+                    return answering.result()
+        finally:
+            answering.cancel()  # does nothing to a task that is done
+        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER)
 
     async def _follow(self, effect: Fetch) -> Response:
         """Redirects stay within the origin, and a POST keeps its method and body (RFC 9110 section 15.4).

@@ -1,7 +1,7 @@
 """A protected MCP server and its strict authorization server on one port, in the test's own loop.
 
 The demo's `Grants` decide: every refresh token is good once, and a second use revokes the whole family. Here they are
-slow, and can be made to forgive one repetition, as servers do that know of lost answers.
+slow.
 """
 
 import asyncio
@@ -41,18 +41,16 @@ def seeded() -> Iterator[int]:
 class Strict(FaultServer):
     """`delay()` is how long a token request takes: half before the tokens change, half after.
 
-    `redeemed` counts good redemptions, `reused` those of a spent token that were punished, `forgiven` those that were
-    answered again because `forgiving` is set and the answer's own token was never seen.
+    `asked` counts token requests and `answered` their answers, `redeemed` good redemptions and `reused` those of a
+    spent token, which were punished.
     """
 
-    def __init__(self, delay: Callable[[], float], *, lifetime: int = 3600, forgiving: bool = False) -> None:
+    def __init__(self, delay: Callable[[], float], *, lifetime: int = 3600) -> None:
         super().__init__()
         self.delay = delay
-        self.forgiving = forgiving
-        self.redeemed = self.reused = self.forgiven = 0
+        self.asked = self.answered = self.redeemed = self.reused = 0
         self.current = ""
         self._lifetime = lifetime
-        self._answers: dict[str, Tokens] = {}
         self._used: set[str] = set()
 
     async def __aenter__(self) -> Self:
@@ -97,27 +95,23 @@ class Strict(FaultServer):
         return [sound(exchange)]
 
     async def _answer(self, form: dict[str, str], writer: Any) -> None:
+        self.asked += 1
         delay = self.delay() / 2
         await asyncio.sleep(delay)
         answer = self._redeem(form)
         await asyncio.sleep(delay)
         writer.write(answer)
+        self.answered += 1
 
     def _redeem(self, form: dict[str, str]) -> bytes:
         presented = form["refresh_token"]
-        before = self._answers.get(presented)
-        if before is not None and self.forgiving and before.refresh.reveal() not in self._used:
-            self.forgiven += 1
-            self.current = before.access.reveal()
-            return _tokens(before)
-        self._used.add(presented)
         try:
             tokens = self.grants.token(form)
         except OAuthRefused as refusal:
-            self.reused += before is not None
+            self.reused += presented in self._used
             return plain(json.dumps(wording(refusal)).encode(), refusal.status)
         self.redeemed += 1
-        self._answers[presented] = tokens
+        self._used.add(presented)
         self.current = tokens.access.reveal()
         return _tokens(tokens)
 
