@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from faults.bridge import bridge_in, environment, home, save_login, started, stored_login
 from faults.server import FaultServer, plain
+from processes import open_files, refreshing
 
 from mcp_auth_bridge import refresh_process
 from mcp_auth_bridge.credentials.base import Target
@@ -101,7 +102,7 @@ async def test_a_refresh_is_done_by_another_process_and_its_login_is_used(folder
     seen = []
 
     async def look(*_):
-        seen.extend(processes_of(folder))
+        seen.extend(refreshing(folder))
 
     async with logged_in(folder, [look, renewed()]) as server:
         assert await headers(folder) == {"authorization": "Bearer new"}
@@ -135,7 +136,7 @@ def test_where_no_process_can_be_started_the_bridge_does_it_itself(tmp_path, mon
 @story
 async def test_a_process_that_is_killed_in_the_middle_leaves_the_outcome_open(folder):
     async def killed(*_):
-        for pid in processes_of(folder):
+        for pid in refreshing(folder):
             os.kill(pid, signal.SIGKILL)
 
     async with logged_in(folder, [killed]):
@@ -143,20 +144,6 @@ async def test_a_process_that_is_killed_in_the_middle_leaves_the_outcome_open(fo
             await headers(folder)
         assert (lost.value.sent, lost.value.exit_code) == (Sent.NO, OutcomeUnknown.exit_code)
         assert (await stored_login(folder)).in_doubt
-
-
-def processes_of(folder):
-    """The processes that refresh a login in `folder`: their environment is empty, so they are told by open files."""
-    found = []
-    for path in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if path.name.isdigit() and b"refresh_process" in (path / "cmdline").read_bytes():
-                found += [int(path.name)] if any(str(folder) in file for file in files_of(path.name)) else []
-    return found
-
-
-def files_of(pid):
-    return {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
 
 
 def clients_pipes(client):
@@ -168,7 +155,13 @@ def clients_pipes(client):
 def looked_at(pid):
     process = Path(f"/proc/{pid}")
     parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    return (process / "cmdline").read_bytes(), (process / "environ").read_bytes(), os.getsid(pid), parent, files_of(pid)
+    return (
+        (process / "cmdline").read_bytes(),
+        (process / "environ").read_bytes(),
+        os.getsid(pid),
+        parent,
+        open_files(pid),
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="/proc tells what a process was started with")
@@ -177,7 +170,7 @@ async def test_nothing_secret_is_in_the_arguments_or_the_environment_of_the_proc
     seen = []
 
     async def look(*_):
-        seen.extend(looked_at(*processes_of(folder)))
+        seen.extend(looked_at(*refreshing(folder)))
 
     async with logged_in(folder, [look, renewed()]), started(folder) as client:
         await client.initialize()

@@ -4,19 +4,17 @@ The bridge runs in a mount namespace in which its home is read-only: modes would
 """
 
 import shlex
-import shutil
-import subprocess
 import sys
 
 import pytest
 from conftest import Place, at_oidc_provider
+from namespaces import in_namespace
 from program import command
 from words import complaint, error, text
 
 pytestmark = pytest.mark.slow
 
 ADD = {"a": 1, "b": 2}
-NAMESPACE = ["unshare", "--map-root-user", "--mount"]
 
 
 @pytest.fixture
@@ -27,14 +25,13 @@ def place(authorization_server, protected_server) -> Place:
 @pytest.fixture
 def frozen(bridge, place, tmp_path, monkeypatch):
     """Logged in as `acme`; from then on every command finds the home read-only."""
-    if not shutil.which("unshare") or subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives no mount namespaces")
+    namespace = shlex.join(in_namespace())
     bridge.add_server("acme", place.url)
     bridge.login("acme")
     home = shlex.quote(str(bridge.home))
     wrapper = tmp_path / "frozen"
     mounts = f"mount --bind {home} {home} && mount -o remount,bind,ro {home}"
-    wrapper.write_text(f'#!/bin/sh\n{shlex.join(NAMESPACE)} sh -c \'{mounts} && exec "$@"\' - {command()} "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\n{namespace} sh -c \'{mounts} && exec "$@"\' - {command()} "$@"\n')
     wrapper.chmod(0o700)
     monkeypatch.setenv("MCP_AUTH_BRIDGE_COMMAND", str(wrapper))
     return bridge

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.bridge import Client, home, save_login, started, stored_login
+from faults.bridge import Client, started, stored_login
 from stress.strict import Strict, seeded
+from stress.test_kills import prepared
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -18,6 +19,8 @@ _PROCESSES = 32
 _ROTATIONS = 100
 _SLOW_ONE = 40.0
 """Seconds that one token request takes; the others take up to 0.3."""
+
+_KILLED_EVERY = 4  # rotations, in the middle of which one process is killed and another one started
 
 _AT_ONCE = 6  # starts: a start is all CPU
 
@@ -37,14 +40,6 @@ async def bridges(folder: Path, count: int) -> Any:
         yield await asyncio.gather(*(start() for _ in range(count)))
 
 
-async def prepared(folder: Path, server: Strict) -> None:
-    home(folder, server.url, auth='{ kind = "browser" }')
-    client, tokens = server.login()
-    await save_login(
-        folder, server.grants.issuer, client, tokens.access, tokens.refresh, lifetime=server.grants.lifetime
-    )
-
-
 def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
     tmp_path: Path, record_property: Any
 ) -> None:
@@ -53,14 +48,30 @@ def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
     async def story() -> None:
         async with Strict(lambda: _SLOW_ONE if server.redeemed == slow else chance.uniform(0, 0.3)) as server:
             await prepared(tmp_path, server)
-            async with bridges(tmp_path, _PROCESSES) as clients:
+            async with contextlib.AsyncExitStack() as stack:
+                clients = await stack.enter_async_context(bridges(tmp_path, _PROCESSES))
                 for rotation in range(_ROTATIONS):
                     server.expire()
-                    await asyncio.gather(*(call(client, rotation) for client in clients))
+                    calls = [asyncio.create_task(call(client, rotation)) for client in clients]
+                    if rotation % _KILLED_EVERY == 0:
+                        await asyncio.sleep(chance.uniform(0, 0.4))
+                        await killed(clients, calls, chance.randrange(_PROCESSES))
+                        (clients[-1],) = await stack.enter_async_context(bridges(tmp_path, 1))
+                        calls.append(asyncio.create_task(call(clients[-1], rotation)))
+                    await asyncio.gather(*calls)
                     assert server.redeemed == rotation + 1
             assert (server.redeemed, server.reused) == (_ROTATIONS, 0)
             stored = await stored_login(tmp_path)
             assert (stored.access.reveal(), stored.ended, stored.in_doubt) == (server.current, "", False)
+
+    async def killed(clients: list[Client], calls: list[asyncio.Task[None]], number: int) -> None:
+        """Kill one process, whose place at the end another one takes."""
+        client, waiting = clients.pop(number), calls.pop(number)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        client.process.kill()
+        await client.exited()
+        clients.append(client)
 
     async def call(client: Client, rotation: int) -> None:
         await asyncio.sleep(chance.uniform(0, 0.1))
