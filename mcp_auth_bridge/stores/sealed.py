@@ -79,6 +79,8 @@ class SealedStore:
         with self._mutex(f"record {name}"):
             self._sweep(name)
             self._make_way(name, record.generation)
+            if self._generation_before(name) != record.generation - 1:
+                self._prove(name, key, record.generation)
             self._write(name, self._sealed(name, key, record))
 
     def reserve(self, key: str) -> None:
@@ -189,8 +191,12 @@ class SealedStore:
         data = self._sealed(name, key, Record(first, secret))
         self._folder.remove(f"{name}.previous")  # of another login: it would prove a wrong generation from now on
         self._write(name, data)
-        self._write(f"{name}.previous", self._sealed(name, key, Record(first - 1, "")))
+        self._prove(name, key, first)
         return first
+
+    def _prove(self, name: str, key: str, generation: int) -> None:
+        """Have an empty record before that of `generation`, which proves that this one is the newest."""
+        self._write(f"{name}.previous", self._sealed(name, key, Record(generation - 1, "")))
 
     def _sealed(self, name: str, key: str, record: Record) -> bytes:
         return self._seal.sealed(name, Content(key, record))
