@@ -109,6 +109,20 @@ def gate(text: str, purpose: Purpose) -> Url:
     return url
 
 
+_UNRESERVED = "-._~"  # RFC 3986 section 2.3, beside letters and digits
+_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def for_person(url: Url) -> str:
+    """`url` as it is opened or printed: percent-encoded anew, so that it means the same and no shell evaluates it.
+
+    Beside the unreserved characters the path keeps `/:@+,=` as they are, and the query `&` too, which parts parameters.
+    """
+    path = quote(_ESCAPE.sub("%25", url.path), safe=f"%/:@+,={_UNRESERVED}")
+    query = quote(_ESCAPE.sub("%25", url.query), safe=f"%/:@+,=&{_UNRESERVED}")
+    return f"{url.origin}{path}?{query}" if query else f"{url.origin}{path}"
+
+
 def shown(text: str) -> str:
     """The URL `text`, acceptable or not, fit for a message: without what may be a password."""
     return quoted(re.sub(r"(?<=//)[^/?#]*@", "…@", text))

@@ -11,6 +11,7 @@ from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.shell import browser
 from mcp_auth_bridge.shell.browser import child_environment, open_url
 from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
+from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 # The browser goes on after the bridge has ended, so nobody waits for its end.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -66,7 +67,8 @@ def test_the_url_is_one_argument_or_nothing_is_started(record, tmp_path, place, 
         with pytest.raises(UrlRefused):
             open_url(url, (sys.executable, "-c", RECORDER, "nowhere"))
     else:
-        assert record(url)["argv"] == [url]
+        (address,) = record(url)["argv"]
+        assert address == for_person(gate(url, Purpose.AUTHORIZATION))
     assert not (tmp_path / CANARY).exists()
 
 
@@ -172,6 +174,9 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
         async def listen(self, port, host):
             return f"http://{host}:{port}/callback"
 
+        def entrance(self, url):
+            return f"entrance to {url}"
+
         async def callback(self, state, seconds):
             return {"state": state, "patience": seconds}
 
@@ -186,7 +191,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
 
     assert asyncio.run(story()) == {"state": "S", "patience": PATIENCE}
     said = capsys.readouterr()
-    assert seen == [url]
+    assert seen == [f"entrance to {url}"]
     assert f"\n{url}\n" in said.err
     assert f"sign in at as.example {where}; waiting for 5 minutes" in said.err
     assert said.out == ""
@@ -204,9 +209,12 @@ def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsy
         yield " http://127.0.0.1:1/callback?state=S&code=C%20D \n"
 
     async def story():
-        return await BrowserPerson(Loopback(), lambda _: False, typed()).authorize("https://as.example/a", "S")
+        person = BrowserPerson(Loopback(), opened.append, typed(), browser="elsewhere")
+        return await person.authorize("https://as.example/a'", "S")
 
+    opened = []  # on another machine, which does not reach a loopback address of this one
     assert asyncio.run(story()) == {"state": "S", "code": "C D"}
+    assert opened == ["https://as.example/a%27"]
     assert capsys.readouterr().err.count("does not belong to this login") == 2
 
 
@@ -220,6 +228,7 @@ def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
             yield line
 
     async def story():
-        return await BrowserPerson(Loopback(), lambda _: True, nothing()).authorize("https://as.example/a", "S")
+        person = BrowserPerson(Loopback(), lambda _: True, nothing(), browser="elsewhere")
+        return await person.authorize("https://as.example/a", "S")
 
     assert asyncio.run(story()) == {"state": "S", "code": "C"}

@@ -2,14 +2,16 @@
 
 import asyncio
 import contextlib
+import os
 import socket
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import pages
+from mcp_auth_bridge.shell import pages, socket_owner
 from mcp_auth_bridge.shell.loopback import Loopback
 
 STATE = "S" * 43
@@ -402,3 +404,103 @@ def test_the_callback_can_move_to_another_port_and_keeps_no_earlier_one():
         await loopback.finish(PAGE)
 
     asyncio.run(story())
+
+
+# The entrance
+
+
+BEYOND = "https://as.example/authorize?client_id=c&state=S"
+
+
+@told
+async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
+    address = login.loopback.entrance(BEYOND)
+    path = address.removeprefix(f"http://127.0.0.1:{login.port}")
+    assert path.replace("/", "").isalnum()  # nothing that any shell evaluates
+    first = (await login.get(path)).decode()
+    assert first.startswith("HTTP/1.1 303 ")
+    assert f"location: {BEYOND}\r\n" in first
+    assert "referrer-policy: no-referrer\r\n" in first
+    second = (await login.get(path)).decode()
+    assert second.startswith("HTTP/1.1 410 ")
+    assert "as.example" not in second
+    assert "Ctrl-C" in second
+
+
+@told
+async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
+    path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+    for target, headers in [("/open/", {}), (path[:-1], {}), (path, {"Origin": "https://evil.example"})]:
+        assert (await login.get(target, **headers)).startswith(b"HTTP/1.1 404 ")
+    assert (await login.get(path, method="POST")).startswith(b"HTTP/1.1 404 ")
+    assert (await login.get(path)).startswith(b"HTTP/1.1 303 ")
+
+
+# Another user's browser
+
+
+def owned_by(monkeypatch, uid):
+    """As if every other end of a connection belonged to the user `uid`."""
+    sockets = socket_owner._sockets
+    monkeypatch.setattr(socket_owner, "_sockets", lambda: dict.fromkeys(sockets(), uid))
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
+def test_the_callback_and_the_entrance_of_another_user_do_nothing(monkeypatch):
+    owned_by(monkeypatch, os.getuid() + 12345)
+
+    @told
+    async def story(login):
+        path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+        for target in (GOOD, path):
+            assert (await login.get(target)).startswith(b"HTTP/1.1 404 ")
+        assert not login.waiting.done()
+        monkeypatch.undo()
+        assert (await login.get(path)).startswith(b"HTTP/1.1 303 ")
+        assert await login.come_back()
+
+    story()
+
+
+@pytest.mark.parametrize("uid", sorted({0, os.getuid(), 4711}))
+def test_root_this_user_and_the_person_behind_sudo_are_let_in(monkeypatch, uid):
+    owned_by(monkeypatch, uid)
+    monkeypatch.setenv("SUDO_UID", "4711")
+
+    @told
+    async def story(login):
+        assert await login.come_back()
+
+    story()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
+@told
+async def test_a_peer_that_has_closed_its_end_already_is_not_a_browser(login):
+    with socket.create_connection(("127.0.0.1", login.port)) as hasty:
+        hasty.sendall(f"GET {GOOD} HTTP/1.1\r\nHost: 127.0.0.1:{login.port}\r\n\r\n".encode())
+    # The socket is an orphan now, which the kernel shows as nobody's.
+    assert await login.get("/")  # the one before it has been answered
+    assert not login.waiting.done()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")])
+def test_the_kernel_tells_whose_end_it_is_in_either_family(family, host):
+    with socket.socket() as listener, socket.socket(family) as client:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        client.connect((host, listener.getsockname()[1]))
+        server, _ = listener.accept()
+        with server:
+            ours, theirs = server.getsockname(), server.getpeername()
+            assert socket_owner._sockets()[theirs, ours] == os.geteuid()
+            assert not socket_owner.is_foreign(ours, theirs, {})
+            client.close()
+            assert socket_owner.is_foreign(ours, theirs, {})
+            assert not socket_owner.is_foreign(ours, theirs, {"WSL_DISTRO_NAME": "Debian"})  # a browser of Windows'
+
+
+def test_where_the_system_does_not_tell_the_address_alone_protects(monkeypatch):
+    monkeypatch.setattr(socket_owner, "_TABLES", ())
+    assert not socket_owner.is_foreign(("127.0.0.1", 1), ("127.0.0.1", 2), {})

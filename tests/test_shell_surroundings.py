@@ -93,5 +93,6 @@ def test_wsl_hands_its_urls_to_windows(tools):
     opener = tools("xdg-open")
     assert desktop_opener(wsl, only()) == (opener,)
     assert desktop_opener(wsl, only(WINDOWS)) == (WINDOWS, "url.dll,FileProtocolHandler")
-    best = tools("wslview")
-    assert desktop_opener(wsl, only(WINDOWS)) == (best,)
+    script = tools("wslview")  # which asks PowerShell
+    assert desktop_opener(wsl, only(WINDOWS)) == (WINDOWS, "url.dll,FileProtocolHandler")
+    assert desktop_opener(wsl, only()) == (script,)

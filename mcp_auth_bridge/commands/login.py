@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.lock import Held
-from mcp_auth_bridge.shell.person import PATIENCE
+from mcp_auth_bridge.shell.person import PATIENCE, BrowserPlace
 from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
@@ -88,7 +88,8 @@ def _manner(given: Input, bridge: Bridge) -> Manner:
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, given.browser, bridge)
-    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust))
+    browser: BrowserPlace = "elsewhere" if given.paste else "here"
+    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust), browser)
 
 
 def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.surroundings import desktop_opener
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 # What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
 _INHERITED = frozenset(
@@ -48,18 +48,19 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def open_url(url: str, command: Sequence[str]) -> bool:
     """Start `command` with `url` as its last argument, or the desktop's own opener if it is (); whether one was found.
 
-    Raises `ConfigError` if the command cannot be started and `UrlRefused` if the URL must not be opened.
+    It gets the URL in our spelling (`urls.for_person`). Raises `ConfigError` if the command cannot be started and
+    `UrlRefused` if the URL must not be opened.
     """
-    gate(url, Purpose.AUTHORIZATION)
+    address = for_person(gate(url, Purpose.AUTHORIZATION))
     if not command and sys.platform == "win32":
-        os.startfile(url)  # noqa: S606 - ShellExecute of a URL that passed the gate, which takes no arguments
+        os.startfile(address)  # noqa: S606 - ShellExecute of a URL in our spelling, which takes no arguments
         return True
     argv = tuple(command) or desktop_opener(os.environ)
     if not argv:
         return False
     try:
-        subprocess.Popen(  # noqa: S603 - an argument vector; the URL passed the gate and starts with its scheme
-            [*argv, url],
+        subprocess.Popen(  # noqa: S603 - an argument vector; the URL starts with its scheme and is in our spelling
+            [*argv, address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -1,8 +1,11 @@
 """The callback on 127.0.0.1 (RFC 8252 section 7.3): one path, one valid answer, and no page before the truth is known.
 
-Only a request that carries the login's own `state` has any effect. The browser that brought it is sent on at once to an
-address without the code, waits there for the end of the login and is then told how it went; everybody else gets the
-same short 404.
+The way to the authorization server begins here as well. What an opener gets stands in a command line that every user of
+the machine can read, so it is an address of our own, which leads one browser on, once.
+
+Only a request of this user that carries the login's own `state` has any effect. The browser that brought it is sent on
+at once to an address without the code, waits there for the end of the login and is then told how it went; everybody
+else gets the same short 404.
 """
 
 import asyncio
@@ -16,7 +19,7 @@ from urllib.parse import parse_qsl
 import h11
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import pages
+from mcp_auth_bridge.shell import pages, socket_owner
 
 PATH = "/callback"
 
@@ -45,6 +48,7 @@ class Loopback:
         self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         # Nobody else may read how the login went; and what stays in the browser's history is no code.
         self._end = f"/login/{os.urandom(8).hex()}"
+        self._entrance, self._beyond = "", ""
         self._shown = asyncio.Event()
         self._let_go = b""  # the page for browsers whose sign-in did not count
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
@@ -66,6 +70,11 @@ class Loopback:
             server.close()
         self._host, self._port = host, self._servers[0].sockets[0].getsockname()[1]
         return self._redirect_uri
+
+    def entrance(self, url: str) -> str:
+        """The address at which one browser is sent on to `url`, which nobody reads from a command line then."""
+        self._entrance, self._beyond = f"/open/{os.urandom(16).hex()}", url
+        return f"http://{self._host}:{self._port}{self._entrance}"
 
     @property
     def _redirect_uri(self) -> str:
@@ -148,8 +157,16 @@ class Loopback:
 
     async def _answer(self, connection: h11.Connection, request: h11.Request, writer: asyncio.StreamWriter) -> None:
         path, _, query = request.target.decode("ascii", "replace").partition("?")
-        navigates = self._navigates(request)
-        if navigates and path == PATH and (parameters := self._parameters(query)) is not None:
+        parameters = self._parameters(query) if path == PATH else None
+        meant = parameters is not None or path in (self._entrance, self._end)
+        navigates = meant and self._navigates(request) and not _is_foreign(writer)
+        if navigates and path == self._entrance:
+            beyond, self._beyond = self._beyond, ""
+            if beyond:
+                await _send(connection, writer, 303, b"", (b"location", beyond.encode()))
+            else:
+                await _send(connection, writer, 410, pages.OPENED)
+        elif navigates and parameters is not None:
             if not self._arrived.done():
                 self._arrived.set_result(parameters)
             await _send(connection, writer, 303, b"", (b"location", self._end.encode()))
@@ -180,6 +197,11 @@ class Loopback:
             return None
         ours = compare_digest(parameters.get("state", "").encode("utf-8", "replace"), self._state)
         return parameters if ours else None
+
+
+def _is_foreign(writer: asyncio.StreamWriter) -> bool:
+    ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+    return socket_owner.is_foreign(ours[:2], theirs[:2])
 
 
 async def _send(

@@ -42,6 +42,15 @@ NOT_FOUND = _page(
 )
 
 
+OPENED = _page(
+    "Opened already",
+    "?",
+    "#7b838d",
+    "This address leads to a sign-in, and it works once. A browser has followed it already.",
+    quiet="If that was not you, press Ctrl-C where the login began, and log in again.",
+)
+
+
 def success(server: str, account: str) -> bytes:
     """Shown only after the token was issued, stored and proven."""
     who = f"You are signed in to {server}{f' as {account}' if account else ''}."

@@ -4,13 +4,16 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.threads import in_background
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, for_person, gate
+
+BrowserPlace: TypeAlias = Literal["here", "elsewhere"]
 
 PATIENCE = 300.0
 """Seconds for a login in the browser."""
@@ -21,7 +24,8 @@ class BrowserPerson:
 
     `pasted` are lines of the person's: where the browser runs on another machine, its loopback is not ours, and the
     address that it ends at has to be carried over by hand. None where nobody is asked for that. `command` is what they
-    run for this login.
+    run for this login. `browser` is the place of the one that `open_url` starts: "here" it reaches our loopback, and is
+    given an address there instead of the authorization URL.
     """
 
     def __init__(
@@ -31,21 +35,24 @@ class BrowserPerson:
         pasted: AsyncIterator[str] | None = None,
         *,
         command: str = "mcp-auth-bridge login",
+        browser: BrowserPlace = "here",
     ) -> None:
         self._loopback = loopback
         self._open_url = open_url
         self._pasted = pasted
         self._command = command
+        self._browser = browser
 
     async def listen(self, port: int, host: str) -> str:
         return await self._loopback.listen(port, host)
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
-        host = gate(url, Purpose.AUTHORIZATION).authority
-        opened = self._open_url(url)
+        endpoint = gate(url, Purpose.AUTHORIZATION)
+        address = for_person(endpoint)
+        opened = self._open_url(self._loopback.entrance(address) if self._browser == "here" else address)
         where = "in your browser" if opened else "at this URL"
-        terminal.say(f"sign in at {host} {where}; waiting for {PATIENCE / 60:g} minutes")
-        terminal.print_url(url)
+        terminal.say(f"sign in at {endpoint.authority} {where}; waiting for {PATIENCE / 60:g} minutes")
+        terminal.print_url(address)
         callback = asyncio.ensure_future(self._loopback.callback(state, PATIENCE))
         if self._pasted is None:
             return await callback
@@ -58,7 +65,7 @@ class BrowserPerson:
 
     async def show(self, code: str, url: str) -> None:
         terminal.say(f"on any device, go to this address and confirm the code {code}")
-        terminal.print_url(url)
+        terminal.print_url(for_person(gate(url, Purpose.DEVICE)))
 
     async def agree(self, question: str, answer: str) -> None:
         if terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty():

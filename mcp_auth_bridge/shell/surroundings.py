@@ -15,7 +15,7 @@ _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 _WSL = ("WSL_DISTRO_NAME", "WSL_INTEROP")
 _WSL_FILE = "/proc/sys/fs/binfmt_misc/WSLInterop"
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
-# Windows' own opener, where wslu is not installed; explorer.exe would lose what follows a comma in the URL.
+# Windows' own opener; explorer.exe would lose what follows a comma in the URL.
 _WINDOWS_OPENER = "/mnt/c/Windows/System32/rundll32.exe"
 
 Exists = Callable[[str], bool]
@@ -25,7 +25,7 @@ def foreign(environ: Mapping[str, str], exists: Exists = os.path.exists) -> str:
     """What makes it likely that the person's browser runs on another system than this process, "" if nothing does."""
     if _any(environ, _SSH):
         return "an SSH session"
-    if _is_wsl(environ, exists):
+    if is_wsl(environ, exists):
         return "WSL"
     if _any(environ, _CONTAINER) or any(exists(path) for path in _CONTAINER_FILES):
         return "a container"
@@ -48,19 +48,24 @@ def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: Exist
 
 
 def desktop_opener(environ: Mapping[str, str], exists: Exists = os.path.exists) -> tuple[str, ...]:
-    """The command that opens URLs on this desktop, with an absolute path, () where there is no desktop."""
+    """The command that opens URLs on this desktop, with an absolute path, () where there is no desktop.
+
+    A program comes before a shell script: `wslview` hands its argument to PowerShell as a part of a command, and
+    `xdg-open` has done the like with sh. `browser.py` gives neither of them anything that a shell would evaluate.
+    """
     if sys.platform == "darwin":
         return ("/usr/bin/open",)
-    wsl = _is_wsl(environ, exists)
-    if wsl and (path := shutil.which("wslview")) is not None:
-        return (path,)
+    wsl = is_wsl(environ, exists)
     if wsl and exists(_WINDOWS_OPENER):
         return (_WINDOWS_OPENER, "url.dll,FileProtocolHandler")
+    if wsl and (path := shutil.which("wslview")) is not None:
+        return (path,)
     path = shutil.which("xdg-open") if _any(environ, _DISPLAYS) else None
     return () if path is None else (path,)
 
 
-def _is_wsl(environ: Mapping[str, str], exists: Exists) -> bool:
+def is_wsl(environ: Mapping[str, str], exists: Exists = os.path.exists) -> bool:
+    """Whether this Linux runs inside Windows, and its person's browser outside of it."""
     # Most programs of an IDE start without the variables of a login shell; the kernel knows all the same.
     return _any(environ, _WSL) or exists(_WSL_FILE)
 

