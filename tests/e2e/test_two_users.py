@@ -1,0 +1,112 @@
+"""Two users on one machine: the other one reads every command line, reaches every loopback port, and gets nothing."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from faults.bridge import environment, home, stored_login
+from program import command
+
+from mcp_auth_bridge.demo.server import serving
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0, reason="to be another user takes root, and whose a socket is, Linux"
+)
+
+OTHER = 65534
+
+# Notes that it was started, waits for a word, and then signs in as a person does.
+BROWSER = """
+import runpy, sys
+started, go, url = sys.argv[1:]
+open(started, "w").write(url)
+open(go).read()
+sys.argv = ["consent", url]
+runpy.run_module("mcp_auth_bridge.demo.consent", run_name="__main__")
+"""
+
+# What another user does: looks for an address of a login in the command lines, and asks for each target that is given.
+ATTACK = r"""
+import http.client, json, pathlib, re, sys
+found = set()
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        found |= set(re.findall(r"http://127\.0\.0\.1:\d+/open/\w+", path.read_bytes().decode(errors="replace")))
+    except OSError:
+        pass
+port = int(sys.argv[1])
+targets = [address.partition(f":{port}")[2] for address in found if f":{port}/" in address]
+statuses = []
+for target in [*targets, *sys.argv[2:]]:
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    link.request("GET", target)
+    statuses.append(link.getresponse().status)
+print(json.dumps([len(targets), statuses]))
+"""
+
+
+def everything_started_with():
+    """The command lines and environments of all processes but this one's."""
+    texts = []
+    for path in Path("/proc").glob("[0-9]*"):
+        if path.name == str(os.getpid()):
+            continue
+        for name in ("cmdline", "environ"):
+            try:
+                texts.append((path / name).read_bytes())
+            except OSError:
+                continue
+    return b"\n".join(texts)
+
+
+async def printed_url(stderr):
+    """The URL for the person, which `login` prints on a line of its own."""
+    while True:
+        line = (await stderr.readline()).decode().strip()
+        assert line or not stderr.at_eof(), "login has ended"
+        if line.startswith("http"):
+            return line
+
+
+def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_login(tmp_path):
+    async def story():
+        async with serving(time.time, os.urandom, 3600) as grants:
+            home(tmp_path, grants.resource, auth='{ kind = "browser" }')
+            started, go = tmp_path / "started", tmp_path / "go"
+            for pipe in (started, go):
+                os.mkfifo(pipe)
+            (tmp_path / "browser.py").write_text(BROWSER)
+            browser = f"{sys.executable} -P {tmp_path / 'browser.py'} {started} {go}"
+            login = await asyncio.create_subprocess_exec(
+                *(command(), "login", "far", "--browser-command", browser),
+                env=environment(tmp_path),
+                stdin=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            address = await asyncio.to_thread(started.read_text)
+            port = urlsplit(address).port
+            shown = parse_qs(urlsplit(await printed_url(login.stderr)).query)
+            (state,), (challenge,) = shown["state"], shown["code_challenge"]
+            seen = await asyncio.to_thread(everything_started_with)
+            assert address.encode() in seen
+            assert state.encode() not in seen
+            assert challenge.encode() not in seen
+            attack = await asyncio.create_subprocess_exec(
+                *("/usr/bin/env", "python3", "-c", ATTACK, str(port), f"/callback?state={state}&code=theirs"),
+                user=OTHER,
+                group=OTHER,
+                env={"PATH": os.defpath},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            said, _ = await attack.communicate()
+            assert said.decode().strip() == "[1, [404, 404]]"
+            go.write_text("now")
+            _, rest = await login.communicate()
+            assert login.returncode == 0, rest.decode()
+            assert grants.access((await stored_login(tmp_path)).access) is not None
+
+    asyncio.run(story())
