@@ -45,10 +45,9 @@ def _talk(argv: Sequence[str], environment: Mapping[str, str], question: bytes) 
     with stdout, stderr:
         with contextlib.suppress(BrokenPipeError), stdin:  # a process that has failed says so below
             stdin.write(question)
-        answer = stdout.read(), stderr.read()
-    if sys.platform != "win32":
-        process.wait()  # this one has ended when `leave_parent` has returned
-    return answer
+        if sys.platform != "win32":
+            process.wait()  # for `leave_parent`: what goes on from there is another process
+        return stdout.read(), stderr.read()
 
 
 def _started(argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

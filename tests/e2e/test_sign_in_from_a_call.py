@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import msgspec
@@ -30,9 +31,13 @@ RUN = "Run: mcp-auth-bridge login acme"
 # Browsers with a person who does not sign in; each writes down the URL that it was given.
 CLOSES = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 REFUSES = f"""{CLOSES}
+from http.client import HTTPConnection
 from urllib.parse import parse_qs, urlencode, urlsplit
 from urllib.request import urlopen
-asked = urlsplit(sys.argv[2])
+entrance = urlsplit(sys.argv[2])
+link = HTTPConnection(entrance.netloc)
+link.request("GET", entrance.path)
+asked = urlsplit(link.getresponse().headers["location"])
 query = {{name: values[0] for name, values in parse_qs(asked.query).items()}}
 said = urlencode({{"error": "access_denied", "state": query["state"], "iss": f"{{asked.scheme}}://{{asked.netloc}}"}})
 urlopen(query["redirect_uri"] + "?" + said).read()
@@ -96,7 +101,7 @@ def answer_to(client, request_id):
 
 
 def callback_port(url):
-    return int(url.partition("127.0.0.1%3A")[2].partition("%2F")[0])
+    return urlsplit(url).port
 
 
 def test_a_call_without_a_login_is_answered_after_one(acme) -> None:
