@@ -223,14 +223,14 @@ async def _do(task: Task) -> None:
 
 def _world(task: Task, vault: "Vault", warn: Callable[[BridgeError], None]) -> "World":
     from mcp_auth_bridge.credentials.world import World
-    from mcp_auth_bridge.shell.alone import run_alone
     from mcp_auth_bridge.shell.network import Network
+    from mcp_auth_bridge.shell.refresh_http import refreshed
 
     return World(
         open_store=lambda: vault.read(task.record),
         lock=lambda: vault.refresh_lock(task.record),
         turn=lambda: vault.refresh_turn(task.record),
-        drive=partial(run_alone, Network(task.network)),
+        drive=partial(refreshed, Network(task.network)),
         now=time.time,
         ticks=time.monotonic,
         warn=warn,

@@ -13,6 +13,7 @@ from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
+from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
@@ -20,7 +21,6 @@ from mcp_auth_bridge.machines import fingerprint, kind, plan
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.profile_secrets import ProfileSecrets
 from mcp_auth_bridge.shell import log, terminal
-from mcp_auth_bridge.shell.alone import run_alone
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.memory import Memory
 from mcp_auth_bridge.shell.network import Network
@@ -185,7 +185,7 @@ class Bridge:
             open_store=open_store,
             lock=self.lock,
             turn=partial(self.vault.refresh_turn, self.record),
-            drive=partial(run_alone, self.network),
+            drive=self._drive,
             now=time.time,
             ticks=time.monotonic,
             warn=terminal.complain,
@@ -193,6 +193,16 @@ class Bridge:
             beside=self.vault.beside,
         )
         return Kept(self.record, world, self._admit), world
+
+    async def _drive(self, flow: Flow[Session]) -> Session:
+        """Run a flow in which no person takes part. Its modules are imported here: most starts need none."""
+        if isinstance(self.profile.auth, Machine):
+            from mcp_auth_bridge.shell.alone import run_alone
+
+            return await run_alone(self.network, flow)
+        from mcp_auth_bridge.shell.refresh_http import refreshed
+
+        return await refreshed(self.network, flow)
 
     def _credentials(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> "OAuthCredentials":
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials

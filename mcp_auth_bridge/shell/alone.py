@@ -3,6 +3,8 @@
 from typing import TypeVar
 
 from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.shell.drive import Nobody, drive
+from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.shell.network import Network
 
 R = TypeVar("R")
@@ -10,10 +12,6 @@ R = TypeVar("R")
 
 async def run_alone(network: Network, flow: Flow[R]) -> R:
     """The result of `flow`, over connections of its own. Raises any `BridgeError`."""
-    # Imported here because most starts need no flow (docs/architecture.md, "Cold start").
-    from mcp_auth_bridge.shell.drive import Nobody, drive
-    from mcp_auth_bridge.shell.http import Http
-
     http = Http(network)
     try:
         return await drive(flow, http, Nobody())

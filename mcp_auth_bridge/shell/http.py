@@ -5,7 +5,7 @@ Only httpx2's transport is used: its client would keep cookies, follow the envir
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urljoin
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx2
 
 _LARGEST_DOCUMENT = 256 * 1024
-_LARGEST_ANSWER = 64 * 1024
+LARGEST_ANSWER = 64 * 1024
 _LARGEST_HEAD = 64 * 1024
 _TIMEOUT = 10.0
 _FORM_TIMEOUT = 30.0
@@ -55,28 +55,12 @@ class Http:
 
     async def fetch(self, effect: Fetch) -> Response:
         """Raises `Unreachable`, `OutcomeUnknown`, `LimitExceeded`, `TheirProtocolError`; any status is a result."""
-        try:
-            return await self._in_time(effect)
-        except BridgeError as error:
-            error.facts["host"] = effect.url.authority
-            raise
+        return await in_time(effect, self._follow(effect))
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
             await transport.aclose()
         self._transports.clear()
-
-    async def _in_time(self, effect: Fetch) -> Response:
-        timeout = _patience(effect)
-        answering = asyncio.ensure_future(self._follow(effect))
-        try:
-            for seconds in (timeout, _LAST_LOOK):
-                await asyncio.wait((answering,), timeout=seconds)
-                if answering.done():
-                    return answering.result()
-        finally:
-            answering.cancel()  # does nothing to a task that is done
-        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER)
 
     async def _follow(self, effect: Fetch) -> Response:
         """Redirects stay within the origin, and a POST keeps its method and body (RFC 9110 section 15.4).
@@ -92,12 +76,12 @@ class Http:
         raise TheirProtocolError(f"{effect.url.origin} redirects in circles")
 
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
-        method, headers, content = _request(effect)
+        method, headers, content = request_of(effect)
         with log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated(url):
             answer = await self._send(url, effect.led_by, _Message(method, {"host": url.authority, **headers}, content))
             line.add(status=answer.status_code)
             try:
-                body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else _LARGEST_ANSWER)
+                body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else LARGEST_ANSWER)
             finally:
                 await answer.aclose()
         return Response(answer.status_code, _headers(answer, url), body, time.time())
@@ -158,6 +142,23 @@ class _Message(msgspec.Struct, frozen=True):
         return httpx2.Request(self.method, url, headers=self.headers, content=self.content, extensions=extensions)
 
 
+async def in_time(effect: Fetch, exchange: Coroutine[None, None, Response]) -> Response:
+    """The response of `exchange`, which performs `effect`. Raises `Overdue` once the time for it is over."""
+    timeout = _patience(effect)
+    answering = asyncio.ensure_future(exchange)
+    try:
+        for seconds in (timeout, _LAST_LOOK):
+            await asyncio.wait((answering,), timeout=seconds)
+            if answering.done():
+                return answering.result()
+        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER)
+    except BridgeError as error:
+        error.facts["host"] = effect.url.authority
+        raise
+    finally:
+        answering.cancel()  # does nothing to a task that is done
+
+
 def _patience(effect: Fetch) -> float:
     """Seconds for the whole exchange, however slowly its bytes arrive."""
     if effect.form is None:
@@ -181,7 +182,7 @@ def _followed(effect: Fetch) -> tuple[int, ...]:
     return (307, 308) if effect.document is not None else (301, 302, 303, 307, 308)
 
 
-def _request(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
+def request_of(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
     """Method, headers and content: the one place where the secrets of a request are written out."""
     headers = {"user-agent": f"mcp-auth-bridge/{__version__}", "accept-encoding": "identity", **_plain(effect.headers)}
     if effect.form is not None:
