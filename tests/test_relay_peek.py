@@ -16,7 +16,9 @@ IDS = [
     b"0",
     b'""',
     b"-1",
-    b"1e400",
+    b"1e300",
+    b"-0.5",
+    b"9" * 1000,
     b"9007199254740993",
     b'"\\u0031"',
     b"123456789012345678901234",
@@ -110,6 +112,17 @@ def test_the_members_tell_the_kind(line, kind):
         (b'{"id":true,"method":"m"}', -32600, b"null"),
         (b'{"id":[1],"method":"m"}', -32600, b"null"),
         (b'{"id":"' + b"x" * 1024 + b'","method":"m"}', -32600, b"null"),
+        (b'{"id":1e400,"method":"m"}', -32600, b"null"),
+        (b'{"id":-1e999999,"method":"m"}', -32600, b"null"),
+        (b'{"id":' + b"9" * 400 + b'.5,"method":"m"}', -32600, b"null"),
+        (b'{"id":' + b"9" * 1001 + b',"method":"m"}', -32600, b"9" * 1001),
+        (b'{"method":' + b"9" * 5000 + b"}", -32600, b"null"),
+        (b'"\\ud800"', -32600, b"null"),
+        (b'"{\\ud800"', -32600, b"null"),
+        (b'{"id":7,"method":"\\ud8000', -32700, b"null"),
+        (b"[" * 3000, -32700, b"null"),
+        (b"[" * 3000 + b"]" * 3000, -32700, b"null"),
+        (b"\0", -32700, b"null"),
         (b'{"id":7}', -32600, b"7"),
         (b'{"id":7,"method":8}', -32600, b"7"),
         (b'{"method":null}', -32600, b"null"),
@@ -164,21 +177,36 @@ def test_a_byte_order_mark_is_not_part_of_the_message():
     assert peek(b'\xef\xbb\xbf{"id":1,"method":"m"}').raw == b'{"id":1,"method":"m"}'
 
 
-def test_parameters_as_deep_as_the_peek_allows_are_nobodys_business():
-    def nested(depth):
-        return b'{"id":1,"method":"m","params":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+def nested(depth, opener="["):
+    closer = {"[": "]", '{"a":': "}"}[opener]
+    return f'{{"id":7,"method":"m","params":{opener * (depth - 1)}1{closer * (depth - 1)}}}'.encode()
 
-    shallow, deep = 1, 100_000
-    while deep - shallow > 1:
-        middle = (shallow + deep) // 2
-        try:
-            peek(nested(middle))
-        except Malformed:
-            deep = middle
-        else:
-            shallow = middle
-    assert peek(nested(shallow // 2)).params != {}
-    assert peek(nested(shallow)).params == {}
+
+@pytest.mark.parametrize("opener", ["[", '{"a":'])
+def test_parameters_as_deep_as_the_strictest_parser_reads_pass_and_deeper_ones_do_not(opener):
+    assert peek(nested(128, opener)).id == b"7"
+    assert peek(nested(128, opener)).params is not None
+    assert refused(nested(129, opener)) == (-32600, b"7")
+
+
+@pytest.mark.parametrize("spelling", ["%s", "-%s", "[1,%s]", "0.%s", "%s.5", "1e%s"])
+def test_a_number_has_a_thousand_digits_at_most(spelling):
+    def holding(digits):
+        return b'{"id":7,"method":"m","params":{"x":%b}}' % (spelling % ("7" * digits)).encode()
+
+    assert peek(holding(1000)).params != {}
+    assert refused(holding(1001)) == (-32600, b"7")
+
+
+def test_a_response_that_goes_beyond_a_limit_is_not_refused_under_its_id():
+    assert refused(b'{"id":7,"result":' + b"9" * 1001 + b"}") == (-32600, b"null")
+
+
+def test_text_has_as_many_brackets_and_digits_as_it_likes():
+    text = "[{" * 1000 + "9" * 5000 + "\\\\" + '\\"'
+    for padding in range(3):
+        line = f'{{"id":1,"method":"m","params":{{"a":"{"x" * padding}{text * 20}","b":[[]]}}}}'.encode()
+        assert peek(line).raw == line
 
 
 @pytest.mark.parametrize(

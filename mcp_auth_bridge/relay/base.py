@@ -57,17 +57,8 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def decoded(raw: bytes) -> Any:
-    """The value of `raw`, which is valid JSON. Any: whatever it says.
-
-    None where it is nested as deeply as `peek` only just allows: nothing that a relay looks for is written like that.
-    """
-    try:
-        try:
-            return json.loads(raw)
-        except ValueError:  # an integer with more digits than Python converts
-            return json.loads(raw, parse_int=float)
-    except RecursionError:
-        return None
+    """The value of `raw`, the JSON of a message that passed `peek`, or of a part of one. Any: whatever it says."""
+    return json.loads(raw)
 
 
 class Malformed(Exception):
@@ -78,6 +69,10 @@ class Malformed(Exception):
         self.code = code
         self.message = message
         self.id = id
+
+
+class Excessive(Malformed):
+    """JSON that goes beyond a limit of `relay/limits.py`."""
 
 
 class ToClient(msgspec.Struct, frozen=True):

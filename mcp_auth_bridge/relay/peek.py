@@ -1,13 +1,15 @@
 """Bytes → `Message`, without decoding more than the envelope and without losing a byte."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import NoReturn
 
 import msgspec
 
-from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
+from mcp_auth_bridge.relay.limits import excess
 
 _BOM = b"\xef\xbb\xbf"
 _ID_LIMIT = 1024
@@ -29,9 +31,18 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def peek(line: bytes) -> Message:
-    """The message in `line`, without a byte order mark (RFC 8259 section 8.1). Raises `Malformed`."""
+    """The message in `line`, without a byte order mark (RFC 8259 section 8.1).
+
+    Raises `Malformed`, and `Excessive` for JSON that MCP clients may be unable to read.
+    """
     line = line.removeprefix(_BOM)
     _check_utf8(line)
+    if (beyond := excess(line)) is not None:
+        raise _excessive(line, beyond)
+    return _within_limits(line)
+
+
+def _within_limits(line: bytes) -> Message:
     start = line.lstrip(b" \t\r\n")[:1]
     if start == b"[":
         return Message(Kind.BATCH, line)
@@ -39,8 +50,6 @@ def peek(line: bytes) -> Message:
         envelope = _decoder.decode(line)
     except msgspec.ValidationError:
         raise Malformed(_INVALID, "a JSON-RPC message is an object") from None
-    except RecursionError:
-        raise Malformed(_UNPARSABLE, "the message is nested too deeply") from None
     except msgspec.DecodeError:
         envelope = _with_lone_surrogates(line)
     return _message(line, envelope)
@@ -50,9 +59,9 @@ def split(batch: Message) -> list[Message]:
     """The messages of a batch (MCP 2025-03-26). Raises `Malformed`."""
     try:
         parts = _list_decoder.decode(batch.raw)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         raise Malformed(_UNPARSABLE, "the batch is not valid JSON") from None
-    messages = [peek(bytes(part)) for part in parts]
+    messages = [_within_limits(bytes(part)) for part in parts]
     if any(message.kind is Kind.BATCH for message in messages):
         raise Malformed(_INVALID, "a batch is not part of a batch")
     return messages
@@ -82,20 +91,40 @@ def _message(line: bytes, envelope: _Envelope) -> Message:
         if not answers:
             raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
         return Message(Kind.RESPONSE, line, id=_id(envelope, b"null"))
-    method = json.loads(bytes(envelope.method))
-    if not isinstance(method, str):
+    method = bytes(envelope.method)
+    if method[:1] != b'"':
         raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))
     if envelope.id is msgspec.UNSET:
-        return Message(Kind.NOTIFICATION, line, method=method)
-    return Message(Kind.REQUEST, line, id=_id(envelope), method=method)
+        return Message(Kind.NOTIFICATION, line, method=json.loads(method))
+    return Message(Kind.REQUEST, line, id=_id(envelope), method=json.loads(method))
 
 
 def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
     """The raw id: a string or a number (MCP forbids null, except where an error answers what could not be read)."""
     raw = missing if envelope.id is msgspec.UNSET else bytes(envelope.id)
-    if raw == missing or (raw[:1] in b'"-0123456789' and len(raw) <= _ID_LIMIT):
+    if raw == missing or (len(raw) <= _ID_LIMIT and (raw[:1] == b'"' or raw.isdigit() or _is_finite(raw))):
         return raw
-    raise Malformed(_INVALID, "the id is neither a string nor a number")
+    raise Malformed(_INVALID, f"the id is neither a string nor a number, or is longer than {_ID_LIMIT} bytes")
+
+
+def _is_finite(raw: bytes) -> bool:
+    """Whether JSON's `raw` is a number that its readers can tell from others: `1e400` is infinity to all of them."""
+    return raw[:1] in b"-0123456789" and (raw[1:].isdigit() or math.isfinite(float(raw)))
+
+
+def _excessive(line: bytes, beyond: str) -> Excessive:
+    """What refuses `line`, with its id if it can be read and is that of a request.
+
+    The id of a response is the other side's: an error with it would look like the answer to another request.
+    """
+    try:
+        envelope = _decoder.decode(line)
+        id_ = b"null" if envelope.method is msgspec.UNSET else _id(envelope, b"null")
+    except (msgspec.DecodeError, RecursionError):
+        return Excessive(_UNPARSABLE, beyond)
+    except Malformed:
+        return Excessive(_INVALID, beyond)
+    return Excessive(_INVALID, beyond, id_)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -110,9 +139,11 @@ def _with_lone_surrogates(line: bytes) -> _Envelope:
     """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser takes."""
     text = line.decode()
     try:
-        _scanner.decode(text)
-    except (ValueError, RecursionError):
+        value = _scanner.decode(text)
+    except ValueError:
         raise Malformed(_UNPARSABLE, "the message is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed(_INVALID, "a JSON-RPC message is an object")
     members = dict(_members(text))
     return _Envelope(**{name: members[name] for name in _Envelope.__struct_fields__ if name in members})
 

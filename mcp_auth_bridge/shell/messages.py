@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import Kind, Malformed, Message
+from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
 from mcp_auth_bridge.relay.http_rules import Failed, Unauthorized, session_lost, unauthorized
 from mcp_auth_bridge.relay.peek import peek, split
 from mcp_auth_bridge.relay.resumption import Resumption
@@ -45,10 +45,14 @@ def admitted(message: bytes) -> bytes:
 
 
 def parsed(data: bytes) -> list[Message]:
-    """The message in `data`, or those of a batch (MCP 2025-03-26). Raises `TheirProtocolError`."""
+    """The message in `data`, or those of a batch (MCP 2025-03-26). Raises `TheirProtocolError`, or `LimitExceeded`."""
     try:
         message = peek(data)
         return split(message) if message.kind is Kind.BATCH else [message]
+    except Excessive as excessive:
+        raise LimitExceeded(
+            f"the server sent something that MCP clients may be unable to read: {excessive.message}"
+        ) from None
     except Malformed as malformed:
         raise TheirProtocolError(f"the server sent something that is no message: {malformed.message}") from None
 

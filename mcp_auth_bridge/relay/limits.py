@@ -1,0 +1,96 @@
+"""How deep JSON may be nested and how long its numbers may be, found out before a parser has to.
+
+Parsers set limits of their own, or crash: serde_json stops at a depth of 128, Python at integers of 4,300 digits and at
+about 1,000 levels. A message that this bridge reads and its MCP client does not would be lost without a word.
+"""
+
+import re
+from collections.abc import Iterator
+
+DEEPEST = 128
+"""Levels of arrays and objects: those of serde_json, the strictest of the known clients' parsers."""
+
+LONGEST_NUMBER = 1000
+"""Digits of one number without a break."""
+
+_SLICE = 64 * 1024  # bytes that are looked at together: what a scan needs beside the message is of this size
+_STRIDE = 50
+_MAYBE_LONG = re.compile(rb"[0-9]{%d}" % (LONGEST_NUMBER // _STRIDE))
+_DIGITS = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
+_LONG = b"0" * (LONGEST_NUMBER + 1)
+_LEVELS = bytes.maketrans(b"{}", b"[]")
+_NO_LEVEL = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def excess(text: bytes) -> str | None:
+    """Which limit the JSON `text` goes beyond, in words, None if it keeps to all of them.
+
+    The first look overestimates and is cheap: it counts brackets, and takes every fiftieth byte to find digits. Only a
+    text that does not pass it is scanned. `text` need not be valid: the answer is then one that a parser may overrule.
+    """
+    deep = text.count(b"[") + text.count(b"{") > DEEPEST
+    long = len(text) > LONGEST_NUMBER and _MAYBE_LONG.search(text[::_STRIDE]) is not None
+    if deep and _is_too_deep(text):
+        return f"the message is nested deeper than {DEEPEST} levels"
+    if long and _has_too_long_a_number(text):
+        return f"the message holds a number of more than {LONGEST_NUMBER} digits"
+    return None
+
+
+def _is_too_deep(text: bytes) -> bool:
+    depth = 0
+    for outside in _outside_strings(text):
+        brackets = outside.translate(_LEVELS, _NO_LEVEL)
+        opened = brackets.count(b"[")
+        if depth + opened <= DEEPEST:
+            depth += 2 * opened - len(brackets)
+            continue
+        after = depth + 2 * opened - len(brackets)
+        if _shells(b"[" * depth + brackets + b"]" * after) > DEEPEST:
+            return True
+        depth = after
+    return False
+
+
+def _shells(nest: bytes) -> int:
+    """The levels of brackets that are all closed: each pass takes off the innermost. Counts as far as is needed."""
+    for passes in range(DEEPEST + 1):
+        smaller = nest.replace(b"[]", b"")
+        if len(smaller) == len(nest):
+            return passes
+        nest = smaller
+    return DEEPEST + 1
+
+
+def _has_too_long_a_number(text: bytes) -> bool:
+    """First with its strings, which hold few such runs, then without them."""
+    slices = (text[start : start + _SLICE + LONGEST_NUMBER] for start in range(0, len(text), _SLICE))
+    if not any(_LONG in part.translate(_DIGITS) for part in slices):
+        return False
+    before = b""
+    for outside in _outside_strings(text):
+        digits = before + outside.translate(_DIGITS)
+        if _LONG in digits:
+            return True
+        before = digits[-LONGEST_NUMBER:]
+    return False
+
+
+def _outside_strings(text: bytes) -> Iterator[bytes]:
+    """`text` in slices, each without its strings, of which a space remains."""
+    inside, start = False, 0
+    while start < len(text):
+        end = _end_of_slice(text, start + _SLICE)
+        # Without its escaped characters a string is what stands between two quotation marks.
+        plain = text[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
+        parts = plain.split(b'"')
+        yield b" ".join(parts[inside::2])
+        inside ^= len(parts) % 2 == 0
+        start = end
+
+
+def _end_of_slice(text: bytes, end: int) -> int:
+    """`end`, or a little later, so that no escape sequence is cut."""
+    while end < len(text) and text[end - 1 : end] == b"\\":
+        end += 1
+    return end
