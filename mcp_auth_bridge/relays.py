@@ -1,4 +1,6 @@
-"""A `Profile` → the relay for it, from the outside in: which era, then what each era needs around its messages."""
+"""A `Profile` → the relay for it, from the outside in: batches taken apart, faults contained, which era, then what each
+era needs around its messages.
+"""
 
 from collections.abc import Mapping
 
@@ -7,6 +9,7 @@ from mcp_auth_bridge.login_settings import Browser
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.isolation import Isolated
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.listening import Listening
@@ -25,18 +28,18 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     modern: Relay = Listening(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, Browser) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
-    return Meet(Batches(legacy), modern, remembered)
+    return Batches(Isolated(Meet(legacy, modern, remembered)))
 
 
 def unattended(profile: Profile, remembered: Mapping[str, bytes]) -> Unattended:
     """The relay where no person is."""
     modern = Listening(Modern(Delivery(Passthrough(), profile.relay)))
-    return Unattended(Meet(Batches(_session(profile)), modern, remembered))
+    return Unattended(Batches(Isolated(Meet(_session(profile), modern, remembered))))
 
 
 def own(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay for the bridge as a client of its own: it waits for the server, and no browser opens for it."""
-    return Meet(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered)
+    return Isolated(Meet(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
 
 
 def _session(profile: Profile) -> Relay:

@@ -152,12 +152,6 @@ def test_what_the_client_tells_is_not_sent(play):
     assert play.client(notification("notifications/roots/list_changed"), answer("s1")) == []
 
 
-def test_a_batch_is_refused(play):
-    ((_, refusal),) = play.client([modern(1, "tools/list")])
-    assert refusal["error"]["code"] == -32600
-    assert refusal["id"] is None
-
-
 def test_a_request_of_the_servers_is_not_shown(play):
     play.client(call(1))
     assert play.server(1, request("s1", "sampling/createMessage")) == []

@@ -21,12 +21,14 @@ from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import (
     SIGN_IN,
     STREAM,
+    Around,
     Fail,
     Hangup,
     Kind,
     Note,
     OpenStream,
     Remember,
+    Report,
     SignIn,
     ToClient,
     ToServer,
@@ -96,6 +98,13 @@ def is_unknown(error):
     return isinstance(error, OutcomeUnknown) or (isinstance(error, UpstreamFailed) and error.status == 502)
 
 
+def layers(relay):
+    """`relay` and those within it that are of the legacy era, from the outside in."""
+    while relay is not None:
+        yield relay
+        relay = getattr(relay, "_inner", None) or getattr(relay, "_legacy", None)
+
+
 class Histories(RuleBasedStateMachine):
     """`open` maps the key of each request that must still be answered to it; `calls` what runs at the server."""
 
@@ -142,7 +151,7 @@ class Histories(RuleBasedStateMachine):
                 case SignIn():
                     assert not self.signing_in, "one login at a time"
                     self.signing_in = True
-                case OpenStream() | Remember() | Note():
+                case OpenStream() | Remember() | Note() | Report():
                     pass
 
     def answered(self, told):
@@ -277,7 +286,7 @@ class Histories(RuleBasedStateMachine):
 
     def waits_for_the_client(self):
         """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
-        return self.relay._legacy._inner._inner._inner._inner._inner._state.name == "GREETED"
+        return next(layer for layer in layers(self.relay) if hasattr(layer, "_epoch"))._state.name == "GREETED"
 
     def teardown(self):
         if self.waits_for_the_client():
@@ -300,6 +309,7 @@ class ModernHistories(Histories):
     """The modern half, without the relay that chooses it and keeps `initialize` from it."""
 
     uncancellable = ()
+    batches = None
 
     def waits_for_the_client(self):
         return False
@@ -308,6 +318,55 @@ class ModernHistories(Histories):
         return Listening(Modern(Delivery(Passthrough(), RELAY)))
 
 
+class Bug(Exception):
+    """What nobody expects."""
+
+
+class Faulty(Around):
+    """Raises once in so many actions, before or after one of them, whenever the test has said so."""
+
+    due = None
+
+    def _seen(self, actions):
+        for action in actions:
+            self._step()
+            yield action
+            self._step()
+
+    def _step(self):
+        Faulty.due = None if Faulty.due is None else Faulty.due - 1
+        if Faulty.due == 0:
+            Faulty.due = None
+            raise Bug
+
+
+class FaultyHistories(Histories):
+    """The same with faults at any place: one answer, none when cancelled, and nobody waits forever."""
+
+    def built(self, memory):
+        Faulty.due = None
+        relay = relays.relay(FAR, memory)
+        isolated = relay._inner
+        eras = [isolated._inner._legacy, isolated._inner._modern]
+        isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)
+        for era in eras:
+            for layer in list(layers(era)):
+                if hasattr(layer, "_inner"):
+                    layer._inner = Faulty(layer._inner)
+        isolated._inner = Faulty(isolated._inner)
+        return relay
+
+    @rule(steps=st.integers(1, 30))
+    def something_is_going_to_break(self, steps):
+        Faulty.due = steps
+
+    def teardown(self):
+        Faulty.due = None
+        super().teardown()
+
+
+TestFaultyHistories = FaultyHistories.TestCase
+TestFaultyHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestModernHistories = ModernHistories.TestCase

@@ -24,7 +24,7 @@ _error_decoder = msgspec.json.Decoder(_ErrorResponse)
 
 def result(request: Message, value: Any) -> Message:
     """The answer to `request`. Any: a result is any JSON."""
-    return _response(request.id or b"null", b"result", msgspec.json.encode(value))
+    return _response(request.id or b"null", b"result", _json(value))
 
 
 def raw_result(request: Message, value: bytes) -> Message:
@@ -34,7 +34,7 @@ def raw_result(request: Message, value: bytes) -> Message:
 
 def malformed(error: Malformed) -> Message:
     """The answer to a line that was no message (JSON-RPC 2.0 section 5.1)."""
-    return _response(error.id, b"error", msgspec.json.encode({"code": error.code, "message": error.message}))
+    return _response(error.id, b"error", _json({"code": error.code, "message": error.message}))
 
 
 def notification(method: str, params: Any = None) -> Message:
@@ -80,7 +80,7 @@ def protocol_error(request: Message, error: BridgeError) -> Message:
     data = {"bridge": True, **described(error)}
     text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
-    return _response(request.id or b"null", b"error", msgspec.json.encode(body))
+    return _response(request.id or b"null", b"error", _json(body))
 
 
 def error_code(response: Message) -> int | None:

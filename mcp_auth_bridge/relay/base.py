@@ -6,6 +6,7 @@ message to the inner one and looks at the actions that come back.
 
 import enum
 import json
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
@@ -57,8 +58,16 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def decoded(raw: bytes) -> Any:
-    """The value of `raw`, the JSON of a message that passed `peek`, or of a part of one. Any: whatever it says."""
-    return json.loads(raw)
+    """The value of `raw`, the JSON of a message that passed `peek`, or of a part of one. Any: whatever it says.
+
+    A number beyond the range of a double is None: Python would read infinity, and JSON has no word to write that with.
+    """
+    return json.loads(raw, parse_float=_finite)
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 class Malformed(Exception):

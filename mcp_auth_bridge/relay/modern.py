@@ -12,7 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import answers
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Malformed, Message, Relay, ToClient, ToServer
+from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.tool_headers import ToolHeaders, result_in
 
@@ -43,9 +43,7 @@ class Modern(Around):
         self._last = 0
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.BATCH:
-            yield ToClient(answers.malformed(Malformed(-32600, "MCP 2026-07-28 has no batches")))
-        elif message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
+        if message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
             yield from self._seen(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:

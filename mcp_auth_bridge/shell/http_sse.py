@@ -13,6 +13,7 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Failed
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event
+from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, events, parsed
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
@@ -142,7 +143,9 @@ class _Stream:
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - whoever waits gets it as an answer, with the fault named
-            why = OutcomeUnknown(fault(bug).message, "please report it, and look before you repeat the request")
+            broken = fault(bug)
+            terminal.complain(broken)
+            why = OutcomeUnknown(broken.message, "please report it, and look before you repeat the request")
         finally:
             self._end(why)
             await self._answer.aclose()

@@ -92,14 +92,25 @@ class Performer:
             message = _message(line)
         except Malformed as malformed:
             await self._write(answers.malformed(malformed))
-            return
-        await self._perform(self._relay.from_client(message))
+        except Exception as bug:  # noqa: BLE001 - it costs this line, and its sender is told
+            error = _said(bug)
+            await self._write(answers.malformed(Malformed(error.rpc_code, error.message)))
+        else:
+            await self._perform(self._relay.from_client(message))
 
     async def _perform(self, actions: Iterable[Action]) -> None:
         # All but the writing at once: while a line waits for the client other tasks run, and what a relay decides for
         # one of them, a hangup for example, must not overtake what it has decided before.
-        for message in [message for action in list(actions) if (message := self._do(action)) is not None]:
+        for message in [message for action in _decided(actions) if (message := self._done_with(action)) is not None]:
             await self._write(message)
+
+    def _done_with(self, action: Action) -> Message | None:
+        """`_do`, where an exception costs this one action."""
+        try:
+            return self._do(action)
+        except Exception as bug:  # noqa: BLE001 - a request that cannot be answered as it should hears of the fault
+            error = _said(bug)
+            return answers.protocol_error(action.request, error) if isinstance(action, Fail) else None
 
     def _do(self, action: Action) -> Message | None:
         """Do what needs no waiting. Returns what is to be written to the client."""
@@ -135,6 +146,9 @@ class Performer:
             # The client has closed its end: the same as the end of its stream.
             if not self._broken.done():
                 self._broken.set_result(None)
+        except Exception as bug:  # noqa: BLE001 - `run` raises it: without a writer nobody can be told anything
+            if not self._broken.done():
+                self._broken.set_exception(bug)
 
     async def _call(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
         async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
@@ -150,7 +164,7 @@ class Performer:
             except BridgeError as raised:
                 error = raised
             except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, which names the fault
-                error = fault(bug)
+                error = _said(bug)
             line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
@@ -167,6 +181,8 @@ class Performer:
             await self._perform(self._relay.ended(STREAM, lost))
         except BridgeError:
             pass  # not offered, or not any more: the next request meets what is wrong, and has somebody to tell
+        except Exception as bug:  # noqa: BLE001 - it costs this stream
+            _said(bug)
 
     def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         self._calls[call] = self._spawn(self._until_ended(call, work))
@@ -209,6 +225,23 @@ def _say(action: Note | Report) -> None:
         terminal.say(action.text)
     else:
         terminal.complain(action.error)
+
+
+def _said(bug: Exception) -> BridgeError:
+    """The fault that `bug` is, which a person has now been told of."""
+    error = fault(bug)
+    terminal.complain(error)
+    return error
+
+
+def _decided(actions: Iterable[Action]) -> list[Action]:
+    """What the relay wants done, as far as it came. `relay/isolation.py` answers whoever a fault of it concerns."""
+    decided: list[Action] = []
+    try:
+        decided.extend(actions)
+    except Exception as bug:  # noqa: BLE001 - it costs what the relay had yet to decide about one message
+        _said(bug)
+    return decided
 
 
 def _message(line: bytes | Malformed) -> Message:

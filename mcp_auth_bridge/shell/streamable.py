@@ -17,11 +17,12 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
     UpstreamFailed,
+    fault,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_rules import Accepted, Failed, One, Stream
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
-from mcp_auth_bridge.shell import log
+from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
@@ -98,6 +99,7 @@ class Streamable:
         Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and what the credentials raise.
         """
         place = Resumption()
+        said = ""
         loop = asyncio.get_running_loop()
         while True:
             opened = loop.time()
@@ -114,6 +116,11 @@ class Streamable:
                     raise
                 if not _may_pass(error):
                     place.forget()
+            except Exception as bug:  # noqa: BLE001 - a fault that one event met costs this connection, not the stream
+                place.forget()
+                if (broken := fault(bug)).message != said:
+                    said = broken.message
+                    terminal.complain(broken)
             place.lived(loop.time() - opened)
             await self._sleep(place.pause(_chance()))
 
