@@ -13,7 +13,8 @@ from mcp_auth_bridge.shell import stdio
 from mcp_auth_bridge.shell.stdio import Writer, chunks
 
 PIPE = 1 << 16
-BIG = b"x" * (1 << 20) + b"\n"
+BIG = b"x" * (1 << 20)
+BIG_LINE = BIG + b"\n"
 
 
 @pytest.fixture
@@ -119,12 +120,12 @@ def test_a_client_that_does_not_read_blocks_nobody_and_loses_nothing(poll, kind,
     async def story():
         writer = Writer(writing)
         first = asyncio.create_task(writer.write(BIG))
-        rest = [asyncio.create_task(writer.write(b"%d\n" % number)) for number in range(50)]
+        rest = [asyncio.create_task(writer.write(b"%d" % number)) for number in range(50)]
         await turns()
         assert not any(task.done() for task in (first, *rest))
         lines = await gather_lines(reading, 51)
         await asyncio.gather(first, *rest)
-        assert lines == [BIG, *(b"%d\n" % number for number in range(50))]
+        assert lines == [BIG_LINE, *(b"%d\n" % number for number in range(50))]
 
     asyncio.run(story())
     os.close(reading)
@@ -141,15 +142,15 @@ def test_a_write_that_is_cancelled_within_its_line_spoils_no_other(poll, monkeyp
         writer = Writer(writing)
         cancelled = asyncio.create_task(writer.write(BIG))
         await asyncio.to_thread(lambda: os.read(reading, 1))  # it has begun
-        waiting = asyncio.create_task(writer.write(b"not begun\n"))
+        waiting = asyncio.create_task(writer.write(b"not begun"))
         await turns()
         cancelled.cancel()
         waiting.cancel()
         await asyncio.wait((cancelled, waiting))
-        following = asyncio.create_task(writer.write(b"whole\n"))
+        following = asyncio.create_task(writer.write(b"whole"))
         lines = await gather_lines(reading, 2)
         await following
-        assert lines == [BIG[1:], b"whole\n"]
+        assert lines == [BIG_LINE[1:], b"whole\n"]
 
     asyncio.run(story())
 
@@ -162,7 +163,7 @@ def test_the_loop_serves_others_while_the_client_does_not_read_and_is_cancelled(
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         writer = Writer(writing)
         for _ in range(50):
-            task = asyncio.create_task(writer.write(b"x" * PIPE + b"\n"))
+            task = asyncio.create_task(writer.write(b"x" * PIPE))
             await turns(3)
             os.read(reading, PIPE)  # readable again in the very turn in which the task is cancelled
             task.cancel()
@@ -186,7 +187,7 @@ def test_a_client_that_has_gone_is_a_broken_pipe(begun, poll, monkeypatch, pipe)
             await asyncio.to_thread(lambda: os.read(reading, 1))
         close(reading)
         with pytest.raises(BrokenPipeError):
-            await (writes if begun else writer.write(b"{}\n"))
+            await (writes if begun else writer.write(b"{}"))
 
     asyncio.run(story())
 
@@ -199,7 +200,7 @@ def test_the_lines_of_one_round_leave_in_order_and_mostly_together(monkeypatch, 
     async def story():
         writer = Writer(writing)
         for number in range(100):
-            await writer.write(b"%03d\n" % number)
+            await writer.write(b"%03d" % number)
         assert sizes == [4]
         assert await gather_lines(reading, 100) == [b"%03d\n" % number for number in range(100)]
 
@@ -213,13 +214,13 @@ def test_what_was_gathered_waits_for_a_client_that_does_not_read_and_then_arrive
     async def story():
         writer = Writer(writing)
         for _ in range(3):
-            await writer.write(b"x" * (PIPE // 2 - 1) + b"\n")
+            await writer.write(b"x" * (PIPE // 2 - 1))
         blocked = asyncio.create_task(writer.write(BIG))
         await turns()
         assert not blocked.done()
         lines = await gather_lines(reading, 4)
         await blocked
-        assert [len(line) for line in lines] == [PIPE // 2] * 3 + [len(BIG)]
+        assert [len(line) for line in lines] == [PIPE // 2] * 3 + [len(BIG_LINE)]
 
     asyncio.run(story())
 
@@ -231,7 +232,7 @@ def test_a_line_whose_writer_was_cancelled_arrives_also_if_nobody_writes_after_i
         cancelled = asyncio.create_task(Writer(writing).write(BIG))
         await asyncio.to_thread(lambda: os.read(reading, 1))
         cancelled.cancel()
-        assert await gather_lines(reading, 1) == [BIG[1:]]
+        assert await gather_lines(reading, 1) == [BIG_LINE[1:]]
 
     asyncio.run(story())
 
@@ -241,12 +242,12 @@ def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for
 
     async def story():
         writer = Writer(writing)
-        await writer.write(b"{}\n")
-        await writer.write(b"{}\n")
+        await writer.write(b"{}")
+        await writer.write(b"{}")
         close(reading)
         await turns()
         with pytest.raises(BrokenPipeError):
-            await writer.write(b"{}\n")
+            await writer.write(b"{}")
 
     asyncio.run(story())
 
@@ -254,7 +255,7 @@ def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for
 def test_stdout_may_be_a_file(tmp_path):
     with (tmp_path / "out").open("wb") as file:
         asyncio.run(Writer(file.fileno()).write(BIG))
-    assert (tmp_path / "out").read_bytes() == BIG
+    assert (tmp_path / "out").read_bytes() == BIG_LINE
 
 
 # Both, for the whole process
@@ -274,7 +275,7 @@ assert not os.get_inheritable(incoming) and not os.get_inheritable(outgoing)
 
 async def main():
     line = b"".join([chunk async for chunk in stdio.chunks(incoming)])
-    await stdio.Writer(outgoing).write(line)
+    await stdio.Writer(outgoing).write(line.rstrip())
 
 asyncio.run(main())
 """

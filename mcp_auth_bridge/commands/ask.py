@@ -22,6 +22,11 @@ _ROTATION = 10.0
 
 _MOST_PAGES = 1000
 
+_TOO_MANY = "its operator has to look: a list like that has no end, or is of no use to a client"
+
+_LARGEST_LIST = 8 * 1024 * 1024
+"""Bytes of all pages together. A tool takes one to five thousand, and ten times as many once it is decoded."""
+
 
 class Tool(msgspec.Struct, frozen=True):
     """A tool as it was listed: `raw` is what the server wrote, `about` the same decoded. Any: its JSON."""
@@ -100,19 +105,24 @@ async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progr
 
 
 async def tools_of(client: Client) -> list[Tool]:
-    """All tools, page by page."""
+    """All tools, page by page. Raises `LimitExceeded` for a list that is too long, or has no end."""
+    size = 0
     tools: list[Tool] = []
     cursors: list[Any] = []  # Any: as in _Page
     for _ in range(_MOST_PAGES):
         params = {"cursor": cursors[-1]} if cursors else {}
-        page = _page(await client.request("tools/list", params))
+        result = await client.request("tools/list", params)
+        size += len(result)
+        if size > _LARGEST_LIST:
+            raise LimitExceeded(f"the server's list of tools is larger than {_LARGEST_LIST} bytes", _TOO_MANY)
+        page = _page(result)
         tools += [Tool(bytes(raw), answers.members(bytes(raw))) for raw in page.tools]
         if page.next_cursor is None:
             return tools
         if page.next_cursor in cursors:
             raise TheirProtocolError("the server's list of tools begins anew where it should go on")
         cursors.append(page.next_cursor)
-    raise LimitExceeded(f"the server's list of tools has more than {_MOST_PAGES} pages")
+    raise LimitExceeded(f"the server's list of tools has more than {_MOST_PAGES} pages", _TOO_MANY)
 
 
 def _page(result: bytes) -> _Page:

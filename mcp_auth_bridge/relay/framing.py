@@ -6,9 +6,11 @@ A line ends at LF and nowhere else: U+2028 and its like are characters of JSON s
 from collections.abc import Iterator
 
 from mcp_auth_bridge.relay.base import Malformed
+from mcp_auth_bridge.relay.pieces import Pieces
 
 # Legal in JSON strings and nowhere else in JSON, and line ends to some readers (Node's readline, Python's splitlines).
 _ESCAPED = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
+_SPACES = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Lines:
@@ -16,7 +18,7 @@ class Lines:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._parts: list[bytes] = []
+        self._line = Pieces()  # the start of a line that has not ended
         self._size = 0
         self._skipping = False
 
@@ -24,8 +26,13 @@ class Lines:
         """The lines that `chunk` completes; one that is too long comes as `Malformed`, once."""
         *complete, rest = chunk.split(b"\n")
         for part in complete:
-            yield from self._add(part)
-            yield from self._end()
+            if self._size:
+                yield from self._add(part)
+                yield from self._end()
+            elif len(part) <= self._limit:  # nearly all: nothing to join
+                yield from _told(part)
+            else:
+                yield self._too_long()
         yield from self._add(rest)
 
     def close(self) -> Iterator[bytes | Malformed]:
@@ -38,25 +45,31 @@ class Lines:
             return
         if self._size > self._limit:
             self._skipping = True
-            self._parts.clear()
-            yield Malformed(-32600, f"the message is larger than {self._limit} bytes")
+            self._line.clear()
+            yield self._too_long()
             return
-        self._parts.append(part)
+        self._line.add(part)
 
     def _end(self) -> Iterator[bytes]:
-        line = b"".join(self._parts)
-        self._parts.clear()
+        line = self._line.take()
         self._size, self._skipping = 0, False
-        line = line.removesuffix(b"\r")
-        if line.strip():
-            yield line
+        yield from _told(line)
+
+    def _too_long(self) -> Malformed:
+        return Malformed(-32600, f"the message is larger than {self._limit} bytes")
+
+
+def _told(line: bytes) -> Iterator[bytes]:
+    line = line.removesuffix(b"\r")
+    if line.strip():
+        yield line
 
 
 def one_line(raw: bytes) -> bytes:
-    """`raw` JSON as one line with its end. Line ends between its tokens become spaces, which changes no value."""
+    """`raw` JSON as one line, without its end. Line ends between its tokens become spaces, which changes no value."""
     if b"\n" in raw or b"\r" in raw:
-        raw = raw.replace(b"\r", b" ").replace(b"\n", b" ")
+        raw = raw.translate(_SPACES)  # in one copy: it may be large
     if not raw.isascii():
         for character, escape in _ESCAPED.items():
             raw = raw.replace(character, escape)
-    return raw + b"\n"
+    return raw

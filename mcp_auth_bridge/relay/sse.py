@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import LimitExceeded
+from mcp_auth_bridge.relay.pieces import Pieces
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -30,13 +31,18 @@ class Parser:
         self.last_id = last_id
         self._limit = limit
         self._size = 0
-        self._line: list[bytes] = []
-        self._data: list[bytes] = []
+        self._line = Pieces()  # the start of a line that has not ended
+        self._data: bytes | Pieces | None = None  # of the event so far; one line is kept as it is, more are gathered
         self._type = b""
         self._id = last_id
         self._start = b""
         self._begun = False
         self._after_cr = False
+
+    @property
+    def kept(self) -> int:
+        """The bytes of the event that has begun and not ended."""
+        return self._size
 
     def feed(self, chunk: bytes) -> Iterator[Event]:
         """The events that `chunk` completes."""
@@ -47,11 +53,9 @@ class Parser:
                 self._keep(line)
                 continue
             self._after_cr = line[-1:] == b"\r"
-            self._keep(line.rstrip(b"\r\n"))
-            whole = b"".join(self._line)
-            self._line.clear()
-            if whole:
+            if whole := self._whole(line.rstrip(b"\r\n")):
                 self._field(whole)
+                del whole  # it may be the whole of a large message, which is to be kept once
             else:
                 self.last_id = self._id
                 yield from self._dispatch()
@@ -70,19 +74,30 @@ class Parser:
         return chunk
 
     def _keep(self, part: bytes) -> None:
+        self._count(part)
+        self._line.add(part)
+
+    def _whole(self, end: bytes) -> bytes:
+        """The line of which `end` is the end."""
+        self._count(end)
+        if not self._line:
+            return end
+        self._line.add(end)
+        return self._line.take()
+
+    def _count(self, part: bytes) -> None:
         self._size += len(part)
         if self._size > self._limit:
             raise LimitExceeded(f"the server sent an event larger than {self._limit} bytes")
-        self._line.append(part)
 
     def _field(self, line: bytes) -> None:
         if line.startswith(b"data: "):  # nearly all of them, and cut only once: it may be the whole of a large message
-            self._data.append(line[6:])
+            self._more(line[6:])
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
+            self._more(value)
             return
         self._size -= len(line)
         if name == b"event":
@@ -92,9 +107,20 @@ class Parser:
         elif name == b"retry" and value.isdigit():
             self.retry = int(value[:9])
 
+    def _more(self, value: bytes) -> None:
+        if self._data is None:
+            self._data = value
+            return
+        if isinstance(self._data, bytes):
+            first, self._data = self._data, Pieces()
+            self._data.add(first)
+        self._data.add(b"\n")
+        self._data.add(value)
+
     def _dispatch(self) -> Iterator[Event]:
-        if self._data:
-            yield Event(b"\n".join(self._data), self._type or b"message", self.last_id)
-        self._size = 0
-        self._data = []
-        self._type = b""
+        data, type_ = self._data, self._type or b"message"
+        self._size, self._data, self._type = 0, None, b""
+        if data is not None:
+            event = Event(data if isinstance(data, bytes) else data.take(), type_, self.last_id)
+            del data
+            yield event

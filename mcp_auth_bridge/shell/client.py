@@ -84,9 +84,9 @@ class Client:
         self._lines.put_nowait(b"")
         await self._relaying
 
-    async def write(self, line: bytes) -> None:
+    async def write(self, raw: bytes) -> None:
         """What the relay has to say, as the performer's writer."""
-        message = peek(line.rstrip(b"\n"))
+        message = peek(raw)
         if message.kind is Kind.REQUEST:
             self._say(_reply(message))
         elif message.kind is Kind.RESPONSE and (waiting := self._waiting.get(message.key)) and not waiting.done():
@@ -115,7 +115,7 @@ class Client:
                 await self._performer.idle()
 
     def _say(self, message: Message) -> None:
-        self._lines.put_nowait(one_line(message.raw))
+        self._lines.put_nowait(one_line(message.raw) + b"\n")
 
     async def _said(self) -> AsyncIterator[bytes]:
         while line := await self._lines.get():

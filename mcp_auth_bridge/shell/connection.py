@@ -15,13 +15,18 @@ from typing import cast
 import h11
 
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+from mcp_auth_bridge.shell.turn import Turn
 
 HEAD_LIMIT = 64 * 1024  # bytes of an answer's header block, also of a chunk header or the trailers
 INTERIM_LIMIT = 10  # 1xx answers before the one that counts
 READ_SIZE = 256 * 1024  # bytes; large reads, because h11's work is per read and not per byte
 
+_AT_ONCE = 50  # events of h11 at a stretch; a chunk of an answer is one, however small
+_EVENT = 2  # units of work
 _UNREAD_LIMIT = 256 * 1024
+_UNWANTED_LIMIT = 64 * 1024  # the same while nobody waits for it: many answers may wait for their turn at once
 _PIECE = 256 * 1024
+_BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
@@ -43,6 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._unsent = memoryview(b"")
         self._unread = 0
+        self._turn = Turn()
         self._busy = self._answered = self._choked = self._held = False
         self._eof = self._eof_parsed = self._gone = self._unproven = False
 
@@ -83,24 +89,32 @@ class Connection(asyncio.BufferedProtocol):
                 self._answered = True
                 if sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_LIMIT:
                     raise LimitExceeded(f"{self.peer} sent an answer with more than {HEAD_LIMIT} bytes of headers")
+                if {name for name, _ in event.headers} >= _BOTH_FRAMINGS:
+                    raise self._ambiguous()
                 return event
         raise TheirProtocolError(f"{self.peer} sent more than {INTERIM_LIMIT} interim answers")
 
     async def data(self) -> bytes:
-        """The next bytes of the body, all that have arrived; b"" at its end. Raises as `head` does."""
+        """The next bytes of the body, all that have arrived if they are not very many pieces; b"" at its end.
+
+        Raises as `head` does.
+        """
         parts: list[bytes] = []
-        while not self.complete:
+        while not self.complete and len(parts) < _AT_ONCE:
             event = self._parse() if parts else await self._event()
             if event is None:
                 break
             if isinstance(event, h11.Data):
                 parts.append(event.data)
+        await self._turn.spend(_EVENT * len(parts))
         return b"".join(parts)
 
     def recycle(self) -> bool:
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
-        while isinstance(self._parse(), h11.Data):
-            pass  # an answer that is here to its end leaves a good connection, also if nobody wanted it
+        # An answer that is here to its end leaves a good connection, also if nobody wanted it.
+        for _ in range(_AT_ONCE):
+            if not isinstance(self._parse(), h11.Data):
+                break
         ended = self._eof or self._gone or self.transport.is_closing()
         if ended or self._unsent or self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
             return False
@@ -161,6 +175,11 @@ class Connection(asyncio.BufferedProtocol):
         hint = "the request may have been carried out: look before you repeat it"
         return OutcomeUnknown(f"{self.peer} ended the connection {when}", hint)
 
+    def _ambiguous(self) -> BridgeError:
+        """RFC 9112 section 6.3: such an answer ought to be handled as an error, because intermediaries differ on it."""
+        hint = "something between here and the server may be forging answers: its operator has to look"
+        return TheirProtocolError(f"{self.peer} sent an answer whose length is said in two ways", hint)
+
     def _malformed(self) -> BridgeError:
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
             return TheirProtocolError(f"{self.peer} speaks TLS and was spoken to without", "write https:// in its url")
@@ -173,7 +192,7 @@ class Connection(asyncio.BufferedProtocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
-        return self._buffer
+        return self._buffer if self._waiter is not None else self._buffer[:_UNWANTED_LIMIT]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
@@ -181,7 +200,7 @@ class Connection(asyncio.BufferedProtocol):
             self.abort()
             return
         self._h11.receive_data(bytes(self._buffer[:nbytes]))
-        if self._unread > _UNREAD_LIMIT and not self._held:
+        if self._unread > (_UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT) and not self._held:
             self._held = True
             self.transport.pause_reading()
         self._wake()

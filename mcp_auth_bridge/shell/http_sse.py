@@ -97,6 +97,7 @@ class HttpSse:
         answer, verdict = outcome.answer, outcome.verdict
         if 200 <= answer.status < 300:
             await answer.read(LARGEST)
+            await answer.aclose()
             return outcome
         await answer.aclose()
         if answer.status == 404:  # the endpoint's URL is the session's

@@ -12,10 +12,12 @@ from mcp_auth_bridge.relay.peek import peek, split
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event, Parser
 from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.turn import Turn, portions, work
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one body that is no stream, and of one event."""
 
+_EVENT = 5  # units of work, all the way to the client
 
 _UNKNOWN_SESSION = -32000  # with HTTP 400 and no id: what the TypeScript SDK's transport says in place of 404
 
@@ -58,13 +60,23 @@ def parsed(data: bytes) -> list[Message]:
 
 
 async def events(answer: Answer, place: Resumption) -> AsyncIterator[Event]:
-    """The events of a stream as they come; `place` follows them."""
+    """The events of a stream as they come; `place` follows them.
+
+    Each is counted until the next one is asked for. None is kept then: whoever hands it on forgets it (`del`).
+    """
     parser = Parser(LARGEST, place.last_id)
+    turn = Turn()
     async for chunk in answer.chunks():
-        for event in parser.feed(chunk):
-            place.advance(event.id, parser.retry)
-            yield event
+        await answer.share.hold(parser.kept + len(chunk))
+        for portion in portions(chunk):
+            for event in parser.feed(portion):
+                place.advance(event.id, parser.retry)
+                yield event
+                del event
+                await turn.spend(_EVENT)
+            await turn.spend(work(portion))
         place.advance(parser.last_id, parser.retry)  # a priming event has an id and is none
+        await answer.share.hold(parser.kept)
 
 
 async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
@@ -73,6 +85,8 @@ async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
         if event.data and event.type == b"message":
             for message in parsed(event.data):
                 yield message
+                del message
+        del event
 
 
 async def failure_of(answer: Answer, verdict: Failed, request: Message, *, in_session: bool) -> Message | BridgeError:

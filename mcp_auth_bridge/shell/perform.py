@@ -26,7 +26,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
-from mcp_auth_bridge.relay.framing import Lines, one_line
+from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.relay.peek import peek
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.remote import Remote
@@ -37,7 +37,7 @@ LONGEST_LINE = 64 * 1024 * 1024
 class Writer(Protocol):
     """Takes what the MCP client is to read, as in `shell/stdio.py`."""
 
-    async def write(self, line: bytes) -> None: ...
+    async def write(self, raw: bytes) -> None: ...
 
 
 class Performer:
@@ -141,7 +141,7 @@ class Performer:
 
     async def _write(self, message: Message) -> None:
         try:
-            await self._writer.write(one_line(message.raw))
+            await self._writer.write(message.raw)
         except OSError:
             # The client has closed its end: the same as the end of its stream.
             if not self._broken.done():
@@ -154,6 +154,7 @@ class Performer:
         async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
             async for answer in messages:
                 await self._perform(self._relay.from_server(call, answer))
+                del answer  # a stream may stay open for long, and its last message be large
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Tell the relay how the `work` of `call` ended."""
@@ -176,6 +177,7 @@ class Performer:
             async with contextlib.aclosing(self._remote.listen(headers)) as messages:
                 async for message in messages:
                     await self._perform(self._relay.from_server(STREAM, message))
+                    del message  # as above
         except SessionLost as lost:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))

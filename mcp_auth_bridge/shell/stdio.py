@@ -12,9 +12,13 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from mcp_auth_bridge.relay.framing import one_line
+from mcp_auth_bridge.shell.turn import Turn, portions, work
+
 _CHUNK = 64 * 1024
 _READ_AHEAD = 16  # chunks that wait for their consumer before reading stops
 _ATOMIC = 4096  # bytes that a pipe takes at once when it is writable (PIPE_BUF on Linux; POSIX promises 512)
+_UNITS = 5  # of work, as `Turn` counts it, for a message, beyond those for finding it
 _GATHERED = 64 * 1024  # bytes that are written together; what is more waits for the client
 
 
@@ -39,8 +43,11 @@ async def chunks(fd: int) -> AsyncIterator[bytes]:
         proceed = _read_in_loop(fd, arrived)
     except (PermissionError, NotImplementedError):  # epoll knows no files, Windows' loop knows nothing but sockets
         proceed = _read_in_thread(fd, arrived)
+    turn = Turn()
     while chunk := await arrived.get():
-        yield chunk
+        for portion in portions(chunk):
+            yield portion
+            await turn.spend(_UNITS + work(portion))
         proceed()
 
 
@@ -110,26 +117,34 @@ class Writer:
         else:
             self._thread = ThreadPoolExecutor(1)
 
-    async def write(self, line: bytes) -> None:
-        """Write `line` whole, after all earlier ones. Waits as long as the client does not read.
+    async def write(self, raw: bytes) -> None:
+        """Write the message `raw` as a line, after all earlier ones. Waits as long as the client does not read.
 
         Who is cancelled within a line leaves its rest to be written: half a line would spoil two messages.
         """
         if self._poll is None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, _write_all, self._fd, line)
-        elif self._round and not self._turn.locked() and self._size + len(line) <= _GATHERED:
-            self._gathered.append(line)
-            self._size += len(line)
+            await asyncio.get_running_loop().run_in_executor(self._thread, _write_line, self._fd, raw)
+        elif self._round and not self._turn.locked() and self._size + len(raw) <= _GATHERED:
+            self._gather(one_line(raw) + b"\n")
         else:
             async with self._turn:
-                await self._now(self._poll, line)
+                await self._now(self._poll, raw)
 
-    async def _now(self, poll: "select.poll", line: bytes) -> None:
+    def _gather(self, part: bytes) -> None:
+        self._gathered.append(part)
+        self._size += len(part)
+
+    async def _now(self, poll: "select.poll", raw: bytes) -> None:
         if self._gone:
             raise BrokenPipeError from self._gone
         try:
             await self._flush(poll)
-            self._rest = memoryview(line)
+            # Only now, so that those who wait hold no second copy; and a large one is not copied for its line end.
+            if len(raw) <= _GATHERED:
+                self._rest = memoryview(one_line(raw) + b"\n")
+            else:
+                self._rest = memoryview(one_line(raw))
+                self._gather(b"\n")
             await self._flush(poll)
         finally:
             self._round = self._round or asyncio.get_running_loop().call_soon(self._end_round, poll)
@@ -166,7 +181,8 @@ class Writer:
             loop.remove_writer(self._fd)
 
 
-def _write_all(fd: int, line: bytes) -> None:
-    rest = memoryview(line)
-    while rest:
-        rest = rest[os.write(fd, rest) :]
+def _write_line(fd: int, raw: bytes) -> None:
+    for part in (one_line(raw), b"\n"):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[os.write(fd, rest) :]

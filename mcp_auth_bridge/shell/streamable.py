@@ -45,6 +45,7 @@ class Streamable:
         async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
             async for received in messages:
                 yield received
+                del received
 
     async def send(self, message: Message, headers: Headers, refused: Refusal | None = None) -> Outcome:
         """The first half of `post`; whoever calls it reads the answer, or closes it."""
@@ -65,6 +66,7 @@ class Streamable:
         try:
             async for received in self._messages(outcome, message, headers):
                 yield received
+                del received
         except Denied as denied:
             refused = outcome.refusal(denied.verdict)
         else:
@@ -86,6 +88,7 @@ class Streamable:
             case Stream():
                 async for received in self._until_answered(outcome.answer, message, headers):
                     yield received
+                    del received
             case Failed() as failed:
                 refusal = await failure_of(outcome.answer, failed, message, in_session=bool(self._session))
                 if isinstance(refusal, BridgeError):
@@ -109,6 +112,7 @@ class Streamable:
                 try:
                     async for message in streamed(answer, place):
                         yield message
+                        del message
                 finally:
                     await answer.aclose()
             except (Unreachable, TheirProtocolError) as error:
@@ -150,6 +154,7 @@ class Streamable:
                         awaited = False
                         if resumed:  # this stream may stay open; the first one's end makes its connection ready again
                             return
+                    del message
             except OutcomeUnknown as cut:
                 lost = cut
             finally:

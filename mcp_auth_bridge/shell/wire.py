@@ -19,7 +19,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
-from mcp_auth_bridge.shell.coding import decoder
+from mcp_auth_bridge.shell.budget import Budget
 from mcp_auth_bridge.shell.connect import connect, refused
 from mcp_auth_bridge.shell.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.network import Network
@@ -61,6 +61,7 @@ class Wire:
 
     def __init__(self, network: Network) -> None:
         self._network = network
+        self._budget = Budget()
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._routes: dict[tuple[str, str, int], _Route] = {}
         self._open: set[Connection] = set()
@@ -182,12 +183,7 @@ class Wire:
     def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
         if route.absolute and route.proxy and head.status_code == 407:
             raise refused(route.proxy, route.url.authority, 407)
-        headers: dict[str, tuple[str, ...]] = {}
-        for raw, value in head.headers:
-            name = raw.decode("latin-1")
-            headers[name] = (*headers.get(name, ()), value.decode("latin-1"))
-        coding = decoder(connection.peer, headers.get("content-encoding", ()))
-        return Answer(head.status_code, headers, connection, partial(self._release, route), coding)
+        return Answer(head, connection, partial(self._release, route), self._budget.share())
 
     def _release(self, route: _Route, connection: Connection) -> None:
         self._turns.release()
