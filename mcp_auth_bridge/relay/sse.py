@@ -7,6 +7,7 @@ import msgspec
 from mcp_auth_bridge.errors import LimitExceeded
 from mcp_auth_bridge.relay.pieces import Pieces
 
+_DATA = b"data: "
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -32,6 +33,7 @@ class Parser:
         self._limit = limit
         self._size = 0
         self._line = Pieces()  # the start of a line that has not ended
+        self._in_data = False  # whether that line began with `_DATA`, which is not in `_line`
         self._data: bytes | Pieces | None = None  # of the event so far; one line is kept as it is, more are gathered
         self._type = b""
         self._id = last_id
@@ -53,9 +55,14 @@ class Parser:
                 self._keep(line)
                 continue
             self._after_cr = line[-1:] == b"\r"
-            if whole := self._whole(line.rstrip(b"\r\n")):
+            end = line.rstrip(b"\r\n")
+            self._count(end)
+            if self._in_data:
+                self._in_data = False
+                self._line.add(end)
+                self._more(self._line.take())
+            elif whole := self._whole(end):
                 self._field(whole)
-                del whole  # it may be the whole of a large message, which is to be kept once
             else:
                 self.last_id = self._id
                 yield from self._dispatch()
@@ -75,11 +82,13 @@ class Parser:
 
     def _keep(self, part: bytes) -> None:
         self._count(part)
+        if not (self._line or self._in_data) and part.startswith(_DATA):
+            self._in_data = True  # its name is cut off while it is short: the line may become large
+            part = part[len(_DATA) :]
         self._line.add(part)
 
     def _whole(self, end: bytes) -> bytes:
         """The line of which `end` is the end."""
-        self._count(end)
         if not self._line:
             return end
         self._line.add(end)
@@ -91,8 +100,8 @@ class Parser:
             raise LimitExceeded(f"the server sent an event larger than {self._limit} bytes")
 
     def _field(self, line: bytes) -> None:
-        if line.startswith(b"data: "):  # nearly all of them, and cut only once: it may be the whole of a large message
-            self._more(line[6:])
+        if line.startswith(_DATA):  # nearly all of them
+            self._more(line[len(_DATA) :])
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
