@@ -252,6 +252,23 @@ def test_a_file_system_without_locks_is_an_error_and_never_an_unlocked_refresh(l
         asyncio.run(take(locks))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere this is how some systems say that it is held")
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
+def test_a_lock_that_the_kernel_denies_is_not_waited_for_as_if_another_process_had_it(locks, monkeypatch, number):
+    import fcntl
+
+    def denied(*_):
+        raise OSError(number, os.strerror(number))
+
+    async def story():
+        async with locks.hold("session", 1000.0):
+            pass
+
+    monkeypatch.setattr(fcntl, "flock", denied)
+    with pytest.raises(StoreError, match="no permission" if number == errno.EACCES else "input/output"):
+        asyncio.run(story())
+
+
 def test_a_thread_returns_the_result_and_raises_the_error_of_its_function():
     def fail():
         raise StoreError("the keyring is locked")

@@ -7,6 +7,8 @@ name), and never the file that it guards. No process id, no time stamp, no lease
 import asyncio
 import contextlib
 import hashlib
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +51,7 @@ class Locks:
             try:
                 lock.acquire(timeout=_MUTEX_TIMEOUT, poll_interval=0.002)
             except Timeout:
+                _check_contention(lock)
                 raise _held(name, _MUTEX_TIMEOUT) from None
         try:
             yield
@@ -68,6 +71,9 @@ class Locks:
         pause = _FIRST_POLL
         with log.timed("lock", what=name):
             while not _attempt(lock):
+                if pause == _FIRST_POLL:
+                    with translated(Path(lock.lock_file)):
+                        _check_contention(lock)
                 if loop.time() >= deadline:
                     raise _held(name, timeout)
                 await asyncio.sleep(pause)
@@ -96,6 +102,24 @@ def _attempt(lock: "FileLock") -> bool:
         except Timeout:
             return False
         return True
+
+
+def _check_contention(lock: "FileLock") -> None:
+    """Raise the `OSError` with which the kernel refuses `lock`, unless that is that another process has it.
+
+    filelock waits on EACCES too, because some systems answer so to contention; on Linux it is a security module's no,
+    which lasts.
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    descriptor = os.open(lock.lock_file, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing gives it back
+    finally:
+        os.close(descriptor)
 
 
 def _held(name: str, timeout: float) -> Held:
