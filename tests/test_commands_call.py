@@ -379,6 +379,22 @@ async def test_a_list_of_ever_new_pages_ends_too(tmp_path, monkeypatch):
             await far.tools(tmp_path)
 
 
+@pytest.mark.parametrize("where", ["the tools", "the cursors"])
+@story
+async def test_a_list_of_large_pages_ends_at_a_size_and_is_not_kept_to_its_thousandth(tmp_path, where):
+    large = "x" * (1 << 20)
+
+    def page(message):
+        tool = {**ADD, "description": large if where == "the tools" else ""}
+        return far.result(message, {"tools": [tool], "nextCursor": f"{len(far.seen)}{large}"})
+
+    async with Acme() as far:
+        far.replies["tools/list"] = page
+        with pytest.raises(LimitExceeded, match="8388608 bytes"):
+            await far.tools(tmp_path)
+        assert len([message for message in far.seen if "tools/list" in str(message)[:1000]]) < 20
+
+
 @story
 async def test_a_server_that_says_it_has_no_tools_method_is_repeated(tmp_path):
     async with Acme() as far:
