@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 from faults.bridge import Client, home, save_expired_login, started, stored_login
 from faults.server import FaultServer, chunked, chunks, event, head, plain
+from processes import refreshing
 
 from mcp_auth_bridge.secret import Secret
 
@@ -150,6 +151,8 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
             seconds = time.monotonic() - began
             client.listening.set()
             await client.ended()
+            while refreshing(folder):  # noqa: ASYNC110 - it outlives the bridge, but not its task
+                await asyncio.sleep(0.01)
             await server.all_ended(server.connections)
             lost = stage == "refresh" and (await stored_login(folder)).refresh != Secret("newer")
             left = [*running(folder), *(files(folder) - before), *(["half a rotation"] if lost else [])]
@@ -159,9 +162,10 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
 def files(folder: Path) -> set[str]:
     """The files that nobody would expect after a run.
 
-    Locks are expected, what the remote said last time, and the generation before that of a record.
+    Locks are expected, what the remote said last time, and beside a record the generation before it and the space for
+    the next one.
     """
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".previous")
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".previous", ".next"))
     return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "memory")} | {
         str(path.relative_to(folder)) for path in folder.rglob("*.tmp*")
     }

@@ -30,8 +30,8 @@ def words(text):
 
 
 PURE = words("""
-    abc base64 binascii collections contextlib enum functools hashlib hmac html ipaddress itertools json math re string
-    typing urllib.parse msgspec
+    abc base64 binascii codecs collections contextlib enum functools hashlib hmac html ipaddress itertools json math re
+    string typing urllib.parse msgspec
 """)
 
 LAYERS = [

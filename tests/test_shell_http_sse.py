@@ -299,3 +299,30 @@ async def test_a_fault_of_our_own_is_told_to_whoever_waits(monkeypatch):
         with pytest.raises(BridgeError, match="ZeroDivisionError") as caught:
             await collect(remote.post(OPENING, {}))
         assert not caught.value.retry_safe
+
+
+@story
+async def test_a_large_answer_is_handed_on_before_the_stream_is_read_further():
+    """Else thirty of them would be kept at once: the stream has one share of the memory."""
+    large = b'{"jsonrpc":"2.0","id":%d,"result":"' + b"x" * (http_sse.FREE + 1) + b'"}'
+    both = Gate()
+    async with Scripted() as server, connected(server, "/sse") as remote:
+        server.play(*opened(both, event(large % 1), event(large % 2), DRAIN))
+        assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
+        first, second = (remote.post(peek(b'{"jsonrpc":"2.0","id":%d,"method":"tools/call"}' % n), {}) for n in (1, 2))
+        answers = []
+        for each in (first, second):
+            answers.append(asyncio.ensure_future(anext(each)))
+            sent = len(server.requests)
+            while len(server.requests) == sent:  # noqa: ASYNC110 - it has no event of its own
+                await asyncio.sleep(0)
+            for _ in range(100):  # and is accepted, which frees the connection for the next one
+                await asyncio.sleep(0)
+        both.open.set()
+        assert (await answers[0]).raw == large % 1
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert not answers[1].done()  # nobody has taken the first one yet
+        await first.aclose()
+        assert (await answers[1]).raw == large % 2
+        await second.aclose()

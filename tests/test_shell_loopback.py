@@ -24,6 +24,7 @@ class Login:
 
     async def __aenter__(self):
         self.complaints = []
+        self.browsers = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: self.complaints.append(context))
         self.loopback = Loopback()
         self.uri = await self.loopback.listen(0)
@@ -66,6 +67,7 @@ class Login:
         where = await self.come_back(target, **headers)
         before = len(self.loopback._answering)
         browser = asyncio.create_task(self.get(where))
+        self.browsers.append(browser)  # the loop itself keeps no task alive
         while len(self.loopback._answering) <= before:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0)
         return browser

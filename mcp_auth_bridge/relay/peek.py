@@ -1,5 +1,6 @@
 """Bytes → `Message`, without decoding more than the envelope and without losing a byte."""
 
+import codecs
 import json
 import math
 import re
@@ -15,6 +16,8 @@ _BOM = b"\xef\xbb\xbf"
 _ID_LIMIT = 1024
 _INVALID = -32600
 _UNPARSABLE = -32700
+_SLICE = 1 << 20  # bytes
+_utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class _Envelope(msgspec.Struct):
@@ -79,8 +82,10 @@ def result_of(response: Message) -> bytes | None:
 def _check_utf8(line: bytes) -> None:
     if line.isascii():
         return
+    decoder = _utf8_decoder()
     try:
-        line.decode()
+        for start in range(0, len(line), _SLICE):  # decoded as a whole, a message may take four times its size
+            decoder.decode(line[start : start + _SLICE], final=start + _SLICE >= len(line))
     except UnicodeDecodeError:
         raise Malformed(_UNPARSABLE, "the message is not valid UTF-8") from None
 

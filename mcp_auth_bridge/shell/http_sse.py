@@ -15,6 +15,7 @@ from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.budget import FREE
 from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, events, parsed
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -58,20 +59,26 @@ class HttpSse:
             return
         refused: Refusal | None = None
         while True:
-            outcome, received = await self._exchange(stream, message, refused)
             try:
-                admitted(received.raw)
-            except Denied as denied:
-                refused = outcome.refusal(denied.verdict)  # the second one raises when it is sent
-            else:
-                yield received
-                return
+                outcome, received = await self._exchange(stream, message, refused)
+                try:
+                    admitted(received.raw)
+                except Denied as denied:
+                    refused = outcome.refusal(denied.verdict)  # the second one raises when it is sent
+                else:
+                    yield received
+                    return
+            finally:
+                stream.go_on()
 
     async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
         """All that answers no request of ours. Raises `SessionLost` when the stream ends."""
         stream = self._stream
+        if stream is not None:
+            stream.heard = True
         while stream is not None and (message := await stream.others.get()) is not None:
             yield message
+            stream.go_on()
         raise SessionLost("the stream that was the session has ended")
 
     async def close(self) -> None:
@@ -114,9 +121,11 @@ class _Stream:
         self.endpoint = endpoint
         self.used = False
         self.lost = False
+        self.heard = False  # by somebody who takes what answers no request
         self.others: asyncio.Queue[Message | None] = asyncio.Queue(_EARLY)
         self._responses: dict[Hashable, asyncio.Future[Message | BridgeError]] = {}
         self._answer = answer
+        self._taken = asyncio.Event()
         self._reading = asyncio.create_task(self._read(arriving))
 
     def expect(self, request: Message) -> "asyncio.Future[Message | BridgeError]":
@@ -152,12 +161,21 @@ class _Stream:
             await self._answer.aclose()
         await self.others.put(None)
 
+    def go_on(self) -> None:
+        """Read on: a large message has been handed on."""
+        self._taken.set()
+
     async def _route(self, message: Message) -> None:
+        self._taken.clear()
         response = self._responses.pop(message.key, None) if message.kind is Kind.RESPONSE else None
         if response is None:
             await self.others.put(message)
         elif not response.done():
             response.set_result(message)
+        else:
+            return
+        if len(message.raw) > FREE and (response is not None or self.heard):
+            await self._taken.wait()  # the stream has one share of the memory, not one for each of its messages
 
     def _end(self, why: BridgeError) -> None:
         self.lost = True
