@@ -13,7 +13,7 @@ from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
 from mcp_auth_bridge.relay.limits import excess
 
 _BOM = b"\xef\xbb\xbf"
-_ID_LIMIT = 1024
+_ID_LIMIT = 1000  # bytes
 _INVALID = -32600
 _UNPARSABLE = -32700
 _SLICE = 1 << 20  # bytes

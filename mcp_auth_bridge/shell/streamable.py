@@ -120,6 +120,8 @@ class Streamable:
                     raise
                 if not _may_pass(error):
                     place.forget()
+            except BridgeError:
+                raise
             except Exception as bug:  # noqa: BLE001 - a fault that one event met costs this connection, not the stream
                 place.forget()
                 if (broken := fault(bug)).message != said:

@@ -1,0 +1,39 @@
+"""Whatever a client or a server says: the bridge lives, no fault of its own is met, each request has one answer."""
+
+import random
+import sys
+
+import pytest
+from hostile_session import session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def check(chance, lines, kind):
+    played = session(chance, lines, modern=kind == 1, older=kind == 2)
+    assert played.faults == []
+    assert played.heard == played.due
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(0, 2))
+def test_each_request_has_one_answer_whatever_is_said(chance, kind):
+    check(chance, 4, kind)
+
+
+def test_each_of_a_thousand_lines_has_its_answer():
+    for seed in range(100):
+        check(random.Random(seed), 10, seed % 3)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_each_of_a_hundred_thousand_lines_has_its_answer():
+    """In sessions of a hundred lines, which cost less each."""
+    first = random.randrange(sys.maxsize)
+    for seed in range(first, first + 1000):
+        try:
+            check(random.Random(seed), 100, seed % 3)
+        except BaseException:
+            print(f"seed {seed}")  # noqa: T201 - what repeats this session
+            raise
