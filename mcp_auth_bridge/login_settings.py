@@ -43,6 +43,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
     what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
     `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
+    `auth_method` is how the bridge proves itself at the token endpoint, "" for what works (`oauth/client_auth.py`).
     """
 
     scopes: tuple[str, ...] = ()
@@ -52,6 +53,14 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     account: str = ""
     client_id: str = ""
     client_secret: str = ""
+    auth_method: OneOf[
+        "",
+        "none",
+        "client_secret_post",
+        "client_secret_basic",
+        "client_secret_basic_raw",
+        "client_secret_basic_with_id",
+    ] = ""
     issuer: str = ""
     trusted_issuer: str = ""
     resource_metadata: str = ""
@@ -81,6 +90,9 @@ def check(auth: Login, where: str) -> None:
         raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
     if auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
+    if auth.client_id and auth.auth_method and (auth.auth_method == "none") == bool(auth.client_secret):
+        fix = "remove one of them" if auth.client_secret else "add client_secret, or remove auth_method"
+        raise ConfigError(f"{where}: auth_method and client_secret contradict each other", fix)
     reference(auth.client_secret, f"{where}.client_secret")
     if isinstance(auth, Browser):
         _check_parameters(auth, where)

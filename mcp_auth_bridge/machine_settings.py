@@ -21,7 +21,7 @@ _TYPES = ("subject_token_type", "actor_token_type", "requested_token_type", "ide
 
 class Registered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bridge as a client that was registered by hand at an authorization server, whose metadata name the
-    `token_endpoint` if that is not given. `auth_method` is "" for what the server accepts, `algorithm` and `key_id` for
+    `token_endpoint` if that is not given. `auth_method` is "" for what works, `algorithm` and `key_id` for
     what the private key says, `assertion_audience` for the issuer.
     """
 
@@ -29,7 +29,9 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     token_endpoint: str = ""
     client_id: str = ""
     client_secret: str = ""
-    auth_method: OneOf["", "client_secret_basic", "client_secret_post"] = ""
+    auth_method: OneOf[
+        "", "client_secret_post", "client_secret_basic", "client_secret_basic_raw", "client_secret_basic_with_id"
+    ] = ""
     private_key: str = ""
     algorithm: OneOf["", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"] = ""
     key_id: str = ""

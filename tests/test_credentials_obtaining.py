@@ -31,7 +31,8 @@ DOWN = Unreachable("https://as.example refuses connections")
 
 
 def with_secret(value):
-    client = Client(issuer="https://as.example", id="ci", secret=Secret(value), registered=False, auth_method="")
+    proof = {"secret": Secret(value), "auth_method": "client_secret_basic"}
+    client = Client(issuer="https://as.example", id="ci", registered=False, **proof)
     return machine_plan(Party(issuer="https://as.example", client=client, place="the file /run/secret"))
 
 

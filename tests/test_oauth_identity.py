@@ -8,6 +8,7 @@ from mcp_auth_bridge.effects import Authorize, Listen, Tell
 from mcp_auth_bridge.errors import ConfigError, OAuthRefused, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.registration import Introduction
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 
@@ -121,7 +122,7 @@ def test_another_refusal_of_the_code_costs_no_registration(refusal, kind):
 
 def test_a_configured_client_that_is_not_known_is_never_replaced_and_the_hint_says_where_it_stands():
     with pytest.raises(OAuthRefused) as raised:
-        play(login(plan(configured=CONFIGURED)), [*found(), ("listen 0", HERE), *CODE[:3], (TOKEN, UNKNOWN)])
+        play(login(plan(configured=CONFIGURED)), [*found(), ("listen 0", HERE), *CODE[:3], *[(TOKEN, UNKNOWN)] * 3])
     assert "client_id" in raised.value.hint
     assert "hunter2" not in raised.value.message + raised.value.hint
 
@@ -237,7 +238,9 @@ def test_without_a_free_port_of_the_document_and_without_registration_the_port_i
 
 def test_a_name_of_the_profiles_own_is_what_the_bridge_registers_as():
     asked = []
-    play(login(plan(client_name="Acme Bridge")), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    play(
+        login(plan(introduction=Introduction("Acme Bridge"))), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked
+    )
     assert b'"client_name":"Acme Bridge"' in next(
         effect.document for effect in asked if getattr(effect, "document", None)
     )

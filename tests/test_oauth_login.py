@@ -120,7 +120,7 @@ def test_a_registration_at_another_issuer_is_never_used():
     assert "hunter2" not in str([plain(effect.form) for effect in asked if getattr(effect, "form", None)])
 
 
-CONFIGURED = Client(issuer="https://as.example", id="mine", secret=Secret("hunter2"), registered=False)
+CONFIGURED = Client(issuer="https://as.example", id="mine", secret=Secret("hunter2"), auth_method="", registered=False)
 
 
 def test_a_configured_client_is_used_at_its_issuer_on_the_configured_port():

@@ -315,15 +315,15 @@ def test_a_refresh_token_is_used_and_where_it_is_refused_the_grant_itself_is():
     assert (obtained.access.reveal(), obtained.refresh) == ("AT3", None)
 
 
-def refused_with(code, the_plan=None, status=400, now=1000.0, extra=()):
-    script = [*discovery(), *extra, (TOKEN, answer({"error": code}, status)), ("now", now)]
+def refused_with(code, the_plan=None, status=400, now=1000.0, extra=(), *, times=1):
+    script = [*discovery(), *extra, *[(TOKEN, answer({"error": code}, status))] * times, ("now", now)]
     with pytest.raises((ConfigError, CredentialRefused, OAuthRefused)) as raised:
         play(obtain(the_plan or plan()), script)
     return raised.value
 
 
 def test_a_client_that_is_not_accepted_is_told_where_its_secret_comes_from():
-    error = refused_with("invalid_client", status=401)
+    error = refused_with("invalid_client", status=401, times=3)  # Basic, the form, Basic with the ID in the form
     assert isinstance(error, ConfigError)
     assert "“ci”" in error.message
     assert "the file /run/secret" in error.hint

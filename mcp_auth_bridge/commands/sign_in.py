@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
@@ -133,7 +133,7 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
         scopes=auth.scopes,
         configured=await _configured(auth, bridge),
         clients=clients,
-        client_name=auth.client_name or CLIENT_NAME,
+        introduction=Introduction(auth.client_name or CLIENT_NAME, auth.auth_method),
         port=browser.callback_port,
         host=browser.callback_host,
         trusted_issuer=auth.trusted_issuer,
@@ -152,7 +152,8 @@ async def _configured(auth: Login, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
     secret = await bridge.secrets.read(auth.client_secret, "the client_secret") if auth.client_secret else None
-    return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, registered=False)
+    method = auth.auth_method
+    return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, auth_method=method, registered=False)
 
 
 def _clients(store: Store, last: Record | None) -> Mapping[str, Client]:

@@ -1,30 +1,69 @@
-"""How a token request proves which client sends it (RFC 6749 section 2.3)."""
+"""How a token request proves which client sends it (RFC 6749 section 2.3), found out by what works.
+
+The metadata say where to begin (RFC 8414 section 2), the registration's answer corrects them (RFC 7591 section 3.2.1),
+and a refusal of the client makes room for the next method: each is tried once, and the one that works is remembered in
+the client's `auth_method`. The MCP Python SDK, for one, advertises Basic and does not take it as RFC 6749 writes it.
+
+A second attempt is safe after a refusal of the *client* and after nothing else. A server authenticates the client
+before it looks at the grant (RFC 6749 section 3.2.1), so the code is not spent; a server that spends it nevertheless
+answers the second attempt with `invalid_grant`, which ends the login as before. A refresh token is presented once, by
+the method that brought it: only a client that has not been accepted yet has `other_methods`. Every attempt goes to the
+same endpoint, so the secret becomes known to nobody new.
+"""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote_plus
 
-from mcp_auth_bridge.effects import Flow
+import msgspec
+
+from mcp_auth_bridge.effects import Flow, Response
 from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.oauth import refusals
 from mcp_auth_bridge.oauth.assertions import CLIENT_ASSERTION_TYPE, client_assertion
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 
-SUPPORTED = ("none", "client_secret_basic", "client_secret_post")
-"""In order of preference: a program on a person's machine cannot keep a client secret secret."""
+SUPPORTED = ("none", "client_secret_post", "client_secret_basic")
+"""In order of preference: a program on a person's machine cannot keep a client secret secret, and servers disagree less
+about a form than about Basic."""
 
 PRIVATE_KEY_JWT = "private_key_jwt"
+
+_BASIC_RAW = "client_secret_basic_raw"
+"""Basic without the form-encoding of both halves: Snowflake (ai-dial-core #1527)."""
+
+_BASIC_WITH_ID = "client_secret_basic_with_id"
+"""Basic, with `client_id` in the form as well: the MCP Python SDK (its #3545)."""
+
+_SPELLINGS = ("none", "client_secret_post", "client_secret_basic", _BASIC_RAW, _BASIC_WITH_ID)
 
 Form = dict[str, Secret | str]
 
 
+def registered_as(method: str) -> str:
+    """The `token_endpoint_auth_method` of which `method` is one spelling."""
+    return "client_secret_basic" if method in (_BASIC_RAW, _BASIC_WITH_ID) else method
+
+
+def to_ask_for(advertised: tuple[str, ...]) -> tuple[str, ...]:
+    """The methods to ask for at a registration, one after the other while the server refuses the metadata.
+
+    Raises `TheirProtocolError` where there are none.
+    """
+    first = choose(advertised, public=True)
+    return (first, *(method for method in SUPPORTED if method != first and method in (advertised or SUPPORTED)))
+
+
 def choose(advertised: tuple[str, ...], *, public: bool) -> str:
-    """The method for a client that may be `public`, or that has a secret to show.
+    """The first method to try, for a client that may be `public`, or that has a secret to show.
 
     Servers that advertise nothing are taken to accept public clients, as MCP's do, and Basic, as RFC 8414 says.
     """
+    if not advertised:
+        return "none" if public else "client_secret_basic"
     for method in SUPPORTED if public else SUPPORTED[1:]:
-        if not advertised or method in advertised:
+        if method in advertised:
             return method
     raise TheirProtocolError(
         "the authorization server accepts none of the ways in which this bridge can prove its identity",
@@ -32,21 +71,79 @@ def choose(advertised: tuple[str, ...], *, public: bool) -> str:
     )
 
 
+def with_others(client: Client, advertised: tuple[str, ...]) -> Client:
+    """`client` with the methods to try after its `auth_method`: the advertised ones, or all where those are no others.
+
+    context7 advertises Basic and reads the form alone. `none` is for registrations of the bridge's own: whoever
+    configured a secret wants it shown.
+    """
+    if client.secret is None:
+        return msgspec.structs.replace(client, other_methods=())
+    fit = [method for method in _SPELLINGS if method != client.auth_method and _differs(method, client)]
+    others = [method for method in fit if registered_as(method) in advertised] or fit
+    return msgspec.structs.replace(client, other_methods=tuple(others))
+
+
+def _differs(method: str, client: Client) -> bool:
+    """Whether `method` says something that no other one does."""
+    if method == "none":
+        return client.registered
+    return method != _BASIC_RAW or _pair(client, quote_plus) != _pair(client, str)
+
+
+class Applicant:
+    """A client before one authorization server, for as long as a flow lasts: a refused method is not used again."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    @property
+    def client(self) -> Client:
+        """The client as it is to be remembered once the server has accepted it."""
+        return msgspec.structs.replace(self._client, other_methods=())
+
+    def authenticate(self, form: Form) -> Flow[tuple[Mapping[str, Secret | str], Form]]:
+        """As `authenticate`, by the method whose turn it is."""
+        return (yield from authenticate(self._client, form))
+
+    def learn(self, response: Response) -> bool:
+        """Take the next method if the server refused the client, and tell whether there was one."""
+        others = self._client.other_methods
+        if not others or not refusals.of_client(response):
+            return False
+        self._client = msgspec.structs.replace(self._client, auth_method=others[0], other_methods=others[1:])
+        return True
+
+
 def authenticate(client: Client, form: Form) -> Flow[tuple[Mapping[str, Secret | str], Form]]:
     """The headers and the form of a request to the token, device or revocation endpoint.
 
     Raises `ConfigError` for a private key that cannot sign.
     """
-    secret = client.secret
-    if client.auth_method == "client_secret_basic" and secret is not None:
-        # Both halves are form-encoded first (RFC 6749 section 2.3.1); most libraries forget it.
-        pair = f"{quote_plus(client.id)}:{quote_plus(secret.reveal())}"
-        return {"authorization": Secret(f"Basic {b64encode(pair.encode()).decode()}")}, form
-    if client.auth_method == "client_secret_post" and secret is not None:
-        return {}, {**form, "client_id": client.id, "client_secret": secret}
+    named: Form = {**form, "client_id": client.id}
+    if client.secret is not None:
+        match client.auth_method:
+            case "client_secret_post":
+                return {}, {**named, "client_secret": client.secret}
+            case "client_secret_basic":
+                # Both halves are form-encoded first (RFC 6749 section 2.3.1); most libraries forget it.
+                return _basic(_pair(client, quote_plus)), form
+            case "client_secret_basic_raw":
+                return _basic(_pair(client, str)), form
+            case "client_secret_basic_with_id":
+                return _basic(_pair(client, quote_plus)), named
     if client.auth_method == PRIVATE_KEY_JWT:
         assertion = yield from client_assertion(client)
         proven: Form = {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": assertion}
         # The client's ID is optional then (RFC 7521 section 4.2), but Entra ID wants it.
-        return {}, {**form, "client_id": client.id, **proven}
-    return {}, {**form, "client_id": client.id} if client.id else form
+        return {}, {**named, **proven}
+    return {}, named if client.id else form
+
+
+def _pair(client: Client, encoded: Callable[[str], str]) -> str:
+    secret = client.secret.reveal() if client.secret is not None else ""
+    return f"{encoded(client.id)}:{encoded(secret)}"
+
+
+def _basic(pair: str) -> Mapping[str, Secret | str]:
+    return {"authorization": Secret(f"Basic {b64encode(pair.encode()).decode()}")}

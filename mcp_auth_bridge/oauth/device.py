@@ -2,16 +2,16 @@
 
 import msgspec
 
-from mcp_auth_bridge.effects import Fetch, Flow, Show, Sleep, ask
+from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, refusals
-from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
 from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import request_tokens
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _SLOWER = 5.0
 _LONGEST = 1800.0
@@ -30,7 +30,8 @@ class _Device(msgspec.Struct):
 
 def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     """Raises `AccessDenied` when the person says no, `LoginRequired` when the code expires."""
-    device = yield from _start(server, client, scopes)
+    applicant = Applicant(client)
+    device = yield from _start(server, applicant, scopes)
     yield from ask(Show(_shown(device), device.verification_uri_complete or device.verification_uri))
     form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
     prover = yield from prover_for(server)
@@ -39,15 +40,15 @@ def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow
         yield from ask(Sleep(interval))
         waited += interval
         try:
-            issued = yield from request_tokens(server.token_endpoint, client, form, "the device's login", prover)
+            issued = yield from request_tokens(server.token_endpoint, applicant, form, "the device's login", prover)
         except OAuthRefused as refused:
             interval += _slower(refused)
         else:
-            return session_of(server, client, scopes, issued)
+            return session_of(server, applicant.client, scopes, issued)
     raise LoginRequired("nobody confirmed the code in time", "run the command again")
 
 
-def _start(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[_Device]:
+def _start(server: Server, applicant: Applicant, scopes: tuple[str, ...]) -> Flow[_Device]:
     if server.device_endpoint is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers no login on another device",
@@ -56,13 +57,20 @@ def _start(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[_Dev
     wanted: Form = {"scope": " ".join(scopes)} if scopes else {}
     if audience := server.authorize_params.get("audience"):
         wanted["audience"] = audience  # Auth0 wants it here too; the other parameters are for browsers
-    headers, form = yield from authenticate(client, {**wanted, **resource_of(server.resource)})
-    response = yield from ask(Fetch(server.device_endpoint, {"accept": "application/json", **headers}, form=form))
+    wanted |= resource_of(server.resource)
+    response = yield from _ask(server.device_endpoint, applicant, wanted)
+    while applicant.learn(response):
+        response = yield from _ask(server.device_endpoint, applicant, wanted)
     if response.status != 200:
         raise refusals.of_token_request(response, server.device_endpoint, "the login on another device")
     device = documents.read(response, _Device, server.device_endpoint, "the device's authorization")
     gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
     return device
+
+
+def _ask(endpoint: Url, applicant: Applicant, wanted: Form) -> Flow[Response]:
+    headers, form = yield from applicant.authenticate(wanted)
+    return (yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=form)))
 
 
 def _slower(refused: OAuthRefused) -> float:

@@ -10,9 +10,9 @@ import msgspec
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.login_settings import RESERVED_PARAMETERS
-from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth import documents, refusals
 from mcp_auth_bridge.oauth.claims import account_of, names_of
-from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
 from mcp_auth_bridge.oauth.providers import advice
@@ -52,8 +52,9 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
         "redirect_uri": client.redirect_uri,
         **resource_of(server.resource),
     }
-    issued = yield from request_tokens(server.token_endpoint, client, form, "the exchange of the code", prover)
-    return session_of(server, client, scopes, issued)
+    applicant = Applicant(client)
+    issued = yield from request_tokens(server.token_endpoint, applicant, form, "the exchange of the code", prover)
+    return session_of(server, applicant.client, scopes, issued)
 
 
 def prover_for(server: Server) -> Flow[Prover | None]:
@@ -109,7 +110,7 @@ def refresh(session: Session) -> Flow[Session]:
     }
     prover = Prover(session.dpop_key) if session.dpop_key is not None else None
     try:
-        issued = yield from request_tokens(endpoint, session.client, form, "the refresh", prover)
+        issued = yield from request_tokens(endpoint, Applicant(session.client), form, "the refresh", prover)
     except OAuthRefused as refused:
         if refused.error == "invalid_grant":
             raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
@@ -169,9 +170,13 @@ def revoke(session: Session) -> Flow[None]:
 
 
 def _revoke(session: Session, token: Secret, hint: str) -> Flow[Response]:
-    headers, form = yield from authenticate(session.client, {"token": token, "token_type_hint": hint})
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
+    headers, form = yield from Applicant(session.client).authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))
+    if refusals.lacks_secret(response) and "client_secret" not in form:
+        # The MCP Python SDK (2.3.0) wants the parameter of every client here. RFC 6749 section 2.3.1: whoever has no
+        # secret may leave it out, and so may send it empty.
+        response = yield from ask(Fetch(endpoint, headers, form={**form, "client_secret": ""}))
     if response.status not in (200, 204):
         raise documents.refusal(response, endpoint, "the revocation")
     return response

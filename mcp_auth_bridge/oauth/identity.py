@@ -32,13 +32,13 @@ def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Cl
     if plan.grant is authorization_code and _fits(known, redirect_uri):
         known = yield from _unless_forgotten(server, known, scopes)
     try:
-        return (yield from register(server, redirect_uri, scopes, known, plan.client_name))
+        return (yield from register(server, redirect_uri, scopes, known, plan.introduction))
     except OAuthRefused as refused:
         if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
             raise
         # Salesforce takes localhost and no address.
         redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST))
-        return (yield from register(server, redirect_uri, scopes, None, plan.client_name))
+        return (yield from register(server, redirect_uri, scopes, None, plan.introduction))
 
 
 def client_after(
@@ -51,16 +51,18 @@ def client_after(
     if not client_forgotten(error):
         raise error
     if not client.registered:
-        error.hint = "check client_id, client_secret and issuer, or client_metadata_url, under auth for this server"
+        error.hint = (
+            "check client_id, client_secret, auth_method and issuer, or client_metadata_url, under auth for this server"
+        )
     if client != plan.clients.get(server.issuer):
         raise error
     yield from ask(Tell(f"{_has_forgotten(server)}, so that you will be asked once more"))
-    return (yield from register(server, client.redirect_uri, scopes, None, plan.client_name))
+    return (yield from register(server, client.redirect_uri, scopes, None, plan.introduction))
 
 
 def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
     if plan.configured is None:
-        return (yield from _registered(plan.clients.get(server.issuer)))
+        return (yield from _registered(plan.clients.get(server.issuer), plan.introduction.auth_method))
     if plan.configured.issuer != server.issuer:
         raise ConfigError(
             f"the configured client belongs to {quoted(plan.configured.issuer)}, "
@@ -70,7 +72,10 @@ def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
     return plan.configured
 
 
-def _registered(client: Client | None) -> Flow[Client | None]:
+def _registered(client: Client | None, auth_method: str) -> Flow[Client | None]:
+    """`client`, if it is still good and proves itself by the configured `auth_method`, where there is one."""
+    if client is not None and auth_method not in ("", client.auth_method):
+        return None
     if client is None or client.secret_expires_at is None:
         return client
     return None if client.expired((yield from ask(Now()))) else client

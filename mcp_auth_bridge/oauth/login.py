@@ -13,7 +13,7 @@ from mcp_auth_bridge.oauth.discovery import Server, discover
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME
+from mcp_auth_bridge.oauth.registration import Introduction
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
 from mcp_auth_bridge.urls import Url
@@ -27,8 +27,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
     is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
     is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
-    spells the loopback interface, `client_name` what the bridge is registered as. `metadata_url` is the
-    client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
+    spells the loopback interface, `introduction` what the bridge says about itself when it registers. `metadata_url` is
+    the client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
     server. `grant` is how the person is asked. `trusted_issuer`, `resource_metadata`, `agreed` and the `last` session
     say whom to trust (`oauth/trust.py`).
     """
@@ -40,7 +40,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     granted: tuple[str, ...] = ()
     configured: Client | None = None
     clients: Mapping[str, Client] = {}
-    client_name: str = CLIENT_NAME
+    introduction: Introduction = Introduction()
     port: int = 0
     host: str = "127.0.0.1"
     grant: Grant = authorization_code

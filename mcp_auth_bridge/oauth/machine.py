@@ -11,7 +11,7 @@ from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import accepted
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
-from mcp_auth_bridge.oauth.client_auth import Form
+from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.configured import Party, Token
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
@@ -128,11 +128,12 @@ def _requested(plan: Plan, server: Server, client: Client, scopes: tuple[str, ..
     form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
     form |= _given(audience=audience)
     prover = yield from prover_for(server)
+    applicant = Applicant(client)
     try:
-        issued = yield from request_tokens(server.token_endpoint, client, form, "the token request", prover)
+        issued = yield from request_tokens(server.token_endpoint, applicant, form, "the token request", prover)
     except OAuthRefused as refused:
         raise explained(refused, plan.party, server, tokens, (yield from ask(Now()))) from None
-    session = session_of(server, _disarmed(client), scopes, issued)
+    session = session_of(server, _disarmed(applicant.client), scopes, issued)
     return msgspec.structs.replace(session, machine=True, audience=audience)
 
 
@@ -173,8 +174,9 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
         **resource_of(server.resource),
         **_given(scope=" ".join(scopes)),
     }
+    applicant = Applicant(_client(grant.idp, idp))
     try:
-        value, kind = yield from exchange_tokens(idp.token_endpoint, _client(grant.idp, idp), form, "the exchange")
+        value, kind = yield from exchange_tokens(idp.token_endpoint, applicant, form, "the exchange")
     except OAuthRefused as refused:
         raise explained(refused, grant.idp, idp, (grant.identity,), (yield from ask(Now()))) from None
     if kind != ID_JAG:
@@ -208,8 +210,10 @@ def _client(party: Party, server: Server) -> Client:
         return msgspec.structs.replace(client, signing=signing, auth_method=client_auth.PRIVATE_KEY_JWT)
     if client.secret is None:
         return msgspec.structs.replace(client, auth_method="none")
-    method = client.auth_method or client_auth.choose(server.auth_methods, public=False)
-    return msgspec.structs.replace(client, auth_method=method)
+    if client.auth_method:
+        return client
+    method = client_auth.choose(server.auth_methods, public=False)
+    return client_auth.with_others(msgspec.structs.replace(client, auth_method=method), server.auth_methods)
 
 
 def _disarmed(client: Client) -> Client:

@@ -10,6 +10,8 @@ from mcp_auth_bridge.urls import Url
 _SUSPICIOUS = (400, 401, 403, 404, 422)
 """Statuses with which servers have been seen to answer a client that they no longer know (peers.md, pain 6)."""
 
+_OF_CLIENT = ("invalid_client", "unauthorized_client")
+
 # Seen at Supabase ("Unrecognized client_id"), FastMCP ("Client ID '…' is not registered"), Figma ("client id doesn't
 # exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). A client's secret or metadata are another matter,
 # and so is what the next element of a page or member of a document says.
@@ -20,6 +22,8 @@ _NO_SUCH_CLIENT = re.compile(
     rb"(?:\bnot (?:be )?(?:found|known|registered|recogni[sz]ed|exist)|n[^ ]{1,6}t exist|\bis (?:invalid|unknown))",
     re.IGNORECASE,
 )
+# context7 ("Client credentials missing or malformed"), the MCP Python SDK ("Missing client_id").
+_ABOUT_CLIENT = re.compile(rb"\bclient[ _-]?(?:id|secret|credentials|authentication)\b", re.IGNORECASE)
 # What supabase/auth answers instead of `invalid_grant` (its issue 2829).
 _NO_SUCH_GRANT = re.compile(rb"\brefresh_token_(?:not_found|already_used)\b")
 
@@ -39,13 +43,33 @@ def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
     return OAuthRefused(text, error=meant, status=response.status)
 
 
+def of_client(response: Response) -> bool:
+    """Whether a token, device or revocation request was refused for the client or for the way it proves itself.
+
+    `invalid_client` is the code for it (RFC 6749 section 5.2). Some servers answer 401 without a code, some say
+    `unauthorized_client`, and some `invalid_request` with words about the client. `invalid_grant` never is one.
+    """
+    if response.status not in _SUSPICIOUS:
+        return False
+    code = documents.error_code(response)
+    if code in _OF_CLIENT or (response.status == 401 and documents.known_error(code) != code):
+        return True
+    vague = code == "invalid_request" or documents.known_error(code) != code
+    return vague and (_meaning(response) == "invalid_client" or _ABOUT_CLIENT.search(response.body) is not None)
+
+
+def lacks_secret(response: Response) -> bool:
+    """Whether a request was refused for want of the parameter `client_secret`."""
+    return response.status == 400 and b"client_secret" in response.body
+
+
 def client_forgotten(error: BridgeError) -> bool:
     """Whether the error of a token request says that our registration is no longer known.
 
     One such answer is no proof: servers have said so while their storage was away (hermes-agent 109853, pomerium 6786).
     Where a good grant would be lost by believing it, ask twice.
     """
-    return isinstance(error, OAuthRefused) and error.error in ("invalid_client", "unauthorized_client")
+    return isinstance(error, OAuthRefused) and error.error in _OF_CLIENT
 
 
 def speaks_of_no_such_client(response: Response) -> bool:

@@ -19,6 +19,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 CLIENT_NAME = "mcp-auth-bridge"
+_REFUSED = 400
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -43,10 +44,24 @@ class _Registration(msgspec.Struct):
     registration_access_token: str | None = None
 
 
+class Introduction(msgspec.Struct, frozen=True):
+    """What the bridge says about itself when it registers; `auth_method` is "" for what the server accepts."""
+
+    name: str = CLIENT_NAME
+    auth_method: str = ""
+
+
+_OWN = Introduction()
+
+
 def register(
-    server: Server, redirect_uri: str, scopes: tuple[str, ...], known: Client | None, name: str = CLIENT_NAME
+    server: Server,
+    redirect_uri: str,
+    scopes: tuple[str, ...],
+    known: Client | None,
+    introduction: Introduction = _OWN,
 ) -> Flow[Client]:
-    """The configured client, or the registered one if it fits `redirect_uri`, else a new registration under `name`.
+    """The configured client, or the registered one if it fits `redirect_uri`, else a new registration.
 
     Exactly `redirect_uri` is registered, although a server may prefer the other spelling of the loopback interface:
     some refuse a registration that holds `localhost` (RFC 8252 section 8.3), some one that holds an address, and a URI
@@ -55,8 +70,7 @@ def register(
     Raises `ConfigError` where none can be had.
     """
     if known is not None and not known.registered:
-        method = client_auth.choose(server.auth_methods, public=known.secret is None)
-        return msgspec.structs.replace(known, redirect_uri=redirect_uri, auth_method=method)
+        return _configured(known, redirect_uri, server)
     if known is not None and known.redirect_uri == redirect_uri:
         return known
     if server.registration_endpoint is None:
@@ -66,7 +80,22 @@ def register(
             " http://127.0.0.1/callback) and set"
             f' auth = {{ kind = "browser", client_id = "…", issuer = "{server.issuer}" }} for this server',
         )
-    return (yield from _register(server, server.registration_endpoint, _request(server, redirect_uri, scopes, name)))
+    request = _request(server, redirect_uri, scopes, introduction.name)
+    if method := introduction.auth_method:
+        request.token_endpoint_auth_method = client_auth.registered_as(method)
+        made = yield from _register(server, server.registration_endpoint, request)
+        # Configured is configured, but a secret that was not given cannot be shown.
+        return msgspec.structs.replace(made, auth_method=method if made.secret else "none", other_methods=())
+    return (yield from _register_somehow(server, server.registration_endpoint, request))
+
+
+def _configured(client: Client, redirect_uri: str, server: Server) -> Client:
+    """`client` with the method that stands in the configuration, else with those that the server may accept."""
+    if client.auth_method:
+        return msgspec.structs.replace(client, redirect_uri=redirect_uri)
+    method = client_auth.choose(server.auth_methods, public=client.secret is None)
+    chosen = msgspec.structs.replace(client, redirect_uri=redirect_uri, auth_method=method)
+    return client_auth.with_others(chosen, server.auth_methods)
 
 
 def unregister(client: Client) -> Flow[bool]:
@@ -107,9 +136,23 @@ def _request(server: Server, redirect_uri: str, scopes: tuple[str, ...], name: s
         redirect_uris=[redirect_uri],
         grant_types=["authorization_code", "refresh_token", *more_grants],
         response_types=["code"],
-        token_endpoint_auth_method=client_auth.choose(server.auth_methods, public=True),
+        token_endpoint_auth_method="",
         scope=" ".join(scopes),
     )
+
+
+def _register_somehow(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
+    """By the first method that the server does not refuse to register; it has the same code for all metadata."""
+    methods = client_auth.to_ask_for(server.auth_methods)
+    for method in methods[:-1]:
+        request.token_endpoint_auth_method = method
+        try:
+            return (yield from _register(server, endpoint, request))
+        except OAuthRefused as refused:
+            if refused.error != "invalid_client_metadata" or refused.status != _REFUSED:
+                raise
+    request.token_endpoint_auth_method = methods[-1]
+    return (yield from _register(server, endpoint, request))
 
 
 def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
@@ -122,7 +165,7 @@ def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
     redirect_uri = request.redirect_uris[0]
     _check(registration, redirect_uri)
     management_uri, management_token = _management(registration, server, endpoint)
-    return Client(
+    client = Client(
         issuer=server.issuer,
         id=registration.client_id,
         secret=Secret(registration.client_secret) if registration.client_secret else None,
@@ -132,6 +175,7 @@ def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
         management_token=management_token,
         secret_expires_at=_secret_expires_at(registration, response.at),
     )
+    return client_auth.with_others(client, server.auth_methods)
 
 
 def _refused(response: Response, endpoint: Url, name: str) -> ProtocolError:
@@ -166,9 +210,13 @@ def _check(registration: _Registration, redirect_uri: str) -> None:
 
 
 def _auth_method(registration: _Registration, requested: str) -> str:
-    """What the answer says, else what fits it: Figma returns a secret although `none` was asked for."""
+    """What the answer says, else what fits it.
+
+    A secret that comes together with `none` is not to be shown: servers built with Authlib (canaille) refuse it. Figma
+    returns one although `none` was asked for, and wants it: the other methods follow (`client_auth.with_others`).
+    """
     method = registration.token_endpoint_auth_method or requested
-    if registration.client_secret and method == "none":
+    if registration.client_secret and not registration.token_endpoint_auth_method and method == "none":
         return "client_secret_post"
     if method not in client_auth.SUPPORTED:
         raise OAuthRefused(

@@ -35,7 +35,10 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bridge is to one authorization server (RFC 7591). `auth_method` is a `token_endpoint_auth_method`.
+    """What the bridge is to one authorization server (RFC 7591).
+
+    `auth_method` is a `token_endpoint_auth_method`, or a spelling of one (`oauth/client_auth.py`). `other_methods` are
+    to be tried after it, in this order; () once the server has accepted one, and where somebody configured it.
 
     `id` is "" where a grant needs no client (RFC 7521 section 4.1). `signing` is the key of `private_key_jwt`.
 
@@ -49,6 +52,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret | None = None
     signing: SigningKey | None = None
     auth_method: str = "none"
+    other_methods: tuple[str, ...] = ()
     redirect_uri: str = ""
     registered: bool = True
     management_uri: str = ""

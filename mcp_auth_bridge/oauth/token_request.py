@@ -10,9 +10,8 @@ from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError
 from mcp_auth_bridge.oauth import documents, dpop, refusals
 from mcp_auth_bridge.oauth.claims import lifetime
-from mcp_auth_bridge.oauth.client_auth import Form, authenticate
+from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.providers import advice
-from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -95,13 +94,9 @@ class Issued(msgspec.Struct, frozen=True):
         return Secret(token), None if life is None else self.at + min(max(life, 0.0), _LONGEST_LIFE)
 
 
-def request_tokens(endpoint: Url, client: Client, form: Form, what: str, prover: Prover | None) -> Flow[Issued]:
+def request_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str, prover: Prover | None) -> Flow[Issued]:
     """Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens."""
-    response = yield from _post(endpoint, client, form, prover)
-    if prover is not None and prover.learn(response):
-        # Refused before anything in it was looked at: the code or the refresh token is not spent.
-        response = yield from _post(endpoint, client, form, prover)
-        prover.learn(response)
+    response = yield from _answered(endpoint, applicant, form, prover)
     if response.status not in (200, 201):  # Supabase creates its tokens, and says so
         raise _refused(response, endpoint, what)
     tokens = documents.read(response, Tokens, endpoint, "the token answer")
@@ -119,9 +114,9 @@ class _Exchanged(msgspec.Struct):
     issued_token_type: str = ""
 
 
-def exchange_tokens(endpoint: Url, client: Client, form: Form, what: str) -> Flow[tuple[Secret, str]]:
+def exchange_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str) -> Flow[tuple[Secret, str]]:
     """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
-    response = yield from _post(endpoint, client, form, None)
+    response = yield from _answered(endpoint, applicant, form, None)
     if response.status != 200:
         raise _refused(response, endpoint, what)
     issued = documents.read(response, _Exchanged, endpoint, "the token answer")
@@ -137,8 +132,25 @@ def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
     return refused
 
 
-def _post(endpoint: Url, client: Client, form: Form, prover: Prover | None) -> Flow[Response]:
-    headers, authenticated = yield from authenticate(client, form)
+def _answered(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+    """The answer to the way in which the server accepts the client, or to the last one that there is."""
+    response = yield from _proven(endpoint, applicant, form, prover)
+    while applicant.learn(response):
+        response = yield from _proven(endpoint, applicant, form, prover)
+    return response
+
+
+def _proven(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+    response = yield from _post(endpoint, applicant, form, prover)
+    if prover is not None and prover.learn(response):
+        # Refused before anything in it was looked at: the code or the refresh token is not spent.
+        response = yield from _post(endpoint, applicant, form, prover)
+        prover.learn(response)
+    return response
+
+
+def _post(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+    headers, authenticated = yield from applicant.authenticate(form)
     proof = (yield from prover.headers(endpoint)) if prover is not None else {}
     fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)
     return (yield from ask(fetch))
