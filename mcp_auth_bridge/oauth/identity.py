@@ -9,6 +9,7 @@ from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, author
 from mcp_auth_bridge.oauth.refusals import client_forgotten, speaks_of_no_such_client
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, gate
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def client_after(
 def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
     if plan.configured is None:
         return (yield from _registered(plan.clients.get(server.issuer), plan.introduction.auth_method))
-    if plan.configured.issuer != server.issuer:
+    if not same_issuer(server.issuer, plan.configured.issuer):
         raise ConfigError(
             f"the configured client belongs to {quoted(plan.configured.issuer)}, "
             f"but the server now names the authorization server {quoted(server.issuer)}",
