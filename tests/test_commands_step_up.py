@@ -46,7 +46,7 @@ def given_up(**more):
 
 def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_the_next_call():
     session, held = given_up(scope="read", wanted="nonsense", denied="other", refresh=Secret("RT"))
-    assert (session.wanted, session.denied, session.refresh, held) == ("", "other nonsense", Secret("RT"), 1)
+    assert (session.wanted, session.denied, session.refresh, held) == ("", "nonsense other", Secret("RT"), 1)
     assert isinstance(Reasons("acme", "login").not_to_be_had(session, "nonsense"), AccessDenied)
     assert Reasons("acme", "login").not_to_be_had(session, "write") is None
 

@@ -823,6 +823,22 @@ async def test_a_missing_permission_is_noted_for_the_next_login_and_no_reason_to
 
 
 @told
+async def test_a_server_that_names_other_scopes_each_time_or_its_own_token_makes_no_record_grow():
+    access = "AT-0123456789-0123456789"
+    world = World(session(access=Secret(access)))
+    process = world.process()
+    sent = await process.headers(TARGET)
+    for number in range(300):
+        scope = f"files:{number}:{'x' * 60} {access} {access[4:]}"
+        with pytest.raises(StepUpRequired) as raised:
+            await process.headers(TARGET, refused(sent, 403, error="insufficient_scope", scope=scope))
+        assert access[4:] not in raised.value.message
+    assert world.stored.wanted.startswith("files:299:")
+    assert access[4:] not in world.stored.wanted
+    assert len(world.stored.wanted) <= 4096
+
+
+@told
 async def test_a_permission_that_no_login_can_add_is_said_to_be_the_accounts():
     world = World(session())
     process = world.process()

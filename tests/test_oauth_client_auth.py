@@ -49,11 +49,12 @@ def attempts(*answers, client=None, metadata=METHODS, **more):
 
 POST = ("", ID, SECRET)
 ENCODED = "qgOjyu5y%2FKq%2B8rGzRlQ%3D:p%2Bss%2Fw0rd%3D%3D"
+BASIC = (ENCODED, None, None)
 
 
 def test_each_method_is_tried_once_until_one_works_which_is_remembered():
     session, tried = attempts(NO_CLIENT, NO_CLIENT, CODE[3][1], client=configured())
-    assert tried == [POST, (ENCODED, None, None), (f"{ID}:{SECRET}", None, None)]
+    assert tried == [BASIC, POST, (f"{ID}:{SECRET}", None, None)]
     assert (session.client.auth_method, session.client.other_methods) == ("client_secret_basic_raw", ())
     error, tried = attempts(*[NO_CLIENT] * 4, client=configured())
     assert tried[3:] == [(ENCODED, ID, None)]
@@ -62,7 +63,7 @@ def test_each_method_is_tried_once_until_one_works_which_is_remembered():
 
 def test_a_method_that_only_repeats_another_one_is_not_tried():
     _, tried = attempts(*[NO_CLIENT] * 3, client=configured(id="c", secret=Secret("s")))
-    assert tried == [("", "c", "s"), ("c:s", None, None), ("c:s", "c", None)]
+    assert tried == [("c:s", None, None), ("", "c", "s"), ("c:s", "c", None)]
 
 
 def test_a_configured_method_is_the_only_one():
@@ -85,7 +86,7 @@ def test_a_configured_method_is_the_only_one():
 def test_nothing_but_a_refusal_of_the_client_is_answered_with_another_attempt(refused):
     session, tried = attempts(refused, client=configured())
     assert isinstance(session, BridgeError)
-    assert tried == [POST]
+    assert tried == [BASIC]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_nothing_but_a_refusal_of_the_client_is_answered_with_another_attempt(re
 )
 def test_servers_have_other_words_for_a_client_that_did_not_prove_itself(refused):
     session, _ = attempts(refused, CODE[3][1], client=configured())
-    assert session.client.auth_method == "client_secret_basic"
+    assert session.client.auth_method == "client_secret_post"
 
 
 def test_a_secret_that_comes_with_none_is_shown_only_after_a_refusal():

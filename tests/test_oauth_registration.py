@@ -93,7 +93,7 @@ def test_a_configured_client_is_never_registered_and_takes_the_port_that_there_i
         ((), None, "none"),
         ((), "s", "client_secret_basic"),
         (("client_secret_post", "none"), None, "none"),
-        (("client_secret_basic", "client_secret_post"), "s", "client_secret_post"),
+        (("client_secret_basic", "client_secret_post"), "s", "client_secret_basic"),
         (("client_secret_post", "private_key_jwt"), "s", "client_secret_post"),
     ],
 )

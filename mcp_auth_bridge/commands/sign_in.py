@@ -16,6 +16,7 @@ from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
+from mcp_auth_bridge.oauth.scopes import added, fitting
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
@@ -108,7 +109,7 @@ async def _without_step_up(bridge: Bridge, store: Store) -> None:
         record = stored(store, bridge.record)
         session = session_in(record)
         if record is not None and session is not None and session.wanted:
-            denied = " ".join(dict.fromkeys([*session.denied.split(), *session.wanted.split()]))
+            denied = added(session.wanted.split(), session.denied)
             session = msgspec.structs.replace(session, wanted="", denied=denied)
             store.save(bridge.record, dump(session), record.generation)
 
@@ -145,7 +146,10 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
 
 def _step_up(last: Session | None) -> tuple[str, ...]:
     """What a login asks for that follows on one which lacked scopes: those it had and those it lacked."""
-    return (*last.scope.split(), *last.wanted.split()) if last is not None and last.wanted else ()
+    if last is None or not last.wanted:
+        return ()
+    kept = fitting((*last.wanted.split(), *last.scope.split()))  # what is lacking comes first
+    return tuple(scope for scope in dict.fromkeys((*last.scope.split(), *last.wanted.split())) if scope in kept)
 
 
 async def _configured(auth: Login, bridge: Bridge) -> Client | None:

@@ -18,6 +18,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     quoted,
 )
+from mcp_auth_bridge.oauth.scopes import added, without
 from mcp_auth_bridge.oauth.session import Session
 
 
@@ -96,17 +97,18 @@ class Rotation:
 
     async def lacking(self, refused: Refusal) -> BridgeError:
         """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
-        wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+        named = refused.challenge.scopes if refused.challenge else ()
         async with self._world.lock():
             store = await self._kept.look()
             session = self._kept.session
             if session is None:
                 return self._login_required("nobody is logged in")
+            wanted = " ".join(without(named, session.secrets))
             if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
                 return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
-                union = dict.fromkeys([*session.wanted.split(), *wanted.split()])
-                await self._kept.save(store, msgspec.structs.replace(session, wanted=" ".join(union)))
+                union = added(wanted.split(), session.wanted)
+                await self._kept.save(store, msgspec.structs.replace(session, wanted=union))
         return StepUpRequired(
             f"the login to {self._name} lacks a permission: {quoted(wanted)}",
             f"run: {self._login_command}, which asks for it",

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from mcp_auth_bridge.oauth.scopes import named
+
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # An unquoted value ends where it must: servers write URLs and scopes bare, which are no tokens.
 _PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))\s*')
@@ -28,7 +30,7 @@ class Challenge(msgspec.Struct, frozen=True):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        return tuple(self.parameters.get("scope", "").split())
+        return named(self.parameters.get("scope", ""))
 
     @property
     def resource_metadata(self) -> str:

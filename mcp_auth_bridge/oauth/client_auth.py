@@ -25,8 +25,8 @@ from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 
 SUPPORTED = ("none", "client_secret_post", "client_secret_basic")
-"""In order of preference: a program on a person's machine cannot keep a client secret secret, and servers disagree less
-about a form than about Basic."""
+"""What a registration asks for, in order of preference: a program on a person's machine cannot keep a client secret
+secret, and servers disagree less about a form than about Basic."""
 
 PRIVATE_KEY_JWT = "private_key_jwt"
 
@@ -56,14 +56,14 @@ def to_ask_for(advertised: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def choose(advertised: tuple[str, ...], *, public: bool) -> str:
-    """The first method to try, for a client that may be `public`, or that has a secret to show.
+    """The first method to try, for a client that may be `public`, or that somebody registered with a secret.
 
-    Servers that advertise nothing are taken to accept public clients, as MCP's do, and Basic, as RFC 8414 says.
+    For the latter it is Basic, which is what a registration means that says nothing (RFC 7591 section 2). Servers that
+    advertise nothing are taken to accept public clients, as MCP's do, and Basic, as RFC 8414 says.
     """
-    if not advertised:
-        return "none" if public else "client_secret_basic"
-    for method in SUPPORTED if public else SUPPORTED[1:]:
-        if method in advertised:
+    preferred = SUPPORTED if public else ("client_secret_basic", "client_secret_post")
+    for method in preferred:
+        if not advertised or method in advertised:
             return method
     raise TheirProtocolError(
         "the authorization server accepts none of the ways in which this bridge can prove its identity",

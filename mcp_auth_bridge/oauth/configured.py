@@ -13,6 +13,7 @@ from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.places import Trail
 from mcp_auth_bridge.oauth.providers import identifier
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
+from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import Trust, confined, same_issuer
@@ -72,7 +73,7 @@ def at_issuer(party: Party, url: Url, challenge: Challenge | None, resource: str
         resource=identifier(resource) or own.resource or url.resource,
         token_endpoint=named[Purpose.TOKEN],
         revocation_endpoint=named.get(Purpose.REVOCATION),
-        scopes_supported=None if own.scopes_supported is None else tuple(own.scopes_supported),
+        scopes_supported=None if own.scopes_supported is None else fitting(own.scopes_supported),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         signing_algorithms=tuple(metadata.token_endpoint_auth_signing_alg_values_supported or ()),
         binding=dpop_binding(challenge, own, metadata),

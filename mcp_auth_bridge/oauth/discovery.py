@@ -10,6 +10,7 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.places import HEADERS, Trail, is_page, look
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
+from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
 from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -68,7 +69,7 @@ def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> F
         raise TheirProtocolError(
             f"the authorization server {quoted(issuer)} publishes no metadata that can be used", f"tried: {trail}"
         )
-    scopes = None if metadata.scopes_supported is None else tuple(metadata.scopes_supported)
+    scopes = None if metadata.scopes_supported is None else fitting(metadata.scopes_supported)
     found = yield from _server(server, resource or metadata.resource or url.resource, scopes, trust)
     return msgspec.structs.replace(found, binding=dpop_binding(challenge, metadata, server))
 

@@ -49,6 +49,9 @@ _KNOWN_ERRORS = frozenset(
 )
 
 
+_LONGEST_CODE = 100
+
+
 def known_error(code: str) -> str:
     """`code` if a specification defines it, else words that repeat nothing of the server's."""
     return code if code in _KNOWN_ERRORS else "an error that no specification names"
@@ -95,13 +98,13 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 
 
 def error_code(response: Response) -> str:
-    """The OAuth error in an answer, whatever that is, or ""."""
+    """The OAuth error in an answer, whatever that is, or "". It is remembered (`Strikes`), so it has an end."""
     try:
         document: Any = msgspec.json.decode(response.body)  # Any: an error document may hold anything
     except _UNREADABLE:
         return ""
     code = document.get("error") if isinstance(document, dict) else None
-    return code if isinstance(code, str) else ""
+    return code[:_LONGEST_CODE] if isinstance(code, str) else ""
 
 
 def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:

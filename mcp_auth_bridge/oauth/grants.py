@@ -79,7 +79,7 @@ def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: 
         token_endpoint=str(server.token_endpoint),
         revocation_endpoint=str(server.revocation_endpoint or ""),
         client=client,
-        scope=" ".join(scopes) if tokens.scope is None else tokens.scope,
+        scope=" ".join(scopes) if tokens.scope is None else issued.scope,
         access=access,
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else None,
         obtained_at=issued.at,
@@ -125,7 +125,7 @@ def _renewed(session: Session, issued: Issued) -> Session:
     access, expires_at = issued.presentable(session.token) or (session.access, issued.at)
     return msgspec.structs.replace(
         session,
-        scope=session.scope if tokens.scope is None else tokens.scope,
+        scope=session.scope if tokens.scope is None else issued.scope,
         access=access,
         refresh=Secret(tokens.refresh_token) if tokens.refresh_token else session.refresh,
         obtained_at=issued.at,

@@ -14,6 +14,7 @@ from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
 from mcp_auth_bridge.oauth.registration import Introduction
+from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
 from mcp_auth_bridge.urls import Url
@@ -76,10 +77,17 @@ def _login(plan: Plan, trust: Trust) -> Flow[Session]:
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
-    scopes = tuple(dict.fromkeys((*plan.granted, *scopes))) if plan.granted else scopes
+    scopes = _all(plan, scopes) if plan.granted else scopes
     session = yield from _granted(plan, server, scopes)
     session = msgspec.structs.replace(session, agreed=server.agreed)
     return (yield from only_as(plan.ways.account, session))
+
+
+def _all(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """`scopes` and those of the login before this one: as many as a URL can carry, and the configured ones."""
+    union = dict.fromkeys((*plan.granted, *scopes))
+    kept = {*plan.scopes, *fitting(union)}
+    return tuple(scope for scope in union if scope in kept)
 
 
 def _granted(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:

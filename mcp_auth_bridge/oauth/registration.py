@@ -20,6 +20,8 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 
 CLIENT_NAME = "mcp-auth-bridge"
 _REFUSED = 400
+_LONGEST_ID = 2048
+_LONGEST_SECRET = 16384
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -202,8 +204,13 @@ def _known(server: Server) -> str:
 
 
 def _check(registration: _Registration, redirect_uri: str) -> None:
-    """What the server made of our request must still be usable: it may change anything (RFC 7591 section 3.2.1)."""
-    if not registration.client_id or not registration.client_id.isprintable():
+    """What the server made of our request must still be usable: it may change anything (RFC 7591 section 3.2.1).
+
+    The ID stands in a URL, and ID and secret in the record.
+    """
+    if len(registration.client_secret or "") > _LONGEST_SECRET:
+        raise TheirProtocolError("the authorization server registered this bridge with a client_secret without end")
+    if not (0 < len(registration.client_id) <= _LONGEST_ID and registration.client_id.isprintable()):
         raise TheirProtocolError("the authorization server registered this bridge without a usable client_id")
     if registration.redirect_uris and redirect_uri not in registration.redirect_uris:
         raise TheirProtocolError("the authorization server registered this bridge with another redirect URI")

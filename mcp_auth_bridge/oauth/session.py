@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.oauth.scopes import LONGEST, fitting
 from mcp_auth_bridge.secret import Secret
 
 VERSION = 1
@@ -127,6 +128,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     strikes: Strikes = Strikes()
 
     @property
+    def secrets(self) -> tuple[Secret | None, ...]:
+        """What must appear in no URL and in no sentence."""
+        return self.access, self.refresh, self.client.secret, self.client.management_token, self.dpop_key
+
+    @property
     def client_forgotten(self) -> bool:
         """Whether it was our registration that the authorization server no longer knew."""
         return self.ended in ("invalid_client", "unauthorized_client")
@@ -158,7 +164,13 @@ def dump(record: Session | Client) -> str:
 def load_session(text: str) -> Session:
     """The inverse of `dump`. Raises `StoreError` on another version or shape."""
     session: Session = _load(text, Session)
-    return session
+    return session if max(map(len, (session.scope, session.wanted, session.denied))) <= LONGEST else _trimmed(session)
+
+
+def _trimmed(session: Session) -> Session:
+    """`session` with scopes of a bearable length: an earlier version kept all that a server ever named."""
+    named = {key: " ".join(fitting(getattr(session, key).split())) for key in ("scope", "wanted", "denied")}
+    return msgspec.structs.replace(session, **named)
 
 
 def load_client(text: str) -> Client:

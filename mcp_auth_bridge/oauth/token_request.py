@@ -12,6 +12,7 @@ from mcp_auth_bridge.oauth import documents, dpop, refusals
 from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.providers import advice
+from mcp_auth_bridge.oauth.scopes import named, without
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -78,6 +79,13 @@ class Issued(msgspec.Struct, frozen=True):
         except ValueError:
             seconds = None
         return None if seconds is None or math.isnan(seconds) else self.at + min(max(seconds, 0.0), _LONGEST_LIFE)
+
+    @property
+    def scope(self) -> str:
+        """The scopes that the answer names, "" for none, and nothing else that it may call so."""
+        given = self.tokens
+        tokens = (Secret(token) for token in (given.access_token, given.refresh_token, given.id_token) if token)
+        return " ".join(without(named(given.scope or ""), tokens))
 
     def presentable(self, kind: str) -> tuple[Secret, float | None] | None:
         """What the MCP server is shown, the "access" or the "id" token, and when that ends (Unix seconds).

@@ -101,7 +101,9 @@ def test_a_token_that_the_server_forgot_is_replaced_once(machine, authorization_
     assert token_requests(authorization_server) == {"success": 2}
 
 
-def test_a_wrong_secret_is_named_by_its_place_and_presented_once(machine, authorization_server, tmp_path) -> None:
+def test_a_wrong_secret_is_named_by_its_place_and_presented_once_in_each_way(
+    machine, authorization_server, tmp_path
+) -> None:
     client = authorization_server.register(**MACHINE, token_endpoint_auth_method="client_secret_basic")
     secret = tmp_path / "secret"
     secret.write_text("hunter2-hunter2\n")
@@ -110,7 +112,7 @@ def test_a_wrong_secret_is_named_by_its_place_and_presented_once(machine, author
         stdio.initialize()
         answers = [json.dumps(stdio.call("add", ADD, number)) for number in (1, 2, 3)]
         assert all(client["client_id"] in said and str(secret) in said for said in answers), answers
-        assert token_requests(authorization_server) == {"invalid_client": 1}
+        assert token_requests(authorization_server) == {"invalid_client": 3}  # Basic, form, both
         secret.write_text(client["client_secret"])  # as an operator does who is told so
         assert text(stdio.call("add", ADD, 4)) == "3"
         assert "hunter2" not in "".join(answers) + stdio.stderr
