@@ -156,7 +156,7 @@ SCENARIOS = {
     "a callback without the promised issuer": (
         metadata(authorization_response_iss_parameter_supported=True),
         TheirProtocolError,
-        "another authorization server",
+        "without iss",
     ),
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
     "an error that nobody knows": (callback(error="<b>call 555</b>"), OAuthRefused, "no specification names"),

@@ -119,8 +119,7 @@ def test_a_callback_of_the_right_issuer_is_accepted(to, issuer):
 @pytest.mark.parametrize("answered", [{"code": "C"}, {"error": "access_denied", "error_description": "evil words"}])
 @pytest.mark.parametrize(
     ("to", "issuer"),
-    [(SENDS, None)]
-    + [
+    [
         (to, wrong)
         for to in (SENDS, SILENT)
         for wrong in ("", f"{ISSUER}/", "https://AS.example", f"{ISSUER}:443", "https://evil.example", f" {ISSUER}")
@@ -128,9 +127,52 @@ def test_a_callback_of_the_right_issuer_is_accepted(to, issuer):
 )
 def test_a_callback_of_another_issuer_is_refused_whatever_it_says_and_not_repeated(to, issuer, answered):
     with pytest.raises(TheirProtocolError, match="another authorization server") as raised:
-        code({**answered, **({} if issuer is None else {"iss": issuer})}, to=to)
+        code({**answered, "iss": issuer}, to=to)
     assert type(raised.value) is TheirProtocolError
     assert "evil" not in raised.value.message + raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"),
+    [
+        ({"code": "C"}, "with a code but without iss"),
+        ({"error": "access_denied", "error_description": "evil words"}, "with an error but without iss"),
+    ],
+)
+def test_an_answer_without_the_promised_issuer_is_not_believed_and_nobody_else_is_blamed(answered, words):
+    with pytest.raises(TheirProtocolError, match=words) as raised:
+        code(answered, to=SENDS)
+    assert type(raised.value) is TheirProtocolError
+    said = raised.value.message + raised.value.hint
+    assert "evil" not in said
+    assert "another" not in said
+    assert "declined" not in said
+
+
+def id_token(**claims):
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    return {**TOKENS, "id_token": f"eyJhbGciOiJub25lIn0.{payload}."}
+
+
+def test_a_login_that_asks_for_an_id_token_sends_a_nonce_and_takes_no_id_token_of_another_login():
+    asked = []
+    openid = ("openid", "read")
+    code({"code": "C"}, (TOKEN, answer(id_token(sub="mia"))), scopes=openid, asked=asked)  # some leave it out
+    sent = dict(parse_qsl(urlsplit(asked[2].url).query))
+    assert len(sent["nonce"]) == 43
+    assert sent["nonce"] not in (sent["state"], sent["code_challenge"], plain(asked[-1].form)["code_verifier"])
+    assert code({"code": "C"}, (TOKEN, answer(id_token(nonce=sent["nonce"]))), scopes=openid).issuer == ISSUER
+    with pytest.raises(TheirProtocolError, match="belongs to another login"):
+        code({"code": "C"}, (TOKEN, answer(id_token(nonce="somebody-elses"))), scopes=openid)
+
+
+def test_a_login_that_asks_for_no_id_token_sends_no_nonce_and_a_configured_one_is_the_users():
+    asked = []
+    code({"code": "C"}, (TOKEN, answer(id_token(nonce="x"))), asked=asked)
+    assert "nonce" not in dict(parse_qsl(urlsplit(asked[2].url).query))
+    own = server(authorize_params={"nonce": "mine"})
+    code({"code": "C"}, (TOKEN, answer(id_token(nonce="mine"))), to=own, scopes=("openid",), asked=asked)
+    assert dict(parse_qsl(urlsplit(asked[-2].url).query))["nonce"] == "mine"
 
 
 @pytest.mark.parametrize("callback", [{}, {"code": "C"}, {"error": "access_denied"}, {"code": "C", "iss": "https://e"}])

@@ -1,5 +1,6 @@
 """Who the bridge is to an authorization server: registrations that are forgotten, expired, or whose port is taken."""
 
+import msgspec
 import pytest
 from playing import NOT_FOUND, PAGE, answer, plain, play
 from test_oauth_login import CODE, CONFIGURED, HERE, OTHER, REGISTERED, WELCOME, found, plan
@@ -25,7 +26,7 @@ def known(client=OLD, **more):
 
 def look(page):
     """The authorization page as an earlier registration meets it."""
-    return [WELCOME[0], (WELCOME[1][0], page)]
+    return [WELCOME[0], (WELCOME[1][0], page), ("tell", None)]
 
 
 def told(asked):
@@ -45,7 +46,7 @@ def told(asked):
 )
 def test_a_registration_that_its_authorization_page_does_not_know_is_replaced_before_anybody_sees_that_page(page):
     asked = []
-    steps = [*found(), ("listen 4711", HERE), *look(page), ("tell", None), REGISTERED, *CODE]
+    steps = [*found(), ("listen 4711", HERE), *look(page), REGISTERED, *CODE]
     assert play(login(known()), steps, asked).client.id == "new"
     assert told(asked) == ["“https://as.example” no longer knows this bridge, which registers anew"]
     assert len([effect for effect in asked if isinstance(effect, Authorize)]) == 1
@@ -64,6 +65,43 @@ def test_a_registration_that_its_authorization_page_does_not_know_is_replaced_be
 )
 def test_whatever_else_its_authorization_page_says_the_registration_is_used_again(page):
     assert play(login(known()), [*found(), ("listen 4711", HERE), *look(page), *CODE]).client == OLD
+
+
+def test_a_page_that_says_nothing_leaves_it_to_the_person_who_is_told_what_to_do():
+    asked = []
+    play(login(known()), [*found(), ("listen 4711", HERE), *look(PAGE), *CODE], asked)
+    assert told(asked) == ["if the browser shows an error about the client, stop this command and add --fresh to it"]
+
+
+MANAGED = msgspec.structs.replace(OLD, management_uri=f"{ISSUER}/register/old", management_token=Secret("RAT-hunter2"))
+READ = f"GET {ISSUER}/register/old"
+
+
+def test_a_registration_that_can_be_read_and_is_there_is_used_again_with_its_newest_token_and_nobody_is_told():
+    asked = []
+    there = answer({"client_id": "old", "registration_access_token": "RAT-2"})
+    session = play(login(known(MANAGED)), [*found(), ("listen 4711", HERE), (READ, there), *CODE], asked)
+    assert session.client == msgspec.structs.replace(MANAGED, management_token=Secret("RAT-2"))
+    assert told(asked) == []
+
+
+@pytest.mark.parametrize("gone", [answer(b"", 401), answer({"error": "invalid_token"}, 401), NOT_FOUND])
+def test_a_registration_that_can_be_read_no_more_is_replaced_although_the_server_would_show_a_login_page(gone):
+    steps = [*found(), ("listen 4711", HERE), (READ, gone), ("tell", None), REGISTERED, *CODE]
+    assert play(login(known(MANAGED)), steps).client.id == "new"
+
+
+@pytest.mark.parametrize(
+    "odd", [answer(b"", 403), answer(b"", 500), answer({"client_id": "x"}), Unreachable("no route")]
+)
+def test_a_registration_of_which_nothing_is_learnt_is_looked_at_as_any_other(odd):
+    session = play(login(known(MANAGED)), [*found(), ("listen 4711", HERE), (READ, odd), *WELCOME, *CODE])
+    assert session.client == MANAGED
+
+
+def test_a_registration_with_a_secret_is_not_read_because_that_may_renew_the_secret_of_other_logins():
+    secretive = msgspec.structs.replace(MANAGED, secret=Secret("s"), auth_method="client_secret_post")
+    play(login(known(secretive)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
 
 
 def test_what_was_looked_at_is_never_what_the_person_is_sent_to():
@@ -92,7 +130,7 @@ def test_a_registration_whose_code_is_refused_because_of_it_is_replaced_and_the_
     steps = [("listen 4711", HERE), *WELCOME, *CODE[:3], refused, ("tell", None), REGISTERED, *CODE]
     assert play(login(known()), [*found(), *steps], asked).client.id == "new"
     assert [effect.url.count("client_id=old") for effect in asked if is_authorize(effect)] == [1, 0]
-    assert "asked once more" in told(asked)[0]
+    assert "asked once more" in told(asked)[-1]
 
 
 def test_a_registration_is_replaced_once_and_never_twice():

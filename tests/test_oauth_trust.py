@@ -30,8 +30,7 @@ from mcp_auth_bridge.urls import Purpose, gate
         ("as.example.com", "as.example.com"),
         ("as.example.com", "as.example.com."),
         ("example.com", "login.example.com"),
-        ("login.example.com", "example.com"),
-        ("cf.mcp.example.com", "mcp.example.com"),
+        ("cf.mcp.atlassian.com", "mcp.atlassian.com"),
         ("example.co.uk", "login.example.co.uk"),
         ("accounts.google.com", "oauth2.googleapis.com"),
         ("cognito-idp.eu-west-2.amazonaws.com", "acme.auth.eu-west-2.amazoncognito.com"),
@@ -48,6 +47,9 @@ def test_these_hosts_belong_together(issuer, host):
     ("issuer", "host"),
     [
         ("as.example.com", "as.example.org"),
+        ("evil.host.com", "host.com"),
+        ("evil.vercel.app", "vercel.app"),
+        ("evil.mcp.atlassian.com", "mcp.atlassian.com"),
         ("as.example.com", "other.example.com"),
         ("example.com", "notexample.com"),
         ("example.com", "example.com.evil.org"),
@@ -118,6 +120,22 @@ def test_a_configured_issuer_is_the_users_will():
 def test_of_several_issuers_the_last_logins_is_kept_without_a_question():
     several = answer({"resource": "https://mcp.example/mcp", "authorization_servers": [NEW, "https://as.example"]})
     play(login(plan(last=LAST)), [(*PRM, several), found()[1], ("listen 0", HERE), REGISTERED, *CODE])
+
+
+BELOW = "https://tenant.as.example"
+ABOVE = {"authorization_endpoint": "https://as.example/authorize", "registration_endpoint": f"{BELOW}/register"}
+
+
+def test_an_issuer_below_a_host_does_not_get_the_codes_of_that_hosts_login_page_without_a_yes():
+    steps = found(BELOW, **{**at(BELOW), **ABOVE})
+    with pytest.raises(LoginRequired, match="away from there; the code of the login goes to https://tenant"):
+        play(login(plan()), [*steps, ("agree --trust https://as.example", refuse)])
+
+
+def test_an_issuer_whose_whole_login_is_at_the_host_above_it_needs_no_yes():
+    whole = {**at(BELOW), **ABOVE, "token_endpoint": "https://as.example/token"}
+    registered = (f"POST {BELOW}/register", REGISTERED[1])
+    assert play(login(plan()), [*found(BELOW, **whole), ("listen 0", HERE), registered, *CODE]).issuer == BELOW
 
 
 def elsewhere(**more):

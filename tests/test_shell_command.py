@@ -215,6 +215,7 @@ def test_a_template_takes_its_defaults_from_itself():
     assert secret("${A:-x}/${B:-y}/${C:-z}/${C:-}/$${A}", environ) == "1/y/z//${A}"
 
 
-def test_the_key_that_seals_the_logins_is_not_given_away():
+@pytest.mark.parametrize("name", ["sealing key", "Sealing Key"])  # Windows ignores case
+def test_the_key_that_seals_the_logins_is_not_given_away(name):
     with pytest.raises(BridgeError, match="the key that seals the logins is not given away"):
-        secret("keyring:sealing key")
+        secret(f"keyring:{name}")

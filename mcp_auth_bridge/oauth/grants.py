@@ -2,16 +2,17 @@
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from hashlib import sha256
 from hmac import compare_digest
 from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
-from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError
+from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.login_settings import RESERVED_PARAMETERS
 from mcp_auth_bridge.oauth import documents, refusals
-from mcp_auth_bridge.oauth.claims import account_of, names_of
+from mcp_auth_bridge.oauth.claims import account_of, names_of, unverified
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
@@ -31,6 +32,14 @@ class Transaction(msgspec.Struct, frozen=True):
     state: str
     verifier: str
     dpop_jkt: str = ""
+
+    @property
+    def nonce(self) -> str:
+        """What an ID token of this login repeats (OpenID Connect Core section 3.1.2.1).
+
+        It stands in a URL and must tell nothing of the verifier, from which it is made.
+        """
+        return _text(sha256(f"nonce {self.verifier}".encode()).digest())
 
 
 def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
@@ -54,6 +63,7 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
     }
     applicant = Applicant(client)
     issued = yield from request_tokens(server.token_endpoint, applicant, form, "the exchange of the code", prover)
+    _check_nonce(issued.tokens.id_token, _beside(server, scopes, transaction).get("nonce"))
     return session_of(server, applicant.client, scopes, issued)
 
 
@@ -203,10 +213,15 @@ def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], t
         code_challenge_method="S256",
         resource=server.resource or None,
         dpop_jkt=transaction.dpop_jkt or None,
-        **server.authorize_params,
+        **_beside(server, scopes, transaction),
     )
     gate(url, Purpose.AUTHORIZATION)
     return str(url)
+
+
+def _beside(server: Server, scopes: tuple[str, ...], transaction: Transaction) -> Mapping[str, str]:
+    """The parameters beside OAuth's own: the nonce where an ID token is asked for, and those of `server`, which win."""
+    return {**({"nonce": transaction.nonce} if "openid" in scopes else {}), **server.authorize_params}
 
 
 def _without_resource(endpoint: Url) -> Url:
@@ -219,16 +234,39 @@ def _code(callback: Mapping[str, str], server: Server, state: str) -> str:
     """The checks in their order: state, issuer, error, code. Before the issuer is proven, nothing else is believed."""
     if not compare_digest(callback.get("state", "").encode(), state.encode()):
         raise TheirProtocolError("the login came back with a state that is not ours")
-    issuer = callback.get("iss")
-    if (issuer is None and server.sends_issuer) or (issuer is not None and issuer != server.issuer):
-        # RFC 9207 section 2.4: exact comparison, and no text of this answer is repeated.
-        raise TheirProtocolError("the login came back from another authorization server than it was sent to")
+    _check_issuer(callback, server)
     if "error" in callback:
         raise _denied(callback["error"], callback.get("error_description", ""))
     code = callback.get("code", "")
     if not code:
         raise TheirProtocolError("the login came back without a code")
     return code
+
+
+def _check_nonce(id_token: str | None, sent: str | None) -> None:
+    """OpenID Connect Core section 3.1.3.7: a login of somebody else's was put in the place of this one.
+
+    An ID token without a nonce is accepted: PKCE binds the code to this login already, and servers that know little of
+    OpenID Connect leave it out.
+    """
+    nonce = unverified(id_token or "").get("nonce")
+    if None not in (nonce, sent) and nonce != sent:
+        raise TheirProtocolError("the authorization server issued an id token that belongs to another login")
+
+
+def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
+    """RFC 9207 section 2.4: exact comparison. No text of an answer that fails here is repeated."""
+    issuer = callback.get("iss")
+    if issuer is None and server.sends_issuer:
+        answered = "with an error" if "error" in callback else "with a code"
+        raise TheirProtocolError(
+            f"the login came back {answered} but without iss, which {quoted(server.issuer)} says it always sends, so"
+            " nothing in the answer is believed",
+            "log in again; if it stays so, the authorization server's operator has to send iss with every answer,"
+            " errors too (RFC 9207)",
+        )
+    if issuer is not None and issuer != server.issuer:
+        raise TheirProtocolError("the login came back from another authorization server than it was sent to")
 
 
 def _denied(error: str, description: str) -> AccessDenied | ProtocolError:

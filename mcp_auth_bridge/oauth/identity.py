@@ -7,7 +7,7 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, quote
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
 from mcp_auth_bridge.oauth.refusals import client_forgotten, speaks_of_no_such_client
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register, still_registered
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, gate
@@ -127,25 +127,42 @@ def _fits(known: Client | None, redirect_uri: str) -> bool:
 
 
 def _unless_forgotten(server: Server, known: Client | None, scopes: tuple[str, ...]) -> Flow[Client | None]:
-    """`known`, or None if its authorization page says that there is no such client.
+    """`known` as it is registered, or None if the authorization server no longer knows it.
 
-    Otherwise only the person would see that page, and this login would wait for nothing: the specification has no way
-    to tell a client. The request is an authorization request of its own, which nobody will ever finish, and what it is
-    redirected to is not looked at: that may be a code.
+    Otherwise only the person would see that, on an error page, and this login would wait for nothing. A registration
+    that can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
     """
     if known is None:
         return None
+    if known.management_token is not None and known.secret is None:
+        # A read may renew the secret, which would end other logins with it.
+        try:
+            registered = yield from still_registered(known)
+        except BridgeError:
+            pass  # somebody else may be able to tell
+        else:
+            if registered is None:
+                yield from ask(Tell(_has_forgotten(server)))
+            return registered
+    return (yield from _unless_its_page_says_so(server, known, scopes))
+
+
+def _unless_its_page_says_so(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
+    """`known`, or None if its authorization page says that there is no such client.
+
+    The request is an authorization request of its own, which nobody will ever finish, and what it is redirected to is
+    not looked at: that may be a code.
+    """
     made_up = (yield from ask(Entropy(32))).hex()
     url = authorization_url(server, known, scopes, Transaction(made_up, made_up))
+    page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
     try:
-        page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
-        response = yield from ask(page)
+        forgotten = speaks_of_no_such_client((yield from ask(page)))
     except BridgeError:
-        return known  # a passing trouble, which the person will see
-    if not speaks_of_no_such_client(response):
-        return known
-    yield from ask(Tell(_has_forgotten(server)))
-    return None
+        forgotten = False  # a passing trouble, which the person will see
+    unsure = "if the browser shows an error about the client, stop this command and add --fresh to it"
+    yield from ask(Tell(_has_forgotten(server) if forgotten else unsure))
+    return None if forgotten else known
 
 
 def _has_forgotten(server: Server) -> str:

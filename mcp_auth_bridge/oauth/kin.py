@@ -14,6 +14,7 @@ _FAMILIES = tuple(
         (r"[a-z0-9-]+\.ciamlogin\.com", r"[a-z0-9-]+\.ciamlogin\.com"),  # by the tenant's number, and by its name
         (r"(api|www)\.figma\.com", r"(api|www)\.figma\.com"),
         (r"mcp\.facebook\.com", r"(www|graph)\.facebook\.com"),
+        (r"cf\.mcp\.atlassian\.com", r"mcp\.atlassian\.com"),  # its login page lies above, its token endpoint does not
     )
 )
 _SHARED = re.compile(r"(ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}|[^.]*")
@@ -22,15 +23,25 @@ _SHARED = re.compile(r"(ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}|[^.]*")
 def akin(issuer: str, host: str) -> bool:
     """Whether endpoints at `host` are no surprise in the metadata of an issuer at the host `issuer`.
 
-    They are none on the same host, below it, or above it: whoever owns a name decides about those below, so neither
-    gains what it could not take anyhow. Names that merely end alike may be two customers of one hosting company.
+    They are none on the same host or below it: whoever owns a name decides about those below. Names that merely end
+    alike may be two customers of one hosting company, and a name above may be the company's own: see `above`.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
     if issuer == host:
         return True
     if literal(issuer) or literal(host):
         return False
-    return _below(host, issuer) or _below(issuer, host) or _is_known(issuer, host)
+    return _below(host, issuer) or _is_known(issuer, host)
+
+
+def above(issuer: str, host: str) -> bool:
+    """Whether the issuer's name lies below `host`.
+
+    That alone makes no kin. A customer of `host`, at an issuer of their own below it, could send people to the login
+    page of `host` and have the code sent to themselves.
+    """
+    issuer, host = issuer.rstrip("."), host.rstrip(".")
+    return not literal(issuer) and not literal(host) and _below(issuer, host)
 
 
 def _below(child: str, parent: str) -> bool:

@@ -108,13 +108,37 @@ def unregister(client: Client) -> Flow[bool]:
     if client.management_token is None:
         return False
     endpoint = gate(client.management_uri, Purpose.REGISTRATION)
-    headers = {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}
-    response = yield from ask(Fetch(endpoint, headers, method="DELETE"))
+    response = yield from ask(Fetch(endpoint, _manage(client), method="DELETE"))
     if response.status in (405, 501):
         return False
     if response.status not in (200, 202, 204, 401, 404):  # 401 is also how a server says that there is none
         raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
     return True
+
+
+def still_registered(client: Client) -> Flow[Client | None]:
+    """The public `client` as its registration stands now (RFC 7592 section 2.1), or None if there is none any more.
+
+    A read may renew the registration's token, and then the old one is void. Raises what `Fetch` raises, and
+    `ProtocolError` where the registration cannot be read.
+    """
+    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
+    response = yield from ask(Fetch(endpoint, {**_manage(client), "accept": "application/json"}, redirects=0))
+    if response.status in (401, 404):  # the former for a client that does not exist
+        return None
+    if response.status != 200:
+        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
+    found = documents.read(response, _Registration, endpoint, "the registration")
+    if found.client_id != client.id:
+        raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
+    token = found.registration_access_token or ""
+    return msgspec.structs.replace(client, management_token=Secret(token)) if _TOKEN.fullmatch(token) else client
+
+
+def _manage(client: Client) -> dict[str, Secret | str]:
+    """RFC 7592 section 2: the token that belongs to the registration, as a bearer token."""
+    assert client.management_token is not None, "the caller looked"  # noqa: S101 - a fact, not a check
+    return {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}
 
 
 class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):

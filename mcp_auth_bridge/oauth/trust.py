@@ -12,7 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
 from mcp_auth_bridge.errors import BridgeError, UrlRefused, quoted, typed
-from mcp_auth_bridge.oauth.kin import akin
+from mcp_auth_bridge.oauth.kin import above, akin
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -47,6 +47,10 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(gate(text, Purpose.ISSUER).origin for text in named if text)
 
 
+_OF_A_LOGIN = (Purpose.AUTHORIZATION, Purpose.DEVICE, Purpose.TOKEN)
+"""Where a login begins, and where the code goes that it ends in."""
+
+
 def same_issuer(found: str, expected: str) -> bool:
     """String equality (RFC 8414 section 3.3). Only the root's slash may differ: Google and FastMCP disagree on it."""
     root = found.removesuffix("/")
@@ -76,10 +80,16 @@ def check_endpoints(issuer: str, endpoints: Mapping[Purpose, Url], trust: Trust)
     """The origins of `endpoints` away from the host of `issuer`, all of them agreed to: now, in advance, or last time.
 
     A hostile issuer may send people to an honest one's login page and have the code sent to itself, or the other way
-    round. Raises `LoginRequired` without a person's yes.
+    round. Endpoints at a host above the issuer's are no surprise where the login begins and ends there. Raises
+    `LoginRequired` without a person's yes.
     """
     home = gate(issuer, Purpose.ISSUER)
-    away = {purpose: url.origin for purpose, url in endpoints.items() if not _belongs(url, home)}
+    whole = len({endpoints[purpose].origin for purpose in _OF_A_LOGIN if purpose in endpoints}) == 1
+    away = {
+        purpose: url.origin
+        for purpose, url in endpoints.items()
+        if not (_belongs(url, home) or (whole and above(home.host, url.host)))
+    }
     agreed = {*trust.agreed, *_agreed_last_time(issuer, trust.last)}
     new = {purpose: origin for purpose, origin in away.items() if origin not in agreed}
     if new:

@@ -96,7 +96,7 @@ def put(name: str, secret: str) -> None:
 
 
 def _check_name(name: str) -> None:
-    if name == USER:
+    if name.casefold() == USER:  # Windows' Credential Manager finds "Sealing Key" too
         raise StoreError("the key that seals the logins is not given away", "choose another name for the entry")
 
 
