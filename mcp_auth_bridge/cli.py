@@ -43,6 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from mcp_auth_bridge.shell import cores  # --help and --version hold nothing secret
+
+    cores.forbid()
     if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
         from mcp_auth_bridge.shell import log
 

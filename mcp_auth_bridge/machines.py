@@ -17,7 +17,7 @@ from mcp_auth_bridge.machine_settings import (
     token_type,
 )
 from mcp_auth_bridge.oauth.session import Client, SigningKey
-from mcp_auth_bridge.secret import Env, File, Literal, Secret, Template, describe, reference
+from mcp_auth_bridge.secret import Env, File, Literal, Secret, SecretRef, Template, describe, reference
 from mcp_auth_bridge.urls import Url
 
 if TYPE_CHECKING:
@@ -120,19 +120,23 @@ def _unproven(auth: Machine) -> Machine:
 
 
 def _known(text: str, environ: Mapping[str, str]) -> str:
-    """The value that `text` names, as far as it costs nothing to look; else `text`."""
-    match reference(text, "the configuration"):
-        case Literal(value=value):
-            return value
+    return known(reference(text, "the configuration"), environ) or text
+
+
+def known(value: SecretRef, environ: Mapping[str, str]) -> str:
+    """What `value` refers to, as far as it costs nothing to look; else "". For fingerprints: it may be secret."""
+    match value:
+        case Literal(value=text):
+            return text
         case Env() | Template() as template:
             return _expanded(template, environ)
         case File(path=path):
             try:
                 return Path(_expanded(path, environ)).expanduser().read_text()
             except (OSError, ValueError, RuntimeError):
-                return text  # what is wrong with it is said when it is needed
+                return ""  # what is wrong with it is said when it is needed
         case _:
-            return text
+            return ""
 
 
 def _expanded(template: Env | Template, environ: Mapping[str, str]) -> str:

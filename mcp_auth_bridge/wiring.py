@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
@@ -17,9 +18,10 @@ from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.login_settings import Login
 from mcp_auth_bridge.machine_settings import Machine
-from mcp_auth_bridge.machines import fingerprint, kind, plan
+from mcp_auth_bridge.machines import fingerprint, kind, known, plan
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.profile_secrets import ProfileSecrets
+from mcp_auth_bridge.secret import describe
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.memory import Memory
@@ -47,6 +49,13 @@ def _record(profile: Profile, environ: Mapping[str, str]) -> str:
     return f"{MACHINES}{profile.name} {profile.url.resource} {fingerprint(profile.auth, environ)}"
 
 
+def _remembered(record: str, profile: Profile, environ: Mapping[str, str]) -> str:
+    """The name of what the server said: with other organisation headers it may have other tools."""
+    given = profile.headers.items()
+    headers = sorted((name.lower(), known(value, environ) or describe(value)) for name, value in given)
+    return f"{record} {sha256(repr(headers).encode()).hexdigest()[:16]}" if headers else record
+
+
 def _spoken(profile: Profile) -> str:
     """What a command line has to repeat to mean `profile`."""
     return f" --auth {typed(profile.spoken)}" if profile.spoken else ""
@@ -66,7 +75,7 @@ class Bridge:
         self.profile = profile
         self.record = _record(profile, world.environ)
         self.vault = Vault(profile.store, world.paths)
-        self.memory = Memory(world.paths.memory, self.record)
+        self.memory = Memory(world.paths.memory, _remembered(self.record, profile, world.environ))
         self.network = Network(profile.network)
         self.tabs = Tabs(world.paths.memory, self.record, time.time)
         self._world = world

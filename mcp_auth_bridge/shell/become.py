@@ -5,6 +5,7 @@ import signal
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import ConfigError, reason
+from mcp_auth_bridge.shell import cores
 
 
 def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
@@ -19,6 +20,7 @@ def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
             return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the person's own
         # Python ignores it for itself; a program that is started expects to end when nobody reads it.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        cores.allow_again()
         os.execvpe(command[0], command, environment)  # noqa: S606 - as above
     except OSError as error:
         raise ConfigError(
