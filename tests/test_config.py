@@ -64,6 +64,9 @@ def test_the_ways_to_authenticate_are_told_apart_by_kind():
     assert headers == Headers({"Authorization": "Basic ${X}"})
 
 
+OWN = 'client_id = "c", issuer = "https://as.example"'
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -76,6 +79,12 @@ def test_the_ways_to_authenticate_are_told_apart_by_kind():
         (server('auth = { kind = "browser", client_id = "c" }'), ["servers.acme.auth", "client_id and issuer"]),
         (server('auth = { kind = "browser", issuer = "https://as" }'), ["servers.acme.auth", "client_id and issuer"]),
         (server('auth = { kind = "browser", client_secret = "hunter2" }'), ["servers.acme.auth", "without client_id"]),
+        (
+            server(f'auth = {{ kind = "browser", {OWN}, auth_method = "none", client_secret = "env:S" }}'),
+            ["contradict"],
+        ),
+        (server(f'auth = {{ kind = "browser", {OWN}, auth_method = "client_secret_post" }}'), ["contradict"]),
+        (server('auth = { kind = "browser", auth_method = "x" }'), ["servers.acme.auth.auth_method"]),
         (server('auth = { kind = "browser", callback_port = 70000 }'), ["servers.acme.auth.callback_port", "65535"]),
         (server('auth = { kind = "browser", callback_port = -1 }'), ["servers.acme.auth.callback_port"]),
         (server('auth = { kind = "bearer", token = "hunter2${" }'), ["servers.acme.auth.token", "names no variable"]),
