@@ -36,6 +36,8 @@ class Unattended(Around):
             if isinstance(action, Fail):
                 yield from self._failed(action.error)
                 yield ToClient(answers.protocol_error(action.request, action.error))
+            elif isinstance(action, Report):
+                yield from self._failed(action.error)
             else:
                 yield action
 

@@ -1,0 +1,124 @@
+"""An exception that nobody foresaw costs one line, one call or one stream: told with the world of `hostile_session`."""
+
+import asyncio
+from collections import Counter
+
+import pytest
+from hostile_session import FAR, OPENED, OPENING, Answer, Session, _arriving, _never
+from warped import played
+
+from mcp_auth_bridge import relays
+from mcp_auth_bridge.credentials.static import AnonymousCredentials
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.peek import peek as parser
+from mcp_auth_bridge.shell import messages, perform, terminal
+from mcp_auth_bridge.shell.perform import Performer
+from mcp_auth_bridge.shell.remote import Remote
+
+CALL = b'{"jsonrpc":"2.0","id":"%d","method":"tools/call","params":{"name":"%b"}}'
+ODD = CALL % (1, b"odd")
+PLAIN = CALL % (2, b"plain")
+
+
+class Bug(Exception):
+    """What nobody expects."""
+
+
+def once_odd(function):
+    """`function`, which raises for whatever holds the word "odd"."""
+
+    def changed(*given):
+        if any(b"odd" in getattr(each, "raw", each) for each in given if isinstance(getattr(each, "raw", each), bytes)):
+            raise Bug
+        return function(*given)
+
+    return changed
+
+
+class Wire:
+    """A server that echoes the id; its own stream says something odd each time and ends."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.gets = 0
+
+    async def send(self, verb, url, fields, body):
+        if verb == "GET":
+            self.gets += 1
+            return Answer(200, {"content-type": ("text/event-stream",)}, _arriving([self.stream]))
+        message = parser(body)
+        if message.id is None:
+            return Answer(202, {}, _arriving([]))
+        name = b"odd" if b"odd" in body else b"plain"
+        said = b'{"id":%b,"result":{"protocolVersion":"2025-06-18","capabilities":{},"x":"%b"}}' % (message.id, name)
+        return Answer(200, {"content-type": ("application/json",)}, _arriving([said]))
+
+
+def heard(lines, stream=b""):
+    """What the client heard by id, what a person was told, and how often the stream was opened."""
+
+    async def story():
+        wire = Wire(stream)
+        relay = relays.unattended(FAR, {})
+        told = Session(relay._inner)
+        terminal.complain = told.complain
+        remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
+        performer = Performer(relay, remote, told, lambda method, result: None, _never)
+        await asyncio.wait_for(performer.run(told.say(lines)), 4000)
+        return told.heard, told.faults, wire.gets
+
+    return played(story())
+
+
+@pytest.fixture(autouse=True)
+def silent(monkeypatch):
+    monkeypatch.setattr(terminal, "complain", terminal.complain)  # and put back
+
+
+def test_a_fault_of_a_parser_costs_one_line(monkeypatch):
+    monkeypatch.setattr(perform, "peek", once_odd(perform.peek))
+    answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
+    assert answers == Counter(["opening", None, "2"])
+    assert len(faults) == 1
+    assert "Bug" in faults[0]
+
+
+@pytest.mark.parametrize("step", ["from_client", "from_server", "ended"])
+def test_a_fault_of_a_relay_costs_one_call_which_is_answered(monkeypatch, step):
+    whole = getattr(Delivery, step)
+
+    def broken(self, *given):
+        odd = given[0] == 1 if step == "ended" else b"odd" in given[-1].raw
+        yield from whole(self, *given)
+        if odd:
+            raise Bug
+
+    monkeypatch.setattr(Delivery, step, broken)
+    answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
+    assert answers == Counter(["opening", "1", "2"])
+    assert len(faults) == 1
+
+
+def test_a_fault_in_an_answer_costs_its_call(monkeypatch):
+    monkeypatch.setattr("mcp_auth_bridge.shell.streamable.parsed", once_odd(messages.parsed))
+    answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
+    assert answers == Counter(["opening", "1", "2"])
+    assert faults
+    assert all("Bug" in fault for fault in faults)
+
+
+def test_a_fault_on_the_servers_stream_is_said_once_and_the_stream_opens_again(monkeypatch):
+    monkeypatch.setattr(messages, "parsed", once_odd(messages.parsed))
+    answers, faults, gets = heard([OPENING, OPENED, PLAIN], b'data: {"method":"odd"}\n\n')
+    assert answers == Counter(["opening", "2"])
+    assert len(faults) == 1
+    assert gets > 1
+
+
+def test_a_writer_that_breaks_in_a_way_that_nobody_foresaw_ends_the_relaying(monkeypatch):
+    async def broken(self, line):
+        raise Bug
+
+    monkeypatch.setattr(Session, "write", broken)
+    with pytest.raises(Bug):
+        heard([OPENING, OPENED])
