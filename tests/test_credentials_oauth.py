@@ -979,3 +979,16 @@ async def test_a_permission_that_nobody_who_is_logged_in_lacks_wants_a_login():
     process = World().process()
     with pytest.raises(LoginRequired, match="nobody is logged in"):
         await process.headers(TARGET, refused({}, 403, error="insufficient_scope", scope="admin"))
+
+
+@told
+async def test_a_clock_that_is_set_back_does_not_prolong_the_pause_after_a_hopeless_refusal():
+    world = World(session())
+    process = world.process()
+    first = await process.headers(TARGET)
+    renewed = await process.headers(TARGET, refused(first))
+    with pytest.raises(BridgeError):
+        await process.headers(TARGET, again(renewed))
+    world.set_clock_back(86400.0)
+    world.now += 61.0
+    assert await process.headers(TARGET, refused(renewed)) == bearer(2)
