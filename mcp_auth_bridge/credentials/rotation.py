@@ -110,7 +110,7 @@ class Rotation:
                 union = added(wanted.split(), session.wanted)
                 await self._kept.save(store, msgspec.structs.replace(session, wanted=union))
         return StepUpRequired(
-            f"the login to {self._name} lacks a permission, for which another login asks: {quoted(wanted)}",
+            f"the login to {self._name} lacks a permission: {quoted(wanted)}",
             f"run: {self._login_command}",
         )
 
