@@ -1,5 +1,6 @@
 """The benchmark's own arithmetic and its server; the numbers are for `python tests/bench` to find."""
 
+import importlib
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +14,11 @@ import clients
 import report
 from contestants import Contestant
 from stand import Stand
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (Path(__file__).parent / "bench").glob("[a-z]*.py")))
+def test_every_module_of_the_benchmark_finds_what_it_imports(module: str) -> None:
+    importlib.import_module(module)
 
 
 def a_hang() -> float:

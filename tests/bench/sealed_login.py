@@ -6,16 +6,16 @@ It has no refresh token and no end, so it is used as it is.
 import asyncio
 import time
 
-from mcp_auth_bridge.config import keyring
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.paths import paths
+from mcp_auth_bridge.store_settings import KeyringStore
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import world
 
 
 async def _save() -> None:
-    around = world(paths(), None, keyring)
+    around = world(paths(), None, KeyringStore())
     bridge = Bridge(around.config.profile("bench"), around)
     store = await bridge.vault.unlock()
     session = Session(
