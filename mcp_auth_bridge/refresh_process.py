@@ -42,8 +42,19 @@ PATIENCE = 600.0
 
 _AGAIN = 0.5  # seconds between two attempts
 
-# What an interpreter and its libraries need to start as this one did.
-_INHERITED = frozenset({"LD_LIBRARY_PATH", "PYTHONHOME", "PYTHONPATH", "SYSTEMROOT"})
+# What an interpreter needs to start as this one did, and to find the same packages (site, "USER_SITE").
+_INHERITED = frozenset(
+    {
+        "APPDATA",
+        "HOME",
+        "LD_LIBRARY_PATH",
+        "PYTHONHOME",
+        "PYTHONPATH",
+        "PYTHONUSERBASE",
+        "SYSTEMROOT",
+        "USERPROFILE",
+    }
+)
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +69,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     store: StoreChoice
     sealing_key: bytes
-    # The folders of `Paths`.
-    records: str
-    locks: str
+    # The folders of `Paths`, as the system spells them.
+    records: bytes
+    locks: bytes
     network: NetworkSettings
     # Names proxies and certificates, and what the password of a Redis is read from.
-    environ: dict[str, str]
+    environ: tuple[tuple[bytes, bytes], ...]
     # How the debug log is written.
     log: Literal["off", "words", "json"]
 
@@ -78,6 +89,8 @@ class Told(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How the exchange ended: without an `error` the store has the new login, or that of another process."""
 
+    # Its process.
+    process: int
     error: Told | None = None
     # The login that could not be stored (`session.dump`), upon `generation`; "" for none.
     unsaved: str = ""
@@ -127,17 +140,19 @@ class OutlivingExchange:
 async def _asked(task: Task) -> Outcome | None:
     """What the process says, None where it cannot be started or has ended without a word."""
     from mcp_auth_bridge.shell import terminal
-    from mcp_auth_bridge.shell.outliving import ask  # imports subprocess, and most starts refresh nothing
+    from mcp_auth_bridge.shell.outliving import ask, reap  # imports subprocess, and most starts refresh nothing
 
     words = [sys.executable, "-P", "-m", __name__]
     environment = {name: value for name, value in os.environ.items() if name.upper() in _INHERITED}
     try:
         said, log = await ask(words, environment, msgspec.json.encode(task))
-    except OSError:  # no process more is allowed here
+    except (OSError, RuntimeError):  # no process more is allowed here, or no thread to wait for it
         return None
     terminal.pass_on(log.decode(errors="replace"))
     with suppress(msgspec.DecodeError):
-        return msgspec.json.decode(said, type=Outcome)
+        outcome = msgspec.json.decode(said, type=Outcome)
+        reap(outcome.process)
+        return outcome
     return None
 
 
@@ -167,16 +182,16 @@ def main() -> None:
     from mcp_auth_bridge.shell.loop import run
     from mcp_auth_bridge.shell.outliving import leave_parent
 
+    uncaught.name_only()
     leave_parent()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # a service manager signals each process of a service
-    uncaught.name_only()
     try:
         task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
     except msgspec.DecodeError:
         terminal.leave(1)
-    os.environ.update(task.environ)
+    os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in task.environ})
     _begin_log(task)
     run(_do(task))
     terminal.leave(0)
@@ -199,7 +214,11 @@ async def _do(task: Task) -> None:
     from mcp_auth_bridge.shell.paths import Paths
     from mcp_auth_bridge.vault import Vault
 
-    vault = Vault(task.store, Paths(Path(), Path(task.records), Path(task.locks), Path()), task.sealing_key)
+    vault = Vault(
+        task.store,
+        Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path()),
+        task.sealing_key,
+    )
     warnings: list[Told] = []
     world = _world(task, vault, lambda error: warnings.append(told(error)))
     session, kept = load_session(task.session), Kept(task.record, world)
@@ -212,13 +231,23 @@ async def _do(task: Task) -> None:
             except BridgeError as refused:
                 error = told(refused)
             unsaved = "" if kept.is_saved or kept.session is None else dump(kept.session)
-            _say(Outcome(error=error, unsaved=unsaved, generation=kept.generation, warnings=tuple(warnings)))
+            _say(
+                Outcome(
+                    process=os.getpid(),
+                    error=error,
+                    unsaved=unsaved,
+                    generation=kept.generation,
+                    warnings=tuple(warnings),
+                )
+            )
             await _until_saved(kept)
     except BridgeError as held:
-        _say(Outcome(error=told(held)))
+        _say(Outcome(process=os.getpid(), error=told(held)))
     except Exception as bug:  # noqa: BLE001 - the bridge hears of it as an error, which names the fault
-        _say(Outcome(error=told(fault(bug))))
-    await vault.settle()
+        _say(Outcome(process=os.getpid(), error=told(fault(bug))))
+    with suppress(TimeoutError):  # a lease ends by itself
+        async with asyncio.timeout(PATIENCE):
+            await vault.settle()
 
 
 def _world(task: Task, vault: "Vault", warn: Callable[[BridgeError], None]) -> "World":

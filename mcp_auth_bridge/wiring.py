@@ -230,10 +230,10 @@ class Bridge:
             generation=generation,
             store=self.profile.store,
             sealing_key=self.vault.sealing_key(),
-            records=str(self._world.paths.records),
-            locks=str(self._world.paths.locks),
+            records=os.fsencode(self._world.paths.records),
+            locks=os.fsencode(self._world.paths.locks),
             network=self.profile.network,
-            environ=dict(os.environ),
+            environ=tuple((os.fsencode(name), os.fsencode(value)) for name, value in os.environ.items()),
             log=log_form if log.on else "off",
         )
 

@@ -14,9 +14,11 @@ from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.credentials.static import AnonymousCredentials
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Unreachable
 from mcp_auth_bridge.relay.base import Kind, Malformed
+from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.relay.peek import peek, split
 from mcp_auth_bridge.relay_settings import RelaySettings
 from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.budget import Budget
 from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.shell.remote import Remote
 
@@ -35,6 +37,7 @@ class Answer:
 
     def __init__(self, status, headers, arriving):
         self.status, self.headers, self._arriving = status, headers, arriving
+        self.share = Budget().share()
 
     def header(self, name):
         return self.headers.get(name, ("",))[0]
@@ -133,11 +136,11 @@ class Session:
         self.heard = Counter()
         self._all = asyncio.Event()
 
-    async def write(self, line):
-        assert line.endswith(b"\n")
+    async def write(self, raw):
+        line = one_line(raw)
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
-        message = peek(line[:-1])
+        message = peek(raw)
         if message.kind is Kind.RESPONSE:
             self.heard[message.key] += 1
 

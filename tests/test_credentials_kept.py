@@ -8,7 +8,7 @@ import pytest
 from mcp_auth_bridge.credentials.kept import Kept, anybody
 from mcp_auth_bridge.credentials.world import World
 from mcp_auth_bridge.errors import LoginRequired, StoreError
-from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
 
@@ -116,4 +116,40 @@ def test_a_login_that_is_not_admitted_is_refused_at_each_look_until_another_one_
         await kept.look()
         assert kept.session == NEW
 
+    asyncio.run(story())
+
+
+class PutBack(MemoryStore):
+    """A store on a disk that a backup may put back whole, so that only a process can know better."""
+
+    def put_back(self, key, record):
+        self._records[key] = record
+
+    def roll_back(self, to):
+        self._records["a"] = to
+
+
+@pytest.mark.parametrize("look", ["before the save", "not before the save"])
+def test_a_whole_store_that_was_put_back_during_a_renewal_costs_neither_the_new_login_nor_its_place(look):
+    async def opened():
+        return store
+
+    async def story():
+        generation = store.save("a", dump(OLD), None)
+        older = store.load("a")
+        for _ in range(3):
+            generation = store.save("a", dump(OLD), generation)
+        kept = Kept("a", World(opened, None, None, None, None, lambda: 0.0, [].append, None))
+        await kept.look()
+        store.roll_back(older)
+        if look == "before the save":
+            await kept.look()
+        assert await kept.save(store, NEW)
+        await kept.look()
+        assert kept.session == NEW
+        assert kept.is_saved
+        assert load_session(store.load("a").secret) == NEW
+        assert store.load("a").generation > generation
+
+    store = PutBack()
     asyncio.run(story())

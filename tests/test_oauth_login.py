@@ -39,7 +39,7 @@ CODE = [
     ("POST https://as.example/token", answer({"access_token": "AT", "refresh_token": "RT", "expires_in": 60})),
 ]
 # What an earlier registration is tried with before the person is sent there.
-WELCOME = [("entropy 32", b"\x03" * 32), ("GET https://as.example/authorize?…", PAGE), ("tell", None)]
+WELCOME = [("entropy 32", b"\x03" * 32), ("GET https://as.example/authorize?…", PAGE)]
 AGREED = ("agree --trust https://as.example", None)
 REGISTERED = ("POST https://as.example/register", answer({"client_id": "new", "redirect_uris": [HERE]}, 201))
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.refresh_process import raised, told
 from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.vault import Vault
 
 TOKENS = {"access_token": "new", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "newer"}
 
@@ -179,10 +181,28 @@ async def test_nothing_secret_is_in_the_arguments_or_the_environment_of_the_proc
         words, variables, session, parent, files = seen
         assert words.split(b"\0")[1:-1] == [b"-P", b"-m", b"mcp_auth_bridge.refresh_process"]
         names = {entry.partition(b"=")[0].decode() for entry in variables.split(b"\0") if entry}
-        assert names <= {"PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "LC_CTYPE"}
+        assert names <= {*refresh_process._INHERITED, "LC_CTYPE"}
         assert session not in (os.getsid(0), os.getsid(client.process.pid))
         assert parent != client.process.pid
         assert not clients_pipes(client) & files
+
+
+def test_a_variable_that_is_no_text_costs_no_refresh(tmp_path, monkeypatch):
+    monkeypatch.setenv("ODD", os.fsdecode(b"a\xffb"))
+    assert started_by(monkeypatch, tmp_path, sys.executable) == {"authorization": "Bearer new"}
+
+
+def test_where_no_thread_can_be_started_the_bridge_does_it_itself(tmp_path, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    monkeypatch.setattr(Vault, "_ask", asked_at_once)
+    assert started_by(monkeypatch, tmp_path, sys.executable) == {"authorization": "Bearer new"}
+
+
+async def asked_at_once(_, function):
+    function()
 
 
 def test_a_task_that_was_cut_off_is_not_begun(tmp_path):

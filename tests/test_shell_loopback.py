@@ -432,7 +432,12 @@ async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
 @told
 async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
     path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
-    for target, headers in [("/open/", {}), (path[:-1], {}), (path, {"Origin": "https://evil.example"})]:
+    for target, headers in [
+        ("/open/", {}),
+        (path[:-1], {}),
+        (path, {"Origin": "https://evil.example"}),
+        (path, {"Sec-Purpose": "prefetch"}),
+    ]:
         assert (await login.get(target, **headers)).startswith(b"HTTP/1.1 404 ")
     assert (await login.get(path, method="POST")).startswith(b"HTTP/1.1 404 ")
     assert (await login.get(path)).startswith(b"HTTP/1.1 303 ")

@@ -109,14 +109,23 @@ class Kept:
         try:
             self._generation = await self._world.beside(lambda: store.save(self._key, dump(session), self._generation))
         except Stale:
-            self.session, self._unsaved = before, False
-            await self._adopt(store)
-            return False
+            return await self._replaced_meanwhile(store, before)
         except StoreError:
             self.session = before
             raise
         self._unsaved = False
         return True
+
+    async def _replaced_meanwhile(self, store: Store, before: Session | None) -> bool:
+        """Give up the session at hand for what another process has stored, but not for an older record come back."""
+        record = await self._world.beside(lambda: store.load(self._key))
+        if record is not None and self._generation is not None and is_older(record.generation, self._generation):
+            await self._put_back(store)
+            self._unsaved = True
+            return True
+        self.session, self._unsaved = before, False
+        await self._adopt(store)
+        return False
 
     async def _adopt(self, store: Store) -> None:
         record = await self._world.beside(lambda: store.load(self._key))

@@ -160,9 +160,10 @@ def _unless_its_page_says_so(server: Server, known: Client, scopes: tuple[str, .
         forgotten = speaks_of_no_such_client((yield from ask(page)))
     except BridgeError:
         forgotten = False  # a passing trouble, which the person will see
-    unsure = "if the browser shows an error about the client, stop this command and add --fresh to it"
-    yield from ask(Tell(_has_forgotten(server) if forgotten else unsure))
-    return None if forgotten else known
+    if not forgotten:
+        return known
+    yield from ask(Tell(_has_forgotten(server)))
+    return None
 
 
 def _has_forgotten(server: Server) -> str:

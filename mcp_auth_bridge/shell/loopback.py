@@ -186,6 +186,7 @@ class Loopback:
             request.method == b"GET"
             and headers.get(b"host") == f"{self._host}:{self._port}".encode()
             and b"origin" not in headers
+            and not {b"purpose", b"sec-purpose"} & headers.keys()  # a browser that only looks ahead
             and headers.get(b"sec-fetch-dest", b"document") == b"document"
         )
 

@@ -28,8 +28,24 @@ def leave_parent() -> None:
     Some clients end a server with all its descendants, which they find by their parents (npm's tree-kill, `taskkill
     /T`). Windows has no way to do this.
     """
-    if sys.platform != "win32" and os.fork():
-        os._exit(0)
+    # Where no more processes are allowed, it stays a child, which costs a login only if such a client comes.
+    with contextlib.suppress(OSError):
+        if sys.platform != "win32" and os.fork():
+            os._exit(0)
+
+
+def reap(process: int) -> None:
+    """Wait beside everything else for the end of such a `process`, if this one has become its parent again.
+
+    That is so for the first process of a container, and for a subreaper: otherwise a zombie would be left each time.
+    """
+    if sys.platform != "win32":
+
+        def wait() -> None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(process, 0)
+
+        in_background(wait)
 
 
 def let_go() -> None:

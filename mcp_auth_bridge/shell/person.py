@@ -18,6 +18,11 @@ BrowserPlace: TypeAlias = Literal["here", "elsewhere"]
 PATIENCE = 300.0
 """Seconds for a login in the browser."""
 
+_REMINDED = 60.0
+"""Seconds after which a person hears what an error page may mean: few servers send it to the callback."""
+
+_ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this command and add --fresh to it"
+
 
 class BrowserPerson:
     """`open_url` returns whether it found a browser; the URL is printed in any case, because finding is not showing.
@@ -53,6 +58,13 @@ class BrowserPerson:
         where = "in your browser" if opened else "at this URL"
         terminal.say(f"sign in at {endpoint.authority} {where}; waiting for {PATIENCE / 60:g} minutes")
         terminal.print_url(address)
+        reminder = asyncio.get_running_loop().call_later(_REMINDED, terminal.say, _ABOUT_THE_CLIENT)
+        try:
+            return await self._answer(state)
+        finally:
+            reminder.cancel()
+
+    async def _answer(self, state: str) -> Mapping[str, str]:
         callback = asyncio.ensure_future(self._loopback.callback(state, PATIENCE))
         if self._pasted is None:
             return await callback

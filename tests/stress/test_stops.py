@@ -32,12 +32,14 @@ async def stop(folder: Path, turns: asyncio.Semaphore, *, whole: bool) -> None:
                 await asyncio.sleep(0.01)
             stopped = [client.process.pid, *(refreshing(folder) if whole else [])]
             assert len(stopped) == 1 + whole
-            for pid in stopped:
-                os.kill(pid, signal.SIGSTOP)
-            await asyncio.sleep(_SECONDS)
-            for pid in stopped:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
+            try:
+                for pid in stopped:
+                    os.kill(pid, signal.SIGSTOP)
+                await asyncio.sleep(_SECONDS)
+            finally:
+                for pid in stopped:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGCONT)
             await client.answer(1)  # perhaps that it took too long, as a clock sees it
             await client.call(2)
             answer = await client.answer(2)
