@@ -205,6 +205,30 @@ async def while_stopped(folder: Path, undo: Undo) -> None:
             assert "login" in str(answer), (undo.__name__, answer)
 
 
+async def while_asked(folder: Path, undo: Undo) -> None:
+    """In the middle of a refresh: the process that waits for the answer knows better than the files."""
+    delays = [0.0]
+    async with Strict(lambda: delays[-1]) as server:
+        record = await prepared(folder, server)
+        async with started(folder) as client:
+            await client.initialize()
+            history = await rotated(client, server, record, 4)
+            delays.append(1.0)
+            asked = server.asked
+            server.expire()
+            await client.call("asked")
+            while server.asked == asked:  # noqa: ASYNC110 - it is only looked at
+                await asyncio.sleep(0.01)
+            undo(record, history)
+            assert "result" in await client.answer("asked"), undo.__name__
+            delays.append(0.0)
+            await rotated(client, server, record, 1)
+        async with started(folder) as client:
+            await client.initialize()
+            await rotated(client, server, record, 1)
+        assert server.reused == 0, undo.__name__
+
+
 async def side_by_side(folder: Path, story: Callable[[Path, Undo], Awaitable[None]]) -> None:
     turns = asyncio.Semaphore(6)  # most of it is starts, which are all CPU
 
@@ -217,6 +241,10 @@ async def side_by_side(folder: Path, story: Callable[[Path, Undo], Awaitable[Non
 
 def test_a_bridge_that_runs_loses_no_login(tmp_path: Path) -> None:
     asyncio.run(side_by_side(tmp_path, while_running))
+
+
+def test_what_is_undone_in_the_middle_of_a_refresh_costs_no_login(tmp_path: Path) -> None:
+    asyncio.run(side_by_side(tmp_path, while_asked))
 
 
 def test_no_bridge_that_starts_presents_a_spent_token_where_the_files_can_tell(tmp_path: Path) -> None:
