@@ -244,7 +244,7 @@ def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issu
     place = gate(issuer, Purpose.ISSUER)
     well_known = f"GET {place.origin}/.well-known/oauth-authorization-server{place.path.rstrip('/')}"
     steps = [
-        (*PRM, answer({"resource": MCP, "authorization_servers": [issuer]})),
+        (*PRM, answer({"resource": MCP, "authorization_servers": [issuer], "scopes_supported": ["read"]})),
         (well_known, answer(document)),
         AGREED,
         ("listen 0", HERE),

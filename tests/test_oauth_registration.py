@@ -147,7 +147,31 @@ def test_a_method_that_we_do_not_know_is_refused():
         registered({"client_id": "abc", "token_endpoint_auth_method": "private_key_jwt"})
 
 
-@pytest.mark.parametrize("uris", [["http://127.0.0.1:1/callback"], ["https://evil.example"], [f"{HERE}/"]])
+@pytest.mark.parametrize(
+    "uris",
+    [
+        ["http://127.0.0.1:1/callback"],
+        ["http://127.0.0.1/callback"],
+        ["http://localhost/callback"],
+        ["http://localhost:*", "http://127.0.0.1:*"],
+        ["https://gateway.example/callback", "http://[::1]:*/"],
+    ],
+)
+def test_a_registration_of_a_loopback_uri_with_another_port_is_ours(uris):
+    assert registered({"client_id": "abc", "redirect_uris": uris}).redirect_uri == HERE
+
+
+@pytest.mark.parametrize(
+    "uris",
+    [
+        ["https://evil.example"],
+        ["https://gateway.example/callback"],
+        [f"{HERE}/"],
+        ["http://127.0.0.1:*/other"],
+        ["http://127.0.0.1.evil.example/callback"],
+        ["https://127.0.0.1/callback"],
+    ],
+)
 def test_a_registration_of_other_redirect_uris_is_refused(uris):
     with pytest.raises(TheirProtocolError, match="another redirect URI"):
         registered({"client_id": "abc", "redirect_uris": uris})

@@ -90,3 +90,9 @@ def test_a_record_that_an_earlier_version_let_grow_loads_small():
     big = session(wanted=" ".join(MANY * 20), denied=" ".join(MANY), scope="read")
     loaded = load_session(dump(big))
     assert (len(dump(loaded)) < 3 * LONGEST, loaded.scope, loaded.refresh) == (True, "read", big.refresh)
+
+
+def test_scopes_may_be_separated_by_commas_where_no_space_is():
+    assert named("chat:write,search:read") == ("chat:write", "search:read")
+    assert named("a,b c") == ("a,b", "c")
+    assert named(" one ") == ("one",)

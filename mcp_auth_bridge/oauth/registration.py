@@ -30,6 +30,7 @@ METADATA_PORTS = (33418, 33419, 33420)
 servers compare redirect URIs as strings."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")  # RFC 6750 section 2.1, with an end and Cloudflare's colons
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>[0-9]+|\*))?(?P<path>/[^?#]*)?")
 _ABOUT_REDIRECTS = re.compile(rb"redirect[ _-]?uri|callback", re.IGNORECASE)
 _ALLOW_LIST = re.compile(rb"allow-?list|white-?list|not (?:approved|allowed)|approved", re.IGNORECASE)
 
@@ -236,8 +237,28 @@ def _check(registration: _Registration, redirect_uri: str) -> None:
         raise TheirProtocolError("the authorization server registered this bridge with a client_secret without end")
     if not (0 < len(registration.client_id) <= _LONGEST_ID and registration.client_id.isprintable()):
         raise TheirProtocolError("the authorization server registered this bridge without a usable client_id")
-    if registration.redirect_uris and redirect_uri not in registration.redirect_uris:
-        raise TheirProtocolError("the authorization server registered this bridge with another redirect URI")
+    if registration.redirect_uris and not any(_is_ours(uri, redirect_uri) for uri in registration.redirect_uris):
+        named = quoted(registration.redirect_uris[0])
+        raise TheirProtocolError(
+            f"the authorization server registered this bridge with another redirect URI: {named}",
+            "ask its operator for a client_id whose redirect URI is http://127.0.0.1/callback,"
+            " and set it under auth for this server",
+        )
+
+
+def _is_ours(registered: str, ours: str) -> bool:
+    """Whether a `registered` redirect URI lets the browser come back to `ours`.
+
+    The port of a loopback URI does not count (RFC 8252 section 7.3). nextcloud-mcp (#1067) registers every client with
+    `http://localhost:*`, gateways (litellm #33756) leave the port out.
+    """
+    if registered == ours:
+        return True
+    theirs, wanted = _LOOPBACK.fullmatch(registered), _LOOPBACK.fullmatch(ours)
+    if theirs is None or wanted is None:
+        return False
+    anywhere = theirs["port"] == "*" and theirs["path"] in (None, "/")
+    return anywhere or theirs["path"] == wanted["path"]
 
 
 def _auth_method(registration: _Registration, requested: str) -> str:

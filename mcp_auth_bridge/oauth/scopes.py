@@ -26,8 +26,12 @@ _SHORTEST = 8
 
 
 def named(text: str) -> tuple[str, ...]:
-    """The scopes in a server's `text`, in its order and within the limits."""
-    return fitting(text.split())
+    """The scopes in a server's `text`, in its order and within the limits.
+
+    Slack separates them by commas, which a scope may hold: so only where there is no space.
+    """
+    text = text.strip()
+    return fitting(text.split() if " " in text else text.split(","))
 
 
 def fitting(scopes: Iterable[str]) -> tuple[str, ...]:

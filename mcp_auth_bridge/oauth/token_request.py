@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
-from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError
+from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, dpop, refusals
 from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
@@ -20,6 +20,9 @@ from mcp_auth_bridge.urls import Url
 # Cloudflare's workers-oauth-provider issues hold colons.
 _ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
+_SLACK = "user"
+"""What Slack calls a bearer token that acts for a person (openwork #3569)."""
+
 _LONGEST_LIFE = 90 * 86400.0
 
 
@@ -167,8 +170,11 @@ def _post(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None
 def _check(tokens: Tokens, prover: Prover | None) -> None:
     if tokens.type == "dpop" and prover is None:
         raise TheirProtocolError("the authorization server issued a token that is bound to a key which is not ours")
-    if tokens.type not in ("bearer", "dpop"):
-        raise TheirProtocolError("the authorization server issued a token of a type that this bridge cannot use")
+    if tokens.type not in ("bearer", "dpop", _SLACK):
+        raise TheirProtocolError(
+            f"the authorization server issued a token of a type that this bridge cannot use: {quoted(tokens.type, 40)}",
+            "ask its operator for bearer tokens (RFC 6750)",
+        )
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
         raise TheirProtocolError("the authorization server issued an access token that no HTTP header can carry")
     if tokens.refresh_token and not _REFRESH_TOKEN.fullmatch(tokens.refresh_token):
