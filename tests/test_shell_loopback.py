@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import pages, socket_owner
+from mcp_auth_bridge.shell import pages, socket_owner, terminal
 from mcp_auth_bridge.shell.loopback import Loopback
 
 STATE = "S" * 43
@@ -511,3 +511,16 @@ def test_the_kernel_tells_whose_end_it_is_in_either_family(family, host):
 def test_where_the_system_does_not_tell_the_address_alone_protects(monkeypatch):
     monkeypatch.setattr(socket_owner, "_TABLES", ())
     assert not socket_owner.is_foreign(("127.0.0.1", 1), ("127.0.0.1", 2), {})
+
+
+@told
+async def test_an_error_without_a_state_is_told_once_and_ends_nothing(login):
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "say", said.append)
+        for error in ("invalid_scope", "p4yl0ad%0a%1b[2J"):
+            assert (await login.get(f"/callback?error={error}")).startswith(b"HTTP/1.1 404 ")
+    assert len(said) == 1
+    assert "came back with invalid_scope but without state" in said[0]
+    assert not login.waiting.done()
+    assert await login.come_back()

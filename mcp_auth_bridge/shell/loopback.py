@@ -19,7 +19,8 @@ from urllib.parse import parse_qsl
 import h11
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import pages, socket_owner
+from mcp_auth_bridge.oauth.documents import known_error
+from mcp_auth_bridge.shell import pages, socket_owner, terminal
 
 PATH = "/callback"
 
@@ -49,6 +50,7 @@ class Loopback:
         # Nobody else may read how the login went; and what stays in the browser's history is no code.
         self._end = f"/login/{os.urandom(8).hex()}"
         self._entrance, self._beyond = "", ""
+        self._told = False
         self._shown = asyncio.Event()
         self._let_go = b""  # the page for browsers whose sign-in did not count
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
@@ -158,6 +160,8 @@ class Loopback:
     async def _answer(self, connection: h11.Connection, request: h11.Request, writer: asyncio.StreamWriter) -> None:
         path, _, query = request.target.decode("ascii", "replace").partition("?")
         parameters = self._parameters(query) if path == PATH else None
+        if path == PATH and parameters is None:
+            self._tell_of_stray(query)
         meant = parameters is not None or path in (self._entrance, self._end)
         navigates = meant and self._navigates(request) and not _is_foreign(writer)
         if navigates and path == self._entrance:
@@ -178,6 +182,19 @@ class Loopback:
             await _send(connection, writer, 200, self._let_go)  # it was still on its way here when it was let go
         else:
             await _send(connection, writer, 404, pages.NOT_FOUND)
+
+    def _tell_of_stray(self, query: str) -> None:
+        """Say once that an error came back without a `state`, which RFC 6749 section 4.1.2.1 demands (medusa #15331).
+
+        It may be anybody's, so it ends nothing; but the person would wait for nothing else.
+        """
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        if "error" in parameters and "state" not in parameters and not self._told:
+            self._told = True
+            terminal.say(
+                f"a browser came back with {known_error(parameters['error'])} but without state, which would prove that"
+                " this is about the login here; if it is, press Ctrl-C: the authorization server refused it"
+            )
 
     def _navigates(self, request: h11.Request) -> bool:
         """Whether a person's browser goes here, rather than a script or an image of a web page."""
