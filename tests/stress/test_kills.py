@@ -24,9 +24,9 @@ from mcp_auth_bridge.demo.server import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
-_HOMES = 20  # side by side: most of an end's time is the server's
+_HOMES = 50  # side by side: most of an end's time is the server's
 _KILLS_OF_LOGIN = 30  # in each of two homes
-_CHECKED = 10  # every so many ends a whole start is played
+_CHECKED = 5  # every so many ends a whole start is played
 _BROWSER = shlex.join([sys.executable, "-P", "-m", "mcp_auth_bridge.demo.consent"])
 _AT_ONCE = 6  # starts: a start is all CPU
 
