@@ -89,7 +89,9 @@ def _add_login(commands: "options.Commands") -> None:
     options.add_ipv4(parser)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
-    place.add_argument("--paste", action="store_true", help="paste the address that a browser elsewhere ends at (SSH)")
+    place.add_argument(
+        "--paste", action="store_true", help="open nothing; paste the address that a browser elsewhere ends at (SSH)"
+    )
     parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
     parser.add_argument(
         "--trust", action="append", default=[], metavar="URL", help="agree to what `login` asked about this URL"

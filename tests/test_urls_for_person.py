@@ -25,7 +25,7 @@ def test_it_means_the_same_and_holds_no_character_that_a_shell_evaluates(path, q
     address = for_person(url)
     assert PLAIN.fullmatch(address), address
     again = gate(address, Purpose.AUTHORIZATION)
-    assert unquote_to_bytes(again.path) == unquote_to_bytes(url.path)
+    assert [*map(unquote_to_bytes, again.path.split("/"))] == [*map(unquote_to_bytes, url.path.split("/"))]
     assert parse_qsl(again.query, keep_blank_values=True) == parse_qsl(url.query, keep_blank_values=True)
     assert for_person(again) == address
 

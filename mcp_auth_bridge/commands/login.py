@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.lock import Held
-from mcp_auth_bridge.shell.person import PATIENCE, BrowserPlace
+from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
 from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
@@ -27,8 +27,8 @@ class Input(msgspec.Struct, frozen=True):
     """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `device`: the person signs in on
-    another device. `paste`: the address that the browser ends at is carried over by hand. `trust` are the issuers and
-    origins that they agree to in advance.
+    another device. `paste`: the browser is on another machine, where nothing can be opened from here, and the address
+    that it ends at is carried over by hand. `trust` are the issuers and origins that they agree to in advance.
     """
 
     server: ServerChoice
@@ -87,9 +87,8 @@ def _manner(given: Input, bridge: Bridge) -> Manner:
             f"this is {place}: a browser on another machine may not find the way back; --paste and --device need none"
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
-    open_it = partial(_open, given.browser, bridge)
-    browser: BrowserPlace = "elsewhere" if given.paste else "here"
-    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust), browser)
+    open_it = partial(_open, None if given.paste else given.browser, bridge)
+    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust))
 
 
 def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:

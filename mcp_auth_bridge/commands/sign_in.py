@@ -22,7 +22,7 @@ from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.shell.loopback import Loopback
-from mcp_auth_bridge.shell.person import BrowserPerson, BrowserPlace
+from mcp_auth_bridge.shell.person import BrowserPerson
 from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.memory import MemoryStore
@@ -33,7 +33,7 @@ class Manner(msgspec.Struct, frozen=True):
     """How the person is met. `open_url` says whether it found a browser; `pasted` are lines that they type.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `agreed` are the issuers and origins
-    that they trust in advance (`oauth/trust.py`). `browser` is the place of the one that `open_url` starts.
+    that they trust in advance (`oauth/trust.py`).
     """
 
     open_url: Callable[[str], bool]
@@ -41,15 +41,12 @@ class Manner(msgspec.Struct, frozen=True):
     grant: Grant = authorization_code
     fresh: bool = False
     agreed: tuple[str, ...] = ()
-    browser: BrowserPlace = "here"
 
 
 async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: Manner) -> Session:
     """The session that replaces the one in `record`, stored and proven. Raises any `BridgeError`."""
     loopback, http = Loopback(), Http(bridge.network)
-    person = BrowserPerson(
-        loopback, manner.open_url, manner.pasted, command=bridge.login_command, browser=manner.browser
-    )
+    person = BrowserPerson(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
     page = pages.failure("the login was interrupted", "run the command again")
     try:
         clients = {} if manner.fresh else _clients(store, record)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from mcp_auth_bridge.errors import LoginRequired
@@ -12,8 +11,6 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.threads import in_background
 from mcp_auth_bridge.urls import Purpose, for_person, gate
-
-BrowserPlace: TypeAlias = Literal["here", "elsewhere"]
 
 PATIENCE = 300.0
 """Seconds for a login in the browser."""
@@ -25,12 +22,11 @@ _ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this c
 
 
 class BrowserPerson:
-    """`open_url` returns whether it found a browser; the URL is printed in any case, because finding is not showing.
+    """`open_url` gets an address on our loopback, never the authorization URL, and returns whether it found a browser.
 
-    `pasted` are lines of the person's: where the browser runs on another machine, its loopback is not ours, and the
-    address that it ends at has to be carried over by hand. None where nobody is asked for that. `command` is what they
-    run for this login. `browser` is the place of the one that `open_url` starts: "here" it reaches our loopback, and is
-    given an address there instead of the authorization URL.
+    The authorization URL is printed in any case, because finding a browser is not showing it. `pasted` are lines of the
+    person's: where the browser runs on another machine, its loopback is not ours, and the address that it ends at has
+    to be carried over by hand. None where nobody is asked for that. `command` is what they run for this login.
     """
 
     def __init__(
@@ -40,13 +36,11 @@ class BrowserPerson:
         pasted: AsyncIterator[str] | None = None,
         *,
         command: str = "mcp-auth-bridge login",
-        browser: BrowserPlace = "here",
     ) -> None:
         self._loopback = loopback
         self._open_url = open_url
         self._pasted = pasted
         self._command = command
-        self._browser = browser
 
     async def listen(self, port: int, host: str) -> str:
         return await self._loopback.listen(port, host)
@@ -54,7 +48,7 @@ class BrowserPerson:
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
         endpoint = gate(url, Purpose.AUTHORIZATION)
         address = for_person(endpoint)
-        opened = self._open_url(self._loopback.entrance(address) if self._browser == "here" else address)
+        opened = self._open_url(self._loopback.entrance(address))
         where = "in your browser" if opened else "at this URL"
         terminal.say(f"sign in at {endpoint.authority} {where}; waiting for {PATIENCE / 60:g} minutes")
         terminal.print_url(address)
