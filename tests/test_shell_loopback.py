@@ -370,6 +370,13 @@ def test_whatever_an_error_says_its_page_holds_no_markup_of_it(message, hint):
     assert "<i>" not in pages.success("<i>acme", "<i>ann").decode()
 
 
+def test_a_page_spells_urls_and_commands_as_they_are():
+    page = pages.failure("http://127.0.0.1:7 says no", "run: mcp-auth-bridge login acme").decode()
+    assert "<p>http://127.0.0.1:7 says no.</p>" in page
+    assert "<p>Run: mcp-auth-bridge login acme</p>" in page
+    assert "<p>Nobody came.</p><p>Try again.</p>" in pages.failure("nobody came", "try again").decode()
+
+
 def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only():
     async def story():
         loopback = Loopback()
@@ -440,6 +447,8 @@ async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
     ]:
         assert (await login.get(target, **headers)).startswith(b"HTTP/1.1 404 ")
     assert (await login.get(path, method="POST")).startswith(b"HTTP/1.1 404 ")
+    for looking_ahead in ({"Sec_Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}, {"X_Moz": "prefetch"}):
+        assert (await login.get(path, **looking_ahead)).startswith(b"HTTP/1.1 404 ")
     assert (await login.get(path)).startswith(b"HTTP/1.1 303 ")
 
 
@@ -453,15 +462,18 @@ def owned_by(monkeypatch, uid):
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
-def test_the_callback_and_the_entrance_of_another_user_do_nothing(monkeypatch):
+def test_another_users_callback_and_entrance_do_nothing_and_this_user_hears_of_it_once(monkeypatch, capsys):
     owned_by(monkeypatch, os.getuid() + 12345)
 
     @told
     async def story(login):
         path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+        assert (await login.get("/")).startswith(b"HTTP/1.1 404 ")  # has nothing of this login's
+        assert capsys.readouterr().err == ""
         for target in (GOOD, path):
             assert (await login.get(target)).startswith(b"HTTP/1.1 404 ")
         assert not login.waiting.done()
+        assert capsys.readouterr().err.count("another user of this machine") == 1
         monkeypatch.undo()
         assert (await login.get(path)).startswith(b"HTTP/1.1 303 ")
         assert await login.come_back()
@@ -489,28 +501,6 @@ async def test_a_peer_that_has_closed_its_end_already_is_not_a_browser(login):
     # The socket is an orphan now, which the kernel shows as nobody's.
     assert await login.get("/")  # the one before it has been answered
     assert not login.waiting.done()
-
-
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
-@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")])
-def test_the_kernel_tells_whose_end_it_is_in_either_family(family, host):
-    with socket.socket() as listener, socket.socket(family) as client:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        client.connect((host, listener.getsockname()[1]))
-        server, _ = listener.accept()
-        with server:
-            ours, theirs = server.getsockname(), server.getpeername()
-            assert socket_owner._sockets()[theirs, ours] == os.geteuid()
-            assert not socket_owner.is_foreign(ours, theirs, {})
-            client.close()
-            assert socket_owner.is_foreign(ours, theirs, {})
-            assert not socket_owner.is_foreign(ours, theirs, {"WSL_DISTRO_NAME": "Debian"})  # a browser of Windows'
-
-
-def test_where_the_system_does_not_tell_the_address_alone_protects(monkeypatch):
-    monkeypatch.setattr(socket_owner, "_TABLES", ())
-    assert not socket_owner.is_foreign(("127.0.0.1", 1), ("127.0.0.1", 2), {})
 
 
 @told

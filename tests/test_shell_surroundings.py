@@ -88,6 +88,13 @@ def test_the_desktops_opener_has_an_absolute_path(tools, variable):
     assert desktop_opener({}, only()) == ()
 
 
+def test_termux_has_an_opener_of_its_own_and_no_display(tools):
+    termux = {"TERMUX_VERSION": "0.118.1"}
+    assert desktop_opener(termux, only()) == ()
+    opener = tools("termux-open-url")
+    assert desktop_opener(termux, only()) == (opener,)
+
+
 def test_wsl_hands_its_urls_to_windows(tools):
     wsl = {"WSL_DISTRO_NAME": "Debian", **DISPLAY}
     opener = tools("xdg-open")

@@ -12,6 +12,12 @@ from mcp_auth_bridge.urls import Purpose, for_person, gate
 # What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
 _INHERITED = frozenset(
     {
+        "ANDROID_ART_ROOT",
+        "ANDROID_DATA",
+        "ANDROID_I18N_ROOT",
+        "ANDROID_ROOT",
+        "ANDROID_TZDATA_ROOT",
+        "BOOTCLASSPATH",
         "DBUS_SESSION_BUS_ADDRESS",
         "DESKTOP_SESSION",
         "DISPLAY",
@@ -20,6 +26,7 @@ _INHERITED = frozenset(
         "LC_ALL",
         "LOGNAME",
         "PATH",
+        "PREFIX",
         "SHELL",
         "SYSTEMROOT",
         "TEMP",
@@ -48,8 +55,9 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def open_url(url: str, command: Sequence[str]) -> bool:
     """Start `command` with `url` as its last argument, or the desktop's own opener if it is (); whether one was found.
 
-    It gets the URL in our spelling (`urls.for_person`). Raises `ConfigError` if the command cannot be started and
-    `UrlRefused` if the URL must not be opened.
+    `url` is an address on our loopback, without anything in it that a server wrote: what starts a browser is often a
+    shell script, and everybody may read its command line. It is re-serialised all the same. Raises `ConfigError` if the
+    command cannot be started and `UrlRefused` if the URL must not be opened.
     """
     address = for_person(gate(url, Purpose.AUTHORIZATION))
     if not command and sys.platform == "win32":

@@ -37,6 +37,13 @@ _HEADERS = [
     (b"connection", b"close"),
 ]
 
+# A web page asks; a browser looks ahead at an address that may never be opened, and would use up the entrance.
+_NOT_A_PERSON = {b"origin", b"sec-purpose", b"purpose", b"x-moz"}
+_FOREIGNER = (
+    "another user of this machine tried to use the address of this login, and was turned away; if that was you, log in"
+    " as the user whose browser it is, or with --paste"
+)
+
 
 class Loopback:
     """Waits for one login. `listen` binds, `callback` waits, `finish` answers the browser and closes."""
@@ -51,6 +58,7 @@ class Loopback:
         self._end = f"/login/{os.urandom(8).hex()}"
         self._entrance, self._beyond = "", ""
         self._told = False
+        self._met_foreigners = False
         self._shown = asyncio.Event()
         self._let_go = b""  # the page for browsers whose sign-in did not count
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
@@ -163,7 +171,7 @@ class Loopback:
         if path == PATH and parameters is None:
             self._tell_of_stray(query)
         meant = parameters is not None or path in (self._entrance, self._end)
-        navigates = meant and self._navigates(request) and not _is_foreign(writer)
+        navigates = meant and self._navigates(request) and not self._is_foreign(writer)
         if navigates and path == self._entrance:
             beyond, self._beyond = self._beyond, ""
             if beyond:
@@ -196,14 +204,23 @@ class Loopback:
                 " this is about the login here; if it is, press Ctrl-C: the authorization server refused it"
             )
 
+    def _is_foreign(self, writer: asyncio.StreamWriter) -> bool:
+        """Whether another user calls, with what belongs to this login: of that, this user hears once."""
+        ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
+        if not socket_owner.is_foreign(ours[:2], theirs[:2]):
+            return False
+        if not self._met_foreigners:
+            self._met_foreigners = True
+            terminal.say(_FOREIGNER)
+        return True
+
     def _navigates(self, request: h11.Request) -> bool:
-        """Whether a person's browser goes here, rather than a script or an image of a web page."""
+        """Whether a person's browser goes here, rather than a web page's script or image, or a look ahead."""
         headers = dict(request.headers)
         return (
             request.method == b"GET"
             and headers.get(b"host") == f"{self._host}:{self._port}".encode()
-            and b"origin" not in headers
-            and not {b"purpose", b"sec-purpose"} & headers.keys()  # a browser that only looks ahead
+            and headers.keys().isdisjoint(_NOT_A_PERSON)
             and headers.get(b"sec-fetch-dest", b"document") == b"document"
         )
 
@@ -215,11 +232,6 @@ class Loopback:
             return None
         ours = compare_digest(parameters.get("state", "").encode("utf-8", "replace"), self._state)
         return parameters if ours else None
-
-
-def _is_foreign(writer: asyncio.StreamWriter) -> bool:
-    ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
-    return socket_owner.is_foreign(ours[:2], theirs[:2])
 
 
 async def _send(

@@ -59,7 +59,12 @@ def success(server: str, account: str) -> bytes:
 
 
 def failure(message: str, hint: str) -> bytes:
-    reason = f"{message[:1].upper()}{message[1:]}."
-    advice = f"{hint[:1].upper()}{hint[1:]}." if hint else ""
     quiet = "You can close this tab; the same is said where the login began."
-    return _page("The login did not succeed", "!", "#c93a36", reason, advice, quiet=quiet)
+    return _page("The login did not succeed", "!", "#c93a36", _sentence(message), _sentence(hint), quiet=quiet)
+
+
+def _sentence(text: str) -> str:
+    """`text` as a sentence. A URL keeps its first letter, and a command at the end gets no full stop: it is copied."""
+    first = text.partition(" ")[0]
+    begun = text if "://" in first else f"{text[:1].upper()}{text[1:]}"
+    return begun if not text or ": mcp-auth-bridge " in text else f"{begun}."

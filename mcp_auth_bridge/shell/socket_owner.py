@@ -1,4 +1,4 @@
-"""Whose process is at the other end of a loopback connection: on Linux the kernel tells.
+"""Whose process is at the other end of a loopback connection, as far as the kernel tells.
 
 The loopback interface belongs to every user of a machine. Another user who has read a login's parameters somewhere
 could finish it with an account of their own.
@@ -13,6 +13,7 @@ from pathlib import Path
 from mcp_auth_bridge.shell.surroundings import is_wsl
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
+_LOGIN_USER = Path("/proc/self/loginuid")
 
 End = tuple[str, int]
 """An address and a port."""
@@ -20,25 +21,45 @@ End = tuple[str, int]
 
 def is_foreign(ours: End, theirs: End, environ: Mapping[str, str] = os.environ) -> bool:
     """Whether the connection between `ours` and `theirs` is another user's. False where the system does not tell."""
+    if sys.platform == "win32":
+        from mcp_auth_bridge.shell import windows_sockets
+
+        try:
+            return windows_sockets.is_foreign(ours, theirs)
+        except OSError:
+            return False
     sockets = _sockets()
-    if (ours, theirs) not in sockets:  # not Linux, or a sandbox whose table is not its network's
+    if (ours, theirs) not in sockets:  # another system, or a sandbox whose table is not its network's
         return False
     owner = sockets.get((theirs, ours))
     if owner is None:
-        # A peer that has closed its end already is not a browser, which waits for a page; and closed sockets belong
-        # to nobody. Windows' browsers have no socket inside WSL.
-        return not is_wsl(environ)
+        # A peer that has closed its end already is not a browser, which waits for a page; and Linux shows a closed
+        # socket as nobody's. Windows' browsers have no socket inside WSL; macOS keeps some sockets out of its table.
+        return sys.platform == "linux" and not is_wsl(environ)
     return owner not in _trusted(environ)
 
 
 def _trusted(environ: Mapping[str, str]) -> set[int]:
-    """Root, who can do everything anyway, the user of this process, and the person behind sudo."""
-    person = environ.get("SUDO_UID", "")
-    return {0, os.getuid(), os.geteuid(), *([int(person)] if person.isdecimal() else [])}
+    """Root, who can do everything anyway, the user of this process, and the person behind sudo and su."""
+    try:
+        person = _LOGIN_USER.read_text(encoding="ascii")
+    except OSError:
+        person = ""
+    persons = {int(text) for text in (environ.get("SUDO_UID", ""), person) if text.isdecimal()}
+    return {0, os.getuid(), os.geteuid(), *persons}
 
 
 def _sockets() -> Mapping[tuple[End, End], int]:
-    """The open TCP sockets by their own end and the other one, each with its user (proc(5), "/proc/net/tcp")."""
+    """The open TCP sockets by their own end and the other one, each with its user."""
+    if sys.platform == "darwin":
+        from mcp_auth_bridge.shell import darwin_sockets
+
+        return darwin_sockets.sockets()
+    return _linux()
+
+
+def _linux() -> Mapping[tuple[End, End], int]:
+    """proc(5), "/proc/net/tcp"."""
     found = {}
     for table in _TABLES:
         try:

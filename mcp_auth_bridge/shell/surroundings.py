@@ -51,10 +51,13 @@ def desktop_opener(environ: Mapping[str, str], exists: Exists = os.path.exists) 
     """The command that opens URLs on this desktop, with an absolute path, () where there is no desktop.
 
     A program comes before a shell script: `wslview` hands its argument to PowerShell as a part of a command, and
-    `xdg-open` has done the like with sh. `browser.py` gives neither of them anything that a shell would evaluate.
+    `xdg-open` has done the like with sh. None of them is given anything that a shell would evaluate (`browser.py`).
     """
     if sys.platform == "darwin":
         return ("/usr/bin/open",)
+    if environ.get("TERMUX_VERSION"):
+        path = shutil.which("termux-open-url")
+        return () if path is None else (path,)
     wsl = is_wsl(environ, exists)
     if wsl and exists(_WINDOWS_OPENER):
         return (_WINDOWS_OPENER, "url.dll,FileProtocolHandler")

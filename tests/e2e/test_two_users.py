@@ -107,6 +107,7 @@ def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_l
             go.write_text("now")
             _, rest = await login.communicate()
             assert login.returncode == 0, rest.decode()
+            assert rest.count(b"another user of this machine") == 1
             assert grants.access((await stored_login(tmp_path)).access) is not None
 
     asyncio.run(story())
