@@ -298,6 +298,16 @@ def typed(text: str) -> str:
     return shlex.quote(text)
 
 
+def offered(text: str) -> str:
+    """A URL of a server's as part of a command or a line that a person copies, or "…" for them to fill in.
+
+    Which shell they use is not known, and no quotation holds in all: cmd.exe knows no single quotes, and PowerShell
+    evaluates within double ones. So nothing is offered that means something to any of them.
+    """
+    word = text.replace("[", "").replace("]", "")  # an IPv6 address; at worst, zsh takes it for a pattern of file names
+    return text if typed(word) == word else "…"
+
+
 def reason(error: OSError) -> str:
     """The operating system's word for `error`, which never holds more than that."""
     return (error.strerror or type(error).__name__).lower()

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge import errors, manual
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, quoted, typed
+from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, offered, quoted, typed
 from mcp_auth_bridge.secret import Literal, Secret
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
@@ -62,6 +62,16 @@ def test_what_a_hint_tells_people_to_type_is_always_one_word_of_their_shell(text
 def test_most_words_need_no_quotation(plain):
     assert typed(plain) == plain
     assert typed(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
+
+
+@pytest.mark.parametrize("url", ["https://as.example", "https://as.example:8443/a%20b", "https://[2001:db8::1]/t"])
+def test_a_servers_url_is_offered_for_copying_where_no_shell_evaluates_it(url):
+    assert offered(url) == url
+
+
+@given(st.text(alphabet="$`'\"();&|<>*!?{}\\ \n\t^~#", min_size=1), st.text())
+def test_a_servers_url_that_any_shell_evaluates_is_never_part_of_a_command(evil, text):
+    assert offered(f"https://as.example/{text}{evil}") == "…"
 
 
 @given(st.text(), st.integers(1, 300))

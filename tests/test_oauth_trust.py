@@ -142,6 +142,13 @@ def elsewhere(**more):
     return found(authorization_endpoint="https://login.elsewhere.example/a", **more)
 
 
+@pytest.mark.parametrize("path", ["/$(id)", "/'&calc&'", "/;id", "/%COMSPEC%&x", "/?a&b"])
+def test_no_server_writes_a_word_of_the_command_that_a_person_is_given(path):
+    hostile = NEW + path
+    with pytest.raises(LoginRequired):
+        play(login(plan(last=LAST)), [found(hostile)[0], ("agree --trust …", refuse)])
+
+
 def test_what_was_agreed_to_once_is_remembered_with_the_login_and_for_its_issuer_alone():
     option = "agree --trust https://login.elsewhere.example"
     session = play(login(plan()), [*elsewhere(), (option, None), ("listen 0", HERE), REGISTERED, *CODE])

@@ -452,7 +452,7 @@ def test_a_folder_that_others_can_enter_is_refused_with_the_command_that_closes_
     for attempt in (lambda: store.load("a"), store.keys, lambda: store.save("a", "x", None)):
         with pytest.raises(StoreError) as refusal:
             attempt()
-        assert refusal.value.hint == f"run chmod 700 {records}"
+        assert refusal.value.hint == f"run: chmod 700 {records}"
 
 
 def test_a_folder_that_is_a_symbolic_link_is_refused(store, records):

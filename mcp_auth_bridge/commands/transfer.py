@@ -216,7 +216,7 @@ def _check_fits(login: Login, session: Session, bridge: Bridge, world: World) ->
     if own is not None and own.name != profile.name and own.url == profile.url:
         raise ConfigError(
             f"the exported login is that of {own.name}, not of {profile.name}",
-            f"run mcp-auth-bridge login {own.name} --import FILE",
+            f"run: mcp-auth-bridge login {typed(own.name)} --import FILE",
         )
     if bridge.is_anothers(session):
         who = quoted(session.account) if session.account else "somebody else"

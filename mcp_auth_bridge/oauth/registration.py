@@ -10,7 +10,15 @@ import re
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
-from mcp_auth_bridge.errors import ConfigError, OAuthRefused, ProtocolError, TheirProtocolError, UrlRefused, quoted
+from mcp_auth_bridge.errors import (
+    ConfigError,
+    OAuthRefused,
+    ProtocolError,
+    TheirProtocolError,
+    UrlRefused,
+    offered,
+    quoted,
+)
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.providers import provider_of
@@ -81,7 +89,7 @@ def register(
             f"the authorization server {quoted(server.issuer)} does not register clients by itself",
             f"{_known(server)}register one there by hand (a native app with the redirect URI"
             " http://127.0.0.1/callback) and set"
-            f' auth = {{ kind = "browser", client_id = "…", issuer = "{server.issuer}" }} for this server',
+            f' auth = {{ kind = "browser", client_id = "…", issuer = "{offered(server.issuer)}" }} for this server',
         )
     request = _request(server, redirect_uri, scopes, introduction.name)
     if method := introduction.auth_method:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
-from mcp_auth_bridge.errors import BridgeError, UrlRefused, quoted, typed
+from mcp_auth_bridge.errors import BridgeError, UrlRefused, offered, quoted
 from mcp_auth_bridge.oauth.kin import above, akin
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
@@ -184,5 +184,5 @@ def _agreed_last_time(issuer: str, last: Session | None) -> Iterable[str]:
 
 
 def _option(names: Iterable[str]) -> str:
-    """Quoted for a shell: the names are the server's, and somebody will paste them into one."""
-    return " ".join(f"--trust {typed(name)}" for name in dict.fromkeys(names))
+    """The names are the server's, and the person pastes them into a shell."""
+    return " ".join(f"--trust {offered(name)}" for name in dict.fromkeys(names))

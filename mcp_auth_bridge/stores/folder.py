@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.errors import StoreError, reason
+from mcp_auth_bridge.errors import StoreError, reason, typed
 
 LIMIT = 1 << 20  # bytes: 50 times the largest session seen, and far below what a planted file could cost in memory
 
@@ -225,7 +225,7 @@ def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
     if status.st_uid != os.geteuid():
         raise StoreError(f"{path} belongs to another user", f"give it to this user with chown, or remove {path}")
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise StoreError(f"{path} is open to other users", f"run chmod {mode} {path}")
+        raise StoreError(f"{path} is open to other users", f"run: chmod {mode} {typed(str(path))}")
 
 
 def _check_file(status: os.stat_result, path: Path) -> None:

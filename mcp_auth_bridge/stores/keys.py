@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mcp_auth_bridge.errors import BridgeError, StoreError
+from mcp_auth_bridge.errors import BridgeError, StoreError, typed
 from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_file, read_all, translated
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
@@ -107,7 +107,7 @@ class KeyFile:
         except Missing:
             return None
         except Forbidden:
-            hint = f"give it to this user with chown, and chmod 600 {self.path}"
+            hint = f"give it to this user with chown, and run: chmod 600 {typed(str(self.path))}"
             raise StoreError(f"the key file {self.path} is closed to this user", hint) from None
         try:
             _check_key_file(os.fstat(descriptor), self.path)
@@ -146,7 +146,7 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")
     if stat.S_IMODE(status.st_mode) & (0o037 if status.st_uid == 0 else 0o077):
-        hint = f"run chmod 600 {path}, or defaultMode: 0400 in Kubernetes"
+        hint = f"in Kubernetes, set defaultMode: 0400; elsewhere, run: chmod 600 {typed(str(path))}"
         raise StoreError(f"the key file {path} is open to other users", hint)
 
 
