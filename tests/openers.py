@@ -1,7 +1,7 @@
 """Programs that open URLs, as desktops have them, each with a stub behind it that notes what would be opened.
 
-`WSLVIEW` hands its argument on as wslu's script does (wslview 3 and 4: `winps_exec Start "\"$*\""`); `POWERSHELL`
-evaluates what a double-quoted string of PowerShell evaluates; `EVAL` is an opener that trusts a shell with its words.
+The three `WSLVIEW`s hand their argument on as wslu's script does: in its present form, in its earlier one, and by its
+other engine. `POWERSHELL` and `CMD` evaluate what those do. `EVAL` is an opener that trusts a shell with its words.
 """
 
 import sys
@@ -17,12 +17,28 @@ url="$*"
 exec powershell.exe -NoProfile -NonInteractive -Command "Start \\"$url\\""
 """
 
-POWERSHELL = f"""#!{sys.executable}
-# `$x`, `$(…)` and back-ticks are evaluated within quotes; whatever follows the closing one is a command of its own.
+WSLVIEW_2 = """#!/bin/sh
+url="$*"
+exec powershell.exe -NoProfile -NonInteractive -Command "Start $url"
+"""
+
+WSLVIEW_CMD = """#!/bin/sh
+url="$*"
+exec cmd.exe /c "start \\"$url\\""
+"""
+
+_EVALUATOR = f"""#!{sys.executable}
 import os, re, sys
-command = sys.argv[sys.argv.index("-Command") + 1]
-whole = re.fullmatch(r'Start "((?:[^"$`])*)"', command)
-lines = ["1", whole[1]] if whole else ["0", "evaluated: " + command]
+command = sys.argv[-1]
+whole = re.fullmatch(PLAIN, command)
+lines = ["1", next(filter(None, whole.groups()))] if whole else ["0", "evaluated: " + command]
 with open(os.environ["NOTES"], "w") as notes:
     notes.write("".join(line + "\\n" for line in lines))
 """
+
+# Within quotes `$x`, `$(…)` and back-ticks are evaluated, without them nearly everything is; whatever follows the
+# closing quote is a command of its own.
+POWERSHELL = _EVALUATOR.replace("PLAIN", r"""r'Start (?:"((?:[^"$`])*)"|([A-Za-z0-9/:.=_~%+-]*))'""")
+
+# Variables are put in within quotes, too.
+CMD = _EVALUATOR.replace("PLAIN", r"""r'start "((?:[^"%!])*)"'""")

