@@ -87,14 +87,14 @@ def test_the_child_inherits_nothing_but_the_desktops_own(record, monkeypatch):
 
 def test_the_allow_list_ignores_case_and_lets_nothing_else_through():
     given = {
-        "Path": "p",
+        "Path": "/p:node_modules/.bin::.:/q",
         "home": "h",
         "AWS_SECRET_ACCESS_KEY": "s",
         "DISPLAY": ":0",
         "XDG_SESSION_ID": "1",
         "HOMER": "x",
     }
-    assert child_environment(given) == {"Path": "p", "home": "h", "DISPLAY": ":0"}
+    assert child_environment(given) == {"Path": "/p:/q", "home": "h", "DISPLAY": ":0"}
 
 
 @pytest.mark.parametrize(

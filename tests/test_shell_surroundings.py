@@ -88,6 +88,13 @@ def test_the_desktops_opener_has_an_absolute_path(tools, variable):
     assert desktop_opener({}, only()) == ()
 
 
+def test_a_program_of_the_folder_that_an_ide_starts_us_in_is_no_opener(tools, tmp_path, monkeypatch):
+    tools("xdg-open")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", ":.:")
+    assert desktop_opener(DISPLAY, only()) == ()
+
+
 def test_termux_has_an_opener_of_its_own_and_no_display(tools):
     termux = {"TERMUX_VERSION": "0.118.1"}
     assert desktop_opener(termux, only()) == ()

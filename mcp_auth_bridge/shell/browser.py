@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.surroundings import desktop_opener
+from mcp_auth_bridge.shell.surroundings import absolute_path, desktop_opener
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 # What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
@@ -48,8 +48,13 @@ _INHERITED = frozenset(
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of `environ` that a child process gets."""
-    return {name: value for name, value in environ.items() if name.upper() in _INHERITED}
+    """The part of `environ` that a child process gets; nothing on its `PATH` depends on the folder that it starts in.
+
+    An IDE starts us in a project's folder, and openers start programs by name.
+    """
+    inherited = {name: value for name, value in environ.items() if name.upper() in _INHERITED}
+    paths = {name: absolute_path(value) for name, value in inherited.items() if name.upper() == "PATH"}
+    return {**inherited, **paths}
 
 
 def open_url(url: str, command: Sequence[str]) -> bool:

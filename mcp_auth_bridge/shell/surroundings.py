@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 _SSH = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 # systemd's and podman's own, then Docker's file, Kubernetes, and the development containers of VS Code and GitHub.
@@ -56,15 +57,24 @@ def desktop_opener(environ: Mapping[str, str], exists: Exists = os.path.exists) 
     if sys.platform == "darwin":
         return ("/usr/bin/open",)
     if environ.get("TERMUX_VERSION"):
-        path = shutil.which("termux-open-url")
+        path = _program("termux-open-url")
         return () if path is None else (path,)
     wsl = is_wsl(environ, exists)
     if wsl and exists(_WINDOWS_OPENER):
         return (_WINDOWS_OPENER, "url.dll,FileProtocolHandler")
-    if wsl and (path := shutil.which("wslview")) is not None:
+    if wsl and (path := _program("wslview")) is not None:
         return (path,)
-    path = shutil.which("xdg-open") if _any(environ, _DISPLAYS) else None
+    path = _program("xdg-open") if _any(environ, _DISPLAYS) else None
     return () if path is None else (path,)
+
+
+def absolute_path(path: str) -> str:
+    """The variable `PATH` without its relative folders, which a project could put programs into."""
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).is_absolute())
+
+
+def _program(name: str) -> str | None:
+    return shutil.which(name, path=absolute_path(os.environ.get("PATH", os.defpath)))
 
 
 def is_wsl(environ: Mapping[str, str], exists: Exists = os.path.exists) -> bool:
