@@ -33,6 +33,15 @@ def test_where_the_system_does_not_tell_the_address_alone_protects(monkeypatch):
     assert not socket_owner.is_foreign(("127.0.0.1", 1), ("127.0.0.1", 2), {})
 
 
+def test_an_end_that_one_look_at_the_table_missed_is_found_by_the_next(monkeypatch):
+    ours, theirs = ("127.0.0.1", 1), ("127.0.0.1", 2)
+    whole = {(ours, theirs): os.getuid(), (theirs, ours): os.getuid()}
+    for missed in whole:
+        looks = [{ends: uid for ends, uid in whole.items() if ends != missed}, whole]
+        monkeypatch.setattr(socket_owner, "_sockets", lambda looks=looks: looks.pop(0))
+        assert not socket_owner.is_foreign(ours, theirs, {})
+
+
 def test_root_shells_of_a_person_trust_the_person(monkeypatch, tmp_path):
     login_user = tmp_path / "loginuid"
     monkeypatch.setattr(socket_owner, "_LOGIN_USER", login_user)

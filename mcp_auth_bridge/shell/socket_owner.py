@@ -29,6 +29,8 @@ def is_foreign(ours: End, theirs: End, environ: Mapping[str, str] = os.environ) 
         except OSError:
             return False
     sockets = _sockets()
+    if not {(ours, theirs), (theirs, ours)} <= sockets.keys():
+        sockets = {**sockets, **_sockets()}  # the kernel writes it in pieces, while sockets come and go
     if (ours, theirs) not in sockets:  # another system, or a sandbox whose table is not its network's
         return False
     owner = sockets.get((theirs, ours))

@@ -1,6 +1,7 @@
 """Two users on one machine: the other one reads every command line, reaches every loopback port, and gets nothing."""
 
 import asyncio
+import json
 import os
 import sys
 import time
@@ -72,21 +73,43 @@ async def printed_url(stderr):
             return line
 
 
-def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_login(tmp_path):
+def said_by_an_ide():
+    """What makes `run` log in: a call."""
+    opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "ide", "version": "1"}}
+    messages = [
+        {"id": 1, "method": "initialize", "params": opening},
+        {"method": "notifications/initialized"},
+        {"id": 2, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}},
+    ]
+    return b"".join(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n" for message in messages)
+
+
+async def answers(run):
+    """Until the call is answered; then its client goes."""
+    while b'"id":2' not in (line := (await run.stdout.readline()).replace(b" ", b"")):
+        assert line, "run has ended"
+    run.stdin.close()
+
+
+@pytest.mark.parametrize("begun_by", ["login", "run"])
+def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_login(tmp_path, begun_by):
     async def story():
         async with serving(time.time, os.urandom, 3600) as grants:
-            home(tmp_path, grants.resource, auth='{ kind = "browser" }')
             started, go = tmp_path / "started", tmp_path / "go"
             for pipe in (started, go):
                 os.mkfifo(pipe)
             (tmp_path / "browser.py").write_text(BROWSER)
-            browser = f"{sys.executable} -P {tmp_path / 'browser.py'} {started} {go}"
+            browser = [sys.executable, "-P", *map(str, (tmp_path / "browser.py", started, go))]
+            home(tmp_path, grants.resource, auth=f'{{ kind = "browser" }}\nbrowser_command = {json.dumps(browser)}')
             login = await asyncio.create_subprocess_exec(
-                *(command(), "login", "far", "--browser-command", browser),
+                *(command(), begun_by, "far"),
                 env=environment(tmp_path),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
+            if begun_by == "run":
+                login.stdin.write(said_by_an_ide())
             address = await asyncio.to_thread(started.read_text)
             port = urlsplit(address).port
             shown = parse_qs(urlsplit(await printed_url(login.stderr)).query)
@@ -105,6 +128,8 @@ def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_l
             said, _ = await attack.communicate()
             assert said.decode().strip() == "[1, [404, 404]]"
             go.write_text("now")
+            if begun_by == "run":
+                await answers(login)
             _, rest = await login.communicate()
             assert login.returncode == 0, rest.decode()
             assert rest.count(b"another user of this machine") == 1
