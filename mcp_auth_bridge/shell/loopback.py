@@ -37,8 +37,6 @@ _HEADERS = [
     (b"connection", b"close"),
 ]
 
-# A web page asks; a browser looks ahead at an address that may never be opened, and would use up the entrance.
-_NOT_A_PERSON = {b"origin", b"sec-purpose", b"purpose", b"x-moz"}
 _FOREIGNER = (
     "another user of this machine tried to use the address of this login, and was turned away; if that was you, log in"
     " as the user whose browser it is, or with --paste"
@@ -220,7 +218,8 @@ class Loopback:
         return (
             request.method == b"GET"
             and headers.get(b"host") == f"{self._host}:{self._port}".encode()
-            and headers.keys().isdisjoint(_NOT_A_PERSON)
+            and b"origin" not in headers
+            and not {b"purpose", b"sec-purpose"} & headers.keys()  # a browser that only looks ahead
             and headers.get(b"sec-fetch-dest", b"document") == b"document"
         )
 
