@@ -209,6 +209,10 @@ class TheirProtocolError(ProtocolError):
     sent = Sent.YES
 
 
+class RedirectRefused(TheirProtocolError):
+    """A redirect of an OAuth server that is not followed: away from its origin, to no URL, in circles."""
+
+
 class UrlRefused(TheirProtocolError):
     reason = "url_refused"
     sent = Sent.NO

@@ -44,6 +44,9 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
     `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
     `auth_method` is how the bridge proves itself at the token endpoint, "" for what works (`oauth/client_auth.py`).
+    `issuer` is the authorization server where the MCP server names none; with `token_endpoint` beside it, its metadata
+    are not looked up, and the endpoints are those that are given here. `pkce` says that S256 works although the
+    metadata do not (RFC 7636).
     """
 
     scopes: tuple[str, ...] = ()
@@ -62,10 +65,26 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
         "client_secret_basic_with_id",
     ] = ""
     issuer: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    registration_endpoint: str = ""
+    revocation_endpoint: str = ""
+    device_authorization_endpoint: str = ""
+    pkce: OneOf["", "S256"] = ""
     trusted_issuer: str = ""
     resource_metadata: str = ""
     client_metadata_url: str = ""
     client_name: str = ""
+
+
+ENDPOINTS = {
+    "authorization_endpoint": Purpose.AUTHORIZATION,
+    "token_endpoint": Purpose.TOKEN,
+    "registration_endpoint": Purpose.REGISTRATION,
+    "revocation_endpoint": Purpose.REVOCATION,
+    "device_authorization_endpoint": Purpose.DEVICE,
+}
+"""The keys of a `Login` that stand for what an authorization server's metadata say (RFC 8414), by purpose."""
 
 
 class Browser(Login, frozen=True, tag="browser"):
@@ -85,9 +104,10 @@ def check(auth: Login, where: str) -> None:
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
             tables.url(text, Purpose.ISSUER, f"{where}.{key}")
-    if bool(auth.client_id) != bool(auth.issuer):
+    if auth.client_id and not auth.issuer:
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
-        raise ConfigError(f"{where}: client_id and issuer go together", 'add issuer = "https://…", the client\'s own')
+        raise ConfigError(f"{where}: client_id without issuer", 'add issuer = "https://…", the client\'s own')
+    _check_endpoints(auth, where)
     if auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
     if auth.client_id and auth.auth_method and (auth.auth_method == "none") == bool(auth.client_secret):
@@ -99,6 +119,18 @@ def check(auth: Login, where: str) -> None:
     _check_client(auth, where)
     if not (auth.account.isprintable() and auth.account == auth.account.strip()):
         raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
+
+
+def _check_endpoints(auth: Login, where: str) -> None:
+    """All of a login's way is given, or nothing: half of it would be looked up where the other half is not."""
+    given = [key for key in ENDPOINTS if getattr(auth, key)]
+    for key, purpose in ENDPOINTS.items():
+        if text := getattr(auth, key):
+            tables.url(text, purpose, f"{where}.{key}")
+    begins = "device_authorization_endpoint" if isinstance(auth, Device) else "authorization_endpoint"
+    lacking = [key for key in ("issuer", begins, "token_endpoint") if not getattr(auth, key)]
+    if given and lacking:
+        raise ConfigError(f"{where}: {given[0]} without {' and '.join(lacking)}", f"add {', '.join(lacking)}")
 
 
 def _check_parameters(auth: Browser, where: str) -> None:

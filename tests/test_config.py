@@ -76,8 +76,24 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
         (server('auth = { kind = "magic" }'), ["servers.acme.auth", "magic"]),
         (server("auth = { scopes = [] }"), ["servers.acme.auth", "kind"]),
         (server('auth = { kind = "browser", scopes = "a b" }'), ["servers.acme.auth.scopes", "expected `array`"]),
-        (server('auth = { kind = "browser", client_id = "c" }'), ["servers.acme.auth", "client_id and issuer"]),
-        (server('auth = { kind = "browser", issuer = "https://as" }'), ["servers.acme.auth", "client_id and issuer"]),
+        (server('auth = { kind = "browser", client_id = "c" }'), ["servers.acme.auth", "client_id without issuer"]),
+        (
+            server('auth = { kind = "browser", token_endpoint = "https://as/token" }'),
+            ["servers.acme.auth", "without issuer and authorization_endpoint"],
+        ),
+        (
+            server('auth = { kind = "browser", issuer = "https://as", registration_endpoint = "https://as/r" }'),
+            ["registration_endpoint without authorization_endpoint and token_endpoint"],
+        ),
+        (
+            server('auth = { kind = "device", issuer = "https://as", token_endpoint = "https://as/t" }'),
+            ["without device_authorization_endpoint"],
+        ),
+        (
+            server('auth = { kind = "browser", issuer = "https://as", token_endpoint = "http://as/t" }'),
+            ["servers.acme.auth.token_endpoint", "https"],
+        ),
+        (server('auth = { kind = "browser", pkce = "plain" }'), ["servers.acme.auth.pkce"]),
         (server('auth = { kind = "browser", client_secret = "hunter2" }'), ["servers.acme.auth", "without client_id"]),
         (
             server(f'auth = {{ kind = "browser", {OWN}, auth_method = "none", client_secret = "env:S" }}'),
@@ -325,7 +341,7 @@ def test_the_kinds_that_need_no_person_are_told_apart():
 def test_a_login_on_another_device_has_no_way_back_to_configure():
     assert profile(machine('kind = "device", scopes = ["a"]')).auth == Device(scopes=("a",))
     assert "callback_port" in refused(machine('kind = "device", callback_port = 4711'))
-    assert "client_id and issuer" in refused(machine('kind = "device", client_id = "c"'))
+    assert "client_id without issuer" in refused(machine('kind = "device", client_id = "c"'))
 
 
 @pytest.mark.parametrize(
@@ -401,7 +417,7 @@ def test_every_kind_of_auth_has_a_command_line_form_with_the_same_keys(inside):
         ('kind = "bearer"', ["--auth: ", "missing required field `token`"]),
         ('kind = "bearer", token = "env:T", tokn = 1', ["--auth: ", "unknown field `tokn`"]),
         ('kind = "bearer", token = "env:"', ["--auth.token", "names nothing"]),
-        ('kind = "browser", client_id = "c"', ["--auth: client_id and issuer"]),
+        ('kind = "browser", client_id = "c"', ["--auth: client_id without issuer"]),
         ('kind = "headers", headers = { Host = "env:H" }', ["--auth.headers", "Host"]),
         ('kind = "enterprise", issuer = "https://as", identity_assertion = "env:I", idp = {}', ["--auth.idp"]),
         *(

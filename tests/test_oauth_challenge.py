@@ -61,6 +61,23 @@ def test_the_bearer_challenge_is_found_behind_others_and_dpop_only_stands_in_for
     assert bearer([]) is None
 
 
+@pytest.mark.parametrize("others", [[], ["Basic realm=x"], ["Negotiate"]])
+def test_metadata_may_be_named_by_a_challenge_of_any_scheme(others):
+    """RFC 9728 section 5.1; Cloudflare Access (junior #832)."""
+    found = bearer([*others, f'Cloudflare-Access resource_metadata="{METADATA}"'])
+    assert (found.scheme, found.resource_metadata) == ("cloudflare-access", METADATA)
+
+
+def test_metadata_that_another_scheme_names_count_for_the_bearer_challenge_unless_it_names_its_own():
+    named = f'Cloudflare-Access resource_metadata="{METADATA}"'
+    merged = bearer([named, 'Bearer error="invalid_token", scope="read"'])
+    assert (merged.scheme, merged.error, merged.scopes) == ("bearer", "invalid_token", ("read",))
+    assert merged.resource_metadata == METADATA
+    assert (
+        bearer([named, "Bearer resource_metadata=https://own.example/x"]).resource_metadata == "https://own.example/x"
+    )
+
+
 def test_a_challenge_without_parameters_wants_nothing_in_particular():
     bare = Challenge("bearer")
     assert (bare.error, bare.scopes, bare.resource_metadata) == ("", (), "")

@@ -4,10 +4,19 @@ import pytest
 from playing import NOT_FOUND, PAGE, answer, play
 
 from mcp_auth_bridge.effects import Response
-from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError, Unreachable, UpstreamFailed, UrlRefused
+from mcp_auth_bridge.errors import (
+    ConfigError,
+    OutcomeUnknown,
+    RedirectRefused,
+    TheirProtocolError,
+    Unreachable,
+    UpstreamFailed,
+    UrlRefused,
+)
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.dpop import Binding
+from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -171,14 +180,31 @@ def test_an_issuer_equals_itself_and_only_the_slash_of_the_root_may_differ(asked
 def test_metadata_of_another_issuer_are_refused(asked_for, told):
     path = "/t1" if "/t1" in asked_for else ""
     with pytest.raises(TheirProtocolError, match="are of the issuer"):
-        found((f"{PRM}/a/b", resource(issuer=asked_for)), (f"{RFC8414}{path}", metadata(told)))
+        found(
+            (f"{PRM}/a/b", resource(issuer=asked_for)),
+            (f"{RFC8414}{path}", metadata(told)),
+            (f"{OIDC}{path}", NOT_FOUND),
+            *([(f"GET https://as.example{path}/.well-known/openid-configuration", NOT_FOUND)] if path else []),
+        )
 
 
-@pytest.mark.parametrize("methods", [{}, {"code_challenge_methods_supported": None}, ["plain"], [], ["s256"]])
-def test_a_server_that_does_not_promise_pkce_is_refused(methods):
-    document = metadata(code_challenge_methods_supported=methods if isinstance(methods, list) else None)
-    with pytest.raises(TheirProtocolError, match="PKCE with S256"):
-        found((f"{PRM}/a/b", resource()), (RFC8414, document))
+@pytest.mark.parametrize(
+    ("of_server", "of_resource", "known"),
+    [
+        (None, None, False),
+        (["plain"], None, False),
+        ([], None, False),
+        (["s256"], None, False),
+        (["plain"], ["S256"], False),  # the server itself says otherwise
+        (["S256"], None, True),
+        (None, ["S256"], True),
+        ([], ["plain", "S256"], True),
+    ],
+)
+def test_s256_is_known_to_work_where_the_server_says_so_or_else_the_resource(of_server, of_resource, known):
+    named = resource(code_challenge_methods_supported=of_resource)
+    server = found((f"{PRM}/a/b", named), (RFC8414, metadata(code_challenge_methods_supported=of_server)))
+    assert server.takes_s256 is known
 
 
 @pytest.mark.parametrize(
@@ -213,18 +239,140 @@ def test_the_resource_is_itself_or_a_parent_and_spelled_as_its_metadata_spell_it
         "https://mcp.example/?tenant=2",
         "urn:example:mcp",
         "URN:example:mcp",
+        "api://11111111-2222-3333-4444-555555555555",  # Entra's
+        "http://mcp.example/a/b",  # of a server behind a proxy that ends TLS (mesh-mcp #20)
+        "mcp",
+        "https://u:p@mcp.example/a/b",
     ],
 )
-def test_metadata_of_another_resource_are_refused(named):
+def test_metadata_of_another_resource_are_refused_and_the_document_and_the_setting_named(named):
     with pytest.raises(TheirProtocolError, match="are for") as raised:
-        found((f"{PRM}/a/b", resource(named)))
+        found((f"{PRM}/a/b", resource(named)), (PRM, NOT_FOUND))
+    assert "/.well-known/oauth-protected-resource/a/b" in raised.value.message
     assert "resource = " in raised.value.hint
 
 
-@pytest.mark.parametrize("named", ["http://mcp.example/a/b", "mcp", "https://u:p@mcp.example/a/b"])
-def test_an_identifier_that_is_no_acceptable_url_is_refused(named):
-    with pytest.raises(UrlRefused):
-        found((f"{PRM}/a/b", resource(named)))
+@pytest.mark.parametrize(
+    "odd",
+    [
+        RedirectRefused("https://mcp.example redirects to another origin, https://login.example"),
+        resource("https://mcp.example/other"),
+        answer({"error": "not_found"}),
+        answer({}),
+        answer([]),
+        answer(b"OK", kind="text/plain"),
+        answer(b"{"),
+    ],
+)
+def test_an_odd_answer_at_one_place_is_noted_and_the_next_place_is_tried(odd):
+    """mike #344, elementor-mcp #130: somebody else's document, a redirect to a sign-in page, a soft 404."""
+    issuer = "https://as.example/t1"
+    server = found(
+        (f"{PRM}/a/b", odd),
+        (PRM, resource(issuer=issuer)),
+        (f"{RFC8414}/t1", odd),
+        (f"{OIDC}/t1", odd),
+        ("GET https://as.example/t1/.well-known/openid-configuration", metadata(issuer)),
+    )
+    assert (server.issuer, server.resource) == (issuer, MCP)
+    challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/custom"})
+    custom = ("GET https://mcp.example/custom", odd)
+    found(custom, (f"{PRM}/a/b", resource()), (RFC8414, metadata()), challenge=challenge)
+
+
+def test_a_place_that_is_named_twice_is_asked_once():
+    challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/.well-known/oauth-protected-resource"})
+    found((PRM, NOT_FOUND), (f"{PRM}/a/b", resource()), (RFC8414, metadata()), challenge=challenge)
+
+
+@pytest.mark.parametrize("soft", [answer({"error": "not_found"}), answer({})])
+def test_a_document_that_says_nothing_is_none(soft):
+    script = [(f"{PRM}/a/b", soft), (PRM, soft), (LEGACY, metadata("https://mcp.example", **NEAR))]
+    assert found(*script).issuer == "https://mcp.example"
+
+
+def test_what_was_odd_is_in_the_hint_of_the_last_error():
+    away = RedirectRefused("https://as.example redirects to another origin, https://idp.example, which is not followed")
+    with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used") as raised:
+        found((f"{PRM}/a/b", resource()), (RFC8414, away), (OIDC, PAGE))
+    assert "https://idp.example" in raised.value.hint
+    assert "authorization_endpoint and token_endpoint" in raised.value.hint
+
+
+WALL = answer(b"<!DOCTYPE html><title>Just a moment...</title>", 403, "text/html")
+
+
+def test_a_firewall_that_answers_every_place_with_a_page_is_suspected():
+    """claude-code #72673: it is the server's operator who has to let programs pass."""
+    with pytest.raises(TheirProtocolError, match="publishes no OAuth metadata") as raised:
+        found(*((place, WALL) for place in (f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC, REGISTER)))
+    assert "firewall" in raised.value.hint
+    assert "static token" not in raised.value.message
+    with pytest.raises(TheirProtocolError, match="no metadata that can be used") as raised:
+        knowing(*((place, WALL) for place in (f"{PRM}/a/b", PRM, RFC8414, OIDC)), issuer="https://as.example")
+    assert "firewall" in raised.value.hint
+
+
+ELSEWHERE_TOO = "https://login.example"
+
+
+def knowing(*script, challenge=None, given=None, **trusted):
+    trust = Trust(server=gate(MCP, Purpose.SERVER), **trusted)
+    return play(discover(trust, challenge, "", given), script)
+
+
+@pytest.mark.parametrize("missing", [NOT_FOUND, answer({"resource": MCP})])
+def test_a_configured_issuer_stands_where_the_server_names_none(missing):
+    """hermes-agent #113018: the server publishes nothing, and a person knows where to sign in."""
+    start = [(f"{PRM}/a/b", missing), *([(PRM, NOT_FOUND)] if missing is NOT_FOUND else [])]
+    assert knowing(*start, (RFC8414, metadata()), issuer="https://as.example").issuer == "https://as.example"
+
+
+def test_a_challenge_that_names_metadata_elsewhere_is_no_obstacle_to_a_configured_issuer():
+    challenge = Challenge("bearer", {"resource_metadata": "https://other.example/prm"})
+    script = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (RFC8414, metadata())]
+    assert knowing(*script, challenge=challenge, issuer="https://as.example").issuer == "https://as.example"
+
+
+def test_a_configured_issuer_that_the_server_contradicts_is_named_beside_the_servers():
+    with pytest.raises(ConfigError, match=r"takes tokens of “https://as\.example”, not of .*“https://login\.example”"):
+        knowing((f"{PRM}/a/b", resource()), issuer=ELSEWHERE_TOO)
+
+
+def test_a_trusted_issuer_is_asked_where_the_servers_own_origin_publishes_nothing():
+    """copilot-cli #4769: all that the origin has is a redirect to it."""
+    away = RedirectRefused("https://mcp.example redirects to another origin")
+    start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (LEGACY, NOT_FOUND), (LEGACY_OIDC, away)]
+    assert knowing(*start, (RFC8414, metadata()), trusted_issuer="https://as.example").issuer == "https://as.example"
+
+
+GIVEN = ServerMetadata(
+    issuer="https://as.example",
+    token_endpoint="https://as.example/oauth/token-request",
+    authorization_endpoint="https://as.example/oauth/authorize",
+    code_challenge_methods_supported=["S256"],
+)
+
+
+@pytest.mark.parametrize("named", ["https://as.example", "https://inner.corp.example"])
+def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
+    """claude-code #31349: Snowflake publishes no metadata; its endpoints are documented for people."""
+    document = resource(issuer=named, scopes_supported=["read"])
+    server = knowing((f"{PRM}/a/b", document), given=GIVEN, issuer="https://as.example")
+    assert str(server.token_endpoint) == "https://as.example/oauth/token-request"
+    assert (server.resource, server.scopes_supported, server.takes_s256) == (MCP, ("read",), True)
+
+
+def test_an_issuer_that_stands_for_many_tenants_is_explained():
+    """codex #38973: Entra's metadata below /organizations/v2.0."""
+    with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
+        found(
+            (f"{PRM}/a/b", resource()),
+            (RFC8414, NOT_FOUND),
+            (OIDC, metadata("https://as.example/{tenantid}/v2.0")),
+        )
+    assert "set issuer under auth" in raised.value.hint
+    assert "trusted_issuer" not in raised.value.hint
 
 
 def test_a_configured_resource_is_what_the_metadata_must_name():
@@ -232,7 +380,7 @@ def test_a_configured_resource_is_what_the_metadata_must_name():
     server = found((f"{PRM}/a/b", resource(urn)), (RFC8414, metadata()), override=urn)
     assert server.resource == urn
     with pytest.raises(TheirProtocolError, match="not for urn:example:mcp"):
-        found((f"{PRM}/a/b", resource(MCP)), override=urn)
+        found((f"{PRM}/a/b", resource(MCP)), (PRM, NOT_FOUND), override=urn)
 
 
 def test_a_document_that_names_no_resource_stands_for_the_url():
@@ -247,8 +395,9 @@ def test_the_first_authorization_server_of_the_list_is_taken():
 
 @pytest.mark.parametrize("servers", [[], None])
 def test_a_document_without_authorization_servers_stops_the_login(servers):
-    with pytest.raises(TheirProtocolError, match="name no authorization server"):
+    with pytest.raises(TheirProtocolError, match="name no authorization server") as raised:
         found((f"{PRM}/a/b", answer({"resource": MCP, "authorization_servers": servers})))
+    assert "set issuer under auth" in raised.value.hint
 
 
 @pytest.mark.parametrize(
@@ -256,7 +405,7 @@ def test_a_document_without_authorization_servers_stops_the_login(servers):
 )
 def test_a_document_that_cannot_be_read_stops_the_login_instead_of_downgrading_it(body):
     with pytest.raises(TheirProtocolError):
-        found((f"{PRM}/a/b", answer(body)))
+        found((f"{PRM}/a/b", answer(body)), (PRM, NOT_FOUND))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
@@ -298,12 +447,18 @@ def test_without_resource_metadata_the_origin_itself_is_the_authorization_server
     assert server.resource == MCP
 
 
-def test_that_origin_must_also_say_that_it_is_the_issuer_and_promise_pkce():
+NEAR = {
+    "authorization_endpoint": "https://mcp.example/authorize",
+    "token_endpoint": "https://mcp.example/token",
+}
+
+
+def test_that_origin_must_also_say_that_it_is_the_issuer():
     start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND)]
     with pytest.raises(TheirProtocolError, match="are of the issuer"):
-        found(*start, (LEGACY, metadata()))
-    with pytest.raises(TheirProtocolError, match="PKCE"):
-        found(*start, (LEGACY, metadata("https://mcp.example", code_challenge_methods_supported=[])))
+        found(*start, (LEGACY, metadata()), (LEGACY_OIDC, NOT_FOUND))
+    silent = metadata("https://mcp.example", **NEAR, code_challenge_methods_supported=[])
+    assert not found(*start, (LEGACY, silent)).takes_s256
 
 
 NOTHING = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (LEGACY, NOT_FOUND), (LEGACY_OIDC, NOT_FOUND)]

@@ -16,6 +16,7 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.login import Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
+from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -140,7 +141,7 @@ def test_a_configured_client_is_shown_to_no_other_issuer():
 def test_a_wrong_resource_stops_before_anything_listens_or_opens():
     document = {"resource": "https://evil.example/mcp", "authorization_servers": ["https://as.example"]}
     with pytest.raises(TheirProtocolError):
-        play(login(plan()), [(*PRM, answer(document))])
+        play(login(plan()), [(*PRM, answer(document)), (PRM[0].removesuffix("/mcp"), NOT_FOUND)])
 
 
 @pytest.mark.parametrize(
@@ -225,9 +226,44 @@ def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
     assert (
         play(login(trusting), [*odd, AGREED, ("listen 0", HERE), REGISTERED, *CODE]).issuer == "https://login.example"
     )
+    nothing = ("GET https://as.example/.well-known/openid-configuration", NOT_FOUND)
     with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
-        play(login(plan(trusted_issuer="https://another.example")), odd)
+        play(login(plan(trusted_issuer="https://another.example")), [*odd, nothing])
     assert "trusted_issuer" in raised.value.hint
+
+
+def test_without_s256_in_the_metadata_nothing_is_registered_or_opened_unless_the_profile_says_it():
+    silent = found(code_challenge_methods_supported=["plain"])
+    with pytest.raises(TheirProtocolError, match="PKCE with S256") as raised:
+        play(login(plan()), silent)
+    assert 'pkce = "S256" under auth' in raised.value.hint
+    asked = []
+    play(login(plan(ways=Ways(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "code_challenge_method=S256" in asked[-2].url
+
+
+GIVEN = ServerMetadata(
+    issuer="https://as.example",
+    token_endpoint="https://tokens.example/token",
+    authorization_endpoint="https://as.example/login",
+    code_challenge_methods_supported=["S256"],
+)
+
+
+def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
+    configured = Client(issuer="https://as.example", id="mine", registered=False)
+    asked = []
+    script = [
+        (*PRM, NOT_FOUND),
+        (PRM[0].removesuffix("/mcp"), NOT_FOUND),
+        ("listen 0", HERE),
+        *CODE[:3],
+        ("POST https://tokens.example/token", CODE[3][1]),
+    ]
+    session = play(login(plan(configured=configured, issuer="https://as.example", given=GIVEN)), script, asked)
+    assert (session.issuer, session.token_endpoint) == ("https://as.example", "https://tokens.example/token")
+    assert asked[-2].url.startswith("https://as.example/login?")
+    assert "code_challenge_method=S256" in asked[-2].url
 
 
 @pytest.mark.parametrize(

@@ -200,8 +200,9 @@ def test_a_secret_goes_to_no_issuer_that_the_mcp_server_names_instead():
 
 
 def test_metadata_of_another_issuer_are_no_place_for_a_secret():
+    nothing = (f"GET {AS}/.well-known/openid-configuration", NOT_FOUND)
     with pytest.raises(TheirProtocolError, match="are of the issuer"):
-        play(obtain(plan()), discovery(server=metadata("https://evil.example")))
+        play(obtain(plan()), [*discovery(server=metadata("https://evil.example")), nothing])
 
 
 def test_an_issuer_without_metadata_is_named_with_the_line_that_helps():

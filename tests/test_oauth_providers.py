@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import pytest
-from playing import answer, plain, play
+from playing import NOT_FOUND, answer, plain, play
 
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.login_settings import OMITTED
@@ -58,14 +58,16 @@ class Told:
     """A login played to its end: what the browser was asked, what the token endpoint was sent, what came of it.
 
     `resource` and `supported` are what the protected resource says of itself, `after` is what follows the token answer;
-    the rest goes into the plan.
+    `said` is what its authorization server says besides; the rest goes into the plan.
     """
 
-    def __init__(self, issuer="https://as.example", tokens=TOKENS, resource=MCP, supported=None, after=(), **plan):
+    def __init__(
+        self, issuer="https://as.example", tokens=TOKENS, *, resource=MCP, supported=None, after=(), said=None, **plan
+    ):
         self.origin = gate(issuer, Purpose.ISSUER).origin
         self.asked = []
         script = [
-            *metadata(issuer, resource, supported),
+            *metadata(issuer, resource, supported, **(said or {})),
             ("listen 0", HERE),
             (f"POST {self.origin}/register", answer({"client_id": "c"}, 201)),
             ("entropy 32", b"\x01" * 32),
@@ -94,6 +96,28 @@ class Told:
 def asked_for(plan):
     """The profile's own `resource` is called `wanted` here, because the server's is called so."""
     return {("resource" if name == "wanted" else name): value for name, value in plan.items()}
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://login.microsoftonline.com/t/v2.0",
+        "https://acme.ciamlogin.com/t/v2.0",
+        "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_x",
+    ],
+)
+def test_operators_that_take_s256_without_saying_so_are_known_by_name(issuer):
+    """claude-ai-mcp #786, #946: nobody who uses them can change their metadata."""
+    told = Told(issuer, said={"code_challenge_methods_supported": None})
+    assert told.browser["code_challenge_method"] == "S256"
+
+
+def test_a_name_that_only_resembles_a_known_operator_gets_no_exception():
+    with pytest.raises(TheirProtocolError, match="PKCE with S256"):
+        play(
+            login(Plan(url=gate(MCP, Purpose.SERVER))),
+            metadata("https://login.microsoftonline.com.evil.example", MCP, None, code_challenge_methods_supported=[]),
+        )
 
 
 def test_google_is_asked_for_a_refresh_token_at_every_consent():
@@ -131,7 +155,10 @@ def test_a_resource_that_is_not_sent_must_still_be_that_of_the_server():
     with pytest.raises(TheirProtocolError, match="are for"):
         play(
             login(Plan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
-            metadata("https://as.example", "https://evil.example/mcp", None)[:1],
+            [
+                *metadata("https://as.example", "https://evil.example/mcp", None)[:1],
+                ("GET https://mcp.example/.well-known/oauth-protected-resource", NOT_FOUND),
+            ],
         )
 
 

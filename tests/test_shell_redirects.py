@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from peers.scripted import CUT, REQUEST, Scripted
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, header, heads, one, reply, story
 
-from mcp_auth_bridge.errors import UpstreamFailed
-from mcp_auth_bridge.relay.redirects import onward
+from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
+from mcp_auth_bridge.relay.redirects import leads_to_sign_in, onward
 from mcp_auth_bridge.urls import Url
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
@@ -66,13 +66,43 @@ async def test_three_hops_are_followed_and_a_fourth_is_not():
 @story
 async def test_another_origin_is_never_contacted_and_only_its_origin_is_named(verb):
     async with Scripted() as server, Scripted() as target, connected(server) as remote:
-        url = b"http://127.0.0.1:%d/login?state=hunter2" % target.port
+        url = b"http://127.0.0.1:%d/moved?state=hunter2" % target.port
         server.play(one(moved(b"307 Temporary Redirect", url)))
         with pytest.raises(UpstreamFailed) as caught:
             await collect(remote.post(CALL, {}) if verb == "POST" else remote.listen({}))
         assert f"http://127.0.0.1:{target.port}" in caught.value.message
         assert "hunter2" not in caught.value.message + caught.value.hint
         assert target.connections == 0
+
+
+@pytest.mark.parametrize("verb", ["POST", "GET"])
+@pytest.mark.parametrize("status", [b"302 Found", b"303 See Other", b"307 Temporary Redirect"])
+@pytest.mark.parametrize(
+    "path", [b"/login?next=/mcp", b"/cdn-cgi/access/login/mcp.example", b"/users/sign_in", b"/sso/saml2"]
+)
+@story
+async def test_a_redirect_to_a_page_where_people_sign_in_is_a_refusal_of_credentials(verb, status, path):
+    """Cloudflare Access and its like (junior #832), of another origin and of the server's own."""
+    async with Scripted() as server, Scripted() as target, connected(server) as remote:
+        for origin in (b"http://127.0.0.1:%d" % target.port, b""):
+            server.play(one(moved(status, origin + path)))
+            with pytest.raises(LoginRequired):
+                await collect(remote.post(CALL, {}) if verb == "POST" else remote.listen({}))
+        assert target.connections == 0
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://mcp.example/blog/internal",
+        "https://loginless.example/mcp",
+        "https://mcp.example/mcp?next=/login",
+        "https://[::1/login",
+        "",
+    ],
+)
+def test_a_redirect_elsewhere_is_none(location):
+    assert not leads_to_sign_in(location)
 
 
 @pytest.mark.parametrize(

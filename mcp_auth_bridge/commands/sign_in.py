@@ -10,13 +10,14 @@ import msgspec
 
 from mcp_auth_bridge.commands.records import session_in, stored
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired
-from mcp_auth_bridge.login_settings import Browser, Login
+from mcp_auth_bridge.login_settings import ENDPOINTS, Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
 from mcp_auth_bridge.oauth.scopes import added, fitting
+from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import drive
@@ -134,11 +135,27 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
         introduction=Introduction(auth.client_name or CLIENT_NAME, auth.auth_method),
         port=browser.callback_port,
         host=browser.callback_host,
+        issuer=auth.issuer,
+        given=_given(auth),
         trusted_issuer=auth.trusted_issuer,
         resource_metadata=auth.resource_metadata,
         metadata_url=auth.client_metadata_url,
-        ways=Ways(audience=auth.audience, token=auth.token, account=auth.account, parameters=browser.authorize_params),
+        ways=Ways(
+            audience=auth.audience,
+            token=auth.token,
+            account=auth.account,
+            pkce=auth.pkce,
+            parameters=browser.authorize_params,
+        ),
     )
+
+
+def _given(auth: Login) -> ServerMetadata | None:
+    """The authorization server's metadata in the words of the configuration, which needs no word for PKCE's method."""
+    if not auth.token_endpoint:
+        return None
+    named = {key: text for key in ENDPOINTS if (text := getattr(auth, key))}
+    return ServerMetadata(issuer=auth.issuer, code_challenge_methods_supported=["S256"], **named)
 
 
 def _step_up(last: Session | None) -> tuple[str, ...]:

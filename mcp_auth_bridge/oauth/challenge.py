@@ -44,13 +44,24 @@ def parse(fields: Iterable[str]) -> list[Challenge]:
 
 
 def bearer(fields: Iterable[str]) -> Challenge | None:
-    """The challenge that a token answers: the first `Bearer`, else the first `DPoP` (RFC 9449), else None."""
+    """The challenge that a token answers: the first `Bearer`, else the first `DPoP` (RFC 9449), else None.
+
+    The metadata may stand in a challenge of any scheme (RFC 9728 section 5.1), as at Cloudflare Access (open-seo #47):
+    they count for the one that is taken, and one that names them is taken if there is no other.
+    """
     challenges = parse(fields)
+    naming = next((challenge for challenge in challenges if challenge.resource_metadata), None)
     for scheme in ("bearer", "dpop"):
         for challenge in challenges:
             if challenge.scheme == scheme:
-                return challenge
-    return None
+                return _with_metadata(challenge, naming)
+    return naming
+
+
+def _with_metadata(challenge: Challenge, naming: Challenge | None) -> Challenge:
+    if naming is None or challenge.resource_metadata:
+        return challenge
+    return Challenge(challenge.scheme, {**challenge.parameters, "resource_metadata": naming.resource_metadata})
 
 
 def _parse_field(field: str) -> list[Challenge]:

@@ -16,7 +16,7 @@ from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
 from mcp_auth_bridge.oauth.session import Client
-from mcp_auth_bridge.oauth.trust import Trust, confined, same_issuer
+from mcp_auth_bridge.oauth.trust import Trust, check_configured, confined
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -65,7 +65,7 @@ def at_issuer(party: Party, url: Url, challenge: Challenge | None, resource: str
     trust, trail = Trust(server=url, issuer=party.issuer), Trail()
     own = yield from confined(resource_metadata(trust, challenge, identifier(resource), trail), trust)
     own = own or ResourceMetadata()
-    _check_issuer(own.authorization_servers or [], party.issuer, url)
+    check_configured(own.authorization_servers or [], trust)
     metadata = yield from metadata_of(party, trail)
     named = endpoints(metadata)
     return Server(
@@ -89,11 +89,3 @@ def metadata_of(party: Party, trail: Trail) -> Flow[ServerMetadata]:
             f"correct issuer, or set token_endpoint beside it; tried: {trail}",
         )
     return metadata
-
-
-def _check_issuer(named: list[str], expected: str, url: Url) -> None:
-    if named and not any(same_issuer(issuer, expected) for issuer in named):
-        raise ConfigError(
-            f"{url.origin} takes tokens of {quoted(', '.join(named))}, not of the configured issuer {quoted(expected)}",
-            "correct issuer under auth for this server; if its metadata are wrong, set token_endpoint beside issuer",
-        )

@@ -12,7 +12,7 @@ from mcp_auth_bridge.oauth.places import HEADERS, Trail, is_page, look
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
-from mcp_auth_bridge.oauth.trust import Trust, check_endpoints, check_issuer, chosen
+from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 
@@ -22,10 +22,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
     none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say, and
     `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`, nor one for devices
-    only. `resource` is "" and `authorize_params` are not empty where this server has its own ways
-    (`oauth/providers.py`); `repeats_scope` and `token` are as in `Session`. `binding` is whether its tokens for this
-    resource are to be bound to a key (`oauth/dpop.py`). `agreed` are the origins of endpoints away
-    from the issuer's host.
+    only. `takes_s256` is whether PKCE by that method is known to work (RFC 7636). `resource` is "" and
+    `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
+    `token` are as in `Session`. `binding` is whether its tokens for this resource are to be bound to a key
+    (`oauth/dpop.py`). `agreed` are the origins of endpoints away from the issuer's host.
     """
 
     issuer: str
@@ -40,6 +40,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     signing_algorithms: tuple[str, ...] = ()
     sends_issuer: bool = False
     takes_metadata_documents: bool = False
+    takes_s256: bool = True
     device_endpoint: Url | None = None
     authorize_params: Mapping[str, str] = {}
     repeats_scope: bool = False
@@ -48,30 +49,73 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     agreed: tuple[str, ...] = ()
 
 
-def discover(trust: Trust, challenge: Challenge | None, resource: str = "") -> Flow[Server]:
+def discover(
+    trust: Trust, challenge: Challenge | None, resource: str = "", given: ServerMetadata | None = None
+) -> Flow[Server]:
     """Who protects `trust.server`. `resource` overrides the identifier that its metadata must name (for a URN, say).
 
-    Raises `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as an answer is
-    missing: a server that is down for a moment must not send the login down another path. Raises `LoginRequired` where
-    a person has to agree, and does not.
+    `given` is what the configuration says about the authorization server: then nobody else is asked about that. Raises
+    `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as an answer is missing:
+    a server that is down for a moment must not send the login down another path. Raises `ConfigError` where the server
+    contradicts the configured issuer, and `LoginRequired` where a person has to agree, and does not.
     """
     url, trail = trust.server, Trail()
-    metadata = yield from resource_metadata(trust, challenge, resource, trail)
+    own = (yield from resource_metadata(trust, challenge, resource, trail)) or ResourceMetadata()
+    if not given and own.resource and not (own.authorization_servers or trust.issuer or trust.trusted_issuer):
+        raise TheirProtocolError(
+            f"the protected-resource metadata of {url.origin} name no authorization server",
+            f"if you know it, set issuer under auth for this server. Tried: {trail}",
+        )
+    identifier = resource or own.resource or url.resource
+    metadata = given or (yield from _authorization_server(own, trust, trail))
     if metadata is None:
-        return (yield from _without_resource_metadata(trust, challenge, resource, trail))
-    if not metadata.authorization_servers:
+        return (yield from _by_default(trust, identifier, trail))
+    found = yield from _server(metadata, identifier, own, trust)
+    return msgspec.structs.replace(found, binding=dpop_binding(challenge, own, metadata))
+
+
+def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
+    """The metadata of the configured issuer, else of the one that the MCP server names, else those at its own origin.
+
+    None where it names none and its origin publishes none, as MCP 2025-03-26 allows.
+    """
+    named = own.authorization_servers or []
+    if not trust.trusted_issuer:
+        check_configured(named, trust)
+    if named or trust.issuer:
+        issuer = chosen(named, trust) if named else trust.issuer
+        return (yield from _published(issuer, trust, trail))
+    base = trust.server.with_path("/")
+    metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
+    if metadata is None and trust.trusted_issuer:
+        return (yield from _published(trust.trusted_issuer, trust, trail))
+    return metadata
+
+
+def _published(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata]:
+    metadata = yield from _agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
+    if metadata is None:
         raise TheirProtocolError(
-            f"the protected-resource metadata of {url.origin} name no authorization server", f"tried: {trail}"
+            f"the authorization server {quoted(issuer)} publishes no metadata that can be used",
+            f"{_wall(trail) or _ENDPOINTS}. Tried: {trail}",
         )
-    issuer = chosen(metadata.authorization_servers, trust)
-    server = yield from _agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
-    if server is None:
-        raise TheirProtocolError(
-            f"the authorization server {quoted(issuer)} publishes no metadata that can be used", f"tried: {trail}"
-        )
-    scopes = None if metadata.scopes_supported is None else fitting(metadata.scopes_supported)
-    found = yield from _server(server, resource or metadata.resource or url.resource, scopes, trust)
-    return msgspec.structs.replace(found, binding=dpop_binding(challenge, metadata, server))
+    return metadata
+
+
+_ENDPOINTS = (
+    "if its endpoints are documented for people, set issuer, authorization_endpoint and token_endpoint under auth for"
+    " this server"
+)
+
+
+def _wall(trail: Trail) -> str:
+    """The hint where a firewall answers in the place of the server, "" where none does."""
+    if not trail.meets_a_firewall:
+        return ""
+    return (
+        "a firewall seems to answer programs with a page for people (HTTP 403): ask the server's operator to let"
+        " requests for /.well-known/ and for the OAuth endpoints pass it"
+    )
 
 
 def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
@@ -87,26 +131,28 @@ def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flo
     return metadata
 
 
-def _without_resource_metadata(trust: Trust, challenge: Challenge | None, resource: str, trail: Trail) -> Flow[Server]:
-    """MCP 2025-03-26: the authorization server is the MCP server's own origin, with default paths as a last resort."""
-    url = trust.server
-    base = url.with_path("/")
-    metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
-    if metadata is not None:
-        found = yield from _server(metadata, resource or url.resource, None, trust)
-        return msgspec.structs.replace(found, binding=dpop_binding(challenge, ResourceMetadata(), metadata))
+def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
+    """MCP 2025-03-26: the MCP server's own origin with the default paths, as a last resort."""
+    base = trust.server.with_path("/")
     if not (yield from _offers_default_endpoints(base, trail)):
-        raise TheirProtocolError(
-            f"{url.origin} publishes no OAuth metadata: it may want a static token or key instead of a login",
-            f'if so: auth = {{ kind = "bearer", token = "env:NAME" }}. Tried: {trail}',
-        )
+        nothing = f"{base.origin} publishes no OAuth metadata"
+        if wall := _wall(trail):
+            raise TheirProtocolError(nothing, f"{wall}. Tried: {trail}")
+        raise TheirProtocolError(f"{nothing}: {_STATIC}", f"{_OTHERWISE}. Tried: {trail}")
     return Server(
         issuer=base.origin,
-        resource=resource or url.resource,
-        authorization_endpoint=url.with_path("/authorize"),
-        token_endpoint=url.with_path("/token"),
-        registration_endpoint=url.with_path("/register"),
+        resource=resource,
+        authorization_endpoint=base.with_path("/authorize"),
+        token_endpoint=base.with_path("/token"),
+        registration_endpoint=base.with_path("/register"),
     )
+
+
+_STATIC = "it may want a static token or key instead of a login"
+_OTHERWISE = (
+    'if so: auth = { kind = "bearer", token = "env:NAME" }. If it wants a login, set issuer under auth for this server'
+    " to its authorization server"
+)
 
 
 def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
@@ -117,25 +163,23 @@ def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     """
     place = base.with_path("/register")
     response = yield from look(place, trail)
+    if response is None:
+        return False
     if response.status == 404:
         options = yield from ask(Fetch(place, HEADERS, method="OPTIONS"))
         return "POST" in options.header("allow").replace(",", " ").split()
     return response.status in (400, 405, 415) or (response.status == 200 and not is_page(response))
 
 
-def _server(metadata: ServerMetadata, resource: str, scopes: tuple[str, ...] | None, trust: Trust) -> Flow[Server]:
+def _server(metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust) -> Flow[Server]:
     if not (metadata.authorization_endpoint or metadata.device_authorization_endpoint):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} names no place where a person could log in",
             "it seems to know machines only: see client_credentials in config.example.toml",
         )
-    if metadata.authorization_endpoint and "S256" not in (metadata.code_challenge_methods_supported or ()):
-        raise TheirProtocolError(
-            f"the authorization server {quoted(metadata.issuer)} does not say that it supports PKCE with S256",
-            "its operator has to add code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
-        )
     places = endpoints(metadata)
     away = yield from check_endpoints(metadata.issuer, places, trust)
+    challenge_methods = (metadata.code_challenge_methods_supported or own.code_challenge_methods_supported) or ()
     return Server(
         issuer=metadata.issuer,
         resource=resource,
@@ -143,11 +187,12 @@ def _server(metadata: ServerMetadata, resource: str, scopes: tuple[str, ...] | N
         token_endpoint=places[Purpose.TOKEN],
         registration_endpoint=places.get(Purpose.REGISTRATION),
         revocation_endpoint=places.get(Purpose.REVOCATION),
-        scopes_supported=scopes,
+        scopes_supported=None if own.scopes_supported is None else fitting(own.scopes_supported),
         offers_offline_access="offline_access" in (metadata.scopes_supported or ()),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
         device_endpoint=places.get(Purpose.DEVICE),
         takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
+        takes_s256="S256" in challenge_methods,
         agreed=away,
     )

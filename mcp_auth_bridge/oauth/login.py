@@ -15,6 +15,7 @@ from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
 from mcp_auth_bridge.oauth.registration import Introduction
 from mcp_auth_bridge.oauth.scopes import fitting
+from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, endpoints
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
 from mcp_auth_bridge.urls import Url
@@ -30,8 +31,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
     spells the loopback interface, `introduction` what the bridge says about itself when it registers. `metadata_url` is
     the client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
-    server. `grant` is how the person is asked. `trusted_issuer`, `resource_metadata`, `agreed` and the `last` session
-    say whom to trust (`oauth/trust.py`).
+    server. `grant` is how the person is asked. `issuer`, `trusted_issuer`, `resource_metadata`, `agreed` and the `last`
+    session say whom to trust (`oauth/trust.py`); `given` is what is not discovered, because the profile says it.
     """
 
     url: Url
@@ -45,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 0
     host: str = "127.0.0.1"
     grant: Grant = authorization_code
+    issuer: str = ""
+    given: ServerMetadata | None = None
     trusted_issuer: str = ""
     resource_metadata: str = ""
     agreed: tuple[str, ...] = ()
@@ -59,21 +62,33 @@ def login(plan: Plan) -> Flow[Session]:
         server=plan.url,
         resource_metadata=plan.resource_metadata,
         trusted_issuer=plan.trusted_issuer,
-        issuer=plan.configured.issuer if plan.configured else "",
-        agreed=plan.agreed,
+        issuer=plan.issuer,
+        endpoints=_origins(plan.given),
+        agreed=(*plan.agreed, *_origins(plan.given)),
         last=plan.last,
     )
     return confined(_login(plan, trust), trust)
 
 
+def _origins(given: ServerMetadata | None) -> tuple[str, ...]:
+    """Where the profile itself sends the login."""
+    return tuple(url.origin for url in endpoints(given).values()) if given else ()
+
+
 def _login(plan: Plan, trust: Trust) -> Flow[Session]:
-    server = yield from discover(trust, plan.challenge, identifier(plan.resource))
+    server = yield from discover(trust, plan.challenge, identifier(plan.resource), plan.given)
     if server.authorization_endpoint is None and plan.grant is authorization_code:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers a login on another device only",
             'add --device, or set kind = "device" under auth for this server',
         )
     server = as_wanted(server, plan.resource, plan.ways)
+    if plan.grant is authorization_code and not server.takes_s256:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(server.issuer)} does not say that it supports PKCE with S256",
+            'if its documentation does, set pkce = "S256" under auth for this server; its operator has to add'
+            " code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
+        )
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )

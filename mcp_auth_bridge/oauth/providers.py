@@ -18,7 +18,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     `parameters` go into the authorization request. `takes_resource` is whether it can bear `resource` (RFC 8707), and
     `takes_audience` whether it wants the same identifier as `audience`. `offline_access` is whether that scope is to be
-    asked for although its metadata do not list it, `repeats_scope` whether a refresh has to name its scopes again.
+    asked for although its metadata do not list it, `repeats_scope` whether a refresh has to name its scopes again,
+    `takes_s256` whether PKCE by that method works although its metadata do not say so.
     `registration` is what a person has to know where this bridge is not registered by itself.
     """
 
@@ -29,6 +30,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     takes_audience: bool = False
     offline_access: bool = False
     repeats_scope: bool = False
+    takes_s256: bool = False
     registration: str = ""
 
     def operates(self, host: str, path: str) -> bool:
@@ -44,6 +46,7 @@ PROVIDERS = (
     ),
     # AADSTS9010010 and 901002: `resource` belongs to the first version of its protocol. AADSTS90009: a refresh without
     # scopes is taken for one that asks for a token for the client itself (peers.md, pain 11; mcp-remote #217, #357).
+    # PKCE: claude-ai-mcp #786, learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow.
     # The clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud.
     Provider(
         hosts=(
@@ -57,6 +60,7 @@ PROVIDERS = (
         takes_resource=False,
         offline_access=True,
         repeats_scope=True,
+        takes_s256=True,
         registration="Entra ID registers no clients by itself (entra.microsoft.com, App registrations, the platform"
         " “Mobile and desktop applications” with the redirect URI http://localhost/callback)",
     ),
@@ -69,9 +73,11 @@ PROVIDERS = (
         hosts=("okta.com", "oktapreview.com", "okta-emea.com"),
         registration="Okta registers clients for administrators only (a native app with PKCE in its admin console)",
     ),
-    # `resource` must be the identifier of a resource server of the pool (fastmcp #2149); see also token = "id".
+    # `resource` must be the identifier of a resource server of the pool (fastmcp #2149); see also token = "id". PKCE:
+    # claude-ai-mcp #946, docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html.
     Provider(
         hosts=("cognito-idp.*.amazonaws.com", "amazoncognito.com"),
+        takes_s256=True,
         registration="Cognito registers no clients by itself (an app client of the user pool, without a secret)",
     ),
     # opensearch-mcp-server-py #227: anonymous registration is closed by its policy “Trusted Hosts”.
@@ -102,12 +108,14 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     """What a profile says about its authorization server; it wins over what is known about that.
 
     `audience` is sent as it is, not at all if it is `OMITTED`, and where the provider wants it if it is "". `token` is
-    the one that the MCP server wants: "access" or "id". `account` is who is to sign in, "" for anybody.
+    the one that the MCP server wants: "access" or "id". `account` is who is to sign in, "" for anybody. `pkce` is the
+    method that the server takes although its metadata do not say so.
     """
 
     audience: str = ""
     token: str = "access"
     account: str = ""
+    pkce: str = ""
     parameters: Mapping[str, str] = {}
 
 
@@ -142,6 +150,7 @@ def as_wanted(server: Server, resource: str, ways: Ways) -> Server:
         authorize_params={**provider.parameters, **known, **ways.parameters},
         offers_offline_access=server.offers_offline_access or provider.offline_access,
         repeats_scope=provider.repeats_scope,
+        takes_s256=server.takes_s256 or provider.takes_s256 or ways.pkce == "S256",
         token=ways.token,
     )
 

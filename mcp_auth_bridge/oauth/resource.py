@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import msgspec
 
-from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.effects import Flow, Response
 from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.places import Trail, document_at
+from mcp_auth_bridge.oauth.places import Trail, first_usable
 from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -16,13 +16,18 @@ _WELL_KNOWN = "/.well-known/oauth-protected-resource"
 
 
 class ResourceMetadata(msgspec.Struct):
-    """RFC 9728 section 2, as far as a client needs it."""
+    """RFC 9728 section 2, as far as a client needs it.
+
+    `code_challenge_methods_supported` belongs to the authorization server; resources say it where that one's metadata
+    cannot be changed (Dataverse-MCP #15).
+    """
 
     resource: str = ""
     authorization_servers: list[str] | None = None
     scopes_supported: list[str] | None = None
     dpop_signing_alg_values_supported: list[str] | None = None
     dpop_bound_access_tokens_required: bool | None = None
+    code_challenge_methods_supported: list[str] | None = None
 
 
 def resource_metadata(
@@ -31,16 +36,20 @@ def resource_metadata(
     """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
 
     None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26. One that names
-    metadata is none of those.
+    metadata is none of those, unless the configuration says who its authorization server is.
     """
-    named = challenge.resource_metadata if challenge is not None else ""
-    for place in _places(trust, named, trail):
-        response = yield from document_at(place, trail)
-        if response is None:
-            continue
+
+    def read(response: Response, place: Url) -> ResourceMetadata | None:
         metadata = documents.read(response, ResourceMetadata, place, "the protected-resource metadata")
+        if not metadata.resource and not metadata.authorization_servers:
+            return None  # {"error": "not_found"} with 200
         _check_resource(trust.server, metadata.resource, resource, place)
         return metadata
+
+    named = challenge.resource_metadata if challenge is not None else ""
+    found = yield from first_usable(_places(trust, named, trail), read, trail)
+    if found is not None or trust.issuer or trust.trusted_issuer:
+        return found
     if trust.resource_metadata or (named and _followed(named, trust.server) is None):
         raise TheirProtocolError(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
@@ -91,9 +100,10 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
 
 
 def _covers(named: str, url: Url) -> bool:
-    if named[:4].lower() == "urn:":
-        return False  # it may be meant, which the configuration has to say
-    parent = gate(named, Purpose.SERVER)
+    try:
+        parent = gate(named, Purpose.SERVER)
+    except UrlRefused:
+        return False  # a URN, Entra's api://, http behind a proxy: it may be meant, which the configuration has to say
     prefix = parent.path.rstrip("/")
     inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
     return parent.origin == url.origin and inside and parent.query in ("", url.query)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.effects import Flow, Response
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
-from mcp_auth_bridge.oauth.places import Trail, document_at
+from mcp_auth_bridge.oauth.places import Trail, first_usable
 from mcp_auth_bridge.oauth.resource import ResourceMetadata
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -41,22 +41,33 @@ def server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flo
 
     `accepted` are the identifier that was asked for and the trusted one, which may be "".
     """
-    for place in _server_places(issuer):
-        response = yield from document_at(place, trail)
-        if response is None:
-            continue
+
+    def read(response: Response, place: Url) -> ServerMetadata:
         metadata = documents.read(response, ServerMetadata, place, "the authorization-server metadata")
         if not any(same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
-            trail.note(f"{place.origin}{place.path}", f"is of the issuer {quoted(metadata.issuer)}")
             raise TheirProtocolError(
                 f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
                 f"but {quoted(accepted[0])} was asked for",
-                "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is"
-                ' right, set auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine'
-                " authenticates, correct its issuer",
+                _of_a_tenant(metadata.issuer) if "{" in metadata.issuer else _ANOTHERS,
             )
         return metadata
-    return None
+
+    return (yield from first_usable(_server_places(issuer), read, trail))
+
+
+_ANOTHERS = (
+    "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is right, set"
+    ' auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine authenticates, correct its'
+    " issuer"
+)
+
+
+def _of_a_tenant(template: str) -> str:
+    """Entra ID's metadata for all tenants hold a template, which no token and no answer ever names."""
+    return (
+        f"{quoted(template)} stands for the issuers of many tenants: set issuer under auth for this server to your"
+        " own, with your tenant's ID in the place of the braces"
+    )
 
 
 def _server_places(issuer: Url) -> Iterator[Url]:

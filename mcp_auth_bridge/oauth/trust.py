@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
-from mcp_auth_bridge.errors import BridgeError, UrlRefused, offered, quoted
+from mcp_auth_bridge.errors import BridgeError, ConfigError, UrlRefused, offered, quoted
 from mcp_auth_bridge.oauth.kin import above, akin
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
@@ -24,14 +24,15 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Whom to trust with a login to `server`: what the configuration, the command line and the `last` login say.
 
     `resource_metadata` is where the server's metadata are, `trusted_issuer` the one issuer that metadata may name
-    although they were found under another, `issuer` that of a configured client: these three are the user's will.
-    `agreed` are the issuers and origins that were agreed to in advance.
+    although they were found under another, `issuer` the configured one, with its `endpoints` where these are configured
+    too: they are the user's will. `agreed` are the issuers and origins that were agreed to in advance.
     """
 
     server: Url
     resource_metadata: str = ""
     trusted_issuer: str = ""
     issuer: str = ""
+    endpoints: tuple[str, ...] = ()
     agreed: tuple[str, ...] = ()
     last: Session | None = None
 
@@ -43,7 +44,7 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def own_origins(self) -> frozenset[str]:
         """The origins that the configuration names."""
-        named = (self.resource_metadata, self.trusted_issuer, self.issuer)
+        named = (self.resource_metadata, self.trusted_issuer, self.issuer, *self.endpoints)
         return frozenset(gate(text, Purpose.ISSUER).origin for text in named if text)
 
 
@@ -61,6 +62,16 @@ def chosen(issuers: list[str], trust: Trust) -> str:
     """The one of several equal `issuers` (RFC 9728 section 7.6): where we are known, else the first."""
     known = (trust.issuer, trust.last.issuer if trust.last else "", trust.trusted_issuer)
     return next((issuer for name in known for issuer in issuers if name and same_issuer(issuer, name)), issuers[0])
+
+
+def check_configured(named: list[str], trust: Trust) -> None:
+    """Raise `ConfigError` where a server names authorization servers, and the configured `issuer` is none of them."""
+    if named and trust.issuer and not any(same_issuer(issuer, trust.issuer) for issuer in named):
+        raise ConfigError(
+            f"{trust.server.origin} takes tokens of {quoted(', '.join(named))}, not of the configured issuer"
+            f" {quoted(trust.issuer)}",
+            "correct issuer under auth for this server; if its metadata are wrong, set token_endpoint beside issuer",
+        )
 
 
 def check_issuer(issuer: str, trust: Trust) -> Flow[None]:

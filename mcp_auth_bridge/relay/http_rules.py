@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.relay.redirects import leads_to_sign_in
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST = SUPPORTED[-1]
@@ -69,11 +70,22 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: 
     if 200 <= status < 300:
         return _success(status, kind, expects_answer=expects_answer)
     challenges = tuple(headers.get("www-authenticate", ()))
-    if status == 401 or (status == 403 and any("insufficient_scope" in field for field in challenges)):
+    if _asks_for_credentials(status, challenges, _first(headers, "location")):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
         return Failed(session_lost())
     return Failed(_failure(status, kind, headers), body_may_answer=kind == "application/json")
+
+
+def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: str) -> bool:
+    """Besides 401: a scope that lacks, and the way to a sign-in page that proxies show programs as well as people
+    (Cloudflare Access: junior #832).
+    """
+    if status == 403:
+        return any("insufficient_scope" in field for field in challenges)
+    if status in (302, 303, 307):
+        return leads_to_sign_in(location) or any("resource_metadata" in field for field in challenges)
+    return status == 401
 
 
 class _Error(msgspec.Struct):

@@ -1,6 +1,7 @@
 """Where a redirect of an MCP request may lead: to the same origin, by the same method, and nowhere else."""
 
-from urllib.parse import urljoin
+import re
+from urllib.parse import urljoin, urlsplit
 
 from mcp_auth_bridge.errors import UpstreamFailed, UrlRefused
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -9,6 +10,7 @@ MOST_REDIRECTS = 3
 
 _SAME_METHOD = (307, 308)  # RFC 9110 section 15.4: the others let a client turn a POST into a GET
 _ANY = (301, 302, 303, 307, 308)
+_SIGN_IN = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])", re.IGNORECASE)
 
 
 def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
@@ -31,6 +33,16 @@ def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
             status=status,
         )
     return target
+
+
+def leads_to_sign_in(location: str) -> bool:
+    """Whether a redirect seems to lead to a page where people sign in, by the words of its host and path."""
+    try:
+        target = urlsplit(location)
+        place = f"{target.hostname or ''}{target.path}"
+    except ValueError:
+        return False
+    return _SIGN_IN.search(place) is not None
 
 
 def circles(status: int) -> UpstreamFailed:

@@ -14,7 +14,7 @@ import msgspec
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Overdue, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Overdue, RedirectRefused, UrlRefused
 from mcp_auth_bridge.oauth.zones import Address
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
@@ -73,7 +73,7 @@ class Http:
             if response.status not in followed:
                 return response
             url = _redirected(url, response.header("location"))
-        raise TheirProtocolError(f"{effect.url.origin} redirects in circles")
+        raise RedirectRefused(f"{effect.url.origin} redirects in circles")
 
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
         method, headers, content = request_of(effect)
@@ -225,12 +225,13 @@ async def _body(answer: "httpx2.Response", url: Url, largest: int) -> bytes:
 
 def _redirected(url: Url, location: str) -> Url:
     try:
-        joined = urljoin(str(url), location)
+        target = gate(urljoin(str(url), location), Purpose.LOCATION)
     except ValueError:
-        raise UrlRefused(f"{url.origin} redirects to what is no URL") from None
-    target = gate(joined, Purpose.LOCATION)
+        raise RedirectRefused(f"{url.origin} redirects to what is no URL") from None
+    except UrlRefused as refused:
+        raise RedirectRefused(refused.message, refused.hint) from None
     if target.origin != url.origin:
-        raise TheirProtocolError(
+        raise RedirectRefused(
             f"{url.origin} redirects to another origin, {target.origin}, which is not followed",
             "if that is right, configure the URL that it leads to",
         )
