@@ -40,6 +40,18 @@ def test_one_in_ten_minutes_across_processes(tabs):
     assert tabs.open()
 
 
+def test_a_tab_that_ended_in_a_login_holds_back_none_that_asks_for_more(tabs):
+    """A step-up minutes after a login."""
+    assert tabs.open()
+    tabs.of().answered()
+    assert tabs.open()
+    assert not tabs.open()  # that one has not been answered
+    tabs.of().answered()
+    assert tabs.open()
+    tabs.of().answered()
+    assert not tabs.open()  # three a day
+
+
 def test_three_a_day(tabs):
     for _ in range(MOST_A_DAY):
         assert tabs.open()

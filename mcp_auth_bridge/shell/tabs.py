@@ -23,9 +23,12 @@ MOST_A_DAY = 3
 
 
 class _Notes(msgspec.Struct, frozen=True):
-    """When tabs were opened (Unix seconds), and whether none may be until a person logs in by hand."""
+    """When tabs were opened (Unix seconds), whether the last one ended in a login, and whether none may be opened until
+    a person logs in by hand.
+    """
 
     opened: tuple[float, ...] = ()
+    answered: bool = False
     unwanted: bool = False
 
 
@@ -50,7 +53,7 @@ class Tabs:
         today = tuple(at for at in notes.opened if now - A_DAY < at <= now)
         if len(today) >= MOST_A_DAY:
             raise LoginRequired(f"a browser was opened for it {len(today)} times today")
-        if today and now - max(today) < PAUSE:
+        if today and not notes.answered and now - max(today) < PAUSE:
             raise LoginRequired("a browser was opened for it a few minutes ago")
         self._save(_Notes((*today, now)))
 
@@ -58,7 +61,12 @@ class Tabs:
         """The tab that was noted last was not opened after all."""
         with contextlib.suppress(StoreError):  # then the next one comes later
             notes = self._load()
-            self._save(_Notes(notes.opened[:-1], notes.unwanted))
+            self._save(_Notes(notes.opened[:-1], unwanted=notes.unwanted))
+
+    def answered(self) -> None:
+        """A person signed in by the tab that was noted last: one that asks for more may follow at once."""
+        with contextlib.suppress(StoreError):  # then the next one comes later
+            self._save(_Notes(self._load().opened, answered=True))
 
     def unwanted(self) -> None:
         """No tab until `forget`: a person ended this login on purpose."""
