@@ -27,10 +27,12 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     TheirProtocolError,
     Unreachable,
+    UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import STREAM
+from mcp_auth_bridge.relay.base import STREAM, ToServer
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.peek import peek
 
 LOST = SessionLost("the server no longer knows the MCP session")
 NO_LOGIN = LoginRequired("a login is needed")
@@ -165,11 +167,89 @@ def test_a_second_answer_to_initialize_is_not_relayed(play):
 
 
 def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again_for_the_next_request(play):
-    refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32602, "message": "no"}}
+    refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32603, "message": "no"}}
     play.client(INITIALIZE, request(1))
     assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), TheirProtocolError)]
     assert play.ended(-1) == []
     assert play.client(request(2)) == [*opening(-2, INITIALIZE)]
+
+
+# Servers that refuse a revision of MCP instead of answering with one of their own (relay/revisions.py)
+
+
+BAD_REQUEST = UpstreamFailed("the server answered with HTTP 400", status=400)
+UNSUPPORTED = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32602, "message": "Unsupported protocol version"}}
+
+
+def naming(revision):
+    return {**INITIALIZE, "params": {"protocolVersion": revision}}
+
+
+def test_a_server_that_answers_400_to_a_newer_revision_gets_the_next_older_one_and_the_client_its_answer(play):
+    play.client(naming("2025-11-25"), INITIALIZED, request(1))
+    assert play.ended(-1, BAD_REQUEST) == [*opening(-2, INITIALIZE)]
+    assert play.server(-2, OPENED) == [to_client(OPENED), to_server(-3, INITIALIZED, **VERSION)]
+    assert play.ended(-2) == []
+    assert play.ended(-3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+def test_the_error_for_an_unsupported_revision_is_kept_from_the_client_while_there_is_an_older_one(play):
+    play.client(naming("2025-11-25"))
+    assert play.server(-1, UNSUPPORTED) == [*opening(-2, INITIALIZE)]
+    assert play.ended(-1) == []
+    assert play.server(-2, OPENED) == [to_client(OPENED)]
+
+
+def test_the_session_is_opened_again_in_the_revision_that_the_server_took(play):
+    play.client(naming("2025-11-25"), INITIALIZED)
+    play.ended(-1, BAD_REQUEST)
+    play.server(-2, OPENED)
+    play.ended(-2)
+    play.ended(-3)
+    play.client(request(1))
+    play.server(1, answer(1))
+    assert play.ended(STREAM, LOST) == [*opening(-4, INITIALIZE)]
+
+
+@pytest.mark.parametrize(
+    ("named", "offered"),
+    [("2025-11-25", ["2025-06-18", "2025-03-26", "2024-11-05"]), ("2031-01-01", ["2025-11-25", "2025-06-18"])],
+)
+def test_the_revisions_are_tried_from_the_newest_to_the_oldest(play, named, offered):
+    play.client(naming(named))
+    for call, revision in enumerate(offered, 1):
+        assert play.ended(-call, BAD_REQUEST) == [*opening(-call - 1, naming(revision))]
+
+
+def test_what_is_refused_in_every_revision_is_refused_and_the_next_request_begins_with_the_clients_own(play):
+    play.client(INITIALIZE)
+    play.ended(-1, BAD_REQUEST)
+    play.ended(-2, BAD_REQUEST)
+    assert play.ended(-3, BAD_REQUEST) == [fail(INITIALIZE, UpstreamFailed)]
+    assert play.client(request(1)) == [*opening(-4, INITIALIZE)]
+
+
+@pytest.mark.parametrize("error", [UpstreamFailed("no", status=403), UpstreamFailed("no", status=500), AWAY, NO_LOGIN])
+def test_other_failures_say_nothing_about_the_revision(play, error):
+    play.client(INITIALIZE)
+    assert play.ended(-1, error)[0] == fail(INITIALIZE, type(error))
+
+
+@pytest.mark.parametrize("params", [{}, {"protocolVersion": 7}, {"protocolVersion": "2024-11-05"}])
+def test_a_client_that_names_no_newer_revision_hears_the_refusal(play, params):
+    own = {**INITIALIZE, "params": params}
+    play.client(own)
+    assert play.ended(-1, BAD_REQUEST) == [fail(own, UpstreamFailed)]
+
+
+def test_whatever_else_the_client_wrote_keeps_its_bytes():
+    session = LegacySession(Passthrough())
+    own = b'{"method": "initialize", "id": 1.0, "params": {"x": 1e2, "protocolVersion": "2025-11-25", "\\u0061": [ ]}}'
+    list(session.from_client(peek(own)))
+    sent = next(action for action in session.ended(-1, BAD_REQUEST) if isinstance(action, ToServer))
+    assert b'"id":1.0' in sent.message.raw
+    assert b'"x":1e2,"protocolVersion":"2025-06-18"' in sent.message.raw
+    assert sent.message.id == b"1.0"
 
 
 def test_a_failed_opening_fails_everybody_who_waits(play):

@@ -20,6 +20,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
+from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.meet import _PROBES, DISCOVER, PATIENCE, Meet
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -351,3 +352,14 @@ def test_timers_and_ends_are_the_chosen_relays(play):
     assert play.woke("welcome") == []
     assert play.ended(call, Unreachable("away")) == [fail({**INITIALIZE, "id": "opening"}, Unreachable)]
     assert heard(play) == ["from_client", "woke", "ended"]
+
+
+def test_a_client_of_both_eras_ends_up_in_the_newest_revision_that_a_server_of_400s_takes():
+    """Slack's (redhat-data-and-ai/template-agent #265): any other revision than its own is HTTP 400."""
+    play = Playbook(Meet(LegacySession(Passthrough()), Modern(Passthrough()), {}))
+    bad_request = UpstreamFailed("the server answered with HTTP 400", status=400)
+    assert play.client(discover()) == [*ASKED, PROBE]
+    assert play.ended(PROBE_CALL, bad_request) == [fail(discover(), MethodUnknown)]
+    play.client({**INITIALIZE, "params": {"protocolVersion": "2025-11-25"}})
+    assert play.ended(-1, bad_request) == [to_server(-2, INITIALIZE), wake("opening", 60.0)]
+    assert play.server(-2, answer(0, WELCOMED)) == [to_client(answer(0, WELCOMED))]

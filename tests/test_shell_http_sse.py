@@ -33,6 +33,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay.peek import peek
 from mcp_auth_bridge.shell import http_sse
+from mcp_auth_bridge.shell.probe import Stranger, challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
 GREETING = event(b"/messages?session=1", kind=b"endpoint")
@@ -65,6 +66,17 @@ async def test_a_server_of_the_older_transport_is_found_at_initialize(status):
         assert header(server.requests[2], b"x-org") == b"42"
         assert header(server.requests[3], b"mcp-protocol-version") is None
         assert all(header(request, b"mcp-session-id") is None for request in server.requests)
+
+
+@pytest.mark.parametrize("status", [b"404 Not Found", b"405 Method Not Allowed"])
+@story
+async def test_a_server_that_knows_no_post_is_asked_for_its_challenge_where_its_stream_is(status):
+    stranger = Stranger()
+    async with Scripted() as server, connected(server, "/sse", stranger) as remote:
+        refusal = reply(b"401 Unauthorized", b'WWW-Authenticate: Bearer scope="files"')
+        server.play([REQUEST, reply(status), REQUEST, refusal, CUT])
+        assert (await challenge(remote, stranger)).parameters == {"scope": "files"}
+        assert heads(server) == ["POST /sse", "GET /sse"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,10 @@ REFUSED = {"code": -32020, "message": "Missing MCP-Protocol-Version header"}
 
 
 class Far:
-    """A server by script: what it answers to each method, an error if that is an exception or has a code."""
+    """A server by script: what it answers to each method, an error if that is an exception or has a code.
+
+    A function is given the message and says what.
+    """
 
     def __init__(self, **answers):
         self.answers = answers
@@ -30,6 +33,7 @@ class Far:
         if sent.id is None:
             return
         said = self.answers.get(sent.method.rpartition("/")[2])
+        said = said(sent) if callable(said) else said
         if isinstance(said, Exception):
             raise said
         if said is not None:
@@ -74,6 +78,24 @@ def test_a_server_of_the_modern_era_is_asked_in_its_own_words():
 def test_credentials_that_a_modern_server_asks_for_late_are_missed():
     with pytest.raises(LoginRequired):
         proven(Far(initialize=REFUSED, discover=DISCOVERED, list=LoginRequired("log in")))
+
+
+@pytest.mark.parametrize("code", [-32601, -32602])
+def test_a_modern_server_may_call_initialize_unknown_or_invalid(code):
+    far = Far(initialize={"code": code, "message": "no"}, discover=DISCOVERED, list=TOOLS)
+    assert proven(far) == {"server/discover": DISCOVERED}
+
+
+def no_newer_than_2025_06_18(sent):
+    if sent.params["protocolVersion"] > "2025-06-18":
+        return {"code": -32602, "message": "Unsupported protocol version"}
+    return WELCOMED
+
+
+def test_a_server_that_refuses_a_newer_revision_is_asked_in_an_older_one():
+    far = Far(initialize=no_newer_than_2025_06_18, list=TOOLS)
+    assert proven(far) == {"initialize": WELCOMED, "tools/list": TOOLS}
+    assert [method for method, _ in far.asked].count("initialize") == 2
 
 
 @pytest.mark.parametrize(

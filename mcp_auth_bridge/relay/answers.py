@@ -63,6 +63,17 @@ def with_id(message: Message, id_: bytes) -> Message:
     return msgspec.structs.replace(message, raw=raw, id=id_)
 
 
+def with_param(message: Message, name: str, value: str) -> Message:
+    """`message`, which has named parameters, with another `value` of one; everything else keeps its spelling."""
+    try:
+        members = _members_decoder.decode(message.raw)
+        params = {**_members_decoder.decode(members["params"]), name: msgspec.Raw(_json(value))}
+        raw = msgspec.json.encode({**members, "params": params})
+    except msgspec.DecodeError:  # as in `with_id`
+        raw = json.dumps({**decoded(message.raw), "params": {**message.params, name: value}}).encode()
+    return msgspec.structs.replace(message, raw=raw)
+
+
 def failure(request: Message, error: BridgeError) -> Message:
     """The answer to `request` when `error` came between.
 

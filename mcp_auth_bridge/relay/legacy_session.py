@@ -2,10 +2,11 @@
 
 The session is opened with the client's own `initialize`, byte for byte. Until it is open the client's messages wait;
 when it is lost they wait again, and what the server refused with 404 is sent once more: a refusal is not an execution.
+Where the server refuses the client's revision of MCP, the same `initialize` is sent with an older one (`revisions.py`).
 """
 
 import enum
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -38,6 +39,7 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.http_rules import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
 from mcp_auth_bridge.relay.peek import result_of
+from mcp_auth_bridge.relay.revisions import older
 
 REOPEN = "reopen"
 """The timer after which a closed session tries to open again by itself."""
@@ -64,6 +66,7 @@ class LegacySession:
         self._inner = inner
         self._state = _State.CLOSED
         self._opening: Message | None = None
+        self._offer: Message | None = None  # the same, perhaps with an older revision
         self._confirmation: Message | None = None
         self._answered = False
         # Whether the session has said anything: a server may answer every GET with 404, for want of a stream.
@@ -137,6 +140,7 @@ class LegacySession:
             yield Fail(opening, OurProtocolError("an earlier initialize has not been answered yet"))
             return
         self._opening, self._confirmation, self._answered = opening, None, False
+        self._offer = opening
         self._unconfirmed = False
         yield from self._open()
 
@@ -150,14 +154,25 @@ class LegacySession:
             yield Fail(message, MethodUnknown("the session starts with initialize"))
 
     def _open(self) -> Iterator[Action]:
-        assert self._opening is not None, "nothing opens before the client did"  # noqa: S101 - a fact, not a check
+        assert self._offer is not None, "nothing opens before the client did"  # noqa: S101 - a fact, not a check
         self._state = _State.OPENING
         self._last -= 1
-        yield ToServer(self._last, self._opening)
+        yield ToServer(self._last, self._offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
+
+    def _opens_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
+        """Whether the session is being opened anew, in an older revision, because of that `outcome`."""
+        lower = older(self._offer, outcome) if self._offer is not None else None
+        if lower is None:
+            return False
+        self._offer = lower
+        yield from self._open()
+        return True
 
     def _opened(self, answer: Message) -> Iterator[Action]:
         result = result_of(answer)
+        if result is None and (yield from self._opens_with_older(answer)):
+            return
         if result is not None:
             self._epoch += 1
             self._alive = False
@@ -189,12 +204,12 @@ class LegacySession:
             self._state = _State.OPEN
             yield OpenStream(self._headers)
             yield from self._release()
-        elif self._state is _State.OPENING:
+        elif self._state is _State.OPENING and not (yield from self._opens_with_older(error)):
             yield from self._close(error or TheirProtocolError("the server ended initialize without an answer"))
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """The session is gone: whoever waits is told, and what may cure itself is tried again later."""
-        self._state = _State.CLOSED
+        self._state, self._offer = _State.CLOSED, self._opening
         if self._opening is not None and not self._answered:
             self._answered = True
             yield Fail(self._opening, error)

@@ -11,7 +11,13 @@ from mcp_auth_bridge.relay.http_rules import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
 from mcp_auth_bridge.relay.opening import DISCOVER, META, OPENED, OPENING
 from mcp_auth_bridge.relay.peek import result_of
+from mcp_auth_bridge.relay.revisions import older
 from mcp_auth_bridge.shell.remote import Remote
+
+_NO_SESSIONS = {*MODERN_ERRORS, -32601, -32602}
+"""What servers of the era without sessions say to `initialize`: JSON-RPC's own "method not found" and "invalid params"
+are within their right.
+"""
 
 _TOOLS = answers.request("tools/list", {})
 _PING = answers.request("ping", {})
@@ -54,13 +60,30 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
 
     The request matters: some servers ask for credentials only after `initialize`.
     """
-    opened = await _ask(remote, OPENING, {})
+    opened = await _open(remote)
     result = result_of(opened)
     if result is not None:
         return await _prove_session(remote, result)
-    if answers.error_code(opened) in MODERN_ERRORS:
+    if answers.error_code(opened) in _NO_SESSIONS:
         return await _prove_modern(remote)
     raise TheirProtocolError("the server answered initialize with an error")
+
+
+async def _open(remote: Remote) -> Message:
+    """The answer to `initialize`, in the newest revision that the server does not refuse."""
+    opening = OPENING
+    while True:
+        outcome: Message | UpstreamFailed
+        try:
+            outcome = await _ask(remote, opening, {})
+        except UpstreamFailed as failed:
+            outcome = failed
+        if (lower := older(opening, outcome)) is not None:
+            opening = lower
+        elif isinstance(outcome, UpstreamFailed):
+            raise outcome
+        else:
+            return outcome
 
 
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from mcp_auth_bridge.credentials.base import Credentials
-from mcp_auth_bridge.errors import BridgeError, UrlRefused
+from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired, UrlRefused
 from mcp_auth_bridge.relay import answers
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_rules import Failed
@@ -79,6 +79,8 @@ class Remote:
             await transport.open()
         except UrlRefused:
             raise  # it does speak it, and in a way that would give the credentials away
+        except (LoginRequired, CredentialRefused):
+            raise  # it asks for credentials where its stream is, and knows no POST there to ask at before
         except BridgeError:
             return None
         return transport
