@@ -114,7 +114,9 @@ def _moving(arguments: argparse.Namespace) -> "Story":
 _WITH = {
     "--export": ("recipient", "passphrase", "copy"),
     "--import": ("passphrase", "replace"),
-    "a login": ("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4", "auth"),
+    "a login": (
+        *("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4", "allow_http", "auth"),
+    ),
 }
 """Which options of `login` mean something for each of the three things that it does."""
 
@@ -203,7 +205,13 @@ def _server(arguments: argparse.Namespace) -> "ServerChoice":
 
     given = vars(arguments)
     headers = _headers(given.get("header", ()))
-    return ServerChoice(arguments.server, headers, given.get("auth"), given.get("ipv4", False))
+    return ServerChoice(
+        arguments.server,
+        headers,
+        given.get("auth"),
+        ipv4=given.get("ipv4", False),
+        allow_http=given.get("allow_http", False),
+    )
 
 
 def _headers(lines: Sequence[str]) -> Mapping[str, str]:

@@ -32,6 +32,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 _KEYRING = KeyringStore()
 
+_NOT_ENCRYPTED = (
+    "write it as https://…, or if nobody else can listen on the way there, add --allow-http to the command, or"
+    " allow_http = true to the server's table"
+)
+
 SignsIn = OneOf["auto", "never"]
 """Whether a tool call that lacks a login may open a browser."""
 
@@ -39,13 +44,15 @@ SignsIn = OneOf["auto", "never"]
 class ServerChoice(msgspec.Struct, frozen=True):
     """Which server, as a command line says it: by its name or its URL, and what is different this time.
 
-    `headers` are added; `auth` is the inside of a table, None for the server's own.
+    `headers` are added; `auth` is the inside of a table, None for the server's own. `allow_http`: a URL may be of plain
+    http.
     """
 
     target: str
     headers: Mapping[str, str] = {}
     auth: str | None = None
     ipv4: bool = False
+    allow_http: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -70,7 +77,12 @@ class Profile(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """What a log calls the server: its name, or the origin of a bare URL, whose rest may be nobody's business."""
-        return self.url.origin if "://" in self.name else self.name
+        return self.url.origin if self.is_bare else self.name
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it is a URL, of which the configuration knows nothing."""
+        return "://" in self.name
 
     @property
     def key(self) -> str:
@@ -82,6 +94,7 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     auth: dict[str, Any] = msgspec.field(default_factory=lambda: {"kind": "browser"})
     headers: dict[str, str] = {}
+    allow_http: bool = False
     browser_command: tuple[str, ...] | str = ()
     pass_environment: tuple[str, ...] = ()
     login: SignsIn = "auto"
@@ -104,7 +117,7 @@ class Config(msgspec.Struct, frozen=True):
 
     def chosen(self, choice: ServerChoice) -> Profile:
         """The profile that a command line means. Raises `ConfigError`."""
-        own = self.profile(choice.target)
+        own = self.profile(choice.target, Purpose.PLAIN_SERVER if choice.allow_http else Purpose.SERVER)
         network = msgspec.structs.replace(own.network, ipv4_only=choice.ipv4 or own.network.ipv4_only)
         profile = msgspec.structs.replace(own, network=network)
         if choice.auth is not None:
@@ -113,8 +126,8 @@ class Config(msgspec.Struct, frozen=True):
         where = "--header" if choice.auth is None else "--auth"
         return _unambiguous(profile, header_fields.merged(own.headers, extra), where)
 
-    def profile(self, target: str) -> Profile:
-        """The profile named `target`, or one made of a bare URL. Raises `ConfigError`."""
+    def profile(self, target: str, purpose: Purpose = Purpose.SERVER) -> Profile:
+        """The profile named `target`, or one made of a bare URL for that `purpose`. Raises `ConfigError`."""
         if target in self.profiles:
             return self.profiles[target]
         if "://" not in target:
@@ -123,7 +136,7 @@ class Config(msgspec.Struct, frozen=True):
                 f"there is no server named {quoted(target)} in {self.path}",
                 f"the servers there: {', '.join(sorted(self.profiles)) or 'none yet'}; a URL starts with https://",
             )
-        url = server_url(target, "the URL on the command line")
+        url = server_url(target, "the URL on the command line", Purpose.PLAIN_SERVER)
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
                 return known
@@ -133,6 +146,7 @@ class Config(msgspec.Struct, frozen=True):
                     f"{self.path} has several servers with this URL: {names}",
                     "say which by its name: each has a login of its own",
                 )
+        url = server_url(target, "the URL on the command line", purpose)
         return Profile(name=str(url), url=url, store=self.store)
 
     def _check_variant(self, target: str) -> None:
@@ -208,9 +222,10 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
     server = tables.convert(table, _Server, str(path), where)
+    allowed = Purpose.PLAIN_SERVER if server.allow_http else Purpose.SERVER
     profile = Profile(
         name=name,
-        url=server_url(server.url, f"{path}: {where}.url"),
+        url=server_url(server.url, f"{path}: {where}.url", allowed),
         auth=auth_settings.converted(server.auth, str(path), f"{where}.auth"),
         store=store,
         browser_command=command(server.browser_command, f"{path}: {where}.browser_command"),
@@ -223,10 +238,11 @@ def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -
     return _unambiguous(profile, header_fields.organisation(server.headers, place), place)
 
 
-def server_url(text: str, where: str) -> Url:
+def server_url(text: str, where: str, purpose: Purpose = Purpose.SERVER) -> Url:
     """The gate for an MCP server's URL, with `where` it was written. Raises `ConfigError`."""
-    hint = "a server's URL looks like https://mcp.example.com/mcp"
-    return tables.url(text.partition("#")[0], Purpose.SERVER, where, hint)
+    text = text.partition("#")[0]
+    tables.url(text, Purpose.PLAIN_SERVER, where, "a server's URL looks like https://mcp.example.com/mcp")
+    return tables.url(text, purpose, where, _NOT_ENCRYPTED)
 
 
 def command(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:

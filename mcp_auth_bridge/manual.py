@@ -67,6 +67,7 @@ a second."""
     options.add_header(parser)
     options.add_auth(parser)
     options.add_ipv4(parser)
+    options.add_allow_http(parser)
 
 
 def _add_login(commands: "options.Commands") -> None:
@@ -87,6 +88,7 @@ def _add_login(commands: "options.Commands") -> None:
     )
     browser.add_argument("--no-browser", action="store_true", help="only print the URL")
     options.add_ipv4(parser)
+    options.add_allow_http(parser)
     place = parser.add_mutually_exclusive_group()
     place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
     place.add_argument(
@@ -145,6 +147,7 @@ def _add_logout(commands: "options.Commands") -> None:
         help="every login on this machine, also to servers that the configuration no longer names",
     )
     options.add_auth(parser)
+    options.add_allow_http(parser)
 
 
 def _add_status(commands: "options.Commands") -> None:
@@ -177,6 +180,7 @@ and nobody finds it in a list of processes."""
     parser.add_argument("--env", metavar="NAME", help="the variable for --exec (default: MCP_TOKEN)")
     options.add_auth(parser)
     options.add_ipv4(parser)
+    options.add_allow_http(parser)
 
 
 def _add_tools(commands: "options.Commands") -> None:
@@ -190,6 +194,7 @@ def _add_tools(commands: "options.Commands") -> None:
     options.add_header(parser)
     options.add_auth(parser)
     options.add_ipv4(parser)
+    options.add_allow_http(parser)
 
 
 def _add_call(commands: "options.Commands") -> None:
@@ -213,6 +218,7 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
     options.add_header(parser)
     options.add_auth(parser)
     options.add_ipv4(parser)
+    options.add_allow_http(parser)
 
 
 def _add_demo(commands: "options.Commands") -> None:

@@ -24,6 +24,10 @@ _AUTH_HELP = (
     "how to authenticate, instead of the configured way: the inside of an auth table of the configuration, where each"
     " secret is env:NAME, file:PATH, command:PROGRAM or keyring:NAME"
 )
+_ALLOW_HTTP_HELP = (
+    "accept a URL of plain http, by which whoever is on the way reads credentials; never for an authorization server"
+    " (always: allow_http = true)"
+)
 _HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
 
 
@@ -50,6 +54,10 @@ def add_header(parser: argparse.ArgumentParser) -> None:
 
 def add_ipv4(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")
+
+
+def add_allow_http(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-http", action="store_true", help=_ALLOW_HTTP_HELP)
 
 
 def add_auth(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,7 @@ class Purpose(enum.Enum):
     """What a URL is wanted for; the words appear in the refusal."""
 
     SERVER = "the MCP server"
+    PLAIN_SERVER = "the MCP server that may be reached by plain http"
     RESOURCE_METADATA = "the protected-resource metadata"
     SERVER_METADATA = "the authorization-server metadata"
     ISSUER = "the issuer"
@@ -70,6 +71,11 @@ class Url(msgspec.Struct, frozen=True):
         return self.host in ("localhost", "::1") or re.fullmatch(r"127(\.\d{1,3}){3}", self.host) is not None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether what goes there leaves this machine without encryption."""
+        return self.scheme == "http" and not self.is_loopback
+
+    @property
     def resource(self) -> str:
         """The canonical resource identifier (MCP "Canonical Server URI"): no bare trailing slash."""
         return str(self) if self.query or self.path != "/" else self.origin
@@ -82,8 +88,12 @@ class Url(msgspec.Struct, frozen=True):
         return self.origin + self.target
 
 
-def gate(text: str, purpose: Purpose) -> Url:
-    """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters."""
+def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
+    """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters.
+
+    Plain http goes beyond loopback to one place only: an MCP server for which a person has said so (`PLAIN_SERVER`).
+    `server` is the one that has passed before, where `text` names a part of it.
+    """
     refuse = f"{purpose.value} has a URL that is not acceptable: {shown(text)}"
     if len(text) > _LONGEST:
         raise UrlRefused(refuse, f"it is longer than {_LONGEST} characters")
@@ -104,7 +114,8 @@ def gate(text: str, purpose: Purpose) -> Url:
     if port is None:
         raise UrlRefused(refuse, "its port is not a number from 1 to 65535")
     url = Url(scheme, host, port, parts.path or "/", parts.query)
-    if scheme == "http" and not url.is_loopback and purpose is not Purpose.PROXY:
+    accepted = purpose in (Purpose.PROXY, Purpose.PLAIN_SERVER) or (server is not None and url.origin == server.origin)
+    if url.is_plain and not accepted:
         raise UrlRefused(refuse, "plain http is accepted for loopback addresses only: use https")
     return url
 

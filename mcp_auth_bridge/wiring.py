@@ -58,13 +58,19 @@ def _remembered(record: str, profile: Profile, environ: Mapping[str, str]) -> st
 
 def _spoken(profile: Profile) -> str:
     """What a command line has to repeat to mean `profile`."""
-    return f" --auth {typed(profile.spoken)}" if profile.spoken else ""
+    auth = f" --auth {typed(profile.spoken)}" if profile.spoken else ""
+    return f"{auth} --allow-http" if profile.url.is_plain and profile.is_bare else auth
 
 
 def bridge_to(choice: ServerChoice, world: World) -> "Bridge":
     """The bridge to the server that a command line means; from here on, every message says that it is about it."""
     profile = world.config.chosen(choice)
     terminal.about(profile.label)
+    if profile.url.is_plain:
+        terminal.say(
+            f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): who listens there reads"
+            " the credentials, and may change what the server says"
+        )
     return Bridge(profile, world)
 
 

@@ -12,6 +12,7 @@ from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
 from mcp_auth_bridge.config import Config, ServerChoice, parse
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.login_settings import Browser, Device
+from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.secret import Env, Literal
 from mcp_auth_bridge.store_settings import KeyCommandStore, KeyringStore
 
@@ -225,6 +226,34 @@ def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
     assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
     other = known.chosen(ServerChoice("https://other.example/mcp", {"X-Org": "1"}))
     assert (other.name, other.headers) == ("https://other.example/mcp", {"X-Org": Literal("1")})
+
+
+PLAIN = "http://metrics.cluster.example:8080/mcp"
+
+
+def test_a_server_of_plain_http_is_accepted_where_its_table_says_so():
+    allowed = parse(f'[servers.metrics]\nurl = "{PLAIN}"\nallow_http = true', PATH)
+    assert str(allowed.chosen(ServerChoice("metrics")).url) == PLAIN
+    assert allowed.chosen(ServerChoice(PLAIN)).name == "metrics"
+    with pytest.raises(ConfigError, match=r"servers.metrics.url: .* plain http is accepted for loopback") as raised:
+        parse(f'[servers.metrics]\nurl = "{PLAIN}"', PATH)
+    assert "allow_http = true" in raised.value.hint
+
+
+def test_a_url_of_plain_http_is_accepted_where_the_command_line_says_so():
+    assert str(Config(PATH).chosen(ServerChoice(PLAIN, allow_http=True)).url) == PLAIN
+    with pytest.raises(ConfigError) as raised:
+        Config(PATH).chosen(ServerChoice(PLAIN))
+    assert "--allow-http" in raised.value.hint
+    with pytest.raises(ConfigError, match="user name"):
+        Config(PATH).chosen(ServerChoice("http://me:hunter2@mcp.example/", allow_http=True))
+
+
+@pytest.mark.parametrize("command", ["run", "login", "logout", "token", "tools", "call"])
+def test_a_command_about_a_url_may_accept_plain_http(command):
+    more = ["t"] if command == "call" else []
+    assert parser().parse_args([command, PLAIN, *more, "--allow-http"]).allow_http
+    assert not parser().parse_args([command, PLAIN, *more]).allow_http
 
 
 def test_headers_of_the_command_line_are_added_and_win():

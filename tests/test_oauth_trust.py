@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from playing import answer, play
+from playing import NOT_FOUND, answer, play
 from test_oauth_login import CODE, HERE, PRM, REGISTERED, at, found, plan
 
 from mcp_auth_bridge.commands.login import _agreed
@@ -16,7 +16,7 @@ from mcp_auth_bridge.config import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
 from mcp_auth_bridge.oauth.kin import akin
-from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.login import Plan, login
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, check_issuer
 from mcp_auth_bridge.oauth.zones import Zone, within, zone_of
@@ -246,3 +246,58 @@ def test_what_is_agreed_to_in_advance_is_a_url():
     )
     with pytest.raises(ConfigError, match="--trust takes the URL"):
         _agreed(("as.example",))
+
+
+# An MCP server of plain http, for which a person has set `allow_http`
+
+
+PLAIN = "http://metrics.cluster.example"
+PLAIN_MCP = f"{PLAIN}/mcp"
+PLAIN_PRM = f"GET {PLAIN}/.well-known/oauth-protected-resource/mcp"
+PLAIN_NOTHING = [
+    (PLAIN_PRM, NOT_FOUND),
+    (f"GET {PLAIN}/.well-known/oauth-protected-resource", NOT_FOUND),
+]
+
+
+def plain_plan():
+    return Plan(url=gate(PLAIN_MCP, Purpose.PLAIN_SERVER))
+
+
+def plain_resource(issuer):
+    return (PLAIN_PRM, answer({"resource": PLAIN_MCP, "authorization_servers": [issuer]}))
+
+
+def test_what_a_server_of_plain_http_publishes_may_lead_to_an_authorization_server_of_https():
+    steps = [plain_resource("https://as.example"), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
+    session = play(login(plain_plan()), steps)
+    assert (session.issuer, session.resource) == ("https://as.example", PLAIN_MCP)
+
+
+@pytest.mark.parametrize("issuer", [PLAIN, "http://as.example", "http://127.0.0.1:9", "http://localhost:8080"])
+def test_it_leads_to_no_authorization_server_of_plain_http_not_even_to_itself(issuer):
+    steps = [plain_resource(issuer)]
+    with pytest.raises(UrlRefused, match=r"acceptable|encrypted") as raised:
+        play(login(plain_plan()), steps)
+    assert "http" in raised.value.hint
+
+
+def test_it_is_no_authorization_server_by_its_own_metadata():
+    own = {"issuer": PLAIN, "code_challenge_methods_supported": ["S256"]}
+    metadata = {**own, "authorization_endpoint": f"{PLAIN}/authorize", "token_endpoint": f"{PLAIN}/token"}
+    steps = [*PLAIN_NOTHING, (f"GET {PLAIN}/.well-known/oauth-authorization-server", answer(metadata))]
+    with pytest.raises(UrlRefused, match="acceptable"):
+        play(login(plain_plan()), steps)
+
+
+def test_it_is_none_by_the_default_endpoints_of_2025_03_26_either():
+    steps = [
+        *PLAIN_NOTHING,
+        (f"GET {PLAIN}/.well-known/oauth-authorization-server", NOT_FOUND),
+        (f"GET {PLAIN}/.well-known/openid-configuration", NOT_FOUND),
+        (f"GET {PLAIN}/register", answer({}, 405)),
+        ("listen 0", HERE),
+    ]
+    with pytest.raises(UrlRefused, match=r"a login to http://metrics.cluster.example would go to") as raised:
+        play(login(plain_plan()), steps)
+    assert "allow_http" in raised.value.hint

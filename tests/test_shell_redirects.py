@@ -8,7 +8,7 @@ from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, head
 
 from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
 from mcp_auth_bridge.relay.redirects import leads_to_sign_in, onward
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
 FOUND = reply(b"200 OK", body=ANSWER)
@@ -130,6 +130,14 @@ def test_what_leads_out_or_cannot_be_read_is_refused(location):
 )
 def test_what_stays_in_is_followed(location, path):
     assert onward("POST", HERE, 308, location).target == path
+
+
+def test_a_server_of_plain_http_that_a_person_has_allowed_may_redirect_within_itself_and_nowhere_else():
+    plain = gate("http://metrics.cluster.example/mcp", Purpose.PLAIN_SERVER)
+    assert str(onward("POST", plain, 308, "/mcp/")) == "http://metrics.cluster.example/mcp/"
+    for other in ("http://logs.cluster.example/mcp", "https://metrics.cluster.example/mcp"):
+        with pytest.raises(UpstreamFailed):
+            onward("POST", plain, 308, other)
 
 
 @given(st.sampled_from(["POST", "GET", "DELETE"]), st.sampled_from([301, 302, 303, 307, 308]), st.text(max_size=30))

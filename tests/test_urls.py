@@ -93,12 +93,36 @@ def test_an_acceptable_url_becomes_canonical(text, canonical):
     ],
 )
 def test_anything_else_is_refused_with_a_reason_and_without_its_password(text):
-    for purpose in set(Purpose) - {Purpose.PROXY}:
+    plain = {Purpose.PROXY, Purpose.PLAIN_SERVER}
+    for purpose in set(Purpose) - (plain if text.startswith("http://") else {Purpose.PROXY}):
         with pytest.raises(UrlRefused) as raised:
             gate(text, purpose)
         assert purpose.value in raised.value.message
         assert raised.value.hint
         assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+PLAIN = gate("http://metrics.cluster.example:8080/mcp", Purpose.PLAIN_SERVER)
+
+
+def test_an_mcp_server_may_be_of_plain_http_where_a_person_says_so():
+    assert str(PLAIN) == "http://metrics.cluster.example:8080/mcp"
+    assert PLAIN.is_plain
+    assert not any(gate(text, Purpose.SERVER).is_plain for text in ("http://127.0.0.1/", "https://mcp.example/"))
+
+
+@pytest.mark.parametrize("text", ["http://u:p@mcp.example/", "http://127.1/", "ftp://mcp.example/", "http://a b/"])
+def test_plain_http_is_all_that_is_accepted_there(text):
+    with pytest.raises(UrlRefused):
+        gate(text, Purpose.PLAIN_SERVER)
+
+
+@pytest.mark.parametrize("purpose", [each for each in Purpose if each not in (Purpose.PROXY, Purpose.PLAIN_SERVER)])
+def test_what_such_a_server_names_may_be_a_part_of_it_and_no_other_place_of_plain_http(purpose):
+    assert gate("http://metrics.cluster.example:8080/messages", purpose, PLAIN).path == "/messages"
+    for other in ("http://metrics.cluster.example/", "http://logs.cluster.example:8080/", "http://10.0.0.1:8080/"):
+        with pytest.raises(UrlRefused):
+            gate(other, purpose, PLAIN)
 
 
 @given(st.text() | st.text("https:/@[]#?.%1a:").map(lambda tail: f"https://{tail}"))

@@ -8,6 +8,7 @@ from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, load_client, load_session
 from mcp_auth_bridge.stores.base import Record, Store
+from mcp_auth_bridge.urls import Purpose
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
@@ -26,7 +27,8 @@ def profiles(keys: list[str], world: World) -> list[Profile]:
 
 def _profile(key: str, world: World) -> Profile:
     name, _, url = key.removeprefix(SESSIONS).partition(" ")
-    profile = Profile(name=name, url=server_url(url, f"the stored login to {name}"), store=world.config.store)
+    place = server_url(url, f"the stored login to {name}", Purpose.PLAIN_SERVER)
+    profile = Profile(name=name, url=place, store=world.config.store)
     other = _BY_OTHER_SETTINGS.fullmatch(name)
     if other is None or name == url:
         return profile

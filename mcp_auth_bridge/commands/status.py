@@ -76,7 +76,7 @@ async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
 async def _line(profile: Profile, world: World) -> Line:
     url = str(profile.url)
     if static := _static(profile):
-        return Line(profile.key, url, "static", static)
+        return Line(profile.key, url, "static", static, notes=_plain(profile))
     bridge = Bridge(profile, world)
     try:
         store = await bridge.vault.read(bridge.record)
@@ -87,7 +87,7 @@ async def _line(profile: Profile, world: World) -> Line:
     if isinstance(profile.auth, Machine):
         return _machine_line(bridge, profile.auth, session)
     if session is None:
-        return Line(profile.key, url, "signed out", f"run: {bridge.login_command}")
+        return Line(profile.key, url, "signed out", f"run: {bridge.login_command}", notes=_plain(profile))
     return _session_line(bridge, session)
 
 
@@ -103,11 +103,19 @@ def _static(profile: Profile) -> str:
     return ""
 
 
+def _plain(profile: Profile) -> tuple[str, ...]:
+    """The note about a server for which `allow_http` is set."""
+    if not profile.url.is_plain:
+        return ()
+    return ("warning: nothing on the way there is encrypted (allow_http)",)
+
+
 def _machine_line(bridge: Bridge, auth: Machine, session: Session | None) -> Line:
     """What a machine would obtain, and what it has."""
     detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
-        return Line(bridge.profile.name, str(bridge.profile.url), "automatic", f"{detail} when one is needed")
+        words = f"{detail} when one is needed"
+        return Line(bridge.profile.name, str(bridge.profile.url), "automatic", words, notes=_plain(bridge.profile))
     line = _session_line(bridge, session)
     return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
@@ -130,7 +138,7 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
         expires_at=session.expires_at,
         renews=session.renewable,
         stored=bridge.vault.describe(),
-        notes=tuple(filter(None, (scopes(session), doubt(session, bridge.account)))),
+        notes=(*filter(None, (scopes(session), doubt(session, bridge.account))), *_plain(bridge.profile)),
     )
 
 

@@ -53,7 +53,7 @@ class Import(msgspec.Struct, frozen=True):
 
 async def export_login(given: Export, world: World) -> int:
     """Write the login into a new file and forget it here."""
-    bridge = keeping(bridge_to(ServerChoice(given.target), world))
+    bridge = keeping(bridge_to(ServerChoice(given.target, allow_http=True), world))
     path = _new_file(given.file)
     _exportable(await bridge.vault.read(bridge.record), bridge)  # before anybody thinks of a passphrase
     seal = await _sealer(given, world)
@@ -74,7 +74,7 @@ async def export_login(given: Export, world: World) -> int:
 
 async def import_login(given: Import, world: World) -> int:
     """Open the file and keep its login here."""
-    bridge = keeping(bridge_to(ServerChoice(given.target), world))
+    bridge = keeping(bridge_to(ServerChoice(given.target, allow_http=True), world))
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
     sealed = parcel.read(await _content(given.file))

@@ -77,7 +77,7 @@ def _places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
 def _followed(named: str, url: Url) -> Url | None:
     """The place that a challenge names, if it is of the server's own origin: those behind a proxy name inner hosts."""
     try:
-        place = gate(named, Purpose.RESOURCE_METADATA)
+        place = gate(named, Purpose.RESOURCE_METADATA, url)
     except UrlRefused:
         return None
     return place if place.origin == url.origin else None
@@ -101,7 +101,7 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
 
 def _covers(named: str, url: Url) -> bool:
     try:
-        parent = gate(named, Purpose.SERVER)
+        parent = gate(named, Purpose.SERVER, url)
     except UrlRefused:
         return False  # a URN, Entra's api://, http behind a proxy: it may be meant, which the configuration has to say
     prefix = parent.path.rstrip("/")

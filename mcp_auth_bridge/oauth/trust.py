@@ -154,7 +154,8 @@ def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | N
 
 def _confined(effect: Effect[Any], server: Url, own: frozenset[str]) -> Effect[Any]:
     if isinstance(effect, Fetch) and effect.url.origin not in own:
-        _check(effect.url, server)
+        if not _reads_what_it_publishes(effect, server):
+            _check(effect.url, server)
         return msgspec.structs.replace(effect, led_by=server)
     if isinstance(effect, Authorize | Show):
         page = gate(effect.url, Purpose.AUTHORIZATION)
@@ -164,11 +165,18 @@ def _confined(effect: Effect[Any], server: Url, own: frozenset[str]) -> Effect[A
     return effect
 
 
+def _reads_what_it_publishes(effect: Fetch, server: Url) -> bool:
+    """Whether it is the server's own document: of one that may be reached by plain http, this is read, nothing else."""
+    asks = effect.method == "GET" and effect.form is None and effect.document is None
+    return asks and server.is_plain and effect.url.origin == server.origin
+
+
 def _check(url: Url, server: Url) -> None:
     if url.scheme == "http" and not server.is_loopback:
         raise UrlRefused(
-            f"{server.origin} leads to {url.origin}, where nothing is encrypted",
-            "its operator has to use https; http is for servers on this machine that name others on it",
+            f"a login to {server.origin} would go to {url.origin}, where nothing is encrypted",
+            "its operator has to put the authorization server behind https, to which allow_http does not apply;"
+            " http is for servers on this machine that name others on it",
         )
     address = literal(url.host)
     if address is not None:

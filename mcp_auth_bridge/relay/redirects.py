@@ -21,7 +21,7 @@ def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
     if status not in (_ANY if verb == "GET" else _SAME_METHOD) or not location:
         return None
     try:
-        target = gate(urljoin(str(url), location), Purpose.LOCATION)
+        target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
     except (ValueError, UrlRefused):
         # The refused URL is not quoted: a single sign-on's redirect carries secrets in its query.
         hint = "put the URL that it should go to into the configuration"

@@ -225,7 +225,7 @@ async def _body(answer: "httpx2.Response", url: Url, largest: int) -> bytes:
 
 def _redirected(url: Url, location: str) -> Url:
     try:
-        target = gate(urljoin(str(url), location), Purpose.LOCATION)
+        target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
     except ValueError:
         raise RedirectRefused(f"{url.origin} redirects to what is no URL") from None
     except UrlRefused as refused:

@@ -198,7 +198,7 @@ async def _endpoint(url: Url, arriving: AsyncIterator[Event]) -> Url:
 
 def _within(url: Url, reference: str) -> Url:
     try:
-        endpoint = gate(urljoin(str(url), reference), Purpose.ENDPOINT)
+        endpoint = gate(urljoin(str(url), reference), Purpose.ENDPOINT, url)
     except ValueError:
         raise UrlRefused("the endpoint event has a URL that cannot be parsed") from None
     if endpoint.origin != url.origin:

@@ -36,6 +36,7 @@ class Bridge:
         self._browser_log = home / "browser.log"
         self.browser_command = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
         self._servers: dict[str, str] = {}
+        self.within: list[str] = []  # the words before each command, as tests/namespaces.py gives them
         key = home / "sealing.key"
         self.store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(key))}'
         key.touch(0o600)
@@ -57,7 +58,7 @@ class Bridge:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end. stdin is empty."""
         return subprocess.run(
-            [command(), *arguments],
+            [*self.within, command(), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -102,11 +103,11 @@ class Bridge:
 
     def stdio(self, *arguments: str) -> "RawClient":
         """A raw client on `run` with `arguments`."""
-        return RawClient([command(), "run", *arguments], self.environment)
+        return RawClient([*self.within, command(), "run", *arguments], self.environment)
 
     def logging_in(self, name: str) -> "RawClient":
         """`login NAME`, while it goes on."""
-        return RawClient([command(), "login", name], self.environment)
+        return RawClient([*self.within, command(), "login", name], self.environment)
 
 
 class RawClient:

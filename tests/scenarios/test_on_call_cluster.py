@@ -13,6 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from installed import Bridge, RawClient
+from namespaces import resolving
 from peer import TESTS, Peer
 from program import command
 from test_shell_patience import black_hole
@@ -131,6 +132,58 @@ def test_a_static_token_asks_for_no_metadata(bridge, cluster) -> None:
     configure(bridge, "prometheus", url(cluster, "strict"), PLACEHOLDER)
     failure(bridge, "prometheus")
     assert {request["path"] for request in cluster.control()["requests"]} == {"/strict/mcp"}
+
+
+# Servers of a cluster are named without a certificate
+
+
+@pytest.fixture
+def service(cluster, bridge, tmp_path) -> str:
+    """The URL of a server by a name of the cluster, which resolves for every command of `bridge`."""
+    name = "prometheus.monitoring.svc.cluster.example"
+    bridge.within = resolving(tmp_path / "hosts", name)
+    return url(cluster, "strict").replace("127.0.0.1", name)
+
+
+WARNING = "warning: nothing on the way to {origin} is encrypted (allow_http)"
+
+
+def test_a_name_of_the_cluster_works_by_plain_http_where_its_table_allows_it(bridge, cluster, service) -> None:
+    bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster)
+    configure(bridge, "prometheus", service, PLACEHOLDER, allow_http=True)
+    for _ in range(2):  # it is said at each start
+        with start(bridge, "prometheus") as client:
+            assert "result" in client.initialize()
+            assert "result" in client.call("query")
+            assert client.close() == 0
+            (line,) = lines(client)
+        assert (line["level"], line["server"]) == ("info", "prometheus")
+        assert line["message"].startswith(WARNING.format(origin=service.removesuffix("/strict/mcp")))
+    status = bridge.run("status")
+    assert "warning: nothing on the way there is encrypted (allow_http)" in status.stdout
+
+
+def test_it_works_by_its_url_alone_where_the_command_line_allows_it(bridge, cluster, service) -> None:
+    bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster)
+    auth = ("--auth", 'kind = "bearer", token = "env:PROMETHEUS_TOKEN"')
+    done = bridge.run("call", service, "query", *auth, "--allow-http")
+    assert done.returncode == 0, done.stderr
+    assert WARNING.format(origin=service.removesuffix("/strict/mcp")) in done.stderr
+    cluster.control(["reset"])
+    refused = bridge.run("call", service, "query", *auth)
+    assert refused.returncode == 2
+    assert "--allow-http" in refused.stderr
+    assert cluster.control()["requests"] == []
+
+
+def test_without_a_word_about_it_no_name_is_reached_by_plain_http(bridge, cluster, service) -> None:
+    configure(bridge, "prometheus", service, PLACEHOLDER)
+    with start(bridge, "prometheus") as client:
+        assert client.read() == b""
+        assert client.close() == 2
+        (line,) = lines(client)
+    assert (line["code"], "allow_http = true" in line["action"]) == ("config", True)
+    assert cluster.control()["requests"] == []
 
 
 # Each failure is told for what it is
