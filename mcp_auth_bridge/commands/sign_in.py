@@ -8,6 +8,7 @@ from functools import partial
 
 import msgspec
 
+from mcp_auth_bridge.commands.endpoints import naming_endpoints
 from mcp_auth_bridge.commands.records import session_in, stored
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired
 from mcp_auth_bridge.login_settings import ENDPOINTS, Browser, Login
@@ -52,7 +53,9 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     try:
         clients = {} if manner.fresh else _clients(store, record)
         stranger = Stranger()
-        plan = await _plan(bridge, clients, await challenge(bridge.remote_for(stranger), stranger))
+        async with naming_endpoints(bridge.profile.url, bridge.network):
+            asked = await challenge(bridge.remote_for(stranger), stranger)
+        plan = await _plan(bridge, clients, asked)
         last = session_in(record)
         plan = msgspec.structs.replace(
             plan, granted=_step_up(last), grant=manner.grant, last=last, agreed=manner.agreed
@@ -83,7 +86,8 @@ async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Se
     trial.save(bridge.record, dump(session), None)
     refused = False
     try:
-        shown = await prove(bridge.remote_for(bridge.oauth_in(partial(_opened, trial))))
+        async with naming_endpoints(bridge.profile.url, bridge.network):
+            shown = await prove(bridge.remote_for(bridge.oauth_in(partial(_opened, trial))))
     except LoginRequired as error:
         refused = not isinstance(error, StepUpRequired)  # which is good, if not for everything
         raise

@@ -69,6 +69,11 @@ def _places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
         yield place
     elif named:
         trail.note(quoted(named), "is not followed, because it is not of the server's origin")
+    yield from well_known_places(url)
+
+
+def well_known_places(url: Url) -> Iterator[Url]:
+    """Where a resource publishes its metadata, its own place before that of its origin (RFC 9728 section 3.1)."""
     if url.path != "/":
         yield url.with_path(_WELL_KNOWN + url.path)
     yield url.with_path(_WELL_KNOWN)
