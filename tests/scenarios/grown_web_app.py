@@ -22,8 +22,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from peers.observed import Observed
+from peers.registering import AuthorizationServer
 from peers.serving import serve
-from registering import AuthorizationServer
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse

@@ -1,0 +1,142 @@
+"""Scenario S1, variant (b): a vendor's server with an organisation's header and a login (security_vendor.py)."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+from installed import Bridge
+from peer import TESTS, Peer
+from security_vendor import HEADER, ORGANISATION
+from words import complaint, error, text
+
+OURS = {HEADER: "env:ACME_ORG"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory) -> Iterator[Peer]:
+    script = TESTS / "scenarios" / "security_vendor.py"
+    peer = Peer([sys.executable, str(script)], tmp_path_factory.mktemp("peer") / "log")
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+def vendor(running) -> Peer:
+    running.control(["renew", "reset"])
+    return running
+
+
+@pytest.fixture
+def bridge(tmp_path: Path) -> Bridge:
+    home = tmp_path / "home"
+    home.mkdir(0o700)
+    bridge = Bridge(home)
+    bridge.environment["ACME_ORG"] = ORGANISATION
+    return bridge
+
+
+def url(vendor) -> str:
+    return f"{vendor.about['origin']}/stage7"
+
+
+def organisations(vendor) -> dict[str, set[str | None]]:
+    """Which values of the organisation's header came to each path."""
+    seen: dict[str, set[str | None]] = {}
+    for request in vendor.control()["requests"]:
+        seen.setdefault(request["path"], set()).add(request["headers"].get(HEADER))
+    return seen
+
+
+def refused(bridge) -> tuple[str, str]:
+    done = bridge.run("login", "acme")
+    assert (done.returncode, bridge.launches) == (7, []), done.stderr
+    return complaint(done.stderr)
+
+
+def test_the_header_is_on_each_mcp_request_and_on_no_other_through_the_life_of_a_login(bridge, vendor) -> None:
+    bridge.add_server("acme", url(vendor), OURS)
+    bridge.login("acme")
+    with bridge.stdio("acme") as client:
+        client.initialize()
+        assert text(client.call("findings")) == "no findings"
+        vendor.control(["refuse_tokens"])  # the next call is made with a new token
+        assert text(client.call("findings")) == "no findings"
+        assert (client.close(), client.stderr) == (0, "")
+    assert bridge.run("call", "acme", "findings").stdout == "no findings\n"
+    assert bridge.run("logout", "acme").returncode == 0
+    seen = organisations(vendor)
+    assert seen.pop("/stage7") == {ORGANISATION}
+    assert {"/oauth/register", "/oauth/authorize", "/oauth/token"} <= set(seen)
+    assert set().union(*seen.values()) == {None}
+
+
+def test_the_places_that_answer_401_instead_of_404_are_passed_by(bridge, vendor) -> None:
+    bridge.add_server("acme", url(vendor), OURS)
+    bridge.login("acme")
+    asked = [(each["path"], each["status"]) for each in vendor.control()["requests"] if "well-known" in each["path"]]
+    assert ("/.well-known/openid-configuration/oauth", 401) in asked
+    assert asked[-1] == ("/oauth/.well-known/openid-configuration", 200)
+
+
+def test_a_login_with_the_header_on_the_command_line_works_too(bridge, vendor) -> None:
+    browser = ("--browser-command", bridge.browser_command)
+    bridge.add_server("other", "https://mcp.example/")  # the sealing key is in the file
+    header = ("--header", f"{HEADER}: env:ACME_ORG")
+    done = bridge.run("login", url(vendor), *header, *browser)
+    assert done.returncode == 0, done.stderr
+    done = bridge.run("call", url(vendor), "findings", *header)
+    assert (done.returncode, done.stdout) == (0, "no findings\n"), done.stderr
+
+
+def test_without_the_header_a_login_ends_with_what_may_be_missing(bridge, vendor) -> None:
+    bridge.add_server("acme", url(vendor))
+    done = bridge.run("login", "acme")
+    sentence, hint = complaint(done.stderr)
+    assert done.returncode == 7
+    assert "HTTP 403" in sentence
+    assert "organisation header" in hint
+
+
+def test_a_firewall_before_the_registration_is_told_from_a_server_that_says_no(bridge, vendor) -> None:
+    vendor.control(["walled"])
+    bridge.add_server("acme", url(vendor), OURS)
+    sentence, hint = refused(bridge)
+    origin = vendor.about["origin"]
+    assert sentence.startswith(f"{origin} answered the registration of this bridge as a client with HTTP 403 and a web")
+    assert hint
+
+
+def test_a_firewall_before_the_token_endpoint_costs_no_login_and_is_told(bridge, vendor) -> None:
+    bridge.add_server("acme", url(vendor), OURS)
+    bridge.login("acme")
+    vendor.control(["refuse_tokens", "walled"])
+    with bridge.stdio("acme") as client:
+        client.initialize()
+        failed = client.call("findings")
+        assert "HTTP 403 and a web page" in str(failed)
+        vendor.control(["renew"])
+    status = bridge.run("status")
+    assert "signed in" in status.stdout
+
+
+def test_before_the_repair_a_login_is_refused_with_each_place_that_was_tried(bridge, vendor) -> None:
+    vendor.control(["closed"])
+    bridge.add_server("acme", url(vendor), OURS)
+    sentence, hint = refused(bridge)
+    origin = vendor.about["origin"]
+    assert sentence.startswith(f"{origin} publishes no OAuth metadata")
+    assert f"{origin}/.well-known/openid-configuration: HTTP 401" in hint
+    assert f"{origin}/.well-known/oauth-protected-resource/stage7: HTTP 404" in hint
+
+
+def test_before_the_repair_the_token_of_the_other_api_is_explained_by_its_issuer(bridge, vendor) -> None:
+    vendor.control(["closed"])
+    claims = {"iss": "Vendor", "aud": "acme-graphql-server.vendor.example", "scope": "read:data read:platform"}
+    bridge.environment["ACME_TOKEN"] = jwt.encode(claims, "the key of the other API, which nobody here knows", "HS256")
+    bridge.add_server("acme", url(vendor), OURS, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
+    with bridge.stdio("acme", "--headless") as client:
+        told = error(client.initialize())
+        assert (client.close(), told["data"]["code"]) == (13, "unknown_issuer")
+    assert "its issuer is “Vendor”, which the server does not know" in told["message"]
