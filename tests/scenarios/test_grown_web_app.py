@@ -70,6 +70,18 @@ def test_a_stage_that_can_work_works_with_no_option_set_through_the_life_of_its_
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
+@pytest.mark.parametrize("stage", [WORKING[0], WORKING[-1]])
+def test_a_tool_call_that_lacks_a_login_signs_in_and_is_answered(bridge, app, stage, endpoint) -> None:
+    app.control([stage])
+    bridge.add_server("app", at(app, endpoint), login="auto")
+    with bridge.stdio("app") as client:
+        client.initialize()
+        assert text(client.call("query")) == "rows"
+        assert client.close() == 0
+    assert len(bridge.launches) == 1
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_the_first_stage_is_refused_in_words_that_name_the_document_and_the_header_to_add(
     bridge, app, endpoint
 ) -> None:
