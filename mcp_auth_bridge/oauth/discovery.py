@@ -151,7 +151,9 @@ def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
 _STATIC = "it may want a static token or key instead of a login"
 _OTHERWISE = (
     'if so: auth = { kind = "bearer", token = "env:NAME" }. If it wants a login, set issuer under auth for this server'
-    " to its authorization server"
+    " to its authorization server; its operator can spare everybody that with a document at"
+    " /.well-known/oauth-protected-resource that names it (RFC 9728) and with the header WWW-Authenticate: Bearer"
+    ' resource_metadata="…" that leads there'
 )
 
 
