@@ -61,6 +61,7 @@ def test_the_bearer_challenge_is_found_behind_others_and_dpop_only_stands_in_for
     assert bearer([]) is None
 
 
+@pytest.mark.plays("Cloudflare Access")
 @pytest.mark.parametrize("others", [[], ["Basic realm=x"], ["Negotiate"]])
 def test_metadata_may_be_named_by_a_challenge_of_any_scheme(others):
     """RFC 9728 section 5.1; Cloudflare Access (junior #832)."""

@@ -52,6 +52,7 @@ ENCODED = "qgOjyu5y%2FKq%2B8rGzRlQ%3D:p%2Bss%2Fw0rd%3D%3D"
 BASIC = (ENCODED, None, None)
 
 
+@pytest.mark.plays("Snowflake")
 def test_each_method_is_tried_once_until_one_works_which_is_remembered():
     session, tried = attempts(NO_CLIENT, NO_CLIENT, CODE[3][1], client=configured())
     assert tried == [BASIC, POST, (f"{ID}:{SECRET}", None, None)]
@@ -102,6 +103,7 @@ def test_servers_have_other_words_for_a_client_that_did_not_prove_itself(refused
     assert session.client.auth_method == "client_secret_post"
 
 
+@pytest.mark.plays("Figma")
 def test_a_secret_that_comes_with_none_is_shown_only_after_a_refusal():
     given_one = answer({"client_id": "new", "client_secret": "s", "token_endpoint_auth_method": "none"})
     session, tried = attempts(CODE[3][1], registration=given_one, metadata={})

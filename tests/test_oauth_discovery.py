@@ -354,6 +354,7 @@ GIVEN = ServerMetadata(
 )
 
 
+@pytest.mark.plays("Snowflake")
 @pytest.mark.parametrize("named", ["https://as.example", "https://inner.corp.example"])
 def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
     """claude-code #31349: Snowflake publishes no metadata; its endpoints are documented for people."""
@@ -363,6 +364,7 @@ def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
     assert (server.resource, server.scopes_supported, server.takes_s256) == (MCP, ("read",), True)
 
 
+@pytest.mark.plays("Entra ID")
 def test_an_issuer_that_stands_for_many_tenants_is_explained():
     """codex #38973: Entra's metadata below /organizations/v2.0."""
     with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:

@@ -244,6 +244,7 @@ def test_an_endpoint_that_already_holds_a_reserved_name_is_refused(name, value):
             authorization_url(to, CLIENT, (), Transaction("S", "V" * 43))
 
 
+@pytest.mark.plays("Slack")
 @pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER", "", "user"])
 def test_the_token_type_may_be_missing_in_any_case_or_slacks(kind):
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind}))).access.reveal() == "AT-1"

@@ -179,6 +179,7 @@ def test_a_server_without_resource_metadata_is_reached_by_the_configured_issuer(
     assert play(obtain(plan()), script).resource == MCP
 
 
+@pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_resource_as_audience_each_time():
     issuer = "https://acme.auth0.com"
     party = Party(issuer=issuer, client=client(secret=Secret("s3cret")))

@@ -3,6 +3,7 @@
 Logins, refreshes and refusals, played by script.
 """
 
+import json
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
@@ -98,6 +99,7 @@ def asked_for(plan):
     return {("resource" if name == "wanted" else name): value for name, value in plan.items()}
 
 
+@pytest.mark.plays("Entra ID", "Cognito, also behind AgentCore")
 @pytest.mark.parametrize(
     "issuer",
     [
@@ -120,11 +122,13 @@ def test_a_name_that_only_resembles_a_known_operator_gets_no_exception():
         )
 
 
+@pytest.mark.plays("Google")
 def test_google_is_asked_for_a_refresh_token_at_every_consent():
     browser = Told("https://accounts.google.com").browser
     assert (browser["access_type"], browser["prompt"]) == ("offline", "consent")
 
 
+@pytest.mark.plays("Entra ID")
 @pytest.mark.parametrize(
     "issuer", [ENTRA, "https://login.microsoftonline.us/t/v2.0", "https://acme.ciamlogin.com/t/v2.0"]
 )
@@ -171,6 +175,7 @@ def test_a_challenge_without_scopes_leaves_them_to_the_metadata():
     assert Told(supported=["read"], challenge=Challenge("bearer", {})).browser["scope"] == "read"
 
 
+@pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_audience_in_its_own_word():
     assert Told("https://acme.eu.auth0.com").browser["audience"] == MCP
     assert Told("https://acme.eu.auth0.com", ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
@@ -179,6 +184,7 @@ def test_auth0_is_told_the_audience_in_its_own_word():
     assert Told(ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
 
 
+@pytest.mark.plays("Auth0")
 def test_on_another_device_auth0_hears_of_the_audience_too():
     asked = []
     server = Server(
@@ -200,6 +206,9 @@ def test_on_another_device_auth0_hears_of_the_audience_too():
     assert (form["audience"], "prompt" in form) == (MCP, False)
 
 
+@pytest.mark.plays(
+    "Box", "Cognito, also behind AgentCore", "Entra ID", "Figma", "GitHub", "Google", "Keycloak", "Okta", "Slack"
+)
 @pytest.mark.parametrize(
     ("host", "path", "known"),
     [
@@ -233,6 +242,66 @@ def test_an_operator_is_known_by_its_host_or_path_and_not_by_what_looks_like_it(
         assert provider.registration.startswith(known) if known else provider == Provider()
 
 
+@pytest.mark.plays("Slack")
+def test_slack_takes_an_app_at_its_own_port_and_has_endpoints_above_its_issuer():
+    """command-code #610: what it publishes; openwork #3569: what it answers."""
+    prm, _ = metadata("https://mcp.slack.com", MCP, ["chat:write", "search:read"])
+    published = {
+        "issuer": "https://mcp.slack.com",
+        "authorization_endpoint": "https://slack.com/oauth/v2_user/authorize",
+        "token_endpoint": "https://slack.com/api/oauth.v2.user.access",
+        "code_challenge_methods_supported": ["S256"],
+    }
+    granted = {**TOKENS, "ok": True, "token_type": "user", "scope": "chat:write,search:read"}
+    script = [
+        prm,
+        ("GET https://mcp.slack.com/.well-known/oauth-authorization-server", answer(published)),
+        ("listen 33418", "http://localhost:33418/callback"),
+        ("entropy 32", b"1" * 32),
+        ("entropy 32", b"2" * 32),
+        ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
+        ("POST https://slack.com/api/oauth.v2.user.access", answer(granted)),
+    ]
+    app = Client(issuer="https://mcp.slack.com", id="1601.8899", registered=False)
+    session = play(login(Plan(url=gate(MCP, Purpose.SERVER), configured=app, port=33418, host="localhost")), script)
+    assert (session.scope, session.client.id) == ("chat:write search:read", "1601.8899")
+
+
+@pytest.mark.plays("Clerk")
+def test_clerk_registers_the_bridge_with_the_scopes_that_it_is_asked_for():
+    """claude-code #67714: a client gets the scopes of its registration, and no others."""
+    told = Told("https://acme.clerk.accounts.dev", supported=["web_access"])
+    (document,) = [json.loads(each.document) for each in told.asked if getattr(each, "document", None)]
+    assert document["scope"] == told.browser["scope"] == "web_access"
+
+
+@pytest.mark.plays("Atlassian")
+@pytest.mark.parametrize("trusted", ["https://auth.atlassian.com", ""])
+def test_atlassians_metadata_of_another_issuer_are_taken_where_that_is_trusted(trusted):
+    """atlassian-mcp-server #205: the path is lost in them."""
+    prm, _ = metadata("https://auth.atlassian.com/VCeDsk", MCP, None)
+    _, (_, published) = metadata("https://auth.atlassian.com", MCP, None)
+    place = "https://auth.atlassian.com"
+    found = [prm, (f"GET {place}/.well-known/oauth-authorization-server/VCeDsk", published)]
+    url = gate(MCP, Purpose.SERVER)
+    if not trusted:
+        others = ("/.well-known/openid-configuration/VCeDsk", "/VCeDsk/.well-known/openid-configuration")
+        with pytest.raises(TheirProtocolError, match=r"are of the issuer “https://auth\.atlassian\.com”") as raised:
+            play(login(Plan(url=url)), [*found, *((f"GET {place}{other}", NOT_FOUND) for other in others)])
+        assert "trusted_issuer" in raised.value.hint
+        return
+    script = [
+        *found,
+        ("listen 0", HERE),
+        (f"POST {place}/register", answer({"client_id": "c"}, 201)),
+        ("entropy 32", b"1" * 32),
+        ("entropy 32", b"2" * 32),
+        ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
+        (f"POST {place}/token", answer(TOKENS)),
+    ]
+    assert play(login(Plan(url=url, trusted_issuer=trusted)), script).issuer == place
+
+
 def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle():
     for provider in PROVIDERS:
         assert provider != Provider(hosts=provider.hosts, path=provider.path)
@@ -240,6 +309,7 @@ def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle
         assert not provider.registration.endswith(".")
 
 
+@pytest.mark.plays("GitHub")
 def test_where_a_known_operator_registers_nobody_the_error_says_what_to_do_there():
     exchanges = metadata("https://github.com/login/oauth", MCP, None, registration_endpoint=None)
     with pytest.raises(ConfigError, match="does not register clients") as raised:

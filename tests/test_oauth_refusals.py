@@ -74,6 +74,7 @@ def test_supabases_word_for_a_dead_grant_is_understood(code):
     assert meant(answer(body, 400)) == ("invalid_grant", False)
 
 
+@pytest.mark.plays("GitHub")
 def test_githubs_refusal_with_status_200_is_one():
     assert meant(answer({"error": "bad_refresh_token"})) == ("bad_refresh_token", False)
 

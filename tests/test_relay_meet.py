@@ -354,6 +354,7 @@ def test_timers_and_ends_are_the_chosen_relays(play):
     assert heard(play) == ["from_client", "woke", "ended"]
 
 
+@pytest.mark.plays("Slack")
 def test_a_client_of_both_eras_ends_up_in_the_newest_revision_that_a_server_of_400s_takes():
     """Slack's (redhat-data-and-ai/template-agent #265): any other revision than its own is HTTP 400."""
     play = Playbook(Meet(LegacySession(Passthrough()), Modern(Passthrough()), {}))

@@ -1,6 +1,7 @@
 """What known authorization servers want beyond the specifications, as data. A profile's own settings win.
 
-A server that needs nothing special (Atlassian, Linear, Notion, Vercel, Salesforce) has no entry.
+A server that needs nothing special (Linear, Notion, Vercel, Salesforce) has no entry. `docs/providers.md` is made of
+this by `tests/provider_table.py`.
 """
 
 import re
@@ -20,9 +21,12 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     `takes_audience` whether it wants the same identifier as `audience`. `offline_access` is whether that scope is to be
     asked for although its metadata do not list it, `repeats_scope` whether a refresh has to name its scopes again,
     `takes_s256` whether PKCE by that method works although its metadata do not say so.
-    `registration` is what a person has to know where this bridge is not registered by itself.
+    `registration` is what a person has to know where this bridge is not registered by itself. For the documentation
+    alone: `name`, a `note` of one sentence on what else is odd there, and `keys`, an example of what a person writes
+    between the braces of `auth`; "" for nothing.
     """
 
+    name: str = ""
     hosts: tuple[str, ...] = ()
     path: str = ""
     parameters: Mapping[str, str] = {}
@@ -32,6 +36,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     repeats_scope: bool = False
     takes_s256: bool = False
     registration: str = ""
+    note: str = ""
+    keys: str = ""
 
     def operates(self, host: str, path: str) -> bool:
         return (not self.hosts or any(_within(host, domain) for domain in self.hosts)) and self.path in path
@@ -39,16 +45,23 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
 PROVIDERS = (
     # Without both parameters, Google issues a refresh token at the very first consent only (peers.md, pain 5).
+    # The secret: google_workspace_mcp #1008, codex #40783.
     Provider(
+        name="Google",
         hosts=("accounts.google.com",),
         parameters={"access_type": "offline", "prompt": "consent"},
         registration="Google registers no clients by itself (console.cloud.google.com, an OAuth client for desktop)",
+        note="its clients have a secret, even those for desktop apps",
+        keys='kind = "browser", client_id = "….apps.googleusercontent.com", client_secret = "env:GOOGLE_CLIENT_SECRET",'
+        ' issuer = "https://accounts.google.com"',
     ),
     # AADSTS9010010 and 901002: `resource` belongs to the first version of its protocol. AADSTS90009: a refresh without
     # scopes is taken for one that asks for a token for the client itself (peers.md, pain 11; mcp-remote #217, #357).
     # PKCE: claude-ai-mcp #786, learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow.
     # The clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud.
+    # The issuer of one tenant: codex #38973.
     Provider(
+        name="Entra ID",
         hosts=(
             "login.microsoftonline.com",
             "login.windows.net",
@@ -63,44 +76,108 @@ PROVIDERS = (
         takes_s256=True,
         registration="Entra ID registers no clients by itself (entra.microsoft.com, App registrations, the platform"
         " “Mobile and desktop applications” with the redirect URI http://localhost/callback)",
+        note="the issuer holds the ID of your tenant, never “common” or “organizations”",
+        keys='kind = "browser", client_id = "APPLICATION", issuer = "https://login.microsoftonline.com/TENANT/v2.0",'
+        ' callback_host = "localhost"',
     ),
     # It reads `audience`, and `resource` only with its “Resource Parameter Compatibility Profile” on; where both come,
     # `audience` decides (auth0.com/ai/docs/mcp/guides/resource-param-compatibility-profile; vscode #274226).
-    Provider(hosts=("auth0.com",), takes_audience=True),
+    Provider(
+        name="Auth0",
+        hosts=("auth0.com",),
+        takes_audience=True,
+        note="without an audience it issues an opaque token, which MCP servers refuse; the key is needed only where the"
+        " API has another identifier there than the MCP server's URL",
+        keys='kind = "browser", audience = "https://api.acme.example"',
+    ),
     # Its registration endpoint wants an administrator's token; audiences are the authorization server's, not the
     # request's (modelcontextprotocol #695, envoyproxy/ai-gateway #2074).
     Provider(
+        name="Okta",
         hosts=("okta.com", "oktapreview.com", "okta-emea.com"),
         registration="Okta registers clients for administrators only (a native app with PKCE in its admin console)",
+        note="the audience is that of the authorization server, whatever the request says",
+        keys='kind = "browser", client_id = "APP", issuer = "https://acme.okta.com/oauth2/default"',
     ),
-    # `resource` must be the identifier of a resource server of the pool (fastmcp #2149); see also token = "id". PKCE:
+    # `resource` must be the identifier of a resource server of the pool (fastmcp #2149); see also token = "id"
+    # (mcp-remote #219). AgentCore names it as its authorization server (agentcore-samples #1056). PKCE:
     # claude-ai-mcp #946, docs.aws.amazon.com/cognito/latest/developerguide/authorization-endpoint.html.
     Provider(
+        name="Cognito, also behind AgentCore",
         hosts=("cognito-idp.*.amazonaws.com", "amazoncognito.com"),
         takes_s256=True,
         registration="Cognito registers no clients by itself (an app client of the user pool, without a secret)",
+        note="the pool has to have a resource server whose identifier is the MCP server's URL; some MCP servers take"
+        ' only the ID token: token = "id"',
+        keys='kind = "browser", client_id = "APP", issuer = "https://cognito-idp.REGION.amazonaws.com/POOL"',
     ),
     # opensearch-mcp-server-py #227: anonymous registration is closed by its policy “Trusted Hosts”.
     Provider(
+        name="Keycloak",
         path="/realms/",
         registration="Keycloak registers clients only from hosts that its policy “Trusted Hosts” lists",
+        keys='kind = "browser", client_id = "CLIENT", issuer = "https://login.acme.example/realms/REALM"',
     ),
     # github-mcp-server #2532: “we will never be able to implement” dynamic registration.
     Provider(
+        name="GitHub",
         hosts=("github.com", "ghe.com"),
         registration="GitHub has no dynamic registration (github.com/settings/developers); a personal access token"
         ' works too: auth = { kind = "bearer", token = "env:GITHUB_TOKEN" }',
+        note="it answers errors with status 200, and names scopes with commas between them",
+        keys='kind = "bearer", token = "env:GITHUB_TOKEN"',
     ),
-    # command-code #610; codex #13200: a redirect URI is compared with those of the app, port and all.
+    # command-code #610; codex #13200: a redirect URI is compared with those of the app, port and all. The note:
+    # openwork #3569, template-agent #265.
     Provider(
+        name="Slack",
         hosts=("slack.com",),
         registration="Slack has no dynamic registration (an app at api.slack.com/apps, with callback_port fixed to the"
         " port of its redirect URL)",
+        note="it answers with the token type user, with commas between scopes, and with HTTP 400 to newer revisions of"
+        " MCP, all of which the bridge understands",
+        keys='kind = "browser", client_id = "APP", issuer = "https://mcp.slack.com", callback_host = "localhost",'
+        " callback_port = 33418",
     ),
     # mcp-remote #186: HTTP 403 for clients that it has not approved.
-    Provider(hosts=("figma.com",), registration="Figma registers only clients that it has approved"),
+    Provider(name="Figma", hosts=("figma.com",), registration="Figma registers only clients that it has approved"),
     # claude-code #67258.
-    Provider(hosts=("box.com",), registration="Box registers no clients by itself (an app at developer.box.com)"),
+    Provider(
+        name="Box", hosts=("box.com",), registration="Box registers no clients by itself (an app at developer.box.com)"
+    ),
+    # claude-code #31349, #80991; the encoding: ai-dial-core #1527; the scopes: claude-ai-mcp #78.
+    Provider(
+        name="Snowflake",
+        hosts=("snowflakecomputing.com",),
+        registration="Snowflake registers no clients by itself (a security integration of the type OAUTH)",
+        note="it publishes no metadata of its authorization server, and reads Basic without form-encoding",
+        keys='kind = "browser", client_id = "CLIENT", client_secret = "env:SNOWFLAKE_SECRET",'
+        ' issuer = "https://ACCOUNT.snowflakecomputing.com/oauth",'
+        ' authorization_endpoint = "https://ACCOUNT.snowflakecomputing.com/oauth/authorize",'
+        ' token_endpoint = "https://ACCOUNT.snowflakecomputing.com/oauth/token-request",'
+        ' auth_method = "client_secret_basic_raw", scopes = ["refresh_token", "session:role:ROLE"]',
+    ),
+    # junior #832 (the challenge), open-seo #48 (redirect URIs), claude-ai-mcp #478 (`resource`, which is always sent).
+    Provider(
+        name="Cloudflare Access",
+        hosts=("cloudflareaccess.com",),
+        note="it challenges by a scheme of its own, or leads to its sign-in page, both of which the bridge understands;"
+        " Managed OAuth has to be on for the application, and to allow loopback redirect URIs",
+    ),
+    # claude-code #67714, oh-my-pi #5107.
+    Provider(
+        name="Clerk",
+        hosts=("clerk.accounts.dev",),
+        note="it allows a client the scopes that it was registered with, and no others",
+    ),
+    # atlassian-mcp-server #205, #148: for mcp.atlassian.com/v1/mcp/authv2; for /v1/mcp it is https://cf.mcp.atlassian.com.
+    Provider(
+        name="Atlassian",
+        hosts=("atlassian.com",),
+        note="its metadata are of another issuer than the one that was asked for: https://auth.atlassian.com at"
+        " /v1/mcp/authv2, https://cf.mcp.atlassian.com at /v1/mcp",
+        keys='kind = "browser", trusted_issuer = "https://auth.atlassian.com"',
+    ),
 )
 
 

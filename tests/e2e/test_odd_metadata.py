@@ -1,5 +1,6 @@
 """Servers whose metadata lie where no specification looks, or nowhere: what people reported, as whole logins."""
 
+import pytest
 from peers.gateway import Gateway
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from words import complaint, text
@@ -35,6 +36,7 @@ def behind_a_proxy(gateway, place):
     return serve
 
 
+@pytest.mark.plays("Cloudflare Access")
 def test_a_challenge_of_another_scheme_on_a_redirect_to_a_sign_in_page_leads_to_a_login(bridge) -> None:
     place = "/.well-known/cloudflare-access-protected-resource/mcp"
     with Gateway() as gateway:

@@ -26,6 +26,7 @@ def acme(bridge, running) -> Bridge:
     return bridge
 
 
+@pytest.mark.plays("Slack")
 def test_a_login_is_proven_and_its_tools_are_remembered(acme, running) -> None:
     assert "tools/list" in [each["method"] for each in running.control()["requests"]]
     memory = "".join(path.read_text() for path in (acme.home / "memory").rglob("*") if path.is_file())
