@@ -14,6 +14,9 @@ from mcp_auth_bridge.urls import Url
 
 R = TypeVar("R")
 
+CALLBACK_PATH = "/callback"
+"""Of the redirect URI, where nobody has registered another."""
+
 
 class Effect(msgspec.Struct, Generic[R], frozen=True):
     """A wish whose fulfilment has the type `R`."""
@@ -64,11 +67,13 @@ class Fetch(Effect[Response], frozen=True):
 class Listen(Effect[str], frozen=True):
     """Bind the loopback callback and return its redirect URI: at `port` if that is free, else at any; 0 for any.
 
-    `host` is how the URI spells the loopback interface: some servers accept `localhost` and no address.
+    `host` is how the URI spells the loopback interface: some servers accept `localhost` and no address. `path` is the
+    only one that answers.
     """
 
     port: int = 0
     host: str = "127.0.0.1"
+    path: str = CALLBACK_PATH
 
 
 class Authorize(Effect[Mapping[str, str]], frozen=True):

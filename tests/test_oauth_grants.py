@@ -116,13 +116,26 @@ def test_a_callback_of_the_right_issuer_is_accepted(to, issuer):
     assert code({"code": "C", **issuer}, (TOKEN, answer(TOKENS)), to=to).issuer == ISSUER
 
 
+@pytest.mark.parametrize(("expected", "said"), [(ISSUER, f"{ISSUER}/"), (f"{ISSUER}/", ISSUER)])
+@pytest.mark.parametrize("sends_issuer", [True, False])
+def test_an_issuer_and_iss_that_differ_by_the_roots_slash_only_are_equal(expected, said, sends_issuer):
+    to = server(issuer=expected, sends_issuer=sends_issuer)
+    assert code({"code": "C", "iss": said}, (TOKEN, answer(TOKENS)), to=to).issuer == expected
+
+
+@pytest.mark.parametrize("said", [f"{ISSUER}/tenant/", f"{ISSUER}/TENANT", ISSUER, f"{ISSUER}/"])
+def test_any_other_slash_makes_another_issuer(said):
+    with pytest.raises(TheirProtocolError, match="another authorization server"):
+        code({"code": "C", "iss": said}, to=server(issuer=f"{ISSUER}/tenant"))
+
+
 @pytest.mark.parametrize("answered", [{"code": "C"}, {"error": "access_denied", "error_description": "evil words"}])
 @pytest.mark.parametrize(
     ("to", "issuer"),
     [
         (to, wrong)
         for to in (SENDS, SILENT)
-        for wrong in ("", f"{ISSUER}/", "https://AS.example", f"{ISSUER}:443", "https://evil.example", f" {ISSUER}")
+        for wrong in ("", f"{ISSUER}//", "https://AS.example", f"{ISSUER}:443", "https://evil.example", f" {ISSUER}")
     ],
 )
 def test_a_callback_of_another_issuer_is_refused_whatever_it_says_and_not_repeated(to, issuer, answered):

@@ -171,8 +171,8 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     seen = []
 
     class Loopback:
-        async def listen(self, port, host):
-            return f"http://{host}:{port}/callback"
+        async def listen(self, port, host, path):
+            return f"http://{host}:{port}{path}"
 
         def entrance(self, url):
             return f"entrance to {url}"
@@ -186,7 +186,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
 
     async def story():
         person = BrowserPerson(Loopback(), opener)
-        assert await person.listen(7, "127.0.0.1") == "http://127.0.0.1:7/callback"
+        assert await person.listen(7, "127.0.0.1", "/callback") == "http://127.0.0.1:7/callback"
         return await person.authorize(url, "S")
 
     assert asyncio.run(story()) == {"state": "S", "patience": PATIENCE}

@@ -27,8 +27,8 @@ class World:
             raise self.failure
         return Response(200, {}, effect.url.path.encode(), 0.0)
 
-    async def listen(self, port, host):
-        return f"http://127.0.0.1:{port}/callback"
+    async def listen(self, port, host, path):
+        return f"http://{host}:{port}{path}"
 
     async def authorize(self, url, state):
         return {"url": url, "state": state}
@@ -37,7 +37,7 @@ class World:
 def test_each_effect_is_performed_in_its_turn():
     def flow():
         response = yield from ask(Fetch(WANTED.url))
-        uri = yield from ask(Listen(7))
+        uri = yield from ask(Listen(7, "localhost", "/back"))
         callback = yield from ask(Authorize("https://as.example/a", "S"))
         one = yield from ask(Entropy(32))
         two = yield from ask(Entropy(32))
@@ -46,7 +46,7 @@ def test_each_effect_is_performed_in_its_turn():
     world = World()
     assert asyncio.run(drive(flow(), world, world)) == (
         b"/x",
-        "http://127.0.0.1:7/callback",
+        "http://localhost:7/back",
         {"url": "https://as.example/a", "state": "S"},
         32,
         False,

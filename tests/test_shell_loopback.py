@@ -51,26 +51,38 @@ class Login:
         finally:
             writer.close()
 
-    async def get(self, target, method="GET", **headers):
+    async def get(self, target, method="GET", body="", **headers):
         headers = {"Host": f"127.0.0.1:{self.port}", **{name.replace("_", "-"): text for name, text in headers.items()}}
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value is not None)
-        return await self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1"))
+        return await self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n{body}".encode("latin-1"))
+
+    async def post(self, target, form="", **headers):
+        """As a browser does after a form: `form` is its body, already encoded."""
+        kind = {"Content_Type": "application/x-www-form-urlencoded", **headers}
+        return await self.get(target, "POST", form, **{"Content_Length": str(len(form)), **kind})
 
     async def come_back(self, target=GOOD, **headers):
         """The address that a browser is sent on to."""
-        head = (await self.get(target, **headers)).decode().split("\r\n")
-        assert head[0].startswith("HTTP/1.1 303 ")
-        return next(line.partition(": ")[2] for line in head if line.startswith("location: "))
+        return sent_on(await self.get(target, **headers))
 
     async def open(self, target=GOOD, **headers):
         """A browser that came back and waits for the page."""
-        where = await self.come_back(target, **headers)
+        return await self.wait(await self.come_back(target, **headers))
+
+    async def wait(self, where):
+        """A browser that waits for the page where it was sent on to."""
         before = len(self.loopback._answering)
         browser = asyncio.create_task(self.get(where))
         self.browsers.append(browser)  # the loop itself keeps no task alive
         while len(self.loopback._answering) <= before:  # noqa: ASYNC110 - it has no event of its own
             await asyncio.sleep(0)
         return browser
+
+
+def sent_on(answered):
+    head = answered.decode().split("\r\n")
+    assert head[0].startswith("HTTP/1.1 303 ")
+    return next(line.partition(": ")[2] for line in head if line.startswith("location: "))
 
 
 def told(story):
@@ -212,6 +224,112 @@ def test_a_forged_request_changes_nothing(name):
         assert b"evil" not in answered
         assert not login.waiting.done()
         await login.open()
+        assert (await login.waiting)["code"] == "C-1"
+
+    story()
+
+
+# A callback by POST: a consent page answered with 307 (claude-ai-mcp #250), and `form_post`
+
+AUTHORIZE = "https://as.example:443/authorize?client_id=c&state=S"
+TYPE = "application/x-www-form-urlencoded"
+CONSENT = f"consent=yes&state=of-the-page&state=twice&code=of-the-page&csrf={'t' * 20_000}"
+
+POSTS = {
+    "a consent page's form after a 307": (GOOD, CONSENT, {"Origin": "null"}),
+    "an empty form after a 307": (GOOD, "", {"Origin": "null"}),
+    "a page that does not hide its origin": (GOOD, "consent=yes", {"Origin": "https://as.example"}),
+    "a browser that sends no origin": (GOOD, "consent=yes", {}),
+    "form_post": ("/callback", f"state={STATE}&code=C-1", {"Origin": "null", "Sec_Fetch_Dest": "document"}),
+    "a type with a parameter": (GOOD, "x=", {"Content_Type": f"{TYPE.title()}; charset=UTF-8"}),
+}
+
+
+@pytest.mark.parametrize("name", POSTS)
+def test_a_callback_by_post_is_as_good_as_any_other(name):
+    @told
+    async def story(login):
+        login.loopback.entrance(AUTHORIZE)
+        target, form, headers = POSTS[name]
+        browser = await login.wait(sent_on(await login.post(target, form, **headers)))
+        assert (await login.waiting)["code"] == "C-1"
+        await login.loopback.finish(PAGE)
+        assert (await browser).endswith(PAGE)
+
+    story()
+
+
+FORGED_POSTS = {
+    "another state": ("/callback?state=X&code=evil", "", {}),
+    "another state in the form": ("/callback", "state=X&code=evil", {}),
+    "no state": ("/callback?code=evil", "", {}),
+    "a state in the form beside a query": ("/callback?code=evil", f"state={STATE}", {}),
+    "a state in the query beside a code in the form": (f"/callback?state={STATE}X", f"state={STATE}&code=evil", {}),
+    "two codes": ("/callback", f"state={STATE}&code=C-1&code=evil", {}),
+    "another path": (f"/?state={STATE}&code=evil", "", {}),
+    "another page's origin": (GOOD, "", {"Origin": "https://evil.example"}),
+    "the origin with another port": (GOOD, "", {"Origin": "https://as.example:8443"}),
+    "the origin without TLS": (GOOD, "", {"Origin": "http://as.example"}),
+    "our own origin": (GOOD, "", {"Origin": "http://127.0.0.1"}),
+    "a script": (GOOD, "", {"Origin": "null", "Sec_Fetch_Dest": "empty"}),
+    "a frame": (GOOD, "", {"Origin": "null", "Sec_Fetch_Dest": "iframe"}),
+    "another host": (GOOD, "", {"Host": "evil.example"}),
+    "no type": (GOOD, "", {"Content_Type": None}),
+    "a type that needs no preflight": (GOOD, f"state={STATE}", {"Content_Type": "text/plain"}),
+    "JSON": ("/callback", f'{{"state": "{STATE}"}}', {"Content_Type": "application/json"}),
+    "a form without an end": ("/callback", f"state={STATE}&code=evil&x={'x' * 70_000}", {}),
+    "a form that is announced without an end": (GOOD, "x", {"Content_Length": "99999999999"}),
+    "no length that is a number": (GOOD, "", {"Content_Length": "x"}),
+}
+
+
+@pytest.mark.parametrize("name", FORGED_POSTS)
+def test_a_forged_post_changes_nothing(name):
+    @told
+    async def story(login):
+        login.loopback.entrance(AUTHORIZE)
+        target, form, headers = FORGED_POSTS[name]
+        asking = asyncio.create_task(login.post(target, form, **headers))
+        if "announced" not in name:  # that one waits for its time limit
+            answered = await asking
+            assert answered.startswith((b"HTTP/1.1 404 ", b"HTTP/1.1 400 ")) or not answered
+            assert b"evil" not in answered
+        assert not login.waiting.done()
+        await login.open()
+        assert (await login.waiting)["code"] == "C-1"
+        asking.cancel()
+
+    story()
+
+
+@told
+async def test_a_post_opens_neither_the_entrance_nor_the_page_of_the_end(login):
+    entrance = login.loopback.entrance(AUTHORIZE).removeprefix(f"http://127.0.0.1:{login.port}")
+    where = await login.come_back()
+    for path in (entrance, where):
+        assert (await login.post(path)).startswith(b"HTTP/1.1 404 ")
+
+
+@told
+async def test_an_error_without_a_state_is_told_when_it_comes_by_post_too(login):
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(terminal, "say", said.append)
+        assert (await login.post("/callback", "error=invalid_scope")).startswith(b"HTTP/1.1 404 ")
+    assert "came back with invalid_scope but without state" in said[0]
+    assert not login.waiting.done()
+
+
+@pytest.mark.parametrize("path", ["/", "/oauth/callback", "/a%20b;c=1/'"])
+def test_a_path_that_somebody_has_registered_answers_and_no_other(path):
+    @told
+    async def story(login):
+        uri = await login.loopback.listen(0, path=path)
+        assert uri == f"http://127.0.0.1:{login.port}{path}"
+        for other in {"/", "/callback", "/oauth/callback", f"{path}x", f"{path}/"} - {path}:
+            assert (await login.get(f"{other}?state={STATE}&code=evil")).startswith(b"HTTP/1.1 404 ")
+        assert not login.waiting.done()
+        await login.open(f"{path}?state={STATE}&code=C-1")
         assert (await login.waiting)["code"] == "C-1"
 
     story()

@@ -19,6 +19,7 @@ from mcp_auth_bridge.oauth.dpop import Binding, new_key
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
+from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -255,7 +256,7 @@ def _check_nonce(id_token: str | None, sent: str | None) -> None:
 
 
 def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
-    """RFC 9207 section 2.4: exact comparison. No text of an answer that fails here is repeated."""
+    """RFC 9207 section 2.4: exact comparison, but for the root's slash. No text of an answer that fails is repeated."""
     issuer = callback.get("iss")
     if issuer is None and server.sends_issuer:
         answered = "with an error" if "error" in callback else "with a code"
@@ -265,7 +266,7 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
             "log in again; if it stays so, the authorization server's operator has to send iss with every answer,"
             " errors too (RFC 9207)",
         )
-    if issuer is not None and issuer != server.issuer:
+    if issuer is not None and not same_issuer(issuer, server.issuer):
         raise TheirProtocolError("the login came back from another authorization server than it was sent to")
 
 

@@ -31,7 +31,7 @@ R = TypeVar("R")
 class Person(Protocol):
     """Whoever can go to a URL and come back to a loopback callback."""
 
-    async def listen(self, port: int, host: str) -> str: ...
+    async def listen(self, port: int, host: str, path: str) -> str: ...
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]: ...
 
@@ -43,7 +43,7 @@ class Person(Protocol):
 class Nobody:
     """A process without a person: what runs inside an IDE never opens anything by itself."""
 
-    async def listen(self, port: int, host: str) -> str:  # noqa: ARG002 - nobody listens anywhere
+    async def listen(self, port: int, host: str, path: str) -> str:  # noqa: ARG002 - nobody listens anywhere
         raise LoginRequired("only a person can do this login")
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:  # noqa: ARG002 - nobody goes anywhere
@@ -84,9 +84,9 @@ async def _perform(effect: Effect[Any], fetcher: Fetcher, person: Person) -> obj
     match effect:
         case Fetch():
             result = await fetcher.fetch(effect)
-        case Listen(port=port, host=host):
-            result = await person.listen(port, host)
-            log.event("login.listens", port=port, host=host)
+        case Listen(port=port, host=host, path=path):
+            result = await person.listen(port, host, path)
+            log.event("login.listens", port=port, host=host, path=path)
         case Authorize(url=url, state=state):
             log.event("login.asks", url=url.partition("?")[0])
             with log.timed("login.answered"):

@@ -6,6 +6,11 @@ the machine can read, so it is an address of our own, which leads one browser on
 Only a request of this user that carries the login's own `state` has any effect. The browser that brought it is sent on
 at once to an address without the code, waits there for the end of the login and is then told how it went; everybody
 else gets the same short 404.
+
+A POST with the good state counts as well: where a posted consent page is answered with 307, the browser posts to the
+redirect URI (claude-ai-mcp #250), and `form_post` means to. The state proves it as it proves a GET: nobody guesses it,
+it counts once, and PKCE makes a code of somebody else's worthless. Beside that, a POST must be a form of bounded size,
+sent by a page of the authorization endpoint's origin, or by one whose origin the browser hides (Fetch says when).
 """
 
 import asyncio
@@ -18,15 +23,15 @@ from urllib.parse import parse_qsl
 
 import h11
 
+from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.shell import pages, socket_owner, terminal
-
-PATH = "/callback"
+from mcp_auth_bridge.shell import navigation, pages, socket_owner, terminal
+from mcp_auth_bridge.shell.navigation import Navigation
+from mcp_auth_bridge.urls import Purpose, gate
 
 _MOST_UNREAD = 64
-_HEAD_LIMIT = 8192
-_HEAD_TIMEOUT = 5.0
+_REQUEST_TIMEOUT = 5.0
 _LAST_PAGE_TIMEOUT = 1.0
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
@@ -48,13 +53,13 @@ class Loopback:
 
     def __init__(self) -> None:
         self._servers: list[asyncio.Server] = []
-        self._host, self._port = "", 0
+        self._host, self._port, self._path = "", 0, CALLBACK_PATH
         self._state = b""
         self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         # Nobody else may read how the login went; and what stays in the browser's history is no code.
         self._end = f"/login/{os.urandom(8).hex()}"
-        self._entrance, self._beyond = "", ""
+        self._entrance, self._beyond, self._consent = "", "", b""
         self._told = False
         self._met_foreigners = False
         self._shown = asyncio.Event()
@@ -62,11 +67,12 @@ class Loopback:
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
         self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def listen(self, port: int = 0, host: str = "127.0.0.1") -> str:
+    async def listen(self, port: int = 0, host: str = "127.0.0.1", path: str = CALLBACK_PATH) -> str:
         """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares.
 
-        `localhost` may mean either family to a browser, so both are bound where there are both.
+        Only `path` answers. `localhost` may mean either family to a browser, so both are bound where there are both.
         """
+        self._path = path
         if self._servers and port in (0, self._port) and host == self._host:
             return self._redirect_uri
         earlier = self._servers
@@ -82,11 +88,12 @@ class Loopback:
     def entrance(self, url: str) -> str:
         """The address at which one browser is sent on to `url`, which nobody reads from a command line then."""
         self._entrance, self._beyond = f"/open/{os.urandom(16).hex()}", url
+        self._consent = gate(url, Purpose.AUTHORIZATION).origin.encode()
         return f"http://{self._host}:{self._port}{self._entrance}"
 
     @property
     def _redirect_uri(self) -> str:
-        return f"http://{self._host}:{self._port}{PATH}"
+        return f"http://{self._host}:{self._port}{self._path}"
 
     async def _bind(self, port: int, host: str) -> list[asyncio.Server]:
         servers = [await asyncio.start_server(self._accept, "127.0.0.1", port)]
@@ -144,10 +151,10 @@ class Loopback:
         if len(self._unread) >= _MOST_UNREAD:
             self._hang_up_on_the_oldest()
         self._unread[task] = writer
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=_HEAD_LIMIT)
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=navigation.HEAD_LIMIT)
         try:
-            async with asyncio.timeout(_HEAD_TIMEOUT):
-                request = await _read_head(connection, reader)
+            async with asyncio.timeout(_REQUEST_TIMEOUT):
+                request = await navigation.read(connection, reader, self._path)
             self._unread.pop(task, None)
             self._answering[task] = writer
             await self._answer(connection, request, writer)
@@ -163,13 +170,14 @@ class Loopback:
         oldest = next(iter(self._unread))
         self._unread.pop(oldest).transport.abort()
 
-    async def _answer(self, connection: h11.Connection, request: h11.Request, writer: asyncio.StreamWriter) -> None:
-        path, _, query = request.target.decode("ascii", "replace").partition("?")
-        parameters = self._parameters(query) if path == PATH else None
-        if path == PATH and parameters is None:
-            self._tell_of_stray(query)
-        meant = parameters is not None or path in (self._entrance, self._end)
-        navigates = meant and self._navigates(request) and not self._is_foreign(writer)
+    async def _answer(self, connection: h11.Connection, request: Navigation, writer: asyncio.StreamWriter) -> None:
+        path = request.path
+        parameters = self._parameters(request.parameters) if path == self._path else None
+        if path == self._path and parameters is None:
+            self._tell_of_stray(request.parameters)
+        meant = parameters is not None or (request.method == b"GET" and path in (self._entrance, self._end))
+        host = f"{self._host}:{self._port}".encode()
+        navigates = meant and request.is_of_browser(host, self._consent) and not self._is_foreign(writer)
         if navigates and path == self._entrance:
             beyond, self._beyond = self._beyond, ""
             if beyond:
@@ -189,12 +197,12 @@ class Loopback:
         else:
             await _send(connection, writer, 404, pages.NOT_FOUND)
 
-    def _tell_of_stray(self, query: str) -> None:
+    def _tell_of_stray(self, text: str) -> None:
         """Say once that an error came back without a `state`, which RFC 6749 section 4.1.2.1 demands (medusa #15331).
 
         It may be anybody's, so it ends nothing; but the person would wait for nothing else.
         """
-        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        parameters = dict(parse_qsl(text, keep_blank_values=True))
         if "error" in parameters and "state" not in parameters and not self._told:
             self._told = True
             terminal.say(
@@ -212,20 +220,9 @@ class Loopback:
             terminal.say(_FOREIGNER)
         return True
 
-    def _navigates(self, request: h11.Request) -> bool:
-        """Whether a person's browser goes here, rather than a web page's script or image, or a look ahead."""
-        headers = dict(request.headers)
-        return (
-            request.method == b"GET"
-            and headers.get(b"host") == f"{self._host}:{self._port}".encode()
-            and b"origin" not in headers
-            and not {b"purpose", b"sec-purpose"} & headers.keys()  # a browser that only looks ahead
-            and headers.get(b"sec-fetch-dest", b"document") == b"document"
-        )
-
-    def _parameters(self, query: str) -> Mapping[str, str] | None:
+    def _parameters(self, text: str) -> Mapping[str, str] | None:
         """The callback's parameters if they are this login's, None if they are anybody else's."""
-        pairs = parse_qsl(query, keep_blank_values=True)
+        pairs = parse_qsl(text, keep_blank_values=True)
         parameters = dict(pairs)
         if len(parameters) != len(pairs) or not self._state:
             return None
@@ -240,16 +237,3 @@ async def _send(
     writer.write(connection.send(h11.Response(status_code=status, headers=headers)) or b"")
     writer.write(connection.send(h11.Data(data=page)) or b"")
     await writer.drain()
-
-
-async def _read_head(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Request:
-    while True:
-        event = connection.next_event()
-        if isinstance(event, h11.Request):
-            return event
-        if event is not h11.NEED_DATA:
-            raise h11.RemoteProtocolError("a request was expected")
-        data = await reader.read(_HEAD_LIMIT)
-        if not data:
-            raise ConnectionError("the connection ended before its request did")
-        connection.receive_data(data)

@@ -42,8 +42,8 @@ class BrowserPerson:
         self._pasted = pasted
         self._command = command
 
-    async def listen(self, port: int, host: str) -> str:
-        return await self._loopback.listen(port, host)
+    async def listen(self, port: int, host: str, path: str) -> str:
+        return await self._loopback.listen(port, host, path)
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
         endpoint = gate(url, Purpose.AUTHORIZATION)

@@ -16,6 +16,7 @@ from peers.gateway import Gateway
 from program import command
 
 PAYLOAD = "p4yl0ad"
+FORM = "Content-Type: application/x-www-form-urlencoded"
 AT_ONCE = 32
 
 # Signs in, once somebody writes to the pipe beside its log.
@@ -44,7 +45,12 @@ def forged(port, state):
         ("GET", good, f"{host}\r\nSec-Fetch-Dest: image"),
         ("GET", f"/callback?state={PAYLOAD}&x={'x' * 20_000}", host),
         ("GET", f"/login/{PAYLOAD}", host),
+        ("POST", good.replace(state, PAYLOAD), f"{host}\r\n{FORM}\r\nContent-Length: 0"),
+        ("POST", good, f"{host}\r\n{FORM}\r\nOrigin: https://{PAYLOAD}.example\r\nContent-Length: 0"),
+        ("POST", good, f"{host}\r\n{FORM}\r\nOrigin: null\r\nSec-Fetch-Dest: iframe\r\nContent-Length: 0"),
+        ("POST", good, f"{host}\r\nContent-Type: text/plain\r\nContent-Length: 0"),
         ("POST", good, f"{host}\r\nContent-Length: 0"),
+        ("POST", "/callback", f"{host}\r\n{FORM}\r\nContent-Length: 99999999"),
         ("HEAD", good, host),
         ("OPTIONS", good, f"{host}\r\nAccess-Control-Request-Private-Network: true"),
     ]
