@@ -7,9 +7,10 @@ from typing import Literal as OneOf
 import msgspec
 
 from mcp_auth_bridge import tables
-from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.effects import CALLBACK_PATH
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
 from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.urls import Purpose, shown
+from mcp_auth_bridge.urls import Purpose, gate, shown
 
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
@@ -43,6 +44,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
     what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
     `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
+    `offline_access` is whether that scope may be added to the others, or is left out wherever it comes from.
     `auth_method` is how the bridge proves itself at the token endpoint, "" for what works (`oauth/client_auth.py`).
     `issuer` is the authorization server where the MCP server names none; with `token_endpoint` beside it, its metadata
     are not looked up, and the endpoints are those that are given here. `pkce` says that S256 works although the
@@ -50,6 +52,7 @@ class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     """
 
     scopes: tuple[str, ...] = ()
+    offline_access: OneOf["auto", "never"] = "auto"
     resource: str = ""
     audience: str = ""
     token: OneOf["access", "id"] = "access"
@@ -88,11 +91,15 @@ ENDPOINTS = {
 
 
 class Browser(Login, frozen=True, tag="browser"):
-    """By the way back of the browser on this machine: authorization code, PKCE, refresh."""
+    """By the way back of the browser on this machine: authorization code, PKCE, refresh.
+
+    The `callback_…` keys are the parts of the redirect URI, for a client that somebody else has registered.
+    """
 
     authorize_params: dict[str, str] = {}
     callback_port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 0
     callback_host: OneOf["127.0.0.1", "localhost"] = "127.0.0.1"
+    callback_path: str = CALLBACK_PATH
 
 
 class Device(Login, frozen=True, tag="device"):
@@ -114,8 +121,12 @@ def check(auth: Login, where: str) -> None:
         fix = "remove one of them" if auth.client_secret else "add client_secret, or remove auth_method"
         raise ConfigError(f"{where}: auth_method and client_secret contradict each other", fix)
     reference(auth.client_secret, f"{where}.client_secret")
+    if auth.offline_access == "never" and "offline_access" in auth.scopes:
+        fix = "remove the key, or offline_access from the scopes"
+        raise ConfigError(f'{where}: scopes and offline_access = "never" contradict each other', fix)
     if isinstance(auth, Browser):
         _check_parameters(auth, where)
+        _check_callback(auth.callback_path, f"{where}.callback_path")
     _check_client(auth, where)
     if not (auth.account.isprintable() and auth.account == auth.account.strip()):
         raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
@@ -139,6 +150,20 @@ def _check_parameters(auth: Browser, where: str) -> None:
     for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
         if value and name in auth.authorize_params:
             raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
+
+
+def _check_callback(path: str, where: str) -> None:
+    """A browser asks for exactly `path`: no dot segments, which it resolves, and nothing that it would encode."""
+    dots = {".", ".."} & set(path.lower().replace("%2e", ".").split("/"))
+    try:
+        plain = path.startswith("/") and gate(f"http://127.0.0.1{path}", Purpose.REDIRECT).target == path
+    except UrlRefused:
+        plain = False
+    if dots or not plain or "?" in path:
+        raise ConfigError(
+            f"{where}: {quoted(path)} cannot be the path of a redirect URI",
+            'write it as "/oauth/callback": what follows the port in the redirect URI that is registered',
+        )
 
 
 def _check_client(auth: Login, where: str) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers, digest
 from mcp_auth_bridge.config import Profile, ServerChoice
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Kept
@@ -246,9 +246,10 @@ class Bridge:
     def _renewal(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> Renewal:
         name, auth = self.profile.name, self.profile.auth
         if not isinstance(auth, Machine):
+            from mcp_auth_bridge.credentials.reasons import Reasons
             from mcp_auth_bridge.credentials.rotation import Rotation  # a machine has none
 
-            return Rotation(name, self.login_command, kept, world, exchange)
+            return Rotation(Reasons(name, self.login_command, digest(auth)), kept, world, exchange)
         from mcp_auth_bridge.credentials.obtaining import Obtaining, Source  # a person has none
 
         return Obtaining(Source(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world)

@@ -2,12 +2,18 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 
-from mcp_auth_bridge.commands.sign_in import _without_step_up
+import msgspec
+
+from mcp_auth_bridge.auth_settings import digest
+from mcp_auth_bridge.commands.sign_in import _last, _obtained, _step_up, _without_step_up
 from mcp_auth_bridge.credentials.reasons import Reasons
 from mcp_auth_bridge.errors import AccessDenied
+from mcp_auth_bridge.login_settings import Browser
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.stores.base import Record
 from mcp_auth_bridge.stores.memory import MemoryStore
 
 CLIENT = Client(issuer="https://as.example", id="c")
@@ -18,13 +24,17 @@ class Locked:
 
     record = "session acme https://mcp.example"
 
-    def __init__(self):
-        self.held = 0
+    def __init__(self, auth):
+        self.held, self.profile = 0, SimpleNamespace(auth=auth)
 
     @asynccontextmanager
     async def lock(self):
         self.held += 1
         yield
+
+
+AUTH = Browser(scopes=("read",))
+TODAY = Reasons("acme", "login", digest(AUTH))
 
 
 def given_up(**more):
@@ -35,20 +45,57 @@ def given_up(**more):
         token_endpoint="t",
         client=CLIENT,
         access=Secret("AT"),
+        refresh=Secret("RT"),
         obtained_at=0.0,
         **more,
     )
-    store, bridge = MemoryStore(), Locked()
+    store, bridge = MemoryStore(), Locked(AUTH)
     store.save(bridge.record, dump(session), None)
     asyncio.run(_without_step_up(bridge, store))
     return load_session(store.load(bridge.record).secret), bridge.held
 
 
 def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_the_next_call():
-    session, held = given_up(scope="read", wanted="nonsense", denied="other", refresh=Secret("RT"))
+    session, held = given_up(scope="read", wanted="nonsense", denied="other", settings=digest(AUTH))
     assert (session.wanted, session.denied, session.refresh, held) == ("", "nonsense other", Secret("RT"), 1)
-    assert isinstance(Reasons("acme", "login").not_to_be_had(session, "nonsense"), AccessDenied)
-    assert Reasons("acme", "login").not_to_be_had(session, "write") is None
+    assert isinstance(TODAY.not_to_be_had(session, "nonsense"), AccessDenied)
+    assert TODAY.not_to_be_had(session, "write") is None
+
+
+def test_a_denied_scope_is_forgotten_when_the_configuration_changes():
+    session, _ = given_up(scope="read", wanted="write", denied="other")
+    assert session.denied == "write"  # what was denied under other settings is nothing any more
+    changed = Reasons("acme", "login", digest(Browser(scopes=("read", "write"))))
+    assert isinstance(TODAY.not_to_be_had(session, "write"), AccessDenied)
+    assert changed.not_to_be_had(session, "write") is None
+    assert isinstance(changed.not_to_be_had(session, "read"), AccessDenied)  # it has that one
+
+
+def test_a_scope_that_a_step_up_has_brought_is_not_called_denied_with_the_one_that_it_did_not():
+    session, _ = given_up(scope="read write", wanted="admin write")
+    assert session.denied == "admin"
+
+
+def last(**more):
+    """What a login sees of the one before it, which is stored like this."""
+    session, _ = given_up(**more)
+    kept = msgspec.structs.replace(session, **more)
+    return _last(Record(1, dump(kept)), digest(AUTH))
+
+
+def test_what_a_step_up_has_brought_is_asked_for_again_by_each_login_until_the_configuration_changes():
+    brought = _obtained(last(scope="read", wanted="write admin", settings=digest(AUTH)), last(scope="read write"))
+    assert brought == "write"
+    before = last(scope="read write", wanted=brought, settings=digest(AUTH))
+    assert _step_up(before) == ("read", "write")
+    assert _step_up(last(scope="read write", wanted=brought, settings="other")) == ()
+    assert _step_up(last(scope="read write", wanted="admin write", settings="other")) == ("read", "write", "admin")
+    assert _obtained(None, before) == ""
+
+
+def test_a_login_forgets_what_was_denied_under_other_settings():
+    assert last(scope="read", denied="offline_access", settings=digest(AUTH)).denied == "offline_access"
+    assert last(scope="read", denied="offline_access", settings="").denied == ""
 
 
 def test_a_login_that_was_to_add_nothing_changes_nothing():

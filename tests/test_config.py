@@ -117,6 +117,27 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
             server('auth = { kind = "browser", callback_host = "0.0.0.0" }'),
             ["servers.acme.auth.callback_host", "0.0.0.0"],
         ),
+        *(
+            (server(f'auth = {{ kind = "browser", callback_path = "{path}" }}'), ["auth.callback_path", "redirect URI"])
+            for path in (
+                "",
+                "callback",
+                ":81/x",
+                "/a?b",
+                "/a?",
+                "/a#b",
+                "/a/../b",
+                "/a/%2E%2e",
+                "/a b",
+                "/a\\\\b",
+                "/ä",
+            )
+        ),
+        (
+            server('auth = { kind = "device", offline_access = "never", scopes = ["a", "offline_access"] }'),
+            ["servers.acme.auth", "contradict"],
+        ),
+        (server('auth = { kind = "browser", offline_access = false }'), ["servers.acme.auth.offline_access"]),
         (server('auth = { kind = "browser", client_name = " x" }'), ["servers.acme.auth.client_name", "no name"]),
         (
             server('auth = { kind = "browser", client_name = "a\\u202eb" }'),

@@ -16,6 +16,7 @@ from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.credentials.exchange import OwnExchange
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
+from mcp_auth_bridge.credentials.reasons import Reasons
 from mcp_auth_bridge.credentials.rotation import Rotation
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -97,7 +98,7 @@ class World:
     def process(self):
         lent = self.lent()
         kept = Kept(KEY, lent)
-        rotation = Rotation("acme", "mcp-auth-bridge login acme", kept, lent, OwnExchange(kept, lent))
+        rotation = Rotation(Reasons("acme", "mcp-auth-bridge login acme"), kept, lent, OwnExchange(kept, lent))
         return OAuthCredentials(kept, rotation, lent)
 
     def lent(self):

@@ -15,7 +15,8 @@ from mcp_auth_bridge.secret import Secret
 
 ISSUER = "https://as.example"
 REGISTER, TOKEN = "POST https://as.example/register", "POST https://as.example/token"
-OLD = Client(issuer=ISSUER, id="old", redirect_uri=HERE)
+ASKED = "read offline_access"
+OLD = Client(issuer=ISSUER, id="old", redirect_uri=HERE, scope=ASKED)
 DOCUMENT = "https://bridge.example/client.json"
 UNKNOWN = answer({"error": "invalid_client"}, 401)
 
@@ -169,7 +170,7 @@ def test_a_configured_client_that_is_not_known_is_never_replaced_and_the_hint_sa
 
 
 def test_a_registration_whose_secret_has_expired_is_replaced_at_the_next_login():
-    old = Client(issuer=ISSUER, id="old", secret=Secret("s"), redirect_uri=HERE, secret_expires_at=5000.0)
+    old = msgspec.structs.replace(OLD, secret=Secret("s"), secret_expires_at=5000.0)
     steps = [("now", 5000.0), ("listen 0", HERE), REGISTERED, *CODE]
     assert play(login(known(old)), [*found(), *steps]).client.id == "new"
     steps = [("now", 4999.0), ("listen 4711", HERE), *WELCOME, *CODE]

@@ -24,6 +24,7 @@ from mcp_auth_bridge.urls import Purpose, gate
 MCP = "https://mcp.example/mcp"
 HERE = "http://127.0.0.1:4711/callback"
 OTHER = "http://127.0.0.1:5000/callback"
+ASKED = "read offline_access"
 PRM = ("GET https://mcp.example/.well-known/oauth-protected-resource/mcp",)
 METADATA = {
     "issuer": "https://as.example",
@@ -68,9 +69,9 @@ def plan(**more):
 def test_a_first_login_binds_its_port_before_it_registers():
     asked = []
     session = play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
-    assert session.client == Client(issuer="https://as.example", id="new", redirect_uri=HERE)
+    assert session.client == Client(issuer="https://as.example", id="new", redirect_uri=HERE, scope=ASKED)
     assert (session.issuer, session.resource) == ("https://as.example", MCP)
-    assert session.scope == "read offline_access"
+    assert session.scope == ASKED
     assert plain(asked[-1].form)["client_id"] == "new"
     assert plain(asked[-1].form)["redirect_uri"] == HERE
 
@@ -100,7 +101,7 @@ def test_the_challenge_decides_the_scope():
 
 
 def test_a_known_registration_gets_its_own_port_back():
-    known = Client(issuer="https://as.example", id="old", redirect_uri=HERE)
+    known = Client(issuer="https://as.example", id="old", redirect_uri=HERE, scope=ASKED)
     session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
     assert session.client == known
 
@@ -205,7 +206,7 @@ def test_a_server_that_takes_no_address_is_offered_localhost_once():
 
 
 def test_a_registration_for_localhost_gets_localhost_back():
-    known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback")
+    known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback", scope=ASKED)
     asked = []
     steps = [("listen 4712", "http://localhost:4712/callback"), *WELCOME]
     session = play(login(plan(clients={"https://as.example": known})), [*found(), *steps, *CODE], asked)

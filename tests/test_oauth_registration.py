@@ -53,7 +53,7 @@ def client(**more):
 def test_a_native_public_client_is_registered_with_exactly_our_redirect_uri():
     asked = []
     made = registered({"client_id": "abc", "redirect_uris": [HERE]}, scopes=("a", "b"), asked=asked)
-    assert made == client()
+    assert made == client(scope="a b")
     assert json.loads(asked[0].document) == {
         "client_name": "mcp-auth-bridge",
         "application_type": "native",

@@ -4,24 +4,27 @@ The login lock is held by the caller, who has looked at the store since.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import msgspec
 
+from mcp_auth_bridge.auth_settings import digest
 from mcp_auth_bridge.commands.endpoints import naming_endpoints
-from mcp_auth_bridge.commands.records import session_in, stored
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, OAuthRefused, StepUpRequired
+from mcp_auth_bridge.commands.records import is_used, session_in, stored
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
 from mcp_auth_bridge.login_settings import ENDPOINTS, Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
+from mcp_auth_bridge.oauth.refusals import scopes_refused
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction, unregister
 from mcp_auth_bridge.oauth.scopes import added, fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.shell import log, pages
-from mcp_auth_bridge.shell.drive import drive
+from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.shell.loopback import Loopback
 from mcp_auth_bridge.shell.person import BrowserPerson
@@ -51,22 +54,25 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     person = BrowserPerson(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
     page = pages.failure("the login was interrupted", "run the command again")
     try:
-        clients = {} if manner.fresh else _clients(store, record)
+        clients = _clients(store, record)
         stranger = Stranger()
         async with naming_endpoints(bridge.profile.url, bridge.network):
             asked = await challenge(bridge.remote_for(stranger), stranger)
         plan = await _plan(bridge, clients, asked)
-        last = session_in(record)
+        settings = digest(bridge.profile.auth)
+        last = _last(record, settings)
         plan = msgspec.structs.replace(
-            plan, granted=_step_up(last), grant=manner.grant, last=last, agreed=manner.agreed
+            plan, granted=_step_up(last), grant=manner.grant, last=last, fresh=manner.fresh, agreed=manner.agreed
         )
         session = await drive(login(plan), http, person)
         renewable = session.refresh is not None
         log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
+        session = msgspec.structs.replace(session, wanted=_obtained(last, session), settings=settings)
         session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)
+        await _end_replaced(store, http, clients.get(session.issuer), session.client)
     except BridgeError as error:
-        if isinstance(error, OAuthRefused) and error.error == "invalid_scope":
+        if scopes_refused(error):
             await _without_step_up(bridge, store)
         page = pages.failure(error.message, error.hint)
         raise
@@ -105,14 +111,28 @@ async def _opened(store: Store) -> Store:
     return store
 
 
+async def _end_replaced(store: Store, http: Http, before: Client | None, now: Client) -> None:
+    """End the registration `before`, which `now` has replaced, if no other login needs it; it is no reason to fail.
+
+    Only where both have the same callback: whoever is logging in with the former at this moment holds its port.
+    """
+    if before is None or not now.registered or before.id == now.id or before.redirect_uri != now.redirect_uri:
+        return
+    if is_used(store, before):
+        return
+    with suppress(BridgeError):
+        await drive(unregister(before), http, Nobody())
+
+
 async def _without_step_up(bridge: Bridge, store: Store) -> None:
     """Let the next login go without the scopes that this one was to add: the authorization server has none such."""
     async with bridge.lock():
         record = stored(store, bridge.record)
         session = session_in(record)
         if record is not None and session is not None and session.wanted:
-            denied = added(session.wanted.split(), session.denied)
-            session = msgspec.structs.replace(session, wanted="", denied=denied)
+            settings = digest(bridge.profile.auth)
+            denied = added(_pending(session), session.denied if session.settings == settings else "")
+            session = msgspec.structs.replace(session, wanted="", denied=denied, settings=settings)
             store.save(bridge.record, dump(session), record.generation)
 
 
@@ -137,8 +157,10 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
         configured=await _configured(auth, bridge),
         clients=clients,
         introduction=Introduction(auth.client_name or CLIENT_NAME, auth.auth_method),
+        offline=auth.offline_access == "auto",
         port=browser.callback_port,
         host=browser.callback_host,
+        path=browser.callback_path,
         issuer=auth.issuer,
         given=_given(auth),
         trusted_issuer=auth.trusted_issuer,
@@ -162,8 +184,28 @@ def _given(auth: Login) -> ServerMetadata | None:
     return ServerMetadata(issuer=auth.issuer, code_challenge_methods_supported=["S256"], **named)
 
 
+def _last(record: Record | None, settings: str) -> Session | None:
+    """The login before this one. Made under other `settings`, it was denied nothing that counts, and given nothing."""
+    last = session_in(record)
+    if last is None or last.settings == settings:
+        return last
+    return msgspec.structs.replace(last, wanted=" ".join(_pending(last)), denied="")
+
+
+def _pending(session: Session) -> list[str]:
+    """What the MCP server has asked for and `session` lacks."""
+    had = session.scope.split()
+    return [scope for scope in session.wanted.split() if scope not in had]
+
+
+def _obtained(last: Session | None, session: Session) -> str:
+    """What `session` has because the MCP server asked for it: a login after it must not lose that again."""
+    wanted = last.wanted.split() if last is not None else []
+    return " ".join(scope for scope in wanted if scope in session.scope.split())
+
+
 def _step_up(last: Session | None) -> tuple[str, ...]:
-    """What a login asks for that follows on one which lacked scopes: those it had and those it lacked."""
+    """What a login asks for that follows on one which lacked scopes, once: those it had and those it lacked."""
     if last is None or not last.wanted:
         return ()
     kept = fitting((*last.wanted.split(), *last.scope.split()))  # what is lacking comes first

@@ -8,10 +8,14 @@ from mcp_auth_bridge.oauth.session import Session
 
 
 class Reasons(msgspec.Struct, frozen=True):
-    """For the server `name`; `login_command` is what a person runs when something has changed."""
+    """For the server `name`; `login_command` is what a person runs when something has changed.
+
+    `settings` are those of today (`auth_settings.digest`): a login that was made with others may have been denied more.
+    """
 
     name: str
     login_command: str
+    settings: str = ""
 
     def suspected(self, session: Session, refused: Refusal, now: float) -> str:
         """What looks wrong with the refused token; `now` is Unix seconds."""
@@ -30,7 +34,8 @@ class Reasons(msgspec.Struct, frozen=True):
         """The error where another login would not bring the scopes in `wanted` either; None where it may.
 
         A scope that the authorization server has just denied would be asked for again and again (MCP, "Scope
-        Minimization": failures are remembered). They are remembered by the session, until the next login.
+        Minimization": failures are remembered). They are remembered by the session, until the next login or another
+        configuration.
         """
         scopes = set(wanted.split())
         if scopes <= set(session.scope.split()):
@@ -38,10 +43,14 @@ class Reasons(msgspec.Struct, frozen=True):
                 f"{self.name} refuses this although the login has the scopes that it names",
                 "the account may lack the permission; another login will not change that",
             )
-        if scopes <= {*session.scope.split(), *session.asked.split(), *session.denied.split()}:
+        if session.settings == self.settings and scopes <= _all_asked_for(session):
             return AccessDenied(
                 f"{self.name} wants a permission that its authorization server was asked for and did not grant:"
                 f" {quoted(wanted)}",
                 f"when the account has that permission, run: {self.login_command}",
             )
         return None
+
+
+def _all_asked_for(session: Session) -> set[str]:
+    return {*session.scope.split(), *session.asked.split(), *session.denied.split()}

@@ -23,17 +23,14 @@ from mcp_auth_bridge.oauth.session import Session
 
 
 class Rotation:
-    """Of the login in `kept`; `login_command` is what a person runs when there is none. See `renewal.Renewal`.
+    """Of the login in `kept`, in the words of `reasons`; `exchange` spends the refresh token. See `renewal.Renewal`."""
 
-    `exchange` spends the refresh token.
-    """
-
-    def __init__(self, name: str, login_command: str, kept: Kept, world: World, exchange: Exchange) -> None:
-        self._name = name
-        self._login_command = login_command
+    def __init__(self, reasons: Reasons, kept: Kept, world: World, exchange: Exchange) -> None:
+        self._name = reasons.name
+        self._login_command = reasons.login_command
         self._kept = kept
         self._world = world
-        self._reasons = Reasons(name, login_command)
+        self._reasons = reasons
         self._exchange = exchange
         self._closed = False
 

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Occupant, Tell, ask
-from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, quoted
+from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
-from mcp_auth_bridge.oauth.refusals import client_forgotten, speaks_of_no_such_client
+from mcp_auth_bridge.oauth.refusals import client_forgotten, scopes_refused, speaks_of_no_such_client
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register, still_registered
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import same_issuer
@@ -21,8 +21,9 @@ _LOCALHOST = "localhost"
 def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
     """Who we are there. The callback is bound before registration: what is registered is a port that we hold.
 
-    An earlier registration whose port is taken is replaced for this login; the session that was made with it keeps it
-    for its refreshes. Raises `ConfigError` where nothing can be registered, or the configured port is taken.
+    An earlier registration whose port is taken, or that lacks some of the `scopes`, is replaced for this login; the
+    session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be registered, or
+    the configured port is taken.
     """
     known = yield from _known(plan, server)
     if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:
@@ -30,15 +31,20 @@ def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Cl
         if by_document is not None:
             return by_document
     redirect_uri = yield from _bind(plan, _place(plan, known))
-    if plan.grant is authorization_code and _fits(known, redirect_uri):
-        known = yield from _unless_forgotten(server, known, scopes)
+    if known is not None and known.registered and known.redirect_uri == redirect_uri:
+        if plan.fresh:
+            known = None
+        elif not known.allows(scopes):
+            return (yield from _wider(plan, server, known, scopes))
+        elif plan.grant is authorization_code:
+            known = yield from _unless_forgotten(server, known, scopes)
     try:
         return (yield from register(server, redirect_uri, scopes, known, plan.introduction))
     except OAuthRefused as refused:
         if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
             raise
         # Salesforce takes localhost and no address.
-        redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST))
+        redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST, plan.path))
         return (yield from register(server, redirect_uri, scopes, None, plan.introduction))
 
 
@@ -55,7 +61,8 @@ def client_after(
         error.hint = (
             "check client_id, client_secret, auth_method and issuer, or client_metadata_url, under auth for this server"
         )
-    if client != plan.clients.get(server.issuer):
+    known = plan.clients.get(server.issuer)
+    if known is None or known.id != client.id:
         raise error
     yield from ask(Tell(f"{_has_forgotten(server)}, so that you will be asked once more"))
     return (yield from register(server, client.redirect_uri, scopes, None, plan.introduction))
@@ -86,7 +93,7 @@ def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
     """The client of the metadata document, at a port that it lists; None if all are taken and something else may do."""
     ports = (plan.port,) if plan.port else METADATA_PORTS
     for port in ports:
-        redirect_uri = yield from ask(Listen(port, plan.host))
+        redirect_uri = yield from ask(Listen(port, plan.host, plan.path))
         if _port(redirect_uri) == port:
             return Client(issuer=server.issuer, id=plan.metadata_url, redirect_uri=redirect_uri, registered=False)
     if plan.port or server.registration_endpoint is None:
@@ -97,9 +104,10 @@ def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
 def _place(plan: "Plan", known: Client | None) -> Listen:
     """Where the callback is to be: as configured, else as it was registered, else anywhere."""
     if known is None or not known.redirect_uri:
-        return Listen(plan.port, plan.host)
+        return Listen(plan.port, plan.host, plan.path)
     registered = gate(known.redirect_uri, Purpose.REDIRECT)
-    return Listen(plan.port or registered.port, _LOCALHOST if plan.host == _LOCALHOST else registered.host)
+    host = _LOCALHOST if plan.host == _LOCALHOST else registered.host
+    return Listen(plan.port or registered.port, host, plan.path)
 
 
 def _bind(plan: "Plan", place: Listen) -> Flow[str]:
@@ -122,18 +130,26 @@ def _port(redirect_uri: str) -> int:
     return gate(redirect_uri, Purpose.REDIRECT).port
 
 
-def _fits(known: Client | None, redirect_uri: str) -> bool:
-    return known is not None and known.registered and known.redirect_uri == redirect_uri
+def _wider(plan: "Plan", server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client]:
+    """A registration for `scopes` that `known` was not registered with, or `known` if the server makes no other.
+
+    It is made anew and not updated (RFC 7592 section 2.2): other logins may live by `known`, which an update whose
+    answer is lost would change under them. Nor does it ask for all that the server lists: a consent page may show that.
+    """
+    try:
+        return (yield from register(server, known.redirect_uri, scopes, None, plan.introduction))
+    except (ConfigError, ProtocolError) as refused:
+        if scopes_refused(refused):
+            raise
+        return known  # many servers do not hold a client to its scopes
 
 
-def _unless_forgotten(server: Server, known: Client | None, scopes: tuple[str, ...]) -> Flow[Client | None]:
+def _unless_forgotten(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
     """`known` as it is registered, or None if the authorization server no longer knows it.
 
     Otherwise only the person would see that, on an error page, and this login would wait for nothing. A registration
     that can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
     """
-    if known is None:
-        return None
     if known.management_token is not None and known.secret is None:
         # A read may renew the secret, which would end other logins with it.
         try:

@@ -5,16 +5,17 @@ from typing import TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import ProtocolError, TheirProtocolError, quoted
+from mcp_auth_bridge.effects import CALLBACK_PATH, Flow, Tell, ask
+from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth.accounts import only_as
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
 from mcp_auth_bridge.oauth.discovery import Server, discover
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.identity import client_after, client_for
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
+from mcp_auth_bridge.oauth.refusals import scopes_refused
 from mcp_auth_bridge.oauth.registration import Introduction
-from mcp_auth_bridge.oauth.scopes import fitting
+from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, endpoints
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
@@ -29,10 +30,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
     is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
     is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
-    spells the loopback interface, `introduction` what the bridge says about itself when it registers. `metadata_url` is
-    the client ID where the server takes metadata documents, `resource` and `ways` are what the profile says about this
-    server. `grant` is how the person is asked. `issuer`, `trusted_issuer`, `resource_metadata`, `agreed` and the `last`
-    session say whom to trust (`oauth/trust.py`); `given` is what is not discovered, because the profile says it.
+    spells the loopback interface, `path` the path there, `introduction` what the bridge says about itself when it
+    registers. It registers anew, whatever fits, where the plan is `fresh`. `offline` is whether offline_access may be
+    asked for. `metadata_url` is the client ID where the server takes metadata documents, `resource` and `ways` are what
+    the profile says about this server. `grant` is how the person is asked. `issuer`, `trusted_issuer`,
+    `resource_metadata`, `agreed` and the `last` session say whom to trust (`oauth/trust.py`); `given` is what is not
+    discovered, because the profile says it.
     """
 
     url: Url
@@ -43,8 +46,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     configured: Client | None = None
     clients: Mapping[str, Client] = {}
     introduction: Introduction = Introduction()
+    fresh: bool = False
+    offline: bool = True
     port: int = 0
     host: str = "127.0.0.1"
+    path: str = CALLBACK_PATH
     grant: Grant = authorization_code
     issuer: str = ""
     given: ServerMetadata | None = None
@@ -89,13 +95,17 @@ def _login(plan: Plan, trust: Trust) -> Flow[Session]:
             'if its documentation does, set pkce = "S256" under auth for this server; its operator has to add'
             " code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
         )
+    session = yield from _session(plan, server, _scopes(plan, server))
+    session = msgspec.structs.replace(session, agreed=server.agreed)
+    return (yield from only_as(plan.ways.account, session))
+
+
+def _scopes(plan: Plan, server: Server) -> tuple[str, ...]:
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
     scopes = _all(plan, scopes) if plan.granted else scopes
-    session = yield from _granted(plan, server, scopes)
-    session = msgspec.structs.replace(session, agreed=server.agreed)
-    return (yield from only_as(plan.ways.account, session))
+    return scopes if plan.offline else _without_offline_access(plan, scopes)
 
 
 def _all(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,8 +115,40 @@ def _all(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(scope for scope in union if scope in kept)
 
 
-def _granted(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
-    client = yield from client_for(plan, server, scopes)
+def _without_offline_access(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """`scopes` without the one that the bridge, or a server, has put among them."""
+    return tuple(scope for scope in scopes if scope != OFFLINE_ACCESS or scope in plan.scopes)
+
+
+def _session(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
+    """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
+
+    NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
+    """
+    fewer = _without_offline_access(plan, scopes)
+    client = None
+    if fewer == scopes or not _was_refused(plan, server, fewer):
+        try:
+            client = yield from client_for(plan, server, scopes)
+            return (yield from _granted(plan, server, client, scopes))
+        except OAuthRefused as refused:
+            if fewer == scopes or not scopes_refused(refused):
+                raise
+        yield from ask(Tell(f"{quoted(server.issuer)} refused the scopes: once more without offline_access"))
+    client = client or (yield from client_for(plan, server, fewer))
+    session = yield from _granted(plan, server, client, fewer)
+    return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
+
+
+def _was_refused(plan: Plan, server: Server, scopes: tuple[str, ...]) -> bool:
+    """Whether the last login was refused offline_access, and this one with `scopes` will be by the same client."""
+    last, known = plan.last, plan.clients.get(server.issuer)
+    if plan.fresh or last is None or last.issuer != server.issuer or OFFLINE_ACCESS not in last.denied.split():
+        return False
+    return not last.client.registered or (known is not None and known.id == last.client.id and known.allows(scopes))
+
+
+def _granted(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     try:
         return (yield from plan.grant(server, client, scopes))
     except ProtocolError as refused:

@@ -72,6 +72,11 @@ def client_forgotten(error: BridgeError) -> bool:
     return isinstance(error, OAuthRefused) and error.error in _OF_CLIENT
 
 
+def scopes_refused(error: BridgeError) -> bool:
+    """Whether a registration, an authorization or a token request failed for its scopes (RFC 6749 section 5.2)."""
+    return isinstance(error, OAuthRefused) and error.error == "invalid_scope"
+
+
 def speaks_of_no_such_client(response: Response) -> bool:
     """Whether an answer, page or document, says that the client is not known: a hint, no proof."""
     return response.status in _SUSPICIOUS and _NO_SUCH_CLIENT.search(response.body) is not None

@@ -21,7 +21,8 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.providers import provider_of
+from mcp_auth_bridge.oauth.providers import advice, provider_of
+from mcp_auth_bridge.oauth.scopes import named
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -40,6 +41,7 @@ servers compare redirect URIs as strings."""
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")  # RFC 6750 section 2.1, with an end and Cloudflare's colons
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>[0-9]+|\*))?(?P<path>/[^?#]*)?")
 _ABOUT_REDIRECTS = re.compile(rb"redirect[ _-]?uri|callback", re.IGNORECASE)
+_ABOUT_SCOPES = re.compile(rb"\bscopes?\b|\binvalid_scope\b", re.IGNORECASE)
 _ALLOW_LIST = re.compile(rb"allow-?list|white-?list|not (?:approved|allowed)|approved", re.IGNORECASE)
 
 
@@ -51,6 +53,7 @@ class _Registration(msgspec.Struct):
     client_secret_expires_at: float | str | None = None
     token_endpoint_auth_method: str | None = None
     redirect_uris: list[str] | None = None
+    scope: object = None
     registration_client_uri: str | None = None
     registration_access_token: str | None = None
 
@@ -193,7 +196,7 @@ def _register_somehow(server: Server, endpoint: Url, request: _Request) -> Flow[
 def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
     response = yield from ask(Fetch(endpoint, document=msgspec.json.encode(request)))
     if response.status not in (200, 201):
-        refused = _refused(response, endpoint, request.client_name)
+        refused = _refused(response, endpoint, request)
         refused.hint = refused.hint and f"{_known(server)}{refused.hint}"
         raise refused
     registration = documents.read(response, _Registration, endpoint, "the registration")
@@ -209,11 +212,12 @@ def _register(server: Server, endpoint: Url, request: _Request) -> Flow[Client]:
         management_uri=management_uri,
         management_token=management_token,
         secret_expires_at=_secret_expires_at(registration, response.at),
+        scope=_scope(registration, request),
     )
     return client_auth.with_others(client, server.auth_methods)
 
 
-def _refused(response: Response, endpoint: Url, name: str) -> ProtocolError:
+def _refused(response: Response, endpoint: Url, request: _Request) -> ProtocolError:
     refused = documents.refusal(response, endpoint, "the registration of this bridge as a client")
     if response.status == 429:
         return refused
@@ -221,13 +225,23 @@ def _refused(response: Response, endpoint: Url, name: str) -> ProtocolError:
         # Few servers use the code that RFC 7591 section 3.2.2 has for it.
         text = f"{endpoint.origin} refused the redirect URI of this bridge: invalid_redirect_uri"
         refused = OAuthRefused(f"{text} (HTTP {response.status})", error="invalid_redirect_uri", status=response.status)
+    elif response.status in (400, 422) and request.scope and _speaks_of_scopes(response):
+        text = f"{endpoint.origin} refused to register this bridge with these scopes: invalid_scope"
+        refused = OAuthRefused(f"{text} (HTTP {response.status})", error="invalid_scope", status=response.status)
+        refused.hint = advice(refused.error, "")
+        return refused
     refused.hint = "ask its operator for a client_id and set it under auth for this server"
     if response.status in (401, 403) or _ALLOW_LIST.search(response.body):
         refused.hint = (
-            f'it seems to register approved clients only: ask its operator to approve "{name}", or for a client_id,'
-            " and set that, or the client_name that was approved, under auth for this server"
+            f'it seems to register approved clients only: ask its operator to approve "{request.client_name}", or for a'
+            " client_id, and set that, or the client_name that was approved, under auth for this server"
         )
     return refused
+
+
+def _speaks_of_scopes(response: Response) -> bool:
+    """RFC 7591 has no code for it: the MCP Python SDK (2.3.0) says `invalid_client_metadata` and explains it."""
+    return _ABOUT_SCOPES.search(response.body) is not None and b"auth_method" not in response.body
 
 
 def _known(server: Server) -> str:
@@ -285,6 +299,12 @@ def _auth_method(registration: _Registration, requested: str) -> str:
             status=201,
         )
     return method if registration.client_secret else "none"
+
+
+def _scope(registration: _Registration, request: _Request) -> str:
+    """What was asked for too, although the answer may name less: another registration would bring no more."""
+    answered = named(registration.scope) if isinstance(registration.scope, str) else ()
+    return " ".join(dict.fromkeys((*request.scope.split(), *answered)))
 
 
 def _management(registration: _Registration, server: Server, endpoint: Url) -> tuple[str, Secret | None]:

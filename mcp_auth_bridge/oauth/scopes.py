@@ -10,6 +10,9 @@ from urllib.parse import quote
 
 from mcp_auth_bridge.secret import Secret
 
+OFFLINE_ACCESS = "offline_access"
+"""The scope for a refresh token (OpenID Connect Core section 11), which some servers list and refuse."""
+
 MOST = 100
 """Scopes of a server's that are kept: Slack and Google have apps with some dozens."""
 

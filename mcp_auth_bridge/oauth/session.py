@@ -45,7 +45,8 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     `registered` is whether the bridge registered it itself, so that the registration is the bridge's to keep.
     `management_uri` and `management_token` are how the registration can be ended (RFC 7592), "" and None where that is
-    not offered. `secret_expires_at` is in Unix seconds, None for a secret that stays.
+    not offered. `secret_expires_at` is in Unix seconds, None for a secret that stays. `scope` are the scopes that the
+    registration asked for and those that its answer names; "" for one that an earlier version stored.
     """
 
     issuer: str
@@ -59,6 +60,11 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     management_uri: str = ""
     management_token: Secret | None = None
     secret_expires_at: float | None = None
+    scope: str = ""
+
+    def allows(self, scopes: tuple[str, ...]) -> bool:
+        """Whether a login may ask for `scopes`: many servers refuse a client what it did not register with."""
+        return set(scopes) <= set(self.scope.split())
 
     def expired(self, now: float) -> bool:
         """Whether the registration is over, because its secret is."""
@@ -84,13 +90,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
-    honours it. `wanted` are scopes that the MCP server has asked for since, for the next login to add. `dpop_key` is
+    honours it. `wanted` are scopes that the MCP server has asked for in between, for later logins to add. `dpop_key` is
     the private key that the tokens are bound to (RFC 9449), None where they are bearer tokens.
 
     `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
     asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `denied` are
-    scopes with which a later login was refused. `token` is which one
-    `access` holds, the "access" token or the "id" token.
+    scopes with which this login or a later one was refused, under the `settings` (`auth_settings.digest`). `token` is
+    which one `access` holds, the "access" token or the "id" token.
 
     `agreed` are the origins of endpoints away from the issuer's host that the login was agreed to reach.
 
@@ -117,6 +123,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     asked: str = ""
     repeats_scope: bool = False
     denied: str = ""
+    settings: str = ""
     token: str = "access"
     ended: str = ""
     wanted: str = ""
