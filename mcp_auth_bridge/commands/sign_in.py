@@ -70,7 +70,8 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         session = msgspec.structs.replace(session, wanted=_obtained(last, session), settings=settings)
         session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)
-        await _end_replaced(store, http, clients.get(session.issuer), session.client)
+        replaced = [clients.get(session.issuer), last and last.client]
+        await _end_replaced(store, http, {client.id: client for client in replaced if client}, session.client)
     except BridgeError as error:
         if scopes_refused(error):
             await _without_step_up(bridge, store)
@@ -111,17 +112,16 @@ async def _opened(store: Store) -> Store:
     return store
 
 
-async def _end_replaced(store: Store, http: Http, before: Client | None, now: Client) -> None:
-    """End the registration `before`, which `now` has replaced, if no other login needs it; it is no reason to fail.
+async def _end_replaced(store: Store, http: Http, before: Mapping[str, Client], now: Client) -> None:
+    """End those registrations of `before` that `now` replaces and no other login needs; it is no reason to fail.
 
     Only where both have the same callback: whoever is logging in with the former at this moment holds its port.
     """
-    if before is None or not now.registered or before.id == now.id or before.redirect_uri != now.redirect_uri:
-        return
-    if is_used(store, before):
-        return
-    with suppress(BridgeError):
-        await drive(unregister(before), http, Nobody())
+    for client in before.values():
+        same_place = (client.issuer, client.redirect_uri) == (now.issuer, now.redirect_uri)
+        if client.registered and now.registered and client.id != now.id and same_place and not is_used(store, client):
+            with suppress(BridgeError):
+                await drive(unregister(client), http, Nobody())
 
 
 async def _without_step_up(bridge: Bridge, store: Store) -> None:

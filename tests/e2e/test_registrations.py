@@ -49,6 +49,64 @@ def test_a_registration_stays_for_as_long_as_one_login_needs_it(logged_in, autho
     assert authorization_server.counters["deletions"] == 1
 
 
+def wanting(bridge, url, *scopes):
+    """`acme` wants these scopes and no others."""
+    keys = {"auth.kind": "browser", "auth.scopes": list(scopes)}
+    never = {} if "offline_access" in scopes else {"auth.offline_access": "never"}
+    bridge.add_server("acme", url, **keys, **never)
+
+
+def registered(server):
+    """How many registrations were made and ended."""
+    return server.counters["registrations"], server.counters["deletions"]
+
+
+def test_a_login_that_wants_more_scopes_replaces_its_registration_and_ends_the_old_one(
+    bridge, authorization_server, protected_server
+) -> None:
+    scope = authorization_server.about["scope"]
+    wanting(bridge, protected_server.url, scope)
+    bridge.login("acme")
+    assert registered(authorization_server) == (1, 0)
+    wanting(bridge, protected_server.url, scope, "offline_access")
+    bridge.login("acme")
+    assert registered(authorization_server) == (2, 1)
+    assert works(bridge, "acme")
+    wanting(bridge, protected_server.url, scope)
+    bridge.login("acme")
+    assert registered(authorization_server) == (2, 1)
+    assert works(bridge, "acme")
+
+
+def test_a_login_that_fails_ends_no_registration_and_no_login(bridge, authorization_server, protected_server) -> None:
+    scope = authorization_server.about["scope"]
+    wanting(bridge, protected_server.url, scope)
+    bridge.login("acme")
+    wanting(bridge, protected_server.url, scope, "offline_access")
+    authorization_server.control({"consent": "deny"})
+    assert bridge.run("login", "acme").returncode == 4
+    assert registered(authorization_server) == (2, 0)
+    assert works(bridge, "acme")
+
+
+def test_a_registration_that_another_login_lives_by_outlives_its_replacement(
+    logged_in, authorization_server, protected_server
+) -> None:
+    logged_in.login("second")
+    done = logged_in.run("login", "acme", "--fresh")
+    assert done.returncode == 0, done.stderr
+    assert registered(authorization_server) == (2, 0)
+    protected_server.control(["refuse_seen_tokens"])
+    assert works(logged_in, "second")  # by a refresh
+    assert works(logged_in, "acme")
+    done = logged_in.run("login", "second", "--fresh")
+    assert done.returncode == 0, done.stderr
+    # Of the two that it replaces, acme lives by the newer one.
+    assert registered(authorization_server) == (3, 1)
+    assert works(logged_in, "second")
+    assert works(logged_in, "acme")
+
+
 def test_all_logins_end_at_once_and_nothing_of_them_is_kept(logged_in, authorization_server) -> None:
     logged_in.login("second")
     done = logged_in.run("logout", "--all")

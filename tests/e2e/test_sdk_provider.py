@@ -44,6 +44,28 @@ def test_a_registration_without_a_secret_signs_in_and_signs_out_too(bridge, sdk)
     assert (sdk.control()["revoked"], sdk.control()["live"]) == (2, 0)
 
 
+def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registered_with(bridge, sdk) -> None:
+    """openwork #2629: the SDK's own check, `validate_scope`."""
+    bridge.add_server("acme", sdk.url)
+    bridge.login("acme")
+    assert works(bridge)
+    sdk.control({"needs": "files:write"})
+    with bridge.stdio("acme") as client:
+        client.initialize()
+        assert "lacks a permission: “files:write”" in text(client.call("add", {"a": 1, "b": 2}))
+    bridge.login("acme")
+    assert works(bridge)
+    assert list(sdk.control()["scopes"].values()) == [None, None, "files:write"]
+    bridge.login("acme")  # which asks for it by itself, and needs no other registration
+    assert works(bridge)
+    assert len(sdk.control()["scopes"]) == 3
+    done = bridge.run("login", "acme", "--fresh")
+    assert done.returncode == 0, done.stderr
+    assert works(bridge)
+    assert list(sdk.control()["scopes"].values()) == [None, None, "files:write", "files:write"]
+    assert [launch["title"] for launch in bridge.launches] == ["Signed in"] * 4
+
+
 def test_a_client_that_was_registered_by_hand_for_basic_finds_the_basic_that_is_taken(bridge, sdk) -> None:
     bridge.environment["S"] = "s3cret/+"
     bridge.add_server("acme", sdk.url, **BY_HAND, **{"auth.issuer": sdk.about["origin"]})

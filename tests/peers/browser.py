@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin, urlsplit
-from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
+from urllib.request import (
+    HTTPCookieProcessor,
+    HTTPRedirectHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
 from filelock import FileLock
 
@@ -53,6 +60,18 @@ class Page(html.parser.HTMLParser):
             self.title += data
 
 
+class Redirects(HTTPRedirectHandler):
+    """As urllib follows them, and a form after 307 and 308 as browsers do: posted on, with the origin hidden."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, *rest: Any) -> Request | None:
+        if code not in (307, 308) or req.data is None:
+            return super().redirect_request(req, fp, code, *rest)
+        onward = Request(rest[-1], req.data, {"Content-Type": "application/x-www-form-urlencoded"})
+        onward.add_unredirected_header("Origin", "null")
+        onward.add_unredirected_header("Sec-Fetch-Dest", "document")
+        return onward
+
+
 def load(opener: OpenerDirector, url: str, fields: dict[str, str] | None = None) -> Page:
     """GET, or POST `fields`; redirects are followed; an error's page is a page."""
     data = urlencode(fields).encode() if fields is not None else None
@@ -66,7 +85,7 @@ def load(opener: OpenerDirector, url: str, fields: dict[str, str] | None = None)
 
 def browse(url: str) -> Page:
     """The last page: the one without a form to approve."""
-    opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
+    opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()), Redirects())
     page = load(opener, url)
     for _ in range(FORMS_AT_MOST):
         if page.action is None or page.status >= 400:

@@ -1,7 +1,8 @@
 """The official SDK as resource server and as authorization server in one: its own handlers decide, nothing here does.
 
 Everybody who asks is let in. The client `by-hand` exists from the start, with a secret that is shown by Basic.
-`/__control` tells which clients there are, and how many tokens were revoked.
+`/__control` tells which clients there are, for which scopes they registered, and how many tokens were revoked; posted
+to it, `needs` is a scope that tools are called with from then on.
 """
 
 import secrets
@@ -19,9 +20,9 @@ from mcp.server.mcpserver import MCPServer
 from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 from pydantic import AnyHttpUrl, AnyUrl
 from serving import serve
-from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 BY_HAND = {
     "client_id": "by-hand",
@@ -71,7 +72,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self, client: OAuthClientInformationFull, authorization_code: AuthorizationCode
     ) -> OAuthToken:
         del self.codes[authorization_code.code]
-        return self._issue(str(client.client_id))
+        return self._issue(str(client.client_id), authorization_code.scopes)
 
     async def load_refresh_token(self, client: OAuthClientInformationFull, refresh_token: str) -> RefreshToken | None:
         return self.refreshes.get(refresh_token)
@@ -80,7 +81,7 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self, client: OAuthClientInformationFull, refresh_token: RefreshToken, scopes: list[str]
     ) -> OAuthToken:
         del self.refreshes[refresh_token.token]
-        return self._issue(str(client.client_id))
+        return self._issue(str(client.client_id), refresh_token.scopes)
 
     async def load_access_token(self, token: str) -> AccessToken | None:
         return self.accesses.get(token)
@@ -90,14 +91,32 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         self.accesses.pop(token.token, None)
         self.refreshes.pop(token.token, None)
 
-    def _issue(self, client: str) -> OAuthToken:
-        access = AccessToken(token=secrets.token_hex(16), client_id=client, scopes=[], expires_at=None)
-        refresh = RefreshToken(token=secrets.token_hex(16), client_id=client, scopes=[])
+    def _issue(self, client: str, scopes: list[str]) -> OAuthToken:
+        access = AccessToken(token=secrets.token_hex(16), client_id=client, scopes=scopes, expires_at=None)
+        refresh = RefreshToken(token=secrets.token_hex(16), client_id=client, scopes=scopes)
         self.accesses[access.token], self.refreshes[refresh.token] = access, refresh
-        return OAuthToken(access_token=access.token, refresh_token=refresh.token, expires_in=3600)
+        scope = " ".join(scopes) or None
+        return OAuthToken(access_token=access.token, refresh_token=refresh.token, expires_in=3600, scope=scope)
 
 
-def build(origin: str) -> Starlette:
+class Needs:
+    """In front of `app`: MCP requests with a token that lacks the scope `needs` are refused, with a challenge."""
+
+    def __init__(self, app: ASGIApp, provider: Provider) -> None:
+        self.needs = ""
+        self._app, self._provider = app, provider
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = dict(scope.get("headers", ())).get(b"authorization", b"").decode().removeprefix("Bearer ")
+        access = self._provider.accesses.get(token)
+        if access is None or not self.needs or self.needs in access.scopes:
+            await self._app(scope, receive, send)
+            return
+        challenge = f'Bearer error="insufficient_scope", scope="{self.needs}"'
+        await Response(status_code=403, headers={"www-authenticate": challenge})(scope, receive, send)
+
+
+def build(origin: str) -> Needs:
     provider = Provider()
     auth = AuthSettings(
         issuer_url=AnyHttpUrl(origin),
@@ -112,13 +131,18 @@ def build(origin: str) -> Starlette:
         """Add two numbers."""
         return a + b
 
-    async def control(_: Request) -> JSONResponse:
+    async def control(request: Request) -> JSONResponse:
+        if request.method == "POST":
+            guarded.needs = (await request.json())["needs"]
         methods = {name: client.token_endpoint_auth_method for name, client in provider.clients.items()}
-        return JSONResponse({"clients": methods, "revoked": provider.revoked, "live": len(provider.refreshes)})
+        scopes = {name: client.scope for name, client in provider.clients.items()}
+        about = {"clients": methods, "scopes": scopes, "revoked": provider.revoked, "live": len(provider.refreshes)}
+        return JSONResponse(about)
 
     app = server.streamable_http_app()
-    app.add_route("/__control", control)
-    return app
+    app.add_route("/__control", control, methods=["GET", "POST"])
+    guarded = Needs(app, provider)
+    return guarded
 
 
 if __name__ == "__main__":
