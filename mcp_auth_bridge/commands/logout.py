@@ -9,7 +9,7 @@ from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
-from mcp_auth_bridge.oauth.registration import unregister
+from mcp_auth_bridge.oauth.registered import unregister
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, Client, Session, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive

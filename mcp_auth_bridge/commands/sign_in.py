@@ -19,7 +19,8 @@ from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.refusals import scopes_refused
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction, unregister
+from mcp_auth_bridge.oauth.registered import unregister
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
 from mcp_auth_bridge.oauth.scopes import added, fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client

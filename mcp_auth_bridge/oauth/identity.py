@@ -7,7 +7,8 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, Proto
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
 from mcp_auth_bridge.oauth.refusals import client_forgotten, scopes_refused, speaks_of_no_such_client
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register, still_registered
+from mcp_auth_bridge.oauth.registered import still_registered
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, gate

@@ -1,7 +1,6 @@
 """An authorization server → the client that this bridge is there, in the order of MCP's "Client Registration":
 
 configured, a client ID metadata document, known from an earlier login, registered now (RFC 7591), or an instruction.
-And the end of a registration (RFC 7592).
 """
 
 import math
@@ -22,6 +21,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.providers import advice, provider_of
+from mcp_auth_bridge.oauth.registered import MANAGEMENT_TOKEN
 from mcp_auth_bridge.oauth.scopes import named
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
@@ -38,7 +38,6 @@ METADATA_PORTS = (33418, 33419, 33420)
 """The callback ports in the bridge's client ID metadata document (docs/client-metadata.json): a fixed few, because many
 servers compare redirect URIs as strings."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")  # RFC 6750 section 2.1, with an end and Cloudflare's colons
 _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>[0-9]+|\*))?(?P<path>/[^?#]*)?")
 _ABOUT_REDIRECTS = re.compile(rb"redirect[ _-]?uri|callback", re.IGNORECASE)
 _ABOUT_SCOPES = re.compile(rb"\bscopes?\b|\binvalid_scope\b", re.IGNORECASE)
@@ -110,47 +109,6 @@ def _configured(client: Client, redirect_uri: str, server: Server) -> Client:
     method = client_auth.choose(server.auth_methods, public=client.secret is None)
     chosen = msgspec.structs.replace(client, redirect_uri=redirect_uri, auth_method=method)
     return client_auth.with_others(chosen, server.auth_methods)
-
-
-def unregister(client: Client) -> Flow[bool]:
-    """End a registration (RFC 7592 section 2.3), and tell whether the authorization server has none any more.
-
-    False where that is not offered. Raises what `Fetch` raises, and `ProtocolError` where it is refused.
-    """
-    if client.management_token is None:
-        return False
-    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
-    response = yield from ask(Fetch(endpoint, _manage(client), method="DELETE"))
-    if response.status in (405, 501):
-        return False
-    if response.status not in (200, 202, 204, 401, 404):  # 401 is also how a server says that there is none
-        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
-    return True
-
-
-def still_registered(client: Client) -> Flow[Client | None]:
-    """The public `client` as its registration stands now (RFC 7592 section 2.1), or None if there is none any more.
-
-    A read may renew the registration's token, and then the old one is void. Raises what `Fetch` raises, and
-    `ProtocolError` where the registration cannot be read.
-    """
-    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
-    response = yield from ask(Fetch(endpoint, {**_manage(client), "accept": "application/json"}, redirects=0))
-    if response.status in (401, 404):  # the former for a client that does not exist
-        return None
-    if response.status != 200:
-        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
-    found = documents.read(response, _Registration, endpoint, "the registration")
-    if found.client_id != client.id:
-        raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
-    token = found.registration_access_token or ""
-    return msgspec.structs.replace(client, management_token=Secret(token)) if _TOKEN.fullmatch(token) else client
-
-
-def _manage(client: Client) -> dict[str, Secret | str]:
-    """RFC 7592 section 2: the token that belongs to the registration, as a bearer token."""
-    assert client.management_token is not None, "the caller looked"  # noqa: S101 - a fact, not a check
-    return {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}
 
 
 class _Request(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -318,7 +276,7 @@ def _management(registration: _Registration, server: Server, endpoint: Url) -> t
         home = place.origin in (endpoint.origin, gate(server.issuer, Purpose.ISSUER).origin)
     except UrlRefused:
         return "", None
-    return (str(place), Secret(token)) if home and _TOKEN.fullmatch(token) else ("", None)
+    return (str(place), Secret(token)) if home and MANAGEMENT_TOKEN.fullmatch(token) else ("", None)
 
 
 def _secret_expires_at(registration: _Registration, now: float) -> float | None:

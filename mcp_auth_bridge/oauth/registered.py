@@ -1,0 +1,65 @@
+"""A registration after it was made: read, and ended (RFC 7592)."""
+
+import re
+
+import msgspec
+
+from mcp_auth_bridge.effects import Fetch, Flow, ask
+from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, gate
+
+MANAGEMENT_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")
+"""RFC 6750 section 2.1, with an end and Cloudflare's colons."""
+
+
+class _Shown(msgspec.Struct):
+    """RFC 7592 section 3, as far as it may change."""
+
+    client_id: str
+    registration_access_token: str | None = None
+
+
+def unregister(client: Client) -> Flow[bool]:
+    """End a registration (RFC 7592 section 2.3), and tell whether the authorization server has none any more.
+
+    False where that is not offered. Raises what `Fetch` raises, and `ProtocolError` where it is refused.
+    """
+    if client.management_token is None:
+        return False
+    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
+    response = yield from ask(Fetch(endpoint, _manage(client), method="DELETE"))
+    if response.status in (405, 501):
+        return False
+    if response.status not in (200, 202, 204, 401, 404):  # 401 is also how a server says that there is none
+        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
+    return True
+
+
+def still_registered(client: Client) -> Flow[Client | None]:
+    """The public `client` as its registration stands now (RFC 7592 section 2.1), or None if there is none any more.
+
+    A read may renew the registration's token, and then the old one is void. Raises what `Fetch` raises, and
+    `ProtocolError` where the registration cannot be read.
+    """
+    endpoint = gate(client.management_uri, Purpose.REGISTRATION)
+    response = yield from ask(Fetch(endpoint, {**_manage(client), "accept": "application/json"}, redirects=0))
+    if response.status in (401, 404):  # the former for a client that does not exist
+        return None
+    if response.status != 200:
+        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
+    found = documents.read(response, _Shown, endpoint, "the registration")
+    if found.client_id != client.id:
+        raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
+    token = found.registration_access_token or ""
+    if not MANAGEMENT_TOKEN.fullmatch(token):
+        return client
+    return msgspec.structs.replace(client, management_token=Secret(token))
+
+
+def _manage(client: Client) -> dict[str, Secret | str]:
+    """RFC 7592 section 2: the token that belongs to the registration, as a bearer token."""
+    assert client.management_token is not None, "the caller looked"  # noqa: S101 - a fact, not a check
+    return {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}
