@@ -30,15 +30,15 @@ def words(text):
 
 
 PURE = words("""
-    abc base64 binascii codecs collections contextlib enum functools hashlib hmac html ipaddress itertools json math re
-    string typing urllib.parse msgspec
+    abc base64 binascii codecs collections contextlib difflib enum functools hashlib hmac html ipaddress itertools json
+    math re string typing urllib.parse msgspec
 """)
 
 LAYERS = [
     Layer(
         words("""
             errors secret urls effects config tables header_fields auth_settings login_settings machine_settings
-            network_settings redis_settings relay_settings store_settings
+            network_settings redis_settings relay_settings store_settings suggestion
         """),
         PURE,
     ),
