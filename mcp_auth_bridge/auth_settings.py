@@ -1,7 +1,8 @@
 """Every kind of `auth` that there is, and what a server is shown where nobody logs in."""
 
+from contextlib import suppress
 from hashlib import sha256
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -41,15 +42,43 @@ class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="no
 Auth = Browser | Device | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
 
 
+_DEFAULT_KIND = "browser"
+
+AUTH_FORM = """--auth 'kind = "bearer", token = "env:NAME"'"""
+
 _SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor_token", "identity_assertion")
 """The keys of tables with OAuth settings that may name a secret."""
 
 
 def converted(table: dict[str, Any], source: str, where: str) -> Auth:
-    """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`."""
-    auth: Auth = tables.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+    """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`.
+
+    A table that leaves `kind` out is a login in the browser.
+    """
+    try:
+        auth = _converted({"kind": _DEFAULT_KIND, **table}, source, where)
+    except ConfigError as error:
+        if "kind" in table or not (kinds := _fitting(table)):
+            raise
+        fit = " or ".join(f'kind = "{kind}"' for kind in kinds)
+        raise ConfigError(error.message, f"without kind it is a login in the browser; add {fit}") from None
     _check(auth, f"{source}: {where}" if source else where)
     return auth
+
+
+def _converted(table: dict[str, Any], source: str, where: str) -> Auth:
+    return tables.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+
+
+def _fitting(table: dict[str, Any]) -> list[str]:
+    """The kinds of which `table`, which names none, could be."""
+    fitting = []
+    for kind in get_args(Auth):
+        tag = str(kind.__struct_config__.tag)
+        with suppress(ConfigError):
+            _converted({**table, "kind": tag}, "", "")
+            fitting.append(tag)
+    return fitting
 
 
 def on_the_command_line(table: dict[str, Any]) -> Auth:
@@ -57,6 +86,8 @@ def on_the_command_line(table: dict[str, Any]) -> Auth:
 
     Nor is a variable expanded, as in `header_fields.on_the_command_line`.
     """
+    if not table:  # perhaps a variable that is not set
+        raise ConfigError("--auth says nothing", f"leave it out, or write it as {AUTH_FORM}")
     auth = converted(table, "", "--auth")
     for what, value in references(auth).items():
         if isinstance(value, Literal | Template):

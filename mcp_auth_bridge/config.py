@@ -10,15 +10,14 @@ auth = { kind = "browser", scopes = ["read"] }
 """
 
 import re
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from typing import Literal as OneOf
 
 import msgspec
 
-from mcp_auth_bridge import auth_settings, header_fields, store_settings, tables
+from mcp_auth_bridge import auth_settings, header_fields, store_settings, tables, toml
 from mcp_auth_bridge.auth_settings import Auth, Headers
 from mcp_auth_bridge.errors import ConfigError, quoted, reason
 from mcp_auth_bridge.login_settings import Browser
@@ -26,7 +25,8 @@ from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.relay_settings import RelaySettings
 from mcp_auth_bridge.secret import SecretRef
 from mcp_auth_bridge.store_settings import KeyringStore, StoreChoice
-from mcp_auth_bridge.urls import Purpose, Url
+from mcp_auth_bridge.suggestion import nearest
+from mcp_auth_bridge.urls import Purpose, Url, with_scheme
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -36,6 +36,7 @@ _NOT_ENCRYPTED = (
     "write it as https://…, or if nobody else can listen on the way there, add --allow-http to the command, or"
     " allow_http = true to the server's table"
 )
+_KEYS = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 SignsIn = OneOf["auto", "never"]
 """Whether a tool call that lacks a login may open a browser."""
@@ -92,7 +93,7 @@ class Profile(msgspec.Struct, frozen=True):
 
 class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
-    auth: dict[str, Any] = msgspec.field(default_factory=lambda: {"kind": "browser"})
+    auth: dict[str, Any] = {}
     headers: dict[str, str] = {}
     allow_http: bool = False
     browser_command: tuple[str, ...] | str = ()
@@ -103,17 +104,25 @@ class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    # The tables in it are converted one by one, so that a message can name theirs.
+    # The tables in it are converted one by one, so that a message can name theirs, and a mistake costs one server.
     store: dict[str, Any] | None = None
-    servers: dict[str, dict[str, Any]] = {}
+    servers: dict[str, Any] = {}
+
+
+class Broken(msgspec.Struct, frozen=True):
+    """A server whose table is wrong: `error` says where. `url` is what stands there as its URL, "" for nothing."""
+
+    url: str
+    error: ConfigError
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The whole file. `path` is where it was read from or would be."""
+    """The whole file. `path` is where it was read from or would be. A server that is `broken` stops no other."""
 
     path: Path
     store: StoreChoice = KeyringStore()
     profiles: Mapping[str, Profile] = {}
+    broken: Mapping[str, Broken] = {}
 
     def chosen(self, choice: ServerChoice) -> Profile:
         """The profile that a command line means. Raises `ConfigError`."""
@@ -130,12 +139,11 @@ class Config(msgspec.Struct, frozen=True):
         """The profile named `target`, or one made of a bare URL for that `purpose`. Raises `ConfigError`."""
         if target in self.profiles:
             return self.profiles[target]
+        if target in self.broken:
+            raise self.broken[target].error
         if "://" not in target:
             self._check_variant(target)
-            raise ConfigError(
-                f"there is no server named {quoted(target)} in {self.path}",
-                f"the servers there: {', '.join(sorted(self.profiles)) or 'none yet'}; a URL starts with https://",
-            )
+            raise ConfigError(f"there is no server named {quoted(target)} in {self.path}", self._meant(target))
         url = server_url(target, "the URL on the command line", Purpose.PLAIN_SERVER)
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
@@ -146,8 +154,18 @@ class Config(msgspec.Struct, frozen=True):
                     f"{self.path} has several servers with this URL: {names}",
                     "say which by its name: each has a login of its own",
                 )
+        for broken in self.broken.values():
+            if broken.url in (target, str(url)):
+                raise broken.error  # without what its table says, this would be another login
         url = server_url(target, "the URL on the command line", purpose)
         return Profile(name=str(url), url=url, store=self.store)
+
+    def _meant(self, target: str) -> str:
+        """What to write in place of `target`, which names nothing."""
+        names = sorted({*self.profiles, *self.broken})
+        if meant := nearest(target, names) or with_scheme(target, Purpose.SERVER):
+            return f"did you mean {meant}?"
+        return f"the servers there: {', '.join(names) or 'none yet'}; a URL starts with https://"
 
     def _check_variant(self, target: str) -> None:
         """Raise `ConfigError` for a `Profile.key`, as `status` shows it: its settings cannot be seen in it."""
@@ -175,11 +193,11 @@ def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str)
 def _inside(text: str) -> dict[str, Any]:
     """The table of which `text`, from the command line, is the inside. Any: TOML. Raises `ConfigError`."""
     try:
-        document = tomllib.loads(f"auth = {{ {text} }}") if text.isprintable() else {}
-    except (tomllib.TOMLDecodeError, RecursionError):
+        document = toml.parsed(f"auth = {{ {text} }}", "--auth") if text.isprintable() else {}
+    except ConfigError:
         document = {}  # the error's own words would point into a line that nobody wrote
     if [*document] != ["auth"]:
-        hint = """write it as --auth 'kind = "bearer", token = "env:NAME"'"""
+        hint = f"write it as {auth_settings.AUTH_FORM}"
         raise ConfigError("--auth is not what stands between the braces of a table in TOML", hint)
     return dict(document["auth"])
 
@@ -200,15 +218,36 @@ def load(path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
 
 
 def parse(text: str, path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
-    """The configuration in `text`, which came from `path`. Raises `ConfigError`."""
+    """The configuration in `text`, which came from `path`. Raises `ConfigError` for what concerns every server."""
+    document = toml.parsed(text, str(path))
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", f"correct that line of {path}") from None
-    file = tables.convert(document, _File, str(path), "")
-    store = unwritten if file.store is None else _store(file.store, path)
-    profiles = {name: _profile(name, table, path, store) for name, table in file.servers.items()}
-    return Config(path, store, profiles)
+        file = tables.convert(document, _File, str(path), "")
+        store = unwritten if file.store is None else _store(file.store, path)
+    except ConfigError as error:
+        raise _with_line(error, text, path, ()) from None
+    profiles: dict[str, Profile] = {}
+    broken: dict[str, Broken] = {}
+    for name, table in file.servers.items():
+        try:
+            profiles[name] = _profile(name, table, path, store)
+        except ConfigError as error:
+            broken[name] = Broken(_written_url(table), _with_line(error, text, path, ("servers", name)))
+    return Config(path, store, profiles, broken)
+
+
+def _written_url(table: Any) -> str:
+    url = table.get("url") if isinstance(table, dict) else None
+    return url if isinstance(url, str) else ""
+
+
+def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) -> ConfigError:
+    """`error` with the line that it is about: its message begins with the file, then the keys below `table`."""
+    said = error.message.removeprefix(f"{path}: ")
+    below = _KEYS.match(said.removeprefix(".".join(table)))
+    keys = [*table, *(below[0].strip(".").split(".") if below and below[0] else ())]
+    lines = (toml.line_of(text, keys[:count]) for count in range(len(keys), 0, -1))
+    line = next(filter(None, lines), None)
+    return error if line is None else ConfigError(f"{path}, line {line}: {said}", error.hint)
 
 
 def _store(table: dict[str, Any], path: Path) -> StoreChoice:
@@ -217,7 +256,7 @@ def _store(table: dict[str, Any], path: Path) -> StoreChoice:
     return store
 
 
-def _profile(name: str, table: dict[str, Any], path: Path, store: StoreChoice) -> Profile:
+def _profile(name: str, table: Any, path: Path, store: StoreChoice) -> Profile:
     where = f"servers.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")

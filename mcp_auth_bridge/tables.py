@@ -1,61 +1,123 @@
 """Tables of the configuration → structs and URLs, or words that name the key and what was expected there."""
 
 import re
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
-from mcp_auth_bridge.errors import ConfigError, UrlRefused
-from mcp_auth_bridge.urls import Purpose, Url, gate, shown
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
+from mcp_auth_bridge.suggestion import nearest
+from mcp_auth_bridge.urls import Purpose, Url, gate, shown, with_scheme
 
 T = TypeVar("T")
 
-_IN_TOML = {
+_WORDS = {
+    "object": "a table",
     "str": "text in quotes",
     "int": "a whole number",
     "float": "a number",
     "bool": "true or false",
-    "array": 'a list: ["…", "…"]',
+    "array": "a list",
 }
 """What msgspec calls by JSON's names."""
 
+_WRITTEN = {**_WORDS, "array": 'a list: ["…", "…"]', "object": "a table: { KEY = … }"}
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
 
 def convert(value: Any, shape: type[T], source: str, where: str) -> T:
-    """`value`, which is what TOML makes of the table `where` of `source`, as a `shape`. Raises `ConfigError`."""
+    """`value`, which is what TOML makes of the table `where` of `source`, as a `shape`. Raises `ConfigError`.
+
+    Its message is "SOURCE: KEY…", with the whole key from the top of the file. No value is repeated, apart from a wrong
+    `kind`: it may be a secret at a wrong place.
+    """
     try:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         expected, _, inner = str(error).partition(" - at `$")
-        key = f"{where}{inner.rstrip('`')}".lstrip(".") or where
-        expected = expected[:1].lower() + expected[1:]
-        words = ": ".join(filter(None, (source, key, expected)))
-        raise ConfigError(words, _hint(shape, value, inner.rstrip("`"), expected)) from None
+        place = _Place(shape, value, inner.rstrip("`"))
+        key = f"{where}{place.path}".lstrip(".")
+        message, hint = place.in_words(key, expected[:1].lower() + expected[1:])
+        raise ConfigError(": ".join(filter(None, (source, message))), hint) from None
 
 
-def _hint(shape: Any, value: Any, path: str, expected: str) -> str:
-    """What may stand at `path` in `value`, which is no `shape`. Any: types, and what TOML makes of a table."""
-    from msgspec import inspect  # what is right needs no words
+class _Place:
+    """What may stand at `path` in `value`, which is not a `shape`. Any: types, and what TOML makes of a table."""
 
-    place = inspect.type_info(shape)
-    for name in re.findall(r"[^.\[\]]+", path):
-        table = _chosen(place, value)
-        if not isinstance(table, inspect.StructType):
-            break  # in a list, or in a table of the person's own names: each item is of one type
-        place = next(field.type for field in table.fields if field.encode_name == name)
-        value = value[name]
+    def __init__(self, shape: Any, value: Any, path: str) -> None:
+        from msgspec import inspect  # what is right needs no words
+
+        self.path = path
+        self._inspect = inspect
+        place = inspect.type_info(shape)
+        for name in re.findall(r"[^.\[\]]+", path):
+            table = _chosen(place, value)
+            if not isinstance(table, inspect.StructType):
+                break  # in a list, or in a table of the person's own names: each item is of one type
+            place = next(field.type for field in table.fields if field.encode_name == name)
+            value = value[name]
+        self._value = value
+        self._type = _chosen(place, value)
+
+    def in_words(self, key: str, expected: str) -> tuple[str, str]:
+        """The sentence about `key`, and the hint. `expected` is msgspec's word for what is wrong."""
+        name = re.search(r"`(.*)`", expected)
+        words = self._allowed()
+        if name and expected.startswith("object contains unknown field"):
+            return self._unknown(key, name[1])
+        if name and expected.startswith("object missing required field"):
+            told, hint = f"the key {name[1]} is missing", f"the keys there: {_list(self._keys())}"
+        else:
+            told, hint = _in_toml(expected), _hint(expected)
+        if words and not expected.startswith("expected `object`"):
+            hint = self._choice(words)
+        return f"{key}: {told}" if key else told, hint
+
+    def _unknown(self, key: str, name: str) -> tuple[str, str]:
+        known = self._keys()
+        whole = f"{key}.{name if _BARE_KEY.fullmatch(name) else quoted(name)}".lstrip(".")
+        meant = nearest(name, [*known, getattr(self._type, "tag_field", None) or ""])
+        return f"{whole} is not a known key", f'did you mean "{meant}"?' if meant else f"the keys there: {_list(known)}"
+
+    def _keys(self) -> list[str]:
+        return [field.encode_name for field in getattr(self._type, "fields", ())]
+
+    def _is_kind(self) -> bool:
+        return isinstance(self._type, self._inspect.UnionType)
+
+    def _allowed(self) -> list[str]:
+        """The words of which one has to stand there, none if others may."""
+        match self._type:
+            case self._inspect.UnionType(types=types):
+                return [str(each.tag) for each in types if isinstance(each, self._inspect.StructType)]
+            case self._inspect.LiteralType(values=values):
+                return [str(value) for value in values if value]
+        return []
+
+    def _choice(self, words: Sequence[str]) -> str:
+        given = self._value.get("kind") if isinstance(self._value, dict) else self._value
+        meant = nearest(given, words) if isinstance(given, str) else ""
+        what = "kind is one of" if self._is_kind() else "one of"
+        return f'did you mean "{meant}"? {what}: {_list(words)}' if meant else f"{what}: {_list(words)}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words)
+
+
+def _in_toml(expected: str) -> str:
+    """What msgspec expects, by the names that a person knows."""
+    if expected.startswith("invalid enum value"):
+        return "this is not one of the allowed values"  # which may be a secret at a wrong place
+    named = re.sub(r"`([^`]*)`", lambda match: " or ".join(_WORDS.get(w, w) for w in match[1].split(" | ")), expected)
+    return named.replace(" of length >= 1", " that is not empty")
+
+
+def _hint(expected: str) -> str:
     word = re.search(r"expected `(\w+)", expected)
-    if word and word[1] == "object":
-        return "write a table: { KEY = … }"
-    match _chosen(place, value):
-        case inspect.UnionType(types=types) if tables := [
-            each for each in types if isinstance(each, inspect.StructType)
-        ]:
-            return f"kind is one of: {', '.join(str(each.tag) for each in tables)}"
-        case inspect.LiteralType(values=values):
-            return f"one of: {', '.join(str(value) for value in values if value)}"
-        case inspect.StructType(fields=fields):
-            return f"the keys there: {', '.join(field.encode_name for field in fields)}"
-    return f"write {_IN_TOML[word[1]]}" if word and word[1] in _IN_TOML else "see config.example.toml"
+    return f"write {_WRITTEN[word[1]]}" if word and word[1] in _WRITTEN else "see config.example.toml"
 
 
 def _chosen(place: Any, value: Any) -> Any:
@@ -69,4 +131,6 @@ def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https:
     try:
         return gate(text, purpose)
     except UrlRefused as refused:
+        if meant := with_scheme(text, purpose):
+            hint = f"did you mean {meant}?"
         raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None

@@ -15,6 +15,8 @@ _BRACKETS = re.compile(r"[^\[\]]*|(.*@)?\[[0-9A-Fa-f:.]*\](:[0-9]*)?", re.ASCII)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`{|}]")
 # What resolvers take for an IPv4 address, and browsers too (WHATWG URL, "ends in a number").
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
+# With a path, a port or a dot; `localhost`, too.
+_SPOKEN = re.compile(r"(?=.*[/.]|.*:\d|localhost$)(\[[^\]/]*\]|[^/:?#@]+)(:\d+)?([/?].*)?")
 _LONGEST = 8192
 
 
@@ -118,6 +120,19 @@ def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
     if url.is_plain and not accepted:
         raise UrlRefused(refuse, "plain http is accepted for loopback addresses only: use https")
     return url
+
+
+def with_scheme(text: str, purpose: Purpose) -> str:
+    """`text`, a URL as people say it, in full; "" for what is not one."""
+    if not _SPOKEN.fullmatch(text):
+        return ""
+    for scheme in ("http", "https"):  # the gate lets http to loopback only
+        try:
+            gate(f"{scheme}://{text}", purpose)
+        except UrlRefused:
+            continue
+        return f"{scheme}://{text}"
+    return ""
 
 
 _UNRESERVED = "-._~"  # RFC 3986 section 2.3, beside letters and digits

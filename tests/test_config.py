@@ -25,10 +25,18 @@ def profile(text, target="acme"):
 
 
 def refused(text):
-    with pytest.raises(ConfigError) as raised:
-        parse(text, PATH)
-    assert raised.value.hint
-    return raised.value.message
+    error = mistake(text)
+    assert error.hint
+    return error.message
+
+
+def mistake(text):
+    """What is wrong with the file, or with the one server in it."""
+    try:
+        (broken,) = parse(text, PATH).broken.values()
+    except ConfigError as error:
+        return error
+    return broken.error
 
 
 def server(lines=""):
@@ -71,12 +79,11 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("servers = 3", ["servers", "expected `object`, got `int`"]),
-        ("[servers.acme]", ["servers.acme", "missing required field `url`"]),
-        (server("ulr = 1"), ["servers.acme", "unknown field `ulr`"]),
+        ("servers = 3", ["servers", "expected a table, got a whole number"]),
+        ("[servers.acme]", ["servers.acme", "the key url is missing"]),
+        (server("ulr = 1"), ["line 3: servers.acme.ulr is not a known key"]),
         (server('auth = { kind = "magic" }'), ["servers.acme.auth", "magic"]),
-        (server("auth = { scopes = [] }"), ["servers.acme.auth", "kind"]),
-        (server('auth = { kind = "browser", scopes = "a b" }'), ["servers.acme.auth.scopes", "expected `array`"]),
+        (server('auth = { kind = "browser", scopes = "a b" }'), ["servers.acme.auth.scopes", "expected a list"]),
         (server('auth = { kind = "browser", client_id = "c" }'), ["servers.acme.auth", "client_id without issuer"]),
         (
             server('auth = { kind = "browser", token_endpoint = "https://as/token" }'),
@@ -112,10 +119,10 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
             server('auth = { kind = "headers", headers = { x-k = "hunter2" } }\nheaders = { X-K = "hunter2" }'),
             ["servers.acme.headers", "x-k is among auth.headers too"],
         ),
-        (server('pass_environment = "X"'), ["servers.acme.pass_environment", "expected `array`"]),
+        (server('pass_environment = "X"'), ["servers.acme.pass_environment", "expected a list"]),
         (
             server('auth = { kind = "browser", callback_host = "0.0.0.0" }'),
-            ["servers.acme.auth.callback_host", "0.0.0.0"],
+            ["servers.acme.auth.callback_host", "not one of the allowed values"],
         ),
         *(
             (server(f'auth = {{ kind = "browser", callback_path = "{path}" }}'), ["auth.callback_path", "redirect URI"])
@@ -155,11 +162,11 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
         ),
         (server("browser_command = 'firefox \"'"), ["servers.acme.browser_command", "split into words"]),
         (server("[store]\nkind = 'cloud'"), ["store", "cloud"]),
-        (server("network = { prxy = 'none' }"), ["servers.acme.network", "unknown field `prxy`"]),
+        (server("network = { prxy = 'none' }"), ["servers.acme.network.prxy is not a known key"]),
         ("[servers.'a/b']\nurl = 'https://x'", ["a/b", "not a server name"]),
         ("[servers.'']\nurl = 'https://x'", ["not a server name"]),
         ("[servers.acme", ["not valid TOML"]),
-        ("x = 1", ["unknown field `x`"]),
+        ("x = 1", ["line 1: x is not a known key"]),
         ("[servers.acme]\nurl = 'http://mcp.acme.example'", ["servers.acme.url", "https"]),
         ("[servers.acme]\nurl = 'https://me:hunter2@mcp.acme.example'", ["servers.acme.url", "user name or password"]),
     ],
@@ -175,12 +182,11 @@ def test_a_mistake_is_named_by_file_key_and_expectation(text, words):
     ("text", "hint"),
     [
         ("[servers.acme]", "the keys there: url, auth, headers, "),
-        (server("network = { prxy = 'none' }"), "the keys there: ca_file, "),
+        (server("network = { x = 1 }"), "the keys there: ca_file, "),
         (server("network = 5"), "write a table: { KEY = … }"),
         (server('auth = "bearer"'), "write a table: { KEY = … }"),
         (server("auth = { kind = 5 }"), "kind is one of: browser, device, "),
         (server("auth = { kind = ['x'] }"), "kind is one of: browser, device, "),
-        (server("auth = {}"), "kind is one of: browser, device, "),
         (server('auth = { kind = "bearer" }'), "the keys there: token, resource"),
         (server('auth = { kind = "enterprise", idp = { x = 1 } }'), "the keys there: issuer, token_endpoint, "),
         (server('auth = { kind = "client_credentials", auth_method = "x" }'), "one of: client_secret_basic, "),
@@ -193,9 +199,7 @@ def test_a_mistake_is_named_by_file_key_and_expectation(text, words):
     ],
 )
 def test_the_hint_says_what_may_stand_there(text, hint):
-    with pytest.raises(ConfigError) as raised:
-        parse(text, PATH)
-    assert raised.value.hint.startswith(hint)
+    assert mistake(text).hint.startswith(hint)
 
 
 @pytest.mark.parametrize(
@@ -242,6 +246,76 @@ def test_a_header_that_http_cannot_carry_is_refused_without_its_value(headers):
     assert "nter2" not in message
 
 
+GOOD = '[servers.good]\nurl = "https://good.example/mcp"\n'
+
+
+def test_a_mistake_in_one_server_ends_only_what_is_about_it():
+    known = parse(f'{GOOD}[servers.bad]\nurl = "https://bad.example/mcp"\nscopes = []\n', PATH)
+    assert (known.profile("good").name, [*known.broken]) == ("good", ["bad"])
+    assert known.profile("https://other.example/mcp").name == "https://other.example/mcp"
+    for target in ("bad", "https://bad.example/mcp"):
+        with pytest.raises(ConfigError, match=r"line 5: servers\.bad\.scopes is not a known key"):
+            known.profile(target)
+
+
+@pytest.mark.parametrize("name", ["3", '"a/b"', '"my.server"', '"acme \u202e"'])
+def test_whatever_is_wrong_with_a_server_the_others_stay(name):
+    known = parse(f"{GOOD}[servers]\n{name} = 5\n" if name == "3" else f"{GOOD}[servers.{name}]\nulr = 5\n", PATH)
+    assert (len(known.broken), known.profile("good").name) == (1, "good")
+
+
+@pytest.mark.parametrize("text", ["[servers.acme", "[store]\nkind = 'x'", "[server.acme]", "x = " + "[" * 9999])
+def test_what_concerns_every_server_ends_every_command(text):
+    with pytest.raises(ConfigError):
+        parse(f"{GOOD}{text}", PATH)
+
+
+def test_a_file_that_is_not_toml_is_told_with_line_and_column():
+    with pytest.raises(ConfigError, match=r"^/etc/bridge.toml is not valid TOML: .*\(at line 3, column 7\)$"):
+        parse(f"{GOOD}url = no", PATH)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[servers.acme]\nulr = 'https://mcp.acme.example/mcp'", 'did you mean "url"?'),
+        ("[server.acme]\nurl = 'https://mcp.acme.example/mcp'", 'did you mean "servers"?'),
+        ("[servers.acme]\nurl = 'mcp.acme.example/mcp'", "did you mean https://mcp.acme.example/mcp?"),
+        ("[servers.acme]\nurl = 'localhost:8000/mcp'", "did you mean http://localhost:8000/mcp?"),
+        (server("network = { prxy = 'none' }"), 'did you mean "proxy"?'),
+        (server("auth = { scope = ['a'] }"), 'did you mean "scopes"?'),
+        (server("auth = { kin = 'none' }"), 'did you mean "kind"?'),
+        (server("auth = { kind = 'brower' }"), 'did you mean "browser"? kind is one of: browser, '),
+        (server("login = 'nver'"), 'did you mean "never"? one of: auto, never'),
+    ],
+)
+def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(text, hint):
+    assert mistake(text).hint.startswith(hint)
+
+
+@pytest.mark.parametrize("inside", ["", 'scopes = ["a"]', 'client_id = "c", issuer = "https://as.example"'])
+def test_auth_without_a_kind_is_a_login_in_the_browser(inside):
+    auth = profile(server(f"auth = {{ {inside} }}")).auth
+    spelt_out = ", ".join(filter(None, ["kind = 'browser'", inside]))
+    assert auth == profile(server(f"auth = {{ {spelt_out} }}")).auth
+    assert isinstance(auth, Browser)
+
+
+@pytest.mark.parametrize(
+    ("inside", "kinds"),
+    [
+        ('token = "hunter2"', 'add kind = "bearer"'),
+        ('headers = { X-Key = "hunter2" }', 'add kind = "headers"'),
+        ('issuer = "https://as", assertion = "file:/t"', 'add kind = "jwt_bearer"'),
+        ('issuer = "https://as", client_id = "c", private_key = "file:/k"', 'add kind = "client_credentials"'),
+    ],
+)
+def test_auth_without_a_kind_that_fits_another_one_says_which(inside, kinds):
+    error = mistake(server(f"auth = {{ {inside} }}"))
+    assert error.hint.startswith(f"without kind it is a login in the browser; {kinds}")
+    assert "hunter2" not in error.message + error.hint
+
+
 def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
     known = parse(server(), PATH)
     assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
@@ -285,12 +359,38 @@ def test_headers_of_the_command_line_are_added_and_win():
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
-    with pytest.raises(ConfigError, match="no server named “acne”") as raised:
-        parse(server(), PATH).profile("acne")
+    with pytest.raises(ConfigError, match="no server named “suite”") as raised:
+        parse(server(), PATH).profile("suite")
     assert "the servers there: acme" in raised.value.hint
     with pytest.raises(ConfigError) as raised:
-        Config(PATH).profile("acme")
+        parse(server(), PATH).profile("acne")
+    assert raised.value.hint == "did you mean acme?"
+    with pytest.raises(ConfigError) as raised:
+        Config(PATH).profile("suite")
     assert "none yet" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("mcp.acme.example/mcp", "https://mcp.acme.example/mcp"),
+        ("mcp.acme.example", "https://mcp.acme.example"),
+        ("127.0.0.1:8000/mcp", "http://127.0.0.1:8000/mcp"),
+        ("[::1]:8000", "http://[::1]:8000"),
+        ("localhost", "http://localhost"),
+    ],
+)
+def test_a_url_without_its_scheme_is_answered_with_the_whole(typed, meant):
+    with pytest.raises(ConfigError) as raised:
+        parse(GOOD, PATH).profile(typed)
+    assert raised.value.hint == f"did you mean {meant}?"
+
+
+@pytest.mark.parametrize("typed", ["https:/mcp.example", "suite", "me:hunter2@mcp.example/", "a b/c", "", "/mcp"])
+def test_what_is_not_a_url_at_all_gets_none_suggested(typed):
+    with pytest.raises(ConfigError) as raised:
+        Config(PATH).profile(typed)
+    assert "did you mean" not in raised.value.hint
 
 
 def test_a_url_of_the_command_line_passes_the_gate():
@@ -333,7 +433,7 @@ def test_a_url_that_several_servers_share_is_told_apart_by_name_only():
 @pytest.mark.parametrize(
     ("auth", "expected"),
     [
-        ('token = "refresh"', ["servers.acme.auth.token", "refresh"]),
+        ('token = "refresh"', ["servers.acme.auth.token", "not one of the allowed values"]),
         ('account = "mia\\n"', ["servers.acme.auth.account", "no account"]),
         ('account = " mia"', ["servers.acme.auth.account", "no account"]),
         ('account = "mia", authorize_params = { login_hint = "bob" }', ["account and authorize_params.login_hint"]),
@@ -358,7 +458,7 @@ def test_what_a_profile_says_about_its_authorization_server_is_understood():
 
 def test_a_path_whose_variable_is_misspelt_is_named_when_the_file_is_read():
     said = refused('[store]\nkind = "key_file"\npath = "${CREDENTIALS-DIRECTORY}/key"')
-    assert said == "/etc/bridge.toml: store.path has a ${ that names no variable"
+    assert said == "/etc/bridge.toml, line 3: store.path has a ${ that names no variable"
 
 
 def test_a_command_without_words_is_refused():
@@ -462,10 +562,10 @@ def test_every_kind_of_auth_has_a_command_line_form_with_the_same_keys(inside):
 @pytest.mark.parametrize(
     ("inside", "words"),
     [
-        ("", ["--auth: ", "missing required field `kind`"]),
+        ("", ["--auth says nothing"]),
         ('kind = "magic"', ["--auth.kind: ", "magic"]),
-        ('kind = "bearer"', ["--auth: ", "missing required field `token`"]),
-        ('kind = "bearer", token = "env:T", tokn = 1', ["--auth: ", "unknown field `tokn`"]),
+        ('kind = "bearer"', ["--auth: ", "the key token is missing"]),
+        ('kind = "bearer", token = "env:T", tokn = 1', ["--auth.tokn is not a known key"]),
         ('kind = "bearer", token = "env:"', ["--auth.token", "names nothing"]),
         ('kind = "browser", client_id = "c"', ["--auth: client_id without issuer"]),
         ('kind = "headers", headers = { Host = "env:H" }', ["--auth.headers", "Host"]),

@@ -30,15 +30,15 @@ def words(text):
 
 
 PURE = words("""
-    abc base64 binascii codecs collections contextlib difflib enum functools hashlib hmac html ipaddress itertools json
-    math re string typing urllib.parse msgspec
+    abc base64 binascii bisect codecs collections contextlib difflib enum functools hashlib hmac html ipaddress
+    itertools json math re string typing urllib.parse msgspec
 """)
 
 LAYERS = [
     Layer(
         words("""
             errors secret urls effects config tables header_fields auth_settings login_settings machine_settings
-            network_settings redis_settings relay_settings store_settings suggestion
+            network_settings redis_settings relay_settings store_settings suggestion toml
         """),
         PURE,
     ),
@@ -59,8 +59,8 @@ LAYERS = [
 WORLD = words("print sys.stdout time random secrets os.urandom webbrowser socket asyncio")
 
 EXCEPTIONS = {
-    ("config", "tomllib"): "it reads its file, which is no secret and known before anything else",
-    ("config", "pathlib"): "as above",
+    ("config", "pathlib"): "it reads its file, which is no secret and known before anything else",
+    ("toml", "tomllib"): "reads a text, which is pure",
     ("config", "shlex"): "splits a command into words, which is pure",
     ("credentials.oauth", "asyncio"): "its Lock and Future: one refresh for everybody who waits",
     ("credentials.kept", "asyncio"): "its Lock: the store is asked one question after the other",

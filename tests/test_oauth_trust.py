@@ -234,8 +234,8 @@ def test_what_python_calls_private_is_never_public_and_nobody_leads_to_the_forbi
 def test_a_url_in_the_configuration_is_checked_when_it_is_read(key, value):
     auth = f"""{{ kind = "browser", client_id = "x", {key} = "{value}" }}"""
     text = f"""[servers.acme]\nurl = "https://mcp.example"\nauth = {auth}"""
-    with pytest.raises(ConfigError, match=rf"config\.toml: servers\.acme\.auth\.{key}: .* is not acceptable") as raised:
-        parse(text, Path("config.toml"))
+    with pytest.raises(ConfigError, match=rf"toml, line 3: servers\.acme\.auth\.{key}: .* is not acceptable") as raised:
+        parse(text, Path("config.toml")).profile("acme")
     assert "hunter2" not in raised.value.message
 
 
