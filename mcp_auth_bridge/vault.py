@@ -30,7 +30,7 @@ from mcp_auth_bridge.store_settings import (
 from mcp_auth_bridge.stores import memory
 from mcp_auth_bridge.stores.base import Store
 from mcp_auth_bridge.stores.folder import Folder
-from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, sealing_key
+from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, choices, keeping, sealing_key
 from mcp_auth_bridge.stores.sealed import SealedStore, has_record, record_names
 
 if TYPE_CHECKING:
@@ -44,12 +44,15 @@ KEYRING_TIMEOUT = 30.0
 
 
 class Vault:
-    """The store of one configuration, opened when it is first needed. `key` is its sealing key, where that is known."""
+    """The store of one configuration, opened when it is first needed. `key` is its sealing key, where that is known;
+    `config` is the file that says which store, None for the user's own.
+    """
 
-    def __init__(self, choice: StoreChoice, paths: Paths, key: bytes | None = None) -> None:
+    def __init__(self, choice: StoreChoice, paths: Paths, key: bytes | None = None, config: Path | None = None) -> None:
         self.locks = Locks(paths.locks)
         self._choice = choice
         self._records = paths.records
+        self._config = config or paths.config
         self._key = key
         self._opening = asyncio.Lock()
 
@@ -57,6 +60,11 @@ class Vault:
     def forgets(self) -> bool:
         """Whether nothing survives the process."""
         return isinstance(self._choice, MemoryStore)
+
+    def check_keeps(self, what: str) -> None:
+        """Raise `ConfigError` where `what` would be gone with the process."""
+        if self.forgets:  # written so, or because nothing here shows a keyring
+            raise ConfigError(f"{what} cannot be kept: the store here is memory", keeping(self._config))
 
     @cached_property
     def store(self) -> Store:
@@ -167,7 +175,7 @@ class Vault:
                 return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
-        return KeyringKey()
+        return KeyringKey(choices(self._config))
 
     @cached_property
     def _fleet(self) -> "Fleet | None":

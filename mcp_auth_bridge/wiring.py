@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers, digest
-from mcp_auth_bridge.config import Profile, ServerChoice
+from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.credentials.kept import Kept
 from mcp_auth_bridge.credentials.renewal import Renewal
@@ -62,25 +62,13 @@ def _spoken(profile: Profile) -> str:
     return f"{auth} --allow-http" if profile.url.is_plain and profile.is_bare else auth
 
 
-def bridge_to(choice: ServerChoice, world: World) -> "Bridge":
-    """The bridge to the server that a command line means; from here on, every message says that it is about it."""
-    profile = world.config.chosen(choice)
-    terminal.about(profile.label)
-    if profile.url.is_plain:
-        terminal.say(
-            f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): who listens there reads"
-            " the credentials, and may change what the server says"
-        )
-    return Bridge(profile, world)
-
-
 class Bridge:
     """Everything for one profile, each part made when it is first needed."""
 
     def __init__(self, profile: Profile, world: World) -> None:
         self.profile = profile
         self.record = _record(profile, world.environ)
-        self.vault = Vault(profile.store, world.paths)
+        self.vault = Vault(profile.store, world.paths, config=world.config.path)
         self.memory = Memory(world.paths.memory, _remembered(self.record, profile, world.environ))
         self.network = Network(profile.network)
         self.tabs = Tabs(world.paths.memory, self.record, time.time)

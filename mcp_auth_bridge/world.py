@@ -11,6 +11,7 @@ from mcp_auth_bridge.config import Config, load
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.store_settings import StoreChoice
+from mcp_auth_bridge.vault import Vault
 
 
 class World(msgspec.Struct, frozen=True):
@@ -19,6 +20,10 @@ class World(msgspec.Struct, frozen=True):
     paths: Paths
     config: Config
     environ: Mapping[str, str]
+
+    def vault(self) -> Vault:
+        """The store of the whole configuration."""
+        return Vault(self.config.store, self.paths, config=self.config.path)
 
 
 def world(paths: Paths, config_file: Path | None, unwritten: StoreChoice) -> World:

@@ -7,12 +7,13 @@ import pytest
 from commanding import world_of
 
 from mcp_auth_bridge import config
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands import login
 from mcp_auth_bridge.commands.sign_in import _configured
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, Unreachable
 from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 
@@ -45,7 +46,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
 
     def command(target, file, **choice):
         world = World(paths, config.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
-        return bridge_to(ServerChoice(target, **choice), world).login_command
+        return asyncio.run(bridge_to(ServerChoice(target, **choice), world)).login_command
 
     assert command("acme", paths.config) == "mcp-auth-bridge login acme"
     assert command("https://a.example/mcp?x=1&y", paths.config) == "mcp-auth-bridge login 'https://a.example/mcp?x=1&y'"
@@ -59,7 +60,7 @@ def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
     world = world_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
 
     async def story():
-        async with bridge_to(ServerChoice("acme"), world).person_lock(0):
+        async with (await bridge_to(ServerChoice("acme"), world)).person_lock(0):
             second = asyncio.ensure_future(login.run(login.Input(ServerChoice("acme")), world))
             while "another login" not in (said := capsys.readouterr().err):  # noqa: ASYNC110 - stderr has no event
                 await asyncio.sleep(0)

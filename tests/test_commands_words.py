@@ -1,8 +1,10 @@
 """What a person is told about a login: whose, what it is allowed, until when, and why no longer."""
 
+import time
+
 import pytest
 
-from mcp_auth_bridge.commands.words import beyond, doubt, not_granted, scopes, validity
+from mcp_auth_bridge.commands.words import beyond, doubt, moment, not_granted, scopes, validity
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
@@ -42,14 +44,37 @@ def test_offline_access_without_a_refresh_token_was_not_granted():
     ],
 )
 def test_a_login_that_is_not_renewed_says_why(asked, scope, reason):
-    words = validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0))
+    words = validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0), 0)
     assert words.startswith("valid until 2")
     assert words.endswith(f"; {reason}, so it ends then")
 
 
 def test_a_login_that_is_renewed_says_so_and_one_without_an_end_too():
-    assert validity(session(expires_at=4000000000.0)).endswith(", renewed by itself")
-    assert validity(session()) == "valid until the server refuses it, renewed by itself"
+    assert validity(session(expires_at=4000000000.0), 0).endswith(", renewed by itself")
+    assert validity(session(), 0) == "valid until the server refuses it, renewed by itself"
+
+
+def test_a_time_that_is_past_is_told_as_past():
+    ended = session(expires_at=1000.0, refresh=None)
+    told = validity(session(expires_at=1000.0), 1000)
+    assert told == f"its access token expired at {moment(1000)}, and the next use renews it"
+    assert validity(ended, 2000).startswith(f"its access token expired at {moment(1000)}; the server gave no refresh")
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [
+        ("UTC", "2026-11-27 01:42 UTC"),
+        ("XXX-5:45", "2026-11-27 07:27 UTC+05:45"),
+        ("EST5", "2026-11-26 20:42 UTC-05:00"),
+    ],
+)
+def test_a_time_says_how_far_from_utc_it_is(monkeypatch, zone, words):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    assert moment(1795743720.0) == words
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.mark.parametrize(

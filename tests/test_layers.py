@@ -47,8 +47,8 @@ LAYERS = [
     Layer(words("shell"), words("* h11 msgspec"), words("httpx2 filelock platformdirs redis truststore")),
     Layer(
         words("""
-            wiring world vault relays profile_secrets machines refresh_process commands demo cli manual options parsers
-            __main__
+            wiring world vault choosing relays profile_secrets machines refresh_process commands demo cli manual options
+            parsers __main__
         """),
         words("*"),
         words("*"),
@@ -107,6 +107,7 @@ EXCEPTIONS = {
     ("commands.ask", "asyncio"): "a server that does not say goodbye is not waited for",
     ("commands.on_demand", "asyncio"): "waits for other processes, for a tab and for a person, whichever comes first",
     ("commands.run", "asyncio"): "the end of a relay is a race between its client, a signal and a deadline",
+    ("commands.login", "time"): "says for how long a login is good",
     ("commands.status", "time"): "says for how long a login is still good",
     ("commands.key", "os.urandom"): "makes the key of this machine",
     ("commands.transfer", "os.urandom"): "hands the sealed file its randomness",

@@ -6,6 +6,7 @@ import errno
 import importlib
 import json
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -16,12 +17,13 @@ from pathlib import Path
 import pytest
 from peers.keyring_session import keyring_session
 
+from mcp_auth_bridge.config import load
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell import secrets
 from mcp_auth_bridge.shell.lock import Locks
 from mcp_auth_bridge.shell.paths import Paths
 from mcp_auth_bridge.shell.secrets import key_from
-from mcp_auth_bridge.store_settings import KeyCommandStore
+from mcp_auth_bridge.store_settings import KeyCommandStore, KeyFileStore
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
@@ -503,6 +505,26 @@ def test_a_failure_of_the_keyring_is_told_by_its_kind_and_not_in_its_words(vault
         with pytest.raises(StoreError) as refusal:
             attempt()
         assert refusal.value.message == sentence
+
+
+def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_path):
+    file = tmp_path / "config.toml"
+    for hint in (keys.keeping(file), keys.choices(file)):
+        assert str(file) in hint
+        line = re.search(r"store = \{.*?\}", hint)[0]
+        file.write_text(f"{line}\n[servers.acme]\nurl = 'https://mcp.acme.example/mcp'\n")
+        config = load(file)
+        assert config.store == KeyFileStore(str(tmp_path / "sealing.key"))
+        assert config.profiles["acme"].store == config.store
+    assert '"memory"' in keys.choices(file)
+    assert '"memory"' not in keys.keeping(file)
+
+
+def test_a_reference_to_a_keyring_that_is_not_there_names_other_references(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    with pytest.raises(StoreError) as refusal:
+        os_keyring.entry("token")
+    assert refusal.value.hint == "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
 
 
 def test_a_platform_without_a_keyring_is_named(monkeypatch):

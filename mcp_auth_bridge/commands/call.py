@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.arguments import Given, missing, parsed, typed
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
 from mcp_auth_bridge.commands.content import made, pieces, shown
@@ -14,7 +15,6 @@ from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import bridge_to
 from mcp_auth_bridge.world import World
 
 _MOST_NAMES = 20
@@ -31,7 +31,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, world)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
     async with asking(bridge, _tell) as client:

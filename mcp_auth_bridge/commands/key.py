@@ -4,12 +4,10 @@ import base64
 import binascii
 import os
 
-from mcp_auth_bridge.errors import ConfigError, StoreError
+from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
-from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.stores.parcel import KEY_BYTES, recipient
-from mcp_auth_bridge.vault import Vault
 from mcp_auth_bridge.world import World
 
 _RECORD = "key of this machine"
@@ -17,9 +15,8 @@ _RECORD = "key of this machine"
 
 async def run(world: World) -> int:
     """Print the public half; the first time, make the key."""
-    vault = Vault(world.config.store, world.paths)
-    if vault.forgets:
-        raise ConfigError("a key cannot be kept: the store here is memory", KEEPING)
+    vault = world.vault()
+    vault.check_keeps("a key")
     store = await vault.unlock()
     private = machine_key(store) or _made(store)
     line = recipient(private)

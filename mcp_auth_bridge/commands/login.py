@@ -1,10 +1,12 @@
 """Log a person in, because they said so: the lock, one look at what another process may have done, and the story."""
 
+import time
 from contextlib import AsyncExitStack
 from functools import partial
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.records import session_in, stored
 from mcp_auth_bridge.commands.sign_in import Manner, grant, sign_in
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
@@ -17,9 +19,8 @@ from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.lock import Held
 from mcp_auth_bridge.shell.person import PATIENCE
 from mcp_auth_bridge.shell.surroundings import foreign
-from mcp_auth_bridge.stores.keys import KEEPING
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 
@@ -40,7 +41,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = keeping(bridge_to(given.server, world))
+    bridge = keeping(await bridge_to(given.server, world))
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
     async with AsyncExitStack() as turn:
@@ -72,9 +73,7 @@ def keeping(bridge: Bridge) -> Bridge:
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
             'remove its auth, or set auth = { kind = "browser" }',
         )
-    if bridge.vault.forgets:
-        # Written so, or because nothing here shows a keyring.
-        raise ConfigError("a login cannot be kept: the store here is memory", KEEPING)
+    bridge.vault.check_keeps("a login")
     return bridge
 
 
@@ -108,5 +107,5 @@ def tell(bridge: Bridge, session: Session) -> None:
     if words := doubt(session, bridge.account):
         terminal.say(words)
     terminal.say(scopes(session))
-    terminal.say(validity(session))
+    terminal.say(validity(session, time.time()))
     terminal.say(f"stored in {bridge.vault.describe()}")

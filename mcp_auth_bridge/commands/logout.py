@@ -2,6 +2,7 @@
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.records import forget_client, is_used, profiles
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.minted import RECORDS
@@ -15,8 +16,7 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
 from mcp_auth_bridge.stores.base import Store
-from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 
@@ -29,7 +29,7 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     if given.server is None:
         return await _log_out_everywhere(world)
-    bridge = bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, world)
     forgotten = await _forget_printed(bridge)
     if forgotten:
         terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
@@ -40,7 +40,7 @@ async def run(given: Input, world: World) -> int:
 
 async def _log_out_everywhere(world: World) -> int:
     """One login after the other: what fails is said, and the rest goes on."""
-    store = await Vault(world.config.store, world.paths).survey()
+    store = await world.vault().survey()
     problems: list[BridgeError] = []
     count = 0
     # The configured ones in any case: a login that cannot be read does not say whose it is.

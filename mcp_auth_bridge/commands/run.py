@@ -8,13 +8,14 @@ from functools import partial
 import msgspec
 
 from mcp_auth_bridge import relays
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell import parent, stdio
 from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 _FAREWELL = 0.06
@@ -40,7 +41,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, world)
     if not given.headless:
         await _relay(relays.relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0

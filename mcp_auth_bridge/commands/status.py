@@ -6,9 +6,10 @@ import time
 import msgspec
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.choosing import own_short_name
 from mcp_auth_bridge.commands.records import profiles
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.config import Broken, Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.machine_settings import Machine
@@ -16,7 +17,6 @@ from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.oauth.session import Session, load_session
 from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.vault import Vault
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
@@ -26,17 +26,19 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in) or
-    "unreadable".
+    """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in), "unreadable",
+    or "misconfigured".
 
-    `scope` is what was granted, `asked` what was asked for; `expires_at` is Unix seconds; `renews` is whether the login
-    outlives that. `notes` are further sentences for a person.
+    `short` is what a server may be called that has only a URL; `scope` is what was granted, `asked` what was asked for;
+    `expires_at` is Unix seconds; `renews` is whether the login outlives that. `notes` are further sentences for a
+    person.
     """
 
     server: str
     url: str
     state: str
     detail: str
+    short: str = ""
     account: str = ""
     issuer: str = ""
     scope: str = ""
@@ -48,47 +50,59 @@ class Line(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    keys, problems = await _survey(world)
-    lines = [await _line(profile, world) for profile in profiles(keys, world)]
+    keys, damaged, closed = await _survey(world)
+    lines = [misconfigured(name, broken) for name, broken in world.config.broken.items()]
+    shown = [profile for profile in profiles(keys, world) if profile.name not in world.config.broken]
+    lines += [await line(profile, world, keys) for profile in shown]
     if given.as_json:
         terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
-    elif not lines:
-        terminal.answer(f"no servers in {world.config.path} and no logins{' that can be read' if problems else ''}")
-    for line in () if given.as_json else lines:
-        terminal.answer(_in_words(line))
-    for problem in problems:
+    elif lines:
+        terminal.answer("\n".join([*map(_in_words, lines), *_places(lines)]))
+    else:
+        unread = " that can be read" if damaged or closed else ""
+        terminal.answer(f"no servers in {world.config.path} and no logins{unread}")
+    for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
             terminal.complain(problem)
-    return StoreError.exit_code if problems else 0
+    # A store that is closed matters to whoever keeps a login there, and not to a server with a token of its own.
+    failed = damaged or any(line.state == "unreadable" for line in lines) or (closed and not lines)
+    return StoreError.exit_code if failed else 0
 
 
-async def _survey(world: World) -> tuple[list[str], list[StoreError]]:
-    """The keys of the records that can be read, and what is wrong with the rest."""
-    vault = Vault(world.config.store, world.paths)
+async def _survey(world: World) -> tuple[list[str], list[StoreError], list[StoreError]]:
+    """The keys of the records that can be read, what is wrong with the others, and why none can be."""
     try:
-        store = await vault.survey()
-        keys, problems = store.keys(), store.unreadable()
+        store = await world.vault().survey()
+        return store.keys(), store.unreadable(), []
     except StoreError as error:
-        return [], [error]
-    return keys, problems
+        return [], [], [error]
 
 
-async def _line(profile: Profile, world: World) -> Line:
-    url = str(profile.url)
+def misconfigured(name: str, broken: Broken) -> Line:
+    """The line of a server whose table in the configuration is wrong."""
+    return Line(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
+
+
+async def line(profile: Profile, world: World, keys: list[str]) -> Line:
+    """The line of a server; `keys` are those of the store."""
+    known = Line(
+        profile.key, str(profile.url), "", "", short=own_short_name(profile, world, keys), notes=_plain(profile)
+    )
+    state = msgspec.structs.replace
     if static := _static(profile):
-        return Line(profile.key, url, "static", static, notes=_plain(profile))
+        return state(known, state="static", detail=static)
     bridge = Bridge(profile, world)
     try:
         store = await bridge.vault.read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
-        return Line(profile.key, url, "unreadable", f"{error.message} (hint: {error.hint})")
+        return state(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
     if isinstance(profile.auth, Machine):
-        return _machine_line(bridge, profile.auth, session)
+        return _machine_line(bridge, profile.auth, session, known)
     if session is None:
-        return Line(profile.key, url, "signed out", f"run: {bridge.login_command}", notes=_plain(profile))
-    return _session_line(bridge, session)
+        return state(known, state="signed out", detail=f"run: {bridge.login_command}")
+    return _session_line(bridge, session, known)
 
 
 def _static(profile: Profile) -> str:
@@ -110,27 +124,25 @@ def _plain(profile: Profile) -> tuple[str, ...]:
     return ("warning: nothing on the way there is encrypted (allow_http)",)
 
 
-def _machine_line(bridge: Bridge, auth: Machine, session: Session | None) -> Line:
+def _machine_line(bridge: Bridge, auth: Machine, session: Session | None, known: Line) -> Line:
     """What a machine would obtain, and what it has."""
     detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
         words = f"{detail} when one is needed"
-        return Line(bridge.profile.name, str(bridge.profile.url), "automatic", words, notes=_plain(bridge.profile))
-    line = _session_line(bridge, session)
+        return msgspec.structs.replace(known, state="automatic", detail=words)
+    line = _session_line(bridge, session, known)
     return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
 
-def _session_line(bridge: Bridge, session: Session) -> Line:
-    state, detail = "signed in", validity(session)
-    if session.ended or (session.refresh is None and session.expired(time.time())):
+def _session_line(bridge: Bridge, session: Session, known: Line) -> Line:
+    state, detail, now = "signed in", validity(session, time.time()), time.time()
+    if session.ended or (session.expired(now) and not session.renewable):
         state = "ended"
-        reason = why_ended(session, time.time()) if session.ended else "expired without a refresh token"
-        detail = f"{reason}; run: {bridge.login_command}"
-    return Line(
-        bridge.profile.key,
-        str(bridge.profile.url),
-        state,
-        detail,
+        detail = f"{why_ended(session, now) if session.ended else detail}; run: {bridge.login_command}"
+    return msgspec.structs.replace(
+        known,
+        state=state,
+        detail=detail,
         account=session.account,
         issuer=session.issuer,
         scope=session.scope,
@@ -138,15 +150,18 @@ def _session_line(bridge: Bridge, session: Session) -> Line:
         expires_at=session.expires_at,
         renews=session.renewable,
         stored=bridge.vault.describe(),
-        notes=(*filter(None, (scopes(session), doubt(session, bridge.account))), *_plain(bridge.profile)),
+        notes=(*filter(None, (scopes(session), doubt(session, bridge.account))), *known.notes),
     )
 
 
 def _in_words(line: Line) -> str:
     account = f" as {line.account}" if line.account else ""
-    words = [f"{line.server}  {line.url}" if line.server != line.url else line.url]
+    words = [f"{line.server if line.server != line.url else line.short}  {line.url}".strip()]
     words.append(f"  {line.state}{account}: {line.detail}")
     words += [f"  {note}" for note in line.notes]
-    if line.stored:
-        words.append(f"  stored in {line.stored}")
     return "\n".join(words)
+
+
+def _places(lines: list[Line]) -> list[str]:
+    """Where the logins are, once for all that are there."""
+    return [f"\nstored in {place}" for place in dict.fromkeys(line.stored for line in lines if line.stored)]

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.ask import ended
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
@@ -17,7 +18,7 @@ from mcp_auth_bridge.errors import ConfigError, LoginRequired, typed
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 VARIABLE = "MCP_TOKEN"
@@ -55,7 +56,7 @@ async def run(given: Input, world: World) -> int:
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
     if _TAKEN.match(given.variable):
         raise ConfigError(f"--env {given.variable} steers the program itself", "choose another, as in --env MCP_TOKEN")
-    bridge = bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, world)
     name = bridge.profile.name
     async with ended(bridge):
         token = await _token(bridge)

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.arguments import types_of
 from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import printable
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import bridge_to
 from mcp_auth_bridge.world import World
 
 _LONGEST_LINE = 160
@@ -22,7 +22,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, world)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)
     if given.as_json:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands import passphrase
 from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
@@ -23,7 +24,7 @@ from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.folder import LIMIT, Missing, create_file, read_all, translated
 from mcp_auth_bridge.stores.parcel import ForPassphrase, ForRecipient, Login
-from mcp_auth_bridge.wiring import Bridge, bridge_to
+from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
 _STDIN = passphrase.STDIN
@@ -53,7 +54,7 @@ class Import(msgspec.Struct, frozen=True):
 
 async def export_login(given: Export, world: World) -> int:
     """Write the login into a new file and forget it here."""
-    bridge = keeping(bridge_to(ServerChoice(given.target, allow_http=True), world))
+    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
     path = _new_file(given.file)
     _exportable(await bridge.vault.read(bridge.record), bridge)  # before anybody thinks of a passphrase
     seal = await _sealer(given, world)
@@ -74,7 +75,7 @@ async def export_login(given: Export, world: World) -> int:
 
 async def import_login(given: Import, world: World) -> int:
     """Open the file and keep its login here."""
-    bridge = keeping(bridge_to(ServerChoice(given.target, allow_http=True), world))
+    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
     sealed = parcel.read(await _content(given.file))

@@ -1,19 +1,30 @@
 """A login in words: for the person who has just made it, and for whoever asks about it later."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.session import Session
 
 
-def validity(session: Session) -> str:
-    """How long the login lasts, in local time, and if it is not renewed, why not."""
+def validity(session: Session, now: float) -> str:
+    """How long the login lasts, and if it is not renewed, why not. `now` is Unix seconds."""
     if session.expires_at is None:
         until = "valid until the server refuses it"
+    elif session.expired(now):
+        ended = f"its access token expired at {moment(session.expires_at)}"
+        return f"{ended}, and the next use renews it" if session.renewable else f"{ended}; {_why_it_ends(session)}"
     else:
-        until = f"valid until {datetime.fromtimestamp(session.expires_at).astimezone():%Y-%m-%d %H:%M}"
+        until = f"valid until {moment(session.expires_at)}"
     return f"{until}, renewed by itself" if session.renewable else f"{until}; {_why_it_ends(session)}, so it ends then"
+
+
+def moment(at: float) -> str:
+    """Unix seconds as local time, which says how far from UTC it is."""
+    local = datetime.fromtimestamp(at, UTC).astimezone()
+    offset = f"{local:%z}"
+    zone = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
+    return f"{local:%Y-%m-%d %H:%M} UTC{zone}"
 
 
 def scopes(session: Session) -> str:

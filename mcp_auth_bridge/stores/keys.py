@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -13,11 +14,13 @@ from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_fil
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
 KEY_BYTES = 32
-KEEPING = (
-    'choose another place under [store] in config.toml: kind = "key_file" with path = "…", or kind = "key_command" '
-    'with command = ["op", "…"], or kind = "insecure_file"'
+
+ELSEWHERE = (
+    'choose another place under [store] in config.toml: kind = "key_file" with path = "…", "key_command" with '
+    'command = ["op", "…"], "insecure_file" or "memory"'
 )
-CHOICES = f'{KEEPING}, or kind = "memory"'
+
+_KINDS = '"key_command", "insecure_file"'
 
 _MAKE_A_KEY = "make one with: openssl rand -base64 32"
 # What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
@@ -36,6 +39,18 @@ COMMAND_ENVIRONMENT = frozenset(
         *("SYSTEMROOT", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PATHEXT", "COMSPEC", "TEMP", "TMP"),
     )
 )
+
+
+def keeping(config: Path) -> str:
+    """What makes a login outlive the process without a keyring: a line to paste into the file `config`, and where."""
+    path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # TOML reads it alike
+    line = f'store = {{ kind = "key_file", path = {path} }}'
+    return f"make this the first line of {config}, in place of any [store] there: {line} (or another kind: {_KINDS})"
+
+
+def choices(config: Path) -> str:
+    """The same for whoever may also do without keeping anything."""
+    return f'{keeping(config).removesuffix(")")}, "memory")'
 
 
 class KeySource(Protocol):
@@ -70,7 +85,7 @@ def _create(source: KeySource, key: bytes, records: Path) -> bytes:
     source.create(key)
     kept = source.load()  # what is there now is the key, whoever wrote it
     if kept is None:
-        raise StoreError(f"{source.describe()} accepted the sealing key but did not keep it", CHOICES)
+        raise StoreError(f"{source.describe()} accepted the sealing key but did not keep it", ELSEWHERE)
     return kept
 
 

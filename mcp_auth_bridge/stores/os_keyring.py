@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.keys import CHOICES, decoded
+from mcp_auth_bridge.stores.keys import ELSEWHERE, decoded
 
 SERVICE = "mcp-auth-bridge"
 USER = "sealing key"
 
-_UNLOCK = f"unlock it and repeat, or {CHOICES}"
+_NO_ENTRY = "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
 _RUNTIME = Path("/run/user")  # pam_systemd(8): where XDG_RUNTIME_DIR lies
 
 
@@ -41,7 +41,10 @@ _BACKENDS = {
 
 
 class KeyringKey:
-    def __init__(self) -> None:
+    """`otherwise` is the hint about what to use in its place."""
+
+    def __init__(self, otherwise: str = ELSEWHERE) -> None:
+        self._otherwise = otherwise
         self._keyring: Any = None  # keyring ships no types
 
     def load(self) -> bytes | None:
@@ -63,13 +66,13 @@ class KeyringKey:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise what they like
-            raise _explained(error, self.describe()) from None
+            raise _explained(error, self.describe(), self._otherwise) from None
 
     def opened(self) -> Any:
         if self._keyring is None:
             backend = _BACKENDS.get(sys.platform)
             if backend is None:
-                raise StoreError(f"there is no keyring support for the platform {sys.platform}", CHOICES)
+                raise StoreError(f"there is no keyring support for the platform {sys.platform}", self._otherwise)
             if sys.platform == "linux":
                 _find_session_bus()
             self._keyring = getattr(import_module(backend.module), backend.name)()
@@ -81,7 +84,7 @@ class KeyringKey:
 def entry(name: str) -> str | None:
     """The secret that is called `name` in the OS keyring, None if there is none. Raises `StoreError`."""
     _check_name(name)
-    keyring = KeyringKey()
+    keyring = KeyringKey(_NO_ENTRY)
     with keyring.explaining():
         secret: str | None = keyring.opened().get_password(SERVICE, name)
     return secret
@@ -90,7 +93,7 @@ def entry(name: str) -> str | None:
 def put(name: str, secret: str) -> None:
     """Keep `secret` in the OS keyring as `name`. Raises `StoreError`."""
     _check_name(name)
-    keyring = KeyringKey()
+    keyring = KeyringKey(_NO_ENTRY)
     with keyring.explaining():
         keyring.opened().set_password(SERVICE, name, secret)
 
@@ -107,17 +110,18 @@ def _find_session_bus() -> None:
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={socket}"
 
 
-def _explained(error: Exception, place: str) -> StoreError:
+def _explained(error: Exception, place: str, otherwise: str) -> StoreError:
     """Tell the ways in which a keyring fails apart by exception type: texts are foreign and differ by version."""
     if isinstance(error, StoreError):
         return error
     kinds = {kind.__name__ for each in (error, error.__cause__) if each for kind in type(each).__mro__}
     if kinds & {"PromptDismissedException"}:
-        return StoreError(f"{place} asked to be unlocked or set up, and nobody answered its prompt", _UNLOCK)
+        told = f"{place} asked to be unlocked or set up, and nobody answered its prompt"
+        return StoreError(told, f"unlock it and repeat, or {otherwise}")
     if kinds & {"KeyringLocked", "LockedException"}:
-        return StoreError(f"{place} is locked", _UNLOCK)
+        return StoreError(f"{place} is locked", f"unlock it and repeat, or {otherwise}")
     if kinds & {"SecretServiceNotAvailableException", "OSError", "EOFError", "RuntimeError"}:
-        return StoreError(f"{place} does not answer", f"start it and repeat, or {CHOICES}")
+        return StoreError(f"{place} does not answer", f"start it and repeat, or {otherwise}")
     if kinds & {"ImportError", "NameError"}:
-        return StoreError(f"the library for {place} is missing", f"reinstall mcp-auth-bridge, or {CHOICES}")
-    return StoreError(f"{place} failed with {type(error).__name__}", CHOICES)
+        return StoreError(f"the library for {place} is missing", f"reinstall mcp-auth-bridge, or {otherwise}")
+    return StoreError(f"{place} failed with {type(error).__name__}", otherwise)

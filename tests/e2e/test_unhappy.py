@@ -487,7 +487,8 @@ def test_a_wrong_configuration_names_file_key_and_expectation(bridge, configurat
 def test_a_wrong_kind_is_answered_with_the_right_ones(bridge) -> None:
     (bridge.home / "config.toml").write_text("[store]\nkind = 'kering'")
     hint = complaint(bridge.run("status").stderr)[1]
-    assert hint == "kind is one of: keyring, key_file, key_command, memory, insecure_file, redis"
+    kinds = "keyring, key_file, key_command, memory, insecure_file, redis"
+    assert hint == f'did you mean "keyring"? kind is one of: {kinds}'
 
 
 def test_every_command_says_the_same_about_a_wrong_configuration(bridge) -> None:

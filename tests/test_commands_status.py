@@ -1,0 +1,108 @@
+"""What `status` says, with which exit code, of servers and logins in every state."""
+
+import asyncio
+import json
+import time
+
+import msgspec
+import pytest
+from commanding import store_of, world_of
+
+from mcp_auth_bridge.commands import status
+from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.store_settings import KeyCommandStore
+from mcp_auth_bridge.wiring import Bridge
+
+BROWSER = '{ kind = "browser" }'
+BEARER = '{ kind = "bearer", token = "env:TOKEN" }'
+URL = "https://mcp.acme.example/mcp"
+
+
+def log_in(world, target, **more):
+    """A login to a server of the configuration, or to a URL."""
+    known = world.config.profiles.get(target)
+    profile = known or Profile(name=target, url=server_url(target, "a test"), store=world.config.store)
+    session = Session(
+        resource=profile.url.resource,
+        issuer="https://as.example",
+        token_endpoint="https://as.example/token",
+        client=Client(issuer="https://as.example", id="c"),
+        access=Secret("AT"),
+        obtained_at=0.0,
+        **{"refresh": Secret("RT"), "expires_at": time.time() + 3600, **more},
+    )
+    store_of(world).save(Bridge(profile, world).record, dump(session), None)
+
+
+def told(world, capsys, *, as_json=False):
+    code = asyncio.run(status.run(status.Input(as_json), world))
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if as_json else out, err
+
+
+def states(world, capsys):
+    return {line["server"]: line["state"] for line in told(world, capsys, as_json=True)[1]}
+
+
+def test_a_server_whose_table_is_wrong_is_one_line_with_its_error(tmp_path, capsys):
+    world = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nulr = 'https://suite.example'\n")
+    log_in(world, "acme")
+    code, out, err = told(world, capsys)
+    assert (code, err) == (0, "")
+    assert f"suite\n  misconfigured: {world.config.path}, line 8: servers.suite.ulr is not a known key" in out
+    assert 'did you mean "url"?' in out
+    assert "acme  https://mcp.acme.example/mcp\n  signed in" in out
+    assert states(world, capsys) == {"suite": "misconfigured", "acme": "signed in"}
+
+
+def test_where_logins_are_stored_is_said_once(tmp_path, capsys):
+    world = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    for name in ("acme", "suite"):
+        log_in(world, name)
+    out = told(world, capsys)[1]
+    assert out.count("stored in") == 1
+    assert out.endswith(f"\nstored in {Bridge(world.config.profiles['acme'], world).vault.describe()}\n")
+
+
+def test_a_token_that_has_expired_is_told_as_that(tmp_path, capsys):
+    world = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    log_in(world, "acme", expires_at=1000.0)
+    log_in(world, "suite", expires_at=1000.0, refresh=None)
+    out = told(world, capsys)[1]
+    assert "valid until" not in out
+    assert states(world, capsys) == {"acme": "signed in", "suite": "ended"}
+
+
+def test_a_login_by_url_is_shown_with_its_short_name(tmp_path, capsys):
+    world = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    log_in(world, URL)
+    assert f"acme  {URL}" not in told(world, capsys)[1]  # that is another server, by the configuration
+    log_in(world, "https://mcp.suite.example/mcp")
+    assert "suite  https://mcp.suite.example/mcp" in told(world, capsys)[1]
+    log_in(world, "https://mcp.suite.example/other")
+    lines = told(world, capsys, as_json=True)[1]
+    assert {line["short"] for line in lines} == {""}  # it would mean two
+
+
+@pytest.mark.parametrize(("auth", "expected"), [(BEARER, 0), (BROWSER, 5)])
+def test_a_store_that_is_closed_fails_the_command_only_where_a_server_keeps_its_login_there(
+    tmp_path, capsys, auth, expected
+):
+    world = world_of(tmp_path, URL, BROWSER)
+    log_in(world, "acme")
+    store = KeyCommandStore(("false",))
+    closed = world_of(tmp_path, URL, auth).config
+    profiles = {name: msgspec.structs.replace(each, store=store) for name, each in closed.profiles.items()}
+    config = msgspec.structs.replace(closed, store=store, profiles=profiles)
+    code, out, err = told(msgspec.structs.replace(world, config=config), capsys)
+    assert code == expected
+    assert "the sealing key cannot be had" in out + err
+
+
+def test_without_any_server_nothing_is_wrong(tmp_path, capsys):
+    world = world_of(tmp_path, URL)
+    empty = msgspec.structs.replace(world, config=msgspec.structs.replace(world.config, profiles={}))
+    code, out, _ = told(empty, capsys)
+    assert (code, out) == (0, f"no servers in {world.config.path} and no logins\n")
