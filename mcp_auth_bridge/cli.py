@@ -86,16 +86,29 @@ def _login(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import login
     from mcp_auth_bridge.config import command
 
+    _check_named(arguments)
     browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
     given = login.Input(
-        _server(arguments),
+        None if arguments.server is None else _server(arguments),
         browser,
         fresh=arguments.fresh,
         device=arguments.device,
         paste=arguments.paste,
         trust=tuple(arguments.trust),
     )
+    if arguments.all:
+        from mcp_auth_bridge.commands import login_all
+
+        return lambda world: login_all.run(given, world)
     return lambda world: login.run(given, world)
+
+
+def _check_named(arguments: argparse.Namespace) -> None:
+    if arguments.all and arguments.server is not None:
+        raise ConfigError("--all is every server that lacks a login, and one is named", "leave one of them out")
+    about_one = [name for name in ("header", "auth", "ipv4") if getattr(arguments, name)]
+    if about_one and arguments.server is None:
+        raise ConfigError(f"--{about_one[0]} is about one server, and none is named", "name it, or give its URL")
 
 
 def _moving(arguments: argparse.Namespace) -> "Story":
@@ -116,6 +129,7 @@ _WITH = {
     "--import": ("passphrase", "replace"),
     "a login": (
         *("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4", "allow_http", "auth"),
+        "all",
     ),
 }
 """Which options of `login` mean something for each of the three things that it does."""
@@ -123,6 +137,8 @@ _WITH = {
 
 def _check_moving(arguments: argparse.Namespace) -> None:
     export, import_ = arguments.export is not None, arguments.import_ is not None
+    if (export or import_) and arguments.server is None:
+        raise ConfigError("which login is to be moved is not said", "name its server, or give its URL")
     given = "--export" if export else "--import" if import_ else "a login"
     for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
         if getattr(arguments, name):

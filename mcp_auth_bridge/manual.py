@@ -79,7 +79,8 @@ def _add_login(commands: "options.Commands") -> None:
   mcp-auth-bridge login acme --export acme.login
   mcp-auth-bridge login acme --import acme.login --passphrase file:/run/secrets/passphrase"""
     parser = options.command(commands, "login", text, example)
-    parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
+    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.LOGIN_TARGET_HELP)
+    parser.add_argument("--all", action="store_true", help="log in to every server that lacks a login, in turn")
     options.add_header(parser)
     options.add_auth(parser)
     browser = parser.add_mutually_exclusive_group()

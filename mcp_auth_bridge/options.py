@@ -20,6 +20,7 @@ HEADLESS_HELP = (
 )
 NO_KEYRING_HELP = "no person is here: no keyring is asked unless the configuration names one"
 TARGET_HELP = "a server of the configuration, or a URL"
+LOGIN_TARGET_HELP = f"{TARGET_HELP} (default: the only one that there is, or you are asked)"
 _AUTH_HELP = (
     "how to authenticate, instead of the configured way: the inside of an auth table of the configuration, where each"
     " secret is env:NAME, file:PATH, command:PROGRAM or keyring:NAME"

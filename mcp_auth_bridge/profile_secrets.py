@@ -42,6 +42,20 @@ class ProfileSecrets:
         named = references.items()
         return tuple(self._field(Field, name.lower(), value, f"the header {name}") for name, value in named)
 
+    def organisation(self, kept: Callable[[], Mapping[str, Secret]]) -> Callable[[], tuple[Field, ...]]:
+        """The headers that go beside credentials: the profile's, and those `kept` with the login that it lacks."""
+        known: Mapping[str, Secret] = {}
+        fields = self.fields(self._profile.headers)
+
+        def present() -> tuple[Field, ...]:
+            nonlocal known, fields
+            if (now := kept()) != known:
+                own = {name: reference(text.reveal(), f"the header {name}") for name, text in now.items()}
+                known, fields = now, self.fields(header_fields.merged(own, self._profile.headers))
+            return fields
+
+        return present
+
     async def read(self, text: str, what: str) -> Secret:
         """The secret that `text` is or names. Raises `CredentialMissing` if it comes from somewhere that has none."""
         return await self._read(reference(text, what), what)

@@ -2,11 +2,13 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
 
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers, digest
 from mcp_auth_bridge.config import Profile
@@ -21,7 +23,7 @@ from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import fingerprint, kind, known, plan
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.profile_secrets import ProfileSecrets
-from mcp_auth_bridge.secret import describe
+from mcp_auth_bridge.secret import Secret, describe
 from mcp_auth_bridge.shell import log, terminal
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.memory import Memory
@@ -56,12 +58,6 @@ def _remembered(record: str, profile: Profile, environ: Mapping[str, str]) -> st
     return f"{record} {sha256(repr(headers).encode()).hexdigest()[:16]}" if headers else record
 
 
-def _spoken(profile: Profile) -> str:
-    """What a command line has to repeat to mean `profile`."""
-    auth = f" --auth {typed(profile.spoken)}" if profile.spoken else ""
-    return f"{auth} --allow-http" if profile.url.is_plain and profile.is_bare else auth
-
-
 class Bridge:
     """Everything for one profile, each part made when it is first needed."""
 
@@ -77,7 +73,15 @@ class Bridge:
 
     def apart(self) -> "Bridge":
         """The same server and the same store, over connections and with credentials of its own."""
-        apart = Bridge(self.profile, self._world)
+        return self._with(self.profile)
+
+    def without(self, headers: Collection[str]) -> "Bridge":
+        """The same with a profile that lacks these `headers`."""
+        others = {name: value for name, value in self.profile.headers.items() if name not in headers}
+        return self._with(msgspec.structs.replace(self.profile, headers=others))
+
+    def _with(self, profile: Profile) -> "Bridge":
+        apart = Bridge(profile, self._world)
         apart.vault = self.vault
         return apart
 
@@ -87,16 +91,21 @@ class Bridge:
 
     @cached_property
     def remote(self) -> Remote:
-        return self.remote_for(self.credentials)
+        return self.remote_for(self.credentials, self._kept_headers)
 
-    def remote_for(self, credentials: Credentials) -> Remote:
-        """The server as somebody with these `credentials` meets it."""
+    def remote_for(self, credentials: Credentials, kept: Callable[[], Mapping[str, Secret]]) -> Remote:
+        """The server as somebody with these `credentials` meets it; `kept` are headers that belong to them."""
         jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
         if log.on:
             credentials = ObservedCredentials(credentials)
-        if self.profile.headers:
-            credentials = WithOrganisation(self.secrets.fields(self.profile.headers), credentials)
+        if self.profile.headers or isinstance(self.profile.auth, Login):
+            credentials = WithOrganisation(self.secrets.organisation(kept), credentials)
         return Remote(self.profile.url, self.wire, credentials, jar)
+
+    def _kept_headers(self) -> Mapping[str, Secret]:
+        """Those of the login at hand, which only a person's has."""
+        session = self.oauth.session if "oauth" in vars(self) else None
+        return session.headers if session is not None else {}
 
     @cached_property
     def credentials(self) -> Credentials:
@@ -136,10 +145,17 @@ class Bridge:
             )
 
     @property
-    def login_command(self) -> str:
+    def arguments(self) -> tuple[str, ...]:
+        """What a command line has to say to mean this profile."""
         file = self._world.config.path.absolute()
-        config = f" --config {typed(str(file))}" if file != self._world.paths.config else ""
-        return f"mcp-auth-bridge login {typed(self.profile.name)}{_spoken(self.profile)}{config}"
+        spoken = ("--auth", self.profile.spoken) if self.profile.spoken else ()
+        config = ("--config", str(file)) if file != self._world.paths.config else ()
+        plain = ("--allow-http",) if self.profile.url.is_plain and self.profile.is_bare else ()
+        return (self.profile.name, *spoken, *plain, *config)
+
+    @property
+    def login_command(self) -> str:
+        return f"mcp-auth-bridge login {' '.join(map(typed, self.arguments))}"
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""

@@ -77,7 +77,7 @@ async def connected(server, path="/mcp", credentials=None, jar=None, **settings)
     """A remote at `server`; its waits are at `remote.waits`."""
     wire = Wire(Network(NetworkSettings(**settings), {}))
     url = Url("http", server.host, server.port, path, "")
-    remote = Remote(url, wire, WithOrganisation(ORGANISATION, credentials or AnonymousCredentials("t")), jar)
+    remote = Remote(url, wire, WithOrganisation(lambda: ORGANISATION, credentials or AnonymousCredentials("t")), jar)
     remote.waits = remote._streamable._sleep = Waits()
     try:
         yield remote

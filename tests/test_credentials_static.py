@@ -215,7 +215,7 @@ def test_headers_may_be_the_credentials():
 
 def test_an_organisations_headers_stand_beside_the_credentials_and_are_read_again_with_them():
     organisation = Field("X-Org", Remembered(Place("1", "2")), "the header X-Org of acme", "the command “org”")
-    credentials = WithOrganisation((organisation,), bearer(Place("one", "two")))
+    credentials = WithOrganisation(lambda: (organisation,), bearer(Place("one", "two")))
     first = headers(credentials)
     assert first == {"X-Org": "1", "authorization": "Bearer one"}
     assert headers(credentials, refusal(first)) == {"X-Org": "2", "authorization": "Bearer two"}

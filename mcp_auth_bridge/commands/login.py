@@ -1,19 +1,22 @@
 """Log a person in, because they said so: the lock, one look at what another process may have done, and the story."""
 
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to
+from mcp_auth_bridge.choosing import bridge_to, own_short_name
+from mcp_auth_bridge.commands import choose, next_step
 from mcp_auth_bridge.commands.records import session_in, stored
 from mcp_auth_bridge.commands.sign_in import Manner, grant, sign_in
 from mcp_auth_bridge.commands.words import doubt, scopes, validity
 from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.errors import ConfigError, UrlRefused
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, typed
 from mcp_auth_bridge.login_settings import Device, Login
 from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.secret import Literal, Secret, describe, reference
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.browser import open_url
 from mcp_auth_bridge.shell.lock import Held
@@ -25,14 +28,15 @@ from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`browser` is the command that opens URLs, () for the desktop's own, None for no browser at all.
+    """`server` is None for the one that the person chooses. `browser` is the command that opens URLs, () for the
+    desktop's own, None for no browser at all.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `device`: the person signs in on
     another device. `paste`: the browser is on another machine, where nothing can be opened from here, and the address
     that it ends at is carried over by hand. `trust` are the issuers and origins that they agree to in advance.
     """
 
-    server: ServerChoice
+    server: ServerChoice | None
     browser: tuple[str, ...] | None = ()
     fresh: bool = False
     device: bool = False
@@ -41,7 +45,17 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    bridge = keeping(await bridge_to(given.server, world))
+    choice = given.server or await choose.server(world)
+    if choice is None:
+        return 0
+    bridge = await log_in(given, choice, world)
+    next_step.tell([bridge], *(["--ipv4"] if choice.ipv4 else []))
+    return 0
+
+
+async def log_in(given: Input, choice: ServerChoice, world: World) -> Bridge:
+    """The bridge to the server of that `choice`, with a login that is kept. Raises any `BridgeError`."""
+    bridge, headers = _with_headers(keeping(await bridge_to(choice, world)), choice, world)
     store = await bridge.vault.unlock()
     before = stored(store, bridge.record)
     async with AsyncExitStack() as turn:
@@ -50,9 +64,23 @@ async def run(given: Input, world: World) -> int:
         record = stored(store, bridge.record)
         # Another process may have logged in while this one waited its turn.
         session = session_in(record) if record != before else None
-        session = session or await sign_in(bridge, store, record, _manner(given, bridge))
+        session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     tell(bridge, session)
-    return 0
+    if short := own_short_name(bridge.profile, world, store.keys()):
+        terminal.say(f"call it {short}: mcp-auth-bridge tools {typed(short)}")
+    return bridge
+
+
+def _with_headers(bridge: Bridge, choice: ServerChoice, world: World) -> tuple[Bridge, Mapping[str, Secret] | None]:
+    """`bridge` without the headers that the command line gives, and those, which are kept with the login.
+
+    What the configuration says is not kept beside it: later commands go by the configuration. None for no headers.
+    """
+    own = {name.lower() for name in world.config.profile(bridge.profile.name).headers}
+    for name in sorted(name for name in choice.headers if name.lower() in own):
+        terminal.say(f"--header {name} is for this login alone: later commands go by {world.config.path}")
+    kept = {name: Secret(value) for name, value in choice.headers.items() if name.lower() not in own}
+    return bridge.without(kept), kept or None
 
 
 async def _wait(turn: AsyncExitStack, bridge: Bridge) -> None:
@@ -77,7 +105,7 @@ def keeping(bridge: Bridge) -> Bridge:
     return bridge
 
 
-def _manner(given: Input, bridge: Bridge) -> Manner:
+def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) -> Manner:
     place = foreign(bridge.environ)
     device = given.device or isinstance(bridge.profile.auth, Device)
     has_command = bool(given.browser or bridge.profile.browser_command)
@@ -87,7 +115,7 @@ def _manner(given: Input, bridge: Bridge) -> Manner:
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, None if given.paste else given.browser, bridge)
-    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust))
+    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust), headers)
 
 
 def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:
@@ -109,3 +137,10 @@ def tell(bridge: Bridge, session: Session) -> None:
     terminal.say(scopes(session))
     terminal.say(validity(session, time.time()))
     terminal.say(f"stored in {bridge.vault.describe()}")
+    for name, value in session.headers.items():
+        terminal.say(f"kept with the login: the header {name}, from {_place(name, value)}")
+
+
+def _place(name: str, value: Secret) -> str:
+    named = reference(value.reveal(), f"the header {name}")
+    return "the command line" if isinstance(named, Literal) else f"{describe(named)}, which later commands read again"

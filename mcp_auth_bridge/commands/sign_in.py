@@ -24,6 +24,7 @@ from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
 from mcp_auth_bridge.oauth.scopes import added, fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log, pages
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
@@ -39,7 +40,7 @@ class Manner(msgspec.Struct, frozen=True):
     """How the person is met. `open_url` says whether it found a browser; `pasted` are lines that they type.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `agreed` are the issuers and origins
-    that they trust in advance (`oauth/trust.py`).
+    that they trust in advance (`oauth/trust.py`). `headers` are kept with the login, None for those of the last one.
     """
 
     open_url: Callable[[str], bool]
@@ -47,6 +48,7 @@ class Manner(msgspec.Struct, frozen=True):
     grant: Grant = authorization_code
     fresh: bool = False
     agreed: tuple[str, ...] = ()
+    headers: Mapping[str, Secret] | None = None
 
 
 async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: Manner) -> Session:
@@ -56,16 +58,16 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     page = pages.failure("the login was interrupted", "run the command again")
     try:
         clients = _clients(store, record)
-        stranger = Stranger()
-        async with naming_endpoints(bridge.profile.url, bridge.network):
-            asked = await challenge(bridge.remote_for(stranger), stranger)
-        plan = await _plan(bridge, clients, asked)
         settings = digest(bridge.profile.auth)
-        last = _last(record, settings)
+        stranger, last = Stranger(), _last(record, settings)
+        headers = _headers(last, manner)
+        async with naming_endpoints(bridge.profile.url, bridge.network):
+            asked = await challenge(bridge.remote_for(stranger, lambda: headers), stranger)
+        plan = await _plan(bridge, clients, asked)
         plan = msgspec.structs.replace(
             plan, granted=_step_up(last), grant=manner.grant, last=last, fresh=manner.fresh, agreed=manner.agreed
         )
-        session = await drive(login(plan), http, person)
+        session = msgspec.structs.replace(await drive(login(plan), http, person), headers=headers)
         renewable = session.refresh is not None
         log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
         session = msgspec.structs.replace(session, wanted=_obtained(last, session), settings=settings)
@@ -85,6 +87,12 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     return session
 
 
+def _headers(last: Session | None, manner: Manner) -> dict[str, Secret]:
+    if manner.headers is not None:
+        return dict(manner.headers)
+    return last.headers if last is not None else {}
+
+
 async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Session) -> Session:
     """Prove `session` and store it, unless the MCP server refuses it: the login before it may still be good then.
 
@@ -93,9 +101,10 @@ async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Se
     trial = MemoryStore()
     trial.save(bridge.record, dump(session), None)
     refused = False
+    credentials = bridge.oauth_in(partial(_opened, trial))
     try:
         async with naming_endpoints(bridge.profile.url, bridge.network):
-            shown = await prove(bridge.remote_for(bridge.oauth_in(partial(_opened, trial))))
+            shown = await prove(bridge.remote_for(credentials, lambda: session.headers))
     except LoginRequired as error:
         refused = not isinstance(error, StepUpRequired)  # which is good, if not for everything
         raise
@@ -104,6 +113,9 @@ async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Se
         _save_client(store, session)
         if not refused:
             _put(store, bridge.record, dump(session), before)
+    last = session_in(before)
+    if last is not None and last.headers != session.headers:
+        bridge.memory.forget()  # another organisation may have other tools
     for method, result in shown.items():
         bridge.memory.save(method, result)
     return session

@@ -8,7 +8,7 @@ import msgspec
 from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
 from mcp_auth_bridge.choosing import own_short_name
 from mcp_auth_bridge.commands.records import profiles
-from mcp_auth_bridge.commands.words import doubt, scopes, validity
+from mcp_auth_bridge.commands.words import doubt, headers, scopes, validity
 from mcp_auth_bridge.config import Broken, Profile
 from mcp_auth_bridge.credentials.verdicts import why_ended
 from mcp_auth_bridge.errors import StoreError
@@ -150,7 +150,7 @@ def _session_line(bridge: Bridge, session: Session, known: Line) -> Line:
         expires_at=session.expires_at,
         renews=session.renewable,
         stored=bridge.vault.describe(),
-        notes=(*filter(None, (scopes(session), doubt(session, bridge.account))), *known.notes),
+        notes=(*filter(None, (scopes(session), doubt(session, bridge.account), headers(session))), *known.notes),
     )
 
 

@@ -37,6 +37,11 @@ def scopes(session: Session) -> str:
     return "; ".join(parts)
 
 
+def headers(session: Session) -> str:
+    """The names of the headers that are kept with the login, "" for none."""
+    return f"headers kept with the login: {', '.join(session.headers)}" if session.headers else ""
+
+
 def not_granted(session: Session) -> tuple[str, ...]:
     """The scopes that were asked for in vain. `offline_access` is granted by its refresh token, named or not."""
     got = {*session.scope.split(), *(["offline_access"] if session.refresh else [])}

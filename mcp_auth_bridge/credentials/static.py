@@ -71,19 +71,19 @@ class BearerField(Field, frozen=True):
 
 
 class WithOrganisation:
-    """`credentials` with the profile's own headers beside them.
+    """`credentials` with the organisation's headers beside them: `fields`, once the credentials have been looked at.
 
     Those are read again when the server refuses a request; whether they are at fault is not theirs to say.
     """
 
-    def __init__(self, fields: tuple[Field, ...], credentials: Credentials) -> None:
+    def __init__(self, fields: Callable[[], tuple[Field, ...]], credentials: Credentials) -> None:
         self._fields = fields
         self._credentials = credentials
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         headers = await self._credentials.headers(target, refused)
         sent = refused.sent if refused and refused.status == 401 and not refused.again else {}
-        return {**{field.name: await field.read(sent.get(field.name)) for field in self._fields}, **headers}
+        return {**{field.name: await field.read(sent.get(field.name)) for field in self._fields()}, **headers}
 
 
 class StaticCredentials:

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import shlex
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from mcp.types import TextContent
 from mcp_auth_bridge.demo.grants import Grants
 from mcp_auth_bridge.demo.server import serving
 from mcp_auth_bridge.errors import BridgeError, quoted
+from mcp_auth_bridge.shell.invocation import invocation
 
 LIFETIME = 5  # seconds that an access token lives: enough for some calls, and soon over
 PATIENCE = 20.0  # seconds that the MCP client waits for one answer
@@ -29,7 +29,7 @@ Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.js
 
 {{"mcpServers": {{"my-server": {{
   "command": {command},
-  "args": ["run", "https://your.server/mcp"]
+  "args": {arguments}
 }}}}}}
 
 and once, in a terminal: mcp-auth-bridge login https://your.server/mcp"""
@@ -55,7 +55,9 @@ async def tell(
             await _log_in(home, tell_step, unattended=unattended)
             await _work(home, grants, tell_step)
     tell_step("Both servers are down and the folder is gone: nothing of the demo is left.")
-    say(_FAREWELL.format(command=json.dumps(_installed_command())))
+    command, *words = invocation()
+    arguments = json.dumps([*words, "run", "https://your.server/mcp"])
+    say(_FAREWELL.format(command=json.dumps(command), arguments=arguments))
 
 
 def _home(folder: Path, resource: str) -> dict[str, str]:
@@ -117,8 +119,9 @@ async def _call(client: Client, tool: str, **arguments: int) -> str:
 
 
 async def _run_to_the_end(command: list[str], environment: dict[str, str]) -> None:
-    """Run `command` with our own stdout and stderr: what it says to the person is part of the story."""
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=asyncio.subprocess.DEVNULL)
+    """Run `command`. What it says to the person is part of the story; the entry for an IDE, on stdout, is not."""
+    nothing = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=nothing, stdout=nothing)
     try:
         code = await process.wait()
     finally:
@@ -149,9 +152,3 @@ def _failed(doing: str, error: BaseException) -> BridgeError:
     return BridgeError(
         f"the demo failed while {doing}: {cause}", "what went wrong stands above, in the bridge's own words"
     )
-
-
-def _installed_command() -> str:
-    """Where the command is: an IDE that is started from a dock has another PATH, so a configuration names it whole."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    return shutil.which("mcp-auth-bridge", path=path) or "mcp-auth-bridge"

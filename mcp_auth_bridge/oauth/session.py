@@ -103,6 +103,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     `machine`: it was obtained without a person (`oauth/machine.py`), and is again; `audience` is what it was asked for
     beside the `resource`. Its `client` holds no secret.
 
+    `headers` are organisation headers that were given with the login, as secret references; later requests carry them
+    too (`wiring.py`).
+
     `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
     those of `credentials/verdicts.py`.
     """
@@ -129,6 +132,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     wanted: str = ""
     dpop_key: Secret | None = None
     agreed: tuple[str, ...] = ()
+    headers: dict[str, Secret] = {}
     machine: bool = False
     audience: str = ""
     in_doubt: bool = False

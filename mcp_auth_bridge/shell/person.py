@@ -76,12 +76,12 @@ class BrowserPerson:
     async def agree(self, question: str, answer: str) -> None:
         if terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty():
             terminal.say(f"{question}; is that right? [y/N]")
-            if (await _typed_line()).strip().lower() in ("y", "yes"):
+            if (await typed_line()).strip().lower() in ("y", "yes"):
                 return
         raise LoginRequired(question, f"if that is right, run: {self._command} {answer}")
 
 
-async def _typed_line() -> str:
+async def typed_line() -> str:
     """One line, read where it is typed: what comes after it is somebody else's to read."""
     typed = in_background(lambda: os.read(0, 4096))
     try:

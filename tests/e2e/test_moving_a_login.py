@@ -1,13 +1,11 @@
 """A login made on a desk that serves a machine without browser, keyring or person: the file between them is sealed."""
 
 import os
-import pty
-import shutil
-import subprocess
 
 import pytest
+import terminals
 from conftest import Place, at_oidc_provider, says_to_log_in, status
-from installed import HANG, Bridge, wait_for
+from installed import Bridge, wait_for
 from program import command
 from words import complaint, text
 
@@ -124,32 +122,9 @@ def test_ctrl_c_ends_the_question_at_once_and_nothing_has_moved(desk, file) -> N
 
 
 def typing(bridge: Bridge, answers: list[str], *arguments: str) -> tuple[int, str]:
-    """Run one command on a terminal of its own; each answer is typed when a question (": " at an end) has come."""
-    if not shutil.which("setsid"):
-        pytest.skip("nothing here gives a program a terminal of its own")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        ["setsid", "--ctty", command(), *arguments],
-        env=bridge.environment,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    shown, rest = "", list(answers)
-    while chunk := _read(ours):
-        shown += chunk
-        if rest and shown.endswith(": "):
-            os.write(ours, rest.pop(0).encode())
-    os.close(ours)
-    return process.wait(HANG), shown
-
-
-def _read(terminal: int) -> str:
-    try:
-        return os.read(terminal, 4096).decode()
-    except OSError:  # its last process has ended
-        return ""
+    """Run one command on a terminal of its own; each answer is typed when a question has come."""
+    questions = ["passphrase for the exported login: ", "the same once more: "]
+    return terminals.typing([command(), *arguments], bridge.environment, [*zip(questions, answers, strict=False)])
 
 
 # Where the sealing key is

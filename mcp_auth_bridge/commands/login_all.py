@@ -1,0 +1,44 @@
+"""Log in to every server that lacks a login, one after the other. One failure does not end the rest."""
+
+from mcp_auth_bridge.commands import choose, next_step
+from mcp_auth_bridge.commands.login import Input, log_in
+from mcp_auth_bridge.commands.status import line
+from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.world import World
+
+
+async def run(given: Input, world: World) -> int:
+    """The exit code of the first failure, 0 if there was none."""
+    known = await choose.all_known(world)
+    if not known and not world.config.broken:
+        raise choose.nothing(world)
+    vault = world.vault()
+    vault.check_keeps("a login")
+    keys = (await vault.unlock()).keys()
+    done: list[Bridge] = []
+    left: list[str] = []
+    failed: dict[str, BridgeError] = {name: broken.error for name, broken in world.config.broken.items()}
+    for error in failed.values():
+        terminal.complain(error)
+    for profile in known:
+        if (await line(profile, world, keys)).state == "signed in":
+            left.append(profile.name)
+            continue
+        try:
+            done.append(await log_in(given, ServerChoice(profile.name), world))
+        except BridgeError as error:
+            terminal.complain(error)
+            failed[profile.name] = error
+    _sum_up([bridge.profile.name for bridge in done], left, list(failed))
+    if done:
+        next_step.tell(done)
+    return next((error.exit_code for error in failed.values()), 0)
+
+
+def _sum_up(done: list[str], left: list[str], failed: list[str]) -> None:
+    for what, names in (("signed in now", done), ("signed in before", left), ("failed", failed)):
+        if names:
+            terminal.say(f"{what}: {', '.join(names)}")

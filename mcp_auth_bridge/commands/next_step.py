@@ -1,0 +1,44 @@
+"""What a person does after a login: tell their IDE, or use the server from a terminal."""
+
+import json
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from mcp_auth_bridge.choosing import short_name
+from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.invocation import invocation
+from mcp_auth_bridge.shell.paths import HOME_VARIABLE
+from mcp_auth_bridge.wiring import Bridge
+
+_LEAD = "\nYour IDE takes this entry (most of them as it is, into the file where its MCP servers stand):\n"
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One server, as clients with `mcpServers` take it."""
+
+    command: str
+    args: tuple[str, ...]
+    env: dict[str, str] = {}
+
+
+def tell(bridges: Sequence[Bridge], *options: str) -> None:
+    """Print the entries for `bridges`, whose command line has these `options` of `run`: JSON, for programs alone."""
+    entries = {"mcpServers": {_key(bridge): entry(bridge, *options) for bridge in bridges}}
+    text = json.dumps(msgspec.to_builtins(entries), indent=2, ensure_ascii=False)
+    terminal.answer(f"{_LEAD}\n{text}" if terminal.shows_answers() else text)
+
+
+def entry(bridge: Bridge, *options: str) -> Entry:
+    """How an IDE starts the bridge that is logged in."""
+    command, *words = invocation()
+    home = bridge.environ.get(HOME_VARIABLE)
+    return Entry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
+
+
+def _key(bridge: Bridge) -> str:
+    """A name that every client takes."""
+    profile = bridge.profile
+    name = short_name(profile.url) if "://" in profile.name else profile.name
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name)

@@ -1,0 +1,28 @@
+"""How this program is started again: by whoever reads a configuration, from any folder and with any PATH."""
+
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+_NAME = "mcp-auth-bridge"
+_OF_UVX = re.compile(r"archive-v\d+")
+"""The folder in uv's cache below which `uvx` has what it runs, until the cache is cleaned."""
+
+
+def invocation() -> tuple[str, ...]:
+    """The words before a command line of ours. The first is a full path: what a dock starts has a short PATH."""
+    if any(_OF_UVX.fullmatch(part) for part in Path(sys.prefix).parts):
+        return (_uvx(), _NAME)
+    begun = Path(sys.argv[0]).absolute() if sys.argv else Path()
+    beside = Path(sys.executable).with_name(_NAME)  # for `python -m`
+    for path in (begun, beside):
+        if path.name == _NAME and (found := shutil.which(str(path))):
+            return (found,)
+    return (sys.executable, "-m", "mcp_auth_bridge")
+
+
+def _uvx() -> str:
+    beside = Path(os.environ.get("UV", "uv")).with_name("uvx")
+    return (beside.is_absolute() and shutil.which(str(beside))) or shutil.which("uvx") or "uvx"

@@ -1,0 +1,38 @@
+"""A program with a terminal of its own, in which somebody types."""
+
+import os
+import pty
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+HANG = 60
+"""Seconds that only a hang reaches."""
+
+
+def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
+    """The exit code, and all that was shown. Of `answers` (question, answer) each is typed once its question is there,
+    and nothing has been typed since.
+    """
+    if not shutil.which("setsid"):
+        pytest.skip("nothing here gives a program a terminal of its own")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(["setsid", "--ctty", *argv], env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown, seen, rest = "", 0, list(answers)
+    while chunk := _read(ours):
+        shown += chunk
+        if rest and rest[0][0] in shown[seen:]:
+            seen = len(shown)
+            os.write(ours, rest.pop(0)[1].encode())
+    os.close(ours)
+    return process.wait(HANG), shown.replace("\r\n", "\n")
+
+
+def _read(terminal: int) -> str:
+    try:
+        return os.read(terminal, 4096).decode(errors="replace")
+    except OSError:  # its last process has ended
+        return ""
