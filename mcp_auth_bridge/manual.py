@@ -72,7 +72,8 @@ a second."""
 
 def _add_login(commands: "options.Commands") -> None:
     text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
-    example = """  mcp-auth-bridge login acme
+    example = """  mcp-auth-bridge login                  # the only server there is, or the one that you choose
+  mcp-auth-bridge login acme
   mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'
 
   on a machine with a browser, and then on one without:

@@ -57,7 +57,7 @@ def nothing(world: World) -> ConfigError:
     """The error where there is no server to log in to: the two ways to name one."""
     file = world.config.path
     return ConfigError(
-        f"no server is named, and {file} has none that people log in to",
+        f"no server was named, and {file} has none to log in to",
         "run mcp-auth-bridge login https://mcp.example.com/mcp with your server's URL, or make this the first line of"
         f' {file}: servers.example.url = "https://mcp.example.com/mcp"',
     )

@@ -12,7 +12,7 @@ from mcp_auth_bridge.shell.invocation import invocation
 from mcp_auth_bridge.shell.paths import HOME_VARIABLE
 from mcp_auth_bridge.wiring import Bridge
 
-_LEAD = "\nYour IDE takes this entry (most of them as it is, into the file where its MCP servers stand):\n"
+_LEAD = "\nNext, add this to your IDE's MCP configuration:\n"
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,0 +1,56 @@
+"""How the program is started again, as an IDE's entry says it."""
+
+import sys
+
+import pytest
+
+from mcp_auth_bridge.shell.invocation import invocation
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Makes a program of that name in a folder of its own."""
+
+    def make(name, folder="bin"):
+        path = tmp_path / folder / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.touch(0o700)
+        return path
+
+    return make
+
+
+def test_an_installed_command_is_named_by_its_full_path(monkeypatch, program):
+    path = program("mcp-auth-bridge")
+    monkeypatch.chdir(path.parent)
+    for begun in (str(path), "./mcp-auth-bridge"):
+        monkeypatch.setattr(sys, "argv", [begun])
+        assert invocation() == (str(path),)
+
+
+def test_a_link_on_the_path_is_named_and_not_where_it_leads(monkeypatch, program, tmp_path):
+    (tmp_path / "mcp-auth-bridge").symlink_to(program("mcp-auth-bridge"))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "mcp-auth-bridge")])
+    assert invocation() == (str(tmp_path / "mcp-auth-bridge"),)
+
+
+def test_a_module_is_started_by_the_command_beside_its_python_or_by_that_python(monkeypatch, program):
+    python = program("python", "venv")
+    monkeypatch.setattr(sys, "argv", ["/somewhere/mcp_auth_bridge/__main__.py"])
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert invocation() == (str(python), "-m", "mcp_auth_bridge")
+    path = program("mcp-auth-bridge", "venv")
+    assert invocation() == (str(path),)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_uvx_has_in_its_cache_is_started_by_uvx(monkeypatch, program, tmp_path, known):
+    cached = program("mcp-auth-bridge", "uv/archive-v0/QCoeh-QcLdSFBNyN/bin")
+    uv, uvx = program("uv", "tools"), program("uvx", "tools")
+    monkeypatch.setattr(sys, "argv", [str(cached)])
+    monkeypatch.setattr(sys, "prefix", str(cached.parents[1]))
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv("UV", raising=False)
+    if known:
+        monkeypatch.setenv("UV", str(uv))
+    assert invocation() == (str(uvx) if known else "uvx", "mcp-auth-bridge")
