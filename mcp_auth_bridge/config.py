@@ -163,7 +163,7 @@ class Config(msgspec.Struct, frozen=True):
     def _meant(self, target: str) -> str:
         """What to write in place of `target`, which names nothing."""
         names = sorted({*self.profiles, *self.broken})
-        if meant := nearest(target, names) or with_scheme(target, Purpose.SERVER):
+        if meant := nearest(target, names) or with_scheme(target):
             return f"did you mean {meant}?"
         return f"the servers there: {', '.join(names) or 'none yet'}; a URL starts with https://"
 

@@ -131,6 +131,6 @@ def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https:
     try:
         return gate(text, purpose)
     except UrlRefused as refused:
-        if meant := with_scheme(text, purpose):
+        if meant := with_scheme(text):
             hint = f"did you mean {meant}?"
         raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None

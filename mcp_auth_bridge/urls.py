@@ -122,13 +122,13 @@ def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
     return url
 
 
-def with_scheme(text: str, purpose: Purpose) -> str:
+def with_scheme(text: str) -> str:
     """`text`, a URL as people say it, in full; "" for what is not one."""
     if not _SPOKEN.fullmatch(text):
         return ""
     for scheme in ("http", "https"):  # the gate lets http to loopback only
         try:
-            gate(f"{scheme}://{text}", purpose)
+            gate(f"{scheme}://{text}", Purpose.SERVER)
         except UrlRefused:
             continue
         return f"{scheme}://{text}"

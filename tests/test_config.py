@@ -331,7 +331,7 @@ def test_a_server_of_plain_http_is_accepted_where_its_table_says_so():
     assert str(allowed.chosen(ServerChoice("metrics")).url) == PLAIN
     assert allowed.chosen(ServerChoice(PLAIN)).name == "metrics"
     with pytest.raises(ConfigError, match=r"servers.metrics.url: .* plain http is accepted for loopback") as raised:
-        parse(f'[servers.metrics]\nurl = "{PLAIN}"', PATH)
+        parse(f'[servers.metrics]\nurl = "{PLAIN}"', PATH).profile("metrics")
     assert "allow_http = true" in raised.value.hint
 
 
