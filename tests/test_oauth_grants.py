@@ -470,6 +470,21 @@ def test_a_refused_revocation_is_told():
         play(revoke(session()), [("POST https://as.example/revoke", answer({"error": "invalid_client"}, 401))])
 
 
+def test_a_revocation_endpoint_that_takes_basic_alone_gets_it_from_a_client_that_needs_no_secret_elsewhere():
+    """canaille, and whoever leaves Authlib's default: the secret came with a registration as `none`."""
+    asked = []
+    client = Client(issuer=ISSUER, id="abc", secret=Secret("S"), auth_method="none", registered=True, redirect_uri=HERE)
+    endpoint = "POST https://as.example/revoke"
+    refused = (endpoint, answer({"error": "invalid_client"}, 401))
+    script = [refused, refused, (endpoint, answer({})), (endpoint, answer({}))]
+    play(revoke(session(client=client, expires_at=2000.0)), script, asked)
+    basic = "Basic " + base64.b64encode(b"abc:S").decode()
+    assert [plain(effect.headers).get("authorization") for effect in asked] == [None, None, basic, basic]
+    assert [plain(effect.form)["token"] for effect in asked] == ["RT-0", "RT-0", "RT-0", "AT-0"]
+    with pytest.raises(OAuthRefused, match="invalid_client"):
+        play(revoke(session(client=client)), [refused] * 4)
+
+
 def test_the_account_is_read_from_the_id_token_for_display():
     payload = base64.urlsafe_b64encode(json.dumps({"email": "ann@example.org\u202e"}).encode()).rstrip(b"=").decode()
     token = f"eyJhbGciOiJub25lIn0.{payload}."

@@ -86,14 +86,17 @@ def test_a_registration_that_can_be_read_and_is_there_is_used_again_with_its_new
     assert told(asked) == []
 
 
-@pytest.mark.parametrize("gone", [answer(b"", 401), answer({"error": "invalid_token"}, 401), NOT_FOUND])
+AUTHLIB_GONE = answer({"error": "access_denied"}, 400)
+
+
+@pytest.mark.parametrize("gone", [answer(b"", 401), answer({"error": "invalid_token"}, 401), NOT_FOUND, AUTHLIB_GONE])
 def test_a_registration_that_can_be_read_no_more_is_replaced_although_the_server_would_show_a_login_page(gone):
     steps = [*found(), ("listen 4711", HERE), (READ, gone), ("tell", None), REGISTERED, *CODE]
     assert play(login(known(MANAGED)), steps).client.id == "new"
 
 
 @pytest.mark.parametrize(
-    "odd", [answer(b"", 403), answer(b"", 500), answer({"client_id": "x"}), Unreachable("no route")]
+    "odd", [answer(b"", 400), answer(b"", 403), answer(b"", 500), answer({"client_id": "x"}), Unreachable("no route")]
 )
 def test_a_registration_of_which_nothing_is_learnt_is_looked_at_as_any_other(odd):
     session = play(login(known(MANAGED)), [*found(), ("listen 4711", HERE), (READ, odd), *WELCOME, *CODE])
@@ -103,6 +106,13 @@ def test_a_registration_of_which_nothing_is_learnt_is_looked_at_as_any_other(odd
 def test_a_registration_with_a_secret_is_not_read_because_that_may_renew_the_secret_of_other_logins():
     secretive = msgspec.structs.replace(MANAGED, secret=Secret("s"), auth_method="client_secret_post")
     play(login(known(secretive)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
+
+
+def test_a_registration_with_a_secret_that_is_never_shown_is_read():
+    """canaille gives one to everybody, and shows its login page before it looks at the client."""
+    public = msgspec.structs.replace(MANAGED, secret=Secret("s"), auth_method="none")
+    steps = [*found(), ("listen 4711", HERE), (READ, AUTHLIB_GONE), ("tell", None), REGISTERED, *CODE]
+    assert play(login(known(public)), steps).client.id == "new"
 
 
 def test_what_was_looked_at_is_never_what_the_person_is_sent_to():

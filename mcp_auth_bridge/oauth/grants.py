@@ -13,7 +13,7 @@ from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, Proto
 from mcp_auth_bridge.login_settings import RESERVED_PARAMETERS
 from mcp_auth_bridge.oauth import documents, refusals
 from mcp_auth_bridge.oauth.claims import account_of, names_of, unverified
-from mcp_auth_bridge.oauth.client_auth import Applicant, Form
+from mcp_auth_bridge.oauth.client_auth import Applicant, Form, with_others
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
 from mcp_auth_bridge.oauth.providers import advice
@@ -163,34 +163,38 @@ def resource_of(resource: str) -> Form:
 def revoke(session: Session) -> Flow[None]:
     """RFC 7009: ask the server to forget the refresh token and with it the grant, and the access token too.
 
-    The end of the former should be the end of the latter (section 2.1), but is not everywhere. Raises what `Fetch`
-    raises, and `ProtocolError` where it is refused.
+    The end of the former should be the end of the latter (section 2.1), but is not everywhere. The endpoint may take
+    other methods than the token endpoint: canaille, like whoever leaves Authlib's default, takes Basic alone. Raises
+    what `Fetch` raises, and `ProtocolError` where it is refused.
     """
     if not session.revocation_endpoint:
         return
+    applicant = Applicant(with_others(session.client, ()))
     if session.refresh is None:
-        yield from _revoke(session, session.access, "access_token")
+        yield from _revoke(session, applicant, session.access, "access_token")
         return
-    response = yield from _revoke(session, session.refresh, "refresh_token")
+    response = yield from _revoke(session, applicant, session.refresh, "refresh_token")
     if not session.expired(response.at):
         try:
-            yield from _revoke(session, session.access, "access_token")
+            yield from _revoke(session, applicant, session.access, "access_token")
         except OAuthRefused as refused:
             if refused.error != "unsupported_token_type":  # one that nobody can end before its time
                 raise
 
 
-def _revoke(session: Session, token: Secret, hint: str) -> Flow[Response]:
+def _revoke(session: Session, applicant: Applicant, token: Secret, hint: str) -> Flow[Response]:
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
-    headers, form = yield from Applicant(session.client).authenticate({"token": token, "token_type_hint": hint})
+    headers, form = yield from applicant.authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))
     if refusals.lacks_secret(response) and "client_secret" not in form:
         # The MCP Python SDK (2.3.0) wants the parameter of every client here. RFC 6749 section 2.3.1: whoever has no
         # secret may leave it out, and so may send it empty.
         response = yield from ask(Fetch(endpoint, headers, form={**form, "client_secret": ""}))
-    if response.status not in (200, 204):
-        raise documents.refusal(response, endpoint, "the revocation")
-    return response
+    if response.status in (200, 204):
+        return response
+    if applicant.learn(response):
+        return (yield from _revoke(session, applicant, token, hint))
+    raise documents.refusal(response, endpoint, "the revocation")
 
 
 def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], transaction: Transaction) -> str:

@@ -151,8 +151,8 @@ def _unless_forgotten(server: Server, known: Client, scopes: tuple[str, ...]) ->
     Otherwise only the person would see that, on an error page, and this login would wait for nothing. A registration
     that can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
     """
-    if known.management_token is not None and known.secret is None:
-        # A read may renew the secret, which would end other logins with it.
+    if known.management_token is not None and (known.secret is None or known.auth_method == "none"):
+        # A read may renew the secret, which would end other logins that show it.
         try:
             registered = yield from still_registered(known)
         except BridgeError:

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from mcp_auth_bridge.effects import Fetch, Flow, ask
+from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import TheirProtocolError
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.session import Client
@@ -33,7 +33,7 @@ def unregister(client: Client) -> Flow[bool]:
     response = yield from ask(Fetch(endpoint, _manage(client), method="DELETE"))
     if response.status in (405, 501):
         return False
-    if response.status not in (200, 202, 204, 401, 404):  # 401 is also how a server says that there is none
+    if response.status not in (200, 202, 204) and not _says_it_is_gone(response):
         raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
     return True
 
@@ -46,7 +46,7 @@ def still_registered(client: Client) -> Flow[Client | None]:
     """
     endpoint = gate(client.management_uri, Purpose.REGISTRATION)
     response = yield from ask(Fetch(endpoint, {**_manage(client), "accept": "application/json"}, redirects=0))
-    if response.status in (401, 404):  # the former for a client that does not exist
+    if _says_it_is_gone(response):
         return None
     if response.status != 200:
         raise documents.refusal(response, endpoint, "to show the registration of this bridge")
@@ -57,6 +57,13 @@ def still_registered(client: Client) -> Flow[Client | None]:
     if not MANAGEMENT_TOKEN.fullmatch(token):
         return client
     return msgspec.structs.replace(client, management_token=Secret(token))
+
+
+def _says_it_is_gone(response: Response) -> bool:
+    """RFC 7592 section 2 has 401 for a client that does not exist; Authlib (1.9, so canaille) says `access_denied`."""
+    return response.status in (401, 404) or (
+        response.status == 400 and documents.error_code(response) == "access_denied"
+    )
 
 
 def _manage(client: Client) -> dict[str, Secret | str]:
