@@ -10,6 +10,8 @@ from installed import Bridge
 from peer import AuthorizationServer, McpServer, install_node_modules, node
 from words import text
 
+pytest.register_assert_rewrite("life")
+
 ORGANISATION = ("X-Organisation", "acme-42")
 
 

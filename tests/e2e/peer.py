@@ -68,7 +68,24 @@ class Peer:
         self._process.stdout.close()
 
 
-class AuthorizationServer(Peer):
+class Counted(Peer):
+    """A peer that counts what comes to it as an authorization server."""
+
+    def reset(self) -> None:
+        """The settings as at the start, the counters at zero; clients and logins stay."""
+        self.control({"reset": True})
+
+    @property
+    def counters(self) -> dict[str, Any]:
+        return self.control()["counters"]
+
+    @property
+    def refreshes(self) -> dict[str, int]:
+        """How the token requests with a refresh token ended: {"success": 1}."""
+        return self.counters["token"].get("refresh_token", {})
+
+
+class AuthorizationServer(Counted):
     """A script below tests/peers that serving.mjs runs; control.mjs and the script say what `control` takes.
 
     `settings` are those at its start. It begins on a port of its own, and comes back to that one with `again`.
@@ -104,18 +121,13 @@ class AuthorizationServer(Peer):
         with _loopback.open(request, timeout=10) as answer:
             return json.load(answer)
 
-    def reset(self) -> None:
-        """The settings as at the start, the counters at zero; clients and logins stay."""
-        self.control({"reset": True})
 
-    @property
-    def counters(self) -> dict[str, Any]:
-        return self.control()["counters"]
+class PythonServer(Counted):
+    """A script of tests/peers that ledger.py observes, run by `python` with its own packages."""
 
-    @property
-    def refreshes(self) -> dict[str, int]:
-        """How the token requests with a refresh token ended: {"success": 1}."""
-        return self.counters["token"].get("refresh_token", {})
+    def __init__(self, python: str, script: str, log: Path, *arguments: str) -> None:
+        super().__init__([python, str(PEERS / script), *arguments], log)
+        self.about.setdefault("issuer", self.about["origin"])
 
 
 class McpServer(Peer):

@@ -22,6 +22,13 @@ def sdk(tmp_path) -> Iterator[Peer]:
     peer.stop()
 
 
+@pytest.fixture
+def scoped(tmp_path) -> Iterator[Peer]:
+    peer = Peer([sys.executable, str(PEERS / "sdk_scopes.py")], tmp_path / "sdk.log")
+    yield peer
+    peer.stop()
+
+
 def works(bridge) -> bool:
     with bridge.stdio("acme") as client:
         client.initialize()
@@ -44,25 +51,25 @@ def test_a_registration_without_a_secret_signs_in_and_signs_out_too(bridge, sdk)
     assert (sdk.control()["revoked"], sdk.control()["live"]) == (2, 0)
 
 
-def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registered_with(bridge, sdk) -> None:
+def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registered_with(bridge, scoped) -> None:
     """openwork #2629: the SDK's own check, `validate_scope`."""
-    bridge.add_server("acme", sdk.url)
+    bridge.add_server("acme", scoped.url)
     bridge.login("acme")
     assert works(bridge)
-    sdk.control({"needs": "files:write"})
+    scoped.control({"needFilesWrite": True})
     with bridge.stdio("acme") as client:
         client.initialize()
         assert "lacks a permission: “files:write”" in text(client.call("add", {"a": 1, "b": 2}))
     bridge.login("acme")
     assert works(bridge)
-    assert list(sdk.control()["scopes"].values()) == [None, None, "files:write"]
+    assert list(scoped.control()["scopes"].values()) == ["mcp", None, "files:write"]
     bridge.login("acme")  # which asks for it by itself, and needs no other registration
     assert works(bridge)
-    assert len(sdk.control()["scopes"]) == 3
+    assert len(scoped.control()["scopes"]) == 3
     done = bridge.run("login", "acme", "--fresh")
     assert done.returncode == 0, done.stderr
     assert works(bridge)
-    assert list(sdk.control()["scopes"].values()) == [None, None, "files:write", "files:write"]
+    assert list(scoped.control()["scopes"].values()) == ["mcp", None, "files:write", "files:write"]
     assert [launch["title"] for launch in bridge.launches] == ["Signed in"] * 4
 
 

@@ -1,6 +1,8 @@
 """A browser without a screen: follows the authorization URL, presses "Allow", delivers the callback, reads the page.
 
-python browser.py [--log FILE] URL
+python browser.py [--log FILE] [--fill NAME=VALUE]… URL
+
+What is to be filled in goes into each form that has a field of that name: a login's name and password, an answer.
 
 Appends one JSON line a launch to the log (or to the file named by BROWSER_LOG): the final page's status, title and URL
 without its query. Holds the log's lock all the while: who gets the lock after a login reads what its browser saw.
@@ -83,20 +85,20 @@ def load(opener: OpenerDirector, url: str, fields: dict[str, str] | None = None)
         return Page(answer.status, answer.url, answer.read().decode("utf-8", "replace"))
 
 
-def browse(url: str) -> Page:
+def browse(url: str, **filled: str) -> Page:
     """The last page: the one without a form to approve."""
     opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()), Redirects())
     page = load(opener, url)
     for _ in range(FORMS_AT_MOST):
         if page.action is None or page.status >= 400:
             return page
-        page = load(opener, page.action, page.fields)
+        page = load(opener, page.action, {name: filled.get(name, value) for name, value in page.fields.items()})
     raise RuntimeError(f"more than {FORMS_AT_MOST} forms in a row")
 
 
-def outcome(url: str) -> dict[str, Any]:
+def outcome(url: str, filled: dict[str, str]) -> dict[str, Any]:
     try:
-        page = browse(url)
+        page = browse(url, **filled)
     except OSError as error:  # the log tells the test; there is nobody else to tell
         return {"status": None, "title": "", "url": "", "error": str(error)}
     return {"status": page.status, "title": page.title.strip(), "url": urlsplit(page.url)._replace(query="").geturl()}
@@ -105,13 +107,15 @@ def outcome(url: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--log", type=Path, default=os.environ.get("BROWSER_LOG"))
+    parser.add_argument("--fill", type=lambda text: text.partition("=")[::2], action="append", default=[])
     parser.add_argument("url")
     arguments = parser.parse_args()
+    filled = dict(arguments.fill)
     if arguments.log is None:
-        sys.stdout.write(json.dumps(outcome(arguments.url)) + "\n")
+        sys.stdout.write(json.dumps(outcome(arguments.url, filled)) + "\n")
         return
     with FileLock(f"{arguments.log}.lock"), Path(arguments.log).open("a", encoding="utf-8") as log:
-        log.write(json.dumps(outcome(arguments.url)) + "\n")
+        log.write(json.dumps(outcome(arguments.url, filled)) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,215 @@
+"""A login's whole life at authorization servers in Python, each as its package comes, in an environment of its own.
+
+The MCP SDK's own in both of its versions (python-sdk #3545, #1315), FastMCP's in memory, FastMCP's OAuthProxy in front
+of oidc-provider, and one that is built of Authlib's parts.
+"""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import Place
+from life import ADD, lives
+from peer import AuthorizationServer, McpServer, PythonServer
+from peers.environments import python_with
+from words import text
+
+SDK_1 = ("mcp<2", "uvicorn")
+FASTMCP = ("fastmcp>=4,<5", "uvicorn")
+CANAILLE = ("canaille[front,oidc]<0.4", "a2wsgi", "uvicorn", "authlib<1.9")
+CANAILLE_TODAY = ("canaille[front,oidc]<0.4", "a2wsgi", "uvicorn", "authlib>=1.9")  # it cannot end a registration
+AUTHLIB = ("authlib>=1.9,<2", "flask", "sqlalchemy", "a2wsgi", "uvicorn")
+
+
+class Peers:
+    """Those of one test, which end with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stack = ExitStack()
+
+    def serve(self, python: str, script: str, *arguments: str) -> PythonServer:
+        """An authorization server of tests/peers, run by `python`."""
+        server = PythonServer(python, script, self._folder / f"{script}.log", *arguments)
+        self._stack.callback(server.stop)
+        return server
+
+    def protect(self, server: PythonServer) -> McpServer:
+        """The SDK's MCP server, which takes the JWTs of `server`."""
+        protected = McpServer("protected_server.py", server.about["issuer"], self._folder / "mcp-server.log")
+        self._stack.callback(protected.stop)
+        return protected
+
+    def stop(self) -> None:
+        self._stack.close()
+
+
+@pytest.fixture
+def peers(tmp_path: Path) -> Iterator[Peers]:
+    peers = Peers(tmp_path)
+    yield peers
+    peers.stop()
+
+
+def at(server: PythonServer) -> Place:
+    return Place(server, server.url, lambda: server.control({"refuseTokens": True}))
+
+
+def forgets_everything(place: Place) -> None:
+    place.server.control({"revokeAll": True, "forgetClients": True})
+
+
+def configure(bridge, place, method="") -> None:
+    auth = {"auth.kind": "browser", "auth.auth_method": method} if method else {}
+    bridge.add_server("acme", place.url, **auth)
+
+
+# Authorization servers that an MCP server brings along
+
+
+@pytest.fixture(params=["mcp 2", "mcp 1", "fastmcp"])
+def own(request, peers) -> Place:
+    match request.param:
+        case "mcp 2":
+            return at(peers.serve(sys.executable, "sdk_provider.py"))
+        case "mcp 1":
+            return at(peers.serve(python_with(*SDK_1), "sdk_provider_1.py"))
+        case _:
+            return at(peers.serve(python_with(*FASTMCP), "fastmcp_in_memory.py"))
+
+
+OTHERS = ["none", "client_secret_post", "client_secret_basic_with_id"]
+
+
+@pytest.mark.parametrize("method", ["", *(pytest.param(method, marks=pytest.mark.slow) for method in OTHERS)])
+def test_a_whole_life_at_the_server_that_an_mcp_server_brings_along(own, bridge, method) -> None:
+    configure(bridge, own, method)
+    lives(own, bridge)
+    assert not method or set(own.counters["authMethods"]) == {method.removesuffix("_with_id")}
+    assert own.server.control()["live"] == 0
+
+
+def test_a_server_that_was_started_anew_costs_one_login_and_one_registration(own, bridge) -> None:
+    """It keeps everything in memory: each restart is a world in which nobody knows the bridge."""
+    configure(bridge, own)
+    bridge.login("acme")
+    with bridge.stdio("acme") as process:
+        process.initialize()
+        assert text(process.call("add", ADD)) == "3"
+        forgets_everything(own)
+        assert "mcp-auth-bridge login acme" in json.dumps(process.call("add", ADD))
+        bridge.login("acme")
+        assert text(process.call("add", ADD)) == "3"
+    assert own.counters["registrations"] == 2
+    assert own.counters["token"]["authorization_code"] == {"success": 2}
+
+
+# An authorization server that stands in front of another one
+
+
+class Behind(Place):
+    """A proxy's place, with the server that it stands in front of."""
+
+    def __init__(self, proxy: PythonServer, behind: AuthorizationServer) -> None:
+        super().__init__(proxy, proxy.url, lambda: proxy.control({"refuseTokens": True}))
+        self.behind = behind
+
+    def end_grants(self) -> None:
+        self.behind.control({"revokeAll": True})
+        self.refuse_tokens()
+
+
+@pytest.fixture
+def proxied(peers, authorization_server) -> Behind:
+    about = authorization_server.about
+    places = [about["issuer"], about["registration"], about["jwks"]]
+    proxy = peers.serve(python_with(*FASTMCP), "fastmcp_proxy.py", *places)
+    authorization_server.reset()
+    return Behind(proxy, authorization_server)
+
+
+def test_a_whole_life_at_a_proxy_whose_logins_end_where_those_behind_it_do(proxied, bridge) -> None:
+    configure(bridge, proxied)
+    lives(proxied, bridge)
+    assert proxied.behind.refreshes == {"success": 1, "invalid_grant": 1}
+    assert proxied.behind.counters["revocations"] >= 1
+
+
+# An authorization server that a developer builds of a library's parts
+
+
+def authlib(peers: Peers, *methods: str) -> Place:
+    server = peers.serve(python_with(*AUTHLIB), "authlib_server.py", *methods)
+    protected = peers.protect(server)
+    return Place(server, protected.url, lambda: protected.control(["refuse_seen_tokens"]))
+
+
+@pytest.mark.parametrize(
+    "method", ["none", *(pytest.param(f"client_secret_{way}", marks=pytest.mark.slow) for way in ("post", "basic"))]
+)
+def test_a_whole_life_at_a_server_built_of_authlib(peers, bridge, method) -> None:
+    place = authlib(peers, method)
+    configure(bridge, place)
+    lives(place, bridge)
+    assert set(place.counters["authMethods"]) == {method}
+    assert place.counters["deletions"] == 1
+
+
+def test_a_server_built_of_authlib_that_forgot_the_bridge_costs_one_registration(peers, bridge) -> None:
+    place = authlib(peers, "none")
+    configure(bridge, place)
+    bridge.login("acme")
+    forgets_everything(place)
+    bridge.login("acme")
+    assert place.counters["registrations"] == 2
+
+
+# An identity server, with a login page of its own
+
+WHO = ("mia", "correct horse battery staple")
+
+
+@pytest.fixture(params=[CANAILLE])
+def identity(request, peers, bridge) -> Place:
+    """canaille in front of a FastMCP server, and a browser that signs in there."""
+    server = peers.serve(python_with(*request.param), "canaille_server.py", *WHO)
+    server.about["scope"] = "profile"
+    issuer = server.about["issuer"]
+    scopes = ("openid", "profile")
+    guarded = peers.serve(python_with(*FASTMCP), "fastmcp_guarded.py", issuer, f"{issuer}/oauth/jwks.json", *scopes)
+    typed = zip(("login", "password", "answer"), (*WHO, "accept"), strict=True)
+    bridge.browser_command += f" {shlex.join(f'--fill={field}={value}' for field, value in typed)}"
+    return Place(server, guarded.url, lambda: guarded.control({"refuseTokens": True}))
+
+
+@pytest.mark.slow
+def test_a_whole_life_at_canaille(identity, bridge) -> None:
+    configure(bridge, identity)
+    lives(identity, bridge)
+    assert identity.counters["deletions"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("identity", [CANAILLE_TODAY], indirect=True)
+def test_a_registration_that_cannot_be_ended_is_said_and_serves_the_next_login(identity, bridge) -> None:
+    configure(bridge, identity)
+    bridge.login("acme")
+    done = bridge.run("logout", "acme")
+    assert done.returncode == 0
+    assert "refused to delete the registration of this bridge" in done.stderr
+    assert done.stderr.endswith("signed out of acme\n")
+    bridge.login("acme")
+    assert identity.counters["registrations"] == 1
+
+
+def test_a_registration_that_canaille_forgot_costs_one_login(identity, bridge) -> None:
+    configure(bridge, identity)
+    bridge.login("acme")
+    forgets_everything(identity)
+    bridge.login("acme")
+    assert identity.counters["registrations"] == 2
+    assert [launch["title"] for launch in bridge.launches] == ["Signed in"] * 2

@@ -1,0 +1,36 @@
+"""A FastMCP server that takes the JWTs of an authorization server elsewhere, for whomever they were issued.
+
+python fastmcp_guarded.py ISSUER JWKS SCOPE…
+"""
+
+import sys
+
+from fastmcp import FastMCP
+from fastmcp.server.auth import RemoteAuthProvider
+from fastmcp_tokens import Verifier
+from ledger import Ledger
+from pydantic import AnyHttpUrl
+from serving import serve
+
+
+def build(origin: str) -> Ledger:
+    issuer, jwks, *scopes = sys.argv[1:]
+    verifier = Verifier(jwks_uri=jwks, issuer=issuer)
+    auth = RemoteAuthProvider(
+        token_verifier=verifier,
+        authorization_servers=[AnyHttpUrl(issuer)],
+        base_url=origin,
+        scopes_supported=scopes,
+    )
+    server = FastMCP("guarded", auth=auth)
+
+    @server.tool
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    return Ledger(server.http_app(), {"refuseTokens": verifier.refuse_seen})
+
+
+if __name__ == "__main__":
+    serve(build)
