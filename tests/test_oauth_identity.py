@@ -176,6 +176,14 @@ def test_a_configured_client_that_is_not_known_is_never_replaced_and_the_hint_sa
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
+def test_a_registration_that_is_refused_for_the_configured_method_names_that_key():
+    """The MCP Python SDK refuses Basic as RFC 6749 writes it, whatever it registered."""
+    basic = plan(introduction=Introduction(auth_method="client_secret_basic"))
+    with pytest.raises(OAuthRefused) as raised:
+        play(login(basic), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:3], (TOKEN, UNKNOWN)])
+    assert 'remove auth_method = "client_secret_basic"' in raised.value.hint
+
+
 # Expired
 
 

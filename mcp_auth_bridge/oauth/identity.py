@@ -62,6 +62,11 @@ def client_after(
         error.hint = (
             "check client_id, client_secret, auth_method and issuer, or client_metadata_url, under auth for this server"
         )
+    elif plan.introduction.auth_method:
+        error.hint = (
+            f'remove auth_method = "{plan.introduction.auth_method}" under auth for this server: then each way that its'
+            " authorization server may take is tried"
+        )
     known = plan.clients.get(server.issuer)
     if known is None or known.id != client.id:
         raise error
