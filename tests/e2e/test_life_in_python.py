@@ -16,7 +16,7 @@ from conftest import Place
 from life import ADD, lives
 from peer import AuthorizationServer, McpServer, PythonServer
 from peers.environments import python_with
-from words import text
+from words import complaint, error, text
 
 SDK_1 = ("mcp<2", "uvicorn")
 FASTMCP = ("fastmcp>=4,<5", "uvicorn")
@@ -93,6 +93,39 @@ def test_a_whole_life_at_the_server_that_an_mcp_server_brings_along(own, bridge,
     assert own.server.control()["live"] == 0
 
 
+@pytest.mark.slow
+def test_a_method_that_the_server_does_not_take_as_the_rfc_writes_it_is_named(own, bridge) -> None:
+    configure(bridge, own, "client_secret_basic")
+    done = bridge.run("login", "acme")
+    assert done.returncode == 7
+    assert 'remove auth_method = "client_secret_basic"' in complaint(done.stderr)[1]
+
+
+def test_a_life_by_url_alone(peers, bridge) -> None:
+    """As people begin: no server in any configuration, and a browser that opens for `login` only."""
+    place = at(peers.serve(sys.executable, "sdk_provider.py"))
+    (bridge.home / "config.toml").write_text(f"{bridge.store}\n")
+    bridge.environment["CI"] = "true"
+    sign_in = ("login", place.url, "--browser-command", bridge.browser_command)
+    assert bridge.run(*sign_in).returncode == 0
+    with bridge.stdio(place.url) as process:
+        process.initialize()
+        assert text(process.call("add", ADD)) == "3"
+        place.refuse_tokens()
+        assert text(process.call("add", ADD)) == "3"
+        place.end_grants()
+        assert f"mcp-auth-bridge login {place.url}" in text(process.call("add", ADD))
+        assert bridge.run(*sign_in).returncode == 0
+        assert text(process.call("add", ADD)) == "3"
+    assert bridge.run("logout", place.url).returncode == 0
+    assert place.counters["registrations"] == 1
+    assert place.counters["token"] == {
+        "authorization_code": {"success": 2},
+        "refresh_token": {"success": 1, "invalid_grant": 1},
+    }
+    assert place.server.control()["live"] == 0
+
+
 def test_a_server_that_was_started_anew_costs_one_login_and_one_registration(own, bridge) -> None:
     """It keeps everything in memory: each restart is a world in which nobody knows the bridge."""
     configure(bridge, own)
@@ -137,6 +170,35 @@ def test_a_whole_life_at_a_proxy_whose_logins_end_where_those_behind_it_do(proxi
     lives(proxied, bridge)
     assert proxied.behind.refreshes == {"success": 1, "invalid_grant": 1}
     assert proxied.behind.counters["revocations"] >= 1
+
+
+@pytest.mark.slow
+def test_a_consent_that_is_denied_at_the_proxy_or_behind_it_is_said_in_the_same_words(proxied, bridge) -> None:
+    allowing = bridge.browser_command
+    bridge.browser_command += " --fill=action=deny"
+    configure(bridge, proxied)
+    at_the_proxy = bridge.run("login", "acme")
+    bridge.browser_command = allowing
+    configure(bridge, proxied)
+    proxied.behind.control({"consent": "deny"})
+    behind_it = bridge.run("login", "acme")
+    assert at_the_proxy.returncode == behind_it.returncode == 4
+    assert complaint(at_the_proxy.stderr) == complaint(behind_it.stderr)
+    assert "declined" in complaint(behind_it.stderr)[0]
+
+
+@pytest.mark.slow
+def test_a_server_behind_the_proxy_that_is_ill_costs_one_call_and_no_login(proxied, bridge) -> None:
+    configure(bridge, proxied)
+    bridge.login("acme")
+    with bridge.stdio("acme") as process:
+        process.initialize()
+        proxied.behind.control({"tokenFailure": "503"})
+        proxied.refuse_tokens()
+        assert "500" in error(process.call("add", ADD))["message"]  # that is how the proxy passes it on
+        proxied.behind.control({"tokenFailure": None})
+        assert text(process.call("add", ADD)) == "3"
+    assert len(bridge.launches) == 1
 
 
 # An authorization server that a developer builds of a library's parts
