@@ -93,6 +93,14 @@ def test_a_whole_life_at_the_server_that_an_mcp_server_brings_along(own, bridge,
     assert own.server.control()["live"] == 0
 
 
+def test_a_whole_life_over_the_transport_of_2024_11_05(peers, bridge) -> None:
+    """The SDK's answers POST with 405 before it looks at credentials, and wants them at the event stream."""
+    server = peers.serve(python_with(*SDK_1), "sdk_provider_1.py", "--sse")
+    place = Place(server, f"{server.about['origin']}/sse", lambda: server.control({"refuseTokens": True}))
+    configure(bridge, place)
+    lives(place, bridge)
+
+
 @pytest.mark.slow
 def test_a_method_that_the_server_does_not_take_as_the_rfc_writes_it_is_named(own, bridge) -> None:
     configure(bridge, own, "client_secret_basic")

@@ -106,10 +106,10 @@ class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken,
         return {"clients": methods, "revoked": self.revoked, "live": len(self.refreshes)}
 
 
-def settings(origin: str) -> AuthSettings:
+def settings(origin: str, path: str = "/mcp") -> AuthSettings:
     return AuthSettings(
         issuer_url=AnyHttpUrl(origin),
-        resource_server_url=AnyHttpUrl(f"{origin}/mcp"),
+        resource_server_url=AnyHttpUrl(f"{origin}{path}"),
         client_registration_options=ClientRegistrationOptions(
             enabled=True, valid_scopes=[SCOPE], default_scopes=[SCOPE]
         ),
