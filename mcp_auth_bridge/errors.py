@@ -38,6 +38,9 @@ import enum
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+TRY_AGAIN = "try again; if it keeps happening, contact the server's operator"
+"""The hint where nothing here is wrong."""
+
 
 class Sent(enum.Enum):
     """How much of the request reached the wire: the difference between "repeat freely" and "look first"."""

@@ -52,9 +52,8 @@ def parser() -> argparse.ArgumentParser:
 def _add_run(commands: "options.Commands") -> None:
     text = """Relay between an MCP client on stdin and stdout and a remote server. This is what an IDE starts.
 
-Nothing is opened until a tool is called that lacks a login: then the browser is, where there is one, and the call waits
-for it (login = "never" in the configuration: it says what to run instead). A `login` in any terminal is noticed within
-a second."""
+No browser opens until a tool call needs a login. Where there is one, the call waits for it; with login = "never" in the
+configuration, it says what to run instead. A `login` in any terminal is noticed within a second."""
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
   mcp-auth-bridge run acme --headless --log-format json

@@ -83,8 +83,8 @@ def test_a_time_says_how_far_from_utc_it_is(monkeypatch, zone, words):
         (("mia@acme.example",), "", ""),
         ((), "", ""),
         (("Mia@Acme.example", "7"), "mia@acme.example", ""),
-        ((), "mia@acme.example", "whether it is “mia@acme.example” could not be checked: the tokens do not say"),
-        (("7",), "mia@acme.example", "whether it is “mia@acme.example” could not be checked: the tokens do not say"),
+        ((), "mia@acme.example", "couldn't verify that this is “mia@acme.example”: the token names no account"),
+        (("7",), "mia@acme.example", "couldn't verify that this is “mia@acme.example”: the token names only “7”"),
         (("bob@acme.example",), "mia@acme.example", "the profile expects “mia@acme.example”: log in again"),
     ],
 )

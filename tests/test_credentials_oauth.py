@@ -924,13 +924,13 @@ async def test_a_new_token_that_is_refused_too_is_explained_and_no_other_is_trie
     sent = await process.headers(TARGET)
     newer = await process.headers(TARGET, refused(sent))
     with pytest.raises(
-        LoginRequired, match=r"acme refuses even a new token \(HTTP 401\): the token is opaque"
+        LoginRequired, match=r"acme rejected even a freshly issued token \(HTTP 401\): the token is opaque"
     ) as raised:
         await process.headers(TARGET, again(newer))
     assert "run: mcp-auth-bridge login acme" in raised.value.hint
     for _ in range(50):
         assert await process.headers(TARGET) == newer  # it may be accepted by now
-        with pytest.raises(LoginRequired, match="even a new token"):
+        with pytest.raises(LoginRequired, match="even a freshly issued token"):
             await process.headers(TARGET, refused(newer))
         world.now += 1.0
     assert world.presented == ["RT-0"]
@@ -943,7 +943,7 @@ async def test_a_login_made_meanwhile_is_tried_although_the_last_one_was_hopeles
     world = World(session())
     process = world.process()
     newer = await process.headers(TARGET, refused(await process.headers(TARGET)))
-    with pytest.raises(LoginRequired, match="even a new token"):
+    with pytest.raises(LoginRequired, match="even a freshly issued token"):
         await process.headers(TARGET, again(newer))
     world.log_in(session(7, at=world.now))
     assert await process.headers(TARGET, refused(newer)) == bearer(7)

@@ -146,7 +146,7 @@ async def test_a_refused_token_is_replaced_once_with_everything_looked_up_anew()
     world.requests.clear()
     assert await process.headers(TARGET, refused(bearer(1))) == bearer(2)
     assert world.requests == [wish for wish, _ in discovery()] + [TOKEN]
-    with pytest.raises(CredentialRefused, match="refuses even a new token obtained by client_credentials") as raised:
+    with pytest.raises(CredentialRefused, match="refuses even a token freshly issued by client_credentials") as raised:
         await process.headers(TARGET, again(bearer(2)))
     assert "resource, audience" in raised.value.hint
     with pytest.raises(CredentialRefused):

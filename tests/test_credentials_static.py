@@ -133,8 +133,7 @@ def test_an_expired_token_is_called_so():
     error = refused(jwt(exp=NOW - 61, aud="elsewhere"))
     assert type(error) is TokenExpired
     assert (
-        "acme refuses the token of acme (HTTP 401): it expired 61 s ago by its own exp, at 1970-01-12T13:45:39Z"
-        in error.message
+        "acme refuses the token of acme (HTTP 401): it expired 61 seconds ago (1970-01-12 13:45 UTC)" in error.message
     )
     assert error.facts["expires_at"] == "1970-01-12T13:45:39Z"
 

@@ -76,7 +76,7 @@ SCENARIOS = {
     "an authorization server in the house": (
         resource(authorization_servers=["https://192.168.1.1"]),
         UrlRefused,
-        "near",
+        "an address on",
     ),
     "the cloud's metadata service": (resource(authorization_servers=["https://169.254.169.254"]), UrlRefused, "never"),
     "metadata of another issuer": (resource(authorization_servers=[EVIL]), TheirProtocolError, "of the issuer"),
@@ -163,7 +163,7 @@ SCENARIOS = {
         "without iss",
     ),
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
-    "an error that nobody knows": (callback(error="<b>call 555</b>"), OAuthRefused, "no specification names"),
+    "an error that nobody knows": (callback(error="<b>call 555</b>"), OAuthRefused, "an unknown error"),
     # Token answers
     "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "no HTTP header"),
     "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "no HTTP header"),
@@ -181,7 +181,7 @@ SCENARIOS = {
     "a refusal with words for a person": (
         {"tokens": answer({"error": "x", "error_description": "call 555"}, 400)},
         OAuthRefused,
-        "no specification names",
+        "an unknown error",
     ),
 }
 

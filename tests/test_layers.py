@@ -70,6 +70,7 @@ EXCEPTIONS = {
     ("credentials.world", "mcp_auth_bridge.stores.base"): "as above",
     ("credentials.exchange", "asyncio"): "waits for a rotation that is under way",
     ("credentials.diagnosis", "datetime"): "writes the date of a moment, which is pure",
+    ("oauth.claims", "datetime"): "as above",
     ("credentials.printed", "datetime"): "reads the date of a moment, which is pure",
     ("credentials.sources", "os"): "reads a secret from the file that the configuration names",
     ("credentials.sources", "stat"): "as above",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import printable
-from mcp_auth_bridge.oauth.claims import is_account, lifetime, names_of, suspicions
+from mcp_auth_bridge.oauth.claims import ago, is_account, lifetime, names_of, suspicions
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
@@ -50,17 +50,32 @@ def suspected(wanted=(), *, resource=MCP, **changes):
         ({"aud": ["a", "b"]}, f"its aud is “a b”, not “{MCP}”"),
         ({"aud": None}, f"it has no aud, which should be “{MCP}”"),
         ({"aud": 7}, f"it has no aud, which should be “{MCP}”"),
-        ({"exp": NOW - 90}, "its exp passed 90 s ago by this machine's clock"),
-        ({"nbf": NOW + 3600}, "it begins in 3600 s by this machine's clock, which may be slow"),
-        ({"nbf": None, "iat": NOW + 3600}, "it begins in 3600 s by this machine's clock, which may be slow"),
+        ({"exp": NOW - 90}, "it expired 90 seconds ago (2023-11-14 22:11 UTC) by this machine's clock"),
+        ({"nbf": NOW + 3600}, "it begins in 60 minutes by this machine's clock, which may be slow"),
+        ({"nbf": None, "iat": NOW + 3600}, "it begins in 60 minutes by this machine's clock, which may be slow"),
         (
             {"aud": "x", "exp": NOW - 1},
-            f"its aud is “x”, not “{MCP}”, and its exp passed 1 s ago by this machine's clock",
+            f"its aud is “x”, not “{MCP}”, and it expired 1 second ago (2023-11-14 22:13 UTC) by this machine's clock",
         ),
     ],
 )
 def test_each_claim_that_looks_wrong_is_named_with_what_it_should_be(changes, words):
     assert suspected(**changes) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 seconds ago (2023-11-14 22:13 UTC)"),
+        (1, "1 second ago (2023-11-14 22:13 UTC)"),
+        (119, "119 seconds ago (2023-11-14 22:11 UTC)"),
+        (7199, "119 minutes ago (2023-11-14 20:13 UTC)"),
+        (7200, "2 hours ago (2023-11-14 20:13 UTC)"),
+        (259_201, "3 days ago (2023-11-11 22:13 UTC)"),
+    ],
+)
+def test_a_time_that_has_passed_is_told_in_units_that_people_use(seconds, words):
+    assert ago(NOW - seconds, NOW) == words
 
 
 @pytest.mark.parametrize(

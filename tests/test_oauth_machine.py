@@ -352,7 +352,7 @@ def test_a_wish_that_is_not_granted_names_the_key(code, key):
 @pytest.mark.parametrize(
     ("token", "kind", "words"),
     [
-        (vouching(exp=990), TokenExpired, "expired 10 s ago"),
+        (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
         (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
         (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
         (Token(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "no JWT"),

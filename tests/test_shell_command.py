@@ -197,7 +197,7 @@ def test_a_file_in_the_middle_of_being_replaced_is_waited_for(tmp_path):
 def test_a_file_that_cannot_be_used_is_named_within_a_second(tmp_path, make, problem):
     make(tmp_path / "token")
     with pytest.raises(
-        CredentialMissing, match=f"the token of acme is to come from {tmp_path}/token, {problem}"
+        CredentialMissing, match=f"the token of acme should come from {tmp_path}/token, {problem}"
     ) as raised:
         secret(f"file:{tmp_path}/token")
     assert "hunter2" not in raised.value.message + raised.value.hint

@@ -22,7 +22,7 @@ _ROTATION = 10.0
 
 _MOST_PAGES = 1000
 
-_TOO_MANY = "its operator has to look: a list like that has no end, or is of no use to a client"
+_TOO_MANY = "contact the server's operator: a list like that has no end, or is of no use to a client"
 
 _LARGEST_LIST = 8 * 1024 * 1024
 """Bytes of all pages together. A tool takes one to five thousand, and ten times as many once it is decoded."""
@@ -120,7 +120,7 @@ async def tools_of(client: Client) -> list[Tool]:
         if page.next_cursor is None:
             return tools
         if page.next_cursor in cursors:
-            raise TheirProtocolError("the server's list of tools begins anew where it should go on")
+            raise TheirProtocolError("the server's tool list repeats itself instead of continuing")
         cursors.append(page.next_cursor)
     raise LimitExceeded(f"the server's list of tools has more than {_MOST_PAGES} pages", _TOO_MANY)
 

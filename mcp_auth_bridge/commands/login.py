@@ -110,8 +110,12 @@ def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) 
     device = given.device or isinstance(bridge.profile.auth, Device)
     has_command = bool(given.browser or bridge.profile.browser_command)
     if place and not (has_command or given.paste or device):
+        otherwise = "paste the address it ends up at, or use --device"
+        if not terminal.is_interactive():
+            otherwise = "use --paste or --device"
         terminal.say(
-            f"this is {place}: a browser on another machine may not find the way back; --paste and --device need none"
+            f"this is {place}: the browser on your own computer may not be able to reach this machine;"
+            f" if it can't, {otherwise}"
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, None if given.paste else given.browser, bridge)

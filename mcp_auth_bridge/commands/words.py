@@ -58,7 +58,10 @@ def doubt(session: Session, expected: str) -> str:
     """What to say about the account that the profile expects, "" if it is the one, or if none is expected."""
     verdict = is_account(expected, session.names) if expected else True
     if verdict is None:
-        return f"whether it is {quoted(expected)} could not be checked: the tokens do not say"
+        named = (
+            f"the token names only {quoted(session.names[0], 80)}" if session.names else "the token names no account"
+        )
+        return f"couldn't verify that this is {quoted(expected)}: {named}"
     return "" if verdict else f"the profile expects {quoted(expected)}: log in again"
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import CredentialRefused, NotAToken, TokenExpired, UnknownIssuer, WrongAudience, quoted
-from mcp_auth_bridge.oauth.claims import expiry, unverified
+from mcp_auth_bridge.oauth.claims import ago, expiry, unverified
 
 # RFC 6750 section 2.1, and RFC 6749 section 10.10: what is shorter can be guessed, and is nobody's token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
@@ -52,7 +52,7 @@ _Verdict = tuple[type[CredentialRefused], str]
 def _of_jwt(shown: Presented, claims: Mapping[str, Any], refused: Refusal, now: float) -> _Verdict:
     ends, named, says = expiry(shown.token), _audiences(claims), _server_says(refused)
     if ends is not None and ends <= now:
-        return TokenExpired, f"it expired {now - ends:.0f} s ago by its own exp, at {_clock(ends)}"
+        return TokenExpired, f"it expired {ago(ends, now)}"
     if says is TokenExpired:
         return TokenExpired, "it has expired by the server's clock, and not by this machine's"
     if says is WrongAudience or (says is None and named and not _covers(named, shown.resource)):
@@ -68,7 +68,7 @@ def _of_opaque(token: str, refused: Refusal) -> _Verdict:
     if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
         return NotAToken, "it looks like a placeholder and not like a token"
     if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
-        return NotAToken, "it begins like a JWT and is none: cut off, or damaged"
+        return NotAToken, "it looks like a truncated or damaged JWT"
     if _server_says(refused) is TokenExpired:
         return TokenExpired, "the server says that it has expired"
     return CredentialRefused, "it is opaque, so it cannot be seen why"

@@ -115,7 +115,7 @@ class Obtaining:
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
         from mcp_auth_bridge.credentials.diagnosis import Presented, why
 
-        what, place = f"even a new token obtained by {self._kind}", f"the configuration of {self._name}"
+        what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
         presented = Presented(session.access.reveal(), self._name, what, place, session.resource)
         error = why(presented, refused, self._world.now())
         error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"

@@ -26,7 +26,7 @@ class Reasons(msgspec.Struct, frozen=True):
 
     def new_token_refused(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
         return LoginRequired(
-            f"{self.name} refuses even a new token ({refused}): {self.suspected(session, refused, now)}",
+            f"{self.name} rejected even a freshly issued token ({refused}): {self.suspected(session, refused, now)}",
             f"see resource, audience, token and scopes under auth for this server, then run: {self.login_command}",
         )
 

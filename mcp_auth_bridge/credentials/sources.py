@@ -17,7 +17,7 @@ _PAUSES = (0.05, 0.15, 0.3)
 """Seconds between looks at a file that is missing or empty: it may be in the middle of being replaced."""
 
 _CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
-_RUN_IT = "run it in a terminal to see why"
+_RUN_IT = "run it in a terminal to see what it prints"
 
 
 class Sources(msgspec.Struct, frozen=True):
@@ -56,7 +56,7 @@ class Sources(msgspec.Struct, frozen=True):
                 break
         if not text:
             problem = "cannot be read: no such file" if text is None else "is empty"
-            raise CredentialMissing(f"{what} is to come from {place}, which {problem}", _CORRECT_FILE)
+            raise CredentialMissing(f"{what} should come from {place}, which {problem}", _CORRECT_FILE)
         return text
 
     async def _printed(self, argv: Sequence[str], what: str) -> str:
@@ -81,7 +81,7 @@ class Sources(msgspec.Struct, frozen=True):
         if not text:
             hint = f"put it there with: mcp-auth-bridge secret {typed(name)}"
             raise CredentialMissing(
-                f"{what} is to come from the entry {quoted(name)} of the OS keyring, which is not there", hint
+                f"{what} should come from the entry {quoted(name)} of the OS keyring, which is not there", hint
             )
         return text
 
@@ -100,7 +100,7 @@ def _variable(variable: Env, environ: Mapping[str, str], what: str) -> str:
         return ""
     state = "empty" if variable.name in environ else "not set"
     raise CredentialMissing(
-        f"{what} is to come from the environment variable {variable.name}, which is {state}",
+        f"{what} should come from the environment variable {variable.name}, which is {state}",
         "set it where mcp-auth-bridge is started, for example in the IDE's entry, or write file:PATH",
     )
 
@@ -126,7 +126,7 @@ def _text(place: str, what: str) -> str | None:
                 return data.decode().rstrip("\r\n")
             except UnicodeDecodeError:
                 problem = "is not text in UTF-8"
-    raise CredentialMissing(f"{what} is to come from {place}, which {problem}", _CORRECT_FILE)
+    raise CredentialMissing(f"{what} should come from {place}, which {problem}", _CORRECT_FILE)
 
 
 def _contents_of(place: str) -> bytes:

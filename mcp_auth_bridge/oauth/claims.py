@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 import msgspec
@@ -15,6 +16,8 @@ _END_OF_TIME = 1e11
 _LONGEST_NUMBER = 16
 _SKEW = 30.0
 """Seconds by which two honest clocks may differ."""
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
 
 
 def names_of(*tokens: str | None) -> tuple[str, ...]:
@@ -117,10 +120,22 @@ def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
     found = []
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
     if _is_time(expires) and expires <= now:
-        found.append(f"its exp passed {now - expires:.0f} s ago by this machine's clock")
+        found.append(f"it expired {ago(expires, now)} by this machine's clock")
     if _is_time(begins) and begins > now + _SKEW:
-        found.append(f"it begins in {begins - now:.0f} s by this machine's clock, which may be slow")
+        found.append(f"it begins in {_span(begins - now)} by this machine's clock, which may be slow")
     return found
+
+
+def ago(moment: float, now: float) -> str:
+    """How long ago a `moment` was, and when that was (both in Unix seconds): `3 days ago (2026-11-27 02:42 UTC)`."""
+    return f"{_span(now - moment)} ago ({datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC)"
+
+
+def _span(seconds: float) -> str:
+    """In the largest unit of which there are two, rounded down."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1])
+    count = int(seconds // size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _from_base64url(text: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from mcp_auth_bridge.effects import Response
-from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.relay.http_rules import retry_after
 from mcp_auth_bridge.urls import Url
@@ -54,7 +54,7 @@ _LONGEST_CODE = 100
 
 def known_error(code: str) -> str:
     """`code` if a specification defines it, else words that repeat nothing of the server's."""
-    return code if code in _KNOWN_ERRORS else "an error that no specification names"
+    return code if code in _KNOWN_ERRORS else "an unknown error"
 
 
 def essence(response: Response) -> str:
@@ -73,7 +73,6 @@ def read(response: Response, shape: type[T], url: Url, what: str) -> T:
 
 
 _PAGE = "a web page"
-_TRY_AGAIN = "try again; if it stays so, its operator has to look"
 _IN_BETWEEN = "a firewall or a captive portal may stand in between: open that address in a browser, then try again"
 
 
@@ -85,14 +84,14 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     if code:
         return OAuthRefused(
             f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
-            CLOCK_HINT if code == INVALID_PROOF else _TRY_AGAIN,
+            CLOCK_HINT if code == INVALID_PROOF else TRY_AGAIN,
             error=code,
             status=response.status,
         )
     kind = _kind(response)
     return UpstreamFailed(
         f"{url.origin} answered {what} with HTTP {response.status} and {kind} instead of a JSON error",
-        _IN_BETWEEN if kind == _PAGE and response.status < 500 else _TRY_AGAIN,
+        _IN_BETWEEN if kind == _PAGE and response.status < 500 else TRY_AGAIN,
         status=response.status,
     )
 

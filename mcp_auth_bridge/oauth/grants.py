@@ -267,8 +267,8 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
         raise TheirProtocolError(
             f"the login came back {answered} but without iss, which {quoted(server.issuer)} says it always sends, so"
             " nothing in the answer is believed",
-            "log in again; if it stays so, the authorization server's operator has to send iss with every answer,"
-            " errors too (RFC 9207)",
+            "log in again; if it keeps happening, the authorization server's operator has to send iss with every"
+            " answer, errors too (RFC 9207)",
         )
     if issuer is not None and not same_issuer(issuer, server.issuer):
         raise TheirProtocolError("the login came back from another authorization server than it was sent to")
@@ -277,7 +277,8 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
 def _denied(error: str, description: str) -> AccessDenied | ProtocolError:
     if error == "access_denied":
         return AccessDenied("the login was declined in the browser", "log in again to allow it")
-    text = f"the authorization server ended the login: {documents.known_error(error)}"
+    known = documents.known_error(error)
+    text = f"the authorization server rejected the login{': ' if known == error else ' with '}{known}"
     return OAuthRefused(text, advice(error, description), error=error, status=302)
 
 

@@ -16,7 +16,7 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     quoted,
 )
-from mcp_auth_bridge.oauth.claims import unverified
+from mcp_auth_bridge.oauth.claims import ago, numeric_date, unverified
 from mcp_auth_bridge.oauth.configured import Party, Token
 from mcp_auth_bridge.oauth.discovery import Server
 
@@ -70,9 +70,9 @@ def _verdict(token: Token, server: Server, now: float) -> tuple[type[CredentialR
         return NotAToken, "it is no JWT, which an assertion is"
     if not claims:
         return CredentialRefused, "it is opaque, so it cannot be seen why"
-    expires, named = claims.get("exp"), claims.get("aud")
-    if isinstance(expires, int | float) and expires <= now:
-        return TokenExpired, f"it expired {now - expires:.0f} s ago by its own exp"
+    expires, named = numeric_date(claims.get("exp")), claims.get("aud")
+    if expires is not None and expires <= now:
+        return TokenExpired, f"it expired {ago(expires, now)}"
     audiences = [each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str)]
     expected = (server.issuer.rstrip("/"), str(server.token_endpoint).rstrip("/"))
     if not token.type and not any(each.rstrip("/") in expected for each in audiences):

@@ -14,7 +14,7 @@ from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show,
 from mcp_auth_bridge.errors import BridgeError, ConfigError, UrlRefused, offered, quoted
 from mcp_auth_bridge.oauth.kin import above, akin
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.oauth.zones import Address, Zone, literal, within, zone_of
+from mcp_auth_bridge.oauth.zones import Address, Zone, literal, reach_of, within, zone_of
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 R = TypeVar("R")
@@ -145,8 +145,9 @@ def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | N
     if found := within(addresses, reach):
         return found
     origin = server.origin if server else "the configuration"
+    place = "this machine" if reach_of(addresses) is Zone.LOOPBACK else "your own network"
     raise UrlRefused(
-        f"{origin} leads to {url.origin}, which is nearer to this machine than it is itself",
+        f"{origin} points to {url.origin}, which is an address on {place}",
         f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server,'
         " or where a machine authenticates, token_endpoint",
     )

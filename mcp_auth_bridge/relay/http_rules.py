@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.relay.redirects import leads_to_sign_in
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -164,11 +164,13 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
         hint = "check the path of the URL: many servers speak MCP below /mcp or /sse only"
         return UpstreamFailed(f"there is no MCP endpoint at this URL (HTTP {status})", hint, status=status)
     if status == 403:
-        hint = "the account, an organisation header or a network rule may be what it misses"
+        hint = (
+            "check whether your account has access, whether an organisation header is missing, or whether a network"
+            " rule blocks you"
+        )
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = retry_after(headers)
-    later = "try again; if it stays so, its operator has to look"
-    hint = f"it asks to wait {wait:g} s" if wait is not None else later
+    hint = f"it asks to wait {wait:g} s" if wait is not None else TRY_AGAIN
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
 
 

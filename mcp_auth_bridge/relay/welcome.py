@@ -150,7 +150,9 @@ class Welcome:
     def _sign_in_tools(self) -> bytes:
         tool = {
             "name": self._sign_in_tool,
-            "description": f"Signing in to {self._name} is needed before its tools can be listed. Call this for how.",
+            "description": (
+                f"You need to sign in to {self._name} before its tools appear. Call this tool for instructions."
+            ),
             "inputSchema": {"type": "object", "properties": {}},
         }
         return msgspec.json.encode({"tools": [tool]})

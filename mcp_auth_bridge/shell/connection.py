@@ -177,7 +177,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _ambiguous(self) -> BridgeError:
         """RFC 9112 section 6.3: such an answer ought to be handled as an error, because intermediaries differ on it."""
-        hint = "something between here and the server may be forging answers: its operator has to look"
+        hint = "something between here and the server may be forging answers: contact the server's operator"
         return TheirProtocolError(f"{self.peer} sent an answer whose length is said in two ways", hint)
 
     def _malformed(self) -> BridgeError:

@@ -14,7 +14,15 @@ import msgspec
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, Overdue, RedirectRefused, UrlRefused
+from mcp_auth_bridge.errors import (
+    TRY_AGAIN,
+    BridgeError,
+    LimitExceeded,
+    OutcomeUnknown,
+    Overdue,
+    RedirectRefused,
+    UrlRefused,
+)
 from mcp_auth_bridge.oauth.zones import Address
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
@@ -41,8 +49,6 @@ _LAST_LOOK = 0.5
 
 _ATTEMPT = 2.0
 """Seconds for one of several addresses."""
-
-_LATER = "try again; if it stays so, its operator has to look"
 
 
 class Http:
@@ -151,7 +157,7 @@ async def in_time(effect: Fetch, exchange: Coroutine[None, None, Response]) -> R
             await asyncio.wait((answering,), timeout=seconds)
             if answering.done():
                 return answering.result()
-        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", _LATER)
+        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", TRY_AGAIN)
     except BridgeError as error:
         error.facts["host"] = effect.url.authority
         raise
@@ -251,7 +257,7 @@ def _translated(url: Url) -> Iterator[None]:
         with explained(url.origin):
             raise _cause(error) from None
     except httpx2.TransportError as error:
-        raise OutcomeUnknown(f"the answer of {url.origin} was cut off ({type(error).__name__})", _LATER) from None
+        raise OutcomeUnknown(f"the answer of {url.origin} was cut off ({type(error).__name__})", TRY_AGAIN) from None
 
 
 def _cause(error: BaseException) -> OSError:

@@ -125,5 +125,5 @@ def _check_contention(lock: "FileLock") -> None:
 def _held(name: str, timeout: float) -> Held:
     return Held(
         f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
-        "try again; if it stays so, end the one that hangs",
+        "try again; if it keeps happening, end the one that hangs",
     )

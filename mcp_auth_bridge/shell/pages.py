@@ -59,7 +59,7 @@ def success(server: str, account: str) -> bytes:
 
 
 def failure(message: str, hint: str) -> bytes:
-    quiet = "You can close this tab; the same is said where the login began."
+    quiet = "You can close this tab. The same message is in the terminal."
     return _page("The login did not succeed", "!", "#c93a36", _sentence(message), _sentence(hint), quiet=quiet)
 
 

@@ -132,7 +132,7 @@ class Sender:
             if nonce == self._nonce:
                 break
         raise AccessDenied(
-            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "its operator has to look"
+            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "contact the server's operator"
         )
 
     async def _attempt(

@@ -51,7 +51,7 @@ def test_the_expected_account_signs_in_and_all_is_told(bridge, authorization_ser
     done = bridge.run("login", "acme")
     assert done.returncode == 0, done.stderr
     assert f"signed in to acme as {ALICE}" in done.stderr
-    assert "could not be checked" not in done.stderr
+    assert "couldn't verify" not in done.stderr
     assert "scopes “mcp" in done.stderr
     assert "renewed by itself" in done.stderr
     line = lines(bridge)["acme"]
@@ -87,7 +87,9 @@ def test_a_login_that_the_server_refuses_is_explained_and_not_kept(bridge, spoil
     bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
     assert done.returncode == 3
-    assert "acme refuses even a new token (HTTP 401): its aud is “https://another.example/mcp”" in done.stderr
+    assert (
+        "acme rejected even a freshly issued token (HTTP 401): its aud is “https://another.example/mcp”" in done.stderr
+    )
     assert f"not “{protected_server.url}”" in done.stderr
     assert lines(bridge)["acme"]["state"] == "signed out"
     assert "signed in" not in bridge.launches[-1]["title"].lower()

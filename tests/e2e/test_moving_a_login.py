@@ -135,7 +135,7 @@ def test_without_the_folder_of_its_credentials_a_service_says_which_variable_is_
     done = server.run("key")
     sentence, _ = complaint(done.stderr)
     assert sentence == (
-        "the path of the sealing key is to come from the environment variable CREDENTIALS_DIRECTORY, which is not set"
+        "the path of the sealing key should come from the environment variable CREDENTIALS_DIRECTORY, which is not set"
     )
     with server.stdio("acme") as process:
         assert "result" in process.initialize()
