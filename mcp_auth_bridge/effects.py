@@ -33,12 +33,16 @@ def ask(effect: Effect[R]) -> Flow[R]:
 
 
 class Response(msgspec.Struct, frozen=True):
-    """An HTTP answer. `headers` have lower-case names, values in order of arrival; `at` is Unix time in seconds."""
+    """An HTTP answer. `headers` have lower-case names, values in order of arrival; `at` is Unix time in seconds.
+
+    `secrets` are those of the request: nobody repeats them, whatever the answer says.
+    """
 
     status: int
     headers: Mapping[str, tuple[str, ...]]
     body: bytes
     at: float
+    secrets: tuple[Secret, ...] = ()
 
     def header(self, name: str) -> str:
         """The first value of the header `name` (lower case), or ""."""
@@ -62,6 +66,12 @@ class Fetch(Effect[Response], frozen=True):
     method: Literal["GET", "DELETE", "OPTIONS"] = "GET"
     led_by: Url | None = None
     redirects: int = 3
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """What is sent as a credential."""
+        sent = (*self.headers.values(), *(self.form or {}).values())
+        return tuple(value for value in sent if isinstance(value, Secret))
 
 
 class Listen(Effect[str], frozen=True):

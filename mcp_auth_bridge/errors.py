@@ -97,11 +97,14 @@ class StepUpRequired(LoginRequired):
 
 
 class GrantEnded(LoginRequired):
-    """The authorization server no longer honours a refresh token; `error` is its code (RFC 6749 section 5.2)."""
+    """The authorization server no longer honours a refresh token; `error` is its code (RFC 6749 section 5.2), `said`
+    as in `OAuthRefused`.
+    """
 
-    def __init__(self, message: str, hint: str = "", *, error: str) -> None:
+    def __init__(self, message: str, hint: str = "", *, error: str, said: str = "") -> None:
         super().__init__(message, hint)
         self.error = error
+        self.said = said
 
 
 class AccessDenied(BridgeError):
@@ -222,14 +225,18 @@ class UrlRefused(TheirProtocolError):
 
 
 class OAuthRefused(TheirProtocolError):
-    """The authorization server said no. `error` is its code (RFC 6749 section 5.2), `status` the HTTP status."""
+    """The authorization server said no. `error` is its code (RFC 6749 section 5.2), `status` the HTTP status.
+
+    `said` is its own sentence as the end of a message, "" where it has none; it is part of this message.
+    """
 
     reason = "oauth_refused"
 
-    def __init__(self, message: str, hint: str = "", *, error: str, status: int) -> None:
+    def __init__(self, message: str, hint: str = "", *, error: str, status: int, said: str = "") -> None:
         super().__init__(message, hint)
         self.error = error
         self.status = status
+        self.said = said
         self.facts |= {"status": status}
 
 

@@ -37,7 +37,7 @@ PURE = words("""
 LAYERS = [
     Layer(
         words("""
-            errors secret urls effects config tables header_fields auth_settings login_settings machine_settings
+            errors remarks secret urls effects config tables header_fields auth_settings login_settings machine_settings
             network_settings redis_settings relay_settings store_settings suggestion toml
         """),
         PURE,

@@ -207,9 +207,21 @@ def test_an_error_that_a_specification_names_is_repeated(code_of_theirs):
 
 
 @pytest.mark.parametrize("words", ["", "Call 555-1234 now", "\x1b[2J", "invalid_scope\n"])
-def test_any_other_words_are_not(words):
-    with pytest.raises(OAuthRefused, match=r"rejected the login with an unknown error$"):
-        code({"error": words, "error_description": "555"})
+def test_any_other_code_is_unknown_and_stands_in_quotation_marks(words):
+    said = f", saying “{words.strip(chr(27))}”" if words.strip("\x1b\n") else ""
+    with pytest.raises(OAuthRefused) as raised:
+        code({"error": words})
+    assert raised.value.message == f"the authorization server rejected the login with an unknown error{said}".replace(
+        "\n", ""
+    )
+
+
+@pytest.mark.parametrize("name", ["access_denied", "invalid_scope", "made_up"])
+def test_the_server_s_own_sentence_is_quoted_and_cut(name):
+    words = "Ask\x1b[2J Mia\nfor access. " + "x" * 300
+    with pytest.raises(BridgeError, match=r", saying “Ask \[2J Mia for access\. x+…”$") as raised:
+        code({"error": name, "error_description": words})
+    assert len(raised.value.message) < 300
 
 
 @pytest.mark.parametrize("callback", [{}, {"code": ""}])

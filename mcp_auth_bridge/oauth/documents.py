@@ -8,6 +8,7 @@ from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.relay.http_rules import retry_after
+from mcp_auth_bridge.remarks import saying, sentence
 from mcp_auth_bridge.urls import Url
 
 T = TypeVar("T")
@@ -73,7 +74,10 @@ def read(response: Response, shape: type[T], url: Url, what: str) -> T:
 
 
 _PAGE = "a web page"
-_IN_BETWEEN = "a firewall or a captive portal may stand in between: open that address in a browser, then try again"
+_IN_BETWEEN = (
+    "a firewall or a proxy may stand in between; if this goes on, the server's operator, or your network's, has to let"
+    " requests to that address through: no browser can open it"
+)
 
 
 def refusal(response: Response, url: Url, what: str) -> ProtocolError:
@@ -83,17 +87,25 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
     code = error_code(response)
     if code:
         return OAuthRefused(
-            f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status})",
+            f"{url.origin} refused {what}: {known_error(code)} (HTTP {response.status}){said(response)}",
             CLOCK_HINT if code == INVALID_PROOF else TRY_AGAIN,
             error=code,
             status=response.status,
+            said=said(response),
         )
     kind = _kind(response)
+    answered = f"HTTP {response.status} and {kind} instead of a JSON error"
     return UpstreamFailed(
-        f"{url.origin} answered {what} with HTTP {response.status} and {kind} instead of a JSON error",
+        f"{url.origin} answered {what} with {answered}{said(response)}",
         _IN_BETWEEN if kind == _PAGE and response.status < 500 else TRY_AGAIN,
         status=response.status,
     )
+
+
+def said(response: Response) -> str:
+    """What a refusal says for people, as the end of a message (`remarks.saying`): "" if no more than a known code."""
+    text = sentence(essence(response), response.body)
+    return "" if text in _KNOWN_ERRORS else saying(text, response.secrets)
 
 
 def error_code(response: Response) -> str:

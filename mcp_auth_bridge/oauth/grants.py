@@ -20,6 +20,7 @@ from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
 from mcp_auth_bridge.oauth.trust import same_issuer
+from mcp_auth_bridge.remarks import saying
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -124,7 +125,9 @@ def refresh(session: Session) -> Flow[Session]:
         issued = yield from request_tokens(endpoint, Applicant(session.client), form, "the refresh", prover)
     except OAuthRefused as refused:
         if refused.error == "invalid_grant":
-            raise GrantEnded(f"{endpoint.origin} no longer honours this login", error=refused.error) from None
+            raise GrantEnded(
+                f"{endpoint.origin} no longer honours this login{refused.said}", error=refused.error, said=refused.said
+            ) from None
         raise
     return _renewed(session, issued)
 
@@ -275,11 +278,12 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
 
 
 def _denied(error: str, description: str) -> AccessDenied | ProtocolError:
+    said = saying(description or ("" if documents.known_error(error) == error else error))
     if error == "access_denied":
-        return AccessDenied("the login was declined in the browser", "log in again to allow it")
+        return AccessDenied(f"the login was declined in the browser{said}", "log in again to allow it")
     known = documents.known_error(error)
-    text = f"the authorization server rejected the login{': ' if known == error else ' with '}{known}"
-    return OAuthRefused(text, advice(error, description), error=error, status=302)
+    text = f"the authorization server rejected the login{': ' if known == error else ' with '}{known}{said}"
+    return OAuthRefused(text, advice(error, description), error=error, status=302, said=said)
 
 
 def _text(entropy: bytes) -> str:

@@ -32,10 +32,13 @@ def explained(refused: OAuthRefused, party: Party, server: Server, tokens: Seque
     origin = server.token_endpoint.origin
     match refused.error:
         case "invalid_client":
-            return ConfigError(f"{origin} does not accept {_client(party)} (invalid_client)", _check_client(party))
+            text = f"{origin} does not accept {_client(party)} (invalid_client){refused.said}"
+            return ConfigError(text, _check_client(party))
         case "unauthorized_client" | "unsupported_grant_type":
             hint = "its operator has to allow this grant, or set another kind under auth for this server"
-            return ConfigError(f"{origin} does not offer this grant to {_client(party)} ({refused.error})", hint)
+            return ConfigError(
+                f"{origin} does not offer this grant to {_client(party)} ({refused.error}){refused.said}", hint
+            )
         case error if error in _OF_SETTINGS:
             return ConfigError(refused.message, refused.hint)
         case error if error in _OF_TOKENS and tokens:
@@ -60,7 +63,7 @@ def _of_tokens(refused: OAuthRefused, server: Server, tokens: Sequence[Token], n
     """What is wrong with the first token that looks wrong, else with the first one."""
     verdicts = [(token, *_verdict(token, server, now)) for token in tokens]
     token, kind, words = next((each for each in verdicts if each[1] is not CredentialRefused), verdicts[0])
-    text = f"{server.token_endpoint.origin} refuses {token.what} ({refused.error}): {words}"
+    text = f"{server.token_endpoint.origin} refuses {token.what} ({refused.error}{refused.said}): {words}"
     return kind(text, f"replace it: {token.place}", facts={"status": refused.status, "error": refused.error})
 
 

@@ -39,8 +39,9 @@ def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
     meant = _meaning(response) if vague else ""
     if not meant:
         return refused
-    text = f"{url.origin} refused {what}: {meant}, in words of its own (HTTP {response.status})"
-    return OAuthRefused(text, error=meant, status=response.status)
+    said = documents.said(response)
+    text = f"{url.origin} refused {what}: {meant}, in words of its own (HTTP {response.status}){said}"
+    return OAuthRefused(text, error=meant, status=response.status, said=said)
 
 
 def of_client(response: Response) -> bool:

@@ -181,11 +181,11 @@ def _refused(response: Response, endpoint: Url, request: _Request) -> ProtocolEr
         return refused
     if response.status in (400, 422) and _ABOUT_REDIRECTS.search(response.body):
         # Few servers use the code that RFC 7591 section 3.2.2 has for it.
-        text = f"{endpoint.origin} refused the redirect URI of this bridge: invalid_redirect_uri"
-        refused = OAuthRefused(f"{text} (HTTP {response.status})", error="invalid_redirect_uri", status=response.status)
+        text = f"{endpoint.origin} refused the redirect URI of this bridge"
+        refused = _meant(text, "invalid_redirect_uri", response)
     elif response.status in (400, 422) and request.scope and _speaks_of_scopes(response):
-        text = f"{endpoint.origin} refused to register this bridge with these scopes: invalid_scope"
-        refused = OAuthRefused(f"{text} (HTTP {response.status})", error="invalid_scope", status=response.status)
+        text = f"{endpoint.origin} refused to register this bridge with these scopes"
+        refused = _meant(text, "invalid_scope", response)
         refused.hint = advice(refused.error, "")
         return refused
     refused.hint = "ask its operator for a client_id and set it under auth for this server"
@@ -195,6 +195,12 @@ def _refused(response: Response, endpoint: Url, request: _Request) -> ProtocolEr
             " client_id, and set that, or the client_name that was approved, under auth for this server"
         )
     return refused
+
+
+def _meant(text: str, error: str, response: Response) -> OAuthRefused:
+    """The refusal that `response` stands for, whatever its code."""
+    said = documents.said(response)
+    return OAuthRefused(f"{text}: {error} (HTTP {response.status}){said}", error=error, status=response.status, said=said)
 
 
 def _speaks_of_scopes(response: Response) -> bool:

@@ -74,14 +74,16 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 class Strikes(msgspec.Struct, frozen=True, kw_only=True):
     """Refreshes in a row that were refused without a word about the grant: how many, and the last one's particulars.
 
-    `at` is Unix seconds; `code` an OAuth error code, "" where the answer was none; `of_client` whether it was our
-    registration that was not known, or the grant's fate that was left open.
+    `at` is Unix seconds; `code` an OAuth error code, "" where the answer was none; `said` the server's own sentence as
+    the end of a message (`remarks.saying`); `of_client` whether it was our registration that was not known, or the
+    grant's fate that was left open.
     """
 
     count: int = 0
     at: float = 0.0
     code: str = ""
     status: int = 0
+    said: str = ""
     of_client: bool = False
 
 
@@ -90,8 +92,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
-    honours it. `wanted` are scopes that the MCP server has asked for in between, for later logins to add. `dpop_key` is
-    the private key that the tokens are bound to (RFC 9449), None where they are bearer tokens.
+    honours it, and `ended_saying` what it said for people then, as the end of a message. `wanted` are scopes that the
+    MCP server has asked for in between, for later logins to add. `dpop_key` is the private key that the tokens are bound
+    to (RFC 9449), None where they are bearer tokens.
 
     `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
     asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `denied` are
@@ -129,6 +132,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     settings: str = ""
     token: str = "access"
     ended: str = ""
+    ended_saying: str = ""
     wanted: str = ""
     dpop_key: Secret | None = None
     agreed: tuple[str, ...] = ()

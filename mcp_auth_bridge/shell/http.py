@@ -24,6 +24,7 @@ from mcp_auth_bridge.errors import (
     UrlRefused,
 )
 from mcp_auth_bridge.oauth.zones import Address
+from mcp_auth_bridge.remarks import hidden, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.coding import decoder
@@ -90,7 +91,8 @@ class Http:
                 body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else LARGEST_ANSWER)
             finally:
                 await answer.aclose()
-        return Response(answer.status_code, _headers(answer, url), body, time.time())
+            line.add(said=said(answer.status_code, answer.headers.get("content-type", ""), body, effect))
+        return Response(answer.status_code, _headers(answer, url), body, time.time(), effect.secrets)
 
     async def _send(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
         """To the proxy, else to the first of the allowed addresses that takes the connection."""
@@ -163,6 +165,13 @@ async def in_time(effect: Fetch, exchange: Coroutine[None, None, Response]) -> R
         raise
     finally:
         answering.cancel()  # does nothing to a task that is done
+
+
+def said(status: int, content_type: str, body: bytes, effect: Fetch) -> str:
+    """The sentence in a refusal, for the log; "" in any other answer."""
+    if status < 400 or not log.on:
+        return ""
+    return hidden(sentence(content_type.partition(";")[0].strip().lower(), body), effect.secrets)
 
 
 def _patience(effect: Fetch) -> float:

@@ -4,7 +4,8 @@ One line an event, to stderr (voice.py). Nothing secret can get in, for two reas
 
 1. Types. An event's name and its fields come from closed sets, and a field is a number, a bool or a short string.
    There is none for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id
-   of a client's request. What is no such scalar, a `Secret` above all, is refused.
+   of a client's request; the one foreign text is a refusal's sentence for people, without what was sent to it as a
+   credential (`remarks.py`). What is no such scalar, a `Secret` above all, is refused.
 2. Patterns. What looks like a credential is cut out of every string, also out of paths, where some servers keep one.
 
 There is no list of live secrets to compare with: it would be one more place where they are.
@@ -60,7 +61,7 @@ class Failure(TypedDict, total=False):
 
 
 class Fields(Failure, total=False):
-    """Every field that there is. `ms` are milliseconds, `bytes` those of a body."""
+    """Every field that there is. `ms` are milliseconds, `bytes` those of a body, `said` is a server's own sentence."""
 
     version: str
     python: str
@@ -87,6 +88,7 @@ class Fields(Failure, total=False):
     renewable: bool
     seconds: float
     error: str
+    said: str
     what: str
     outcome: str
     refused: int | None

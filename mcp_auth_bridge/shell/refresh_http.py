@@ -11,7 +11,7 @@ from mcp_auth_bridge.effects import Fetch, Flow, Response
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.drive import Nobody, drive
-from mcp_auth_bridge.shell.http import LARGEST_ANSWER, in_time, request_of
+from mcp_auth_bridge.shell.http import LARGEST_ANSWER, in_time, request_of, said
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.wire import Wire
 
@@ -40,4 +40,5 @@ class _RefreshHttp:
             answer = await self._wire.send(method, effect.url, fields, content or b"")
             line.add(status=answer.status)
             body = await answer.read(LARGEST_ANSWER)
-        return Response(answer.status, answer.headers, body, time.time())
+            line.add(said=said(answer.status, answer.header("content-type"), body, effect))
+        return Response(answer.status, answer.headers, body, time.time(), effect.secrets)

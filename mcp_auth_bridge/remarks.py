@@ -1,0 +1,106 @@
+"""What a server says for people when it refuses something: its own sentence, which often is the diagnosis.
+
+It is quoted and cut, and what was sent as a credential, or looks like one, is cut out of it.
+"""
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+import msgspec
+
+from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.secret import Secret
+
+LONGEST = 4096
+"""Bytes of a refusal's body that are worth a look: what is longer is not for people."""
+
+_TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
+_MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", "error", "errors")
+"""RFC 6749 section 5.2; many; FastAPI's `detail` is a list with `msg`; RFC 9457; JSON-RPC and many have an `error`."""
+
+_DEEPEST = 4
+
+_TELLING = 16
+"""Characters of a secret that are worth something to whoever reads them."""
+
+_SHORTEST = 4
+"""Characters of the shortest value that is looked for: what is shorter is a part of many words."""
+
+_SCHEMES = ("basic", "bearer", "dpop")
+
+_CUT = "…"
+_LIKE_SECRETS = re.compile(
+    r"\bey[\w-]{10,}\.[\w.-]+|(?<=\bbearer )[\w.~+/=-]{12,}|(?<=\bbasic )[\w+/=-]{12,}", re.IGNORECASE
+)
+
+
+def sentence(kind: str, body: bytes) -> str:
+    """The sentence for people in the `body` of a refusal with the media type `kind`, "" where there is none.
+
+    Of a document it is the member that describes the error, of a page the title, of a plain text all of it. It is
+    foreign text: see `saying`.
+    """
+    if kind == "text/html" or body.lstrip()[:1] == b"<":
+        title = _TITLE.search(body[:LONGEST].decode(errors="replace"))
+        return html.unescape(title[1]).strip() if title else ""
+    if len(body) > LONGEST:
+        return ""
+    try:
+        return _told(msgspec.json.decode(body), _DEEPEST)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return body.decode(errors="replace").strip() if kind == "text/plain" else ""
+
+
+def saying(text: str, secrets: Iterable[Secret] = ()) -> str:
+    """The end of a message: `, saying “…”` with the foreign `text`, in which nothing of the `secrets` is left; "" for
+    none.
+    """
+    text = hidden(text, secrets)
+    return f", saying {quoted(text)}" if text.strip(f"{_CUT} \t\r\n") else ""
+
+
+def hidden(text: str, secrets: Iterable[Secret]) -> str:
+    """`text` without any of the `secrets`, a part of one that tells something, or what looks like one."""
+    cut = [False] * len(text)
+    telling = {piece for secret in secrets for form in _forms(secret.reveal()) for piece in _pieces(form)}
+    for size in {len(piece) for piece in telling}:
+        for start in range(len(text) - size + 1):
+            if text[start : start + size] in telling:
+                cut[start : start + size] = [True] * size
+    left = "".join("\0" if is_cut else char for char, is_cut in zip(text, cut, strict=True))
+    return _LIKE_SECRETS.sub(_CUT, re.sub("\0+", _CUT, left))
+
+
+def _told(value: Any, depth: int) -> str:  # Any: JSON
+    if isinstance(value, str):
+        return value.strip()
+    if depth and isinstance(value, list):
+        return _told(value[0], depth - 1) if value else ""
+    if depth and isinstance(value, dict):
+        return next(filter(None, (_told(value.get(name), depth - 1) for name in _MEMBERS)), "")
+    return ""
+
+
+def _forms(value: str) -> Iterator[str]:
+    """How a server may repeat a header's or a form's `value`: without its scheme, decoded, encoded."""
+    scheme, _, rest = value.partition(" ")
+    bare = rest if scheme.lower() in _SCHEMES else value
+    yield from (bare, quote_plus(bare))
+    if scheme.lower() == "basic":
+        try:
+            pair = base64.b64decode(rest, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return
+        password = pair.partition(":")[2]
+        yield from (password, unquote_plus(password))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """What stands in `text` in so many characters that it tells something: the whole where it is no longer."""
+    if len(text) >= _SHORTEST:
+        yield from (text[start : start + _TELLING] for start in range(max(len(text) - _TELLING, 0) + 1))
