@@ -51,7 +51,8 @@ def sentence(kind: str, body: bytes) -> str:
     if len(body) > LONGEST:
         return ""
     try:
-        return _told(msgspec.json.decode(body), _DEEPEST)
+        document: Any = msgspec.json.decode(body)  # Any: JSON
+        return _told(document, _DEEPEST) if isinstance(document, dict) else ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body.decode(errors="replace").strip() if kind == "text/plain" else ""
 

@@ -12,6 +12,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
     UrlRefused,
+    offered,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
@@ -249,7 +250,7 @@ def test_metadata_of_another_resource_are_refused_and_the_document_and_the_setti
     with pytest.raises(TheirProtocolError, match="are for") as raised:
         found((f"{PRM}/a/b", resource(named)), (PRM, NOT_FOUND))
     assert "/.well-known/oauth-protected-resource/a/b" in raised.value.message
-    assert "resource = " in raised.value.hint
+    assert f'resource = "{offered(named)}"' in raised.value.hint
 
 
 @pytest.mark.parametrize(

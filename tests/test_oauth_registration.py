@@ -194,12 +194,28 @@ def test_a_refused_registration_says_why_and_what_to_configure():
 
 def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():
     flow = register(server(), HERE, (), None)
-    with pytest.raises(UpstreamFailed, match="HTTP 403"):
+    with pytest.raises(UpstreamFailed, match="HTTP 403") as raised:
         play(flow, [(REGISTER, answer(PAGE.body, 403, "text/html"))])
+    assert "a firewall or a proxy may stand in between" in raised.value.hint
     with pytest.raises(TheirProtocolError, match="no JSON but a web page"):
         registered(PAGE.body, status=200)
     with pytest.raises(Unreachable):
         play(register(server(), HERE, (), None), [(REGISTER, Unreachable("no route"))])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (403, {"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected request"}),
+        (422, {"error": "invalid_client_metadata", "error_description": "Requested scopes are not valid: admin"}),
+        (400, {"error": "invalid_scope", "error_description": "cannot request scope admin"}),
+    ],
+)
+def test_a_registration_that_is_refused_for_its_scopes_names_that_setting(status, body):
+    with pytest.raises(OAuthRefused) as raised:
+        registered(body, status=status)
+    assert raised.value.message.endswith(f", saying “{body['error_description']}”")
+    assert raised.value.hint.startswith("set scopes under auth")
 
 
 @pytest.mark.parametrize(
@@ -336,7 +352,7 @@ def test_a_refused_end_is_told(status):
 
 CANARY = "CANARY-" + "x" * 20
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(CANARY),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
@@ -356,6 +372,7 @@ FIELDS = (
     st.one_of(
         JSON,
         st.fixed_dictionaries({}, optional={**dict.fromkeys(FIELDS, JSON), "client_secret": st.just(CANARY)}),
+        st.fixed_dictionaries({"client_secret": st.just(CANARY), "error": st.just(f"no {CANARY}")}),
         st.binary(),
     ),
     st.sampled_from((200, 201, 400)),

@@ -1,5 +1,6 @@
 """Answers of OAuth servers as JSON: read with care, refused with words."""
 
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, Their
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.relay.http_rules import retry_after
 from mcp_auth_bridge.remarks import saying, sentence
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
 T = TypeVar("T")
@@ -49,6 +51,14 @@ _KNOWN_ERRORS = frozenset(
     }
 )
 
+_SECRETS = (
+    "access_token",
+    "client_secret",
+    "device_code",
+    "id_token",
+    "refresh_token",
+    "registration_access_token",
+)
 
 _LONGEST_CODE = 100
 
@@ -105,7 +115,17 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 def said(response: Response) -> str:
     """What a refusal says for people, as the end of a message (`remarks.saying`): "" if no more than a known code."""
     text = sentence(essence(response), response.body)
-    return "" if text in _KNOWN_ERRORS else saying(text, response.secrets)
+    return "" if text in _KNOWN_ERRORS else saying(text, (*response.secrets, *_issued(response)))
+
+
+def _issued(response: Response) -> Iterator[Secret]:
+    """What a refusal holds in members that are for secrets: a server might repeat it in its sentence."""
+    try:
+        document: Any = msgspec.json.decode(response.body)  # Any: as below
+    except _UNREADABLE:
+        return
+    values = (document.get(name) for name in _SECRETS) if isinstance(document, dict) else ()
+    yield from (Secret(value) for value in values if isinstance(value, str))
 
 
 def error_code(response: Response) -> str:
@@ -127,9 +147,14 @@ def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:
     )
 
 
+def is_page(response: Response) -> bool:
+    """Whether the body is a web page, whatever it is called."""
+    return essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
+
+
 def _kind(response: Response) -> str:
     if not response.body:
         return "an empty body"
-    if essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<":
+    if is_page(response):
         return _PAGE
     return f"content of type {quoted(essence(response), 60)}" if essence(response) else "content of no named type"

@@ -263,7 +263,7 @@ def _check_nonce(id_token: str | None, sent: str | None) -> None:
 
 
 def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
-    """RFC 9207 section 2.4: exact comparison, but for the root's slash. No text of an answer that fails is repeated."""
+    """RFC 9207 section 2.4: exact comparison, but for the root's slash. Of what fails, `iss` alone is repeated."""
     issuer = callback.get("iss")
     if issuer is None and server.sends_issuer:
         answered = "with an error" if "error" in callback else "with a code"
@@ -274,7 +274,11 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
             " answer, errors too (RFC 9207)",
         )
     if issuer is not None and not same_issuer(issuer, server.issuer):
-        raise TheirProtocolError("the login came back from another authorization server than it was sent to")
+        raise TheirProtocolError(
+            f"the login was sent to {quoted(server.issuer, 100)}, but came back as one of {quoted(issuer, 100)}",
+            "if both are the same server, its operator has to send the issuer of its metadata as iss (RFC 9207); if"
+            " not, somebody may have mixed up two logins: log in again",
+        )
 
 
 def _denied(error: str, description: str) -> AccessDenied | ProtocolError:

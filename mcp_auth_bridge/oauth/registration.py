@@ -188,8 +188,12 @@ def _refused(response: Response, endpoint: Url, request: _Request) -> ProtocolEr
         refused = _meant(text, "invalid_scope", response)
         refused.hint = advice(refused.error, "")
         return refused
+    if documents.is_page(response):
+        return refused  # of a firewall, not of the server
     refused.hint = "ask its operator for a client_id and set it under auth for this server"
-    if response.status in (401, 403) or _ALLOW_LIST.search(response.body):
+    if request.scope and _speaks_of_scopes(response):  # Keycloak's policies do with 403
+        refused.hint = "set scopes under auth for this server to those that a client may register with there"
+    elif response.status in (401, 403) or _ALLOW_LIST.search(response.body):
         refused.hint = (
             f'it seems to register approved clients only: ask its operator to approve "{request.client_name}", or for a'
             " client_id, and set that, or the client_name that was approved, under auth for this server"
@@ -200,7 +204,8 @@ def _refused(response: Response, endpoint: Url, request: _Request) -> ProtocolEr
 def _meant(text: str, error: str, response: Response) -> OAuthRefused:
     """The refusal that `response` stands for, whatever its code."""
     said = documents.said(response)
-    return OAuthRefused(f"{text}: {error} (HTTP {response.status}){said}", error=error, status=response.status, said=said)
+    text = f"{text}: {error} (HTTP {response.status}){said}"
+    return OAuthRefused(text, error=error, status=response.status, said=said)
 
 
 def _speaks_of_scopes(response: Response) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Response
-from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, quoted
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, offered, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.places import Trail, first_usable
@@ -100,7 +100,7 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
         return
     raise TheirProtocolError(
         f"the metadata at {place.origin}{place.path} are for {quoted(named)}, not for {expected or url.resource}",
-        'if that identifier is right, add resource = "…" to auth of this server',
+        f'if that identifier is right, add resource = "{offered(named)}" under auth for this server',
     )
 
 

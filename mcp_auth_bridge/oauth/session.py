@@ -93,8 +93,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
     goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
     honours it, and `ended_saying` what it said for people then, as the end of a message. `wanted` are scopes that the
-    MCP server has asked for in between, for later logins to add. `dpop_key` is the private key that the tokens are bound
-    to (RFC 9449), None where they are bearer tokens.
+    MCP server has asked for in between, for later logins to add. `dpop_key` is the private key that the tokens are
+    bound to (RFC 9449), None where they are bearer tokens.
 
     `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
     asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `denied` are
