@@ -67,6 +67,11 @@ class BridgeError(Exception):
         self.hint = hint
         self.facts: dict[str, Any] = {}  # Any: JSON
 
+    def add(self, clause: str) -> None:
+        """Put `clause` at the end of the sentence."""
+        self.message += clause
+        self.args = (self.message,)
+
     @property
     def retry_safe(self) -> bool:
         """Whether the same request may be sent again without the risk of doing its work twice."""

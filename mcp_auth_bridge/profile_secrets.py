@@ -9,7 +9,7 @@ from mcp_auth_bridge.auth_settings import Bearer, Headers
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.credentials.static import BearerField, Field, StaticCredentials
 from mcp_auth_bridge.credentials.values import Remembered, Reread, Value
-from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, described_now, reference
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.secrets import sources
 from mcp_auth_bridge.vault import Vault
@@ -24,6 +24,7 @@ class ProfileSecrets:
     def __init__(self, profile: Profile, vault: Vault, environ: Mapping[str, str]) -> None:
         self._profile = profile
         self._vault = vault
+        self._environ = environ
         self._sources = sources(environ, profile.pass_environment)
 
     def credentials(self, auth: Bearer | Headers) -> StaticCredentials:
@@ -74,7 +75,8 @@ class ProfileSecrets:
         return await self._sources.read(value, f"{what} of {self._profile.name}")
 
     def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
-        return kind(name, self._value(name, value, what), f"{what} of {self._profile.name}", describe(value))
+        place = described_now(value, self._environ)
+        return kind(name, self._value(name, value, what), f"{what} of {self._profile.name}", place)
 
     def _value(self, name: str, value: SecretRef, what: str) -> Value:
         """What is costly to read is kept; the rest is read each time."""

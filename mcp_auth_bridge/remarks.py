@@ -5,7 +5,6 @@ It is quoted and cut, and what was sent as a credential, or looks like one, is c
 
 import base64
 import binascii
-import html
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -47,7 +46,11 @@ def sentence(kind: str, body: bytes) -> str:
     """
     if kind == "text/html" or body.lstrip()[:1] == b"<":
         title = _TITLE.search(body[:LONGEST].decode(errors="replace"))
-        return html.unescape(title[1]).strip() if title else ""
+        if title is None:
+            return ""
+        from html import unescape  # it brings a large table, and few answers are pages
+
+        return unescape(title[1]).strip()
     if len(body) > LONGEST:
         return ""
     try:

@@ -2,6 +2,7 @@
 
 import hmac
 import re
+from collections.abc import Mapping
 from typing import NoReturn
 
 import msgspec
@@ -172,9 +173,21 @@ def describe(reference: SecretRef) -> str:
             return f"the entry {quoted(name)} of the OS keyring"
         case Template(parts=parts):
             names = [part.name for part in parts if isinstance(part, Env)]
-            return f"the value in the configuration and the environment variables {' and '.join(names)}"
+            variables = f"the environment variable{'s' if len(names) > 1 else ''} {' and '.join(names)}"
+            return variables if len(names) == len(parts) else f"the value in the configuration and {variables}"
         case Literal():
             return "the value in the configuration"
+
+
+def described_now(reference: SecretRef, environ: Mapping[str, str]) -> str:
+    """As `describe`, but where variables are not set (or empty) and have a default, these, for it is what was used."""
+    parts = reference.parts if isinstance(reference, Template) else (reference,)
+    unset = [part.name for part in parts if isinstance(part, Env) and part.default and not environ.get(part.name)]
+    if not unset:
+        return describe(reference)
+    if len(unset) == 1:
+        return f"the environment variable {unset[0]}, which is not set, so that its default was used"
+    return f"the environment variables {' and '.join(unset)}, which are not set, so that their defaults were used"
 
 
 def spelled(path: Template) -> str:

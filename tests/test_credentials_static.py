@@ -171,7 +171,47 @@ def test_the_servers_own_word_counts_more_than_what_looks_wrong():
     token = jwt(exp=NOW + 60, aud="urn:acme:mcp", iss="Vendor")
     assert type(refused(token, error_description="Jwt issuer is not configured")) is UnknownIssuer
     assert type(refused(jwt(exp=NOW + 60), error_description="audience mismatch")) is WrongAudience
-    assert "hunter2" not in refused(token, error_description="hunter2 audience").message
+    assert "hunter2" not in refused("hunter2-hunter2-hunter2", error_description="no hunter2-hunter2-hunter2").message
+
+
+def test_what_the_server_says_is_quoted():
+    message = refused(
+        jwt(exp=NOW + 60, aud=URL, iss="Vendor"), error_description="Jwt issuer is not configured"
+    ).message
+    assert message == (
+        "acme refuses the token of acme (HTTP 401, saying “Jwt issuer is not configured”):"
+        " its issuer is “Vendor”, which the server does not know"
+    )
+
+
+def test_a_token_without_an_audience_is_for_no_server():
+    error = refused(jwt(exp=NOW + 60, iss="https://as.example"))
+    assert type(error) is WrongAudience
+    assert error.message.endswith("(HTTP 401): it has no aud, which should be “https://mcp.example/mcp”")
+
+
+@pytest.mark.parametrize(
+    ("claims", "words"), [({"exp": NOW + 60}, "its exp and aud look right"), ({}, "its aud looks right")]
+)
+def test_only_claims_that_are_there_look_right(claims, words):
+    assert refused(jwt(aud=URL, **claims)).message.endswith(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections",
+        "jwt malformed",
+        "Not enough segments",
+        "token is malformed: token contains an invalid number of segments",
+        "Invalid JWT serialization: Missing dot delimiter(s)",
+        "Invalid Compact JWS",
+    ],
+)
+def test_a_word_where_the_server_wants_a_jwt_is_no_token(words):
+    error = refused("orchestration-agent", error_description=words)
+    assert type(error) is NotAToken
+    assert error.message.endswith("it is not a JWT, and the server cannot read it")
 
 
 def test_an_opaque_token_is_refused_without_a_guess():

@@ -5,7 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import Command, Entry, Env, File, Literal, Template, describe, reference, template
+from mcp_auth_bridge.secret import (
+    Command,
+    Entry,
+    Env,
+    File,
+    Literal,
+    Template,
+    describe,
+    described_now,
+    reference,
+    template,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +92,8 @@ def test_a_template_is_what_was_written(parts):
         ("hunter2", "the value in the configuration"),
         ("env:X", "the environment variable X"),
         ("hunter2 ${X} ${Y:-hunter2}", "the value in the configuration and the environment variables X and Y"),
+        ("${X}", "the environment variable X"),
+        ("${X}${Y}", "the environment variables X and Y"),
         ("file:${X}/t", "the file ${X}/t"),
         ("command:mint --key hunter2", "the command “mint”"),
         ("keyring:acme", "the entry “acme” of the OS keyring"),
@@ -88,3 +101,16 @@ def test_a_template_is_what_was_written(parts):
 )
 def test_a_place_is_described_without_what_may_be_secret(text, place):
     assert describe(reference(text, "the key")) == place
+    assert described_now(reference(text, "the key"), {"X": "x", "Y": "y"}) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("${X:-a}", "the environment variable X, which is not set, so that its default was used"),
+        ("${X:-a}${Y:-b}", "the environment variables X and Y, which are not set, so that their defaults were used"),
+        ("${X:-}${Z}", "the environment variables X and Z"),
+    ],
+)
+def test_a_default_that_was_used_is_said(text, place):
+    assert described_now(reference(text, "the key"), {"X": "", "Z": "z"}) == place

@@ -29,7 +29,8 @@ def test_its_output_is_what_it_printed():
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("import sys; print('hunter2', file=sys.stderr); sys.exit(3)", "ended with status 3"),
+        ("import sys; print('no hunter2', file=sys.stderr); sys.exit(3)", "ended with status 3, saying “no …”"),
+        ("import sys; print('hunter2x'); print('no hunter2x', file=sys.stderr); sys.exit(3)", "saying “no …”"),
         ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9"),
         ("print('hunter2' * 10_000)", "printed more than 64 KiB"),
         ("while True: print('hunter2' * 1000)", "printed more than 64 KiB"),
@@ -39,6 +40,13 @@ def test_what_it_does_wrong_is_named_and_what_it_says_is_not(source, problem, ca
     with pytest.raises(CredentialMissing, match=problem) as raised:
         prints(source, "hunter2")
     assert "hunter2" not in raised.value.message + raised.value.hint + "".join(capfd.readouterr())
+
+
+def test_one_that_fails_is_quoted_with_the_last_line_of_its_stderr_and_the_hint_names_its_environment():
+    source = "import sys; sys.stderr.write('Traceback\\n' * 90_000 + 'KeyError: ' + 'OP_TOKEN\\n\\n'); sys.exit(1)"
+    with pytest.raises(CredentialMissing, match=r"ended with status 1, saying “KeyError: OP_TOKEN”$") as raised:
+        prints(source)
+    assert "pass_environment" in raised.value.hint
 
 
 def test_a_program_that_is_not_there_is_named():
@@ -144,7 +152,7 @@ def test_it_gets_the_variables_that_are_passed_and_no_others(tmp_path):
         ("print()", "printed nothing"),
         ("import os; os.write(1, 'hünter2'.encode())", "printed more than ASCII"),
         ("import os; os.write(1, b'\\xffhunter2')", "printed more than ASCII"),
-        ("raise SystemExit('hunter2')", "ended with status 1"),
+        ("raise SystemExit('first log in')", "ended with status 1, saying “first log in”$"),
     ],
 )
 def test_what_a_reference_cannot_use_is_named(tmp_path, source, problem):

@@ -62,7 +62,7 @@ async def test_other_credentials_are_sent_once_in_whatever_shape_the_refusal_com
         assert (refused.status, refused.sent["authorization"], refused.again) == (401, "Bearer t1", False)
         assert refused.challenge == parse([CHALLENGE])[0]
         assert "Authentication required" in refused.words
-        assert str(refused) == "JSON-RPC 401"
+        assert str(refused) == "JSON-RPC 401, saying “Authentication required”"
 
 
 @pytest.mark.parametrize("first", ["status", "message"])

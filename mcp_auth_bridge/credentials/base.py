@@ -6,6 +6,9 @@ from typing import Protocol
 import msgspec
 
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.documents import known_error
+from mcp_auth_bridge.remarks import hidden, saying, sentence
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
 
@@ -24,8 +27,8 @@ class Refusal(msgspec.Struct, frozen=True):
     """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
 
     `again` is whether they were the answer to a refusal already: then there is nothing more to try. `words` are what
-    the answer said beside its challenge: they tell kinds of refusal apart, and nobody repeats them. `protocol` is whose
-    status it is: a few servers say it in JSON-RPC.
+    the answer said beside its challenge: they tell kinds of refusal apart, and only `said` repeats them. `protocol` is
+    whose status it is: a few servers say it in JSON-RPC.
     """
 
     status: int
@@ -35,8 +38,15 @@ class Refusal(msgspec.Struct, frozen=True):
     words: str = ""
     protocol: str = "HTTP"
 
+    @property
+    def said(self) -> str:
+        """The server's own sentence, without what was sent; foreign text, "" for none."""
+        described = self.challenge.parameters.get("error_description", "") if self.challenge else ""
+        text = described or sentence("text/plain", self.words.encode())
+        return hidden("" if known_error(text) == text else text, map(Secret, self.sent.values()))
+
     def __str__(self) -> str:
-        return f"{self.protocol} {self.status}"
+        return f"{self.protocol} {self.status}{saying(self.said)}"
 
 
 class Credentials(Protocol):

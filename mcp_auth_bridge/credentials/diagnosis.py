@@ -25,6 +25,14 @@ _WORDS: Mapping[type[CredentialRefused], re.Pattern[str]] = {
 }
 """What descriptions of errors call it; none of them is normative (RFC 6750 section 3)."""
 
+# Envoy ("Jwt is not in the form of Header.Payload.Signature"), jsonwebtoken ("jwt malformed"), PyJWT ("Not enough
+# segments"), Go's ("invalid number of segments"), nimbus ("Missing dot delimiter"), jose ("Invalid Compact JWS").
+_MALFORMED = re.compile(
+    r"malformed|in the form of|segments|dot delimiter|invalid compact|not a (?:valid )?(?:jwt|jws|token)|"
+    r"(?:parse|decode|decoding|parsing) .{0,20}(?:jwt|jws|token)",
+    re.IGNORECASE,
+)
+
 
 class Presented(msgspec.Struct, frozen=True):
     """A token as the server `name` saw it: `what` it is and the `place` that it comes from, in words; `resource` is
@@ -55,13 +63,15 @@ def _of_jwt(shown: Presented, claims: Mapping[str, Any], refused: Refusal, now: 
         return TokenExpired, f"it expired {ago(ends, now)}"
     if says is TokenExpired:
         return TokenExpired, "it has expired by the server's clock, and not by this machine's"
-    if says is WrongAudience or (says is None and named and not _covers(named, shown.resource)):
+    if says is WrongAudience or (says is None and not _covers(named, shown.resource)):
         is_for = f"its aud is {quoted(' '.join(named), 100)}, not" if named else "it has no aud, which should be"
         return WrongAudience, f"{is_for} {quoted(shown.resource, 100)}"
     issuer = claims.get("iss")
     made_by = f"its issuer is {quoted(issuer, 100)}" if isinstance(issuer, str) else "it names no issuer"
-    doubt = "does not know" if says is UnknownIssuer else "may not know, for its exp and aud look right"
-    return UnknownIssuer, f"{made_by}, which the server {doubt}"
+    if says is UnknownIssuer:
+        return UnknownIssuer, f"{made_by}, which the server does not know"
+    right = "exp and aud look right" if "exp" in claims else "aud looks right"
+    return UnknownIssuer, f"{made_by}, which the server may not know, for its {right}"
 
 
 def _of_opaque(token: str, refused: Refusal) -> _Verdict:
@@ -69,6 +79,8 @@ def _of_opaque(token: str, refused: Refusal) -> _Verdict:
         return NotAToken, "it looks like a placeholder and not like a token"
     if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
         return NotAToken, "it looks like a truncated or damaged JWT"
+    if _MALFORMED.search(refused.said):
+        return NotAToken, "it is not a JWT, and the server cannot read it"
     if _server_says(refused) is TokenExpired:
         return TokenExpired, "the server says that it has expired"
     return CredentialRefused, "it is opaque, so it cannot be seen why"

@@ -17,7 +17,7 @@ _PAUSES = (0.05, 0.15, 0.3)
 """Seconds between looks at a file that is missing or empty: it may be in the middle of being replaced."""
 
 _CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
-_RUN_IT = "run it in a terminal to see what it prints"
+_RUN_IT = "run it in a terminal to see what it prints (it gets no stdin and only the variables in pass_environment)"
 
 
 class Sources(msgspec.Struct, frozen=True):

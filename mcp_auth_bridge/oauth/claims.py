@@ -1,7 +1,7 @@
 """What a token says about itself: for display and diagnosis. Its signature is the resource server's to verify."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
@@ -89,7 +89,13 @@ def suspicions(session: Session, wanted: tuple[str, ...], now: float) -> str:
             " means that it was asked for no audience"
         )
     found = [*_wrong_place(claims, session), *_wrong_scope(claims, session, wanted), *_wrong_time(claims, now)]
-    return ", and ".join(found) or "its iss, aud, scope, exp and nbf look right, so the reason is with the server"
+    right = [name for name in ("iss", "aud", "scope", "scp", "exp", "nbf") if name in claims]
+    return ", and ".join(found) or f"its {_listed(right)} right, so the reason is with the server"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """With a verb."""
+    return f"{', '.join(names[:-1])} and {names[-1]} look" if len(names) > 1 else f"{names[0]} looks"
 
 
 def _wrong_place(claims: Mapping[str, Any], session: Session) -> list[str]:

@@ -14,6 +14,9 @@ LATEST = SUPPORTED[-1]
 _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"
 
+_PORTAL = 511
+"""Network Authentication Required (RFC 6585 section 6): it comes from the network and not from the server."""
+
 
 def version_headers(negotiated: Any) -> Mapping[str, str]:
     """`MCP-Protocol-Version`, which exists since 2025-06-18. Any: the server's word, whatever it is."""
@@ -152,7 +155,7 @@ def _success(status: int, kind: str, *, expects_answer: bool) -> Verdict:
 
 
 def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:
-    if kind == "text/html":
+    if status == _PORTAL:
         return _web_page(status)
     if 300 <= status < 400:
         return UpstreamFailed(
@@ -168,6 +171,11 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
             "check whether your account has access, whether an organisation header is missing, or whether a network"
             " rule blocks you"
         )
+        if kind == "text/html":
+            hint = (
+                "it is a web page: a firewall or a single sign-on proxy may have answered in the server's place; sign"
+                " in there first, or ask your network's or the server's operator to let this request through"
+            )
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = retry_after(headers)
     hint = f"it asks to wait {wait:g} s" if wait is not None else TRY_AGAIN

@@ -17,6 +17,7 @@ from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.budget import FREE
 from mcp_auth_bridge.shell.messages import LARGEST, Denied, admitted, events, parsed
+from mcp_auth_bridge.shell.refused import quote, words
 from mcp_auth_bridge.shell.sender import Headers, Outcome, Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -106,11 +107,11 @@ class HttpSse:
             await answer.read(LARGEST)
             await answer.aclose()
             return outcome
+        if isinstance(verdict, Failed) and answer.status != 404:
+            raise quote(verdict.error, await words(answer), outcome.sent)
         await answer.aclose()
         if answer.status == 404:  # the endpoint's URL is the session's
             raise SessionLost("the server no longer knows the MCP session")
-        if isinstance(verdict, Failed):
-            raise verdict.error
         return outcome
 
 

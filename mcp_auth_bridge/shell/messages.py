@@ -1,6 +1,6 @@
 """What an HTTP answer holds: messages, one by one, whatever shape they came in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 
@@ -11,7 +11,9 @@ from mcp_auth_bridge.relay.http_rules import Failed, Unauthorized, session_lost,
 from mcp_auth_bridge.relay.peek import peek, split
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import Event, Parser
+from mcp_auth_bridge.remarks import LONGEST
 from mcp_auth_bridge.shell.answer import Answer
+from mcp_auth_bridge.shell.refused import quote, words
 from mcp_auth_bridge.shell.turn import Turn, portions, work
 
 LARGEST = 64 * 1024 * 1024
@@ -89,18 +91,24 @@ async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
         del event
 
 
-async def failure_of(answer: Answer, verdict: Failed, request: Message, *, in_session: bool) -> Message | BridgeError:
-    """What a failed `request` comes to: a JSON-RPC error in the body is its answer, whatever the HTTP status."""
+async def failure_of(
+    answer: Answer, verdict: Failed, request: Message, sent: Mapping[str, str], *, in_session: bool
+) -> Message | BridgeError:
+    """What a failed `request` comes to: a JSON-RPC error in the body is its answer, whatever the HTTP status.
+
+    Otherwise it is an error that quotes the body, without what was `sent` as credentials.
+    """
     if not verdict.body_may_answer or request.id is None:
-        return verdict.error
+        return quote(verdict.error, await words(answer), sent)
     body = await answer.read(LARGEST)
+    failed = quote(verdict.error, body.decode(errors="replace") if len(body) <= LONGEST else "", sent)
     try:
         message, refusal = peek(body), _refusal.decode(body)
     except (Malformed, msgspec.DecodeError):
-        return verdict.error
+        return failed
     if message.key is None and (code := answers.error_code(message)) is not None:
         if in_session and answer.status == 400 and code == _UNKNOWN_SESSION:
             return session_lost()
         raw = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (request.id, bytes(refusal.error))
         return Message(Kind.RESPONSE, raw, id=request.id)
-    return message if message.kind is Kind.RESPONSE and message.key == request.key else verdict.error
+    return message if message.kind is Kind.RESPONSE and message.key == request.key else failed

@@ -59,7 +59,7 @@ class Remote:
                     async for received in messages:
                         yield received
                 return
-            refusal = await failure_of(answer, verdict, message, in_session=False)
+            refusal = await failure_of(answer, verdict, message, outcome.sent, in_session=False)
         finally:
             await answer.aclose()
         if isinstance(refusal, BridgeError) or answers.error_code(refusal) not in MODERN_ERRORS:

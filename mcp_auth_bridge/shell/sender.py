@@ -1,13 +1,12 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
-from mcp_auth_bridge.errors import AccessDenied, BridgeError, LoginRequired, UpstreamFailed
+from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import bearer
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
@@ -17,16 +16,13 @@ from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.cookies import Jar
+from mcp_auth_bridge.shell.refused import quote, words
 from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
 Headers: TypeAlias = Mapping[str, str]
 
 _MOST_NONCES = 5
-
-_LONGEST_WORDS = 4096  # bytes
-_PATIENCE = 1.0
-"""Seconds for the body of a refusal, whose head has said all that is needed."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -37,12 +33,16 @@ class Outcome(msgspec.Struct, frozen=True):
     sent: Headers
     again: bool
 
-    def refusal(self, verdict: Unauthorized) -> Refusal:
-        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it."""
+    def refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
+        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it.
+
+        `said` is what the answer says besides.
+        """
         challenge = bearer(verdict.fields)
-        blamed = known_error(challenge.error) if challenge and challenge.error else "nothing in particular"
-        log.event("mcp.refused", status=verdict.status, error=blamed)
-        return Refusal(verdict.status, challenge, self.sent, self.again, verdict.words, verdict.protocol)
+        refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
+        blamed = known_error(challenge.error) if challenge and challenge.error else ""
+        log.event("mcp.refused", status=verdict.status, error=blamed, said=refused.said)
+        return refused
 
 
 class Sender:
@@ -89,9 +89,9 @@ class Sender:
         outcome = await self.send("GET", headers)
         if isinstance(outcome.verdict, Stream):
             return outcome.answer
-        await outcome.answer.aclose()
         if isinstance(outcome.verdict, Failed):
-            raise outcome.verdict.error
+            raise quote(outcome.verdict.error, await words(outcome.answer), outcome.sent)
+        await outcome.answer.aclose()
         raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
 
     async def _authorized(
@@ -105,8 +105,7 @@ class Sender:
             outcome = await self._present(verb, url, headers, message, refused)
             if not isinstance(outcome.verdict, Unauthorized):
                 return outcome
-            words = await _words(outcome.answer)
-            refused = msgspec.structs.replace(outcome.refusal(outcome.verdict), words=words)
+            refused = outcome.refusal(outcome.verdict, await words(outcome.answer))
         await self._credentials.headers(Target(verb, url, self._nonce), refused)
         # Not even they know why: somebody else has changed them in this moment.
         raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
@@ -152,20 +151,6 @@ class Sender:
         in_session = "mcp-session-id" in headers
         verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
         return answer, verdict
-
-
-async def _words(answer: Answer) -> str:
-    """What a refusal says in its body, "" where that is long, slow, or a page for people. Frees the connection."""
-    kind = answer.header("content-type").partition(";")[0].strip().lower()
-    try:
-        if kind not in ("application/json", "application/problem+json", "text/plain"):
-            return ""
-        async with asyncio.timeout(_PATIENCE):
-            return (await answer.read(_LONGEST_WORDS)).decode(errors="replace")
-    except (TimeoutError, BridgeError):
-        return ""
-    finally:
-        await answer.aclose()
 
 
 def _scheme(credentials: Headers) -> str:

@@ -90,7 +90,9 @@ class Streamable:
                     yield received
                     del received
             case Failed() as failed:
-                refusal = await failure_of(outcome.answer, failed, message, in_session=bool(self._session))
+                refusal = await failure_of(
+                    outcome.answer, failed, message, outcome.sent, in_session=bool(self._session)
+                )
                 if isinstance(refusal, BridgeError):
                     raise refusal
                 admitted(refusal.raw)

@@ -84,7 +84,7 @@ def no_login_is_lost(bridge):
 
 ODD_ANSWERS = {
     "a web page": (HTMLResponse(PAGE), "a web page (HTTP 200)", "captive portal"),
-    "a web page with 403": (HTMLResponse(PAGE, 403), "a web page (HTTP 403)", "captive portal"),
+    "a web page with 403": (HTMLResponse(PAGE, 403), "refuses this request (HTTP 403), saying", "single sign-on proxy"),
     "a bare 403": (Response(status_code=403), "refuses this request (HTTP 403)", "organisation header"),
     "404": (Response(status_code=404), "no MCP endpoint at this URL (HTTP 404)", "the path of the URL"),
     "503": (Response(status_code=503), "HTTP 503", "try again"),
