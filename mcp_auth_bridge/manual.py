@@ -3,7 +3,7 @@
 import argparse
 
 from mcp_auth_bridge import __version__, options
-from mcp_auth_bridge.parsers import Command, LogFormat, Parser
+from mcp_auth_bridge.parsers import Command, Formatter, LogFormat, Manual
 
 _EPILOG = """\
 first steps:
@@ -11,25 +11,35 @@ first steps:
   mcp-auth-bridge login https://mcp.example.com/mcp
 
 exit codes:
-  0 done   1 a fault of the bridge   2 configuration or command line   3 a login is needed
-  4 permission denied   5 credential store   6 unreachable   7 the server broke a protocol
-  8 the server, or its tool, answered with an error of its own
-  9 a variable, file or command that should hold a credential does not
-  a credential that no login replaces was refused: 10 for a reason that cannot be seen   11 expired
-  12 for another audience   13 from an issuer that the server does not know   14 it is no token
-  15 timed out   130 interrupted
+   0 done
+   1 a fault of the bridge
+   2 the configuration or the command line is wrong
+   3 a login is needed
+   4 permission denied
+   5 the credential store cannot be used
+   6 unreachable
+   7 the server broke a protocol
+   8 the server, or its tool, answered with an error of its own
+   9 a variable, file or command that should hold a credential does not
+  10 a credential that no login replaces was refused, why cannot be seen
+  11 ... because it has expired
+  12 ... because it was made for another server
+  13 ... because the server does not know its issuer
+  14 ... because it is not a token
+  15 timed out
+ 130 interrupted
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` is the name of the command in what it returns."""
-    manual: argparse.ArgumentParser = Parser(
+    manual: argparse.ArgumentParser = Manual(
         prog="mcp-auth-bridge",
         description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
-    manual.add_argument("--version", action="version", version=f"mcp-auth-bridge {__version__}")
+    manual.add_argument("-V", "--version", action="version", version=f"mcp-auth-bridge {__version__}")
     manual.add_argument("--config", metavar="FILE", help=options.CONFIG_HELP)
     manual.add_argument("--debug", action="store_true", help=options.DEBUG_HELP)
     manual.add_argument("--log-format", choices=options.FORMATS, action=LogFormat, help=options.LOG_FORMAT_HELP)
@@ -57,9 +67,11 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
   mcp-auth-bridge run acme --headless --log-format json
-  mcp-auth-bridge run https://mcp.acme.example/mcp --headless --auth 'kind = "bearer", token = "env:ACME_TOKEN"'
+  mcp-auth-bridge run https://mcp.acme.example/mcp --headless \\
+      --auth 'kind = "bearer", token = "env:ACME_TOKEN"'
 
-  in an IDE: {"mcpServers": {"acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
+  in an IDE: {"mcpServers": {
+      "acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
     parser = options.command(commands, "run", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.HEADLESS_HELP)
@@ -71,13 +83,15 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
 
 def _add_login(commands: "options.Commands") -> None:
     text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
-    example = """  mcp-auth-bridge login                  # the only server there is, or the one that you choose
+    example = """  mcp-auth-bridge login          # the only server there is, or the one you choose
   mcp-auth-bridge login acme
-  mcp-auth-bridge login https://mcp.acme.example/mcp --browser-command 'firefox --private-window'
+  mcp-auth-bridge login https://mcp.acme.example/mcp \\
+      --browser-command 'firefox --private-window'
 
   on a machine with a browser, and then on one without:
   mcp-auth-bridge login acme --export acme.login
-  mcp-auth-bridge login acme --import acme.login --passphrase file:/run/secrets/passphrase"""
+  mcp-auth-bridge login acme --import acme.login \\
+      --passphrase file:/run/secrets/passphrase"""
     parser = options.command(commands, "login", text, example)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.LOGIN_TARGET_HELP)
     parser.add_argument("--all", action="store_true", help="log in to every server that lacks a login, in turn")
@@ -164,7 +178,7 @@ It is renewed first if it is about to expire; no browser is opened. With --exec 
 and nobody finds it in a list of processes."""
     example = """  mcp-auth-bridge token acme
   mcp-auth-bridge token acme --format json
-  mcp-auth-bridge token acme --exec ./report.py      # reads the variable MCP_TOKEN"""
+  mcp-auth-bridge token acme --exec ./report.py   # reads the variable MCP_TOKEN"""
     parser = options.command(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)

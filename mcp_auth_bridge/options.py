@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING, TypeAlias
 
-from mcp_auth_bridge.parsers import Command, LogFormat
+from mcp_auth_bridge.parsers import Command, Formatter, LogFormat
 
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[Command]  # noqa: SLF001 - it has no public name
@@ -38,7 +38,7 @@ def command(commands: "Commands", name: str, text: str, example: str) -> argpars
         help=text.partition(".")[0],
         description=text,
         epilog=f"example:\n{example}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Formatter,
     )
     # Suppressed: where it is not given here, what was given before the command stands.
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP)

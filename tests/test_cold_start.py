@@ -151,7 +151,7 @@ def test_help_and_version_load_almost_nothing(tmp_path, argument):
     own = {module for module in loaded if module.startswith("mcp_auth_bridge")}
     assert own == {"mcp_auth_bridge"} | {
         f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "manual", "options", "parsers", "shell")
-    } | {f"mcp_auth_bridge.shell.{name}" for name in ("stderr", "terminal", "voice")}
+    } | {f"mcp_auth_bridge.shell.{name}" for name in ("layout", "stderr", "terminal", "voice")}
     bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib h11 threading inspect logging"
     assert below([*HEAVY.split(), *bulky.split()], loaded) == set()
 

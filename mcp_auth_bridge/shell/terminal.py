@@ -1,7 +1,8 @@
 """Every word to people: the rules of speech, as in age's `tui.go`.
 
-What a person asked for goes to stdout (`status`); everything else goes to stderr, one line each, lower case, without
-a full stop (voice.py: in which form). During `run`, stdout belongs to JSON-RPC and this module never writes there.
+What a person asked for goes to stdout (`status`); everything else goes to stderr, lower case, without a full stop: one
+line each in a log, within the width of a terminal (voice.py: in which form). During `run`, stdout belongs to JSON-RPC
+and this module never writes there.
 """
 
 import contextlib

@@ -14,9 +14,11 @@ from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, described, printable
+from mcp_auth_bridge.shell.layout import lines, width
 from mcp_auth_bridge.shell.stderr import Stderr
 
 PREFIX = "mcp-auth-bridge: "
+_INDENT = "  "
 
 _BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
 
@@ -35,21 +37,29 @@ class Voice(Protocol):
 
     def event(self, name: str, fields: Mapping[str, Scalar]) -> None: ...
 
-    def pass_on(self, lines: str) -> None:
-        """Write `lines` that another process of ours has written in this form."""
+    def pass_on(self, said: str) -> None:
+        """Write the lines `said` that another process of ours has written in this form."""
 
 
 class Words:
-    """For people: prefixed lines. A host runs one bridge for each server, and shows their words apart."""
+    """For people: one prefixed line each, that a log can be searched for; on a terminal they fill its width, and the
+    prefix stands once. A host runs one bridge for each server, and shows their words apart.
+    """
 
     def __init__(self) -> None:
         self._stderr = Stderr(lambda count: f"{PREFIX}{_missing(count)}\n")
+        self._first = PREFIX
 
     def about(self, server: str) -> None:
         pass
 
     def note(self, text: str) -> None:
-        self._stderr.write(f"{PREFIX}{printable(text)}\n")
+        columns = width()
+        if not columns:
+            self._line(text)
+            return
+        first, self._first = self._first, _INDENT
+        self._stderr.write("".join(f"{line}\n" for line in lines(printable(text), columns, first)))
 
     def url(self, url: str) -> None:
         """On a line of its own, unwrapped, so that it can be copied."""
@@ -62,10 +72,13 @@ class Words:
 
     def event(self, name: str, fields: Mapping[str, Scalar]) -> None:
         shown = "".join(f" {key}={_shown(value)}" for key, value in fields.items())
-        self.note(f"debug {_clock('%H:%M:%S')} {name}{shown}")
+        self._line(f"debug {_clock('%H:%M:%S')} {name}{shown}")
 
-    def pass_on(self, lines: str) -> None:
-        self._stderr.write(lines)
+    def pass_on(self, said: str) -> None:
+        self._stderr.write(said)
+
+    def _line(self, text: str) -> None:
+        self._stderr.write(f"{PREFIX}{printable(text)}\n")
 
 
 class Json:
@@ -91,8 +104,8 @@ class Json:
     def event(self, name: str, fields: Mapping[str, Scalar]) -> None:
         self._write("debug", {"event": name, **fields})
 
-    def pass_on(self, lines: str) -> None:
-        self._stderr.write(lines)
+    def pass_on(self, said: str) -> None:
+        self._stderr.write(said)
 
     def _write(self, level: str, members: Mapping[str, object]) -> None:
         self._stderr.write(self._line(level, members))

@@ -1,0 +1,82 @@
+"""Messages on a terminal: within its width, and what is copied in one piece on a line of its own."""
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.shell.layout import lines
+from mcp_auth_bridge.shell.voice import PREFIX
+
+WORDS = st.lists(st.from_regex(r"[a-z;,“”]{1,15}|https://[a-z./?=]{1,60}", fullmatch=True), min_size=1).map(" ".join)
+
+
+@given(WORDS, st.integers(40, 120), st.sampled_from(["", "  ", PREFIX]))
+def test_every_line_fits_and_no_word_is_lost_or_broken(text, columns, first):
+    made = list(lines(text, columns, first))
+    assert " ".join(made).split() == f"{first}{text}".split()
+    assert all(len(line) <= columns or ("://" in line and len(line.split()) == 1) for line in made)
+    assert made[0].startswith(first.rstrip())
+
+
+def test_a_command_at_the_end_stands_alone_however_long_it_is():
+    command = "mcp-auth-bridge login https://mcp.acme.example/a/long/path --auth 'kind = \"browser\"'"
+    assert list(lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
+
+
+def test_a_long_url_stands_alone():
+    url = "https://mcp.acme.example/.well-known/oauth-protected-resource"
+    assert list(lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [
+        "mcp-auth-bridge: the metadata at",
+        f"    {url}",
+        "    are for another resource than this one",
+    ]
+
+
+def test_what_fits_stays_on_its_line():
+    assert list(lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
+
+
+def on_a_terminal(argv, columns, home):
+    """What is said on a terminal of that width."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    child = subprocess.run(
+        [sys.executable, "-m", "mcp_auth_bridge", *argv],
+        env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(home), "COLUMNS": str(columns)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=False,
+    )
+    assert child.returncode == 2
+    os.close(theirs)
+    said = os.read(ours, 65536).decode()
+    os.close(ours)
+    return said.replace("\r\n", "\n").splitlines()
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_a_failure_on_a_terminal_has_one_prefix_and_fits(tmp_path, columns):
+    said = on_a_terminal(["token", "acme", "--env", "X"], columns, tmp_path)
+    assert said[0].startswith(PREFIX)
+    assert "mcp-auth-bridge:" not in "".join(said[1:])
+    assert any(line.startswith("  hint: ") for line in said[1:])
+    assert all(len(line) <= columns for line in said)
+
+
+def test_in_a_log_each_sentence_is_a_line_with_the_prefix(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "mcp_auth_bridge", "token", "acme", "--env", "X"],
+        env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(tmp_path), "COLUMNS": "40"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    sentence, hint = done.stderr.splitlines()
+    assert sentence.startswith(PREFIX)
+    assert hint.startswith(f"{PREFIX}hint: ")
