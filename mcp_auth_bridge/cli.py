@@ -51,8 +51,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
         log.begin(arguments.command)
     story = _STORIES[arguments.command](arguments)
+    headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
+        if not headless:
+            from mcp_auth_bridge.shell import silence
+
+            silence.tell()
     from pathlib import Path
 
     from mcp_auth_bridge.shell import uncaught
@@ -63,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     uncaught.name_only()
     # A keyring might ask a person.
-    store = MemoryStore() if getattr(arguments, "headless", False) else KeyringStore()
+    store = MemoryStore() if headless else KeyringStore()
     return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mcp_auth_bridge.config import Profile
 from mcp_auth_bridge.login_settings import Browser
+from mcp_auth_bridge.relay.attended import Attended
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
 from mcp_auth_bridge.relay.delivery import Delivery
@@ -28,7 +29,7 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     modern: Relay = Listening(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, Browser) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
-    return Batches(Isolated(Meet(legacy, modern, remembered)))
+    return Attended(Batches(Isolated(Meet(legacy, modern, remembered))))
 
 
 def unattended(profile: Profile, remembered: Mapping[str, bytes]) -> Unattended:

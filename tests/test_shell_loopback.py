@@ -491,7 +491,9 @@ def test_whatever_an_error_says_its_page_holds_no_markup_of_it(message, hint):
 def test_a_page_spells_urls_and_commands_as_they_are():
     page = pages.failure("http://127.0.0.1:7 says no", "run: mcp-auth-bridge login acme").decode()
     assert "<p>http://127.0.0.1:7 says no.</p>" in page
-    assert "<p>Run: mcp-auth-bridge login acme</p>" in page
+    assert "<p>Run:<code>mcp-auth-bridge login acme</code></p>" in page
+    assert "<p>mcp.acme.example:8443 says no.</p>" in pages.failure("mcp.acme.example:8443 says no", "").decode()
+    assert '<p class="name">mcp-auth-bridge</p>' in page
     assert "<p>Nobody came.</p><p>Try again.</p>" in pages.failure("nobody came", "try again").decode()
 
 

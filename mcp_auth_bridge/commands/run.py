@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge import relays
+from mcp_auth_bridge import __version__, relays
+from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
 from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.errors import BridgeError, typed
+from mcp_auth_bridge.machine_settings import Machine
+from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.shell import parent, stdio
+from mcp_auth_bridge.secret import describe, reference
+from mcp_auth_bridge.shell import parent, stdio, terminal
 from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
@@ -43,12 +48,35 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, world: World) -> int:
     bridge = await bridge_to(given.server, world)
     if not given.headless:
+        _announce(bridge, given)
         await _relay(relays.relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0
     await bridge.secrets.check()
     unattended = relays.unattended(bridge.profile, bridge.memory.load())
     await _relay(unattended, bridge, given)
     return unattended.exit_code
+
+
+def _announce(bridge: Bridge, given: Input) -> None:
+    """The one line that every log begins with, and what a person hears who has typed the command of an IDE."""
+    name, url = bridge.profile.name, str(bridge.profile.url)
+    server = url if name == url else f"{name} ({url})"
+    terminal.say(f"version {__version__} relays to {server} with {_credentials(bridge)}")
+    if os.isatty(given.incoming):
+        terminal.say(f"an MCP client is awaited on stdin; to see the tools, run: mcp-auth-bridge tools {typed(name)}")
+
+
+def _credentials(bridge: Bridge) -> str:
+    match bridge.profile.auth:
+        case Bearer(token=token):
+            return f"a token from {describe(reference(token, 'the token'))}"
+        case Headers(headers=headers):
+            return f"the headers {', '.join(headers)}"
+        case Anonymous():
+            return "no credentials"
+        case Machine() as machine:
+            return f"tokens obtained by {kind(machine)}"
+    return "the login that is kept for it, if there is one"
 
 
 async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:

@@ -31,6 +31,7 @@ from mcp_auth_bridge.shell.coding import decoder
 from mcp_auth_bridge.shell.names import Names
 from mcp_auth_bridge.shell.network import Network
 from mcp_auth_bridge.shell.proxies import Proxy
+from mcp_auth_bridge.shell.silence import watched
 from mcp_auth_bridge.shell.unreachable import explained
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -155,7 +156,9 @@ async def in_time(effect: Fetch, exchange: Coroutine[None, None, Response]) -> R
     timeout = _patience(effect)
     answering = asyncio.ensure_future(exchange)
     try:
-        for seconds in (timeout, _LAST_LOOK):
+        with watched(effect.url.origin):
+            await asyncio.wait((answering,), timeout=timeout)
+        for seconds in (0, _LAST_LOOK):
             await asyncio.wait((answering,), timeout=seconds)
             if answering.done():
                 return answering.result()

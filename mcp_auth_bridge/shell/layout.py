@@ -31,15 +31,20 @@ def lines(text: str, columns: int, first: str = "") -> Iterator[str]:
 
     A command that ends it, and a long URL, have lines of their own, longer than `columns` if need be.
     """
-    found = _COMMAND.search(text)
-    said = text[: found.start()].rstrip() if found else text
+    said, command = apart(text)
     whole = f"{first}{said}"
     if len(whole) <= columns:
         yield whole
     else:
         yield from _filled(said, max(columns, _NARROWEST), first)
-    if found:
-        yield f"{_INDENT}{found[0]}"
+    if command:
+        yield f"{_INDENT}{command}"
+
+
+def apart(text: str) -> tuple[str, str]:
+    """`text` and the command that it ends with, "" for none."""
+    found = _COMMAND.search(text)
+    return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
 def _filled(text: str, columns: int, first: str) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """The pages that the loopback callback shows: static, without scripts, without anything from outside."""
 
+import re
 from html import escape
+
+from mcp_auth_bridge.shell.layout import apart
 
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>{title}</title>
+<title>{title} | mcp-auth-bridge</title>
 <style>
   :root {{ color-scheme: light dark; --mark: {mark};
            --ink: #1b1f24; --paper: #f6f7f9; --card: #fff; --quiet: #5b6470; }}
@@ -21,16 +24,33 @@ _PAGE = """<!doctype html>
   i {{ float: right; width: 2.2rem; border-radius: 50%; background: var(--mark); color: #fff; text-align: center;
       font: 700 1.25rem/2.2rem system-ui, sans-serif; }}
   p {{ margin: .5rem 0; }}
+  code {{ display: block; margin: .5rem 0; padding: .5rem .7rem; border-radius: 6px; background: var(--paper);
+         font: .9rem/1.5 ui-monospace, monospace; }}
+  .name {{ margin: 0 0 .4rem; color: var(--quiet); font-size: .85rem; letter-spacing: .02em; }}
   .quiet {{ color: var(--quiet); font-size: .93rem; }}
 </style>
-<main><i aria-hidden="true">{sign}</i><h1>{title}</h1>{paragraphs}</main>
+<main><i aria-hidden="true">{sign}</i><p class="name">mcp-auth-bridge</p><h1>{title}</h1>{paragraphs}</main>
 """
 
 
 def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> bytes:
-    body = "".join(f"<p>{escape(text)}</p>" for text in paragraphs if text)
+    body = "".join(map(_paragraph, filter(None, paragraphs)))
     body += f'<p class="quiet">{escape(quiet)}</p>'
     return _PAGE.format(title=escape(title), sign=sign, mark=mark, paragraphs=body).encode()
+
+
+def _paragraph(text: str) -> str:
+    """`text` as a sentence; a command at its end stands apart, to be copied as it is."""
+    said, command = apart(text)
+    code = f"<code>{escape(command)}</code>" if command else ""
+    return f"<p>{escape(_sentence(said))}{code}</p>"
+
+
+def _sentence(text: str) -> str:
+    """A name of a machine and a URL keep their first letter."""
+    first = text.partition(" ")[0]
+    begun = text if re.search(r"[.:/]", first.rstrip(":")) else f"{text[:1].upper()}{text[1:]}"
+    return begun if begun.endswith((".", ":")) else f"{begun}."
 
 
 NOT_FOUND = _page(
@@ -60,11 +80,4 @@ def success(server: str, account: str) -> bytes:
 
 def failure(message: str, hint: str) -> bytes:
     quiet = "You can close this tab. The same message is in the terminal."
-    return _page("The login did not succeed", "!", "#c93a36", _sentence(message), _sentence(hint), quiet=quiet)
-
-
-def _sentence(text: str) -> str:
-    """`text` as a sentence. A URL keeps its first letter, and a command at the end gets no full stop: it is copied."""
-    first = text.partition(" ")[0]
-    begun = text if "://" in first else f"{text[:1].upper()}{text[1:]}"
-    return begun if not text or ": mcp-auth-bridge " in text else f"{begun}."
+    return _page("The login did not succeed", "!", "#c93a36", message, hint, quiet=quiet)

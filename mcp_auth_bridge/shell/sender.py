@@ -17,6 +17,7 @@ from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.cookies import Jar
 from mcp_auth_bridge.shell.refused import quote, words
+from mcp_auth_bridge.shell.silence import watched
 from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
@@ -142,7 +143,8 @@ class Sender:
         body = message.raw if message else b""
         with log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
-            answer = await self._wire.send(verb, url, fields, body)
+            with watched(url.origin):
+                answer = await self._wire.send(verb, url, fields, body)
             line.add(status=answer.status)
         self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import re
 import shlex
 import subprocess
 import sys
@@ -19,6 +20,9 @@ from program import command
 
 # A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
 HANG = 60
+
+OPENING = re.compile(rb"mcp-auth-bridge: version \S+ relays to |\{.*\"message\": \"version \S+ relays to ")
+"""How `run` begins on stderr where a person is."""
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -178,7 +182,14 @@ class RawClient:
 
     @property
     def stderr(self) -> str:
-        return b"".join(self._errors).decode()
+        """All that was said but for the line with which `run` begins where a person is."""
+        first, *rest = self._errors or [b""]
+        return b"".join(rest if OPENING.match(first) else [first, *rest]).decode()
+
+    @property
+    def opening(self) -> str:
+        """The first line on stderr."""
+        return self._errors[0].decode()
 
     def close(self) -> int:
         """Close stdin, as a client that leaves does, and return the exit code."""

@@ -80,7 +80,16 @@ def test_initialize_succeeds_whatever_the_remote_does(acme, gateway, state) -> N
         assert all(result["capabilities"][name]["listChanged"] for name in ("tools", "prompts", "resources"))
         assert client.request("ping", request_id="alive")["result"] == {}
         assert client.close() == 0
-        assert client.stderr == ""
+        said = client.stderr
+        assert client.opening.endswith(
+            f" relays to acme ({gateway.origin}/mcp) with the login that is kept for it, if there is one\n"
+        )
+    if state == "wants a login":
+        sentence, hint = said.splitlines()
+        assert sentence.startswith("mcp-auth-bridge: a login to acme is needed")
+        assert hint == "mcp-auth-bridge: hint: run: mcp-auth-bridge login acme"
+    else:
+        assert said == ""
     assert acme.launches == []
 
 
@@ -305,7 +314,7 @@ def test_the_end_of_stdin_ends_the_process_in_every_state(request, gateway, stat
     client._process.stdin.close()
     assert client._process.wait(PROMPT) == 0
     client.close()
-    assert client.stderr == ""
+    assert len(client.stderr.splitlines()) == (2 if state == "while a login is missing" else 0)
 
 
 def children_of(pid):

@@ -1,0 +1,42 @@
+"""What needs a person is said in the log, once; what passes by itself is not."""
+
+import pytest
+
+from mcp_auth_bridge.errors import AccessDenied, CredentialMissing, LoginRequired, StoreError, Unreachable
+from mcp_auth_bridge.relay.attended import Attended
+from mcp_auth_bridge.relay.base import Fail, Report
+from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.relay_settings import RelaySettings
+
+CALL = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}'
+
+
+def failing(*errors):
+    """What the relay does when one call after the other ends so."""
+    relay = Attended(Delivery(Passthrough(), RelaySettings()))
+    done = []
+    for number, error in enumerate(errors):
+        [sent] = [action for action in relay.from_client(peek(CALL % number)) if hasattr(action, "call")]
+        done += relay.ended(sent.call, error)
+    return [action for action in done if isinstance(action, Report | Fail)]
+
+
+@pytest.mark.parametrize("kind", [LoginRequired, StoreError, CredentialMissing, AccessDenied])
+def test_what_needs_a_person_is_said_once_and_still_answered(kind):
+    first, second = kind("do this"), kind("do this")
+    reported, *failed = failing(first, second)
+    assert reported == Report(first)
+    assert [action.error for action in failed] == [first, second]
+
+
+def test_another_need_is_said_too():
+    said = [
+        action.error.message for action in failing(LoginRequired("a"), LoginRequired("b")) if isinstance(action, Report)
+    ]
+    assert said == ["a", "b"]
+
+
+def test_what_may_pass_by_itself_is_left_to_the_answer():
+    assert not any(isinstance(action, Report) for action in failing(Unreachable("down")))

@@ -1,0 +1,63 @@
+"""A server that is silent is told of where somebody waits for it, and nowhere else."""
+
+import asyncio
+
+import pytest
+from peers.scripted import CUT, REQUEST, Gate, Scripted
+from remoting import ANSWER, CALL, collect, connected, reply, story
+
+from mcp_auth_bridge.effects import Fetch
+from mcp_auth_bridge.network_settings import NetworkSettings
+from mcp_auth_bridge.shell import silence, terminal
+from mcp_auth_bridge.shell.http import Http
+from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.urls import Purpose, gate
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """What was said, as an event with the sentence."""
+    monkeypatch.setattr(silence, "SECONDS", 0.01)
+    monkeypatch.setattr(silence, "_told", False)
+    words = asyncio.Queue()
+    monkeypatch.setattr(terminal, "say", words.put_nowait)
+    return words
+
+
+@story
+async def test_a_silent_mcp_server_is_told_of(said):
+    silence.tell()
+    silent = Gate()
+    async with Scripted() as server, connected(server) as remote:
+        server.play([REQUEST, silent, reply(b"200 OK", body=ANSWER), CUT])
+        answering = asyncio.ensure_future(collect(remote.post(CALL, {})))
+        assert (
+            await said.get() == f"http://{server.host}:{server.port} has not answered for 0.01 seconds; still waiting"
+        )
+        silent.open.set()
+        assert await answering == [ANSWER]
+
+
+@story
+async def test_a_silent_authorization_server_is_told_of(said):
+    silence.tell()
+    silent = Gate()
+    async with Scripted() as server:
+        server.play([REQUEST, silent, reply(b"200 OK", body=b"{}"), CUT])
+        http = Http(Network(NetworkSettings(), {}))
+        place = gate(f"http://{server.host}:{server.port}/token", Purpose.TOKEN)
+        answering = asyncio.ensure_future(http.fetch(Fetch(place)))
+        assert "has not answered" in await said.get()
+        silent.open.set()
+        assert (await answering).status == 200
+        await http.aclose()
+
+
+@story
+async def test_run_says_nothing_and_neither_does_anybody_of_a_server_that_answers(said):
+    async with Scripted() as server, connected(server) as remote:
+        for _ in range(2):
+            server.play([REQUEST, reply(b"200 OK", body=ANSWER), CUT])
+            assert await collect(remote.post(CALL, {})) == [ANSWER]
+            silence.tell()
+    assert said.empty()
