@@ -23,6 +23,7 @@
         │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
         │   └── WrongEra        exit 7   -32022  client and server share no revision of MCP
         └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
+            ├── RedirectRefused exit 7   -32016  a redirect of an OAuth server that must not be followed
             ├── UrlRefused      exit 7   -32016  a URL that must not be followed
             ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
             ├── UpstreamFailed  exit 7   -32013  an HTTP status that is no MCP answer

@@ -83,7 +83,7 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
 
 def _add_login(commands: "options.Commands") -> None:
     text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
-    example = """  mcp-auth-bridge login          # the only server there is, or the one you choose
+    example = """  mcp-auth-bridge login              # the only server, or the one you choose
   mcp-auth-bridge login acme
   mcp-auth-bridge login https://mcp.acme.example/mcp \\
       --browser-command 'firefox --private-window'

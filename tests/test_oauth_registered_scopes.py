@@ -242,7 +242,7 @@ def test_offline_access_that_is_configured_is_not_left_out():
 @pytest.mark.parametrize("error", ["access_denied", "server_error", "invalid_request"])
 def test_another_refusal_is_not_answered_with_fewer_scopes(error):
     refused = ("authorize", lambda effect: {"state": effect.state, "error": error})
-    with pytest.raises(BridgeError, match=r"declined|ended the login"):
+    with pytest.raises(BridgeError, match=r"declined|rejected the login"):
         play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:2], refused])
 
 

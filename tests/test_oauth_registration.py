@@ -213,7 +213,7 @@ def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():
 )
 def test_a_registration_that_is_refused_for_its_scopes_names_that_setting(status, body):
     with pytest.raises(OAuthRefused) as raised:
-        registered(body, status=status)
+        registered(body, status=status, scopes=("admin",))
     assert raised.value.message.endswith(f", saying “{body['error_description']}”")
     assert raised.value.hint.startswith("set scopes under auth")
 

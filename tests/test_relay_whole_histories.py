@@ -346,7 +346,7 @@ class FaultyHistories(Histories):
     def built(self, memory):
         Faulty.due = None
         relay = relays.relay(FAR, memory)
-        isolated = relay._inner
+        isolated = relay._inner._inner
         eras = [isolated._inner._legacy, isolated._inner._modern]
         isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)
         for era in eras:
