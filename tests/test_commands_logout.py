@@ -43,7 +43,7 @@ class Machine:
     def url(self, name):
         return f"https://{name}.example/mcp"
 
-    def log_in(self, name, *, client="c"):
+    def log_in(self, name, *, client="c", revokes=True):
         known = Client(
             issuer=self.origin,
             id=client,
@@ -54,7 +54,7 @@ class Machine:
             resource=self.url(name),
             issuer=self.origin,
             token_endpoint=f"{self.origin}/token",
-            revocation_endpoint=f"{self.origin}/revoke",
+            revocation_endpoint=f"{self.origin}/revoke" if revokes else "",
             client=known,
             access=Secret("AT"),
             refresh=Secret("RT"),
@@ -107,6 +107,19 @@ def test_the_tokens_end_first_and_then_the_registration(story):
         assert machine.asked == ["POST /revoke", "DELETE /c/c"]
         assert b"authorization: bearer rat\r\n" in machine.server.requests[1].lower()
         assert machine.store.keys() == []
+
+    story(test)
+
+
+def test_a_server_that_cannot_revoke_leaves_tokens_that_work_and_that_is_said(story):
+    async def test(machine):
+        machine.configure("acme")
+        machine.log_in("acme", revokes=False)
+        machine.answers(GONE)
+        code, [said] = await machine.log_out("acme")
+        assert code == 0
+        assert said.startswith("signed out of acme on this machine; its authorization server cannot revoke tokens, so")
+        assert machine.asked == ["DELETE /c/c"]
 
     story(test)
 

@@ -5,7 +5,7 @@ from peers.scripted import Scripted
 from remoting import CALL, OPENING, collect, connected, one, reply, story
 from test_shell_streamable import Tokens
 
-from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
+from mcp_auth_bridge.errors import CredentialRefused, LoginRequired, TokenExpired, UpstreamFailed
 
 TOKEN = "t0ken-0123456789abcdef"
 DENIED = {
@@ -98,3 +98,41 @@ async def test_a_refusal_of_the_credentials_is_quoted(headers, body, kind, said)
         with pytest.raises(LoginRequired) as raised:
             await collect(remote.post(CALL, {}))
     assert raised.value.message.endswith(f"(HTTP 401{f', saying “{said}”' if said else ''})")
+
+
+def preflight(*names):
+    return reply(b"204 No Content", b"Access-Control-Allow-Headers: " + ", ".join(names).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (preflight("Authorization", "Content-Type", "X-Acme-Tenant"), "the server also takes the header X-Acme-Tenant"),
+        (preflight("Authorization", "X-Org", "Mcp-Session-Id"), "replace it: the file t"),  # it is sent
+        (preflight("*"), "replace it: the file t"),
+        (preflight("X-Org$(id)-Id"), "replace it: the file t"),
+        (reply(b"405 No"), "replace it: the file t"),
+    ],
+)
+@story
+async def test_a_header_that_the_server_names_and_nobody_sends_is_in_the_hint(answer, hint):
+    tokens = Tokens("t1", "t2", explanation=CredentialRefused("refused", "replace it: the file t", facts={}))
+    async with Scripted() as server, connected(server, credentials=tokens) as remote:
+        server.play(one(reply(b"401 No")), one(reply(b"401 No")), one(answer))
+        with pytest.raises(CredentialRefused) as raised:
+            await collect(remote.post(CALL, {}))
+        asked = server.requests[-1]
+    assert asked.startswith(b"OPTIONS /mcp ")
+    assert b"Bearer" not in asked
+    assert raised.value.hint.startswith(hint)
+    assert raised.value.hint.endswith("replace it: the file t")
+
+
+@story
+async def test_a_token_that_shows_what_is_wrong_with_it_makes_nobody_ask_for_headers():
+    expired = TokenExpired("refused", "replace it", facts={})
+    async with Scripted() as server, connected(server, credentials=Tokens("1", "2", explanation=expired)) as remote:
+        server.play(one(reply(b"401 No")), one(reply(b"401 No")))
+        with pytest.raises(TokenExpired):
+            await collect(remote.post(CALL, {}))
+        assert len(server.requests) == 2

@@ -78,8 +78,18 @@ async def _log_out(bridge: Bridge) -> bool:
         terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
         raise
     again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, Machine) else ""
-    terminal.say(f"signed out of {bridge.profile.name}{again}")
+    terminal.say(f"signed out of {bridge.profile.name}{_still_good(taken)}{again}")
     return True
+
+
+def _still_good(taken: Session | StoreError) -> str:
+    """What a logout leaves behind where the authorization server has no place to revoke tokens at (RFC 7009)."""
+    if isinstance(taken, StoreError) or taken.revocation_endpoint:
+        return ""
+    return (
+        " on this machine; its authorization server cannot revoke tokens, so a copy of them would work until they"
+        " expire"
+    )
 
 
 async def _forget_printed(bridge: Bridge) -> bool:

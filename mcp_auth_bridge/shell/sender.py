@@ -6,7 +6,14 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
-from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    CredentialRefused,
+    LoginRequired,
+    NotAToken,
+    TokenExpired,
+    UpstreamFailed,
+)
 from mcp_auth_bridge.oauth.challenge import bearer
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
@@ -16,6 +23,7 @@ from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
 from mcp_auth_bridge.shell import log
 from mcp_auth_bridge.shell.answer import Answer
 from mcp_auth_bridge.shell.cookies import Jar
+from mcp_auth_bridge.shell.preflight import missing_header
 from mcp_auth_bridge.shell.refused import quote, words
 from mcp_auth_bridge.shell.silence import watched
 from mcp_auth_bridge.shell.wire import Wire
@@ -55,6 +63,8 @@ class Sender:
         self._credentials = credentials
         self._jar = jar
         self._nonce = ""
+        self._sent: frozenset[str] = frozenset()
+        self._missing_header: str | None = None
 
     async def send(
         self,
@@ -70,7 +80,11 @@ class Sender:
         """
         url = url or self.url
         for _ in range(MOST_REDIRECTS + 1):
-            outcome = await self._authorized(verb, url, headers, message, refused)
+            try:
+                outcome = await self._authorized(verb, url, headers, message, refused)
+            except (CredentialRefused, AccessDenied) as error:
+                await self._name_missing_header(error)
+                raise
             answer = outcome.answer
             if not 300 <= answer.status < 400:
                 return outcome
@@ -84,6 +98,22 @@ class Sender:
             await answer.aclose()
             url = target
         raise circles(answer.status)
+
+    async def _name_missing_header(self, error: CredentialRefused | AccessDenied) -> None:
+        """Put into the hint which header the server takes and nobody has configured, where it says so when asked, once.
+
+        What the token itself shows to be wrong needs no other reason.
+        """
+        if isinstance(error, TokenExpired | NotAToken):
+            return
+        if self._missing_header is None:
+            self._missing_header = await missing_header(self._wire, self.url, self._sent)
+        if name := self._missing_header:
+            header = f'headers = {{ "{name}" = "…" }}'
+            error.hint = (
+                f"the server also takes the header {name}, which is not sent: if it needs that, add {header} for this"
+                f" server; otherwise {error.hint}"
+            )
 
     async def stream(self, headers: Headers) -> Answer:
         """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
@@ -138,6 +168,7 @@ class Sender:
     async def _attempt(
         self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
     ) -> tuple[Answer, Verdict]:
+        self._sent |= credentials.keys()
         cookies = self._jar.headers(url) if self._jar else {}
         fields = request_headers(verb, headers, cookies, credentials)
         body = message.raw if message else b""
