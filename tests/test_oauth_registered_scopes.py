@@ -185,7 +185,7 @@ def test_where_offline_access_is_refused_the_same_client_goes_on_without_it_once
         "new",
     )
     (told,) = [effect.sentence for effect in asked if isinstance(effect, Tell)]
-    assert told == "“https://as.example” refused the scopes: once more without offline_access"
+    assert told == "“https://as.example” refused these scopes; trying once more without offline_access"
 
 
 @pytest.mark.parametrize(

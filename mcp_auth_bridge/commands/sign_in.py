@@ -56,6 +56,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
     loopback, http = Loopback(), Http(bridge.network)
     person = BrowserPerson(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
     page = pages.failure("the login was interrupted", "run the command again")
+    replaced: list[Client] = []
     try:
         clients = _clients(store, record)
         settings = digest(bridge.profile.auth)
@@ -73,15 +74,15 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         session = msgspec.structs.replace(session, wanted=_obtained(last, session), settings=settings)
         session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)
-        replaced = [clients.get(session.issuer), last and last.client]
-        await _end_replaced(store, http, {client.id: client for client in replaced if client}, session.client)
+        replaced = _replaced(session.client, clients.get(session.issuer), last.client if last is not None else None)
     except BridgeError as error:
         if scopes_refused(error):
             await _without_step_up(bridge, store)
         page = pages.failure(error.message, error.hint)
         raise
     finally:
-        await loopback.finish(page)
+        await loopback.finish(page)  # nobody waits for what comes after it
+        await _end_registrations(store, http, replaced)
         await http.aclose()
         await bridge.wire.aclose()
     return session
@@ -125,14 +126,22 @@ async def _opened(store: Store) -> Store:
     return store
 
 
-async def _end_replaced(store: Store, http: Http, before: Mapping[str, Client], now: Client) -> None:
-    """End those registrations of `before` that `now` replaces and no other login needs; it is no reason to fail.
+def _replaced(by: Client, *earlier: Client | None) -> list[Client]:
+    """Those of the `earlier` registrations that the registration `by` replaces.
 
     Only where both have the same callback: whoever is logging in with the former at this moment holds its port.
     """
-    for client in before.values():
-        same_place = (client.issuer, client.redirect_uri) == (now.issuer, now.redirect_uri)
-        if client.registered and now.registered and client.id != now.id and same_place and not is_used(store, client):
+    clients = {client.id: client for client in earlier if client is not None and by.registered and client.registered}
+    place = by.issuer, by.redirect_uri
+    return [
+        client for client in clients.values() if client.id != by.id and (client.issuer, client.redirect_uri) == place
+    ]
+
+
+async def _end_registrations(store: Store, http: Http, clients: list[Client]) -> None:
+    """End those that no login needs any more (RFC 7592), where that is offered; it is no reason to fail."""
+    for client in clients:
+        if not is_used(store, client):
             with suppress(BridgeError):
                 await drive(unregister(client), http, Nobody())
 

@@ -134,7 +134,7 @@ def _session(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Sessio
         except OAuthRefused as refused:
             if fewer == scopes or not scopes_refused(refused):
                 raise
-        yield from ask(Tell(f"{quoted(server.issuer)} refused the scopes: once more without offline_access"))
+        yield from ask(Tell(f"{quoted(server.issuer)} refused these scopes; trying once more without offline_access"))
     client = client or (yield from client_for(plan, server, fewer))
     session = yield from _granted(plan, server, client, fewer)
     return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
