@@ -195,6 +195,7 @@ def test_where_offline_access_is_refused_the_same_client_goes_on_without_it_once
         INVALID,
         answer({"error": "invalid_scope", "error_description": "Unknown scope"}, 422),
         answer({"message": "scope.1: offline_access is not allowed"}, 422),
+        answer({"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected"}, 403),
     ],
 )
 def test_where_nothing_registers_with_offline_access_the_bridge_registers_without_it(refused):

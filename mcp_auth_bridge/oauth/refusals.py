@@ -74,8 +74,11 @@ def client_forgotten(error: BridgeError) -> bool:
 
 
 def scopes_refused(error: BridgeError) -> bool:
-    """Whether a registration, an authorization or a token request failed for its scopes (RFC 6749 section 5.2)."""
-    return isinstance(error, OAuthRefused) and error.error == "invalid_scope"
+    """Whether a registration, an authorization or a token request failed for its scopes (RFC 6749 section 5.2).
+
+    Keycloak's policy for registrations, "Allowed Client Scopes", calls it `insufficient_scope` (its issue 43654).
+    """
+    return isinstance(error, OAuthRefused) and error.error in ("invalid_scope", "insufficient_scope")
 
 
 def speaks_of_no_such_client(response: Response) -> bool:
