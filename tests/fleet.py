@@ -8,6 +8,7 @@ import subprocess
 import time
 
 import pytest
+from needs import missing
 
 from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.redis_settings import RedisStore as Settings
@@ -19,7 +20,7 @@ from mcp_auth_bridge.stores.redis import RedisStore
 KEY = bytes(range(32))
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
-needs_redis = pytest.mark.skipif(SERVER is None, reason="no redis-server or valkey-server (Debian: redis-server)")
+needs_redis = pytest.mark.skipif(SERVER is None, reason=missing("redis-server"))
 
 
 def free_port():
@@ -47,9 +48,13 @@ class Redis:
         with self._log.open("ab") as log:
             start = self._log.stat().st_size
             self.process = subprocess.Popen(self._argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        while b"eady to accept connections" not in self._log.read_bytes()[start:]:
-            assert self.process.poll() is None, self._log.read_text()
-            time.sleep(0.005)
+        try:
+            while b"eady to accept connections" not in self._log.read_bytes()[start:]:
+                assert self.process.poll() is None, self._log.read_text()
+                time.sleep(0.005)
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self):
         self.process.kill()

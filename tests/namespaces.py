@@ -1,10 +1,10 @@
 """A mount namespace of its own for a command: on Linux, where it is allowed."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from needs import found
 
 COMMAND = ["unshare", "--map-root-user", "--mount"]
 
@@ -17,6 +17,7 @@ def resolving(hosts: Path, name: str) -> list[str]:
 
 def in_namespace() -> list[str]:
     """The words before a command that is to run in a namespace; the test is skipped where there are none."""
-    if not shutil.which("unshare") or subprocess.run([*COMMAND, "true"], capture_output=True, check=False).returncode:
+    found("unshare")
+    if subprocess.run([*COMMAND, "true"], capture_output=True, check=False).returncode:
         pytest.skip("this machine gives no mount namespaces")
     return COMMAND

@@ -18,3 +18,13 @@ def refreshing(folder: Path) -> list[int]:
 
 def open_files(pid: int | str) -> set[str]:
     return {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
+
+
+def started_with(name: str, value: str) -> list[str]:
+    """The command lines of the processes in whose environment `name` is `value`, as they were started."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{name}={value}".encode() in (path / "environ").read_bytes().split(b"\0"):
+                found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+    return found

@@ -2,11 +2,10 @@
 
 import os
 import pty
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-import pytest
+from needs import found
 
 HANG = 60
 """Seconds that only a hang reaches."""
@@ -16,10 +15,10 @@ def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequenc
     """The exit code, and all that was shown. Of `answers` (question, answer) each is typed once its question is there,
     and nothing has been typed since.
     """
-    if not shutil.which("setsid"):
-        pytest.skip("nothing here gives a program a terminal of its own")
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(["setsid", "--ctty", *argv], env=environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = subprocess.Popen(
+        [found("setsid"), "--ctty", *argv], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
+    )
     os.close(theirs)
     shown, seen, rest = "", 0, list(answers)
     while chunk := _read(ours):

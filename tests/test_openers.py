@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes, urlsplit
 
 import pytest
 from hostile_urls import PAYLOADS, corpus
+from needs import needs
 from openers import CMD, EVAL, POWERSHELL, WSLVIEW, WSLVIEW_2, WSLVIEW_CMD, XDG_OPEN
 
 from mcp_auth_bridge.errors import UrlRefused
@@ -132,7 +133,7 @@ def test_no_opener_gets_a_character_that_anything_evaluates(desk, monkeypatch, o
         assert parse_qsl(got.query, keep_blank_values=True) == parse_qsl(wanted.query, keep_blank_values=True)
 
 
-@pytest.mark.skipif(shutil.which("xdg-open") is None, reason="needs xdg-utils")
+@needs("xdg-open")
 def test_the_real_xdg_open_hands_on_what_it_is_given(desk, tmp_path, monkeypatch):
     """Without a desktop it asks the system's browser, which is the stub."""
     real = shutil.which("xdg-open", path=os.environ["PATH"].removeprefix(f"{tmp_path}:"))

@@ -2,21 +2,22 @@
 
 import json
 import os
-import shutil
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
+import pytest
 from filelock import FileLock
+from needs import found
 
 TESTS = Path(__file__).parents[1]
 PEERS = TESTS / "peers"
 INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 # What a child needs to run, and no more: no proxy, no credential, no configuration of the person who tests.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
-NO_NODE = "the end-to-end tests need Node.js and npm: install both (Debian: apt-get install nodejs npm)"
 
 _loopback = build_opener(ProxyHandler({}))
 
@@ -34,13 +35,19 @@ class Peer:
                 stderr=stderr,
                 env={**ENVIRONMENT, "PYTHONPATH": str(TESTS)},  # a scenario's server finds peers/ there
             )
+        try:
+            self.about: dict[str, Any] = self._first_words()
+            self.url: str = self.about["url"]
+        except BaseException:
+            self.stop()
+            raise
+
+    def _first_words(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self.stop()
-            raise RuntimeError(f"{Path(command[1]).name} did not start:\n{log.read_text()}")
-        self.about: dict[str, Any] = json.loads(line)
-        self.url: str = self.about["url"]
+            raise RuntimeError(f"{shlex.join(self._process.args)} did not start:\n{self._log.read_text()}")
+        return json.loads(line)
 
     def control(self, wishes: Any = None) -> Any:
         """Read the peer's state, after changing it by `wishes` if there are any."""
@@ -146,17 +153,20 @@ class McpServer(Peer):
 
 
 def node() -> str:
-    """A Node >= 22, which the peers need: the one that npm installed, else the machine's own."""
+    """A Node >= 22, which the peers need: the one that npm installed, else the machine's own. Skipped without one."""
     for packaged in sorted((TESTS / "node_modules").glob("node-linux-*/bin/node")):
         return str(packaged)
-    found = shutil.which("node")
-    if found is None:
-        raise RuntimeError(NO_NODE)
-    return found
+    own = found("node")
+    version = subprocess.run([own, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0]) < 22:
+        pytest.skip(f"node is {version} and has to be 22 or newer")
+    return own
 
 
 def install_node_modules() -> None:
-    """`npm ci`, unless the lock is already installed. Of several processes one does it."""
+    """`npm ci`, unless the lock is already installed. Of several processes one does it. Skipped without npm."""
+    found("node")
+    found("npm")
     with FileLock(TESTS / ".node_modules.lock"):
         _install_node_modules()
 
@@ -165,11 +175,8 @@ def _install_node_modules() -> None:
     lock, installed = TESTS / "package-lock.json", TESTS / "node_modules/.package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= lock.stat().st_mtime:
         return
-    npm = shutil.which("npm")
-    if npm is None:
-        raise RuntimeError(NO_NODE)
     done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund"], cwd=TESTS, capture_output=True, text=True, check=False
+        [found("npm"), "ci", "--no-audit", "--no-fund"], cwd=TESTS, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(f"npm ci failed in {TESTS.name}/:\n{done.stderr}")

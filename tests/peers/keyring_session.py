@@ -1,22 +1,22 @@
 """A real GNOME Keyring on a D-Bus session of its own, away from the one of whoever runs the tests.
 
-Needs the Debian packages `dbus` and `gnome-keyring`; without them the tests fail, they are not skipped. The bus starts
-no service by itself, so a killed keyring stays dead and an unlock prompt finds nobody who could show it.
+Whoever needs it is skipped where `PROGRAMS` are not installed. The bus starts no service by itself, so a killed keyring
+stays dead and an unlock prompt finds nobody who could show it.
 """
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import secretstorage
-from jeepney import MatchRule, message_bus
-from jeepney.io.blocking import Proxy, open_dbus_connection
+import pytest
+from needs import missing
 
+PROGRAMS = ("dbus-daemon", "gnome-keyring-daemon")
 NAME = "org.freedesktop.secrets"
 
 BUS = """\
@@ -40,9 +40,15 @@ class KeyringSession:
             "DBUS_SESSION_BUS_ADDRESS": f"unix:path={folder / 'bus'}",
         }
         (folder / "bus.conf").write_text(BUS.format(socket=folder / "bus"))
-        self._bus = self._start("dbus-daemon", f"--config-file={folder / 'bus.conf'}", "--nofork", "--print-address")
-        self._bus.stdout.readline()  # it prints its address when it listens
-        self.start_keyring(unlocked=collection)
+        self._running: list[subprocess.Popen] = []
+        try:
+            configured = f"--config-file={folder / 'bus.conf'}"
+            self._bus = self._start("dbus-daemon", configured, "--nofork", "--print-address")
+            self._bus.stdout.readline()  # it prints its address when it listens
+            self.start_keyring(unlocked=collection)
+        except BaseException:
+            self.close()
+            raise
 
     def start_keyring(self, *, unlocked: bool = True) -> None:
         """As at a log-in; with the collection of before, if there was one."""
@@ -54,13 +60,12 @@ class KeyringSession:
 
     def lock(self) -> None:
         """Lock the collection, as a screen lock or a log-out does."""
-        with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
-            secretstorage.get_default_collection(connection).lock()
+        with self._collection() as collection:
+            collection.lock()
 
     def put(self, service: str, name: str, value: str) -> None:
         """As `secret-tool store`, with the attributes by which the library `keyring` looks for an entry."""
-        with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
-            collection = secretstorage.get_default_collection(connection)
+        with self._collection() as collection:
             collection.create_item(name, {"service": service, "username": name}, value.encode())
 
     def stop_answering(self) -> None:
@@ -74,16 +79,28 @@ class KeyringSession:
         self._end(self._bus)
 
     def close(self) -> None:
-        self.kill_keyring()
-        self.kill_bus()
+        """End whatever runs, however far the start came."""
+        while self._running:
+            self._end(self._running[-1])
 
     def _start(self, *command: str) -> subprocess.Popen:
-        if shutil.which(command[0]) is None:
-            raise AssertionError(f"{command[0]} is missing: apt-get install dbus gnome-keyring")
         pipe, null = subprocess.PIPE, subprocess.DEVNULL
-        return subprocess.Popen(command, env=self.environment, stdin=pipe, stdout=pipe, stderr=null)
+        process = subprocess.Popen(command, env=self.environment, stdin=pipe, stdout=pipe, stderr=null)
+        self._running.append(process)
+        return process
+
+    @contextlib.contextmanager
+    def _collection(self) -> Iterator[Any]:
+        import secretstorage  # a dependency of ours on Linux alone, as jeepney is
+        from jeepney.io.blocking import open_dbus_connection
+
+        with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
+            yield secretstorage.get_default_collection(connection)
 
     def _wait_for_keyring(self) -> None:
+        from jeepney import MatchRule, message_bus
+        from jeepney.io.blocking import Proxy, open_dbus_connection
+
         rule = MatchRule(type="signal", interface="org.freedesktop.DBus", member="NameOwnerChanged")
         rule.add_arg_condition(0, NAME)
         with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
@@ -93,8 +110,9 @@ class KeyringSession:
                 if not bus.NameHasOwner(NAME)[0]:
                     connection.recv_until_filtered(appeared, timeout=20)
 
-    @staticmethod
-    def _end(process: subprocess.Popen) -> None:
+    def _end(self, process: subprocess.Popen) -> None:
+        if process in self._running:
+            self._running.remove(process)
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout):
@@ -104,6 +122,8 @@ class KeyringSession:
 @contextlib.contextmanager
 def keyring_session(*, collection: bool = True) -> Iterator[KeyringSession]:
     """A session with an unlocked collection, or with none at all; its folder is short, because it holds sockets."""
+    if reason := missing(*PROGRAMS):
+        pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="keyring-") as folder:
         session = KeyringSession(Path(folder), collection=collection)
         try:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from installed import HANG, RawClient
 from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST, workload_token
+from needs import needs
 from peer import ENVIRONMENT, TESTS, Peer
 from program import command
 from words import text
@@ -279,6 +280,7 @@ def test_a_pod_with_a_token_for_somebody_else_does_not_come_up(here: Here) -> No
     assert (said["level"], said["server"], said["retry_safe"]) == ("error", "files", True)
 
 
+@needs("curl", "jq")
 def test_the_job_exchanges_what_github_says_of_it(here: Here) -> None:
     workflow = yaml.safe_load(block("actions"))
     (*_, step) = workflow["jobs"]["triage"]["steps"]

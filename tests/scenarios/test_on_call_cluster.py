@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from installed import Bridge, RawClient
 from namespaces import resolving
+from needs import found, needs
 from peer import TESTS, Peer
 from program import command
 from test_shell_patience import black_hole
@@ -351,7 +351,7 @@ def traced(bridge, tmp_path, name) -> list[str]:
     """Every program that was started, every file that was opened, and every address that was connected to."""
     trace = tmp_path / "trace"
     tracer = [
-        str(shutil.which("strace")),
+        found("strace"),
         "-f",
         "-s",
         "256",
@@ -386,7 +386,7 @@ FORBIDDEN = re.compile(r"/dev/tty|xdg-open|wslview|/bus|dbus|/run/user/|site-pac
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace")
+@needs("strace")
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_source_starts_a_browser_opens_a_terminal_or_asks_a_keyring(bridge, cluster, tmp_path, source) -> None:
     keys, programs = SOURCES[source]

@@ -6,11 +6,12 @@ Their servers are the test's, on loopback: bytes to that port of a host's own lo
 import asyncio
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+
+from needs import missing
 
 _FORWARDER = """
 import asyncio, sys
@@ -41,8 +42,10 @@ asyncio.run(main())
 
 def why_not() -> str:
     """Why there can be no namespaces here, "" if there can."""
-    if not (shutil.which("ip") and hasattr(os, "geteuid") and os.geteuid() == 0):
-        return "network namespaces need root and iproute2"
+    if reason := missing("ip"):
+        return reason
+    if not (hasattr(os, "geteuid") and os.geteuid() == 0):
+        return "network namespaces need root"
     name = f"mab-probe-{os.getpid()}"
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     if tried.returncode:
