@@ -1,6 +1,8 @@
 """The benchmark's own arithmetic and its server; the numbers are for `python tests/bench` to find."""
 
 import importlib
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,12 +15,26 @@ sys.path.append(str(Path(__file__).parent / "bench"))
 import clients
 import report
 from contestants import Contestant
+from needs import needs
 from stand import Stand
 
 
 @pytest.mark.parametrize("module", sorted(path.stem for path in (Path(__file__).parent / "bench").glob("[a-z]*.py")))
 def test_every_module_of_the_benchmark_finds_what_it_imports(module: str) -> None:
     importlib.import_module(module)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+@needs("dbus-daemon", "gnome-keyring-daemon")
+def test_the_benchmark_measures_everything_but_the_largest_messages_in_haste(tmp_path: Path) -> None:
+    script, samples = Path(__file__).parent / "bench", tmp_path / "samples.json"
+    argv = [sys.executable, str(script), "--quick", "--alone", "--json", str(samples)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    measured = {row["metric"] for row in json.loads(samples.read_text()) if row["ours"] in row["samples"]}
+    in_haste = {metric.title for metric in report.METRICS if "50 MB" not in metric.title}
+    assert measured == in_haste, done.stdout
 
 
 def a_hang() -> float:

@@ -1,6 +1,7 @@
 """`uv run python tests/bench`: this bridge beside what people use today, in one run on one machine.
 
-Needs Linux, Node.js with npm, uv, dbus and gnome-keyring. Everything is installed below tests/bench/.cache.
+Needs Linux and uv; what Node.js with npm, dbus and gnome-keyring are for is left out without them. Everything is
+installed below tests/bench/.cache.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     notes: list[str] = []
     bridge = contestants.bridge()
-    peers = list(_installed(notes))
+    peers = [] if arguments.alone else list(_installed(notes))
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as work,
         Stand(Path(work), bridge, peers, arguments.quick) as stand,
@@ -87,6 +88,7 @@ def _print(stand: Stand, notes: list[str]) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: under 2 minutes instead of 12")
+    parser.add_argument("--alone", action="store_true", help="without the other bridges, which are then not installed")
     parser.add_argument("--only", action="append", choices=FAMILIES, help="one family of metrics; may be repeated")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     return parser

@@ -1,11 +1,13 @@
 """Puts the bridge and its peers into the cache folder, each as its users install it, and weighs them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 CACHE = Path(__file__).parent / ".cache"
 PROJECT = Path(__file__).parents[2]
+UV = os.environ.get("UV", "uv")  # `uv run` names itself
 
 
 class NotInstalled(Exception):
@@ -22,8 +24,8 @@ def python_command(name: str, package: str, *options: str, renew: bool = False) 
     folder = CACHE / name
     command = folder / "bin" / name
     if renew or not command.exists():
-        _run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
-        _run("uv", "pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder), *options, package)
+        _run(UV, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+        _run(UV, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(folder), *options, package)
     return command
 
 

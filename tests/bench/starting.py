@@ -4,12 +4,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from clients import OPENING, Gone
 from contestants import Contestant, Place, bridge_with_login
-from peers.keyring_session import keyring_session
+from needs import missing
+from peers.keyring_session import PROGRAMS, keyring_session
 from stand import Stand
 
 KEY_FILE = "ours, key file"
@@ -19,11 +20,15 @@ KEYRING = "ours, keyring"
 def near(stand: Stand) -> None:
     """Beside each other: a static token, a login sealed by a key file, one sealed by the OS keyring."""
     store = f'[store]\nkind = "key_file"\npath = "{stand.work / KEY_FILE / "key"}"'
-    with _login(stand, KEY_FILE, store, {}) as key_file, keyring_session() as session:
-        variable = "DBUS_SESSION_BUS_ADDRESS"
-        with _login(stand, KEYRING, "", {variable: session.environment[variable]}) as keyring:
-            contestants = [*stand.contestants, key_file, keyring]
-            _rounds(stand, contestants, stand.near, "start", 3 if stand.quick else 9)
+    with ExitStack() as stack:
+        contestants = [*stand.contestants, stack.enter_context(_login(stand, KEY_FILE, store, {}))]
+        if reason := missing(*PROGRAMS):
+            stand.notes.append(f"{KEYRING} is left out: {reason}")
+        else:
+            variable = "DBUS_SESSION_BUS_ADDRESS"
+            desktop = {variable: stack.enter_context(keyring_session()).environment[variable]}
+            contestants.append(stack.enter_context(_login(stand, KEYRING, "", desktop)))
+        _rounds(stand, contestants, stand.near, "start", 3 if stand.quick else 9)
 
 
 def far(stand: Stand) -> None:
