@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge import cli, config, manual
 from mcp_auth_bridge.commands import key, logout, transfer
+from mcp_auth_bridge.commands.records import is_used
 from mcp_auth_bridge.commands.transfer import Export, Import
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
@@ -193,7 +194,7 @@ def test_a_copy_leaves_the_login_and_says_what_that_risks(desk, server, file, sa
     session = desk.log_in()
     desk.export(file, copy=True)
     assert any("only one of the two can be renewed" in line for line in said())
-    assert (desk.login(), desk.client) == (session, session.client)
+    assert (desk.login(), desk.client.id) == (session, session.client.id)
     server.take(file)
     assert server.login().refresh == session.refresh
 
@@ -201,12 +202,19 @@ def test_a_copy_leaves_the_login_and_says_what_that_risks(desk, server, file, sa
 # The registration
 
 
-def test_a_registration_that_the_desk_goes_on_using_is_not_the_others_to_end(desk, server, file):
+@pytest.mark.parametrize("copy", [False, True])
+def test_a_registration_that_both_machines_go_on_using_is_neithers_to_end(desk, server, file, copy):
     desk.serve("work")
     session = desk.log_in()
-    desk.log_in("work")
-    desk.export(file)
-    assert desk.client == session.client
+    if not copy:
+        desk.log_in("work")
+    desk.export(file, copy=copy)
+    assert (desk.client.id, desk.client.management_token) == ("c", None)
+    for name in ("acme", "work"):
+        record = desk.store.load(f"session {name} {URL}")
+        if record is not None:
+            desk.store.delete(f"session {name} {URL}", record.generation)
+    assert is_used(desk.store, session.client)  # by the login that left
     server.take(file)
     assert (server.login().client.id, server.login().client.management_uri) == ("c", "")
     assert server.login().client.management_token is None

@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.stores.base import Record, Store
 from mcp_auth_bridge.urls import Purpose
 from mcp_auth_bridge.wiring import Bridge
@@ -52,7 +52,9 @@ def session_in(record: Record | None) -> Session | None:
 
 
 def is_used(store: Store, client: Client, apart_from: str = "") -> bool:
-    """Whether a login `apart_from` the one under that key has tokens of `client`; one that cannot be read may."""
+    """Whether a login `apart_from` the one under that key has tokens of `client`; one that cannot be read may, and so
+    may one that was exported.
+    """
     keys = store.keys()
     others = [key for key in keys if key.startswith(SESSIONS) and key != apart_from]
     try:
@@ -60,7 +62,28 @@ def is_used(store: Store, client: Client, apart_from: str = "") -> bool:
     except StoreError:
         return True
     known = {(session.client.issuer, session.client.id) for session in sessions}
-    return (client.issuer, client.id) in known or bool(store.unreadable())
+    return (client.issuer, client.id) in known or bool(store.unreadable()) or _is_shared(store, client)
+
+
+def without_management(client: Client) -> Client:
+    """`client` for a machine that is not to end its registration (RFC 7592), because another one lives by it too."""
+    return msgspec.structs.replace(client, management_uri="", management_token=None)
+
+
+def share_client(store: Store, client: Client) -> None:
+    """Note that a login on another machine lives by the registration `client` too."""
+    key = f"{CLIENTS}{client.issuer}"
+    record = stored(store, key)
+    if record is not None and load_client(record.secret).id == client.id:
+        store.save(key, dump(without_management(client)), record.generation)
+
+
+def _is_shared(store: Store, client: Client) -> bool:
+    record = stored(store, f"{CLIENTS}{client.issuer}")
+    known = load_client(record.secret) if record is not None else None
+    if known is None or known.id != client.id:
+        return False
+    return client.management_token is not None and known.management_token is None
 
 
 def forget_client(store: Store, client: Client) -> None:

@@ -15,10 +15,17 @@ from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands import passphrase
 from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
-from mcp_auth_bridge.commands.records import forget_client, is_used, session_in, stored
+from mcp_auth_bridge.commands.records import (
+    forget_client,
+    is_used,
+    session_in,
+    share_client,
+    stored,
+    without_management,
+)
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted, typed
-from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, Session, dump, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.base import Record, Stale, Store
@@ -63,7 +70,8 @@ async def export_login(given: Export, world: World) -> int:
         record, session = _exportable(store, bridge)
         stays = given.copy or is_used(store, session.client, bridge.record)
         if stays:
-            session = msgspec.structs.replace(session, client=_without_management(session.client))
+            share_client(store, session.client)
+            session = msgspec.structs.replace(session, client=without_management(session.client))
         create_file(path, seal(Login(bridge.profile.name, bridge.profile.url.resource, dump(session))))
         if not given.copy:
             _take_away(bridge, store, record, path)
@@ -132,11 +140,6 @@ async def _sealer(given: Export, world: World) -> Callable[[Login], bytes]:
         return lambda login: parcel.for_recipient(login, given.recipient, os.urandom)
     chosen = await passphrase.chosen(given.passphrase, world.environ)
     return lambda login: parcel.for_passphrase(login, chosen.reveal(), os.urandom)
-
-
-def _without_management(client: Client) -> Client:
-    """A registration that this machine goes on using is not the other's to end (RFC 7592)."""
-    return msgspec.structs.replace(client, management_uri="", management_token=None)
 
 
 def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None:
