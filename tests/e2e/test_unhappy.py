@@ -88,7 +88,7 @@ ODD_ANSWERS = {
     "a bare 403": (Response(status_code=403), "refuses this request (HTTP 403)", "organisation header"),
     "404": (Response(status_code=404), "no MCP endpoint at this URL (HTTP 404)", "the path of the URL"),
     "503": (Response(status_code=503), "HTTP 503", "try again"),
-    "a redirect to a login page": (RedirectResponse("https://sso.example/"), "redirect", "the URL"),
+    "a redirect elsewhere": (RedirectResponse("https://other.example/"), "redirect", "the URL"),
 }
 
 
@@ -109,7 +109,7 @@ def test_an_odd_answer_is_named_and_costs_no_login(acme, gateway, name) -> None:
         gateway.instead.clear()
 
 
-@pytest.mark.parametrize("name", ["a web page", "404", "503", "a redirect to a login page"])
+@pytest.mark.parametrize("name", ["a web page", "404", "503", "a redirect elsewhere"])
 def test_nobody_is_sent_to_a_browser_where_there_is_no_mcp_server(acme, gateway, name) -> None:
     gateway.instead["/mcp"] = ODD_ANSWERS[name][0]
     assert acme.run("login", "acme").returncode == 7
@@ -467,7 +467,7 @@ CONFIGURATIONS = {
     "[store]\nkind = 'key_file'\n": "store: the key path is missing",
     f"{SERVER}headers = {{ Cookie = 'a=b' }}\n": "servers.acme.headers: Cookie is set by the bridge itself",
     f"{SERVER}auth = {{ kind = 'bearer' }}\n": "servers.acme.auth: the key token is missing",
-    f"{SERVER}auth = {{ kind = 'browser', client_id = 'me' }}\n": "client_id and issuer go together",
+    f"{SERVER}auth = {{ kind = 'browser', client_id = 'me' }}\n": "client_id without issuer",
     "\udcff": "is not text in UTF-8",
 }
 

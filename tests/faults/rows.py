@@ -160,8 +160,8 @@ ROWS = [
     broken("18 an event that is no JSON", chunked(b"data: oops\n\n"), END),
     broken("19 a web page", whole(200, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
     broken("19 a web page as an error", whole(403, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
-    broken("19 a redirect to a login", head(302, b"Location: https://login.example/"), code=UPSTREAM),
-    broken("20 a redirect to another origin", head(307, b"Location: https://login.example/"), code=UPSTREAM),
+    broken("19 a redirect that is not followed", head(302, b"Location: https://other.example/"), code=UPSTREAM),
+    broken("20 a redirect to another origin", head(307, b"Location: https://other.example/"), code=UPSTREAM),
     broken("20 a redirect without a place", head(307), code=UPSTREAM),
     Row("20 a ring of redirects", [head(307, b"Location: /mcp")], UPSTREAM, UPSTREAM, OK, 4, 4),
     # Wrong framing, lies in headers
