@@ -22,10 +22,10 @@ exit codes:
    8 the server, or its tool, answered with an error of its own
    9 a variable, file or command that should hold a credential does not
   10 a credential that no login replaces was refused, why cannot be seen
-  11 ... because it has expired
-  12 ... because it was made for another server
-  13 ... because the server does not know its issuer
-  14 ... because it is not a token
+  11 it was refused because it has expired
+  12 it was refused because it was made for another server
+  13 it was refused because the server does not know its issuer
+  14 it was refused because it is not a token
   15 timed out
  130 interrupted
 """

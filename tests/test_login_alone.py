@@ -104,7 +104,7 @@ def test_of_several_servers_a_person_chooses_by_number_or_name(desk):
             assert "1  acme: not signed in\n" in shown
             assert "2  suite: not signed in\n" in shown
             assert "-  static: needs no login\n" in shown
-            assert "- bad:" in shown
+            assert "-  bad:" in shown
             assert "signed in to suite" in shown
             assert '"args": [\n        "run",\n        "suite"' in shown
             code, shown = await desk.type([(QUESTION, "7\n"), (QUESTION, "acne\n"), (QUESTION, "acme\n")], "login")

@@ -27,8 +27,9 @@ _WORDS: Mapping[type[CredentialRefused], re.Pattern[str]] = {
 
 # Envoy ("Jwt is not in the form of Header.Payload.Signature"), jsonwebtoken ("jwt malformed"), PyJWT ("Not enough
 # segments"), Go's ("invalid number of segments"), nimbus ("Missing dot delimiter"), jose ("Invalid Compact JWS").
+# RFC 6750 section 3.1 says "expired, revoked, malformed, or invalid" of everything.
 _MALFORMED = re.compile(
-    r"malformed|in the form of|segments|dot delimiter|invalid compact|not a (?:valid )?(?:jwt|jws|token)|"
+    r"malformed(?!,? or )|in the form of|segments|dot delimiter|invalid compact|not a (?:valid )?(?:jwt|jws|token)|"
     r"(?:parse|decode|decoding|parsing) .{0,20}(?:jwt|jws|token)",
     re.IGNORECASE,
 )

@@ -48,18 +48,17 @@ def apart(text: str) -> tuple[str, str]:
 
 
 def _filled(text: str, columns: int, first: str) -> Iterator[str]:
-    """Words fill lines; a long URL takes one of its own."""
-    line = first.rstrip() if first.strip() else first
-    for word in text.split():
+    """Words fill lines, with the blanks that were between them; a long URL takes a line of its own."""
+    line = first
+    for blanks, word in re.findall(r"( *)(\S+)", text):
         alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
-        fits = len(line) + 1 + len(word) <= columns
-        if line.strip() and (alone or not fits):
-            yield line
-            line = f"{_INDENT}{word}"
-        elif line.strip():
-            line += f" {word}"
-        else:
+        if line == _INDENT:  # a new line begins without those of the text
             line += word
+        elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
+            yield line.rstrip()
+            line = f"{_INDENT}{word}"
+        else:
+            line += f"{blanks}{word}"
         if alone:
             yield line
             line = _INDENT

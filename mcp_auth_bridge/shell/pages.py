@@ -9,7 +9,7 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>{title} | mcp-auth-bridge</title>
+<title>{title}</title>
 <style>
   :root {{ color-scheme: light dark; --mark: {mark};
            --ink: #1b1f24; --paper: #f6f7f9; --card: #fff; --quiet: #5b6470; }}

@@ -82,7 +82,7 @@ class Sender:
         for _ in range(MOST_REDIRECTS + 1):
             try:
                 outcome = await self._authorized(verb, url, headers, message, refused)
-            except (CredentialRefused, AccessDenied) as error:
+            except CredentialRefused as error:
                 await self._name_missing_header(error)
                 raise
             answer = outcome.answer
@@ -99,7 +99,7 @@ class Sender:
             url = target
         raise circles(answer.status)
 
-    async def _name_missing_header(self, error: CredentialRefused | AccessDenied) -> None:
+    async def _name_missing_header(self, error: CredentialRefused) -> None:
         """Put into the hint which header the server takes and nobody has configured, where it says so when asked, once.
 
         What the token itself shows to be wrong needs no other reason.

@@ -208,7 +208,8 @@ class Client:
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
-        self.stderr = await self.process.stderr.read()
+        said = await self.process.stderr.read()
+        self.stderr = said[said.index(b"\n") + 1 :] if b" relays to " in said.partition(b"\n")[0] else said
 
 
 @asynccontextmanager

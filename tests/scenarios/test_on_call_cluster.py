@@ -197,9 +197,10 @@ def test_a_placeholder_is_taken_by_one_server_and_named_where_the_next_refuses_i
     line, code = failure(bridge, "prometheus")
     assert (code, line["code"], line["status"]) == (14, "not_a_token", 401)
     assert line["message"] == (
-        "prometheus refuses the token of prometheus (HTTP 401): it looks like a placeholder and not like a token"
+        "prometheus refuses the token of prometheus (HTTP 401, saying “The access token is malformed or invalid”):"
+        " it looks like a placeholder and not like a token"
     )
-    assert "PROMETHEUS_TOKEN" in line["action"]
+    assert line["action"].endswith("PROMETHEUS_TOKEN, which is not set, so that its default was used")
 
 
 def test_an_expired_token_says_since_when(bridge, cluster) -> None:

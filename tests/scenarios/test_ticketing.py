@@ -121,7 +121,7 @@ def test_a_token_that_a_command_printed_is_sealed(bridge, backend) -> None:
     ("mood", "code", "problem"),
     [
         ("stale", "unknown_issuer", "it names no issuer, which the server may not know"),
-        ("expired", "token_expired", "by its own exp"),
+        ("expired", "token_expired", "seconds ago"),
         ("elsewhere", "wrong_audience", "its aud is “wiki”, not “tickets”"),
     ],
 )
@@ -138,7 +138,10 @@ def test_a_new_token_that_is_refused_too_is_explained(bridge, backend, mood, cod
 
 
 COMMANDS = {
-    "fails": ("raise SystemExit('hunter2')", "the command “{python}” ended with status 1"),
+    "fails": (
+        "print('hunter2'); raise SystemExit('no hunter2')",
+        "the command “{python}” ended with status 1, saying “no …”",
+    ),
     "prints nothing": ("", "the command “{python}” printed nothing"),
     "prints two lines": ("print('hunter2'); print('hunter2')", "the command “{python}” printed 2 lines"),
     "prints too much": ("print('hunter2' * 10000)", "the command “{python}” printed more than 64 KiB"),
