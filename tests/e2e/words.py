@@ -34,8 +34,9 @@ def error(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def well_formed(sentence: str) -> bool:
-    """One line, lower case at its start, no full stop, and not the text of a Python exception."""
-    return bool(re.fullmatch(r"[^A-Z\n][^\n]*[^.\n]", sentence)) and not re.search(r"Error\b|Exception|Errno", sentence)
+    """One line, lower case at its start, no full stop, and no text of a Python exception, but for what is quoted."""
+    own = re.sub(r"“[^”]*”", "“”", sentence)
+    return bool(re.fullmatch(r"[^A-Z\n][^\n]*[^.\n]", sentence)) and not re.search(r"Error\b|Exception|Errno", own)
 
 
 def text(answer: dict[str, Any]) -> str:
