@@ -8,7 +8,7 @@ from mcp_auth_bridge.config import Profile, ServerChoice, server_url
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS
 from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.urls import Purpose, Url
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
 
@@ -63,7 +63,7 @@ def logins_by_url(keys: Iterable[str]) -> list[str]:
 
 def urls_called(name: str, keys: Iterable[str]) -> list[str]:
     """Of the logins by URL those whose short name is `name`."""
-    urls = [server_url(url, "a stored login") for url in logins_by_url(keys)]
+    urls = [server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in logins_by_url(keys)]
     return [str(url) for url in urls if short_name(url) == name]
 
 

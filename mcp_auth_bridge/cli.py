@@ -111,9 +111,11 @@ def _login(arguments: argparse.Namespace) -> "Story":
 def _check_named(arguments: argparse.Namespace) -> None:
     if arguments.all and arguments.server is not None:
         raise ConfigError("--all is every server that lacks a login, and one is named", "leave one of them out")
-    about_one = [name for name in ("header", "auth", "ipv4") if getattr(arguments, name)]
+    about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
     if about_one and arguments.server is None:
-        raise ConfigError(f"--{about_one[0]} is about one server, and none is named", "name it, or give its URL")
+        raise ConfigError(
+            f"--{about_one[0].replace('_', '-')} is about one server, and none is named", "name it, or give its URL"
+        )
 
 
 def _moving(arguments: argparse.Namespace) -> "Story":

@@ -39,6 +39,20 @@ def test_a_login_by_url_answers_to_its_short_name(tmp_path):
     assert chosen(world, "suite").name == "https://mcp.suite.example/mcp"
 
 
+PLAIN = "http://metrics.cluster.example/mcp"
+
+
+def test_a_login_by_a_url_of_plain_http_stands_in_nobodys_way_and_wants_the_same_word_as_its_url(tmp_path):
+    world = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    for url in (PLAIN, "https://mcp.suite.example/mcp"):
+        log_in(world, url)
+    assert chosen(world, "suite").name == "https://mcp.suite.example/mcp"
+    with pytest.raises(ConfigError) as raised:
+        chosen(world, "metrics")
+    assert "--allow-http" in raised.value.hint
+    assert asyncio.run(bridge_to(ServerChoice("metrics", allow_http=True), world)).profile.name == PLAIN
+
+
 def test_a_name_of_the_configuration_comes_first(tmp_path):
     world = world_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(world, URL)

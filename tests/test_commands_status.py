@@ -13,6 +13,7 @@ from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.store_settings import KeyCommandStore
+from mcp_auth_bridge.urls import Purpose
 from mcp_auth_bridge.wiring import Bridge
 
 BROWSER = '{ kind = "browser" }'
@@ -23,7 +24,9 @@ URL = "https://mcp.acme.example/mcp"
 def log_in(world, target, **more):
     """A login to a server of the configuration, or to a URL."""
     known = world.config.profiles.get(target)
-    profile = known or Profile(name=target, url=server_url(target, "a test"), store=world.config.store)
+    profile = known or Profile(
+        name=target, url=server_url(target, "a test", Purpose.PLAIN_SERVER), store=world.config.store
+    )
     session = Session(
         resource=profile.url.resource,
         issuer="https://as.example",
@@ -81,9 +84,11 @@ def test_a_login_by_url_is_shown_with_its_short_name(tmp_path, capsys):
     assert f"acme  {URL}" not in told(world, capsys)[1]  # that is another server, by the configuration
     log_in(world, "https://mcp.suite.example/mcp")
     assert "suite  https://mcp.suite.example/mcp" in told(world, capsys)[1]
+    log_in(world, "http://metrics.cluster.example/mcp")
+    assert "metrics  http://metrics.cluster.example/mcp" in told(world, capsys)[1]
     log_in(world, "https://mcp.suite.example/other")
     lines = told(world, capsys, as_json=True)[1]
-    assert {line["short"] for line in lines} == {""}  # it would mean two
+    assert {line["short"] for line in lines} == {"", "metrics"}  # suite would mean two
 
 
 @pytest.mark.parametrize(("auth", "expected"), [(BEARER, 0), (BROWSER, 5)])

@@ -176,7 +176,8 @@ def test_all_logs_in_to_those_that_lack_a_login_and_goes_on_after_a_failure(desk
 
 def test_all_is_about_no_single_server(desk):
     desk.add("acme", NOBODY)
-    for arguments in (["--all", "acme"], ["--all", "--header", "X: 1"], ["--header", "X: 1"], ["--export", "file"]):
+    header = ["--header", "X: 1"]
+    for arguments in (["--all", "acme"], ["--all", *header], header, ["--allow-http"], ["--export", "file"]):
         done = asyncio.run(desk.run("login", *arguments))
         assert (done.returncode, done.stdout) == (2, ""), arguments
 
