@@ -1,10 +1,12 @@
 """A login made on a desk that serves a machine without browser, keyring or person: the file between them is sealed."""
 
 import os
+import shlex
 
 import pytest
 import terminals
 from conftest import Place, at_oidc_provider, says_to_log_in, status
+from documents import block
 from installed import Bridge, wait_for
 from program import command
 from words import complaint, text
@@ -78,6 +80,20 @@ def test_a_login_moves_and_lives_on_where_it_went(place, desk, server, file, pas
     assert server.launches == []
     assert server.run("logout", "acme").returncode == 0
     assert place.counters["revocations"] == 1
+
+
+def test_a_login_moves_as_the_document_says(place, desk, server) -> None:
+    """Its lines say where they are run: there, here and there."""
+    lines = block("docs/headless.md", "moving a login").replace("login files ", "login acme ").splitlines()
+    file, recipient = str(desk.home / "files.login"), ""
+    for line, machine in zip(lines, (server, desk, server), strict=True):
+        words = line.replace("files.login", file).replace("RECIPIENT", recipient)
+        done = machine.run(*shlex.split(words, comments=True)[1:])
+        assert done.returncode == 0, done.stderr
+        recipient = recipient or done.stdout.strip()
+    with server.stdio("acme") as process:
+        process.initialize()
+        assert text(process.call("add", ADD)) == "3"
 
 
 @pytest.mark.slow

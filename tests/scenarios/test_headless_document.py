@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
+import documents
 import pytest
 import yaml
 from installed import HANG, RawClient
@@ -24,10 +25,7 @@ from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.shell import terminal
 
 DOCUMENT = (TESTS.parent / "docs" / "headless.md").read_text()
-BLOCKS = [
-    (mark or kind, kind, block)
-    for mark, kind, block in re.findall(r"(?:<!-- (.+?) -->\n)?```(\w+)\n(.*?)```", DOCUMENT, re.DOTALL)
-]
+BLOCKS = [(mark or kind, kind, text) for mark, kind, text in documents.blocks("docs/headless.md")]
 ORIGIN = "https://files.acme.example"
 PLACES = re.compile(r"/(?:var/run|var/lib|run|etc)/")
 
@@ -149,10 +147,51 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
 def test_the_line_of_json_is_what_is_said(here: Here) -> None:
     path = here.write("config.toml", here.moved(of_kind("headers")))
     done = here.run("--config", str(path), "--log-format", "json", "run", "files", "--headless")
-    said, shown = json.loads(done.stderr), json.loads(block("json"))
+    said, shown = json.loads(done.stderr), json.loads(block("a line of the log"))
     assert (done.returncode, done.stdout) == (9, "")
     assert {**said, "time": ""} == {**shown, "time": ""}
     assert list(said) == list(shown)
+
+
+def test_it_runs_without_a_person(here: Here) -> None:
+    """Its configuration is where it is looked for without being named."""
+    here.write("config.toml", here.moved(of_kind("headers")))
+    environment = {"PATH": ENVIRONMENT["PATH"], "MCP_AUTH_BRIDGE_HOME": str(here.folder), "FILES_KEY": API_KEYS[0]}
+    with RawClient([command(), *shlex.split(block("headless"))[1:]], environment) as client:
+        client.initialize()
+        assert text(client.call("count")).isdigit()
+
+
+def in_a_shell(here: Here, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A line of the document by sh, where `mcp-auth-bridge` on PATH is the one under test."""
+    here.write("bin/mcp-auth-bridge", f'#!/bin/sh\nexec "{command()}" "$@"\n').chmod(0o700)
+    return subprocess.run(
+        ["sh", "-eu", "-c", line],
+        cwd=here.folder,
+        env={"PATH": f"{here.folder / 'bin'}:{ENVIRONMENT['PATH']}", **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+
+
+def test_an_empty_environment_is_enough(here: Here) -> None:
+    here.write("config.toml", here.moved(of_kind("headers")))
+    done = in_a_shell(here, block("empty environment").replace("FILES_KEY=…", f"FILES_KEY={API_KEYS[0]}"), HIDDEN="x")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip().isdigit()
+
+
+def test_a_script_gets_a_token_and_results(here: Here) -> None:
+    here.write("config.toml", here.moved(of_kind("client_credentials")))
+    here.write("report.py", '#!/bin/sh\ntest -n "$MCP_TOKEN" && echo reported\n').chmod(0o700)
+    done = in_a_shell(here, block("scripts"), MCP_AUTH_BRIDGE_HOME=str(here.folder), FILES_SECRET=CLIENT_SECRET)
+    assert (done.returncode, done.stderr) == (0, "")
+    token, result = done.stdout.split("reported\n")
+    assert "expires_at" in json.loads(token)
+    assert json.loads(result)
 
 
 def works(here: Here, example: str, **environment: str) -> None:
