@@ -208,7 +208,7 @@ class Client:
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
-        said = await self.process.stderr.read()
+        said = await self.process.stderr.read()  # which begins with the line that says what is relayed to
         self.stderr = said[said.index(b"\n") + 1 :] if b" relays to " in said.partition(b"\n")[0] else said
 
 
