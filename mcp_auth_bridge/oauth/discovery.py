@@ -6,9 +6,10 @@ import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
+from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.places import HEADERS, Trail, is_page, look
+from mcp_auth_bridge.oauth.places import HEADERS, Trail, look
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
@@ -170,7 +171,7 @@ def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     if response.status == 404:
         options = yield from ask(Fetch(place, HEADERS, method="OPTIONS"))
         return "POST" in options.header("allow").replace(",", " ").split()
-    return response.status in (400, 405, 415) or (response.status == 200 and not is_page(response))
+    return response.status in (400, 405, 415) or (response.status == 200 and not documents.is_page(response))
 
 
 def _server(metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust) -> Flow[Server]:

@@ -27,14 +27,16 @@ class Trail:
     def answered(self, place: Url, response: Response) -> str:
         """Note the answer itself; the words for it."""
         self._answers.append(response)
-        outcome = f"HTTP {response.status}{', a web page' if is_page(response) else ''}"
+        outcome = f"HTTP {response.status}{', a web page' if documents.is_page(response) else ''}"
         self.note(_name(place), outcome)
         return outcome
 
     @property
     def meets_a_firewall(self) -> bool:
         """Whether every place answered with a page that forbids: firewalls do so to programs (claude-code #72673)."""
-        return bool(self._answers) and all(answer.status == 403 and is_page(answer) for answer in self._answers)
+        return bool(self._answers) and all(
+            answer.status == 403 and documents.is_page(answer) for answer in self._answers
+        )
 
     def __str__(self) -> str:
         return "; ".join(self._steps)
@@ -70,7 +72,9 @@ def first_usable(places: Iterable[Url], read: Callable[[Response, Url], T | None
 def document_at(place: Url, trail: Trail) -> Flow[Response | None]:
     """The document at `place`, or None where there certainly is none."""
     response = yield from look(place, trail)
-    return response if response is not None and response.status == 200 and not is_page(response) else None
+    if response is None or response.status != 200 or documents.is_page(response):
+        return None  # with a page and status 200 single-page applications say that there is nothing
+    return response
 
 
 def look(place: Url, trail: Trail) -> Flow[Response | None]:
@@ -91,11 +95,6 @@ def look(place: Url, trail: Trail) -> Flow[Response | None]:
             status=response.status,
         )
     return response
-
-
-def is_page(response: Response) -> bool:
-    """A web page with status 200 is how single-page applications say "not found" for a well-known URL."""
-    return documents.essence(response) == "text/html"
 
 
 def _name(place: Url) -> str:

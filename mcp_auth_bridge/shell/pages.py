@@ -79,5 +79,5 @@ def success(server: str, account: str) -> bytes:
 
 
 def failure(message: str, hint: str) -> bytes:
-    quiet = "You can close this tab. The same message is in the terminal."
+    quiet = "You can close this tab. The same message is in the terminal, or in the program that asked for the login."
     return _page("The login did not succeed", "!", "#c93a36", message, hint, quiet=quiet)
