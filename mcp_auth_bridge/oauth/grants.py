@@ -262,8 +262,15 @@ def _check_nonce(id_token: str | None, sent: str | None) -> None:
         raise TheirProtocolError("the authorization server issued an id token that belongs to another login")
 
 
+def _is_issuer(found: str, server: Server) -> bool:
+    """RFC 9207 section 2.4: exact comparison. Only a server that does not promise `iss` may differ by the root's slash:
+    its metadata and its answers are spelled by different libraries.
+    """
+    return found == server.issuer if server.sends_issuer else same_issuer(found, server.issuer)
+
+
 def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
-    """RFC 9207 section 2.4: exact comparison, but for the root's slash. Of what fails, `iss` alone is repeated."""
+    """Raise `TheirProtocolError` for an answer of another issuer (RFC 9207). Of what fails, `iss` alone is repeated."""
     issuer = callback.get("iss")
     if issuer is None and server.sends_issuer:
         answered = "with an error" if "error" in callback else "with a code"
@@ -273,7 +280,7 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
             "log in again; if it keeps happening, the authorization server's operator has to send iss with every"
             " answer, errors too (RFC 9207)",
         )
-    if issuer is not None and not same_issuer(issuer, server.issuer):
+    if issuer is not None and not _is_issuer(issuer, server):
         raise TheirProtocolError(
             f"the login was sent to {quoted(server.issuer, 100)}, but came back as one of {quoted(issuer, 100)}",
             "if both are the same server, its operator has to send the issuer of its metadata as iss (RFC 9207); if"
