@@ -527,3 +527,33 @@ def test_an_empty_name_of_a_file_is_no_login_in_the_browser(desk):
     story = cli._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
     with pytest.raises(BridgeError):
         desk.run(story(desk.world))
+
+
+# Headers that were kept with the login
+
+
+@pytest.mark.parametrize("value", ["command:touch {}/ran", "file:{}/config.toml", "env:OTHER", "keyring:entry"])
+def test_a_file_does_not_decide_what_is_read_or_run_here(desk, server, file, value, tmp_path):
+    desk.log_in(headers={"X-Acme-Org": Secret(value.format(tmp_path))})
+    desk.export(file)
+    kind, message = refusal(server.take, file)
+    assert kind is ConfigError
+    assert "the exported login wants the header X-Acme-Org from the " in message
+    assert server.login() is None
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_exported_header_is_left_out_where_the_configuration_has_its_own(desk, server, file):
+    desk.log_in(headers={"X-Acme-Org": Secret("env:ORG"), "X-Acme-Team": Secret("canary-7")})
+    desk.export(file)
+    server.text += "headers = { x-acme-org = '42' }\n"
+    server.take(file)
+    assert server.login().headers == {"X-Acme-Team": Secret("canary-7")}
+
+
+@pytest.mark.parametrize("name", ["Host", "Authorization", "Mcp-Session-Id", "X: y\r\nZ"])
+def test_an_exported_login_brings_no_header_that_nobody_could_have_given(desk, server, file, name):
+    desk.log_in(headers={name: Secret("canary")})
+    desk.export(file)
+    assert refusal(server.take, file)[0] is ConfigError
+    assert server.login() is None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from mcp_auth_bridge import header_fields
 from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands import passphrase
 from mcp_auth_bridge.commands.key import machine_key
@@ -26,6 +27,7 @@ from mcp_auth_bridge.commands.records import (
 from mcp_auth_bridge.config import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted, typed
 from mcp_auth_bridge.oauth.session import CLIENTS, Session, dump, load_session
+from mcp_auth_bridge.secret import Literal, describe
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.stores import parcel
 from mcp_auth_bridge.stores.base import Record, Stale, Store
@@ -94,6 +96,7 @@ async def import_login(given: Import, world: World) -> int:
     if _is_over(session):
         raise LoginRequired("the exported login has expired, and has no refresh token", f"run {bridge.login_command}")
     _check_fits(login, session, bridge, world)
+    session = _with_own_headers(session, bridge, world)
     async with bridge.login_lock(_LOGIN_PATIENCE), bridge.lock():
         record = _check_free(store, bridge, given)
         _keep(store, bridge, record, session)
@@ -228,6 +231,27 @@ def _check_fits(login: Login, session: Session, bridge: Bridge, world: World) ->
             f"the exported login is of {who}, and {profile.name} expects {quoted(bridge.account)}",
             f"export the login of that account, or correct account in {world.config.path}",
         )
+
+
+def _with_own_headers(session: Session, bridge: Bridge, world: World) -> Session:
+    """`session` with those of its headers that hold their value and that the configuration does not have.
+
+    Anybody may have made the file: it must not choose which programs run here, nor which variable or file is sent.
+    Raises `ConfigError`.
+    """
+    own = {name.lower() for name in bridge.profile.headers}
+    kept = {name: value for name, value in session.headers.items() if name.lower() not in own}
+    named = header_fields.on_the_command_line(
+        {name: value.reveal() for name, value in kept.items()}, "the exported login"
+    )
+    for name, value in named.items():
+        if not isinstance(value, Literal):
+            raise ConfigError(
+                f"the exported login wants the header {name} from {describe(value)}, and a file does not decide what is"
+                " read or run here",
+                f"add that header to headers for {bridge.profile.name} in {world.config.path}, and import again",
+            )
+    return msgspec.structs.replace(session, headers=kept)
 
 
 def _keep(store: Store, bridge: Bridge, record: Record | None, session: Session) -> None:
