@@ -81,4 +81,5 @@ def short_name(url: Url) -> str:
     if url.is_loopback or ":" in url.host or url.host.replace(".", "").isdigit():
         return url.authority
     labels = url.host.rstrip(".").split(".")[:-1] or [url.host]
-    return next((label for label in labels if label not in _GENERAL), labels[0])
+    # One that begins with a hyphen would be an option of a command, not a server.
+    return next((label for label in labels if label not in _GENERAL and not label.startswith("-")), labels[0])

@@ -27,6 +27,7 @@ def chosen(world, target):
         ("http://127.0.0.1:8000/mcp", "127.0.0.1:8000"),
         ("http://localhost:8000/mcp", "localhost:8000"),
         ("https://192.0.2.7/mcp", "192.0.2.7"),
+        ("https://mcp.--all.example/mcp", "mcp"),
     ],
 )
 def test_a_server_without_a_name_is_called_by_its_host(url, name):
