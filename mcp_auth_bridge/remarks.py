@@ -6,7 +6,7 @@ It is quoted and cut, and what was sent as a credential, or looks like one, is c
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -69,15 +69,42 @@ def saying(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def hidden(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` without any of the `secrets`, a part of one that tells something, or what looks like one."""
-    cut = [False] * len(text)
-    telling = {piece for secret in secrets for form in _forms(secret.reveal()) for piece in _pieces(form)}
-    for size in {len(piece) for piece in telling}:
-        for start in range(len(text) - size + 1):
-            if text[start : start + size] in telling:
-                cut[start : start + size] = [True] * size
-    left = "".join("\0" if is_cut else char for char, is_cut in zip(text, cut, strict=True))
+    """`text` without any of the `secrets`, a part of one that tells something, or what looks like one.
+
+    Case does not count, and where enough letters and digits follow each other, neither does what stands between them:
+    servers write what they were sent in capitals, and in groups.
+    """
+    forms = [form for secret in secrets for form in _forms(secret.reveal())]
+    cut = {*_places(text, forms, _any), *_places(text, filter(_tells, forms), _is_alphanumeric)}
+    left = "".join("\0" if place in cut else char for place, char in enumerate(text))
     return _LIKE_SECRETS.sub(_CUT, re.sub("\0+", _CUT, left))
+
+
+def _places(text: str, forms: Iterable[str], counts: Callable[[str], bool]) -> Iterator[int]:
+    """Where in `text` a telling piece of the `forms` stands, if all characters are passed over but those that count."""
+    at = [place for place, char in enumerate(text) if counts(char)]
+    said = _lower(text[place] for place in at)
+    telling = {piece for form in forms for piece in _pieces(_lower(filter(counts, form)))}
+    for size in {len(piece) for piece in telling}:
+        for start in range(len(said) - size + 1):
+            if said[start : start + size] in telling:
+                yield from range(at[start], at[start + size - 1] + 1)
+
+
+def _lower(chars: Iterable[str]) -> str:
+    return "".join(char.lower() if char.isascii() else char for char in chars)  # others may become two
+
+
+def _any(_char: str) -> bool:
+    return True
+
+
+def _is_alphanumeric(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def _tells(form: str) -> bool:
+    return sum(map(_is_alphanumeric, form)) >= _TELLING
 
 
 def _told(value: Any, depth: int) -> str:  # Any: JSON
@@ -95,6 +122,8 @@ def _forms(value: str) -> Iterator[str]:
     scheme, _, rest = value.partition(" ")
     bare = rest if scheme.lower() in _SCHEMES else value
     yield from (bare, quote_plus(bare))
+    if len(bare) >= _TELLING:
+        yield from _encoded(bare.encode())
     if scheme.lower() == "basic":
         try:
             pair = base64.b64decode(rest, validate=True).decode()
@@ -102,6 +131,13 @@ def _forms(value: str) -> Iterator[str]:
             return
         password = pair.partition(":")[2]
         yield from (password, unquote_plus(password))
+
+
+def _encoded(value: bytes) -> Iterator[str]:
+    """`value` in hexadecimal digits, and as it stands in Base64, after any number of bytes."""
+    yield value.hex()
+    for before in range(3):
+        yield base64.b64encode(bytes(before) + value).decode()[before + bool(before) :].rstrip("=")
 
 
 def _pieces(text: str) -> Iterator[str]:

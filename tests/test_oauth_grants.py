@@ -283,6 +283,12 @@ def test_another_token_type_is_refused(kind):
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind})))
 
 
+def test_a_token_in_the_place_of_its_type_is_not_repeated():
+    token = "AT-0123456789abcdef"
+    with pytest.raises(TheirProtocolError, match="of a type that this bridge cannot use: “…”"):
+        code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token, "token_type": token})))
+
+
 @pytest.mark.parametrize("token", ["alice@example.test:Zr4:s3cret", "a,b", "a" * 16384])
 def test_an_access_token_is_any_visible_ascii(token):
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token}))).access.reveal() == token

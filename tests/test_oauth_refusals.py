@@ -75,6 +75,14 @@ def test_supabases_word_for_a_dead_grant_is_understood(code):
 
 
 @pytest.mark.plays("GitHub")
+@pytest.mark.parametrize("place", [{}, {"authed_user": {}}, {"tokens": [{}]}])
+def test_a_token_that_a_refusal_holds_is_not_repeated_from_its_sentence(place):
+    token = "AT-0123456789abcdef"
+    inner = next((value[0] if isinstance(value, list) else value for value in place.values()), place)
+    inner["access_token"] = token
+    assert documents.said(answer({**place, "error_description": f"made {token}"}, 400)) == ", saying “made …”"
+
+
 def test_githubs_refusal_with_status_200_is_one():
     assert meant(answer({"error": "bad_refresh_token"})) == ("bad_refresh_token", False)
 

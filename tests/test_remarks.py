@@ -82,3 +82,23 @@ def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before,
     left = hidden(f"{before}{secret}{after}", [Secret(secret)])
     assert secret not in left
     assert secret not in saying(json.dumps([before, secret, after]), [Secret(secret)]) or not secret.isalnum()
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        TOKEN.upper(),
+        quote_plus(TOKEN).lower(),
+        base64.b64encode(TOKEN.encode()).decode(),
+        base64.urlsafe_b64encode(f"Bearer {TOKEN}".encode()).decode(),
+        TOKEN.encode().hex(),
+        "".join(f"%{byte:02x}" for byte in TOKEN.encode()),
+        " ".join(TOKEN[start : start + 8] for start in range(0, len(TOKEN), 8)),
+        "\u200b".join(TOKEN[start : start + 5] for start in range(0, len(TOKEN), 5)),
+    ],
+)
+def test_what_was_sent_is_cut_out_of_it_however_it_is_spelled(echo):
+    left = hidden(f"before {echo} after", [Secret(TOKEN)])
+    assert left.startswith("before ")
+    assert left.endswith(" after")
+    assert len("".join(char for char in left[7:-6] if char.isalnum())) <= 10, left  # “Bearer ” in Base64

@@ -124,8 +124,15 @@ def _issued(response: Response) -> Iterator[Secret]:
         document: Any = msgspec.json.decode(response.body)  # Any: as below
     except _UNREADABLE:
         return
-    values = (document.get(name) for name in _SECRETS) if isinstance(document, dict) else ()
-    yield from (Secret(value) for value in values if isinstance(value, str))
+    yield from _secrets_in(document)
+
+
+def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON, whose depth the decoder limits
+    """Slack, for one, has tokens in members of a member."""
+    members = value.items() if isinstance(value, dict) else ()
+    yield from (Secret(member) for name, member in members if name in _SECRETS and isinstance(member, str))
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _secrets_in(inner)
 
 
 def error_code(response: Response) -> str:

@@ -13,6 +13,7 @@ from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.scopes import named, without
+from mcp_auth_bridge.remarks import hidden
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -172,7 +173,8 @@ def _check(tokens: Tokens, prover: Prover | None) -> None:
         raise TheirProtocolError("the authorization server issued a token that is bound to a key which is not ours")
     if tokens.type not in ("bearer", "dpop", _SLACK):
         raise TheirProtocolError(
-            f"the authorization server issued a token of a type that this bridge cannot use: {quoted(tokens.type, 40)}",
+            "the authorization server issued a token of a type that this bridge cannot use:"
+            f" {quoted(hidden(tokens.type, [Secret(tokens.access_token)]), 40)}",
             "ask its operator for bearer tokens (RFC 6750)",
         )
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
