@@ -340,6 +340,15 @@ def test_a_configured_issuer_that_the_server_contradicts_is_named_beside_the_ser
         knowing((f"{PRM}/a/b", resource()), issuer=ELSEWHERE_TOO)
 
 
+def test_a_trusted_issuer_beside_the_configured_one_makes_no_room_for_a_third():
+    trusted = {"issuer": "https://login.example", "trusted_issuer": "https://idp.example"}
+    with pytest.raises(ConfigError, match=r"takes tokens of “https://as\.example”, not of .*“https://login\.example”"):
+        knowing((f"{PRM}/a/b", resource()), (RFC8414, metadata()), **trusted)
+    agreed = ("agree --trust https://as.example", None)
+    server = knowing((f"{PRM}/a/b", resource()), (RFC8414, metadata("https://idp.example")), agreed, **trusted)
+    assert server.issuer == "https://idp.example"
+
+
 def test_a_trusted_issuer_is_asked_where_the_servers_own_origin_publishes_nothing():
     """copilot-cli #4769: all that the origin has is a redirect to it."""
     away = RedirectRefused("https://mcp.example redirects to another origin")

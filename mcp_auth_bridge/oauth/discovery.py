@@ -13,7 +13,7 @@ from mcp_auth_bridge.oauth.places import HEADERS, Trail, look
 from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
-from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen
+from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen, same_issuer
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 
@@ -85,12 +85,15 @@ def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> 
         check_configured(named, trust)
     if named or trust.issuer:
         issuer = chosen(named, trust) if named else trust.issuer
-        return (yield from _published(issuer, trust, trail))
+        metadata = yield from _published(issuer, trust, trail)
+        if not same_issuer(metadata.issuer, trust.trusted_issuer):
+            check_configured([metadata.issuer], trust)
+        return metadata
     base = trust.server.with_path("/")
-    metadata = yield from _agreed_metadata(base, base.origin, trust, trail)
-    if metadata is None and trust.trusted_issuer:
+    published = yield from _agreed_metadata(base, base.origin, trust, trail)
+    if published is None and trust.trusted_issuer:
         return (yield from _published(trust.trusted_issuer, trust, trail))
-    return metadata
+    return published
 
 
 def _published(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata]:
