@@ -10,11 +10,14 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from commanding import world_of
 from faults.bridge import environment
 from program import command
 from terminals import HANG, typing
 
+from mcp_auth_bridge.commands import next_step
 from mcp_auth_bridge.demo.server import serving
+from mcp_auth_bridge.wiring import Bridge
 
 CONSENT = shlex.join([sys.executable, "-m", "mcp_auth_bridge.demo.consent"])
 QUESTION = "which server do you want to log in to?"
@@ -70,6 +73,20 @@ async def servers(count):
     """That many protected servers, each with an authorization server of its own."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(serving(time.time, os.urandom, 3600)) for _ in range(count)]
+
+
+def test_two_servers_that_are_called_alike_have_an_entry_each(tmp_path, capsys):
+    world = world_of(tmp_path, "https://other.example/mcp")
+    urls = ["https://mcp.suite.example/a", "https://mcp.suite.example/b"]
+    next_step.tell([Bridge(world.config.profile(url), world) for url in urls])
+    entries = json.loads(capsys.readouterr().out)["mcpServers"]
+    assert {name: entry["args"][1] for name, entry in entries.items()} == {"suite": urls[0], "suite-2": urls[1]}
+
+
+def test_an_option_that_is_about_one_server_wants_it_named(desk):
+    done = asyncio.run(desk.run("login", "--allow-http"))
+    assert done.returncode == 2
+    assert "--allow-http is about one server, and none is named\n" in done.stderr
 
 
 def test_the_only_server_that_people_log_in_to_needs_no_name(desk):

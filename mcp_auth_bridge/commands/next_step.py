@@ -1,8 +1,9 @@
 """What a person does after a login: tell their IDE, or use the server from a terminal."""
 
+import itertools
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
@@ -25,8 +26,10 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def tell(bridges: Sequence[Bridge], *options: str) -> None:
     """Print the entries for `bridges`, whose command line has these `options` of `run`: JSON, for programs alone."""
-    entries = {"mcpServers": {_key(bridge): entry(bridge, *options) for bridge in bridges}}
-    text = json.dumps(msgspec.to_builtins(entries), indent=2, ensure_ascii=False)
+    entries: dict[str, Entry] = {}
+    for bridge in bridges:
+        entries[_free(_key(bridge), entries)] = entry(bridge, *options)
+    text = json.dumps(msgspec.to_builtins({"mcpServers": entries}), indent=2, ensure_ascii=False)
     terminal.answer(f"{_LEAD}\n{text}" if terminal.shows_answers() else text)
 
 
@@ -35,6 +38,12 @@ def entry(bridge: Bridge, *options: str) -> Entry:
     command, *words = invocation()
     home = bridge.environ.get(HOME_VARIABLE)
     return Entry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
+
+
+def _free(key: str, taken: Container[str]) -> str:
+    """`key`, or where two servers would be called so, the same with a number."""
+    numbered = (key if number == 1 else f"{key}-{number}" for number in itertools.count(1))
+    return next(name for name in numbered if name not in taken)
 
 
 def _key(bridge: Bridge) -> str:
