@@ -6,7 +6,8 @@ It is quoted and cut, and what was sent as a credential, or looks like one, is c
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator
+import string
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -31,6 +32,9 @@ _SHORTEST = 4
 """Characters of the shortest value that is looked for: what is shorter is a part of many words."""
 
 _SCHEMES = ("basic", "bearer", "dpop")
+
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_BETWEEN = re.compile("[^0-9A-Za-z]+")
 
 _CUT = "…"
 _LIKE_SECRETS = re.compile(
@@ -75,36 +79,28 @@ def hidden(text: str, secrets: Iterable[Secret]) -> str:
     servers write what they were sent in capitals, and in groups.
     """
     forms = [form for secret in secrets for form in _forms(secret.reveal())]
-    cut = {*_places(text, forms, _any), *_places(text, filter(_tells, forms), _is_alphanumeric)}
+    groups = [form for form in map(_alphanumeric, forms) if len(form) >= _TELLING]
+    cut = {*_places(text, range(len(text)), forms), *_places(text, _alphanumeric_places(text), groups)}
     left = "".join("\0" if place in cut else char for place, char in enumerate(text))
     return _LIKE_SECRETS.sub(_CUT, re.sub("\0+", _CUT, left))
 
 
-def _places(text: str, forms: Iterable[str], counts: Callable[[str], bool]) -> Iterator[int]:
-    """Where in `text` a telling piece of the `forms` stands, if all characters are passed over but those that count."""
-    at = [place for place, char in enumerate(text) if counts(char)]
-    said = _lower(text[place] for place in at)
-    telling = {piece for form in forms for piece in _pieces(_lower(filter(counts, form)))}
+def _places(text: str, at: Sequence[int], forms: Iterable[str]) -> Iterator[int]:
+    """Where in `text` a telling piece of the `forms` stands, if only the characters `at` these places are looked at."""
+    said = "".join(text[place] for place in at).translate(_LOWER)
+    telling = {piece for form in forms for piece in _pieces(form.translate(_LOWER))}
     for size in {len(piece) for piece in telling}:
         for start in range(len(said) - size + 1):
             if said[start : start + size] in telling:
                 yield from range(at[start], at[start + size - 1] + 1)
 
 
-def _lower(chars: Iterable[str]) -> str:
-    return "".join(char.lower() if char.isascii() else char for char in chars)  # others may become two
+def _alphanumeric(text: str) -> str:
+    return _BETWEEN.sub("", text)
 
 
-def _any(_char: str) -> bool:
-    return True
-
-
-def _is_alphanumeric(char: str) -> bool:
-    return char.isascii() and char.isalnum()
-
-
-def _tells(form: str) -> bool:
-    return sum(map(_is_alphanumeric, form)) >= _TELLING
+def _alphanumeric_places(text: str) -> Sequence[int]:
+    return [place for place, char in enumerate(text) if char.isascii() and char.isalnum()]
 
 
 def _told(value: Any, depth: int) -> str:  # Any: JSON
