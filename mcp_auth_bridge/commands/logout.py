@@ -11,7 +11,7 @@ from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registered import unregister
-from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, Client, Session, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.shell.drive import Nobody, drive
 from mcp_auth_bridge.shell.http import Http
@@ -50,7 +50,7 @@ async def _log_out_everywhere(world: World) -> int:
         except BridgeError as problem:
             terminal.complain(problem)
             problems.append(problem)
-    for key in (key for prefix in (CLIENTS, RECORDS, MACHINES) for key in _keys(store, prefix)):
+    for key in (key for prefix in (CLIENTS, SHARED, RECORDS, MACHINES) for key in _keys(store, prefix)):
         _delete(store, key)
     for damage in store.unreadable():
         if damage.message not in {problem.message for problem in problems}:

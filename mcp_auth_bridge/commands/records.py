@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.config import Profile, server_url
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, Client, Session, dump, load_client, load_session
+from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, SHARED, Client, Session, load_client, load_session
 from mcp_auth_bridge.stores.base import Record, Store
 from mcp_auth_bridge.urls import Purpose
 from mcp_auth_bridge.wiring import Bridge
@@ -62,7 +62,7 @@ def is_used(store: Store, client: Client, apart_from: str = "") -> bool:
     except StoreError:
         return True
     known = {(session.client.issuer, session.client.id) for session in sessions}
-    return (client.issuer, client.id) in known or bool(store.unreadable()) or _is_shared(store, client)
+    return (client.issuer, client.id) in known or bool(store.unreadable()) or _shared(client) in keys
 
 
 def without_management(client: Client) -> Client:
@@ -71,19 +71,17 @@ def without_management(client: Client) -> Client:
 
 
 def share_client(store: Store, client: Client) -> None:
-    """Note that a login on another machine lives by the registration `client` too."""
-    key = f"{CLIENTS}{client.issuer}"
-    record = stored(store, key)
-    if record is not None and load_client(record.secret).id == client.id:
-        store.save(key, dump(without_management(client)), record.generation)
+    """Note that a login on another machine lives by the registration `client` too.
+
+    The note stands apart: the record of the registration may be of a newer one, and other logins may hold this one.
+    """
+    key = _shared(client)
+    if stored(store, key) is None:
+        store.save(key, client.id, None)
 
 
-def _is_shared(store: Store, client: Client) -> bool:
-    record = stored(store, f"{CLIENTS}{client.issuer}")
-    known = load_client(record.secret) if record is not None else None
-    if known is None or known.id != client.id:
-        return False
-    return client.management_token is not None and known.management_token is None
+def _shared(client: Client) -> str:
+    return f"{SHARED}{client.issuer} {client.id}"
 
 
 def forget_client(store: Store, client: Client) -> None:

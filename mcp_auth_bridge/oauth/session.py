@@ -13,6 +13,9 @@ VERSION = 1
 CLIENTS = "client "
 """The prefix under which a store keeps the newest registration at each issuer, for later logins."""
 
+SHARED = "shared "
+"""The prefix under which a store notes that a registration is another machine's too: "shared ISSUER ID"."""
+
 SESSIONS = "session "
 """The prefix under which a store keeps sessions: "session NAME URL"."""
 
