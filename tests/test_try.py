@@ -1,6 +1,5 @@
 """`./try`, on machines that have little: what it finds or makes, where, and what it says when nothing works."""
 
-import ensurepip
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 SCRIPT = ROOT / "try"
 UV = os.environ.get("UV") or shutil.which("uv")
+LIBRARY = Path(sysconfig.get_path("stdlib"))
 TOOLS = ("cksum", "cut", "dirname", "grep", "id", "mkdir", "mktemp", "mv", "rm", "sed", "sh", "tail")
 
 pytestmark = [
@@ -47,9 +47,9 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     script = f'#!/bin/sh\nexec "{UV}" "$@"\n'.encode()
     write_wheel(folder, "uv", "1", {f"uv-1.data/scripts/{name}": script for name in ("uv", "uvx")})
-    bundled = list((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
+    bundled = list((LIBRARY / "ensurepip" / "_bundled").glob("pip-*.whl"))
     if not bundled:
-        pytest.skip("this Python comes without pip's wheel")
+        pytest.skip("this Python comes without ensurepip")
     shutil.copy(bundled[0], folder)
     return folder
 
@@ -89,21 +89,21 @@ class Machine:
             (self.bin / tool).symlink_to(str(shutil.which(tool)))
 
     def has(self, name: str, script: str) -> None:
+        (self.bin / name).unlink(missing_ok=True)  # perhaps a link to the real one, which is not to be written to
         (self.bin / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
     def has_python(self, wheels: Path, *modules: str) -> None:
         """This Python as systems ship it: nobody may install into it (PEP 668), and of pip and ensurepip `modules`."""
-        library = Path(sysconfig.get_path("stdlib"))
-        own = self.python_home / library.relative_to(sys.base_prefix)
+        own = self.python_home / LIBRARY.relative_to(sys.base_prefix)
         own.mkdir(parents=True)
-        for entry in library.iterdir():
+        for entry in LIBRARY.iterdir():
             if entry.name not in {"site-packages", "dist-packages", "ensurepip", "EXTERNALLY-MANAGED"}:
                 (own / entry.name).symlink_to(entry)
         (own / "EXTERNALLY-MANAGED").write_text("[externally-managed]\nError=this belongs to the system\n")
         (own / "site-packages").mkdir()
         if "ensurepip" in modules:
-            (own / "ensurepip").symlink_to(Path(ensurepip.__file__).parent)
+            (own / "ensurepip").symlink_to(LIBRARY / "ensurepip")
         if "pip" in modules:
             (wheel,) = wheels.glob("pip-*.whl")
             with zipfile.ZipFile(wheel) as archive:
