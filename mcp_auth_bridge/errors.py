@@ -23,6 +23,7 @@
         │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
         │   └── WrongEra        exit 7   -32022  client and server share no revision of MCP
         └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
+            ├── NoLoginOffered  exit 7   -32016  an MCP server that publishes nothing by which one could log in
             ├── RedirectRefused exit 7   -32016  a redirect of an OAuth server that must not be followed
             ├── UrlRefused      exit 7   -32016  a URL that must not be followed
             ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
@@ -219,6 +220,10 @@ class WrongEra(OurProtocolError):
 
 class TheirProtocolError(ProtocolError):
     sent = Sent.YES
+
+
+class NoLoginOffered(TheirProtocolError):
+    """An MCP server that publishes nothing by which a person could log in: it may be open, or want a key."""
 
 
 class RedirectRefused(TheirProtocolError):

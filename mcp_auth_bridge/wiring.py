@@ -155,7 +155,11 @@ class Bridge:
 
     @property
     def login_command(self) -> str:
-        return f"mcp-auth-bridge login {' '.join(map(typed, self.arguments))}"
+        return self.command("login")
+
+    def command(self, verb: str) -> str:
+        """A command about this server, to be pasted."""
+        return f"mcp-auth-bridge {verb} {' '.join(map(typed, self.arguments))}"
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""

@@ -99,7 +99,7 @@ def keeping(bridge: Bridge) -> Bridge:
         where = "--auth" if bridge.profile.spoken else "its configuration"
         raise ConfigError(
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
-            'remove its auth, or set auth = { kind = "browser" }',
+            f"use it as it is: {bridge.command('tools')}",
         )
     bridge.vault.check_keeps("a login")
     return bridge

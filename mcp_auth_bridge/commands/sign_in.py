@@ -12,7 +12,7 @@ import msgspec
 from mcp_auth_bridge.auth_settings import digest
 from mcp_auth_bridge.commands.endpoints import naming_endpoints
 from mcp_auth_bridge.commands.records import is_used, session_in, stored
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
+from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, NoLoginOffered, StepUpRequired
 from mcp_auth_bridge.login_settings import ENDPOINTS, Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
@@ -75,6 +75,8 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)
         replaced = _replaced(session.client, clients.get(session.issuer), last.client if last is not None else None)
+    except NoLoginOffered as nothing:
+        raise _otherwise(nothing, bridge, stranger, headers) from None
     except BridgeError as error:
         if scopes_refused(error):
             await _without_step_up(bridge, store)
@@ -86,6 +88,21 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         await http.aclose()
         await bridge.wire.aclose()
     return session
+
+
+def _otherwise(
+    nothing: NoLoginOffered, bridge: Bridge, stranger: Stranger, headers: Mapping[str, Secret]
+) -> BridgeError:
+    """The error where there is no login to be had: the server needs none, or says in words what it wants."""
+    if stranger.is_served:
+        again = f", each time with --header for {', '.join(headers)}" if headers else ""
+        return ConfigError(
+            f"{bridge.profile.name} needs no login: it has answered as it was asked",
+            f"use it as it is{again}: {bridge.command('tools')}",
+        )
+    if stranger.refusal is not None:
+        nothing.add(f" ({stranger.refusal})")
+    return nothing
 
 
 def _headers(last: Session | None, manner: Manner) -> dict[str, Secret]:

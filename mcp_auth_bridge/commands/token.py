@@ -86,8 +86,8 @@ async def _token(bridge: Bridge) -> Token:
     scheme, _, value = named.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise ConfigError(
-            f"{bridge.profile.name} has no access token: its configuration says how it is met without one",
-            "`tools` and `call` speak to it with what it has",
+            f"{bridge.profile.name} has no access token: its configuration gives it other credentials, or none",
+            f"use it as it is: {bridge.command('tools')}",
         )
     return Token("Bearer", value, _time(expiry(value)), bridge.profile.url.resource)
 

@@ -35,6 +35,12 @@ class AnonymousCredentials:
         self._name = name
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
+        if refused is not None and refused.sent:
+            raise CredentialRefused(
+                f"{self._name} refuses requests with the headers {', '.join(refused.sent)} ({refused})",
+                "check their values; if it wants a token or a login beside them, set auth for this server",
+                facts={"status": refused.status},
+            )
         if refused is not None:
             raise LoginRequired(
                 f"{self._name} wants credentials, but its configuration says that there are none",

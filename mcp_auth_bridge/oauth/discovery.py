@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
-from mcp_auth_bridge.errors import TheirProtocolError, quoted
+from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding
@@ -142,7 +142,7 @@ def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
         nothing = f"{base.origin} publishes no OAuth metadata"
         if wall := _wall(trail):
             raise TheirProtocolError(nothing, f"{wall}. Tried: {trail}")
-        raise TheirProtocolError(f"{nothing}: {_STATIC}", f"{_OTHERWISE}. Tried: {trail}")
+        raise NoLoginOffered(f"{nothing}: {_STATIC}", f"{_OTHERWISE}. Tried: {trail}")
     return Server(
         issuer=base.origin,
         resource=resource,
@@ -154,7 +154,8 @@ def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
 
 _STATIC = "it may want a static token or key instead of a login"
 _OTHERWISE = (
-    'if so: auth = { kind = "bearer", token = "env:NAME" }. If it wants a login, set issuer under auth for this server'
+    'for a token: auth = { kind = "bearer", token = "env:NAME" }; for a key: auth = { kind = "headers", headers ='
+    ' { X-API-Key = "env:NAME" } }. If it wants a login, set issuer under auth for this server'
     " to its authorization server; its operator can spare everybody that with a document at"
     " /.well-known/oauth-protected-resource that names it (RFC 9728) and with the header WWW-Authenticate: Bearer"
     ' resource_metadata="…" that leads there'

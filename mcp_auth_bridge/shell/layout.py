@@ -8,8 +8,8 @@ from collections.abc import Iterator
 _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80
 
-# A command stands at the end of a hint, after a colon; a URL anywhere.
-_COMMAND = re.compile(r"(?<=: )mcp-auth-bridge .*$")
+# A command, or a line of TOML, stands at the end of a hint, after a colon; a URL anywhere.
+_COMMAND = re.compile(r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$")
 _URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
 
 

@@ -25,15 +25,20 @@ _MODERN_TOOLS = answers.request("tools/list", {"_meta": META})
 
 
 class Stranger:
-    """Credentials of somebody who has none: what the server says to that is kept."""
+    """Credentials of a client that has none. It keeps what comes of that: a refusal, or whether it `is_served`."""
 
     def __init__(self) -> None:
-        self.challenge: Challenge | None = None
+        self.refusal: Refusal | None = None
+        self.is_served = False
+
+    @property
+    def challenge(self) -> Challenge | None:
+        return self.refusal.challenge if self.refusal else None
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - nothing to prove
         if refused is None:
             return {}
-        self.challenge = refused.challenge
+        self.refusal = refused
         raise LoginRequired("the server wants to know who asks")
 
 
@@ -45,6 +50,7 @@ async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
     """
     try:
         await prove(remote)
+        stranger.is_served = True
     except LoginRequired:
         await remote.close()
     except UpstreamFailed as failed:

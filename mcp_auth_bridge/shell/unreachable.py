@@ -44,7 +44,7 @@ _HANDSHAKES = {
 _NO_ROUTE = ("there is no route to {}", "check the network and VPN")
 _FULL = ("no connection to {}: this process has too many open files", "raise the limit (ulimit -n)")
 _HUNG_UP = ("{} hung up while the connection was made", "check the port in the url, and any firewall in between")
-_UNKNOWN_NAME = ("the host name of {} is not known (DNS)", "check the host name in the url, and the VPN")
+_UNKNOWN_NAME = ("the host name of {} is not known (DNS)", "check the host name in the url, and that your VPN is on")
 _NAME_SERVER = ("no name server could be asked for {} (DNS)", "check the network and VPN")
 
 _SYSTEM = {

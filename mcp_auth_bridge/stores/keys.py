@@ -41,16 +41,16 @@ COMMAND_ENVIRONMENT = frozenset(
 )
 
 
-def keeping(config: Path) -> str:
+def keeping(config: Path, kinds: str = _KINDS) -> str:
     """What makes a login outlive the process without a keyring: a line to paste into the file `config`, and where."""
     path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # TOML reads it alike
     line = f'store = {{ kind = "key_file", path = {path} }}'
-    return f"make this the first line of {config}, in place of any [store] there: {line} (or another kind: {_KINDS})"
+    return f"make this the first line of {config}, in place of any [store] there (or another kind: {kinds}): {line}"
 
 
 def choices(config: Path) -> str:
-    """The same for whoever may also do without keeping anything."""
-    return f'{keeping(config).removesuffix(")")}, "memory")'
+    """The same where nothing needs to be kept."""
+    return keeping(config, f'{_KINDS}, "memory"')
 
 
 class KeySource(Protocol):
@@ -161,7 +161,7 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")
     if stat.S_IMODE(status.st_mode) & (0o037 if status.st_uid == 0 else 0o077):
-        hint = f"in Kubernetes, set defaultMode: 0400; elsewhere, run: chmod 600 {typed(str(path))}"
+        hint = f"in Kubernetes, set defaultMode: 0440; elsewhere, run: chmod 600 {typed(str(path))}"
         raise StoreError(f"the key file {path} is open to other users", hint)
 
 
