@@ -140,6 +140,14 @@ def test_where_no_other_registration_is_made_the_one_that_there_is_asks_for_more
     assert asked_for(asked) == [ASKED]
 
 
+def test_a_record_from_before_scopes_were_kept_is_used_where_its_scopes_are_refused_at_another_registration():
+    asked = []
+    before = msgspec.structs.replace(NARROW, scope="")
+    script = [*found(), ("listen 4711", HERE), (REGISTER, answer(NOT_VALID, 400)), *CODE]
+    assert play(login(known(before)), script, asked).client.id == "old"
+    assert asked_for(asked) == [ASKED]
+
+
 def test_where_clients_register_no_more_the_one_that_there_is_asks_for_more():
     script = [*found(registration_endpoint=None), ("listen 4711", HERE), *CODE]
     assert play(login(known(NARROW)), script).client == NARROW

@@ -145,8 +145,8 @@ def _wider(plan: "Plan", server: Server, known: Client, scopes: tuple[str, ...])
     try:
         return (yield from register(server, known.redirect_uri, scopes, None, plan.introduction))
     except (ConfigError, ProtocolError) as refused:
-        if scopes_refused(refused):
-            raise
+        if scopes_refused(refused) and known.scope:
+            raise  # of a registration that an earlier version stored, nobody knows what it lacks
         return known  # many servers do not hold a client to its scopes
 
 
