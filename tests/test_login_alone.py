@@ -83,12 +83,6 @@ def test_two_servers_that_are_called_alike_have_an_entry_each(tmp_path, capsys):
     assert {name: entry["args"][1] for name, entry in entries.items()} == {"suite": urls[0], "suite-2": urls[1]}
 
 
-def test_an_option_that_is_about_one_server_wants_it_named(desk):
-    done = asyncio.run(desk.run("login", "--allow-http"))
-    assert done.returncode == 2
-    assert "--allow-http is about one server, and none is named\n" in done.stderr
-
-
 def test_the_only_server_that_people_log_in_to_needs_no_name(desk):
     async def story():
         async with servers(1) as (far,):
@@ -185,8 +179,14 @@ def test_all_logs_in_to_those_that_lack_a_login_and_goes_on_after_a_failure(desk
                 "mcp-auth-bridge: failed: away\n"
             )
             assert list(json.loads(done.stdout)["mcpServers"]) == ["two", "three"]
-            done = await desk.run("login", "--all")
+            done = await desk.run("login", "--all", "--log-format", "json")
             assert (done.returncode, done.stdout) == (6, "")
+            told = [json.loads(line) for line in done.stderr.splitlines()]
+            assert [(line["level"], line.get("server")) for line in told] == [
+                ("error", "away"),
+                ("info", None),
+                ("info", None),
+            ]
 
     asyncio.run(story())
 

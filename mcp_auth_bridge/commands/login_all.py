@@ -27,11 +27,13 @@ async def run(given: Input, world: World) -> int:
         if (await line(profile, world, keys)).state == "signed in":
             left.append(profile.name)
             continue
+        terminal.about(profile.label)
         try:
             done.append(await log_in(given, ServerChoice(profile.name), world))
         except BridgeError as error:
             terminal.complain(error)
             failed[profile.name] = error
+    terminal.about("")
     _sum_up([bridge.profile.name for bridge in done], left, list(failed))
     if done:
         next_step.tell(done)

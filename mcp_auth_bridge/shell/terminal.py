@@ -34,7 +34,7 @@ def speak_json() -> None:
 
 
 def about(server: str) -> None:
-    """All that is said from now on is about the server of that name."""
+    """All that is said from now on is about the server of that name, "" for none."""
     _voice.about(server)
 
 

@@ -89,7 +89,7 @@ class Json:
         self._server: dict[str, str] = {}
 
     def about(self, server: str) -> None:
-        self._server = {"server": server}
+        self._server = {"server": server} if server else {}
 
     def note(self, text: str) -> None:
         self._write("info", {"message": printable(text)})
