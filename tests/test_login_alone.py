@@ -222,7 +222,7 @@ def test_a_login_by_url_says_its_short_name_which_later_commands_take(desk):
             done = await desk.run("login", far.resource, "--browser-command", CONSENT)
             assert done.returncode == 0, done.stderr
             name = far.issuer.removeprefix("http://")
-            assert f"call it {name}: mcp-auth-bridge tools {name}\n" in done.stderr
+            assert f"commands take {name} for it, too: mcp-auth-bridge tools {name}\n" in done.stderr
             (entry,) = json.loads(done.stdout)["mcpServers"].values()
             assert entry["args"] == ["run", far.resource]
             for arguments in (["tools", name], ["call", name, "add", "a=1", "b=2"], ["token", name], ["logout", name]):

@@ -165,8 +165,11 @@ def test_without_a_desktop_nothing_is_started_and_browser_is_never_looked_at(mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("opened", "where"), [(True, "in your browser"), (False, "at this URL")])
-def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_was_found(capsys, opened, where):
+@pytest.mark.parametrize(
+    ("opened", "told"),
+    [(True, "sign in at as.example in your browser"), (False, "open this URL to sign in at as.example")],
+)
+def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_was_found(capsys, opened, told):
     url = "https://as.example/authorize?state=S&x=" + "y" * 500
     seen = []
 
@@ -193,7 +196,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     said = capsys.readouterr()
     assert seen == [f"entrance to {url}"]
     assert f"\n{url}\n" in said.err
-    assert f"sign in at as.example {where}; waiting for 5 minutes" in said.err
+    assert f"{told}; waiting for 5 minutes" in said.err
     assert said.out == ""
     assert "mcp-auth-bridge: " in said.err
 

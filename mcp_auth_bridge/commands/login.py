@@ -67,7 +67,7 @@ async def log_in(given: Input, choice: ServerChoice, world: World) -> Bridge:
         session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     tell(bridge, session)
     if short := own_short_name(bridge.profile, world, store.keys()):
-        terminal.say(f"call it {short}: mcp-auth-bridge tools {typed(short)}")
+        terminal.say(f"commands take {short} for it, too: mcp-auth-bridge tools {typed(short)}")
     return bridge
 
 

@@ -49,8 +49,8 @@ class BrowserPerson:
         endpoint = gate(url, Purpose.AUTHORIZATION)
         address = for_person(endpoint)
         opened = self._open_url(self._loopback.entrance(address))
-        where = "in your browser" if opened else "at this URL"
-        terminal.say(f"sign in at {endpoint.authority} {where}; waiting for {PATIENCE / 60:g} minutes")
+        told = "sign in at {} in your browser" if opened else "open this URL to sign in at {}"
+        terminal.say(f"{told.format(endpoint.authority)}; waiting for {PATIENCE / 60:g} minutes")
         terminal.print_url(address)
         reminder = asyncio.get_running_loop().call_later(_REMINDED, terminal.say, _ABOUT_THE_CLIENT)
         try:
@@ -62,7 +62,7 @@ class BrowserPerson:
         callback = asyncio.ensure_future(self._loopback.callback(state, PATIENCE))
         if self._pasted is None:
             return await callback
-        terminal.say("if the browser then cannot reach this machine, paste the address that it shows, and press Enter")
+        terminal.say("if the browser ends at an error page, paste the address of that page here, and press Enter")
         carried = asyncio.ensure_future(_carried_over(self._pasted, state))
         done, _ = await asyncio.wait((callback, carried), return_when=asyncio.FIRST_COMPLETED)
         for other in {callback, carried} - done:

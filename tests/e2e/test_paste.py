@@ -39,7 +39,7 @@ def test_nothing_is_started_and_the_pasted_address_finishes_the_login(tmp_path):
                 said.append((await login.stderr.readline()).decode())
                 assert said[-1], said
             address = said[-1].strip()
-            assert f"sign in at {urlsplit(address).netloc} at this URL" in "".join(said)
+            assert f"open this URL to sign in at {urlsplit(address).netloc}" in "".join(said)
             _, rest = await login.communicate(f"{await the_end(address)}\n".encode())
             assert login.returncode == 0, rest.decode()
             assert grants.access((await stored_login(tmp_path)).access) is not None
