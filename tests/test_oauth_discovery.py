@@ -375,6 +375,17 @@ def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
 
 
 @pytest.mark.plays("Entra ID")
+def test_where_the_resource_is_configured_too_nothing_at_all_is_looked_up():
+    trust = Trust(server=gate(MCP, Purpose.SERVER), issuer="https://as.example")
+    server = play(discover(trust, None, "urn:example:mcp", GIVEN), [])
+    assert (server.resource, server.token_endpoint.path) == ("urn:example:mcp", "/oauth/token-request")
+
+
+def test_an_empty_name_among_the_authorization_servers_is_none():
+    document = answer({"resource": MCP, "authorization_servers": ["", "https://as.example"]})
+    assert found((f"{PRM}/a/b", document), (RFC8414, metadata())).issuer == "https://as.example"
+
+
 def test_an_issuer_that_stands_for_many_tenants_is_explained():
     """codex #38973: Entra's metadata below /organizations/v2.0."""
     with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:

@@ -61,7 +61,9 @@ def discover(
     contradicts the configured issuer, and `LoginRequired` where a person has to agree, and does not.
     """
     url, trail = trust.server, Trail()
-    own = (yield from resource_metadata(trust, challenge, resource, trail)) or ResourceMetadata()
+    asks = given is None or not resource  # else all that counts is configured, whatever the server publishes
+    found = (yield from resource_metadata(trust, challenge, resource, trail)) if asks else None
+    own = found or ResourceMetadata()
     if not given and own.resource and not (own.authorization_servers or trust.issuer or trust.trusted_issuer):
         raise TheirProtocolError(
             f"the protected-resource metadata of {url.origin} name no authorization server",
@@ -71,8 +73,8 @@ def discover(
     metadata = given or (yield from _authorization_server(own, trust, trail))
     if metadata is None:
         return (yield from _by_default(trust, identifier, trail))
-    found = yield from _server(metadata, identifier, own, trust)
-    return msgspec.structs.replace(found, binding=dpop_binding(challenge, own, metadata))
+    server = yield from _server(metadata, identifier, own, trust)
+    return msgspec.structs.replace(server, binding=dpop_binding(challenge, own, metadata))
 
 
 def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
@@ -80,7 +82,7 @@ def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> 
 
     None where it names none and its origin publishes none, as MCP 2025-03-26 allows.
     """
-    named = own.authorization_servers or []
+    named = [issuer for issuer in own.authorization_servers or () if issuer]
     if not trust.trusted_issuer:
         check_configured(named, trust)
     if named or trust.issuer:

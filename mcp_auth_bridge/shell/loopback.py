@@ -173,11 +173,11 @@ class Loopback:
     async def _answer(self, connection: h11.Connection, request: Navigation, writer: asyncio.StreamWriter) -> None:
         path = request.path
         parameters = self._parameters(request.parameters) if path == self._path else None
-        if path == self._path and parameters is None:
+        of_browser = request.is_of_browser(f"{self._host}:{self._port}".encode(), self._consent)
+        if path == self._path and parameters is None and of_browser:
             self._tell_of_stray(request.parameters)
         meant = parameters is not None or (request.method == b"GET" and path in (self._entrance, self._end))
-        host = f"{self._host}:{self._port}".encode()
-        navigates = meant and request.is_of_browser(host, self._consent) and not self._is_foreign(writer)
+        navigates = meant and of_browser and not self._is_foreign(writer)
         if navigates and path == self._entrance:
             beyond, self._beyond = self._beyond, ""
             if beyond:
