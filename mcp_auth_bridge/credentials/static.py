@@ -35,7 +35,7 @@ class AnonymousCredentials:
         self._name = name
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
-        if refused is not None and refused.sent:
+        if refused is not None and refused.sent and refused.status in (401, 403):  # else a page to sign in at
             raise CredentialRefused(
                 f"{self._name} refuses requests with the headers {', '.join(refused.sent)} ({refused})",
                 "check their values; if it wants a token or a login beside them, set auth for this server",
