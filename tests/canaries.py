@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 SHORTEST = 12  # characters; what is shorter is a test's own word, such as "spent", and may stand anywhere
+REFERENCES = ("env:", "file:", "command:", "keyring:")
 DEBUG = b"mcp-auth-bridge: debug "
 DEBUG_JSON = b'"level": "debug"'
 
@@ -48,6 +49,11 @@ def forms(secret: str) -> Iterator[bytes]:
 def found(data: bytes, secrets: set[str]) -> list[str]:
     """Those of `secrets` that are in `data` in any form."""
     return sorted(secret for secret in secrets if any(form in data for form in forms(secret)))
+
+
+def is_secret(text: str) -> bool:
+    """Whether a `Secret` is one: a header that is kept with a login may be a reference, which only names a place."""
+    return len(text) >= SHORTEST and not text.startswith(REFERENCES)
 
 
 class Leak(NamedTuple):
@@ -120,7 +126,7 @@ def leaks(folder: Path) -> Iterator[Leak]:
     for notes in sorted(folder.glob("*.secrets")):
         entries = list(noted(notes))
         about = {"argv": [], "home": "", **next((entry for entry in entries if isinstance(entry, dict)), {})}
-        secrets = {entry for entry in entries if isinstance(entry, str) and len(entry) >= SHORTEST}
+        secrets = {entry for entry in entries if isinstance(entry, str) and is_secret(entry)}
         said = notes.with_suffix(".said").read_bytes() + json.dumps(about["argv"]).encode()
         places = {"stdout or stderr": said} | (left(Path(about["home"])) if about["home"] else {})
         for place, data in places.items():
