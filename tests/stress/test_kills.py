@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -141,7 +142,8 @@ async def login(folder: Path, patience: float | None) -> int | None:
     try:
         return await asyncio.wait_for(process.wait(), patience)
     except TimeoutError:
-        process.kill()
+        with suppress(ProcessLookupError):  # it has ended in that moment
+            process.kill()
         await process.wait()
         return None
 
