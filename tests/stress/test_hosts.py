@@ -14,7 +14,7 @@ from fleet import Redis, needs_redis
 from stress.hosts import joined, namespace, served, why_not
 from stress.strict import Strict
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), needs_redis]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_redis]
 
 _PROCESSES = 8  # on each host
 _ROTATIONS = 300
