@@ -17,7 +17,7 @@ from mcp_auth_bridge.machine_settings import (
     Registered,
     TokenExchange,
 )
-from mcp_auth_bridge.secret import Literal, SecretRef, Template, reference
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, reference
 
 
 class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -96,6 +96,18 @@ def on_the_command_line(table: dict[str, Any]) -> Auth:
                 "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME; ${…} is not expanded there",
             )
     return auth
+
+
+def static(auth: Auth) -> str:
+    """The credentials that `auth` itself gives, in words; "" where they come from a login, or are obtained."""
+    match auth:
+        case Bearer(token=token):
+            return f"a token from {describe(reference(token, 'the token'))}"
+        case Headers(headers=headers):
+            return f"the headers {', '.join(headers)}"
+        case Anonymous():
+            return "no credentials"
+    return ""
 
 
 def digest(auth: Auth) -> str:

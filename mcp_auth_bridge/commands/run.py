@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from mcp_auth_bridge import __version__, relays
-from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.auth_settings import static
 from mcp_auth_bridge.choosing import bridge_to
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.config import ServerChoice
@@ -17,7 +17,6 @@ from mcp_auth_bridge.errors import BridgeError, typed
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import parent, stdio, terminal
 from mcp_auth_bridge.shell.perform import Performer
 from mcp_auth_bridge.wiring import Bridge
@@ -67,16 +66,10 @@ def _announce(bridge: Bridge, given: Input) -> None:
 
 
 def _credentials(bridge: Bridge) -> str:
-    match bridge.profile.auth:
-        case Bearer(token=token):
-            return f"a token from {describe(reference(token, 'the token'))}"
-        case Headers(headers=headers):
-            return f"the headers {', '.join(headers)}"
-        case Anonymous():
-            return "no credentials"
-        case Machine() as machine:
-            return f"tokens obtained by {kind(machine)}"
-    return "the login that is kept for it, if there is one"
+    auth = bridge.profile.auth
+    if isinstance(auth, Machine):
+        return f"tokens obtained by {kind(auth)}"
+    return static(auth) or "the login that is kept for it, if there is one"
 
 
 async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:

@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
+from mcp_auth_bridge.auth_settings import static
 from mcp_auth_bridge.choosing import own_short_name
 from mcp_auth_bridge.commands.records import profiles
 from mcp_auth_bridge.commands.words import doubt, headers, scopes, validity
@@ -15,7 +15,6 @@ from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.oauth.session import Session, load_session
-from mcp_auth_bridge.secret import describe, reference
 from mcp_auth_bridge.shell import terminal
 from mcp_auth_bridge.wiring import Bridge
 from mcp_auth_bridge.world import World
@@ -89,8 +88,8 @@ async def line(profile: Profile, world: World, keys: list[str]) -> Line:
         profile.key, str(profile.url), "", "", short=own_short_name(profile, world, keys), notes=_plain(profile)
     )
     state = msgspec.structs.replace
-    if static := _static(profile):
-        return state(known, state="static", detail=static)
+    if given := static(profile.auth):
+        return state(known, state="static", detail=given)
     bridge = Bridge(profile, world)
     try:
         store = await bridge.vault.read(bridge.record)
@@ -103,18 +102,6 @@ async def line(profile: Profile, world: World, keys: list[str]) -> Line:
     if session is None:
         return state(known, state="signed out", detail=f"run: {bridge.login_command}")
     return _session_line(bridge, session, known)
-
-
-def _static(profile: Profile) -> str:
-    """What a server is shown that the bridge does not come by itself, "" for none."""
-    match profile.auth:
-        case Bearer(token=token):
-            return f"a token from {describe(reference(token, 'the token'))}"
-        case Headers(headers=headers):
-            return f"the headers {', '.join(headers)}"
-        case Anonymous():
-            return "no credentials"
-    return ""
 
 
 def _plain(profile: Profile) -> tuple[str, ...]:

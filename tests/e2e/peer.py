@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -150,6 +151,13 @@ class McpServer(Peer):
     def mcp_requests(self) -> list[dict[str, Any]]:
         """Those to the MCP endpoint, in order of arrival."""
         return [request for request in self.requests if request["path"] == "/mcp"]
+
+
+def scenario(name: str, folder: Path, *words: str) -> Iterator[Peer]:
+    """The server of a scenario, for as long as a fixture lasts; its log is in `folder`."""
+    peer = Peer([sys.executable, str(TESTS / "scenarios" / f"{name}.py"), *words], folder / "log")
+    yield peer
+    peer.stop()
 
 
 def node() -> str:

@@ -7,7 +7,7 @@ import sys
 
 from fastmcp import FastMCP
 from fastmcp.server.auth import RemoteAuthProvider
-from fastmcp_tokens import Verifier
+from fastmcp_tokens import Verifier, observed
 from ledger import Ledger
 from pydantic import AnyHttpUrl
 from serving import serve
@@ -22,14 +22,7 @@ def build(origin: str) -> Ledger:
         base_url=origin,
         scopes_supported=scopes,
     )
-    server = FastMCP("guarded", auth=auth)
-
-    @server.tool
-    def add(a: int, b: int) -> int:
-        """Add two numbers."""
-        return a + b
-
-    return Ledger(server.http_app(), {"refuseTokens": verifier.refuse_seen})
+    return observed(FastMCP("guarded", auth=auth), verifier)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 import httpx2
 from fastmcp import FastMCP
 from fastmcp.server.auth.oauth_proxy import OAuthProxy
-from fastmcp_tokens import Verifier
+from fastmcp_tokens import Verifier, observed
 from key_value.aio.stores.memory import MemoryStore
 from ledger import Ledger
 from serving import serve
@@ -44,14 +44,7 @@ def build(origin: str) -> Ledger:
         base_url=origin,
         client_storage=MemoryStore(),
     )
-    server = FastMCP("behind a proxy", auth=proxy)
-
-    @server.tool
-    def add(a: int, b: int) -> int:
-        """Add two numbers."""
-        return a + b
-
-    return Ledger(server.http_app(), {"refuseTokens": verifier.refuse_seen})
+    return observed(FastMCP("behind a proxy", auth=proxy), verifier)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""FastMCP's JWTVerifier, which can refuse every token that was ever shown to it: expiry without waiting."""
+"""FastMCP behind a JWTVerifier that can refuse every token that was ever shown to it: expiry without waiting."""
 
 from typing import Any
 
+from fastmcp import FastMCP
 from fastmcp.server.auth import AccessToken
 from fastmcp.server.auth.providers.jwt import JWTVerifier
+from ledger import Ledger
 
 
 class Verifier(JWTVerifier):
@@ -18,3 +20,14 @@ class Verifier(JWTVerifier):
     async def verify_token(self, token: str) -> AccessToken | None:
         self._seen.add(token)
         return None if token in self._refused else await super().verify_token(token)
+
+
+def observed(server: FastMCP, verifier: Verifier) -> Ledger:
+    """`server` with a tool, and counted; `refuseTokens` ends every token there is."""
+
+    @server.tool
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    return Ledger(server.http_app(), {"refuseTokens": verifier.refuse_seen})

@@ -1,13 +1,12 @@
 """Scenario S5: every stage in the life of a web app's OAuth, at both of its MCP endpoints (grown_web_app.py)."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from grown_web_app import STAGES
 from installed import Bridge
-from peer import TESTS, Peer
+from peer import Peer, scenario
 from words import complaint, text
 
 ENDPOINTS = ("/mcp/mcp", "/mcp/sse")
@@ -16,10 +15,7 @@ WORKING = STAGES[1:]
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory) -> Iterator[Peer]:
-    script = TESTS / "scenarios" / "grown_web_app.py"
-    peer = Peer([sys.executable, str(script)], tmp_path_factory.mktemp("peer") / "log")
-    yield peer
-    peer.stop()
+    yield from scenario("grown_web_app", tmp_path_factory.mktemp("peer"))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +15,7 @@ import yaml
 from installed import HANG, RawClient
 from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST, workload_token
 from needs import needs
-from peer import ENVIRONMENT, TESTS, Peer
+from peer import ENVIRONMENT, TESTS, Peer, scenario
 from program import command
 from words import text
 
@@ -42,10 +41,7 @@ def blocks(kind: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
-    script = TESTS / "scenarios" / "internal_platform.py"
-    peer = Peer([sys.executable, str(script)], tmp_path_factory.mktemp("peer") / "log")
-    yield peer
-    peer.stop()
+    yield from scenario("internal_platform", tmp_path_factory.mktemp("peer"))
 
 
 class Here:

@@ -2,14 +2,13 @@
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from installed import Bridge
 from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, RESOURCE
-from peer import TESTS, Peer
+from peer import Peer, scenario
 from peers.keyring_session import keyring_session
 from words import error, text
 
@@ -27,10 +26,7 @@ WAYS = {
 )
 def running(request, tmp_path_factory) -> Iterator[Peer]:
     """The server, once for each way in which it refuses."""
-    script = TESTS / "scenarios" / "internal_platform.py"
-    peer = Peer([sys.executable, str(script), *WAYS[request.param]], tmp_path_factory.mktemp("peer") / "log")
-    yield peer
-    peer.stop()
+    yield from scenario("internal_platform", tmp_path_factory.mktemp("peer"), *WAYS[request.param])
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from installed import Bridge, RawClient
 from namespaces import resolving
 from needs import found, needs
-from peer import TESTS, Peer
+from peer import Peer, scenario
 from program import command
 from test_shell_patience import black_hole
 from words import error, text
@@ -39,10 +39,7 @@ _loopback = build_opener(ProxyHandler({}))
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory) -> Iterator[Peer]:
-    script = TESTS / "scenarios" / "on_call_cluster.py"
-    peer = Peer([sys.executable, str(script)], tmp_path_factory.mktemp("peer") / "log")
-    yield peer
-    peer.stop()
+    yield from scenario("on_call_cluster", tmp_path_factory.mktemp("peer"))
 
 
 @pytest.fixture

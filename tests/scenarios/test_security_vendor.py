@@ -1,13 +1,12 @@
 """Scenario S1, variant (b): a vendor's server with an organisation's header and a login (security_vendor.py)."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import jwt
 import pytest
 from installed import Bridge
-from peer import TESTS, Peer
+from peer import Peer, scenario
 from security_vendor import HEADER, ORGANISATION
 from words import complaint, error, text
 
@@ -16,10 +15,7 @@ OURS = {HEADER: "env:ACME_ORG"}
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory) -> Iterator[Peer]:
-    script = TESTS / "scenarios" / "security_vendor.py"
-    peer = Peer([sys.executable, str(script)], tmp_path_factory.mktemp("peer") / "log")
-    yield peer
-    peer.stop()
+    yield from scenario("security_vendor", tmp_path_factory.mktemp("peer"))
 
 
 @pytest.fixture
