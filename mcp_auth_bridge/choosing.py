@@ -27,8 +27,8 @@ async def bridge_to(choice: ServerChoice, world: World) -> Bridge:
     terminal.about(profile.label)
     if profile.url.is_plain:
         terminal.say(
-            f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): who listens there reads"
-            " the credentials, and may change what the server says"
+            f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
+            " the credentials and change what the server says"
         )
     return Bridge(profile, world)
 

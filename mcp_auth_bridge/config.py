@@ -33,7 +33,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _KEYRING = KeyringStore()
 
 _NOT_ENCRYPTED = (
-    "write it as https://…, or if nobody else can listen on the way there, add --allow-http to the command, or"
+    "write it as https://…, or if you trust every network on the way, add --allow-http to the command, or"
     " allow_http = true to the server's table"
 )
 _KEYS = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")

@@ -26,7 +26,7 @@ _AUTH_HELP = (
     " secret is env:NAME, file:PATH, command:PROGRAM or keyring:NAME"
 )
 _ALLOW_HTTP_HELP = (
-    "accept a URL of plain http, by which whoever is on the way reads credentials; never for an authorization server"
+    "accept a plain http URL, although credentials can be read on the way; never for an authorization server"
     " (always: allow_http = true)"
 )
 _HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"

@@ -26,7 +26,7 @@ _MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", 
 _DEEPEST = 4
 
 _TELLING = 16
-"""Characters of a secret that are worth something to whoever reads them."""
+"""Characters of a secret that are worth something to a reader."""
 
 _SHORTEST = 4
 """Characters of the shortest value that is looked for: what is shorter is a part of many words."""

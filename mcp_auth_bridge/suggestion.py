@@ -1,4 +1,4 @@
-"""What somebody may have meant by a word that nobody knows."""
+"""Suggests the known word that is most like an unknown one."""
 
 from collections.abc import Iterable
 

@@ -121,8 +121,8 @@ def test_of_several_servers_a_person_chooses_by_number_or_name(desk):
             code, shown = await desk.type([(QUESTION, "7\n"), (QUESTION, "acne\n"), (QUESTION, "acme\n")], "login")
             assert code == 0, shown
             assert "2  suite: signed in, valid until " in shown
-            assert "“7” is none of them\n" in shown
-            assert "“acne” is none of them; did you mean acme?\n" in shown
+            assert "“7” is not one of them\n" in shown
+            assert "“acne” is not one of them; did you mean acme?\n" in shown
             assert set((await desk.states()).values()) == {"signed in", "static", "misconfigured"}
 
     asyncio.run(story())
@@ -147,7 +147,7 @@ def test_where_nobody_can_be_asked_the_commands_are_listed(desk):
     assert (done.returncode, done.stdout) == (2, "")
     assert "for acme: mcp-auth-bridge login acme\n" in done.stderr
     assert "for suite: mcp-auth-bridge login suite\n" in done.stderr
-    assert "nobody can be asked" in done.stderr
+    assert "without a terminal you cannot be asked" in done.stderr
     assert "mcp-auth-bridge login --all" in done.stderr
 
 

@@ -1,4 +1,4 @@
-"""Which server a person logs in to who names none."""
+"""Which server to log in to, where the command line names none."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ from mcp_auth_bridge.world import World
 async def server(world: World) -> ServerChoice | None:
     """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
 
-    Raises `ConfigError` where there is none, and where nobody can be asked.
+    Raises `ConfigError` where there is none, and where there is no terminal to ask on.
     """
     known = configured(world) or await _by_url(world)
     if not known:
@@ -28,7 +28,7 @@ async def server(world: World) -> ServerChoice | None:
         for profile in known:
             terminal.say(f"for {profile.name}: {Bridge(profile, world).login_command}")
         raise ConfigError(
-            "there are several servers, and nobody can be asked which one is meant",
+            "there are several servers, and without a terminal you cannot be asked which one you mean",
             "run one of these commands, or mcp-auth-bridge login --all",
         )
     return await _asked(world)
@@ -40,7 +40,7 @@ def configured(world: World) -> list[Profile]:
 
 
 async def all_known(world: World) -> list[Profile]:
-    """Those, and the servers that somebody has logged in to by their URL."""
+    """Those, and the servers with a login that was made by URL."""
     return [*configured(world), *await _by_url(world)]
 
 
@@ -91,7 +91,7 @@ async def _answer(choices: Sequence[Line]) -> ServerChoice | None:
         if typed in names or "://" in typed:
             return ServerChoice(names.get(typed, typed))
         meant = nearest(typed, names)
-        terminal.say(f"{quoted(typed)} is none of them{f'; did you mean {meant}?' if meant else ''}")
+        terminal.say(f"{quoted(typed)} is not one of them{f'; did you mean {meant}?' if meant else ''}")
 
 
 def _name(line: Line) -> str:

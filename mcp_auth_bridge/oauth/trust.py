@@ -65,7 +65,7 @@ def chosen(issuers: list[str], trust: Trust) -> str:
 
 
 def check_configured(named: list[str], trust: Trust) -> None:
-    """Raise `ConfigError` where a server names authorization servers, and the configured `issuer` is none of them."""
+    """Raise `ConfigError` where a server names authorization servers, and the configured `issuer` is not among them."""
     if named and trust.issuer and not any(same_issuer(issuer, trust.issuer) for issuer in named):
         raise ConfigError(
             f"{trust.server.origin} takes tokens of {quoted(', '.join(named))}, not of the configured issuer"

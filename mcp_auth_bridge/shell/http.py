@@ -245,7 +245,7 @@ def _redirected(url: Url, location: str) -> Url:
     try:
         target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
     except ValueError:
-        raise RedirectRefused(f"{url.origin} redirects to what is no URL") from None
+        raise RedirectRefused(f"{url.origin} redirects to something that is not a URL") from None
     except UrlRefused as refused:
         raise RedirectRefused(refused.message, refused.hint) from None
     if target.origin != url.origin:

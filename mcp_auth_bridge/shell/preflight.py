@@ -10,7 +10,7 @@ from mcp_auth_bridge.shell.wire import Wire
 from mcp_auth_bridge.urls import Url
 
 _PATIENCE = 1.0
-"""Seconds for an answer that nobody needs."""
+"""Seconds for an answer that the bridge can do without."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)

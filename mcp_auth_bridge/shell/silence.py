@@ -1,4 +1,4 @@
-"""Tells whoever runs a command that a server is silent: without a word, waiting looks like a hang."""
+"""Tells the user of a command that a server is silent: without a word, waiting looks like a hang."""
 
 import asyncio
 from collections.abc import Iterator
