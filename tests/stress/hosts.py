@@ -6,6 +6,7 @@ Their servers are the test's, on loopback: bytes to that port of a host's own lo
 import asyncio
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -54,8 +55,17 @@ def why_not() -> str:
     return ""
 
 
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+def _ip(*arguments: str) -> str:
+    return subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def remove_leftovers() -> None:
+    """Delete the namespaces, and with them the cables, of test runs that were killed: their addresses would answer."""
+    for line in _ip("netns", "list").splitlines():
+        name = line.split()[0]
+        owner = re.fullmatch(r"mab(\d+)-\w+", name)
+        if owner and not Path(f"/proc/{owner[1]}").exists():
+            _ip("netns", "del", name)
 
 
 @contextlib.contextmanager
@@ -70,16 +80,20 @@ def namespace(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def joined(name: str, hub: str, number: int) -> str:
-    """A cable from the host `name` ("" for the test's own) to `hub`; the address of the hub on it."""
+    """A cable from the host `name` ("" for the test's own) to `hub`; the address of the hub on it.
+
+    The network is this process's own, as far as a number can say that: another run may be under way on this machine.
+    """
+    network = f"10.{100 + os.getpid() % 100}.{number}"
     near, far = f"mab{os.getpid() % 10**6}n{number}", f"mab{os.getpid() % 10**6}f{number}"
     _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", hub)
     if name:
         _ip("link", "set", near, "netns", name)
     for where, device, last in ((name, near, 2), (hub, far, 1)):
         at = ("-n", where) if where else ()
-        _ip(*at, "address", "add", f"10.213.{number}.{last}/24", "dev", device)
+        _ip(*at, "address", "add", f"{network}.{last}/24", "dev", device)
         _ip(*at, "link", "set", device, "up")
-    return f"10.213.{number}.1"
+    return f"{network}.1"
 
 
 @contextlib.asynccontextmanager

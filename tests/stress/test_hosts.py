@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from faults.bridge import Client, home, save_login, started, stored_login
 from fleet import Redis, needs_redis
-from stress.hosts import joined, namespace, served, why_not
+from stress.hosts import joined, namespace, remove_leftovers, served, why_not
 from stress.strict import Strict
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_redis]
@@ -77,6 +77,7 @@ def test_16_processes_on_two_hosts_rotate_300_times_while_redis_dies_twice(
 ) -> None:
     if reason := why_not():
         pytest.skip(reason)
+    remove_leftovers()
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     own = f"mab{os.getpid()}"
