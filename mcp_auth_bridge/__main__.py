@@ -8,7 +8,7 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from mcp_auth_bridge.cli import main  # noqa: E402 - the signal first, then the imports that it is about
+from mcp_auth_bridge.cli.main import main  # noqa: E402 - the signal first, then the imports that it is about
 
 if __name__ == "__main__":
     main()

@@ -54,7 +54,7 @@ class Fetch(Effect[Response], frozen=True):
 
     `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
     `led_by` is the MCP server whose metadata led to `url`: it may lead no nearer than it stands itself
-    (`oauth/zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how many are
+    (`oauth/address_zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how many are
     followed, within the origin; with 0 a redirect is the result.
     Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`; any status is a result.
     """

@@ -2,10 +2,10 @@
 
 import json
 
-from mcp_auth_bridge import config
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.shell.files.paths import Paths
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 
@@ -18,7 +18,7 @@ def world_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
     paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
     store = f"[store]\nkind = 'key_file'\npath = {json.dumps(str(key))}\n"
     text = f"{store}[servers.acme]\nurl = {json.dumps(url)}\nauth = {auth}\n{more}"
-    return World(paths, config.parse(text, paths.config), environ or {})
+    return World(paths, profile.parse(text, paths.config), environ or {})
 
 
 def store_of(world):

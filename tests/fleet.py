@@ -10,11 +10,11 @@ import time
 import pytest
 from needs import missing
 
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.redis_settings import RedisStore as Settings
-from mcp_auth_bridge.redis_settings import place
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.redis_server import RedisServer
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.config.redis import RedisStore as Settings
+from mcp_auth_bridge.config.redis import place
+from mcp_auth_bridge.shell.fleet.server import RedisServer
+from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.stores.redis import RedisStore
 
 KEY = bytes(range(32))

@@ -9,18 +9,18 @@ from unittest.mock import patch
 import hostile_messages as hostile
 from warped import played
 
-from mcp_auth_bridge import relays
-from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.app import relay_stack
+from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.credentials.static import AnonymousCredentials
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Unreachable
 from mcp_auth_bridge.relay.base import Kind, Malformed
+from mcp_auth_bridge.relay.envelope import peek, split
 from mcp_auth_bridge.relay.framing import one_line
-from mcp_auth_bridge.relay.peek import peek, split
-from mcp_auth_bridge.relay_settings import RelaySettings
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.budget import Budget
-from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.net.memory_budget import Budget
+from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.transports.remote import Remote
 
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=100_000, ping=30)
 FAR = Profile(name="far", url=server_url("https://far.example/mcp", "a test"), relay=RELAY)
@@ -33,7 +33,7 @@ LONGEST = 2000.0  # seconds of the loop's, in which even a request that was lost
 
 
 class Answer:
-    """Of the wire: what `shell/answer.py` is to the relay's plane."""
+    """Of the wire: what `shell/net/response.py` is to the relay's plane."""
 
     def __init__(self, status, headers, arriving):
         self.status, self.headers, self._arriving = status, headers, arriving
@@ -185,7 +185,7 @@ def session(chance, lines, *, modern=False, older=False):
     """Play `lines` of hostile words of the client's; the server's are as many as it is asked for."""
 
     async def story():
-        relay = relays.unattended(FAR, {})
+        relay = relay_stack.unattended(FAR, {})
         told = Session(relay._inner)
         remote = Remote(FAR.url, Wire(chance, older=older), AnonymousCredentials("far"))
         performer = Performer(relay, remote, told, lambda method, result: None, _never)

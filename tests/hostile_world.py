@@ -11,13 +11,13 @@ from playing import NOT_FOUND, answer, outcome, plain
 
 from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Show
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
+from mcp_auth_bridge.oauth.address_zones import Zone, literal
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Plan, login
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import allowed
-from mcp_auth_bridge.oauth.zones import Zone, literal
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 

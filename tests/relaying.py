@@ -15,7 +15,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
-from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.relay.envelope import peek
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}

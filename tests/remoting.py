@@ -5,14 +5,13 @@ import contextlib
 
 from peers.scripted import CUT, REQUEST
 
-from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, WithOrganisation
-from mcp_auth_bridge.credentials.values import Reread
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, Reread, WithOrganisation
+from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.remote import Remote
-from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Url
 
 

@@ -6,8 +6,8 @@ import pytest
 from commanding import world_of
 from test_commands_status import BROWSER, URL, log_in
 
-from mcp_auth_bridge.choosing import bridge_to, short_name
-from mcp_auth_bridge.config import ServerChoice, server_url
+from mcp_auth_bridge.app.server_lookup import bridge_to, short_name
+from mcp_auth_bridge.config.profile import ServerChoice, server_url
 from mcp_auth_bridge.errors import ConfigError
 
 

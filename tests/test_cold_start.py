@@ -14,7 +14,7 @@ from relaying import INITIALIZE, INITIALIZED, request
 
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.sealed import SealedStore
 
 KEY = b"k" * 32

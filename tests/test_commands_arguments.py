@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge import manual
-from mcp_auth_bridge.commands.arguments import missing, parsed, typed, types_of
+from mcp_auth_bridge.cli import manual
+from mcp_auth_bridge.commands.tool_arguments import missing, parsed, typed, types_of
 from mcp_auth_bridge.errors import ConfigError
 
 NAMES = st.text(min_size=1).filter(lambda name: "=" not in name and name != "-" and name.lstrip()[:1] not in ("{", "["))

@@ -12,7 +12,7 @@ from relaying import notification, request
 from remoting import story
 
 from mcp_auth_bridge.commands import call, tools
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import (
     ConfigError,
     LimitExceeded,
@@ -21,7 +21,7 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
 )
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.console import terminal
 
 ADD = {
     "name": "add",
@@ -372,7 +372,7 @@ async def test_a_list_that_is_none_or_has_no_end_ends_all_the_same(tmp_path, res
 
 @story
 async def test_a_list_of_ever_new_pages_ends_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("mcp_auth_bridge.commands.ask._MOST_PAGES", 3)
+    monkeypatch.setattr("mcp_auth_bridge.commands.client_session._MOST_PAGES", 3)
     async with Acme() as far:
         far.replies["tools/list"] = lambda message: far.result(message, {"tools": [], "nextCursor": len(far.seen)})
         with pytest.raises(LimitExceeded):

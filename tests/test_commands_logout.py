@@ -5,16 +5,16 @@ import asyncio
 import pytest
 from peers.scripted import CUT, REQUEST, Scripted, ok
 
-from mcp_auth_bridge import config
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.store_access import Vault
 from mcp_auth_bridge.commands import logout
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.paths import Paths
+from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.stores.sealed import file_name
-from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.world import World
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 NO = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def world(self):
-        return World(self.paths, config.parse(self.text, self.paths.config), {})
+        return World(self.paths, profile.parse(self.text, self.paths.config), {})
 
     def configure(self, *names):
         self.text += "".join(f"[servers.{name}]\nurl = '{self.url(name)}'\n" for name in names)

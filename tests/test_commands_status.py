@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from commanding import store_of, world_of
 
+from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands import status
-from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.store import KeyCommandStore
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.store_settings import KeyCommandStore
 from mcp_auth_bridge.urls import Purpose
-from mcp_auth_bridge.wiring import Bridge
 
 BROWSER = '{ kind = "browser" }'
 BEARER = '{ kind = "bearer", token = "env:TOKEN" }'

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import msgspec
 
-from mcp_auth_bridge.auth_settings import digest
 from mcp_auth_bridge.commands.sign_in import _last, _obtained, _step_up, _without_step_up
-from mcp_auth_bridge.credentials.reasons import Reasons
+from mcp_auth_bridge.config.auth import digest
+from mcp_auth_bridge.config.login import Browser
+from mcp_auth_bridge.credentials.diagnosis import Reasons
 from mcp_auth_bridge.errors import AccessDenied
-from mcp_auth_bridge.login_settings import Browser
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.base import Record

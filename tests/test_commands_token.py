@@ -16,11 +16,11 @@ from program import command
 from remoting import story
 
 from mcp_auth_bridge.commands import token
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, OAuthRefused, Unreachable
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.console import terminal
 
 URL = "https://acme.example/mcp"
 FAR_AWAY = 4102444800.0  # 2100-01-01

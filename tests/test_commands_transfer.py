@@ -7,20 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_auth_bridge import cli, config, manual
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.cli import main, manual
 from mcp_auth_bridge.commands import key, logout, transfer
-from mcp_auth_bridge.commands.records import is_used
+from mcp_auth_bridge.commands.stored_logins import is_used
 from mcp_auth_bridge.commands.transfer import Export, Import
+from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config.redis import RedisStore
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
-from mcp_auth_bridge.redis_settings import RedisStore
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import passphrase, terminal
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.stores import parcel
+from mcp_auth_bridge.shell.console import hidden_prompt, terminal
+from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.folder import Exists
-from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.world import World
 
 URL = "https://acme.example/mcp"
 ISSUER = "https://login.example"
@@ -44,7 +45,7 @@ class Machine:
 
     @property
     def world(self):
-        return World(self.paths, config.parse(self.text, self.paths.config), ENVIRON)
+        return World(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
 
     @property
     def store(self):
@@ -95,7 +96,7 @@ class Machine:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Stretching has a test of its own (test_stores_parcel.py)."""
-    monkeypatch.setattr(parcel, "_SCRYPT_N", 4)
+    monkeypatch.setattr(login_export, "_SCRYPT_N", 4)
 
 
 @pytest.fixture
@@ -183,7 +184,7 @@ def test_the_key_of_a_machine_is_sealed_and_is_no_login(server, capsys):
     server.run(key.run(server.world))
     line = capsys.readouterr().out.strip()
     private = key.machine_key(server.store)
-    assert parcel.recipient(private) == line
+    assert login_export.recipient(private) == line
     for path in server.paths.records.iterdir():
         assert private not in path.read_bytes()
     assert server.run(logout.run(logout.Input(None), server.world)) == 0
@@ -383,7 +384,7 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
     assert refusal(server.take, exported, source="env:OTHER") == wrong
     desk.log_in()
     server.run(key.run(server.world))
-    line = parcel.recipient(key.machine_key(server.store))
+    line = login_export.recipient(key.machine_key(server.store))
     sealed = tmp_path / "for-server"
     desk.export(sealed, recipient=line)
     third = Machine(tmp_path / "third")
@@ -488,7 +489,7 @@ def test_where_nobody_can_be_asked_the_option_is_named(desk, server, file, expor
 def test_a_new_passphrase_is_typed_twice(desk, server, file, monkeypatch):
     desk.log_in()
     answers = iter([PASSPHRASE, "canary of others", PASSPHRASE, PASSPHRASE, PASSPHRASE])
-    monkeypatch.setattr(passphrase, "typed", lambda _question: Secret(next(answers)))
+    monkeypatch.setattr(hidden_prompt, "typed", lambda _question: Secret(next(answers)))
     assert refusal(desk.export, file, source="") == (ConfigError, "the two passphrases differ")
     assert desk.export(file, source="") == 0
     assert server.take(file, source="") == 0
@@ -514,19 +515,19 @@ MISUSED = [
 @pytest.mark.parametrize(("options", "sentence"), MISUSED)
 def test_an_option_that_means_nothing_there_is_refused(options, sentence):
     given = manual.parser().parse_args(["login", "acme", *options.split()])
-    assert refusal(cli._login, given) == (ConfigError, sentence)
+    assert refusal(main._login, given) == (ConfigError, sentence)
 
 
 @pytest.mark.parametrize("options", ["", "--export f", "--export f --copy --recipient mab1-x", "--import - --replace"])
 def test_what_belongs_together_is_taken(options):
-    assert callable(cli._login(manual.parser().parse_args(["login", "acme", *options.split()])))
+    assert callable(main._login(manual.parser().parse_args(["login", "acme", *options.split()])))
 
 
 def test_an_empty_name_of_a_file_is_no_login_in_the_browser(desk):
     desk.log_in()
     kind, _ = refusal(desk.export, "")
     assert kind is ConfigError
-    story = cli._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
+    story = main._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
     with pytest.raises(BridgeError):
         desk.run(story(desk.world))
 

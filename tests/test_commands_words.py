@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from mcp_auth_bridge.commands.words import beyond, doubt, moment, not_granted, scopes, validity
+from mcp_auth_bridge.commands.login_summary import beyond, doubt, moment, not_granted, scopes, validity
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 

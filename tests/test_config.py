@@ -7,14 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playing import outcome
 
-from mcp_auth_bridge import config, machine_settings
-from mcp_auth_bridge.auth_settings import Anonymous, Bearer, Headers
-from mcp_auth_bridge.config import Config, ServerChoice, parse
+from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config import machine as machine_module
+from mcp_auth_bridge.config import profile as profile_module
+from mcp_auth_bridge.config.auth import Anonymous, Bearer, Headers
+from mcp_auth_bridge.config.login import Browser, Device
+from mcp_auth_bridge.config.profile import Config, ServerChoice, parse
+from mcp_auth_bridge.config.store import KeyCommandStore, KeyringStore
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.login_settings import Browser, Device
-from mcp_auth_bridge.manual import parser
 from mcp_auth_bridge.secret import Env, Literal
-from mcp_auth_bridge.store_settings import KeyCommandStore, KeyringStore
 
 PATH = Path("/etc/bridge.toml")
 IDP = '{ issuer = "https://idp", client_id = "c", client_secret = "SECRET" }'
@@ -400,11 +401,11 @@ def test_a_url_of_the_command_line_passes_the_gate():
 
 
 def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(tmp_path):
-    assert config.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
+    assert profile_module.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"\xff\xfe")
     for path in (tmp_path, tmp_path / "latin.toml"):
         with pytest.raises(ConfigError) as raised:
-            config.load(path)
+            profile_module.load(path)
         assert raised.value.message.startswith(f"{path} ")
 
 
@@ -476,13 +477,13 @@ A_CLIENT = 'client_id = "c", client_secret = "env:S"'
 
 def test_the_kinds_that_need_no_person_are_told_apart():
     auth = profile(machine(f'kind = "client_credentials", {AT}, {A_CLIENT}, scopes = ["a"]')).auth
-    assert isinstance(auth, machine_settings.ClientCredentials)
+    assert isinstance(auth, machine_module.ClientCredentials)
     assert (auth.client_secret, auth.scopes) == ("env:S", ("a",))
     workload = profile(machine(f'kind = "jwt_bearer", {AT}, assertion = "file:/t"')).auth
     assert (workload.assertion, workload.client_id) == ("file:/t", "")
     exchange = profile(machine(f'kind = "token_exchange", {AT}, subject_token = "env:T"')).auth
-    assert machine_settings.token_type(exchange.subject_token_type) == "urn:ietf:params:oauth:token-type:access_token"
-    assert machine_settings.token_type("urn:a:b") == "urn:a:b"
+    assert machine_module.token_type(exchange.subject_token_type) == "urn:ietf:params:oauth:token-type:access_token"
+    assert machine_module.token_type("urn:a:b") == "urn:a:b"
     idp = 'idp = { token_endpoint = "https://idp.example/token" }'
     enterprise = profile(machine(f'kind = "enterprise", {AT}, identity_assertion = "env:I", {idp}')).auth
     assert enterprise.idp.token_endpoint == "https://idp.example/token"

@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from mcp_auth_bridge.credentials.kept import Kept, anybody
-from mcp_auth_bridge.credentials.world import World
+from mcp_auth_bridge.credentials.services import World
+from mcp_auth_bridge.credentials.stored_session import Kept, anybody
 from mcp_auth_bridge.errors import LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret

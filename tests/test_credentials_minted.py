@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.credentials.minted import Minted, World
-from mcp_auth_bridge.credentials.printed import Printed, printed
+from mcp_auth_bridge.credentials.command_token import Minted, Printed, World, printed
 from mcp_auth_bridge.errors import CredentialMissing, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playing import answer, plain, play
 
-from mcp_auth_bridge.credentials import world
+from mcp_auth_bridge.credentials import services
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.exchange import OwnExchange
-from mcp_auth_bridge.credentials.kept import Kept
+from mcp_auth_bridge.credentials.diagnosis import Reasons
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.credentials.reasons import Reasons
-from mcp_auth_bridge.credentials.rotation import Rotation
+from mcp_auth_bridge.credentials.redemption import OwnExchange
+from mcp_auth_bridge.credentials.refresh import Rotation
+from mcp_auth_bridge.credentials.stored_session import Kept
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -102,7 +102,7 @@ class World:
         return OAuthCredentials(kept, rotation, lent)
 
     def lent(self):
-        return world.World(
+        return services.World(
             open_store=self._open,
             lock=self._lock,
             turn=self._turn,

@@ -8,9 +8,9 @@ from test_credentials_oauth import KEY, TARGET, World, again, bearer, meanwhile,
 from test_oauth_machine import TOKEN, discovery
 from test_oauth_machine import plan as machine_plan
 
-from mcp_auth_bridge.credentials.kept import Kept
+from mcp_auth_bridge.credentials.machine import Obtaining, Source
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.credentials.obtaining import Obtaining, Source
+from mcp_auth_bridge.credentials.stored_session import Kept
 from mcp_auth_bridge.effects import Now
 from mcp_auth_bridge.errors import (
     AccessDenied,

@@ -11,10 +11,11 @@ from mcp_auth_bridge.credentials.static import (
     AnonymousCredentials,
     BearerField,
     Field,
+    Remembered,
+    Reread,
     StaticCredentials,
     WithOrganisation,
 )
-from mcp_auth_bridge.credentials.values import Remembered, Reread
 from mcp_auth_bridge.errors import (
     AccessDenied,
     ConfigError,

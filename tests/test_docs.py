@@ -9,8 +9,9 @@ import pytest
 from playing import answer, play
 from test_oauth_registration import REGISTER, server
 
-from mcp_auth_bridge import __version__, auth_settings, config, errors, login_settings, machine_settings, store_settings
-from mcp_auth_bridge.manual import parser
+from mcp_auth_bridge import __version__, errors
+from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config import auth, login, machine, profile, store
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -19,19 +20,19 @@ ROOT = Path(__file__).parent.parent
 
 def test_the_example_configuration_holds_every_key_and_is_valid():
     example = (ROOT / "config.example.toml").read_text()
-    profiles = config.parse(example, Path("config.example.toml")).profiles
+    profiles = profile.parse(example, Path("config.example.toml")).profiles
     assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
     shapes = (
-        config._Server,
-        config._File,
-        login_settings.Browser,
-        *(machine_settings.Registered, machine_settings.ClientCredentials, machine_settings.JwtBearer),
-        *(machine_settings.TokenExchange, machine_settings.Enterprise),
-        auth_settings.Bearer,
-        auth_settings.Headers,
-        config.NetworkSettings,
-        store_settings.KeyFileStore,
-        store_settings.RedisStore,
+        profile._Server,
+        profile._File,
+        login.Browser,
+        *(machine.Registered, machine.ClientCredentials, machine.JwtBearer),
+        *(machine.TokenExchange, machine.Enterprise),
+        auth.Bearer,
+        auth.Headers,
+        profile.NetworkSettings,
+        store.KeyFileStore,
+        store.RedisStore,
     )
     for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
         assert re.search(rf"\b{field}\b", example), field
@@ -42,7 +43,7 @@ def test_a_documented_configuration_is_valid(document):
     text = (ROOT / document).read_text()
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
     for block in blocks:
-        assert config.parse(block, Path(document)).profiles
+        assert profile.parse(block, Path(document)).profiles
 
 
 def test_every_command_has_an_example_in_its_help(capsys):

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge import errors, manual
+from mcp_auth_bridge import errors
+from mcp_auth_bridge.cli import manual
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, offered, quoted, typed
 from mcp_auth_bridge.secret import Literal, Secret
 

@@ -5,14 +5,14 @@ import os
 
 import pytest
 
-from mcp_auth_bridge.config import load
+from mcp_auth_bridge.app.context import world
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.store import KeyFileStore, KeyringStore, MemoryStore
 from mcp_auth_bridge.errors import ConfigError, StoreError
-from mcp_auth_bridge.shell.lock import Locks
-from mcp_auth_bridge.shell.paths import paths
-from mcp_auth_bridge.store_settings import KeyFileStore, KeyringStore, MemoryStore
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.paths import paths
 from mcp_auth_bridge.stores.sealed import SealedStore
-from mcp_auth_bridge.vault import Vault
-from mcp_auth_bridge.world import world
 
 SERVERS = """
 [servers.never]

@@ -7,7 +7,7 @@ from playing import answer, outcome
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.shell.http import _redirected
+from mcp_auth_bridge.shell.net.oauth_http import _redirected
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 URLS = corpus()

@@ -128,7 +128,7 @@ EXCEPTIONS = {
     ("errors", "shlex"): "quotes for a shell what a hint tells people to run, which is pure",
     (
         "oauth.documents",
-        "mcp_auth_bridge.relay.http_rules",
+        "mcp_auth_bridge.relay.http_semantics",
     ): "`Retry-After` is read in one place: it is HTTP's, not MCP's",
     ("relay.http_rules", "email.utils"): "knows the dates of HTTP, which is pure",
 }

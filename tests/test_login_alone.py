@@ -15,9 +15,9 @@ from faults.bridge import environment
 from program import command
 from terminals import HANG, typing
 
+from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands import next_step
 from mcp_auth_bridge.demo.server import serving
-from mcp_auth_bridge.wiring import Bridge
 
 CONSENT = shlex.join([sys.executable, "-m", "mcp_auth_bridge.demo.consent"])
 QUESTION = "which server do you want to log in to?"

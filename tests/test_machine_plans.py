@@ -5,8 +5,8 @@ import asyncio
 import jwt
 import pytest
 
-from mcp_auth_bridge.config import parse
-from mcp_auth_bridge.machines import fingerprint, kind, plan
+from mcp_auth_bridge.app.machine_plan import fingerprint, kind, plan
+from mcp_auth_bridge.config.profile import parse
 from mcp_auth_bridge.oauth import machine
 from mcp_auth_bridge.secret import Secret
 

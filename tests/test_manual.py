@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.manual import parser
+from mcp_auth_bridge.cli.manual import parser
 
 COMMANDS = tuple(next(action.choices for action in parser()._actions if isinstance(action.choices, dict)))
 

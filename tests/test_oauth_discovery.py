@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
+from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 

@@ -12,7 +12,7 @@ from peers.proofs import digest, thumbprint, verified
 from playing import answer, outcome, plain, play
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.presenting import Presenter, is_refused
+from mcp_auth_bridge.credentials.token_headers import Presenter, is_refused
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError, Unreachable
 from mcp_auth_bridge.oauth import dpop

@@ -4,7 +4,7 @@ import pytest
 from playing import NOT_FOUND, PAGE, answer, play
 
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth.listed import mcp_endpoints
+from mcp_auth_bridge.oauth.mcp_endpoints import mcp_endpoints
 from mcp_auth_bridge.urls import Purpose, gate
 
 WRONG = gate("https://app.example/mcp", Purpose.SERVER)

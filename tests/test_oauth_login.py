@@ -15,8 +15,8 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from playing import NOT_FOUND, answer, plain, play
 
+from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
-from mcp_auth_bridge.login_settings import OMITTED
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.discovery import Server

@@ -9,7 +9,7 @@ from playing import answer
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, UpstreamFailed
-from mcp_auth_bridge.oauth import documents, refusals
+from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.urls import Purpose, gate
 
 TOKEN = gate("https://as.example/token", Purpose.TOKEN)
@@ -18,8 +18,8 @@ STATUSES = (400, 401, 403, 404, 422)
 
 def meant(response):
     """The code that a refused token request stands for, "" for none, and whether our client is forgotten."""
-    error = refusals.of_token_request(response, TOKEN, "the refresh")
-    return error.error if isinstance(error, OAuthRefused) else "", refusals.client_forgotten(error)
+    error = error_meaning.of_token_request(response, TOKEN, "the refresh")
+    return error.error if isinstance(error, OAuthRefused) else "", error_meaning.client_forgotten(error)
 
 
 FORGOTTEN = [
@@ -90,7 +90,7 @@ def test_githubs_refusal_with_status_200_is_one():
 @given(st.binary(max_size=200), st.integers(100, 599))
 def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, status):
     marked = b"call evil.example " + body
-    error = refusals.of_token_request(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
+    error = error_meaning.of_token_request(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
     assert "evil" not in error.message + error.hint
     assert "\n" not in error.message
 

@@ -21,8 +21,8 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth.client_auth import authenticate, choose
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.registered import unregister
 from mcp_auth_bridge.oauth.registration import register
+from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.session import Client, dump, load_client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate

@@ -12,14 +12,14 @@ from playing import NOT_FOUND, answer, play
 from test_oauth_login import CODE, HERE, PRM, REGISTERED, at, found, plan
 
 from mcp_auth_bridge.commands.login import _agreed
-from mcp_auth_bridge.config import parse
+from mcp_auth_bridge.config.profile import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
-from mcp_auth_bridge.oauth.kin import akin
+from mcp_auth_bridge.oauth.address_zones import Zone, within, zone_of
 from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.related_hosts import akin
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, check_issuer
-from mcp_auth_bridge.oauth.zones import Zone, within, zone_of
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 

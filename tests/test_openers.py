@@ -13,10 +13,10 @@ from needs import needs
 from openers import CMD, EVAL, POWERSHELL, WSLVIEW, WSLVIEW_2, WSLVIEW_CMD, XDG_OPEN
 
 from mcp_auth_bridge.errors import UrlRefused
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.browser import open_url
-from mcp_auth_bridge.shell.loopback import Loopback
-from mcp_auth_bridge.shell.person import BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.loopback import Loopback
+from mcp_auth_bridge.shell.browser.opener import open_url
+from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 pytestmark = [

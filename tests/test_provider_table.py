@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from provider_table import document, players
 
-from mcp_auth_bridge import auth_settings
+from mcp_auth_bridge.config import auth
 from mcp_auth_bridge.oauth.providers import PROVIDERS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "providers.md"
@@ -20,7 +20,7 @@ def test_the_document_is_what_its_script_makes():
 def test_every_example_of_keys_is_accepted(provider):
     if provider.keys:
         table = tomllib.loads(f"auth = {{ {provider.keys} }}")["auth"]
-        auth_settings.converted(table, "docs/providers.md", provider.name)
+        auth.converted(table, "docs/providers.md", provider.name)
 
 
 def test_each_operator_has_a_name_of_its_own_and_a_test_that_plays_it():

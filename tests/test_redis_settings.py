@@ -1,7 +1,7 @@
 import pytest
 
+from mcp_auth_bridge.config.redis import RedisStore, place
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.redis_settings import RedisStore, place
 
 
 def at(url, **more):

@@ -15,7 +15,9 @@ from faults.bridge import bridge_in, environment, home, save_login, started, sto
 from faults.server import FaultServer, plain
 from processes import open_files, refreshing
 
-from mcp_auth_bridge import refresh_process
+from mcp_auth_bridge.app import refresh_process
+from mcp_auth_bridge.app.refresh_process import raised, told
+from mcp_auth_bridge.app.store_access import Vault
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -27,9 +29,7 @@ from mcp_auth_bridge.errors import (
     Sent,
     UpstreamFailed,
 )
-from mcp_auth_bridge.refresh_process import raised, told
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.vault import Vault
 
 TOKENS = {"access_token": "new", "token_type": "Bearer", "expires_in": 3600, "refresh_token": "newer"}
 
@@ -179,7 +179,7 @@ async def test_nothing_secret_is_in_the_arguments_or_the_environment_of_the_proc
         await client.call(1)
         await client.answer(1)
         words, variables, session, parent, files = seen
-        assert words.split(b"\0")[1:-1] == [b"-P", b"-m", b"mcp_auth_bridge.refresh_process"]
+        assert words.split(b"\0")[1:-1] == [b"-P", b"-m", b"mcp_auth_bridge.app.refresh_process"]
         names = {entry.partition(b"=")[0].decode() for entry in variables.split(b"\0") if entry}
         assert names <= {*refresh_process._INHERITED, "LC_CTYPE"}
         assert session not in (os.getsid(0), os.getsid(client.process.pid))
@@ -206,7 +206,7 @@ async def asked_at_once(_, function):
 
 
 def test_a_task_that_was_cut_off_is_not_begun(tmp_path):
-    words = [sys.executable, "-P", "-m", "mcp_auth_bridge.refresh_process"]
+    words = [sys.executable, "-P", "-m", "mcp_auth_bridge.app.refresh_process"]
     ended = subprocess.run(words, input=b'{"server":"far"', capture_output=True, env=environment(tmp_path), check=False)
     assert (ended.stdout, ended.stderr) == (b"", b"")
 

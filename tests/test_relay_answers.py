@@ -6,23 +6,23 @@ import pytest
 from relaying import message
 
 from mcp_auth_bridge.errors import MethodUnknown
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Malformed
-from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.relay.envelope import peek
 
 STRANGE = [{"uri": "file:///\ud800"}, {"level": 2**70}, {"level": "info", "\udfff": [1.5, None]}]
 
 
 @pytest.mark.parametrize("params", STRANGE)
 def test_a_request_repeats_parameters_that_are_strange(params):
-    request = answers.request("resources/subscribe", params, 3)
+    request = replies.request("resources/subscribe", params, 3)
     assert peek(request.raw) == request
     assert json.loads(request.raw)["params"] == params
 
 
 @pytest.mark.parametrize("params", STRANGE)
 def test_a_notification_repeats_parameters_that_are_strange(params):
-    notification = answers.notification("notifications/resources/updated", params)
+    notification = replies.notification("notifications/resources/updated", params)
     assert peek(notification.raw).kind is Kind.NOTIFICATION
     assert json.loads(notification.raw)["params"] == params
 
@@ -31,14 +31,14 @@ def test_the_bridge_writes_whatever_it_was_told_as_json():
     strange = "\ud800"
     asked = message({"jsonrpc": "2.0", "id": strange, "method": strange})
     for answer in (
-        answers.result(asked, {strange: strange}),
-        answers.failure(asked, MethodUnknown(strange, strange)),
-        answers.tool_text(asked, strange, is_error=True),
-        answers.malformed(Malformed(-32603, strange)),
+        replies.result(asked, {strange: strange}),
+        replies.failure(asked, MethodUnknown(strange, strange)),
+        replies.tool_text(asked, strange, is_error=True),
+        replies.malformed(Malformed(-32603, strange)),
     ):
         assert strange in json.dumps(json.loads(answer.raw), ensure_ascii=False)
 
 
 def test_a_number_that_no_reader_holds_is_not_written_as_infinity():
     asked = message(b'{"id":1,"method":"m","params":{"x":"\\ud800","n":1e400,"m":2.5}}')
-    assert json.loads(answers.with_id(asked, b"2").raw)["params"] == {"x": "\ud800", "n": None, "m": 2.5}
+    assert json.loads(replies.with_id(asked, b"2").raw)["params"] == {"x": "\ud800", "n": None, "m": 2.5}

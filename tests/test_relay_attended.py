@@ -2,13 +2,13 @@
 
 import pytest
 
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import AccessDenied, CredentialMissing, LoginRequired, StoreError, Unreachable
-from mcp_auth_bridge.relay.attended import Attended
 from mcp_auth_bridge.relay.base import Fail, Report
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.envelope import peek
+from mcp_auth_bridge.relay.login_notices import Attended
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.peek import peek
-from mcp_auth_bridge.relay_settings import RelaySettings
 
 CALL = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}'
 

@@ -22,6 +22,7 @@ from relaying import (
     wake,
 )
 
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import (
     AccessDenied,
     LimitExceeded,
@@ -35,12 +36,11 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Fail
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay_settings import RelaySettings
 
 READING = [
     "completion/complete",
@@ -339,7 +339,7 @@ def test_to_a_model_it_is_a_result_that_says_what_to_do(play):
     play.client(request(1))
     (failed,) = play.relay.from_server(1, message(large(1)))
     assert isinstance(failed, Fail)
-    told = msgspec.json.decode(answers.failure(failed.request, failed.error).raw)
+    told = msgspec.json.decode(replies.failure(failed.request, failed.error).raw)
     assert told["result"]["isError"] is True
     assert "largest_message" in told["result"]["content"][0]["text"]
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
-from mcp_auth_bridge import relays
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.app import relay_stack
+from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.errors import (
     AccessDenied,
     LoginRequired,
@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
     SIGN_IN,
     STREAM,
@@ -31,10 +31,10 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.early_initialize import Welcome
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
-from mcp_auth_bridge.relay.welcome import Welcome
 from mcp_auth_bridge.urls import Purpose, gate
 
 ERRORS = [
@@ -85,7 +85,7 @@ class Histories(RuleBasedStateMachine):
                 case ToClient(message=told) if told.kind is Kind.RESPONSE:
                     self.answered(told)
                 case Fail(request=failed, error=error):
-                    told = answers.failure(failed, error)
+                    told = replies_module.failure(failed, error)
                     assert told.id == failed.id
                     self.answered(told)
                 case ToClient(message=told):
@@ -291,7 +291,7 @@ class WiredHistories(Histories):
 
     def __init__(self):
         super().__init__()
-        self.relay = relays.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
+        self.relay = relay_stack.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
 
     def starts_with_memory(self, memory):
         """No rule here: the layers are nested differently."""

@@ -30,9 +30,9 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay.base import STREAM, ToServer
+from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.peek import peek
 
 LOST = SessionLost("the server no longer knows the MCP session")
 NO_LOGIN = LoginRequired("a login is needed")
@@ -174,7 +174,7 @@ def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again
     assert play.client(request(2)) == [*opening(-2, INITIALIZE)]
 
 
-# Servers that refuse a revision of MCP instead of answering with one of their own (relay/revisions.py)
+# Servers that refuse a revision of MCP instead of answering with one of their own (relay/revision_fallback.py)
 
 
 BAD_REQUEST = UpstreamFailed("the server answered with HTTP 400", status=400)

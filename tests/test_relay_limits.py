@@ -6,8 +6,8 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.relay import limits
-from mcp_auth_bridge.relay.limits import DEEPEST, LONGEST_NUMBER, excess
+from mcp_auth_bridge.relay import json_limits
+from mcp_auth_bridge.relay.json_limits import DEEPEST, LONGEST_NUMBER, excess
 
 texts = st.text(st.sampled_from('[]{}"\\9x '), max_size=30) | st.sampled_from(
     ["9" * 1200, "[" * 200, "\\" * 999, "x" * 999]
@@ -37,14 +37,14 @@ def goes_beyond(value, text):
 @settings(max_examples=300, deadline=None)
 @given(values, st.integers(0, 140), st.sampled_from([7, 50, 64 * 1024]))
 def test_a_text_goes_beyond_a_limit_exactly_if_its_value_does(value, wrapped, piece):
-    whole, limits._SLICE = limits._SLICE, piece
+    whole, json_limits._SLICE = json_limits._SLICE, piece
     try:
         for _ in range(wrapped):
             value = [value, "x[", {}]
         text = json.dumps(value)
         assert (excess(text.encode()) is not None) == goes_beyond(value, text)
     finally:
-        limits._SLICE = whole
+        json_limits._SLICE = whole
 
 
 @given(st.binary(max_size=2000) | st.text(st.sampled_from('[]{}"\\9'), max_size=2000).map(str.encode))
@@ -60,6 +60,6 @@ def test_a_nest_that_no_slice_sees_whole_is_found():
 
 
 def test_a_number_that_two_slices_share_is_found():
-    for before in range(limits._SLICE - 1002, limits._SLICE + 2):
+    for before in range(json_limits._SLICE - 1002, json_limits._SLICE + 2):
         assert excess(b" " * before + b"7" * 1001) is not None
         assert excess(b" " * before + b"7" * 1000) is None

@@ -3,12 +3,12 @@
 import pytest
 from relaying import Playbook, answer, cancelled, fail, hangup, notification, request, to_client, to_server, wake
 
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OutcomeUnknown, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.delivery import Delivery
-from mcp_auth_bridge.relay.listening import METHOD, Listening
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay_settings import RelaySettings
+from mcp_auth_bridge.relay.subscriptions import METHOD, Listening
 
 TIMER = f"{METHOD} 1"
 WANTED = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscriptions": ["file:///a", "file:///b"]}

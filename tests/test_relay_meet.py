@@ -21,8 +21,8 @@ from relaying import (
 
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
-from mcp_auth_bridge.relay.meet import _PROBES, DISCOVER, PATIENCE, Meet
 from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.negotiation import _PROBES, DISCOVER, PATIENCE, Meet
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}

@@ -19,12 +19,12 @@ from relaying import (
     wake,
 )
 
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import OurProtocolError, OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.relay.base import Kind, ToClient
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay_settings import RelaySettings
 
 PREFIX = "io.modelcontextprotocol/"
 META = {PREFIX + "protocolVersion": "2026-07-28", PREFIX + "clientCapabilities": {}}

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
-from mcp_auth_bridge.relay.peek import peek, result_of, split
+from mcp_auth_bridge.relay.envelope import peek, result_of, split
 
 IDS = [
     b"1",

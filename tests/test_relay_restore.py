@@ -19,7 +19,7 @@ from relaying import (
 from mcp_auth_bridge.errors import LoginRequired, SessionLost, Unreachable
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.restore import Restore
+from mcp_auth_bridge.relay.session_replay import Restore
 
 
 class Session:

@@ -17,10 +17,10 @@ from relaying import (
     wake,
 )
 
-from mcp_auth_bridge import relays
-from mcp_auth_bridge.config import Profile
+from mcp_auth_bridge.app import relay_stack
+from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
-from mcp_auth_bridge.relay.unattended import Unattended
+from mcp_auth_bridge.relay.headless import Unattended
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER))
@@ -29,7 +29,7 @@ EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "i
 
 @pytest.fixture
 def relay():
-    return relays.unattended(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
+    return relay_stack.unattended(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ from relaying import (
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
 from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
+from mcp_auth_bridge.relay.early_initialize import PATIENCE, Welcome
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
-from mcp_auth_bridge.relay.welcome import PATIENCE, Welcome
 
 NO_LOGIN = LoginRequired("a login to acme is needed", "run: mcp-auth-bridge login acme")
 AWAY = Unreachable("no route")

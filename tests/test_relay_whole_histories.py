@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
-from mcp_auth_bridge import relays
-from mcp_auth_bridge.config import Profile, server_url
+from mcp_auth_bridge.app import relay_stack
+from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import (
     AccessDenied,
     LoginRequired,
@@ -17,7 +18,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
     SIGN_IN,
     STREAM,
@@ -35,11 +36,10 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.delivery import Delivery
-from mcp_auth_bridge.relay.listening import METHOD as LISTEN
-from mcp_auth_bridge.relay.listening import Listening
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay_settings import RelaySettings
+from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
+from mcp_auth_bridge.relay.subscriptions import Listening
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 METAS = [META, META, None, 5, {}]
@@ -127,7 +127,7 @@ class Histories(RuleBasedStateMachine):
         self.relay = self.built(memory)
 
     def built(self, memory):
-        return relays.relay(FAR, memory)
+        return relay_stack.relay(FAR, memory)
 
     # The world: what the shell would do.
 
@@ -137,7 +137,7 @@ class Histories(RuleBasedStateMachine):
                 case ToClient(message=told) if told.kind is Kind.RESPONSE:
                     self.answered(told)
                 case Fail(request=failed, error=error):
-                    self.answered(answers.failure(failed, error))
+                    self.answered(replies_module.failure(failed, error))
                 case ToClient(message=told):
                     json.loads(told.raw)
                 case ToServer(call=call, message=sent, headers=headers):
@@ -345,7 +345,7 @@ class FaultyHistories(Histories):
 
     def built(self, memory):
         Faulty.due = None
-        relay = relays.relay(FAR, memory)
+        relay = relay_stack.relay(FAR, memory)
         isolated = relay._inner._inner
         eras = [isolated._inner._legacy, isolated._inner._modern]
         isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)

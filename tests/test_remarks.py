@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.remarks import LONGEST, hidden, saying, sentence
+from mcp_auth_bridge.oauth.error_text import LONGEST, hidden, saying, sentence
 from mcp_auth_bridge.secret import Secret
 
 ASCII = st.characters(max_codepoint=127)

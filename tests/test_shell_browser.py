@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
-from mcp_auth_bridge.shell import browser
-from mcp_auth_bridge.shell.browser import child_environment, open_url
-from mcp_auth_bridge.shell.person import PATIENCE, BrowserPerson
+from mcp_auth_bridge.shell.browser import opener as opener_module
+from mcp_auth_bridge.shell.browser.login_window import PATIENCE, BrowserPerson
+from mcp_auth_bridge.shell.browser.opener import child_environment, open_url
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 # The browser goes on after the bridge has ended, so nobody waits for its end.
@@ -79,7 +79,7 @@ def test_the_child_inherits_nothing_but_the_desktops_own(record, monkeypatch):
     seen = record("https://as.example/")
     assert seen["environ"]["DISPLAY"] == ":7"
     assert "secret" not in seen["environ"].values()
-    assert set(seen["environ"]) - {"LC_CTYPE"} <= browser._INHERITED
+    assert set(seen["environ"]) - {"LC_CTYPE"} <= opener_module._INHERITED
     assert seen["streams"] == ["/dev/null"] * 3
     assert seen["leader"]
     assert set(seen["files"]) <= {0, 1, 2, 3}  # the last is the one that lists them

@@ -7,7 +7,7 @@ import pytest
 from remoting import story
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.shell.budget import FREE, ROOM, Budget
+from mcp_auth_bridge.shell.net.memory_budget import FREE, ROOM, Budget
 
 LIMIT = 64 << 20
 STEP = 256 * 1024

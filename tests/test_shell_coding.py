@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from peers.scripted import CUT, REQUEST, Scripted
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, one, reply, story
 
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell.coding import decoder
-from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.net.content_encoding import decoder
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.oauth_http import Http
 from mcp_auth_bridge.urls import Url
 
 MIB = 1 << 20

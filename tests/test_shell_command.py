@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from installed import wait_for
 
-from mcp_auth_bridge.credentials.sources import LIMIT
+from mcp_auth_bridge.credentials.secret_sources import LIMIT
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing
 from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.shell.command import output
-from mcp_auth_bridge.shell.secrets import sources
+from mcp_auth_bridge.shell.files.secret_backends import sources
+from mcp_auth_bridge.shell.process.run_command import output
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 

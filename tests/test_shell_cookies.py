@@ -4,7 +4,7 @@ import pytest
 from peers.scripted import CUT, REQUEST, Scripted
 from remoting import ANSWER, CALL, collect, connected, header, reply, story
 
-from mcp_auth_bridge.shell.cookies import Jar
+from mcp_auth_bridge.shell.transports.cookies import Jar
 from mcp_auth_bridge.urls import Url
 
 SAFE = Url("https", "mcp.example", 443, "/v1/mcp", "")

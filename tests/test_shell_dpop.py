@@ -11,7 +11,7 @@ from playing import play
 from remoting import ANSWER, CALL, OPENED, OPENING, collect, connected, heads, one, reply, story
 from test_oauth_dpop import session
 
-from mcp_auth_bridge.credentials.presenting import Presenter
+from mcp_auth_bridge.credentials.token_headers import Presenter
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.dpop import load, new_key
 from mcp_auth_bridge.secret import Secret

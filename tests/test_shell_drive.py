@@ -6,7 +6,7 @@ import pytest
 
 from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Listen, Response, ask
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
-from mcp_auth_bridge.shell.drive import Nobody, drive
+from mcp_auth_bridge.shell.run_flow import Nobody, drive
 from mcp_auth_bridge.urls import Purpose, gate
 
 WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))

@@ -14,10 +14,11 @@ from fleet import KEY, Redis, forget_the_rest, needs_redis
 
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import fleet_lock, redis_server
-from mcp_auth_bridge.shell.fleet import shared_key
-from mcp_auth_bridge.shell.fleet_lock import FleetLocks
-from mcp_auth_bridge.shell.lock import Held
+from mcp_auth_bridge.shell.files.lock import Held
+from mcp_auth_bridge.shell.fleet import lease as lease_module
+from mcp_auth_bridge.shell.fleet import server as server_module
+from mcp_auth_bridge.shell.fleet.fleet import shared_key
+from mcp_auth_bridge.shell.fleet.lease import FleetLocks
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.keys import KeyFile
 from mcp_auth_bridge.stores.redis import Lost, RedisStore
@@ -29,8 +30,8 @@ LONG = 60.0
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(fleet_lock, "_AGAIN", 0.05)
-    monkeypatch.setattr(redis_server, "_REST", 0.5)
+    monkeypatch.setattr(lease_module, "_AGAIN", 0.05)
+    monkeypatch.setattr(server_module, "_REST", 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +85,7 @@ def test_a_connection_that_died_with_its_server_is_replaced_at_once(tmp_path):
 
 
 def test_a_server_that_hangs_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(redis_server, "_COMMAND", 0.2)
+    monkeypatch.setattr(server_module, "_COMMAND", 0.2)
     with Redis(tmp_path) as redis:
         server = redis.connection()
         ping(server)
@@ -97,7 +98,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path, monkeypatch):
 
 
 def test_a_server_that_hangs_holds_up_nobody_else(tmp_path, monkeypatch):
-    monkeypatch.setattr(redis_server, "_COMMAND", 0.2)
+    monkeypatch.setattr(server_module, "_COMMAND", 0.2)
 
     async def story():
         with Redis(tmp_path) as redis:

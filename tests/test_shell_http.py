@@ -10,13 +10,13 @@ import trustme
 from peers.scripted import CUT, REQUEST, RESET, Gate, Scripted, ok
 
 from mcp_auth_bridge import __version__
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable, UrlRefused
-from mcp_auth_bridge.network_settings import NetworkSettings
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import http as http_module
-from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.net import oauth_http as http_module
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.oauth_http import Http
 from mcp_auth_bridge.urls import Url
 
 SECRET = Secret("RT-hunter2")

@@ -31,9 +31,9 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     UrlRefused,
 )
-from mcp_auth_bridge.relay.peek import peek
-from mcp_auth_bridge.shell import http_sse
-from mcp_auth_bridge.shell.probe import Stranger, challenge
+from mcp_auth_bridge.relay.envelope import peek
+from mcp_auth_bridge.shell.transports import http_sse
+from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
 GREETING = event(b"/messages?session=1", kind=b"endpoint")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.shell.invocation import invocation
+from mcp_auth_bridge.shell.process.invocation import invocation
 
 
 @pytest.fixture

@@ -7,13 +7,15 @@ import pytest
 from hostile_session import FAR, OPENED, OPENING, Answer, Session, _arriving, _never
 from warped import played
 
-from mcp_auth_bridge import relays
+from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.credentials.static import AnonymousCredentials
 from mcp_auth_bridge.relay.delivery import Delivery
-from mcp_auth_bridge.relay.peek import peek as parser
-from mcp_auth_bridge.shell import messages, perform, terminal
-from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.shell.remote import Remote
+from mcp_auth_bridge.relay.envelope import peek as parser
+from mcp_auth_bridge.shell import run_relay
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.transports import messages
+from mcp_auth_bridge.shell.transports.remote import Remote
 
 CALL = b'{"jsonrpc":"2.0","id":"%d","method":"tools/call","params":{"name":"%b"}}'
 ODD = CALL % (1, b"odd")
@@ -59,7 +61,7 @@ def heard(lines, stream=b""):
 
     async def story():
         wire = Wire(stream)
-        relay = relays.unattended(FAR, {})
+        relay = relay_stack.unattended(FAR, {})
         told = Session(relay._inner)
         terminal.complain = told.complain
         remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
@@ -76,7 +78,7 @@ def silent(monkeypatch):
 
 
 def test_a_fault_of_a_parser_costs_one_line(monkeypatch):
-    monkeypatch.setattr(perform, "peek", once_odd(perform.peek))
+    monkeypatch.setattr(run_relay, "peek", once_odd(run_relay.peek))
     answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
     assert answers == Counter(["opening", None, "2"])
     assert len(faults) == 1
@@ -100,7 +102,7 @@ def test_a_fault_of_a_relay_costs_one_call_which_is_answered(monkeypatch, step):
 
 
 def test_a_fault_in_an_answer_costs_its_call(monkeypatch):
-    monkeypatch.setattr("mcp_auth_bridge.shell.streamable.parsed", once_odd(messages.parsed))
+    monkeypatch.setattr("mcp_auth_bridge.shell.transports.streamable_http.parsed", once_odd(messages.parsed))
     answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
     assert answers == Counter(["opening", "1", "2"])
     assert faults

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.shell.layout import lines
-from mcp_auth_bridge.shell.voice import PREFIX
+from mcp_auth_bridge.shell.console.line_format import PREFIX
+from mcp_auth_bridge.shell.console.text_layout import lines
 
 WORDS = st.lists(st.from_regex(r"[a-z;,“”]{1,15}|https://[a-z./?=]{1,60}", fullmatch=True), min_size=1).map(" ".join)
 

@@ -11,9 +11,9 @@ import threading
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell import lock
-from mcp_auth_bridge.shell.lock import Locks
-from mcp_auth_bridge.shell.threads import in_daemon_thread
+from mcp_auth_bridge.shell.files import lock
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.process.threads import in_daemon_thread
 
 HOLDER = """
     import asyncio, sys

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mcp_auth_bridge.shell.loop import run
+from mcp_auth_bridge.shell.process.loop import run
 
 HANGING = """
 import asyncio, contextlib, socket, threading

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import pages, socket_owner, terminal
-from mcp_auth_bridge.shell.loopback import Loopback
+from mcp_auth_bridge.shell.browser import pages, socket_owner
+from mcp_auth_bridge.shell.browser.loopback import Loopback
+from mcp_auth_bridge.shell.console import terminal
 
 STATE = "S" * 43
 PAGE = pages.success("acme", "ann@example.org")

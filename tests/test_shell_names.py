@@ -8,12 +8,12 @@ import pytest
 import trustme
 from peers.scripted import REQUEST, Scripted, ok
 
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import Unreachable, UrlRefused
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.shell.names import Names, interleaved
-from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.net.dns import Names, interleaved
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.oauth_http import Http
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 PUBLIC, OTHER, PRIVATE, HOME, METADATA = "93.184.216.34", "2606:2800:21f::1", "10.1.2.3", "127.0.0.1", "169.254.169.254"

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import trustme
 
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.proxies import parse
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.proxies import parse
 from mcp_auth_bridge.urls import Url
 
 SERVER = Url("https", "mcp.acme.example", 443, "/mcp", "")
@@ -166,7 +166,7 @@ def test_an_encrypted_client_key_is_refused_and_no_password_is_asked_for(tmp_pat
     path = tmp_path / "me.pem"
     path.write_bytes(encrypted + issued.cert_chain_pems[0].bytes())
     program = (
-        "import sys; from mcp_auth_bridge.shell.network import *\n"
+        "import sys; from mcp_auth_bridge.shell.net.network import *\n"
         "try: Network(NetworkSettings(client_certificate=sys.argv[1]), {}).tls\n"
         "except ConfigError as error: print(error.message)"
     )

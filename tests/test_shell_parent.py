@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.shell import parent
+from mcp_auth_bridge.shell.process import parent_watch
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps the number of a dead parent")
 
@@ -50,7 +50,7 @@ def watched(pid):
     told = []
 
     async def story():
-        parent.watch(pid, lambda: told.append(pid))
+        parent_watch.watch(pid, lambda: told.append(pid))
         for _ in range(20):
             await asyncio.sleep(0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.paths import HOME_VARIABLE, paths
+from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE, paths
 
 
 @pytest.fixture

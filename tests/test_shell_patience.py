@@ -13,12 +13,12 @@ import trustme
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
-from mcp_auth_bridge.config import Config, Profile, ServerChoice
+from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
-from mcp_auth_bridge.manual import parser
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.pool import Wire
 from mcp_auth_bridge.urls import Url
 
 

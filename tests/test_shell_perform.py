@@ -11,22 +11,22 @@ import pytest
 from peers.far import EVENTS, Far, event, status
 from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, request
 
-from mcp_auth_bridge.auth_settings import Anonymous
+from mcp_auth_bridge.app.context import World
 from mcp_auth_bridge.commands import run
-from mcp_auth_bridge.config import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.auth import Anonymous
+from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.store import MemoryStore
 from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.shell import perform
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.shell.remote import Remote
-from mcp_auth_bridge.shell.stdio import Writer, chunks
-from mcp_auth_bridge.shell.wire import Wire
-from mcp_auth_bridge.store_settings import MemoryStore
+from mcp_auth_bridge.shell import run_relay
+from mcp_auth_bridge.shell.console.stdio import Writer, chunks
+from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.world import World
 
 BIG = "x" * (1 << 20)
 
@@ -196,7 +196,7 @@ def test_what_comes_in_a_stream_keeps_its_order_and_its_bytes(story):
 
 
 def test_a_line_that_is_no_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
-    monkeypatch.setattr(perform, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(run_relay, "LONGEST_LINE", 1000)
 
     async def tell():
         async with story.relayed() as bridge:

@@ -8,9 +8,9 @@ import sys
 import pytest
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.loopback import Loopback
-from mcp_auth_bridge.shell.person import BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.loopback import Loopback
+from mcp_auth_bridge.shell.console import terminal
 
 QUESTION, OPTION = "https://mcp.example wants something", "--trust https://new.example"
 

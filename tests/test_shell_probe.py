@@ -9,7 +9,7 @@ from relaying import WELCOMED, message, notification
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
+from mcp_auth_bridge.shell.transports.probe import Stranger, challenge, prove
 from mcp_auth_bridge.urls import Purpose, gate
 
 DISCOVERED = {"supportedVersions": ["2026-07-28"]}

@@ -28,8 +28,8 @@ from test_shell_streamable import Tokens, tokens_of
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired
 from mcp_auth_bridge.oauth.challenge import parse
-from mcp_auth_bridge.relay.http_rules import Unauthorized, unauthorized
-from mcp_auth_bridge.shell.probe import Stranger, challenge
+from mcp_auth_bridge.relay.http_semantics import Unauthorized, unauthorized
+from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
 
 CHALLENGE = 'Bearer realm="files"'
 DATA = {"www_authenticate": CHALLENGE, "supported_methods": ["bearer", "api_key"]}

@@ -6,11 +6,11 @@ import pytest
 from peers.scripted import CUT, REQUEST, Gate, Scripted
 from remoting import ANSWER, CALL, collect, connected, reply, story
 
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell import silence, terminal
-from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.shell.network import Network
+from mcp_auth_bridge.shell.console import silence, terminal
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.oauth_http import Http
 from mcp_auth_bridge.urls import Purpose, gate
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_auth_bridge.shell import darwin_sockets, socket_owner, windows_sockets
+from mcp_auth_bridge.shell.browser import darwin_sockets, socket_owner, windows_sockets
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")

@@ -9,8 +9,8 @@ import threading
 import pytest
 
 from mcp_auth_bridge.errors import printable
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.stderr import Stderr
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.console.stderr import Stderr
 
 LINE = "x" * 99 + "\n"
 

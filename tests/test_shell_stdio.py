@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from mcp_auth_bridge.shell import stdio
-from mcp_auth_bridge.shell.stdio import Writer, chunks
+from mcp_auth_bridge.shell.console import stdio
+from mcp_auth_bridge.shell.console.stdio import Writer, chunks
 
 PIPE = 1 << 16
 BIG = b"x" * (1 << 20)

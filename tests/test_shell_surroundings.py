@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.shell.surroundings import desktop_opener, foreign, why_no_tab
+from mcp_auth_bridge.shell.browser.desktop import desktop_opener, foreign, why_no_tab
 
 DISPLAY = {"DISPLAY": ":0"}
 WINDOWS = "/mnt/c/Windows/System32/rundll32.exe"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired, StoreError
-from mcp_auth_bridge.shell.tabs import A_DAY, MOST_A_DAY, PAUSE, Tabs
+from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, PAUSE, Tabs
 
 
 @pytest.fixture

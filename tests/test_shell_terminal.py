@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.console import terminal
 
 FULL = Path("/dev/full")
 WORDS = "scopes “mcp” ☃"

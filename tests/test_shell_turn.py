@@ -8,9 +8,9 @@ from peers.scripted import REQUEST, Scripted
 from remoting import STREAM, connected, story
 
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.shell import stdio
-from mcp_auth_bridge.shell.messages import LARGEST, events
-from mcp_auth_bridge.shell.turn import CREDIT, Turn, portions
+from mcp_auth_bridge.shell.console import stdio
+from mcp_auth_bridge.shell.time_slice import CREDIT, Turn, portions
+from mcp_auth_bridge.shell.transports.messages import LARGEST, events
 
 NOTE = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n'
 COUNT = 20_000

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import ConfigError, UpstreamFailed, WrongAudience
-from mcp_auth_bridge.shell import log, terminal
-from mcp_auth_bridge.shell.voice import Json, Words
+from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.console.line_format import Json, Words
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -65,8 +65,8 @@ def test_words_and_a_url_are_lines_for_programs_too(said):
 
 
 def test_an_event_of_the_debug_log_keeps_its_fields_apart(said, monkeypatch):
-    monkeypatch.setattr(log, "on", True)
-    log.event("mcp", verb="POST", path="/mcp", status=200, ms=3, again=True, error="")
+    monkeypatch.setattr(debug_log, "on", True)
+    debug_log.event("mcp", verb="POST", path="/mcp", status=200, ms=3, again=True, error="")
     assert said() == [
         {"level": "debug", "event": "mcp", "verb": "POST", "path": "/mcp", "status": 200, "ms": 3, "again": True}
     ]

@@ -12,6 +12,7 @@ import pytest
 import trustme
 from peers.scripted import ABORT_TLS, CUT, DRAIN, HALF_CLOSE, HEAD, REQUEST, RESET, Gate, Scripted, ok, proxy
 
+from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.errors import (
     LimitExceeded,
     OurProtocolError,
@@ -20,10 +21,9 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
 )
-from mcp_auth_bridge.network_settings import NetworkSettings
-from mcp_auth_bridge.shell import wire as wire_module
-from mcp_auth_bridge.shell.network import Network
-from mcp_auth_bridge.shell.wire import Wire
+from mcp_auth_bridge.shell.net import pool as wire_module
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.pool import Wire
 from mcp_auth_bridge.urls import Url
 
 MIB = 1 << 20

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.keys import KeyFile, sealing_key
 from mcp_auth_bridge.stores.memory import MemoryStore

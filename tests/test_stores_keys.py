@@ -17,18 +17,18 @@ from pathlib import Path
 import pytest
 from peers.keyring_session import keyring_session
 
-from mcp_auth_bridge.config import load
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.store import KeyCommandStore, KeyFileStore
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell import secrets
-from mcp_auth_bridge.shell.lock import Locks
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.shell.secrets import key_from
-from mcp_auth_bridge.store_settings import KeyCommandStore, KeyFileStore
+from mcp_auth_bridge.shell.files import secret_backends
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.secret_backends import key_from
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
 from mcp_auth_bridge.stores.sealed import SealedStore
-from mcp_auth_bridge.vault import Vault
 
 KEY = bytes(range(32))
 TEXT = base64.b64encode(KEY)
@@ -301,7 +301,7 @@ def test_a_key_command_that_does_not_exist_is_named():
 
 
 def test_a_key_command_that_never_ends_is_ended(monkeypatch):
-    monkeypatch.setattr(secrets, "_KEY_TIMEOUT", 0.01)
+    monkeypatch.setattr(secret_backends, "_KEY_TIMEOUT", 0.01)
     with pytest.raises(StoreError, match="did not end within"):
         command("import threading; threading.Event().wait()").load()
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores import parcel
-from mcp_auth_bridge.stores.parcel import Login, for_passphrase, for_recipient, read, recipient
+from mcp_auth_bridge.stores import login_export
+from mcp_auth_bridge.stores.login_export import Login, for_passphrase, for_recipient, read, recipient
 
 LOGIN = Login("acme", "https://acme.example/mcp", '{"access": "canary"}')
 PASSPHRASE = "four words are enough"
@@ -34,12 +34,12 @@ def counting():
 @pytest.fixture
 def quick(monkeypatch):
     """A stretching that takes no time: for what does not depend on it."""
-    monkeypatch.setattr(parcel, "_SCRYPT_N", 4)
+    monkeypatch.setattr(login_export, "_SCRYPT_N", 4)
 
 
 def opened(data, key=MINE):
     sealed = read(data)
-    return sealed.opened(PASSPHRASE if isinstance(sealed, parcel.ForPassphrase) else key)
+    return sealed.opened(PASSPHRASE if isinstance(sealed, login_export.ForPassphrase) else key)
 
 
 def refusal(function, *arguments):
@@ -56,7 +56,7 @@ def content(data):
 
 def rewritten(data, change):
     """`data` by somebody who knows the format: `change` is made to the bytes, and the checksum is right."""
-    return parcel._lines(parcel._checked(change(content(data)[:-8])))
+    return login_export._lines(login_export._checked(change(content(data)[:-8])))
 
 
 def test_what_a_passphrase_seals_it_opens():
@@ -67,7 +67,7 @@ def test_what_a_passphrase_seals_it_opens():
 
 def test_a_passphrase_is_stretched_with_128_mebibytes():
     """scrypt needs 128 * N * r bytes (RFC 7914 section 2)."""
-    assert 128 * parcel._SCRYPT_N * 8 == 128 * 2**20
+    assert 128 * login_export._SCRYPT_N * 8 == 128 * 2**20
 
 
 @pytest.mark.usefixtures("quick")
@@ -101,7 +101,7 @@ def test_whatever_is_sealed_to_a_machine_opens_there_unchanged(login, private, r
 @settings(deadline=None)
 def test_whatever_a_passphrase_seals_it_opens_unchanged(login, passphrase, random):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parcel, "_SCRYPT_N", 4)
+        patch.setattr(login_export, "_SCRYPT_N", 4)
         assert read(for_passphrase(login, passphrase, random.randbytes)).opened(passphrase) == login
 
 
@@ -121,7 +121,7 @@ def test_every_change_of_one_byte_is_refused(lock):
 @settings(deadline=None, max_examples=200)
 def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(draw):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parcel, "_SCRYPT_N", 4)
+        patch.setattr(login_export, "_SCRYPT_N", 4)
         seal, key = draw.draw(st.sampled_from([(for_passphrase, PASSPHRASE), (for_recipient, ADDRESS)]))
         data = seal(LOGIN, key, counting())
         at = draw.draw(st.integers(0, len(content(data)) - 9))
@@ -133,21 +133,21 @@ def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(dr
 def test_what_is_cut_off_anywhere_is_refused_and_where_its_beginning_is_there_named_so():
     data = for_recipient(LOGIN, ADDRESS, counting()).rstrip(b"\n")
     for size in range(len(data)):
-        assert refusal(read, data[:size]) == (NONE if size < len(parcel._BEGIN) else CUT_OFF)
+        assert refusal(read, data[:size]) == (NONE if size < len(login_export._BEGIN) else CUT_OFF)
 
 
 @given(st.binary())
 def test_what_is_no_export_is_refused(data):
     assert refusal(read, data) in {NONE, CUT_OFF}
-    assert refusal(read, parcel._BEGIN + data + parcel._END)
+    assert refusal(read, login_export._BEGIN + data + login_export._END)
 
 
 @given(st.binary())
 def test_bytes_of_the_right_shape_that_hold_no_login_are_refused(data):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parcel, "_SCRYPT_N", 4)
+        patch.setattr(login_export, "_SCRYPT_N", 4)
         for lock in (b"\x01\x01", b"\x01\x02", b"\x01"):
-            refusal(opened, parcel._lines(parcel._checked(lock + data)))
+            refusal(opened, login_export._lines(login_export._checked(lock + data)))
 
 
 def test_what_a_newer_version_exported_is_named_so():
@@ -157,7 +157,7 @@ def test_what_a_newer_version_exported_is_named_so():
 
 def test_a_recipient_with_a_key_that_everybody_could_agree_with_is_refused():
     """RFC 7748 section 6.1: a point of small order makes the shared secret zero."""
-    nobody = parcel._MARK + base64.urlsafe_b64encode(bytes(32) + parcel._checksum(bytes(32))[:4]).decode()
+    nobody = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
     assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is no key of a machine"
     small = rewritten(
         for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
@@ -179,10 +179,10 @@ def test_neither_the_login_nor_its_server_is_to_be_read_in_the_file_or_in_its_wo
 
 
 def test_an_address_that_was_copied_with_any_mistake_is_refused():
-    parcel.check_recipient(f" {ADDRESS}\n")
+    login_export.check_recipient(f" {ADDRESS}\n")
     for at, letter in enumerate(ADDRESS):
         for other in {"A", "B", "-", "é", ""} - {letter}:
             line = ADDRESS[:at] + other + ADDRESS[at + 1 :]
-            assert refusal(parcel.check_recipient, line) == "--recipient is no key of a machine"
+            assert refusal(login_export.check_recipient, line) == "--recipient is no key of a machine"
     for line in ("", "mab1-", ADDRESS[:-1], f"{ADDRESS}A", ADDRESS * 2):
-        refusal(parcel.check_recipient, line)
+        refusal(login_export.check_recipient, line)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell.lock import Locks
+from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.folder import LIMIT, Folder
 from mcp_auth_bridge.stores.seal import Unopenable

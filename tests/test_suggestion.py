@@ -1,6 +1,6 @@
 import pytest
 
-from mcp_auth_bridge.suggestion import nearest
+from mcp_auth_bridge.config.suggestion import nearest
 
 
 @pytest.mark.parametrize(

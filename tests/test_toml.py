@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.toml import line_of
+from mcp_auth_bridge.config.toml import line_of
 
 TEXT = """\
 # url = "in a comment"

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from commanding import world_of
 
+from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.wiring import Bridge
 
 
 def remembered(tmp_path, environ, **headers):

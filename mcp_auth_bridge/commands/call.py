@@ -7,21 +7,21 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to
-from mcp_auth_bridge.commands.arguments import Given, missing, parsed, typed
-from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
-from mcp_auth_bridge.commands.content import made, pieces, shown
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
+from mcp_auth_bridge.commands.tool_arguments import Given, missing, parsed, typed
+from mcp_auth_bridge.commands.tool_result import made, pieces, shown
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 _MOST_NAMES = 20
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`words` are the arguments as `commands/arguments.py` reads them; `output` is the folder for files."""
+    """`words` are the arguments as `commands/tool_arguments.py` reads them; `output` is the folder for files."""
 
     server: ServerChoice
     tool: str

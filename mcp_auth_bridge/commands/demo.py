@@ -5,9 +5,9 @@ import time
 
 import msgspec
 
+from mcp_auth_bridge.app.context import World
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 
 class Input(msgspec.Struct, frozen=True):

@@ -4,11 +4,11 @@ import base64
 import binascii
 import os
 
+from mcp_auth_bridge.app.context import World
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
-from mcp_auth_bridge.stores.parcel import KEY_BYTES, recipient
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient
 
 _RECORD = "key of this machine"
 

@@ -7,24 +7,24 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to, own_short_name
-from mcp_auth_bridge.commands import choose, next_step
-from mcp_auth_bridge.commands.records import session_in, stored
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to, own_short_name
+from mcp_auth_bridge.commands import next_step, server_choice
+from mcp_auth_bridge.commands.login_summary import doubt, scopes, validity
 from mcp_auth_bridge.commands.sign_in import Manner, grant, sign_in
-from mcp_auth_bridge.commands.words import doubt, scopes, validity
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.commands.stored_logins import session_in, stored
+from mcp_auth_bridge.config.login import Device, Login
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, typed
-from mcp_auth_bridge.login_settings import Device, Login
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Literal, Secret, describe, reference
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.browser import open_url
-from mcp_auth_bridge.shell.lock import Held
-from mcp_auth_bridge.shell.person import PATIENCE
-from mcp_auth_bridge.shell.surroundings import foreign
+from mcp_auth_bridge.shell.browser.desktop import foreign
+from mcp_auth_bridge.shell.browser.login_window import PATIENCE
+from mcp_auth_bridge.shell.browser.opener import open_url
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.files.lock import Held
 from mcp_auth_bridge.urls import Purpose, gate
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:
-    choice = given.server or await choose.server(world)
+    choice = given.server or await server_choice.server(world)
     if choice is None:
         return 0
     bridge = await log_in(given, choice, world)

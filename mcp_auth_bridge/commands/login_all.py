@@ -1,20 +1,20 @@
 """Log in to every server that lacks a login, one after the other. One failure does not end the rest."""
 
-from mcp_auth_bridge.commands import choose, next_step
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.commands import next_step, server_choice
 from mcp_auth_bridge.commands.login import Input, log_in
 from mcp_auth_bridge.commands.status import line
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 
 async def run(given: Input, world: World) -> int:
     """The exit code of the first failure, 0 if there was none."""
-    known = await choose.all_known(world)
+    known = await server_choice.all_known(world)
     if not known and not world.config.broken:
-        raise choose.nothing(world)
+        raise server_choice.nothing(world)
     vault = world.vault()
     vault.check_keeps("a login")
     keys = (await vault.unlock()).keys()

@@ -2,22 +2,22 @@
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to
-from mcp_auth_bridge.commands.records import forget_client, is_used, profiles
-from mcp_auth_bridge.config import ServerChoice
-from mcp_auth_bridge.credentials.minted import RECORDS
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.commands.stored_logins import forget_client, is_used, profiles
+from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.config.profile import ServerChoice
+from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
-from mcp_auth_bridge.machine_settings import Machine
 from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
-from mcp_auth_bridge.oauth.registered import unregister
+from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.drive import Nobody, drive
-from mcp_auth_bridge.shell.http import Http
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.run_flow import Nobody, drive
 from mcp_auth_bridge.stores.base import Store
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
 
 
 class Input(msgspec.Struct, frozen=True):

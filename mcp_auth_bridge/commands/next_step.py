@@ -7,11 +7,11 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.choosing import short_name
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.invocation import invocation
-from mcp_auth_bridge.shell.paths import HOME_VARIABLE
-from mcp_auth_bridge.wiring import Bridge
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.server_lookup import short_name
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
+from mcp_auth_bridge.shell.process.invocation import invocation
 
 _LEAD = "\nNext, add this to your IDE's MCP configuration:\n"
 

@@ -10,15 +10,15 @@ from contextlib import AsyncExitStack
 from functools import partial
 from types import ModuleType
 
-from mcp_auth_bridge.commands.records import stored
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.commands.stored_logins import stored
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
 from mcp_auth_bridge.oauth.session import load_session
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.shell.lock import Held
-from mcp_auth_bridge.shell.surroundings import why_no_tab
-from mcp_auth_bridge.shell.threads import in_background
+from mcp_auth_bridge.shell.browser.desktop import why_no_tab
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.shell.files.lock import Held
+from mcp_auth_bridge.shell.process.threads import in_background
 from mcp_auth_bridge.stores.base import Store
-from mcp_auth_bridge.wiring import Bridge
 
 _GLANCE = 0.25
 """Seconds between two looks at the store and at the locks, none of which costs network."""
@@ -81,7 +81,7 @@ def _story() -> ModuleType:
 
 
 def _open(bridge: Bridge, url: str) -> bool:
-    from mcp_auth_bridge.shell.browser import open_url  # with the story: most processes never open anything
+    from mcp_auth_bridge.shell.browser.opener import open_url  # with the story: most processes never open anything
 
     return open_url(url, bridge.profile.browser_command)
 

@@ -8,19 +8,21 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge import __version__, relays
-from mcp_auth_bridge.auth_settings import static
-from mcp_auth_bridge.choosing import bridge_to
+from mcp_auth_bridge import __version__
+from mcp_auth_bridge.app import relay_stack
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.machine_plan import kind
+from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.on_demand import sign_in
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, typed
-from mcp_auth_bridge.machine_settings import Machine
-from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.relay.base import Relay
-from mcp_auth_bridge.shell import parent, stdio, terminal
-from mcp_auth_bridge.shell.perform import Performer
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import stdio, terminal
+from mcp_auth_bridge.shell.process import parent_watch
+from mcp_auth_bridge.shell.run_relay import Performer
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
@@ -48,10 +50,10 @@ async def run(given: Input, world: World) -> int:
     bridge = await bridge_to(given.server, world)
     if not given.headless:
         _announce(bridge, given)
-        await _relay(relays.relay(bridge.profile, bridge.memory.load()), bridge, given)
+        await _relay(relay_stack.relay(bridge.profile, bridge.memory.load()), bridge, given)
         return 0
     await bridge.secrets.check()
-    unattended = relays.unattended(bridge.profile, bridge.memory.load())
+    unattended = relay_stack.unattended(bridge.profile, bridge.memory.load())
     await _relay(unattended, bridge, given)
     return unattended.exit_code
 
@@ -77,13 +79,13 @@ async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     performer = Performer(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
-    parent.watch(given.parent, relaying.cancel)
+    parent_watch.watch(given.parent, relaying.cancel)
     with contextlib.suppress(asyncio.CancelledError):  # a signal: the same as the end of the stream
         await relaying
     with contextlib.suppress(TimeoutError, BridgeError):  # the session ends with or without its server's consent
         async with asyncio.timeout(_FAREWELL):
             await bridge.remote.close()
-    with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/verdicts.py
+    with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/refresh_policy.py
         async with asyncio.timeout(_ROTATION):
             await bridge.settle()
     await bridge.wire.aclose()

@@ -2,11 +2,11 @@
 
 import msgspec
 
+from mcp_auth_bridge.app.context import World
 from mcp_auth_bridge.errors import ConfigError, typed
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import passphrase, terminal
-from mcp_auth_bridge.shell.secrets import keep
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import hidden_prompt, terminal
+from mcp_auth_bridge.shell.files.secret_backends import keep
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -14,7 +14,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every command has a world
-    secret = passphrase.typed(f"the secret for keyring:{given.name}")
+    secret = hidden_prompt.typed(f"the secret for keyring:{given.name}")
     if secret is None:
         secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))
     if not secret:

@@ -9,31 +9,32 @@ from functools import partial
 
 import msgspec
 
-from mcp_auth_bridge.auth_settings import digest
-from mcp_auth_bridge.commands.endpoints import naming_endpoints
-from mcp_auth_bridge.commands.records import is_used, session_in, stored
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.commands.endpoint_hint import naming_endpoints
+from mcp_auth_bridge.commands.stored_logins import is_used, session_in, stored
+from mcp_auth_bridge.config.auth import digest
+from mcp_auth_bridge.config.login import ENDPOINTS, Browser, Login
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, NoLoginOffered, StepUpRequired
-from mcp_auth_bridge.login_settings import ENDPOINTS, Browser, Login
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
+from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.refusals import scopes_refused
-from mcp_auth_bridge.oauth.registered import unregister
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
+from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.scopes import added, fitting
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell import log, pages
-from mcp_auth_bridge.shell.drive import Nobody, drive
-from mcp_auth_bridge.shell.http import Http
-from mcp_auth_bridge.shell.loopback import Loopback
-from mcp_auth_bridge.shell.person import BrowserPerson
-from mcp_auth_bridge.shell.probe import Stranger, challenge, prove
+from mcp_auth_bridge.shell.browser import pages
+from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.loopback import Loopback
+from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.run_flow import Nobody, drive
+from mcp_auth_bridge.shell.transports.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.memory import MemoryStore
-from mcp_auth_bridge.wiring import Bridge
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -70,7 +71,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: M
         )
         session = msgspec.structs.replace(await drive(login(plan), http, person), headers=headers)
         renewable = session.refresh is not None
-        log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
+        debug_log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
         session = msgspec.structs.replace(session, wanted=_obtained(last, session), settings=settings)
         session = await _kept(bridge, store, record, session)
         page = pages.success(bridge.profile.name, session.account)

@@ -5,19 +5,19 @@ import time
 
 import msgspec
 
-from mcp_auth_bridge.auth_settings import static
-from mcp_auth_bridge.choosing import own_short_name
-from mcp_auth_bridge.commands.records import profiles
-from mcp_auth_bridge.commands.words import doubt, headers, scopes, validity
-from mcp_auth_bridge.config import Broken, Profile
-from mcp_auth_bridge.credentials.verdicts import why_ended
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.machine_plan import kind
+from mcp_auth_bridge.app.server_lookup import own_short_name
+from mcp_auth_bridge.commands.login_summary import doubt, headers, scopes, validity
+from mcp_auth_bridge.commands.stored_logins import profiles
+from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.config.profile import Broken, Profile
+from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.machine_settings import Machine
-from mcp_auth_bridge.machines import kind
 from mcp_auth_bridge.oauth.session import Session, load_session
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 
 class Input(msgspec.Struct, frozen=True):

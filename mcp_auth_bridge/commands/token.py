@@ -8,18 +8,18 @@ from typing import Literal
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to
-from mcp_auth_bridge.commands.ask import ended
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.commands.client_session import ended
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.credentials.verdicts import why_ended
+from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, typed
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 VARIABLE = "MCP_TOKEN"
 
@@ -65,7 +65,7 @@ async def run(given: Input, world: World) -> int:
         return 0
     _check_bearer(token, name)
     if given.command:
-        from mcp_auth_bridge.shell.become import become
+        from mcp_auth_bridge.shell.process.exec_program import become
 
         return become(given.command, {**world.environ, given.variable: token.access_token})
     if terminal.shows_answers():

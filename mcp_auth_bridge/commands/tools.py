@@ -5,13 +5,13 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.choosing import bridge_to
-from mcp_auth_bridge.commands.arguments import types_of
-from mcp_auth_bridge.commands.ask import Tool, asking, tools_of
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
+from mcp_auth_bridge.commands.tool_arguments import types_of
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import printable
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.console import terminal
 
 _LONGEST_LINE = 160
 

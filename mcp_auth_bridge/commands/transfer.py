@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge import header_fields
-from mcp_auth_bridge.choosing import bridge_to
-from mcp_auth_bridge.commands import passphrase
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.commands import export_passphrase
 from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
-from mcp_auth_bridge.commands.records import (
+from mcp_auth_bridge.commands.stored_logins import (
     forget_client,
     is_used,
     session_in,
@@ -24,19 +25,18 @@ from mcp_auth_bridge.commands.records import (
     stored,
     without_management,
 )
-from mcp_auth_bridge.config import ServerChoice
+from mcp_auth_bridge.config import headers
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, quoted, typed
 from mcp_auth_bridge.oauth.session import CLIENTS, Session, dump, load_session
 from mcp_auth_bridge.secret import Literal, describe
-from mcp_auth_bridge.shell import terminal
-from mcp_auth_bridge.stores import parcel
+from mcp_auth_bridge.shell.console import terminal
+from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.folder import LIMIT, Missing, create_file, read_all, translated
-from mcp_auth_bridge.stores.parcel import ForPassphrase, ForRecipient, Login
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.stores.login_export import ForPassphrase, ForRecipient, Login
 
-_STDIN = passphrase.STDIN
+_STDIN = export_passphrase.STDIN
 _LOGIN_PATIENCE = 10.0  # seconds for somebody else's login to this server to end
 
 
@@ -88,7 +88,7 @@ async def import_login(given: Import, world: World) -> int:
     bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
-    sealed = parcel.read(await _content(given.file))
+    sealed = login_export.read(await _content(given.file))
     store = await bridge.vault.unlock()
     _check_free(store, bridge, given)
     login = await _opened(sealed, given, store, world)
@@ -139,10 +139,10 @@ def _new_file(name: str) -> Path:
 
 async def _sealer(given: Export, world: World) -> Callable[[Login], bytes]:
     if given.recipient:
-        parcel.check_recipient(given.recipient)
-        return lambda login: parcel.for_recipient(login, given.recipient, os.urandom)
-    chosen = await passphrase.chosen(given.passphrase, world.environ)
-    return lambda login: parcel.for_passphrase(login, chosen.reveal(), os.urandom)
+        login_export.check_recipient(given.recipient)
+        return lambda login: login_export.for_recipient(login, given.recipient, os.urandom)
+    chosen = await export_passphrase.chosen(given.passphrase, world.environ)
+    return lambda login: login_export.for_passphrase(login, chosen.reveal(), os.urandom)
 
 
 def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None:
@@ -201,7 +201,7 @@ def _check_free(store: Store, bridge: Bridge, given: Import) -> Record | None:
 
 async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: Store, world: World) -> Login:
     if isinstance(sealed, ForPassphrase):
-        return sealed.opened((await passphrase.remembered(given.passphrase, world.environ)).reveal())
+        return sealed.opened((await export_passphrase.remembered(given.passphrase, world.environ)).reveal())
     private = machine_key(store)
     if private is None:
         raise StoreError(
@@ -241,9 +241,7 @@ def _with_own_headers(session: Session, bridge: Bridge, world: World) -> Session
     """
     own = {name.lower() for name in bridge.profile.headers}
     kept = {name: value for name, value in session.headers.items() if name.lower() not in own}
-    named = header_fields.on_the_command_line(
-        {name: value.reveal() for name, value in kept.items()}, "the exported login"
-    )
+    named = headers.on_the_command_line({name: value.reveal() for name, value in kept.items()}, "the exported login")
     for name, value in named.items():
         if not isinstance(value, Literal):
             raise ConfigError(

@@ -11,8 +11,18 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import CredentialRefused, NotAToken, TokenExpired, UnknownIssuer, WrongAudience, quoted
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    CredentialRefused,
+    LoginRequired,
+    NotAToken,
+    TokenExpired,
+    UnknownIssuer,
+    WrongAudience,
+    quoted,
+)
 from mcp_auth_bridge.oauth.claims import ago, expiry, unverified
+from mcp_auth_bridge.oauth.session import Session
 
 # RFC 6750 section 2.1, and RFC 6749 section 10.10: what is shorter can be guessed, and is nobody's token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
@@ -127,3 +137,52 @@ def _covers(named: tuple[str, ...], resource: str) -> bool:
 def _clock(seconds: float) -> str:
     """RFC 3339, whole seconds."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """For the server `name`; `login_command` is what a person runs when something has changed.
+
+    `settings` are those of today (`auth_settings.digest`): a login that was made with others may have been denied more.
+    """
+
+    name: str
+    login_command: str
+    settings: str = ""
+
+    def suspected(self, session: Session, refused: Refusal, now: float) -> str:
+        """What looks wrong with the refused token; `now` is Unix seconds."""
+        # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.oauth.claims import suspicions
+
+        return suspicions(session, refused.challenge.scopes if refused.challenge else (), now)
+
+    def new_token_refused(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
+        return LoginRequired(
+            f"{self.name} rejected even a freshly issued token ({refused}): {self.suspected(session, refused, now)}",
+            f"see resource, audience, token and scopes under auth for this server, then run: {self.login_command}",
+        )
+
+    def not_to_be_had(self, session: Session, wanted: str) -> AccessDenied | None:
+        """The error where another login would not bring the scopes in `wanted` either; None where it may.
+
+        A scope that the authorization server has just denied would be asked for again and again (MCP, "Scope
+        Minimization": failures are remembered). They are remembered by the session, until the next login or another
+        configuration.
+        """
+        scopes = set(wanted.split())
+        if scopes <= set(session.scope.split()):
+            return AccessDenied(
+                f"{self.name} refuses this although the login has the scopes that it names",
+                "the account may lack the permission; another login will not change that",
+            )
+        if session.settings == self.settings and scopes <= _all_asked_for(session):
+            return AccessDenied(
+                f"{self.name} wants a permission that its authorization server was asked for and did not grant:"
+                f" {quoted(wanted)}",
+                f"when the account has that permission, run: {self.login_command}",
+            )
+        return None
+
+
+def _all_asked_for(session: Session) -> set[str]:
+    return {*session.scope.split(), *session.asked.split(), *session.denied.split()}

@@ -11,11 +11,10 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 
-from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.kept import Kept
-from mcp_auth_bridge.credentials.presenting import Presenter, presentable
-from mcp_auth_bridge.credentials.renewal import Renewal
-from mcp_auth_bridge.credentials.world import World
+from mcp_auth_bridge.credentials.base import Refusal, Renewal, Target
+from mcp_auth_bridge.credentials.services import World
+from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.token_headers import Presenter, presentable
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
 

@@ -1,15 +1,13 @@
-"""Credentials that somebody else keeps: nothing at all, or headers whose values come from secret references.
+"""Where the value of a header comes from, request after request: read each time, or kept until it is refused."""
 
-None of them asks the network for anything: no discovery, no login. What the server refuses is read once more, because
-others rotate it, and then explained.
-"""
-
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import msgspec
 
+from mcp_auth_bridge.config.headers import header_value
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
-from mcp_auth_bridge.credentials.values import Value
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -19,8 +17,38 @@ from mcp_auth_bridge.errors import (
     quoted,
     typed,
 )
-from mcp_auth_bridge.header_fields import header_value
 from mcp_auth_bridge.secret import Secret
+
+
+class Value(Protocol):
+    async def read(self, refused: Secret | None = None) -> Secret:
+        """The value for the next request. One that was `refused` is fetched anew, and may be the same again."""
+
+
+class Reread:
+    """Read for each request, because others rotate it, and reading costs next to nothing."""
+
+    def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
+        self._read = read
+
+    async def read(self, refused: Secret | None = None) -> Secret:  # noqa: ARG002 - the Protocol's
+        return await self._read()
+
+
+class Remembered:
+    """Read once, and again when it is refused: an OS keyring may take its time, or ask a person."""
+
+    def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
+        self._read = read
+        self._value: Secret | None = None
+        self._single_flight = asyncio.Lock()
+
+    async def read(self, refused: Secret | None = None) -> Secret:
+        async with self._single_flight:
+            if self._value is None or self._value == refused:
+                self._value = await self._read()
+            return self._value
+
 
 _HOPELESS = 10.0
 """Seconds for which a refusal makes nobody run a command again, after what it printed anew was refused too."""

@@ -17,7 +17,7 @@ from mcp.types import TextContent
 from mcp_auth_bridge.demo.grants import Grants
 from mcp_auth_bridge.demo.server import serving
 from mcp_auth_bridge.errors import BridgeError, quoted
-from mcp_auth_bridge.shell.invocation import invocation
+from mcp_auth_bridge.shell.process.invocation import invocation
 
 LIFETIME = 5  # seconds that an access token lives: enough for some calls, and soon over
 PATIENCE = 20.0  # seconds that the MCP client waits for one answer

@@ -19,7 +19,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Flow, Response
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth import refusals
+from mcp_auth_bridge.oauth import error_meaning
 from mcp_auth_bridge.oauth.assertions import CLIENT_ASSERTION_TYPE, client_assertion
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
@@ -109,7 +109,7 @@ class Applicant:
     def learn(self, response: Response) -> bool:
         """Take the next method if the server refused the client, and tell whether there was one."""
         others = self._client.other_methods
-        if not others or not refusals.of_client(response):
+        if not others or not error_meaning.of_client(response):
             return False
         self._client = msgspec.structs.replace(self._client, auth_method=others[0], other_methods=others[1:])
         return True

@@ -10,13 +10,19 @@ from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import ConfigError, quoted
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.places import Trail
+from mcp_auth_bridge.oauth.metadata import (
+    ResourceMetadata,
+    ServerMetadata,
+    dpop_binding,
+    endpoints,
+    resource_metadata,
+    server_metadata,
+)
 from mcp_auth_bridge.oauth.providers import identifier
-from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
 from mcp_auth_bridge.oauth.scopes import fitting
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import Trust, check_configured, confined
+from mcp_auth_bridge.oauth.well_known import Trail
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 

@@ -4,7 +4,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth import documents, refusals
+from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
@@ -62,7 +62,7 @@ def _start(server: Server, applicant: Applicant, scopes: tuple[str, ...]) -> Flo
     while applicant.learn(response):
         response = yield from _ask(server.device_endpoint, applicant, wanted)
     if response.status != 200:
-        raise refusals.of_token_request(response, server.device_endpoint, "the login on another device")
+        raise error_meaning.of_token_request(response, server.device_endpoint, "the login on another device")
     device = documents.read(response, _Device, server.device_endpoint, "the device's authorization")
     gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
     return device

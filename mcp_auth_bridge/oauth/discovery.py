@@ -9,11 +9,17 @@ from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.places import HEADERS, Trail, look
-from mcp_auth_bridge.oauth.resource import ResourceMetadata, resource_metadata
+from mcp_auth_bridge.oauth.metadata import (
+    ResourceMetadata,
+    ServerMetadata,
+    dpop_binding,
+    endpoints,
+    resource_metadata,
+    server_metadata,
+)
 from mcp_auth_bridge.oauth.scopes import fitting
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, dpop_binding, endpoints, server_metadata
 from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen, same_issuer
+from mcp_auth_bridge.oauth.well_known import HEADERS, Trail, look
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 

@@ -8,8 +8,8 @@ import msgspec
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
-from mcp_auth_bridge.relay.http_rules import retry_after
-from mcp_auth_bridge.remarks import saying, sentence
+from mcp_auth_bridge.oauth.error_text import saying, sentence
+from mcp_auth_bridge.relay.http_semantics import retry_after
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 

@@ -8,19 +8,19 @@ from urllib.parse import parse_qsl, unquote_plus
 
 import msgspec
 
+from mcp_auth_bridge.config.login import RESERVED_PARAMETERS
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.login_settings import RESERVED_PARAMETERS
-from mcp_auth_bridge.oauth import documents, refusals
+from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.oauth.claims import account_of, names_of, unverified
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form, with_others
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
+from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
 from mcp_auth_bridge.oauth.trust import same_issuer
-from mcp_auth_bridge.remarks import saying
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -110,7 +110,7 @@ def refresh(session: Session) -> Flow[Session]:
 
     Raises `GrantEnded` when the grant is no longer honoured.
     Any other failure (`Unreachable`, `UpstreamFailed`, `OAuthRefused`) says nothing about the grant: keep it. That a
-    server does not know its client may pass, too: `credentials/verdicts.py` counts.
+    server does not know its client may pass, too: `credentials/refresh_policy.py` counts.
     """
     assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
@@ -189,7 +189,7 @@ def _revoke(session: Session, applicant: Applicant, token: Secret, hint: str) ->
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
     headers, form = yield from applicant.authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))
-    if refusals.lacks_secret(response) and "client_secret" not in form:
+    if error_meaning.lacks_secret(response) and "client_secret" not in form:
         # The MCP Python SDK (2.3.0) wants the parameter of every client here. RFC 6749 section 2.3.1: whoever has no
         # secret may leave it out, and so may send it empty.
         response = yield from ask(Fetch(endpoint, headers, form={**form, "client_secret": ""}))

@@ -1,4 +1,4 @@
-"""The whole login on one page: discover, listen, register, grant."""
+"""Whose login it is: a profile may say who is to be signed in, and then nobody else is."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -6,20 +6,40 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import CALLBACK_PATH, Flow, Tell, ask
-from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth.accounts import only_as
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.claims import is_account
+from mcp_auth_bridge.oauth.client import client_after, client_for
 from mcp_auth_bridge.oauth.discovery import Server, discover
-from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.identity import client_after, client_for
+from mcp_auth_bridge.oauth.error_meaning import scopes_refused
+from mcp_auth_bridge.oauth.grants import authorization_code, revoke
+from mcp_auth_bridge.oauth.metadata import ServerMetadata, endpoints
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.refusals import scopes_refused
 from mcp_auth_bridge.oauth.registration import Introduction
 from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
-from mcp_auth_bridge.oauth.server_metadata import ServerMetadata, endpoints
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
 from mcp_auth_bridge.urls import Url
+
+
+def only_as(expected: str, session: Session) -> Flow[Session]:
+    """`session`, if it may be the login of `expected`; "" is anybody.
+
+    Raises `AccessDenied` if its tokens name somebody else. They are revoked before, if that can be done: nobody wanted
+    them, and nothing will remember them.
+    """
+    if not expected or is_account(expected, session.names) is not False:
+        return session
+    try:
+        yield from revoke(session)
+        rest = "nothing was kept"
+    except BridgeError as error:
+        rest = f"nothing was kept, but the new tokens could not be revoked ({error.message})"
+    raise AccessDenied(
+        f"{quoted(session.account)} signed in, but this server is to be used as {quoted(expected)}; {rest}",
+        "sign out of that account in the browser and log in again, or change account under auth for this server",
+    )
+
 
 Grant: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
 

@@ -17,10 +17,10 @@ from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
 from mcp_auth_bridge.oauth.machine_refusals import explained
-from mcp_auth_bridge.oauth.places import Trail
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import exchange_tokens, request_tokens
+from mcp_auth_bridge.oauth.well_known import Trail
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 

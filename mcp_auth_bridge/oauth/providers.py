@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mcp_auth_bridge.login_settings import OMITTED
+from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.oauth.discovery import Server
 
 

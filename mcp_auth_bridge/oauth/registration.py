@@ -21,7 +21,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.oauth import client_auth, documents
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.providers import advice, provider_of
-from mcp_auth_bridge.oauth.registered import MANAGEMENT_TOKEN
+from mcp_auth_bridge.oauth.registration_management import MANAGEMENT_TOKEN
 from mcp_auth_bridge.oauth.scopes import named
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret

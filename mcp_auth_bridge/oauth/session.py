@@ -20,7 +20,7 @@ SESSIONS = "session "
 """The prefix under which a store keeps sessions: "session NAME URL"."""
 
 MACHINES = "machine "
-"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT" (`machines.py`)."""
+"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT" (`app/machine_plan.py`)."""
 
 _LEAD = 60.0
 """Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
@@ -110,10 +110,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     beside the `resource`. Its `client` holds no secret.
 
     `headers` are organisation headers that were given with the login, as secret references; later requests carry them
-    too (`wiring.py`).
+    too (`app/bridge.py`).
 
     `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
-    those of `credentials/verdicts.py`.
+    those of `credentials/refresh_policy.py`.
     """
 
     version: int = VERSION

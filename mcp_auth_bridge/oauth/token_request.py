@@ -8,12 +8,12 @@ import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth import documents, dpop, refusals
+from mcp_auth_bridge.oauth import documents, dpop, error_meaning
 from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import Applicant, Form
+from mcp_auth_bridge.oauth.error_text import hidden
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.scopes import named, without
-from mcp_auth_bridge.remarks import hidden
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -138,7 +138,7 @@ def exchange_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str) 
 
 
 def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
-    refused = refusals.of_token_request(response, endpoint, what)
+    refused = error_meaning.of_token_request(response, endpoint, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
     refused.hint = advice(code, response.body.decode(errors="replace")) or refused.hint
     return refused

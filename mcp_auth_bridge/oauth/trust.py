@@ -12,9 +12,9 @@ import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, UrlRefused, offered, quoted
-from mcp_auth_bridge.oauth.kin import above, akin
+from mcp_auth_bridge.oauth.address_zones import Address, Zone, literal, reach_of, within, zone_of
+from mcp_auth_bridge.oauth.related_hosts import above, akin
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.oauth.zones import Address, Zone, literal, reach_of, within, zone_of
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 R = TypeVar("R")

@@ -81,7 +81,7 @@ class Malformed(Exception):
 
 
 class Excessive(Malformed):
-    """JSON that goes beyond a limit of `relay/limits.py`."""
+    """JSON that goes beyond a limit of `relay/json_limits.py`."""
 
 
 class ToClient(msgspec.Struct, frozen=True):

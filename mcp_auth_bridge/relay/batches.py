@@ -6,9 +6,9 @@ Their answers come one by one, as that revision allows. The server's batches nev
 from collections.abc import Iterable, Iterator
 
 from mcp_auth_bridge.errors import OurProtocolError
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Malformed, Message, Relay, ToClient
-from mcp_auth_bridge.relay.peek import result_of, split
+from mcp_auth_bridge.relay.envelope import result_of, split
 
 _REVISION = "2025-03-26"
 
@@ -33,7 +33,7 @@ class Batches(Around):
         try:
             parts = self._parts(batch)
         except Malformed as malformed:
-            yield ToClient(answers.malformed(malformed))
+            yield ToClient(replies.malformed(malformed))
             return
         for part in parts:
             if part.method == "initialize" and part.kind is Kind.REQUEST:
@@ -58,4 +58,4 @@ class Batches(Around):
     def _look(self, opening: Message, message: Message) -> None:
         if message.key == opening.key:
             self._opening = None
-            self._agreed = answers.members(result_of(message)).get("protocolVersion") == _REVISION
+            self._agreed = replies.members(result_of(message)).get("protocolVersion") == _REVISION

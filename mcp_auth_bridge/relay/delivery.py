@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import (
     BridgeError,
     LimitExceeded,
@@ -19,9 +20,8 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.answers import with_id
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
-from mcp_auth_bridge.relay_settings import RelaySettings
+from mcp_auth_bridge.relay.replies import with_id
 
 _REPEATABLE = frozenset(
     {

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient, Wake
 
 _TIMER = "ping"
-_PING = answers.request("ping", {})
+_PING = replies.request("ping", {})
 
 
 class KeepAlive(Around):

@@ -22,7 +22,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     WrongEra,
 )
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     STREAM,
     Action,
@@ -36,10 +36,10 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
-from mcp_auth_bridge.relay.http_rules import version_headers
+from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
-from mcp_auth_bridge.relay.peek import result_of
-from mcp_auth_bridge.relay.revisions import older
+from mcp_auth_bridge.relay.revision_fallback import older
 
 REOPEN = "reopen"
 """The timer after which a closed session tries to open again by itself."""
@@ -148,7 +148,7 @@ class LegacySession:
         if message.kind is not Kind.REQUEST:
             return
         if message.method == "ping":
-            yield ToClient(answers.result(message, {}))
+            yield ToClient(replies.result(message, {}))
         else:
             # A dual-era client probes with `server/discover` and falls back to `initialize` on this answer.
             yield Fail(message, MethodUnknown("the session starts with initialize"))
@@ -177,13 +177,13 @@ class LegacySession:
             self._epoch += 1
             self._alive = False
             self._pause = _LOGIN_POLL
-            self._headers = version_headers(answers.members(result).get("protocolVersion"))
+            self._headers = version_headers(replies.members(result).get("protocolVersion"))
             self._state = _State.GREETED
         if not self._answered:
             self._answered = True
             yield ToClient(answer)
         if result is None:
-            yield from self._close(_refusal(answers.error_code(answer)))
+            yield from self._close(_refusal(replies.error_code(answer)))
         elif self._confirmation is not None:
             yield from self._confirm()
         elif self._unconfirmed:
@@ -227,7 +227,7 @@ class LegacySession:
 
     def _before_open(self, message: Message) -> Iterator[Action]:
         if message.method == "ping" and message.kind is Kind.REQUEST:
-            yield ToClient(answers.result(message, {}))
+            yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
         else:

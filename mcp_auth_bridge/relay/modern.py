@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.tool_headers import ToolHeaders, result_in
@@ -105,7 +105,7 @@ class Modern(Around):
             self._answers(call, message)
             and self._requests[call].method == "tools/call"
             and call not in self._repeated
-            and answers.error_code(message) == HEADER_MISMATCH
+            and replies.error_code(message) == HEADER_MISMATCH
         )
 
     def _relist(self, relisting: _Relisting, cursor: Any) -> Iterator[Action]:
@@ -115,7 +115,7 @@ class Modern(Around):
         own = {key: value for key, value in members if key.startswith(_META_PREFIX)}
         self._last -= 1
         params = {"_meta": own} if cursor is None else {"_meta": own, "cursor": cursor}
-        listing = answers.request("tools/list", params, -self._last)
+        listing = replies.request("tools/list", params, -self._last)
         relisting.pages += 1
         self._relistings[self._last] = relisting
         yield ToServer(self._last, listing, self._headers(listing))

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
-from mcp_auth_bridge.relay import answers
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import SIGN_IN, Action, Around, Fail, Kind, Message, Relay, SignIn, ToClient, Wake
 from mcp_auth_bridge.relay.legacy_session import REOPEN
 
@@ -121,7 +121,7 @@ class SigningIn(Around):
         if isinstance(token, str | int):
             text = f"waiting for a login to {self._name} in the browser"
             progress = {"progressToken": token, "progress": waiting.ticks * _STEP, "message": text}
-            yield ToClient(answers.notification("notifications/progress", progress))
+            yield ToClient(replies.notification("notifications/progress", progress))
 
 
 def _failed(waiting: _Held, reason: str) -> Fail:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.relay.pieces import Pieces
+from mcp_auth_bridge.relay.byte_buffer import Pieces
 
 _DATA = b"data: "
 _BOM = b"\xef\xbb\xbf"

@@ -6,12 +6,12 @@ It has no refresh token and no end, so it is used as it is.
 import asyncio
 import time
 
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import world
+from mcp_auth_bridge.config.store import KeyringStore
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.paths import paths
-from mcp_auth_bridge.store_settings import KeyringStore
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import world
+from mcp_auth_bridge.shell.files.paths import paths
 
 
 async def _save() -> None:

@@ -19,10 +19,10 @@ from program import command
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from words import text
 
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.config.store import KeyFileStore
 from mcp_auth_bridge.oauth.session import dump, load_session
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.store_settings import KeyFileStore
-from mcp_auth_bridge.vault import Vault
+from mcp_auth_bridge.shell.files.paths import Paths
 
 ADD = {"a": 1, "b": 2}
 METADATA = "/.well-known/oauth-authorization-server"

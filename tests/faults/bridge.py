@@ -12,13 +12,13 @@ from typing import Any
 from faults.server import loads
 from program import command
 
-from mcp_auth_bridge.config import load
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.config.profile import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.paths import Paths
-from mcp_auth_bridge.wiring import Bridge
-from mcp_auth_bridge.world import World
+from mcp_auth_bridge.shell.files.paths import Paths
 
 _KEPT = ("PATH", "LANG", "TMPDIR", "SYSTEMROOT", "PYTHONPATH")
 ENVIRONMENT = {name: os.environ[name] for name in _KEPT if name in os.environ}

@@ -12,7 +12,7 @@ from faults.bridge import home, started
 from peers.far import EVENTS, JSON, Far, status
 
 from mcp_auth_bridge.relay.base import Kind, Malformed
-from mcp_auth_bridge.relay.peek import peek
+from mcp_auth_bridge.relay.envelope import peek
 
 LINES = 300
 NAMED = [

@@ -19,9 +19,11 @@ from peer import ENVIRONMENT, TESTS, Peer, scenario
 from program import command
 from words import text
 
-from mcp_auth_bridge import auth_settings, config, errors
-from mcp_auth_bridge.manual import parser
-from mcp_auth_bridge.shell import terminal
+from mcp_auth_bridge import errors
+from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config import auth as auth_module
+from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.shell.console import terminal
 
 DOCUMENT = (TESTS.parent / "docs" / "headless.md").read_text()
 BLOCKS = [(mark or kind, kind, text) for mark, kind, text in documents.blocks("docs/headless.md")]
@@ -91,12 +93,12 @@ def here(tmp_path: Path, running: Peer) -> Here:
 
 @pytest.mark.parametrize("example", blocks("toml"))
 def test_a_configuration_is_valid(example: str) -> None:
-    assert set(config.parse(example, Path("headless.md")).profiles) == {"files"}
+    assert set(profile.parse(example, Path("headless.md")).profiles) == {"files"}
 
 
 def test_every_kind_of_auth_for_machines_has_an_example() -> None:
-    shown = [config.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
-    assert {type(auth) for auth in shown} == set(get_args(auth_settings.Auth)) - {auth_settings.Anonymous}
+    shown = [profile.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
+    assert {type(auth) for auth in shown} == set(get_args(auth_module.Auth)) - {auth_module.Anonymous}
 
 
 def commands() -> Iterator[str]:

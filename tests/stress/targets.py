@@ -11,21 +11,20 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mcp_auth_bridge"]):
-    from mcp_auth_bridge import config
+    from mcp_auth_bridge.config import profile
     from mcp_auth_bridge.effects import Response
     from mcp_auth_bridge.errors import BridgeError, StoreError
     from mcp_auth_bridge.oauth import challenge, documents
-    from mcp_auth_bridge.oauth.resource import ResourceMetadata
-    from mcp_auth_bridge.oauth.server_metadata import ServerMetadata
+    from mcp_auth_bridge.oauth.metadata import ResourceMetadata, ServerMetadata
     from mcp_auth_bridge.oauth.token_request import Tokens
-    from mcp_auth_bridge.relay import answers, http_rules
+    from mcp_auth_bridge.relay import http_semantics, replies
     from mcp_auth_bridge.relay.base import Kind, Malformed
+    from mcp_auth_bridge.relay.envelope import peek, result_of, split
     from mcp_auth_bridge.relay.mcp_headers import standard_headers
-    from mcp_auth_bridge.relay.peek import peek, result_of, split
     from mcp_auth_bridge.relay.sse import Parser
     from mcp_auth_bridge.stores.seal import MAGIC, Seal
 
-PLACE = config.server_url("https://as.example/x", "a target")
+PLACE = profile.server_url("https://as.example/x", "a target")
 SHAPES = (ResourceMetadata, ServerMetadata, Tokens)
 SEAL = Seal(lambda: b"k" * 32, bytes, "log in again")
 
@@ -45,13 +44,13 @@ def message(data: bytes) -> None:
         assert part.raw in data
         hash(part.key)
         hash(part.target)
-        http_rules.unauthorized(part.raw)
+        http_semantics.unauthorized(part.raw)
         if part.kind is Kind.RESPONSE:
-            answers.members(result_of(part))
-            peek(answers.with_id(part, b'"other"').raw)
+            replies.members(result_of(part))
+            peek(replies.with_id(part, b'"other"').raw)
         if part.kind is Kind.REQUEST:
             assert all(value.isascii() for value in standard_headers(part).values())
-            peek(answers.failure(part, BridgeError("why")).raw)
+            peek(replies.failure(part, BridgeError("why")).raw)
 
 
 def www_authenticate(data: bytes) -> None:
@@ -78,7 +77,7 @@ def record(data: bytes) -> None:
 
 
 def configuration(data: bytes) -> None:
-    config.parse(data.decode(errors="replace"), Path("config.toml"))
+    profile.parse(data.decode(errors="replace"), Path("config.toml"))
 
 
 TARGETS = {each.__name__: each for each in (sse, message, www_authenticate, oauth_document, record, configuration)}

@@ -15,7 +15,7 @@ from stress.test_kills import prepared, work
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
 _STOPS = 20
-_SECONDS = 100.0  # a token request may take 90 (shell/http.py)
+_SECONDS = 100.0  # a token request may take 90 (shell/net/oauth_http.py)
 _AT_ONCE = 6  # starts: a start is all CPU
 
 

@@ -1,0 +1,42 @@
+"""What a command finds around it: folders, the configuration, the environment."""
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.config.profile import Config, load
+from mcp_auth_bridge.config.store import StoreChoice
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell.files.paths import Paths
+
+
+class World(msgspec.Struct, frozen=True):
+    """What a command finds around it."""
+
+    paths: Paths
+    config: Config
+    environ: Mapping[str, str]
+
+    def vault(self) -> Vault:
+        """The store of the whole configuration."""
+        return Vault(self.config.store, self.paths, config=self.config.path)
+
+
+def world(paths: Paths, config_file: Path | None, unwritten: StoreChoice) -> World:
+    """With the configuration in `config_file`, None for the user's own; `unwritten` is the store if it names none.
+
+    Raises `ConfigError`: one that somebody named has to be there, or a bridge would start with other settings.
+    """
+    if config_file is not None:
+        _check_there(config_file)
+    return World(paths, load(config_file or paths.config, unwritten), os.environ)
+
+
+def _check_there(path: Path) -> None:
+    with contextlib.suppress(PermissionError):  # `load` says so
+        if not path.exists():
+            raise ConfigError(f"--config: there is no {path.absolute()}", "correct the path, or leave --config out")

@@ -1,0 +1,263 @@
+"""argv → a command's `Input`; an error → words and an exit code. Nothing else.
+
+Only the standard library and this package's smallest modules are imported before the command
+is known.
+"""
+
+import argparse
+import os
+import signal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mcp_auth_bridge.cli import manual
+from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
+from mcp_auth_bridge.shell.console import terminal
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.app.context import World
+    from mcp_auth_bridge.config.profile import ServerChoice
+
+    Story: TypeAlias = Callable[[World], Coroutine[Any, Any, int]]  # Any: what a coroutine yields is asyncio's business
+
+_DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, run, and leave with the command's exit code."""
+    terminal.fill()
+    arguments = manual.parser().parse_args(argv)
+    try:
+        code = _run(arguments)
+    except BridgeError as error:
+        terminal.complain(error)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 0  # whoever read our answer has seen enough
+    except BaseException as bug:  # noqa: BLE001 - no traceback reaches a person: its text could hold a secret
+        terminal.complain(fault(bug))
+        code = 1
+    terminal.leave(code)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold nothing secret
+
+    core_dumps.forbid()
+    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
+        from mcp_auth_bridge.shell.console import debug_log
+
+        debug_log.begin(arguments.command)
+    story = _STORIES[arguments.command](arguments)
+    headless = getattr(arguments, "headless", False)
+    if arguments.command != "run":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
+        if not headless:
+            from mcp_auth_bridge.shell.console import silence
+
+            silence.tell()
+    from pathlib import Path
+
+    from mcp_auth_bridge.app.context import world
+    from mcp_auth_bridge.config.store import KeyringStore, MemoryStore
+    from mcp_auth_bridge.shell.files.paths import paths
+    from mcp_auth_bridge.shell.process import uncaught
+    from mcp_auth_bridge.shell.process.loop import run
+
+    uncaught.name_only()
+    # A keyring might ask a person.
+    store = MemoryStore() if headless else KeyringStore()
+    return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
+
+
+def _relay(arguments: argparse.Namespace) -> "Story":
+    parent = os.getppid()  # as early as possible: later it may have died, and somebody else adopted this process
+    # From here on, whatever a library prints or reads goes elsewhere.
+    from mcp_auth_bridge.shell.console import stdio
+
+    incoming, outgoing = stdio.claim()
+    from mcp_auth_bridge.commands import run
+
+    given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
+    return lambda world: run.run(given, world)
+
+
+def _login(arguments: argparse.Namespace) -> "Story":
+    _check_moving(arguments)
+    if arguments.export is not None or arguments.import_ is not None:
+        return _moving(arguments)
+    from mcp_auth_bridge.commands import login
+    from mcp_auth_bridge.config.profile import command
+
+    _check_named(arguments)
+    browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
+    given = login.Input(
+        None if arguments.server is None else _server(arguments),
+        browser,
+        fresh=arguments.fresh,
+        device=arguments.device,
+        paste=arguments.paste,
+        trust=tuple(arguments.trust),
+    )
+    if arguments.all:
+        from mcp_auth_bridge.commands import login_all
+
+        return lambda world: login_all.run(given, world)
+    return lambda world: login.run(given, world)
+
+
+def _check_named(arguments: argparse.Namespace) -> None:
+    if arguments.all and arguments.server is not None:
+        raise ConfigError("--all is every server that lacks a login, and one is named", "leave one of them out")
+    about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
+    if about_one and arguments.server is None:
+        raise ConfigError(
+            f"--{about_one[0].replace('_', '-')} is about one server, and none is named", "name it, or give its URL"
+        )
+
+
+def _moving(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import transfer
+
+    passphrase = arguments.passphrase or ""
+    if arguments.export is not None:
+        sent = transfer.Export(
+            arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
+        )
+        return lambda world: transfer.export_login(sent, world)
+    brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
+    return lambda world: transfer.import_login(brought, world)
+
+
+_WITH = {
+    "--export": ("recipient", "passphrase", "copy"),
+    "--import": ("passphrase", "replace"),
+    "a login": (
+        *("header", "browser_command", "no_browser", "device", "paste", "fresh", "trust", "ipv4", "allow_http", "auth"),
+        "all",
+    ),
+}
+"""Which options of `login` mean something for each of the three things that it does."""
+
+
+def _check_moving(arguments: argparse.Namespace) -> None:
+    export, import_ = arguments.export is not None, arguments.import_ is not None
+    if (export or import_) and arguments.server is None:
+        raise ConfigError("which login is to be moved is not said", "name its server, or give its URL")
+    given = "--export" if export else "--import" if import_ else "a login"
+    for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
+        if getattr(arguments, name):
+            right = " and ".join(way for way, names in _WITH.items() if name in names)
+            raise ConfigError(
+                f"--{name.replace('_', '-')} goes with {right}, not with {given}", "leave one of them out"
+            )
+
+
+def _secret(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import secret
+
+    return lambda world: secret.run(secret.Input(arguments.name), world)
+
+
+def _key(_arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import key
+
+    return key.run
+
+
+def _logout(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import logout
+
+    if arguments.all and arguments.auth is not None:
+        raise ConfigError("--auth says which login, and --all is every one", "leave one of them out")
+    given = logout.Input(None if arguments.all else _server(arguments))
+    return lambda world: logout.run(given, world)
+
+
+def _status(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import status
+
+    return lambda world: status.run(status.Input(as_json=arguments.json), world)
+
+
+def _token(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import token
+
+    if arguments.exec == ():
+        raise ConfigError("--exec needs a program", "write it last, with its arguments, as in --exec ./report.py --all")
+    if arguments.env is not None and arguments.exec is None:
+        raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
+    variable = token.VARIABLE if arguments.env is None else arguments.env
+    given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
+    return lambda world: token.run(given, world)
+
+
+def _tools(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import tools
+
+    given = tools.Input(_server(arguments), arguments.json)
+    return lambda world: tools.run(given, world)
+
+
+def _call(arguments: argparse.Namespace) -> "Story":
+    from pathlib import Path
+
+    from mcp_auth_bridge.commands import call
+
+    given = call.Input(
+        _server(arguments),
+        arguments.tool,
+        tuple(arguments.arguments),
+        as_json=arguments.json,
+        output=Path(arguments.output) if arguments.output is not None else None,
+    )
+    return lambda world: call.run(given, world)
+
+
+def _demo(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import demo
+
+    return lambda world: demo.run(demo.Input(unattended=arguments.no_browser), world)
+
+
+def _server(arguments: argparse.Namespace) -> "ServerChoice":
+    """What the command line says of the server; not every command has every option."""
+    from mcp_auth_bridge.config.profile import ServerChoice
+
+    given = vars(arguments)
+    headers = _headers(given.get("header", ()))
+    return ServerChoice(
+        arguments.server,
+        headers,
+        given.get("auth"),
+        ipv4=given.get("ipv4", False),
+        allow_http=given.get("allow_http", False),
+    )
+
+
+def _headers(lines: Sequence[str]) -> Mapping[str, str]:
+    headers: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        name, colon, value = line.partition(":")
+        if not colon:  # it is not repeated: with the colon forgotten, the secret value is part of it
+            raise ConfigError(f"--header number {number} has no colon", "write it as --header 'Name: value'")
+        if name.strip() in headers:
+            raise ConfigError(f"--header {name.strip()} is given twice", "give it once")
+        headers[name.strip()] = value.strip()
+    return headers
+
+
+_STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
+    "run": _relay,
+    "login": _login,
+    "key": _key,
+    "secret": _secret,
+    "logout": _logout,
+    "status": _status,
+    "token": _token,
+    "tools": _tools,
+    "call": _call,
+    "demo": _demo,
+}

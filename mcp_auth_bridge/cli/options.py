@@ -1,0 +1,65 @@
+"""The parser of one command, and the options that several commands share, with what `--help` says about them."""
+
+import argparse
+from typing import TYPE_CHECKING, TypeAlias
+
+from mcp_auth_bridge.cli.parser import Command, Formatter, LogFormat
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[Command]  # noqa: SLF001 - it has no public name
+
+CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
+DEBUG_HELP = (
+    "say on stderr what happens, step by step, without anything secret: for an issue (always: MCP_AUTH_BRIDGE_DEBUG=1)"
+)
+FORMATS = ("text", "json")
+LOG_FORMAT_HELP = "what is said on stderr: text, or json for one object a line (time, level, message, code, …)"
+HEADLESS_HELP = (
+    "no person is here: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line on"
+    " stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names one"
+)
+NO_KEYRING_HELP = "no person is here: no keyring is asked unless the configuration names one"
+TARGET_HELP = "a server of the configuration, or a URL"
+LOGIN_TARGET_HELP = f"{TARGET_HELP} (default: the only one that there is, or you are asked)"
+_AUTH_HELP = (
+    "how to authenticate, instead of the configured way: the inside of an auth table of the configuration, where each"
+    " secret is env:NAME, file:PATH, command:PROGRAM or keyring:NAME"
+)
+_ALLOW_HTTP_HELP = (
+    "accept a plain http URL, although credentials can be read on the way; never for an authorization server"
+    " (always: allow_http = true)"
+)
+_HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
+
+
+def command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text.partition(".")[0],
+        description=text,
+        epilog=f"example:\n{example}",
+        formatter_class=Formatter,
+    )
+    # Suppressed: where it is not given here, what was given before the command stands.
+    parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP)
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG_HELP)
+    parser.add_argument(
+        "--log-format", choices=FORMATS, action=LogFormat, default=argparse.SUPPRESS, help=LOG_FORMAT_HELP
+    )
+    return parser
+
+
+def add_header(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--header", action="append", default=[], metavar="'NAME: VALUE'", help=_HEADER_HELP)
+
+
+def add_ipv4(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")
+
+
+def add_allow_http(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--allow-http", action="store_true", help=_ALLOW_HTTP_HELP)
+
+
+def add_auth(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--auth", metavar="'KEY = VALUE, …'", help=_AUTH_HELP)

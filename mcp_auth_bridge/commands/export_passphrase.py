@@ -1,0 +1,59 @@
+"""Where the passphrase of an exported login comes from: a person who types it, a reference, or stdin. Never argv."""
+
+from collections.abc import Mapping
+
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.secret import Literal, Secret, Template, reference
+from mcp_auth_bridge.shell.console import hidden_prompt, terminal
+from mcp_auth_bridge.shell.files.secret_backends import sources
+
+STDIN = "-"
+
+_LEAST = 12
+"""Characters. Whoever has the file may guess for as long as they like, ten times a second for each core."""
+
+_FORMS = "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME, or - for stdin"
+_GIVE_ONE = "give it with --passphrase env:NAME or --passphrase file:PATH"
+
+
+async def chosen(given: str, environ: Mapping[str, str]) -> Secret:
+    """A new passphrase: what `given` names, or if that is "", what a person types twice. Raises `BridgeError`."""
+    secret = await _given(given, environ) if given else _typed_twice()
+    if len(secret.reveal()) < _LEAST:
+        raise ConfigError(
+            f"the passphrase has less than {_LEAST} characters",
+            "take four words, or what this prints: openssl rand -base64 18",
+        )
+    return secret
+
+
+async def remembered(given: str, environ: Mapping[str, str]) -> Secret:
+    """The passphrase that was chosen then, likewise. Raises `BridgeError`."""
+    return await _given(given, environ) if given else _typed("passphrase of the exported login")
+
+
+async def _given(text: str, environ: Mapping[str, str]) -> Secret:
+    if text == STDIN:
+        secret = Secret((await terminal.piped()).decode(errors="surrogateescape").rstrip("\r\n"))
+    else:
+        named = reference(text, "--passphrase")
+        if isinstance(named, Literal | Template):
+            raise ConfigError("--passphrase takes no passphrase: everybody on this machine sees a command line", _FORMS)
+        secret = await sources(environ, ()).read(named, "the passphrase")
+    if not secret:
+        raise ConfigError("the passphrase is empty", _FORMS)
+    return secret
+
+
+def _typed_twice() -> Secret:
+    secret = _typed("new passphrase for the exported login")
+    if secret != _typed("the same once more"):
+        raise ConfigError("the two passphrases differ", "run it again")
+    return secret
+
+
+def _typed(question: str) -> Secret:
+    secret = hidden_prompt.typed(question)
+    if secret is None:
+        raise ConfigError("a passphrase is needed, and nobody can be asked here", _GIVE_ONE)
+    return secret

@@ -1,0 +1,111 @@
+"""Which server to log in to, where the command line names none."""
+
+from collections.abc import Sequence
+
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.commands.status import Line, line, misconfigured
+from mcp_auth_bridge.commands.stored_logins import profiles
+from mcp_auth_bridge.config.login import Login
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
+from mcp_auth_bridge.config.suggestion import nearest
+from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.shell.browser.login_window import typed_line
+from mcp_auth_bridge.shell.console import terminal
+
+
+async def server(world: World) -> ServerChoice | None:
+    """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
+
+    Raises `ConfigError` where there is none, and where there is no terminal to ask on.
+    """
+    known = configured(world) or await _by_url(world)
+    if not known:
+        raise nothing(world)
+    if len(known) == 1:
+        return ServerChoice(known[0].name)
+    if not (terminal.is_interactive() and terminal.shows_progress()):
+        for profile in known:
+            terminal.say(f"for {profile.name}: {Bridge(profile, world).login_command}")
+        raise ConfigError(
+            "there are several servers, and without a terminal you cannot be asked which one you mean",
+            "run one of these commands, or mcp-auth-bridge login --all",
+        )
+    return await _asked(world)
+
+
+def configured(world: World) -> list[Profile]:
+    """The servers of the configuration that people log in to."""
+    return [profile for profile in world.config.profiles.values() if isinstance(profile.auth, Login)]
+
+
+async def all_known(world: World) -> list[Profile]:
+    """Those, and the servers with a login that was made by URL."""
+    return [*configured(world), *await _by_url(world)]
+
+
+async def _by_url(world: World) -> list[Profile]:
+    keys = (await world.vault().survey()).keys()
+    return [profile for profile in profiles(keys, world) if _has_only_a_url(profile)]
+
+
+def _has_only_a_url(profile: Profile) -> bool:
+    return "://" in profile.name and not profile.variant
+
+
+def nothing(world: World) -> ConfigError:
+    """The error where there is no server to log in to: the two ways to name one."""
+    file = world.config.path
+    return ConfigError(
+        f"no server was named, and {file} has none to log in to",
+        "run mcp-auth-bridge login https://mcp.example.com/mcp with your server's URL, or make this the first line of"
+        f' {file}: servers.example.url = "https://mcp.example.com/mcp"',
+    )
+
+
+async def _asked(world: World) -> ServerChoice | None:
+    vault = world.vault()
+    vault.check_keeps("a login")
+    keys = (await vault.unlock()).keys()  # what is shown depends on it, and so does the login
+    shown = [await line(profile, world, keys) for profile in [*world.config.profiles.values(), *await _by_url(world)]]
+    named = {profile.name for profile in await all_known(world)}
+    choices = [each for each in shown if each.server in named]
+    for number, each in enumerate(choices, 1):
+        terminal.say(f"{number:>3}  {_name(each)}: {_state(each)}")
+    others = [each for each in shown if each not in choices]
+    for each in [*others, *(misconfigured(name, broken) for name, broken in world.config.broken.items())]:
+        terminal.say(f"  -  {_name(each)}: {_state(each)}")
+    return await _answer(choices)
+
+
+async def _answer(choices: Sequence[Line]) -> ServerChoice | None:
+    names = {name: each.server for each in choices for name in (each.server, each.short) if name}
+    while True:
+        terminal.say("which server do you want to log in to? type its number or name, or nothing to leave")
+        typed = (await typed_line()).strip()
+        if not typed:
+            terminal.say("no server was chosen, and nothing has changed")
+            return None
+        if typed.isdecimal() and 0 < int(typed) <= len(choices):
+            return ServerChoice(choices[int(typed) - 1].server)
+        if typed in names or "://" in typed:
+            return ServerChoice(names.get(typed, typed))
+        meant = nearest(typed, names)
+        terminal.say(f"{quoted(typed)} is not one of them{f'; did you mean {meant}?' if meant else ''}")
+
+
+def _name(line: Line) -> str:
+    return f"{line.short} ({line.server})" if line.short else line.server
+
+
+def _state(line: Line) -> str:
+    match line.state:
+        case "signed in":
+            return f"signed in{f' as {line.account}' if line.account else ''}, {line.detail}"
+        case "signed out":
+            return "not signed in"
+        case "ended":
+            return "the login has ended"
+        case "static" | "automatic":
+            return "needs no login"
+    return line.detail

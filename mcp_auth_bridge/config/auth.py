@@ -1,0 +1,144 @@
+"""Every kind of `auth` that there is, and what a server is shown where nobody logs in."""
+
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any, get_args
+
+import msgspec
+
+from mcp_auth_bridge.config import headers as headers_module
+from mcp_auth_bridge.config import login, machine, toml
+from mcp_auth_bridge.config.login import Browser, Device, Login
+from mcp_auth_bridge.config.machine import ClientCredentials, Enterprise, JwtBearer, Machine, Registered, TokenExchange
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, reference
+
+
+class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
+    """A token from a secret reference. No discovery, no browser. `resource` is what its `aud` should be, "" for the
+    server's URL: for the explanation when it is refused.
+    """
+
+    token: str
+    resource: str = ""
+
+
+class Headers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
+    """Headers that are the credentials, such as an API key, each from a secret reference. No discovery, no browser."""
+
+    headers: dict[str, str]
+
+
+class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
+    """No Authorization header at all."""
+
+
+Auth = Browser | Device | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
+
+
+_DEFAULT_KIND = "browser"
+
+AUTH_FORM = """--auth 'kind = "bearer", token = "env:NAME"'"""
+
+_SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor_token", "identity_assertion")
+"""The keys of tables with OAuth settings that may name a secret."""
+
+
+def converted(table: dict[str, Any], source: str, where: str) -> Auth:
+    """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`.
+
+    A table that leaves `kind` out is a login in the browser.
+    """
+    try:
+        auth = _converted({"kind": _DEFAULT_KIND, **table}, source, where)
+    except ConfigError as error:
+        if "kind" in table or not (kinds := _fitting(table)):
+            raise
+        fit = " or ".join(f'kind = "{kind}"' for kind in kinds)
+        raise ConfigError(error.message, f"without kind it is a login in the browser; add {fit}") from None
+    _check(auth, f"{source}: {where}" if source else where)
+    return auth
+
+
+def _converted(table: dict[str, Any], source: str, where: str) -> Auth:
+    return toml.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+
+
+def _fitting(table: dict[str, Any]) -> list[str]:
+    """The kinds of which `table`, which names none, could be."""
+    fitting = []
+    for kind in get_args(Auth):
+        tag = str(kind.__struct_config__.tag)
+        with suppress(ConfigError):
+            _converted({**table, "kind": tag}, "", "")
+            fitting.append(tag)
+    return fitting
+
+
+def on_the_command_line(table: dict[str, Any]) -> Auth:
+    """What `--auth` says. Everybody on a machine sees its command lines: no secret stands there.
+
+    Nor is a variable expanded, as in `header_fields.on_the_command_line`.
+    """
+    if not table:  # perhaps a variable that is not set
+        raise ConfigError("--auth says nothing", f"leave it out, or write it as {AUTH_FORM}")
+    auth = converted(table, "", "--auth")
+    for what, value in references(auth).items():
+        if isinstance(value, Literal | Template):
+            raise ConfigError(
+                f"--auth takes no secrets: it has to say where {what} is",
+                "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME; ${…} is not expanded there",
+            )
+    return auth
+
+
+def static(auth: Auth) -> str:
+    """The credentials that `auth` itself gives, in words; "" where they come from a login, or are obtained."""
+    match auth:
+        case Bearer(token=token):
+            return f"a token from {describe(reference(token, 'the token'))}"
+        case Headers(headers=headers):
+            return f"the headers {', '.join(headers)}"
+        case Anonymous():
+            return "no credentials"
+    return ""
+
+
+def digest(auth: Auth) -> str:
+    """What tells the logins by two ways to authenticate apart, in 8 characters."""
+    settings = msgspec.json.encode(msgspec.to_builtins(auth), order="sorted")
+    return sha256(settings).hexdigest()[:8]
+
+
+def _check(auth: Auth, where: str) -> None:
+    match auth:
+        case Machine():
+            machine.check(auth, where)
+        case Login():
+            login.check(auth, where)
+        case Bearer(token=token):
+            reference(token, f"{where}.token")
+        case Headers(headers=headers) if not headers_module.credential(headers, f"{where}.headers"):
+            raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
+        case _:
+            pass
+
+
+def references(auth: Auth) -> dict[str, SecretRef]:
+    """Every secret that `auth` names, by what it is in words."""
+    match auth:
+        case Bearer(token=token):
+            return {"the token": reference(token, "the token")}
+        case Headers(headers=headers):
+            named = headers_module.credential(headers, "the configuration")
+            return {f"the header {name}": value for name, value in named.items()}
+        case Anonymous():
+            return {}
+        case Enterprise(idp=idp):
+            return {**_named(auth, "the"), **_named(idp, "the idp's")}
+    return _named(auth, "the")
+
+
+def _named(table: Login | Registered, whose: str) -> dict[str, SecretRef]:
+    given = {f"{whose} {key}": getattr(table, key, "") for key in _SECRETS}
+    return {what: reference(text, what) for what, text in given.items() if text}

@@ -1,0 +1,185 @@
+"""TOML as a person wrote it: what it says, and on which line it says so."""
+
+import re
+import tomllib
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from mcp_auth_bridge.config.suggestion import nearest
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
+from mcp_auth_bridge.urls import Purpose, Url, gate, shown, with_scheme
+
+
+def parsed(text: str, source: str) -> dict[str, Any]:
+    """What `text` says. Any: TOML. Raises `ConfigError`, with line and column, for what is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{source} is not valid TOML: {error}", f"correct that line of {source}") from None
+    except RecursionError:
+        raise ConfigError(f"{source} is not valid TOML: it is nested too deeply", f"correct {source}") from None
+
+
+def line_of(text: str, keys: Sequence[str]) -> int | None:
+    """The line, from 1, on which the first statement begins that makes `keys` exist, each in the table before it.
+
+    None if none does. `text` is valid TOML. The parser names no lines; but whatever ends after a whole statement parses
+    too, so the shortest beginning of `text` that has `keys` ends with that statement.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+
+    def whole(count: int) -> int:
+        """Of `count` lines the most that are whole statements."""
+        while _attempt(lines[:count]) is None:
+            count -= 1
+        return count
+
+    def has(count: int) -> bool:
+        return _holds(_attempt(lines[: whole(count)]) or {}, keys)
+
+    end = bisect_left(range(len(lines) + 1), True, key=has)
+    return None if end > len(lines) else whole(end - 1) + 1
+
+
+def _attempt(lines: Sequence[str]) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads("\n".join(lines))
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return None
+
+
+def _holds(table: Any, keys: Sequence[str]) -> bool:
+    for key in keys:
+        if not isinstance(table, dict) or key not in table:
+            return False
+        table = table[key]
+    return True
+
+
+T = TypeVar("T")
+
+_WORDS = {
+    "object": "a table",
+    "str": "text in quotes",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+}
+"""What msgspec calls by JSON's names."""
+
+_WRITTEN = {**_WORDS, "array": 'a list: ["…", "…"]', "object": "a table: { KEY = … }"}
+
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def convert(value: Any, shape: type[T], source: str, where: str) -> T:
+    """`value`, which is what TOML makes of the table `where` of `source`, as a `shape`. Raises `ConfigError`.
+
+    Its message is "SOURCE: KEY…", with the whole key from the top of the file. No value is repeated, apart from a wrong
+    `kind`: it may be a secret at a wrong place.
+    """
+    try:
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        expected, _, inner = str(error).partition(" - at `$")
+        place = _Place(shape, value, inner.rstrip("`"))
+        key = f"{where}{place.path}".lstrip(".")
+        message, hint = place.in_words(key, expected[:1].lower() + expected[1:])
+        raise ConfigError(": ".join(filter(None, (source, message))), hint) from None
+
+
+class _Place:
+    """What may stand at `path` in `value`, which is not a `shape`. Any: types, and what TOML makes of a table."""
+
+    def __init__(self, shape: Any, value: Any, path: str) -> None:
+        from msgspec import inspect  # what is right needs no words
+
+        self.path = path
+        self._inspect = inspect
+        place = inspect.type_info(shape)
+        for name in re.findall(r"[^.\[\]]+", path):
+            table = _chosen(place, value)
+            if not isinstance(table, inspect.StructType):
+                break  # in a list, or in a table of the person's own names: each item is of one type
+            place = next(field.type for field in table.fields if field.encode_name == name)
+            value = value[name]
+        self._value = value
+        self._type = _chosen(place, value)
+
+    def in_words(self, key: str, expected: str) -> tuple[str, str]:
+        """The sentence about `key`, and the hint. `expected` is msgspec's word for what is wrong."""
+        name = re.search(r"`(.*)`", expected)
+        words = self._allowed()
+        if name and expected.startswith("object contains unknown field"):
+            return self._unknown(key, name[1])
+        if name and expected.startswith("object missing required field"):
+            told, hint = f"the key {name[1]} is missing", f"the keys there: {_list(self._keys())}"
+        else:
+            told, hint = _in_toml(expected), _hint(expected)
+        if words and not expected.startswith("expected `object`"):
+            hint = self._choice(words)
+        return f"{key}: {told}" if key else told, hint
+
+    def _unknown(self, key: str, name: str) -> tuple[str, str]:
+        known = self._keys()
+        whole = f"{key}.{name if _BARE_KEY.fullmatch(name) else quoted(name)}".lstrip(".")
+        meant = nearest(name, [*known, getattr(self._type, "tag_field", None) or ""])
+        return f"{whole} is not a known key", f'did you mean "{meant}"?' if meant else f"the keys there: {_list(known)}"
+
+    def _keys(self) -> list[str]:
+        return [field.encode_name for field in getattr(self._type, "fields", ())]
+
+    def _is_kind(self) -> bool:
+        return isinstance(self._type, self._inspect.UnionType)
+
+    def _allowed(self) -> list[str]:
+        """The words of which one has to stand there, none if others may."""
+        match self._type:
+            case self._inspect.UnionType(types=types):
+                return [str(each.tag) for each in types if isinstance(each, self._inspect.StructType)]
+            case self._inspect.LiteralType(values=values):
+                return [str(value) for value in values if value]
+        return []
+
+    def _choice(self, words: Sequence[str]) -> str:
+        given = self._value.get("kind") if isinstance(self._value, dict) else self._value
+        meant = nearest(given, words) if isinstance(given, str) else ""
+        what = "kind is one of" if self._is_kind() else "one of"
+        return f'did you mean "{meant}"? {what}: {_list(words)}' if meant else f"{what}: {_list(words)}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words)
+
+
+def _in_toml(expected: str) -> str:
+    """What msgspec expects, by the names that a person knows."""
+    if expected.startswith("invalid enum value"):
+        return "this is not one of the allowed values"  # which may be a secret at a wrong place
+    named = re.sub(r"`([^`]*)`", lambda match: " or ".join(_WORDS.get(w, w) for w in match[1].split(" | ")), expected)
+    return named.replace(" of length >= 1", " that is not empty")
+
+
+def _hint(expected: str) -> str:
+    word = re.search(r"expected `(\w+)", expected)
+    return f"write {_WRITTEN[word[1]]}" if word and word[1] in _WRITTEN else "see config.example.toml"
+
+
+def _chosen(place: Any, value: Any) -> Any:
+    """Of a union of tables the one that `value` says it is, where it says so."""
+    kind = value.get("kind", place) if isinstance(value, dict) else place
+    return next((each for each in getattr(place, "types", ()) if getattr(each, "tag", None) == kind), place)
+
+
+def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https://…") -> Url:
+    """The URL that stands `where`. Raises `ConfigError` for one that the gate refuses."""
+    try:
+        return gate(text, purpose)
+    except UrlRefused as refused:
+        if meant := with_scheme(text):
+            hint = f"did you mean {meant}?"
+        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None

@@ -1,0 +1,122 @@
+"""How a machine's session is renewed: obtained anew, from secrets that are read again each time."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from mcp_auth_bridge.credentials import refresh_policy
+from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.credentials.services import World
+from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.token_headers import lasting, presentable
+from mcp_auth_bridge.effects import Flow
+from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, CredentialRefused, quoted
+from mcp_auth_bridge.oauth.session import Session
+from mcp_auth_bridge.stores.base import Store
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.machine import Plan
+
+_PAUSE, _LONGEST_PAUSE = 30.0, 600.0
+"""Seconds for which an authorization server is not asked the same again after it has refused it, doubled each time."""
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where tokens for the server `name` come from; `plan` reads the configuration's secrets.
+
+    `kind` is the configuration's word for the grant; `discovers` whether the token endpoint is looked up, so that the
+    MCP server's challenge, with the place of its metadata and its scopes, is worth a request.
+    """
+
+    name: str
+    kind: str
+    plan: "Callable[[], Awaitable[Plan]]"
+    discovers: bool
+
+
+class Obtaining:
+    """See `renewal.Renewal`."""
+
+    def __init__(self, source: Source, kept: Kept, world: World) -> None:
+        self._name = source.name
+        self._kind = source.kind
+        self._plan = source.plan
+        self._kept = kept
+        self._world = world
+        self._wants_challenge = source.discovers
+        self._has_failed = False
+        self._refusal: tuple[Plan, BridgeError] | None = None
+        self._refusals = 0
+        self._refused_at = float("-inf")
+
+    def goes_bare(self, refused: Refusal | None) -> bool:
+        self._wants_challenge = self._wants_challenge and refused is None
+        return self._wants_challenge
+
+    async def settle(self) -> None:
+        """Nothing is lost: another token can be had."""
+
+    async def renew(self, refused: Refusal | None) -> Session:
+        async with self._world.lock():
+            store = await self._kept.look()
+            another = lasting(self._kept.session, refused, self._world.now())
+            return another or await self._obtained(store, refused)
+
+    async def _obtained(self, store: Store, refused: Refusal | None) -> Session:
+        plan = await self._plan()
+        self._check_pause(plan)
+        try:
+            session = await self._world.drive(self._flow(plan, refused))
+        except BridgeError as error:
+            self._note(plan, error)
+            raise refresh_policy.before_sending(error) from None
+        self._has_failed, self._refusal, self._refusals = False, None, 0
+        await self._kept.save(store, session)
+        return presentable(self._kept.session, refused, self._world.now()) or session
+
+    def _flow(self, plan: "Plan", refused: Refusal | None) -> Flow[Session]:
+        """Where the last session was had, unless something is wrong with that: then everything is looked up anew."""
+        # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.oauth.machine import another, obtain
+
+        last = self._kept.session
+        if last is not None and refused is None and not self._has_failed:
+            return another(plan, last)
+        return obtain(plan, refused.challenge if refused is not None else None)
+
+    def _note(self, plan: "Plan", error: BridgeError) -> None:
+        self._has_failed = True
+        if isinstance(error, ConfigError | CredentialRefused) or refresh_policy.is_refusal(error):
+            self._refusal, self._refused_at = (plan, error), self._world.ticks()
+            self._refusals += 1
+
+    def _check_pause(self, plan: "Plan") -> None:
+        """Raise what the authorization server said to the same secrets a moment ago: it is not asked again and again.
+
+        Other secrets, in a file that was rotated, are another question.
+        """
+        if self._refusal is None or self._refusal[0] != plan:
+            self._refusals = 0
+            return
+        length = min(_PAUSE * 2.0 ** (self._refusals - 1), _LONGEST_PAUSE)
+        if self._world.ticks() - self._refused_at < length:
+            raise self._refusal[1]
+
+    async def lacking(self, refused: Refusal) -> BridgeError:
+        wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+        session = self._kept.session
+        told = f"{self._name} refuses this to the token obtained by {self._kind} ({refused})"
+        if session is not None and set(wanted.split()) <= set(session.scope.split()):
+            return AccessDenied(told, "its operator has to give the client, or whom it acts for, the permission")
+        return AccessDenied(f"{told}, which lacks {quoted(wanted)}", f"add that to scopes under auth for {self._name}")
+
+    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
+        # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
+        from mcp_auth_bridge.credentials.diagnosis import Presented, why
+
+        what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
+        presented = Presented(session.access.reveal(), self._name, what, place, session.resource)
+        error = why(presented, refused, self._world.now())
+        error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"
+        return error

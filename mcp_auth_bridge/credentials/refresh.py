@@ -1,0 +1,115 @@
+"""How a person's login is renewed: by its refresh token, which each use may spend."""
+
+import msgspec
+
+from mcp_auth_bridge.credentials import refresh_policy
+from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.credentials.diagnosis import Reasons
+from mcp_auth_bridge.credentials.redemption import Exchange
+from mcp_auth_bridge.credentials.services import World
+from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.token_headers import is_refused, lasting, presentable
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    GrantEnded,
+    LoginRequired,
+    Sent,
+    StepUpRequired,
+    UpstreamFailed,
+    quoted,
+)
+from mcp_auth_bridge.oauth.scopes import added, without
+from mcp_auth_bridge.oauth.session import Session
+
+
+class Rotation:
+    """Of the login in `kept`, in the words of `reasons`; `exchange` spends the refresh token. See `renewal.Renewal`."""
+
+    def __init__(self, reasons: Reasons, kept: Kept, world: World, exchange: Exchange) -> None:
+        self._name = reasons.name
+        self._login_command = reasons.login_command
+        self._kept = kept
+        self._world = world
+        self._reasons = reasons
+        self._exchange = exchange
+        self._closed = False
+
+    def goes_bare(self, refused: Refusal | None) -> bool:
+        """Without a login a request goes out bare, until the server has refused one: many servers are open."""
+        self._closed = self._closed or refused is not None
+        return not self._closed
+
+    async def settle(self) -> None:
+        await self._exchange.settle()
+
+    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
+        return self._reasons.new_token_refused(session, refused, self._world.now())
+
+    async def renew(self, refused: Refusal | None) -> Session:
+        async with self._world.turn():
+            async with self._world.lock():  # an exchange that another process has begun comes to its end first
+                await self._kept.look()
+            if (another := lasting(self._kept.session, refused, self._world.now())) is not None:
+                return another
+            try:
+                await self._exchange(self._refreshable(refused))
+            except GrantEnded:
+                pass  # the session says so now
+            except BridgeError as error:
+                self._refreshable(refused)  # raises if the strikes are full
+                raise refresh_policy.before_sending(error) from None
+        return presentable(self._kept.session, refused, self._world.now()) or self._refreshable(refused)
+
+    def _refreshable(self, refused: Refusal | None) -> Session:
+        session = self._kept.session
+        if session is None:
+            raise self._login_required("nobody is logged in")
+        if session.ended:
+            raise self._login_required(refresh_policy.why_ended(session, self._world.now()))
+        if session.refresh is None:
+            reason = "the login has expired"
+            if refused is not None and is_refused(session, refused):
+                suspected = self._reasons.suspected(session, refused, self._world.now())
+                reason = f"the server refused the access token ({suspected})"
+            raise self._login_required(f"{reason}, and there is no refresh token")
+        self._check_pause(session)
+        return session
+
+    def _check_pause(self, session: Session) -> None:
+        """Raise while the authorization server is left alone because it has refused to renew `session`."""
+        strikes = session.strikes
+        pause = refresh_policy.pause(strikes, self._world.now())
+        said = refresh_policy.words(strikes)
+        if pause and refresh_policy.wants_login(strikes):
+            raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
+        if pause:
+            error = UpstreamFailed(
+                f"{session.issuer} refused to renew the login to {self._name} ({said}), which may pass",
+                f"it is asked again after {pause:.0f} seconds; if that does not help, run: {self._login_command}",
+                status=strikes.status,
+                retry_after=pause,
+            )
+            error.sent = Sent.NO
+            raise error
+
+    async def lacking(self, refused: Refusal) -> BridgeError:
+        """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
+        named = refused.challenge.scopes if refused.challenge else ()
+        async with self._world.lock():
+            store = await self._kept.look()
+            session = self._kept.session
+            if session is None:
+                return self._login_required("nobody is logged in")
+            wanted = " ".join(without(named, session.secrets))
+            if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
+                return denied
+            if not set(wanted.split()) <= set(session.wanted.split()):
+                union = added(wanted.split(), session.wanted)
+                await self._kept.save(store, msgspec.structs.replace(session, wanted=union))
+        return StepUpRequired(
+            f"the login to {self._name} lacks a permission: {quoted(wanted)}",
+            f"run: {self._login_command}",
+        )
+
+    def _login_required(self, reason: str) -> LoginRequired:
+        return LoginRequired(f"a login to {self._name} is needed: {reason}", f"run: {self._login_command}")

@@ -1,0 +1,170 @@
+"""Bytes → `Message`, without decoding more than the envelope and without losing a byte."""
+
+import codecs
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import NoReturn
+
+import msgspec
+
+from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
+from mcp_auth_bridge.relay.json_limits import excess
+
+_BOM = b"\xef\xbb\xbf"
+_ID_LIMIT = 1000  # bytes
+_INVALID = -32600
+_UNPARSABLE = -32700
+_SLICE = 1 << 20  # bytes
+_utf8_decoder = codecs.getincrementaldecoder("utf-8")
+
+
+class _Envelope(msgspec.Struct):
+    """The members of JSON-RPC 2.0 that tell the kinds apart; everything else is skipped, not decoded."""
+
+    id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    method: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+_decoder = msgspec.json.Decoder(_Envelope)
+_list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def peek(line: bytes) -> Message:
+    """The message in `line`, without a byte order mark (RFC 8259 section 8.1).
+
+    Raises `Malformed`, and `Excessive` for JSON that MCP clients may be unable to read.
+    """
+    line = line.removeprefix(_BOM)
+    _check_utf8(line)
+    if (beyond := excess(line)) is not None:
+        raise _excessive(line, beyond)
+    return _within_limits(line)
+
+
+def _within_limits(line: bytes) -> Message:
+    start = line.lstrip(b" \t\r\n")[:1]
+    if start == b"[":
+        return Message(Kind.BATCH, line)
+    try:
+        envelope = _decoder.decode(line)
+    except msgspec.ValidationError:
+        raise Malformed(_INVALID, "a JSON-RPC message is an object") from None
+    except msgspec.DecodeError:
+        envelope = _with_lone_surrogates(line)
+    return _message(line, envelope)
+
+
+def split(batch: Message) -> list[Message]:
+    """The messages of a batch (MCP 2025-03-26). Raises `Malformed`."""
+    try:
+        parts = _list_decoder.decode(batch.raw)
+    except msgspec.DecodeError:
+        raise Malformed(_UNPARSABLE, "the batch is not valid JSON") from None
+    messages = [_within_limits(bytes(part)) for part in parts]
+    if any(message.kind is Kind.BATCH for message in messages):
+        raise Malformed(_INVALID, "a batch is not part of a batch")
+    return messages
+
+
+def result_of(response: Message) -> bytes | None:
+    """The raw JSON of a response's `result`, None for an error response."""
+    try:
+        result = _decoder.decode(response.raw).result
+    except msgspec.DecodeError:
+        result = _with_lone_surrogates(response.raw).result
+    return None if result is msgspec.UNSET else bytes(result)
+
+
+def _check_utf8(line: bytes) -> None:
+    if line.isascii():
+        return
+    decoder = _utf8_decoder()
+    try:
+        for start in range(0, len(line), _SLICE):  # decoded as a whole, a message may take four times its size
+            decoder.decode(line[start : start + _SLICE], final=start + _SLICE >= len(line))
+    except UnicodeDecodeError:
+        raise Malformed(_UNPARSABLE, "the message is not valid UTF-8") from None
+
+
+def _message(line: bytes, envelope: _Envelope) -> Message:
+    answers = envelope.result is not msgspec.UNSET or envelope.error is not msgspec.UNSET
+    if envelope.method is msgspec.UNSET:
+        if not answers:
+            raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
+        return Message(Kind.RESPONSE, line, id=_id(envelope, b"null"))
+    method = bytes(envelope.method)
+    if method[:1] != b'"':
+        raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))
+    if envelope.id is msgspec.UNSET:
+        return Message(Kind.NOTIFICATION, line, method=json.loads(method))
+    return Message(Kind.REQUEST, line, id=_id(envelope), method=json.loads(method))
+
+
+def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
+    """The raw id: a string or a number (MCP forbids null, except where an error answers what could not be read)."""
+    raw = missing if envelope.id is msgspec.UNSET else bytes(envelope.id)
+    if raw == missing or (len(raw) <= _ID_LIMIT and (raw[:1] == b'"' or raw.isdigit() or _is_finite(raw))):
+        return raw
+    raise Malformed(_INVALID, f"the id is neither a string nor a number, or is longer than {_ID_LIMIT} bytes")
+
+
+def _is_finite(raw: bytes) -> bool:
+    """Whether JSON's `raw` is a number that its readers can tell from others: `1e400` is infinity to all of them."""
+    return raw[:1] in b"-0123456789" and (raw[1:].isdigit() or math.isfinite(float(raw)))
+
+
+def _excessive(line: bytes, beyond: str) -> Excessive:
+    """What refuses `line`, with its id if it can be read and is that of a request.
+
+    The id of a response is the other side's: an error with it would look like the answer to another request.
+    """
+    try:
+        envelope = _decoder.decode(line)
+        id_ = b"null" if envelope.method is msgspec.UNSET else _id(envelope, b"null")
+    except (msgspec.DecodeError, RecursionError):
+        return Excessive(_UNPARSABLE, beyond)
+    except Malformed:
+        return Excessive(_INVALID, beyond)
+    return Excessive(_INVALID, beyond, id_)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+_scanner = json.JSONDecoder(parse_constant=_refuse)
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+def _with_lone_surrogates(line: bytes) -> _Envelope:
+    """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser takes."""
+    text = line.decode()
+    try:
+        value = _scanner.decode(text)
+    except ValueError:
+        raise Malformed(_UNPARSABLE, "the message is not valid JSON") from None
+    if not isinstance(value, dict):
+        raise Malformed(_INVALID, "a JSON-RPC message is an object")
+    members = dict(_members(text))
+    return _Envelope(**{name: members[name] for name in _Envelope.__struct_fields__ if name in members})
+
+
+def _members(document: str) -> Iterator[tuple[str, msgspec.Raw]]:
+    """The members of `document`, a JSON object that is valid and not empty, each value in its own spelling."""
+    end = document.index("{")
+    while document[end] != "}":
+        name, end = _scanner.raw_decode(document, _token(document, end + 1))
+        start = _token(document, _token(document, end) + 1)
+        _, end = _scanner.raw_decode(document, start)
+        yield name, msgspec.Raw(document[start:end].encode())
+        end = _token(document, end)
+
+
+def _token(document: str, position: int) -> int:
+    """Where the next token begins at or after `position`."""
+    space = _SPACE.match(document, position)
+    return space.end() if space else position

@@ -1,0 +1,92 @@
+"""Keeps the client's `subscriptions/listen` open (MCP 2026-07-28): to the client it is one, however often it breaks.
+
+After a break the client is told once that everything it listens to may have changed: nobody knows what was missed.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToClient, ToServer, Wake
+
+METHOD = "subscriptions/listen"
+
+_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
+_FIRST_PAUSE = 1.0
+_LONGEST_PAUSE = 30.0
+
+
+class _Subscription(msgspec.Struct):
+    """`opening` is how its stream is opened. `acknowledged`: the client knows that it is open."""
+
+    opening: ToServer
+    acknowledged: bool = False
+    pause: float = _FIRST_PAUSE
+
+
+class Listening(Around):
+    """Wraps the relay that sends the requests."""
+
+    def __init__(self, inner: Relay) -> None:
+        super().__init__(inner)
+        self._subscriptions: dict[int, _Subscription] = {}
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        subscription = self._subscriptions.get(call)
+        if subscription is not None and message.kind is Kind.RESPONSE:
+            if message.key == subscription.opening.message.key:
+                del self._subscriptions[call]
+        elif subscription is not None and message.method == _ACKNOWLEDGED:
+            subscription.pause = _FIRST_PAUSE
+            if subscription.acknowledged:
+                yield from _may_have_changed(subscription.opening.message)
+                return
+            subscription.acknowledged = True
+        yield from self._seen(self._inner.from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        subscription = self._subscriptions.get(call)
+        if subscription is not None and subscription.acknowledged and _may_cure_itself(error):
+            yield Wake(f"{METHOD} {call}", subscription.pause)
+            subscription.pause = min(2 * subscription.pause, _LONGEST_PAUSE)
+            return
+        self._subscriptions.pop(call, None)
+        yield from self._seen(self._inner.ended(call, error))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        method, _, call = timer.partition(" ")
+        if method != METHOD:
+            yield from self._seen(self._inner.woke(timer))
+        elif (subscription := self._subscriptions.get(int(call))) is not None:
+            yield subscription.opening
+
+    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            if isinstance(action, ToServer) and action.message.method == METHOD:
+                self._subscriptions[action.call] = _Subscription(action)
+            elif isinstance(action, Hangup):
+                self._subscriptions.pop(action.call, None)
+            yield action
+
+
+def _may_cure_itself(error: BridgeError | None) -> bool:
+    return (
+        error is None or isinstance(error, Unreachable) or (isinstance(error, UpstreamFailed) and error.status >= 500)
+    )
+
+
+def _may_have_changed(request: Message) -> Iterator[Action]:
+    wanted = request.params.get("notifications")
+    if not isinstance(wanted, dict):
+        return
+    meta = {_SUBSCRIPTION: request.key}
+    for field, name in _LISTS.items():
+        if wanted.get(field):
+            yield ToClient(replies.notification(f"notifications/{name}/list_changed", {"_meta": meta}))
+    uris = wanted.get("resourceSubscriptions")
+    for uri in uris if isinstance(uris, list) else ():
+        yield ToClient(replies.notification("notifications/resources/updated", {"_meta": meta, "uri": uri}))

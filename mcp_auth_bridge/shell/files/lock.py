@@ -1,0 +1,129 @@
+"""Kernel locks between processes: the kernel frees them with the process, so there is no stale lock to reclaim.
+
+Each lock is a file of its own that is never deleted (deleting it would let two processes lock two inodes under one
+name), and never the file that it guards. No process id, no time stamp, no lease.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.stores.folder import Folder, translated
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+_FIRST_POLL, _LONGEST_POLL = 0.01, 0.16
+"""Seconds between two attempts: the kernel offers no way to wait that a cancellation could interrupt. Doubled each
+time, because dozens of processes may wait for one slow authorization server.
+"""
+
+_MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
+
+
+class Held(StoreError):
+    """Somebody else has the lock, and had it for all the time that there was to wait."""
+
+
+class Locks:
+    """The locks in one private folder. A mutex and a lock of the same name are two different things."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = Folder(folder)
+
+    @contextlib.contextmanager
+    def mutex(self, name: str) -> Iterator[None]:
+        """Exclude every other thread and process from `name` for a few milliseconds of file work; blocks the thread.
+
+        Raises `StoreError` after 10 seconds.
+        """
+        from filelock import Timeout
+
+        lock = self._lock(name, ".mutex")
+        with translated(Path(lock.lock_file)):
+            try:
+                lock.acquire(timeout=_MUTEX_TIMEOUT, poll_interval=0.002)
+            except Timeout:
+                _check_contention(lock)
+                raise _held(name, _MUTEX_TIMEOUT) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
+        """Hold the lock `name` across awaits; the loop keeps running while another process or task has it.
+
+        Raises `Held` after `timeout` seconds, which may be 0.
+        """
+        lock = self._lock(name, ".lock")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        # One attempt is one non-blocking system call: a cancellation falls between two attempts, never into one.
+        pause = _FIRST_POLL
+        with debug_log.timed("lock", what=name):
+            while not _attempt(lock):
+                if pause == _FIRST_POLL:
+                    with translated(Path(lock.lock_file)):
+                        _check_contention(lock)
+                if loop.time() >= deadline:
+                    raise _held(name, timeout)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_POLL)
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _lock(self, name: str, suffix: str) -> "FileLock":
+        from filelock import FileLock  # 10 ms beside asyncio, and reading a login needs no lock
+
+        self._folder.create()
+        self._folder.verify()
+        path = self._folder.path / (hashlib.sha256(name.encode()).hexdigest()[:32] + suffix)
+        # thread_local=False: a task may be resumed, and its lock released, on another thread.
+        return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
+
+
+def _attempt(lock: "FileLock") -> bool:
+    from filelock import Timeout
+
+    with translated(Path(lock.lock_file)):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        return True
+
+
+def _check_contention(lock: "FileLock") -> None:
+    """Raise the `OSError` with which the kernel refuses `lock`, unless that is that another process has it.
+
+    filelock waits on EACCES too, because some systems answer so to contention; on Linux it is a security module's no,
+    which lasts.
+    """
+    if sys.platform != "linux":
+        return
+    import fcntl
+
+    descriptor = os.open(lock.lock_file, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing gives it back
+    finally:
+        os.close(descriptor)
+
+
+def _held(name: str, timeout: float) -> Held:
+    return Held(
+        f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
+        "try again; if it keeps happening, end the one that hangs",
+    )

@@ -1,0 +1,40 @@
+"""What machines that share one credential have in common: a store, locks, and the server that both are on."""
+
+import os
+from collections.abc import Awaitable, Callable
+
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.config.redis import RedisStore as Settings
+from mcp_auth_bridge.config.redis import place
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell.fleet.lease import FleetLocks
+from mcp_auth_bridge.shell.fleet.server import RedisServer
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.stores.keys import KeySource
+from mcp_auth_bridge.stores.redis import RedisStore
+
+
+class Fleet:
+    """`key` returns the sealing key; `password` reads that of the server, None if it wants none."""
+
+    def __init__(
+        self, settings: Settings, key: Callable[[], bytes], password: Callable[[], Awaitable[Secret]] | None
+    ) -> None:
+        network = Network(NetworkSettings(ca_file=settings.ca_file))
+        server = RedisServer(place(settings, "store"), settings, network, password)
+        self.ask = server.ask
+        self.describe = server.describe
+        self.store = RedisStore(server, settings.prefix, key, os.urandom)
+        self.locks = FleetLocks(server, server.ask, settings.prefix, self.store.flush)
+
+
+def shared_key(source: KeySource) -> bytes:
+    """The key in `source`. None is made: each machine would make another. Raises `StoreError`."""
+    key = source.load()
+    if key is None:
+        raise StoreError(
+            f"{source.describe()} is not there, and every machine that shares the store needs the same key",
+            "make one with: openssl rand -base64 32, and give it to each of them",
+        )
+    return key

@@ -1,0 +1,39 @@
+"""Which header a server may miss: what it tells a browser in advance (Fetch, "CORS-preflight request")."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.relay.http_semantics import request_headers
+from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.urls import Url
+
+_PATIENCE = 1.0
+"""Seconds for an answer that the bridge can do without."""
+
+_NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
+_OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)
+
+
+async def missing_header(wire: Wire, url: Url, sent: Iterable[str]) -> str:
+    """The header that names an organisation, or the like, which `url` takes and which is not among the `sent` ones.
+
+    "" where there is none, or nothing is known in time. Nothing secret is sent.
+    """
+    asked = {
+        "origin": url.origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+    }
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            answer = await wire.send("OPTIONS", url, request_headers("OPTIONS", asked), b"")
+            await answer.aclose()
+    except (TimeoutError, BridgeError):
+        return ""
+    listed = ",".join(answer.headers.get("access-control-allow-headers", ()))
+    known = {name.lower() for name in sent}
+    names = (name.strip() for name in listed.split(","))
+    fit = (name for name in names if _NAME.fullmatch(name) and name.lower() not in known)
+    return next((name for name in fit if _OF_AN_ORGANISATION.search(name)), "")

@@ -1,0 +1,68 @@
+"""Names → addresses that may be connected to (`oauth/address_zones.py`)."""
+
+import asyncio
+import socket
+from itertools import chain, zip_longest
+
+from mcp_auth_bridge.oauth.address_zones import Address, Zone, literal, reach_of
+from mcp_auth_bridge.oauth.trust import allowed
+from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.urls import Url
+
+
+class Names:
+    """Looks each name up once and stays with the answer: nobody can give another one between the check and the use."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._known: dict[str, list[Address]] = {}
+
+    async def addresses(self, url: Url, led_by: Url | None) -> list[Address]:
+        """Where to connect to for `url`, at least one address, the best first.
+
+        Raises `Unreachable` for a name that is not known, `UrlRefused` where `led_by` may not lead there.
+        """
+        return allowed(await self._look_up(url), await self._reach(led_by), url, led_by)
+
+    async def check_for_proxy(self, url: Url, led_by: Url | None) -> None:
+        """As `addresses`, for a `url` whose name the proxy resolves: then only an address itself can be judged."""
+        address = literal(url.host)
+        if address is not None:
+            allowed([address], await self._reach(led_by), url, led_by)
+
+    def prefer(self, url: Url, address: Address) -> None:
+        """Try `address` first from now on: it has answered."""
+        self._known[url.host] = sorted(self._known[url.host], key=lambda known: known != address)
+
+    async def _reach(self, led_by: Url | None) -> Zone:
+        if led_by is None:
+            return Zone.LOOPBACK
+        if self._network.proxy(led_by) is not None:
+            address = literal(led_by.host)
+            return reach_of([address]) if address else Zone.PUBLIC
+        return reach_of(await self._look_up(led_by))
+
+    async def _look_up(self, url: Url) -> list[Address]:
+        if url.host not in self._known:
+            self._known[url.host] = await self._resolved(url)
+        return self._known[url.host]
+
+    async def _resolved(self, url: Url) -> list[Address]:
+        if (address := literal(url.host)) is not None:
+            return [address]
+        family = socket.AF_INET if self._network.settings.ipv4_only else socket.AF_UNSPEC
+        with explained(url.origin):
+            infos = await asyncio.get_running_loop().getaddrinfo(
+                url.host, url.port, family=family, type=socket.SOCK_STREAM
+            )
+        # A zone identifier stands behind "%", in link-local addresses only.
+        texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos)
+        return interleaved([address for text in texts if (address := literal(text)) is not None])
+
+
+def interleaved(addresses: list[Address]) -> list[Address]:
+    """The families by turns, in the resolver's order (RFC 8305 section 4): one that leads nowhere costs one attempt."""
+    first = [address for address in addresses if address.version == addresses[0].version]
+    second = [address for address in addresses if address.version != addresses[0].version]
+    return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]

@@ -1,0 +1,81 @@
+"""What both HTTP planes share: the TLS context and the proxy decision."""
+
+import os
+import ssl
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.shell.net import proxies
+from mcp_auth_bridge.urls import Url
+
+
+class Network:
+    """`settings` made real. `environ` is where a proxy may be named; it is read at each decision."""
+
+    def __init__(self, settings: NetworkSettings, environ: Mapping[str, str] = os.environ) -> None:
+        self.settings = settings
+        self._environ = environ
+
+    def proxy(self, url: Url) -> proxies.Proxy | None:
+        """The proxy to reach `url` through, None for a direct connection. Raises `ConfigError`."""
+        return proxies.choose(self.settings.proxy, self._environ, url)
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """The one client context: verified, TLS 1.2 or newer, HTTP/1.1. Raises `ConfigError` for an unusable file.
+
+        Built at the first https connection, because reading the trust store takes milliseconds.
+        """
+        context = _trusting_the_system()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if self.settings.ca_file:
+            _load(context, self.settings)
+        if self.settings.client_certificate:
+            _load_client_certificate(context, self.settings)
+        return context
+
+
+def _trusting_the_system() -> ssl.SSLContext:
+    # Not ssl.create_default_context: it writes every session key to the file that SSLKEYLOGFILE names.
+    if sys.platform in ("win32", "darwin"):
+        import truststore  # comes with httpx2; elsewhere OpenSSL's own files are the system's store
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_default_verify_paths()
+    return context
+
+
+def _load(context: ssl.SSLContext, settings: NetworkSettings) -> None:
+    try:
+        context.load_verify_locations(cafile=settings.ca_file)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(
+            f"ca_file {settings.ca_file} cannot be used: {_why(error)}",
+            "ca_file names a readable PEM file with at least one certificate",
+        ) from None
+
+
+def _load_client_certificate(context: ssl.SSLContext, settings: NetworkSettings) -> None:
+    try:
+        # Without a password of ours OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(settings.client_certificate, settings.client_key or None, password="")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"client_certificate {settings.client_certificate} cannot be used: {_why(error)}",
+            "it needs a PEM chain, and its unencrypted key in the same file or in client_key",
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    """OpenSSL's word for what is wrong with a file, or the operating system's."""
+    match error:
+        case ssl.SSLError(reason=str(reason)):
+            return reason.replace("_", " ").lower()
+        case OSError(strerror=str(text)):
+            return text.lower()
+    return "it is no certificate with its key"

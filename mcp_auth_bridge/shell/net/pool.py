@@ -1,0 +1,224 @@
+"""The relay's plane: HTTP/1.1 that knows whether a request has left, over pooled connections that stay ready.
+
+What fails before a byte of the request was handed to a transport is `Unreachable`; afterwards it is `OutcomeUnknown`.
+Nothing is ever sent twice here, and no redirect is followed.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+
+import h11
+
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OurProtocolError,
+    Overdue,
+    Unreachable,
+)
+from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
+from mcp_auth_bridge.shell.net.dial import connect, refused
+from mcp_auth_bridge.shell.net.memory_budget import Budget
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.proxies import Proxy
+from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.urls import Url
+
+OPEN_LIMIT = 512  # exchanges under way; those beyond wait their turn
+IDLE_SECONDS = 300.0  # over a 40 ms link a ready connection saves two round trips
+
+_WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
+
+
+class _Route:
+    """An origin, the way to it, and its idle connections, the latest last."""
+
+    def __init__(self, url: Url, proxy: Proxy | None) -> None:
+        self.url = url
+        self.proxy = proxy
+        self.idle: list[Connection] = []
+        self.arriving: list[asyncio.Future[BridgeError | None]] = []  # head starts that nobody waits for yet
+
+    @property
+    def absolute(self) -> bool:
+        """Whether requests name the whole URL: plain http through a proxy (RFC 9112 section 3.2.2)."""
+        return self.proxy is not None and self.url.scheme == "http"
+
+    def take(self) -> Connection | None:
+        """The connection that was used last: the likeliest to be alive."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.usable and not connection.stirring:
+                return connection
+            connection.abort()
+        return None
+
+
+class Wire:
+    """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._budget = Budget()
+        self._buffer = memoryview(bytearray(READ_SIZE))
+        self._routes: dict[tuple[str, str, int], _Route] = {}
+        self._open: set[Connection] = set()
+        self._dialling = 0
+        self._turns = asyncio.Semaphore(OPEN_LIMIT)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
+        """Send one request and return its answer as soon as the head is there. `Host` and `Content-Length` are added.
+
+        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if something was and no answer came,
+        `TheirProtocolError` for an answer that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
+        """
+        route = self._route(url)
+        request = _request(method, url, headers, body, route)
+        await self._turns.acquire()
+        connection: Connection | None = None
+        try:
+            connection = await self._connection(route)
+            connection.send(request, body)
+            return self._answer(route, connection, await self._head(connection))
+        except BaseException as error:  # cancellation too
+            if isinstance(error, BridgeError):
+                error.facts["host"] = url.authority
+            if connection is not None:
+                connection.abort()
+            self._turns.release()
+            raise
+
+    async def ready(self, url: Url) -> None:
+        """Have one more connection ready: a head start. Its error is left to the request that waits for it."""
+        with suppress(BridgeError):
+            route = self._route(url)
+            arrival: asyncio.Future[BridgeError | None] = asyncio.get_running_loop().create_future()
+            route.arriving.append(arrival)
+            failure: BridgeError | None = None
+            try:
+                self._rest(route, await self._connect(route))
+            except BridgeError as error:
+                failure = error
+            finally:
+                if arrival in route.arriving:
+                    route.arriving.remove(arrival)
+                if not arrival.done():
+                    arrival.set_result(failure)
+
+    async def aclose(self) -> None:
+        """End everything at once: whoever waits for an answer is told that its outcome is unknown."""
+        self._closed = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        for connection in list(self._open):
+            connection.abort()
+        await asyncio.sleep(0)  # the loop closes the sockets in its next round
+
+    # Connections
+
+    def _route(self, url: Url) -> _Route:
+        key = (url.scheme, url.host, url.port)
+        route = self._routes.get(key)
+        if route is None:
+            route = self._routes[key] = _Route(url, self._network.proxy(url))
+        return route
+
+    async def _connection(self, route: _Route) -> Connection:
+        """A connection that can be sent on before the next await."""
+        while (connection := route.take()) is None and route.arriving:
+            if (failure := await route.arriving.pop()) is not None:
+                raise failure  # it has had the whole connect_timeout: a second one would tell no more
+        if connection is not None:
+            debug_log.event("connection.reused", peer=connection.peer)
+        else:
+            connection = await self._connect(route)
+            if not connection.usable:
+                raise Unreachable(f"{connection.peer} hung up, or spoke, before a request was sent")
+        return connection
+
+    async def _connect(self, route: _Route) -> Connection:
+        if len(self._open) + self._dialling >= OPEN_LIMIT:
+            self._make_room()
+        lost = partial(self._forget, route)
+        make = partial(Connection, route.url.authority, self._buffer, lost)
+        self._dialling += 1
+        proxy = route.proxy.url.authority if route.proxy else ""
+        try:
+            with debug_log.timed("connected", peer=route.url.authority, proxy=proxy):
+                connection = await connect(self._network, route.url, route.proxy, make)
+        finally:
+            self._dialling -= 1
+        self._open.add(connection)
+        if self._closed:
+            connection.abort()
+            raise Unreachable(f"nothing is sent to {connection.peer} any more: the bridge is ending")
+        return connection
+
+    def _make_room(self) -> None:
+        idle = [each for route in self._routes.values() for each in route.idle if each.usable]
+        if idle:
+            min(idle, key=lambda each: each.idle_since).abort()
+
+    def _forget(self, route: _Route, connection: Connection) -> None:
+        self._open.discard(connection)
+        debug_log.event("connection.over", peer=connection.peer)
+        if connection in route.idle:
+            route.idle.remove(connection)
+
+    # Exchanges
+
+    async def _head(self, connection: Connection) -> h11.Response:
+        seconds = self._network.settings.headers_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                return await connection.head()
+        except TimeoutError:
+            hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
+            raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
+
+    def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
+        if route.absolute and route.proxy and head.status_code == 407:
+            raise refused(route.proxy, route.url.authority, 407)
+        return Answer(head, connection, partial(self._release, route), self._budget.share())
+
+    def _release(self, route: _Route, connection: Connection) -> None:
+        self._turns.release()
+        if connection.recycle():
+            self._rest(route, connection)
+        else:
+            connection.abort()
+
+    def _rest(self, route: _Route, connection: Connection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.idle_since = loop.time()
+        route.idle.append(connection)
+        if self._sweeper is None:
+            self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Close what has been idle too long, and come back when the next one will have been."""
+        loop = asyncio.get_running_loop()
+        idle = [connection for route in self._routes.values() for connection in route.idle]
+        for connection in idle:
+            if connection.idle_since + IDLE_SECONDS <= loop.time():
+                connection.abort()
+        rest = [connection.idle_since for connection in idle if connection.usable]
+        self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
+
+
+def _request(method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route) -> h11.Request:
+    ours = [(b"Host", url.authority.encode())]
+    if body or method in _WITH_LENGTH:
+        ours.append((b"Content-Length", b"%d" % len(body)))
+    if route.absolute and route.proxy and route.proxy.authorization:
+        ours.append((b"Proxy-Authorization", route.proxy.authorization.reveal().encode()))
+    target = str(url) if route.absolute else url.target
+    try:
+        return h11.Request(method=method, target=target, headers=[*ours, *headers])
+    except h11.LocalProtocolError:
+        # h11's words hold the value, which may be a secret.
+        raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None

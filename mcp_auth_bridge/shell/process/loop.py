@@ -1,0 +1,32 @@
+"""The event loop of a command: asyncio's own, with name lookups that never hold up the end of the process."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from mcp_auth_bridge.shell.process import uncaught
+from mcp_auth_bridge.shell.process.threads import in_background
+
+T = TypeVar("T")
+
+if sys.platform == "win32":
+    _Loop = asyncio.ProactorEventLoop
+else:
+    _Loop = asyncio.SelectorEventLoop
+
+
+class Loop(_Loop):
+    """asyncio looks names up in executor threads, for which `asyncio.run` waits: up to a minute behind a dead VPN."""
+
+    # Any: arguments and results are socket.getaddrinfo's own
+    async def getaddrinfo(self, host: Any, port: Any, **wanted: Any) -> list[Any]:
+        return await in_background(lambda: socket.getaddrinfo(host, port, **wanted))
+
+
+def run(story: Coroutine[Any, Any, T]) -> T:
+    """`asyncio.run` on such a loop."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.get_loop().set_exception_handler(uncaught.in_loop)
+        return runner.run(story)

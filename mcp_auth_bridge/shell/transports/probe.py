@@ -1,0 +1,120 @@
+"""One short session with the remote: the proof that a login works, and the first things worth remembering."""
+
+from collections.abc import Mapping
+
+from mcp_auth_bridge.credentials.base import Refusal, Target
+from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, UpstreamFailed
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.http_semantics import version_headers
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
+from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
+from mcp_auth_bridge.relay.revision_fallback import older
+from mcp_auth_bridge.shell.transports.remote import Remote
+
+_NO_SESSIONS = {*MODERN_ERRORS, -32601, -32602}
+"""What servers of the era without sessions say to `initialize`: JSON-RPC's own "method not found" and "invalid params"
+are within their right.
+"""
+
+_TOOLS = replies.request("tools/list", {})
+_PING = replies.request("ping", {})
+_MODERN_TOOLS = replies.request("tools/list", {"_meta": META})
+
+
+class Stranger:
+    """Credentials of a client that has none. It keeps what comes of that: a refusal, or whether it `is_served`."""
+
+    def __init__(self) -> None:
+        self.refusal: Refusal | None = None
+        self.is_served = False
+
+    @property
+    def challenge(self) -> Challenge | None:
+        return self.refusal.challenge if self.refusal else None
+
+    async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - nothing to prove
+        if refused is None:
+            return {}
+        self.refusal = refused
+        raise LoginRequired("the server wants to know who asks")
+
+
+async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
+    """What the server asks of a `stranger`, for whom `remote` speaks; None if it asks nothing.
+
+    Many servers open a session for anybody and ask only afterwards. Where there is no MCP server at all this raises,
+    before a person is sent to a browser for nothing; 400 and 403 are what some gateways say to strangers.
+    """
+    try:
+        await prove(remote)
+        stranger.is_served = True
+    except LoginRequired:
+        await remote.close()
+    except UpstreamFailed as failed:
+        if failed.status not in (400, 403):
+            raise
+    except TheirProtocolError:
+        pass  # an MCP server, if an odd one: the metadata will tell
+    return stranger.challenge
+
+
+async def prove(remote: Remote) -> Mapping[str, bytes]:
+    """Open a session, make one request in it, end it; the raw results by method. Raises any `BridgeError`.
+
+    The request matters: some servers ask for credentials only after `initialize`.
+    """
+    opened = await _open(remote)
+    result = result_of(opened)
+    if result is not None:
+        return await _prove_session(remote, result)
+    if replies.error_code(opened) in _NO_SESSIONS:
+        return await _prove_modern(remote)
+    raise TheirProtocolError("the server answered initialize with an error")
+
+
+async def _open(remote: Remote) -> Message:
+    """The answer to `initialize`, in the newest revision that the server does not refuse."""
+    opening = OPENING
+    while True:
+        outcome: Message | UpstreamFailed
+        try:
+            outcome = await _ask(remote, opening, {})
+        except UpstreamFailed as failed:
+            outcome = failed
+        if (lower := older(opening, outcome)) is not None:
+            opening = lower
+        elif isinstance(outcome, UpstreamFailed):
+            raise outcome
+        else:
+            return outcome
+
+
+async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
+    welcome = replies.members(opened)
+    headers = version_headers(welcome.get("protocolVersion"))
+    async for _ in remote.post(OPENED, headers):
+        pass  # a notification has no answer
+    request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
+    listed = result_of(await _ask(remote, request, headers))
+    await remote.close()
+    complete = request is _TOOLS and listed is not None and "nextCursor" not in replies.members(listed)
+    return {"initialize": opened, **({"tools/list": listed} if complete and listed is not None else {})}
+
+
+async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
+    """The same with a server that only knows the era without sessions."""
+    discovered = result_of(await _ask(remote, DISCOVER, standard_headers(DISCOVER)))
+    if discovered is None:
+        raise TheirProtocolError("the server answered initialize and server/discover with errors")
+    await _ask(remote, _MODERN_TOOLS, standard_headers(_MODERN_TOOLS))
+    return {"server/discover": discovered}
+
+
+async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:
+    async for message in remote.post(request, headers):
+        if message.kind is Kind.RESPONSE and message.key == request.key:
+            return message
+    raise TheirProtocolError(f"the server did not answer {request.method}")

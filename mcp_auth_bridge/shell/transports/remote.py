@@ -1,0 +1,86 @@
+"""The remote server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, found out at `initialize`.
+
+Closing an iterator is hanging up. What arrives is yielded; what goes wrong is raised as a `BridgeError`.
+"""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from mcp_auth_bridge.credentials.base import Credentials
+from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired, UrlRefused
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.http_semantics import Failed
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
+from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.transports.http_sse import HttpSse
+from mcp_auth_bridge.shell.transports.messages import failure_of
+from mcp_auth_bridge.shell.transports.sender import Sender
+from mcp_auth_bridge.shell.transports.streamable_http import Streamable
+from mcp_auth_bridge.urls import Url
+
+_OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Backwards Compatibility")
+
+
+class Remote:
+    """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
+
+    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None = None) -> None:
+        self._sender = Sender(url, wire, credentials, jar)
+        self._streamable = Streamable(self._sender)
+        self._http_sse: HttpSse | None = None
+
+    def post(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
+        """Send `message` once and yield what the server answers."""
+        if self._http_sse is not None:
+            return self._http_sse.post(message, headers)
+        if message.method == "initialize":
+            return self._initialize(message, headers)
+        return self._streamable.post(message, headers)
+
+    def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
+        """What the server says by itself, for as long as it does.
+
+        Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` when the session is gone.
+        """
+        return (self._http_sse or self._streamable).listen(headers)
+
+    async def close(self) -> None:
+        """End the session, if there is one."""
+        await (self._http_sse or self._streamable).close()
+
+    async def _initialize(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
+        outcome = await self._streamable.send(message, headers)
+        answer, verdict = outcome.answer, outcome.verdict
+        try:
+            if not isinstance(verdict, Failed) or answer.status not in _OLDER:
+                async with aclosing(self._streamable.read(outcome, message, headers)) as messages:
+                    async for received in messages:
+                        yield received
+                return
+            refusal = await failure_of(answer, verdict, message, outcome.sent, in_session=False)
+        finally:
+            await answer.aclose()
+        if isinstance(refusal, BridgeError) or replies.error_code(refusal) not in MODERN_ERRORS:
+            self._http_sse = await self._older()
+        if self._http_sse is not None:
+            async for received in self._http_sse.post(message, headers):
+                yield received
+        elif isinstance(refusal, BridgeError):
+            raise refusal
+        else:
+            yield refusal
+
+    async def _older(self) -> HttpSse | None:
+        """The transport of 2024-11-05 if the server speaks it; else what it said to the POST is what counts."""
+        transport = HttpSse(self._sender)
+        try:
+            await transport.open()
+        except UrlRefused:
+            raise  # it does speak it, and in a way that would give the credentials away
+        except (LoginRequired, CredentialRefused):
+            raise  # it asks for credentials where its stream is, and knows no POST there to ask at before
+        except BridgeError:
+            return None
+        return transport

@@ -1,0 +1,195 @@
+"""Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    CredentialRefused,
+    LoginRequired,
+    NotAToken,
+    TokenExpired,
+    UpstreamFailed,
+)
+from mcp_auth_bridge.oauth.challenge import bearer
+from mcp_auth_bridge.oauth.documents import known_error
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
+from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.http_semantics import Failed, Stream, Unauthorized, Verdict, judge, request_headers
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
+from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.console.silence import watched
+from mcp_auth_bridge.shell.net.cors_preflight import missing_header
+from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.transports.refusal_text import quote, words
+from mcp_auth_bridge.urls import Url
+
+Headers: TypeAlias = Mapping[str, str]
+
+_MOST_NONCES = 5
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """An answer, what it means, and the credentials that it answers; `again` is whether they replaced refused ones."""
+
+    answer: Answer
+    verdict: Verdict
+    sent: Headers
+    again: bool
+
+    def refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
+        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it.
+
+        `said` is what the answer says besides.
+        """
+        challenge = bearer(verdict.fields)
+        refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
+        blamed = known_error(challenge.error) if challenge and challenge.error else ""
+        debug_log.event("mcp.refused", status=verdict.status, error=blamed, said=refused.said)
+        return refused
+
+
+class Sender:
+    """`url` is the server's; all that is sent stays in its origin. `credentials` may give other headers too."""
+
+    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None) -> None:
+        self.url = url
+        self._wire = wire
+        self._credentials = credentials
+        self._jar = jar
+        self._nonce = ""
+        self._sent: frozenset[str] = frozenset()
+        self._missing_header: str | None = None
+
+    async def send(
+        self,
+        verb: str,
+        headers: Headers,
+        message: Message | None = None,
+        url: Url | None = None,
+        refused: Refusal | None = None,
+    ) -> Outcome:
+        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin.
+
+        `refused` is what became of the same message before.
+        """
+        url = url or self.url
+        for _ in range(MOST_REDIRECTS + 1):
+            try:
+                outcome = await self._authorized(verb, url, headers, message, refused)
+            except CredentialRefused as error:
+                await self._name_missing_header(error)
+                raise
+            answer = outcome.answer
+            if not 300 <= answer.status < 400:
+                return outcome
+            try:
+                target = onward(verb, url, answer.status, answer.header("location"))
+            except BaseException:
+                await answer.aclose()
+                raise
+            if target is None:
+                return outcome
+            await answer.aclose()
+            url = target
+        raise circles(answer.status)
+
+    async def _name_missing_header(self, error: CredentialRefused) -> None:
+        """Put into the hint which header the server takes and nobody has configured, where it says so when asked, once.
+
+        What the token itself shows to be wrong needs no other reason.
+        """
+        if isinstance(error, TokenExpired | NotAToken):
+            return
+        if self._missing_header is None:
+            self._missing_header = await missing_header(self._wire, self.url, self._sent)
+        if name := self._missing_header:
+            header = f'headers = {{ "{name}" = "…" }}'
+            error.hint = (
+                f"the server also takes the header {name}, which is not sent: if it needs that, add {header} for this"
+                f" server; otherwise {error.hint}"
+            )
+
+    async def stream(self, headers: Headers) -> Answer:
+        """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
+        outcome = await self.send("GET", headers)
+        if isinstance(outcome.verdict, Stream):
+            return outcome.answer
+        if isinstance(outcome.verdict, Failed):
+            raise quote(outcome.verdict.error, await words(outcome.answer), outcome.sent)
+        await outcome.answer.aclose()
+        raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
+
+    async def _authorized(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
+    ) -> Outcome:
+        """When the credentials are refused, ask once for others and send once more.
+
+        A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
+        """
+        while refused is None or not refused.again:
+            outcome = await self._present(verb, url, headers, message, refused)
+            if not isinstance(outcome.verdict, Unauthorized):
+                return outcome
+            refused = outcome.refusal(outcome.verdict, await words(outcome.answer))
+        await self._credentials.headers(Target(verb, url, self._nonce), refused)
+        # Not even they know why: somebody else has changed them in this moment.
+        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
+
+    async def _present(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
+    ) -> Outcome:
+        """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
+
+        That is no refusal of the token (RFC 9449 section 9). More follow only while the nonces are new ones: where each
+        is good for one request, others may have spent it. Raises `AccessDenied` for a proof that is not accepted.
+        """
+        for _ in range(_MOST_NONCES):
+            nonce = self._nonce
+            credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
+            answer, verdict = await self._attempt(verb, url, headers, message, credentials)
+            doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            if doubt not in (USE_NONCE, INVALID_PROOF):
+                return Outcome(answer, verdict, credentials, again=refused is not None)
+            await answer.aclose()
+            if doubt == INVALID_PROOF:
+                raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
+            if nonce == self._nonce:
+                break
+        raise AccessDenied(
+            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "contact the server's operator"
+        )
+
+    async def _attempt(
+        self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
+    ) -> tuple[Answer, Verdict]:
+        self._sent |= credentials.keys()
+        cookies = self._jar.headers(url) if self._jar else {}
+        fields = request_headers(verb, headers, cookies, credentials)
+        body = message.raw if message else b""
+        with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
+            line.add(method=(message.method if message else None) or "")
+            with watched(url.origin):
+                answer = await self._wire.send(verb, url, fields, body)
+            line.add(status=answer.status)
+        self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
+        if self._jar:
+            self._jar.store(url, answer.headers.get("set-cookie", ()))
+        expects_answer = message is None or message.kind is Kind.REQUEST
+        in_session = "mcp-session-id" in headers
+        verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
+        return answer, verdict
+
+
+def _scheme(credentials: Headers) -> str:
+    """How a request says on whose behalf it comes, for the log."""
+    if "dpop" in credentials:
+        return "dpop"
+    if credentials.get("authorization", "").startswith("Bearer "):
+        return "bearer"
+    return "headers" if credentials else "none"

@@ -1,0 +1,209 @@
+"""The streamable HTTP transport (MCP 2025-03-26 and later): a POST for each message, a GET for the server's own.
+
+Where the server gives its events ids, a stream that breaks is resumed by GET. The request itself is never sent again.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+
+from mcp_auth_bridge.credentials.base import Refusal
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    Unreachable,
+    UpstreamFailed,
+    fault,
+)
+from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.http_semantics import Accepted, Failed, One, Stream
+from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
+from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
+from mcp_auth_bridge.shell.transports.sender import Headers, Outcome, Sender
+
+_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
+_PASSING = (408, 409, 425, 429)  # 409: a server that has not yet noticed the end of the stream before
+_LOOK = "the request may have been carried out: look before you repeat it"
+
+
+class Streamable:
+    """`sleep` waits for seconds."""
+
+    def __init__(self, sender: Sender, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sender = sender
+        self._sleep = sleep
+        self._session: dict[str, str] = {}
+
+    async def post(self, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+        """Send `message` once and yield what the server answers."""
+        async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
+            async for received in messages:
+                yield received
+                del received
+
+    async def send(self, message: Message, headers: Headers, refused: Refusal | None = None) -> Outcome:
+        """The first half of `post`; whoever calls it reads the answer, or closes it."""
+        if message.method != "initialize":
+            return await self._sender.send("POST", {**headers, **self._session}, message, refused=refused)
+        outcome = await self._sender.send("POST", headers, message, refused=refused)
+        try:
+            self._session = session_of(outcome.answer)
+            if self._session:
+                debug_log.event("session.opened")
+        except BaseException:
+            await outcome.answer.aclose()
+            raise
+        return outcome
+
+    async def read(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+        """The second half of `post`; an answer that refuses the credentials is closed and followed by another one."""
+        try:
+            async for received in self._messages(outcome, message, headers):
+                yield received
+                del received
+        except Denied as denied:
+            refused = outcome.refusal(denied.verdict)
+        else:
+            return
+        finally:
+            await outcome.answer.aclose()
+        async with aclosing(self.read(await self.send(message, headers, refused), message, headers)) as messages:
+            async for received in messages:
+                yield received
+
+    async def _messages(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncIterator[Message]:
+        """What the answer holds, whatever its shape. Raises `Denied` if that is a refusal."""
+        match outcome.verdict:
+            case Accepted():
+                admitted(await outcome.answer.read(LARGEST))
+            case One():
+                for received in parsed(admitted(await outcome.answer.read(LARGEST))):
+                    yield received
+            case Stream():
+                async for received in self._until_answered(outcome.answer, message, headers):
+                    yield received
+                    del received
+            case Failed() as failed:
+                refusal = await failure_of(
+                    outcome.answer, failed, message, outcome.sent, in_session=bool(self._session)
+                )
+                if isinstance(refusal, BridgeError):
+                    raise refusal
+                admitted(refusal.raw)
+                yield refusal
+
+    async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:
+        """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
+
+        Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and what the credentials raise.
+        """
+        place = Resumption()
+        said = ""
+        loop = asyncio.get_running_loop()
+        while True:
+            opened = loop.time()
+            try:
+                answer = await self._sender.stream({**headers, **self._session, **place.headers})
+                debug_log.event("stream.listens", again=bool(place.last_id))
+                try:
+                    async for message in streamed(answer, place):
+                        yield message
+                        del message
+                finally:
+                    await answer.aclose()
+            except (Unreachable, TheirProtocolError) as error:
+                if isinstance(error, SessionLost) or (_is_final(error) and not place.last_id):
+                    raise
+                if not _may_pass(error):
+                    place.forget()
+            except BridgeError:
+                raise
+            except Exception as bug:  # noqa: BLE001 - a fault that one event met costs this connection, not the stream
+                place.forget()
+                if (broken := fault(bug)).message != said:
+                    said = broken.message
+                    terminal.complain(broken)
+            place.lived(loop.time() - opened)
+            await self._sleep(place.pause(_chance()))
+
+    async def close(self) -> None:
+        """End the session, if there is one (MCP "Session Management"); the answer does not matter."""
+        if self._session:
+            session, self._session = self._session, {}
+            outcome = await self._sender.send("DELETE", session)
+            await outcome.answer.aclose()
+            debug_log.event("session.closed")
+
+    async def _until_answered(self, answer: Answer, request: Message, headers: Headers) -> AsyncIterator[Message]:
+        """The messages of a stream, over as many connections as it takes until `request` has its answer."""
+        place = Resumption()
+        awaited = request.kind is Kind.REQUEST
+        lost = OutcomeUnknown("the server ended its answer without a response", _LOOK)
+        first = True
+        resumed = False
+        while True:
+            try:
+                async for message in streamed(answer, place):
+                    if first and message.kind is Kind.RESPONSE:
+                        admitted(message.raw)  # what has begun to be answered was admitted
+                    first = False
+                    yield message
+                    if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
+                        awaited = False
+                        if resumed:  # this stream may stay open; the first one's end makes its connection ready again
+                            return
+                    del message
+            except OutcomeUnknown as cut:
+                lost = cut
+            finally:
+                await answer.aclose()
+            if not awaited:
+                return
+            answer, resumed = await self._resume_answer(headers, place, lost), True
+
+    async def _resume_answer(self, headers: Headers, place: Resumption, lost: OutcomeUnknown) -> Answer:
+        """The stream of a request that was sent: whatever goes wrong now, its outcome is unknown."""
+        while place.last_id and place.tries < MOST_TRIES and _is_legacy(headers):
+            await self._sleep(place.pause(_chance()))
+            try:
+                with debug_log.timed("stream.resumed"):
+                    return await self._sender.stream({**headers, **self._session, **place.headers})
+            except BridgeError as error:
+                lost = OutcomeUnknown(f"the answer broke off and cannot be resumed: {error.message}", _LOOK)
+                if not _may_pass(error):
+                    break
+        raise lost
+
+
+def session_of(answer: Answer) -> dict[str, str]:
+    """The session that an answer to `initialize` opens, as the header of what follows."""
+    session_id = answer.header("mcp-session-id")
+    if answer.status != 200 or not session_id:
+        return {}
+    if not _SESSION_ID.fullmatch(session_id):
+        raise TheirProtocolError("the server gave a session id that no header can carry")
+    return {"mcp-session-id": session_id}
+
+
+def _may_pass(error: BridgeError) -> bool:
+    """Whether the same GET may succeed later."""
+    return not _is_final(error) if isinstance(error, UpstreamFailed) else isinstance(error, Unreachable)
+
+
+def _is_final(error: BridgeError) -> bool:
+    return isinstance(error, UpstreamFailed) and error.status < 500 and error.status not in _PASSING
+
+
+def _chance() -> float:
+    return int.from_bytes(os.urandom(2)) / 0xFFFF
+
+
+def _is_legacy(headers: Headers) -> bool:
+    """Whether the protocol revision knows resumption: it ended with 2025-11-25, and `initialize` names none."""
+    return headers.get("mcp-protocol-version", "") < "2026"
