@@ -54,8 +54,8 @@ class Fetch(Effect[Response], frozen=True):
 
     `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
     `led_by` is the MCP server whose metadata led to `url`: it may lead no nearer than it stands itself
-    (`oauth/address_zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how many are
-    followed, within the origin; with 0 a redirect is the result.
+    (`oauth/address_zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how
+    many are followed, within the origin; with 0 a redirect is the result.
     Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`; any status is a result.
     """
 

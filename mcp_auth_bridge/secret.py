@@ -48,7 +48,7 @@ class Literal(msgspec.Struct, frozen=True):
     value: str
 
 
-class Env(msgspec.Struct, frozen=True):
+class EnvironmentVariable(msgspec.Struct, frozen=True):
     """The value of an environment variable, read at the moment of use; `default` if it is not set, or empty."""
 
     name: str
@@ -58,28 +58,28 @@ class Env(msgspec.Struct, frozen=True):
 class Template(msgspec.Struct, frozen=True):
     """Text around environment variables: `Token ${USER}:${KEY:-none}`. Read at the moment of use."""
 
-    parts: tuple[str | Env, ...]
+    parts: tuple[str | EnvironmentVariable, ...]
 
 
-class File(msgspec.Struct, frozen=True):
+class FileContent(msgspec.Struct, frozen=True):
     """The contents of a file without the last line end, read at the moment of use. The path is a template."""
 
     path: Template
 
 
-class Command(msgspec.Struct, frozen=True):
+class CommandOutput(msgspec.Struct, frozen=True):
     """What a program prints, started without a shell. Its words are no templates: they are seen by everybody."""
 
     argv: tuple[str, ...]
 
 
-class Entry(msgspec.Struct, frozen=True):
+class KeyringEntry(msgspec.Struct, frozen=True):
     """The entry `name` of the service mcp-auth-bridge in the keyring of the operating system."""
 
     name: str
 
 
-SecretRef = Literal | Env | Template | File | Command | Entry
+SecretRef = Literal | EnvironmentVariable | Template | FileContent | CommandOutput | KeyringEntry
 
 _OPENING = "${"
 _PLACES = re.compile(r"(\$?\$\{)")
@@ -96,13 +96,13 @@ def reference(text: str, where: str) -> SecretRef:
         case "literal":
             return Literal(rest)
         case "env":
-            return Env(_given(rest, where, "env:NAME"))
+            return EnvironmentVariable(_given(rest, where, "env:NAME"))
         case "file":
-            return File(template(_given(rest, where, "file:PATH"), where))
+            return FileContent(template(_given(rest, where, "file:PATH"), where))
         case "command":
-            return Command(_words(rest, where))
+            return CommandOutput(_words(rest, where))
         case "keyring":
-            return Entry(_given(rest, where, "keyring:NAME"))
+            return KeyringEntry(_given(rest, where, "keyring:NAME"))
     value = template(text, where)
     return Literal(text) if value.parts in ((), (text,)) else value
 
@@ -113,7 +113,7 @@ def template(text: str, where: str) -> Template:
     Raises `ConfigError` for a place that is not closed or names no variable.
     """
     first, *rest = _PLACES.split(text)
-    parts: list[str | Env] = [first]
+    parts: list[str | EnvironmentVariable] = [first]
     for opening, after in zip(rest[::2], rest[1::2], strict=True):
         if opening == _OPENING:
             parts += _place(after, where)
@@ -122,18 +122,18 @@ def template(text: str, where: str) -> Template:
     return Template(_joined(parts))
 
 
-def _place(after: str, where: str) -> tuple[Env, str]:
+def _place(after: str, where: str) -> tuple[EnvironmentVariable, str]:
     inside, closing, tail = after.partition("}")
     place = _PLACE.fullmatch(inside)
     if not (closing and place):
         hint = "${NAME} and ${NAME:-DEFAULT} are variables of the environment; write $${ for the two characters"
         raise ConfigError(f"{where} has a ${{ that names no variable", hint)
-    return Env(place[1], place[2]), tail
+    return EnvironmentVariable(place[1], place[2]), tail
 
 
-def _joined(parts: list[str | Env]) -> tuple[str | Env, ...]:
+def _joined(parts: list[str | EnvironmentVariable]) -> tuple[str | EnvironmentVariable, ...]:
     """Neighbouring texts as one, none of them empty: equal templates are equal."""
-    joined: list[str | Env] = []
+    joined: list[str | EnvironmentVariable] = []
     for part in parts:
         if isinstance(part, str) and joined and isinstance(joined[-1], str):
             joined[-1] += part
@@ -163,16 +163,16 @@ def _words(text: str, where: str) -> tuple[str, ...]:
 def describe(reference: SecretRef) -> str:
     """Where a value comes from, for people. The rest of a command's words may be secret, and are not shown."""
     match reference:
-        case Env(name=name):
+        case EnvironmentVariable(name=name):
             return f"the environment variable {name}"
-        case File(path=path):
+        case FileContent(path=path):
             return f"the file {spelled(path)}"
-        case Command(argv=argv):
+        case CommandOutput(argv=argv):
             return f"the command {quoted(argv[0])}"
-        case Entry(name=name):
+        case KeyringEntry(name=name):
             return f"the entry {quoted(name)} of the OS keyring"
         case Template(parts=parts):
-            names = [part.name for part in parts if isinstance(part, Env)]
+            names = [part.name for part in parts if isinstance(part, EnvironmentVariable)]
             variables = f"the environment variable{'s' if len(names) > 1 else ''} {' and '.join(names)}"
             return variables if len(names) == len(parts) else f"the value in the configuration and {variables}"
         case Literal():
@@ -182,7 +182,11 @@ def describe(reference: SecretRef) -> str:
 def described_now(reference: SecretRef, environ: Mapping[str, str]) -> str:
     """As `describe`, but where variables are not set (or empty) and have a default, these, for it is what was used."""
     parts = reference.parts if isinstance(reference, Template) else (reference,)
-    unset = [part.name for part in parts if isinstance(part, Env) and part.default and not environ.get(part.name)]
+    unset = [
+        part.name
+        for part in parts
+        if isinstance(part, EnvironmentVariable) and part.default and not environ.get(part.name)
+    ]
     if not unset:
         return describe(reference)
     if len(unset) == 1:

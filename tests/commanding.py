@@ -2,8 +2,8 @@
 
 import json
 
-from mcp_auth_bridge.app.context import World
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config import profile
 from mcp_auth_bridge.shell.files.paths import Paths
 
@@ -18,8 +18,8 @@ def world_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
     paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
     store = f"[store]\nkind = 'key_file'\npath = {json.dumps(str(key))}\n"
     text = f"{store}[servers.acme]\nurl = {json.dumps(url)}\nauth = {auth}\n{more}"
-    return World(paths, profile.parse(text, paths.config), environ or {})
+    return Context(paths, profile.parse(text, paths.config), environ or {})
 
 
 def store_of(world):
-    return Vault(world.config.store, world.paths).store
+    return StoreAccess(world.config.store, world.paths).store

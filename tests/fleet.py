@@ -11,7 +11,7 @@ import pytest
 from needs import missing
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.redis import RedisStore as Settings
+from mcp_auth_bridge.config.redis import RedisStoreSettings as Settings
 from mcp_auth_bridge.config.redis import place
 from mcp_auth_bridge.shell.fleet.server import RedisServer
 from mcp_auth_bridge.shell.net.network import Network

@@ -18,8 +18,8 @@ from mcp_auth_bridge.relay.base import Kind, Malformed
 from mcp_auth_bridge.relay.envelope import peek, split
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.net.memory_budget import Budget
-from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
+from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=100_000, ping=30)
@@ -37,7 +37,7 @@ class Answer:
 
     def __init__(self, status, headers, arriving):
         self.status, self.headers, self._arriving = status, headers, arriving
-        self.share = Budget().share()
+        self.share = MemoryBudget().share()
 
     def header(self, name):
         return self.headers.get(name, ("",))[0]
@@ -188,7 +188,7 @@ def session(chance, lines, *, modern=False, older=False):
         relay = relay_stack.unattended(FAR, {})
         told = Session(relay._inner)
         remote = Remote(FAR.url, Wire(chance, older=older), AnonymousCredentials("far"))
-        performer = Performer(relay, remote, told, lambda method, result: None, _never)
+        performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         script = [MODERN] if modern else [OPENING, OPENED]
         script += [hostile.said_by_client(chance, f'"valid {number}"') for number in range(lines)]
         script += [OPENED]  # for a session that another `initialize` has begun: what waits for it waits for the client

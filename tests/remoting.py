@@ -6,11 +6,11 @@ import contextlib
 from peers.scripted import CUT, REQUEST
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, Reread, WithOrganisation
+from mcp_auth_bridge.credentials.static import AnonymousCredentials, Field, RereadValue, WithOrganisation
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Url
 
@@ -19,7 +19,7 @@ async def organisation():
     return Secret("42")
 
 
-ORGANISATION = (Field("X-Org", Reread(organisation), "the header X-Org of t", "the test"),)
+ORGANISATION = (Field("X-Org", RereadValue(organisation), "the header X-Org of t", "the test"),)
 OPENING = peek(b'{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}')
 OPENED = peek(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
 CALL = peek(b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}')
@@ -74,7 +74,7 @@ class Waits:
 @contextlib.asynccontextmanager
 async def connected(server, path="/mcp", credentials=None, jar=None, **settings):
     """A remote at `server`; its waits are at `remote.waits`."""
-    wire = Wire(Network(NetworkSettings(**settings), {}))
+    wire = Pool(Network(NetworkSettings(**settings), {}))
     url = Url("http", server.host, server.port, path, "")
     remote = Remote(url, wire, WithOrganisation(lambda: ORGANISATION, credentials or AnonymousCredentials("t")), jar)
     remote.waits = remote._streamable._sleep = Waits()

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from peers.scripted import CUT, REQUEST, Scripted, ok
 
-from mcp_auth_bridge.app.context import World
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.commands import logout
 from mcp_auth_bridge.config import profile
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -31,11 +31,11 @@ class Machine:
         (folder / "key").touch(0o600)
         (folder / "key").write_text(KEY)
         self.text = f"[store]\nkind = 'key_file'\npath = '{folder / 'key'}'\n"
-        self.store = Vault(self.world.config.store, self.paths).store
+        self.store = StoreAccess(self.world.config.store, self.paths).store
 
     @property
     def world(self):
-        return World(self.paths, profile.parse(self.text, self.paths.config), {})
+        return Context(self.paths, profile.parse(self.text, self.paths.config), {})
 
     def configure(self, *names):
         self.text += "".join(f"[servers.{name}]\nurl = '{self.url(name)}'\n" for name in names)

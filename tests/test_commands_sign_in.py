@@ -7,7 +7,7 @@ import pytest
 from commanding import world_of
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands import login
 from mcp_auth_bridge.commands.sign_in import _configured
@@ -22,7 +22,7 @@ def configured(folder, secret, **environ):
     auth = f"{{ kind = 'browser', client_id = 'c', issuer = 'https://as.example', client_secret = '{secret}' }}"
     text = f"[servers.acme]\nurl = 'https://mcp.example/mcp'\nauth = {auth}\n"
     bridge = Bridge(
-        profile.parse(text, paths.config).profile("acme"), World(paths, profile.parse(text, paths.config), environ)
+        profile.parse(text, paths.config).profile("acme"), Context(paths, profile.parse(text, paths.config), environ)
     )
     return asyncio.run(_configured(bridge.profile.auth, bridge))
 
@@ -45,7 +45,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
     paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
 
     def command(target, file, **choice):
-        world = World(paths, profile.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
+        world = Context(paths, profile.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
         return asyncio.run(bridge_to(ServerChoice(target, **choice), world)).login_command
 
     assert command("acme", paths.config) == "mcp-auth-bridge login acme"

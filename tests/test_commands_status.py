@@ -11,7 +11,7 @@ from commanding import store_of, world_of
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands import status
 from mcp_auth_bridge.config.profile import Profile, server_url
-from mcp_auth_bridge.config.store import KeyCommandStore
+from mcp_auth_bridge.config.store import KeyCommandStoreSettings
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose
@@ -97,7 +97,7 @@ def test_a_store_that_is_closed_fails_the_command_only_where_a_server_keeps_its_
 ):
     world = world_of(tmp_path, URL, BROWSER)
     log_in(world, "acme")
-    store = KeyCommandStore(("false",))
+    store = KeyCommandStoreSettings(("false",))
     closed = world_of(tmp_path, URL, auth).config
     profiles = {name: msgspec.structs.replace(each, store=store) for name, each in closed.profiles.items()}
     config = msgspec.structs.replace(closed, store=store, profiles=profiles)

@@ -8,8 +8,8 @@ import msgspec
 
 from mcp_auth_bridge.commands.sign_in import _last, _obtained, _step_up, _without_step_up
 from mcp_auth_bridge.config.auth import digest
-from mcp_auth_bridge.config.login import Browser
-from mcp_auth_bridge.credentials.diagnosis import Reasons
+from mcp_auth_bridge.config.login import BrowserSettings
+from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
 from mcp_auth_bridge.errors import AccessDenied
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -33,8 +33,8 @@ class Locked:
         yield
 
 
-AUTH = Browser(scopes=("read",))
-TODAY = Reasons("acme", "login", digest(AUTH))
+AUTH = BrowserSettings(scopes=("read",))
+TODAY = LoginDiagnosis("acme", "login", digest(AUTH))
 
 
 def given_up(**more):
@@ -65,7 +65,7 @@ def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_t
 def test_a_denied_scope_is_forgotten_when_the_configuration_changes():
     session, _ = given_up(scope="read", wanted="write", denied="other")
     assert session.denied == "write"  # what was denied under other settings is nothing any more
-    changed = Reasons("acme", "login", digest(Browser(scopes=("read", "write"))))
+    changed = LoginDiagnosis("acme", "login", digest(BrowserSettings(scopes=("read", "write"))))
     assert isinstance(TODAY.not_to_be_had(session, "write"), AccessDenied)
     assert changed.not_to_be_had(session, "write") is None
     assert isinstance(changed.not_to_be_had(session, "read"), AccessDenied)  # it has that one

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.app.context import World
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.cli import main, manual
 from mcp_auth_bridge.commands import key, logout, transfer
 from mcp_auth_bridge.commands.stored_logins import is_used
 from mcp_auth_bridge.commands.transfer import Export, Import
 from mcp_auth_bridge.config import profile
-from mcp_auth_bridge.config.redis import RedisStore
+from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
@@ -45,11 +45,11 @@ class Machine:
 
     @property
     def world(self):
-        return World(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
+        return Context(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
 
     @property
     def store(self):
-        return Vault(self.world.config.store, self.paths).store
+        return StoreAccess(self.world.config.store, self.paths).store
 
     def log_in(self, name="acme", **more):
         client = Client(
@@ -153,8 +153,8 @@ def test_a_login_moves_whole_and_is_nowhere_else(desk, server, file, said):
 
 
 def test_out_of_a_store_that_machines_share_it_is_gone_for_all_of_them(desk):
-    shared = RedisStore(url="rediss://redis.example:6379/0", key_file="/key")
-    reach = Vault(shared, desk.paths).reach
+    shared = RedisStoreSettings(url="rediss://redis.example:6379/0", key_file="/key")
+    reach = StoreAccess(shared, desk.paths).reach
     assert reach == "from the Redis server redis.example:6379, for every machine"
 
 

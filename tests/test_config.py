@@ -10,12 +10,12 @@ from playing import outcome
 from mcp_auth_bridge.cli.manual import parser
 from mcp_auth_bridge.config import machine as machine_module
 from mcp_auth_bridge.config import profile as profile_module
-from mcp_auth_bridge.config.auth import Anonymous, Bearer, Headers
-from mcp_auth_bridge.config.login import Browser, Device
+from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings
+from mcp_auth_bridge.config.login import BrowserSettings, DeviceSettings
 from mcp_auth_bridge.config.profile import Config, ServerChoice, parse
-from mcp_auth_bridge.config.store import KeyCommandStore, KeyringStore
+from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyringStoreSettings
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import Env, Literal
+from mcp_auth_bridge.secret import EnvironmentVariable, Literal
 
 PATH = Path("/etc/bridge.toml")
 IDP = '{ issuer = "https://idp", client_id = "c", client_secret = "SECRET" }'
@@ -47,7 +47,7 @@ def server(lines=""):
 def test_a_server_needs_nothing_but_its_url():
     acme = profile(server())
     assert (acme.name, str(acme.url)) == ("acme", "https://mcp.acme.example/mcp")
-    assert (acme.auth, acme.store, dict(acme.headers)) == (Browser(), KeyringStore(), {})
+    assert (acme.auth, acme.store, dict(acme.headers)) == (BrowserSettings(), KeyringStoreSettings(), {})
 
 
 def test_everything_that_can_be_said_is_understood():
@@ -60,18 +60,18 @@ def test_everything_that_can_be_said_is_understood():
             'network = { ca_file = "/ca.pem", ipv4_only = true }'
         )
     )
-    assert acme.store == KeyCommandStore(("pass", "show", "bridge"))
-    assert acme.headers == {"X-Org": Literal("42"), "X-Api-Key": Env("KEY")}
+    assert acme.store == KeyCommandStoreSettings(("pass", "show", "bridge"))
+    assert acme.headers == {"X-Org": Literal("42"), "X-Api-Key": EnvironmentVariable("KEY")}
     assert (acme.auth.scopes, acme.auth.client_id, acme.auth.callback_port) == (("a",), "c", 47)
     assert acme.browser_command == ("firefox", "--private-window")
     assert (acme.network.ca_file, acme.network.ipv4_only) == ("/ca.pem", True)
 
 
 def test_the_ways_to_authenticate_are_told_apart_by_kind():
-    assert profile(server('auth = { kind = "bearer", token = "env:T" }')).auth == Bearer("env:T")
-    assert profile(server('auth = { kind = "none" }')).auth == Anonymous()
+    assert profile(server('auth = { kind = "bearer", token = "env:T" }')).auth == BearerSettings("env:T")
+    assert profile(server('auth = { kind = "none" }')).auth == AnonymousSettings()
     headers = profile(server('auth = { kind = "headers", headers = { Authorization = "Basic ${X}" } }')).auth
-    assert headers == Headers({"Authorization": "Basic ${X}"})
+    assert headers == HeaderSettings({"Authorization": "Basic ${X}"})
 
 
 OWN = 'client_id = "c", issuer = "https://as.example"'
@@ -299,7 +299,7 @@ def test_auth_without_a_kind_is_a_login_in_the_browser(inside):
     auth = profile(server(f"auth = {{ {inside} }}")).auth
     spelt_out = ", ".join(filter(None, ["kind = 'browser'", inside]))
     assert auth == profile(server(f"auth = {{ {spelt_out} }}")).auth
-    assert isinstance(auth, Browser)
+    assert isinstance(auth, BrowserSettings)
 
 
 @pytest.mark.parametrize(
@@ -477,7 +477,7 @@ A_CLIENT = 'client_id = "c", client_secret = "env:S"'
 
 def test_the_kinds_that_need_no_person_are_told_apart():
     auth = profile(machine(f'kind = "client_credentials", {AT}, {A_CLIENT}, scopes = ["a"]')).auth
-    assert isinstance(auth, machine_module.ClientCredentials)
+    assert isinstance(auth, machine_module.ClientCredentialsSettings)
     assert (auth.client_secret, auth.scopes) == ("env:S", ("a",))
     workload = profile(machine(f'kind = "jwt_bearer", {AT}, assertion = "file:/t"')).auth
     assert (workload.assertion, workload.client_id) == ("file:/t", "")
@@ -490,7 +490,7 @@ def test_the_kinds_that_need_no_person_are_told_apart():
 
 
 def test_a_login_on_another_device_has_no_way_back_to_configure():
-    assert profile(machine('kind = "device", scopes = ["a"]')).auth == Device(scopes=("a",))
+    assert profile(machine('kind = "device", scopes = ["a"]')).auth == DeviceSettings(scopes=("a",))
     assert "callback_port" in refused(machine('kind = "device", callback_port = 4711'))
     assert "client_id without issuer" in refused(machine('kind = "device", client_id = "c"'))
 
@@ -534,9 +534,9 @@ def spoken(auth, target="acme", text=None):
 def test_auth_on_the_command_line_stands_in_for_the_configured_one():
     configured = server('auth = { kind = "bearer", token = "env:A" }\nheaders = { X-Org = "1" }')
     acme = spoken('kind = "headers", headers = { X-Key = "file:/run/key" }', text=configured)
-    assert (acme.name, acme.auth) == ("acme", Headers({"X-Key": "file:/run/key"}))
+    assert (acme.name, acme.auth) == ("acme", HeaderSettings({"X-Key": "file:/run/key"}))
     assert acme.headers == {"X-Org": Literal("1")}
-    assert spoken("kind = 'none'", "https://other.example/mcp").auth == Anonymous()
+    assert spoken("kind = 'none'", "https://other.example/mcp").auth == AnonymousSettings()
 
 
 @pytest.mark.parametrize(

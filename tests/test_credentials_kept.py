@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from mcp_auth_bridge.credentials.services import World
-from mcp_auth_bridge.credentials.stored_session import Kept, anybody
+from mcp_auth_bridge.credentials.services import Services
+from mcp_auth_bridge.credentials.stored_session import StoredSession, anybody
 from mcp_auth_bridge.errors import LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -44,8 +44,8 @@ class Far(MemoryStore):
         async def opened():
             return self
 
-        world = World(opened, None, None, None, None, lambda: 0.0, self.warned.append, None, self.beside)
-        return Kept("a", world, admit)
+        world = Services(opened, None, None, None, None, lambda: 0.0, self.warned.append, None, self.beside)
+        return StoredSession("a", world, admit)
 
 
 def test_a_look_that_is_answered_late_does_not_undo_a_save():
@@ -139,7 +139,7 @@ def test_a_whole_store_that_was_put_back_during_a_renewal_costs_neither_the_new_
         older = store.load("a")
         for _ in range(3):
             generation = store.save("a", dump(OLD), generation)
-        kept = Kept("a", World(opened, None, None, None, None, lambda: 0.0, [].append, None))
+        kept = StoredSession("a", Services(opened, None, None, None, None, lambda: 0.0, [].append, None))
         await kept.look()
         store.roll_back(older)
         if look == "before the save":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.credentials.command_token import Minted, Printed, World, printed
+from mcp_auth_bridge.credentials.command_token import CommandReply, CommandServices, CommandToken, printed
 from mcp_auth_bridge.errors import CredentialMissing, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
@@ -86,7 +86,7 @@ def test_any_output_is_a_token_or_one_error(text):
 
 @given(st.floats(-100, 1e6), st.floats(0, 2e6))
 def test_a_token_is_due_before_it_ends_and_never_in_its_first_second(life, later):
-    token = Printed(Secret("t"), NOW, NOW + life)
+    token = CommandReply(Secret("t"), NOW, NOW + life)
     assert token.due(NOW + max(life, 1.0))
     if later < 1.0 or later < 0.5 * life - 30.0:
         assert not token.due(NOW + later)
@@ -125,8 +125,10 @@ class Mint:
         async def opened():
             return store
 
-        world = World(self, self.lock, opened if store is not None else None, lambda: self.now, self.warned.append)
-        return Minted(KEY, argv, world)
+        world = CommandServices(
+            self, self.lock, opened if store is not None else None, lambda: self.now, self.warned.append
+        )
+        return CommandToken(KEY, argv, world)
 
 
 def run(story):

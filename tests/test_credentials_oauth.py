@@ -13,11 +13,11 @@ from playing import answer, plain, play
 
 from mcp_auth_bridge.credentials import services
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.diagnosis import Reasons
+from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.credentials.redemption import OwnExchange
-from mcp_auth_bridge.credentials.refresh import Rotation
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.redemption import InProcessRedemption
+from mcp_auth_bridge.credentials.refresh import RefreshRenewal
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -97,12 +97,14 @@ class World:
 
     def process(self):
         lent = self.lent()
-        kept = Kept(KEY, lent)
-        rotation = Rotation(Reasons("acme", "mcp-auth-bridge login acme"), kept, lent, OwnExchange(kept, lent))
+        kept = StoredSession(KEY, lent)
+        rotation = RefreshRenewal(
+            LoginDiagnosis("acme", "mcp-auth-bridge login acme"), kept, lent, InProcessRedemption(kept, lent)
+        )
         return OAuthCredentials(kept, rotation, lent)
 
     def lent(self):
-        return services.World(
+        return services.Services(
             open_store=self._open,
             lock=self._lock,
             turn=self._turn,

@@ -8,9 +8,9 @@ from test_credentials_oauth import KEY, TARGET, World, again, bearer, meanwhile,
 from test_oauth_machine import TOKEN, discovery
 from test_oauth_machine import plan as machine_plan
 
-from mcp_auth_bridge.credentials.machine import Obtaining, Source
+from mcp_auth_bridge.credentials.machine import MachineRenewal, PlanSource
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.effects import Now
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -22,7 +22,7 @@ from mcp_auth_bridge.errors import (
     StoreError,
     Unreachable,
 )
-from mcp_auth_bridge.oauth.configured import Party
+from mcp_auth_bridge.oauth.configured import ConfiguredClient
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 
@@ -33,7 +33,7 @@ DOWN = Unreachable("https://as.example refuses connections")
 def with_secret(value):
     proof = {"secret": Secret(value), "auth_method": "client_secret_basic"}
     client = Client(issuer="https://as.example", id="ci", registered=False, **proof)
-    return machine_plan(Party(issuer="https://as.example", client=client, place="the file /run/secret"))
+    return machine_plan(ConfiguredClient(issuer="https://as.example", client=client, place="the file /run/secret"))
 
 
 class Machines(World):
@@ -51,9 +51,9 @@ class Machines(World):
 
     def process(self, *, discovers=True):
         lent = self.lent()
-        kept = Kept(KEY, lent)
-        source = Source("acme", "client_credentials", self._read, discovers)
-        return OAuthCredentials(kept, Obtaining(source, kept, lent), lent)
+        kept = StoredSession(KEY, lent)
+        source = PlanSource("acme", "client_credentials", self._read, discovers)
+        return OAuthCredentials(kept, MachineRenewal(source, kept, lent), lent)
 
     async def _read(self):
         if self.missing is not None:

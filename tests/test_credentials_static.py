@@ -11,8 +11,8 @@ from mcp_auth_bridge.credentials.static import (
     AnonymousCredentials,
     BearerField,
     Field,
-    Remembered,
-    Reread,
+    RememberedValue,
+    RereadValue,
     StaticCredentials,
     WithOrganisation,
 )
@@ -49,7 +49,7 @@ class Place:
         return Secret(self.values.pop(0) if len(self.values) > 1 else self.values[0])
 
 
-def bearer(place, *, kind=Reread, resource=URL):
+def bearer(place, *, kind=RereadValue, resource=URL):
     field = BearerField("authorization", kind(place), "the token of acme", "the file /t")
     return StaticCredentials("acme", resource, (field,), lambda: NOW)
 
@@ -93,7 +93,7 @@ def test_a_token_is_read_again_for_each_request():
 
 def test_what_a_keyring_holds_is_read_once_and_again_when_it_is_refused():
     place = Place("one", "two")
-    credentials = bearer(place, kind=Remembered)
+    credentials = bearer(place, kind=RememberedValue)
     sent = [headers(credentials) for _ in range(3)]
     assert (sent, place.reads) == ([{"authorization": "Bearer one"}] * 3, 1)
     assert headers(credentials, refusal(sent[0])) == {"authorization": "Bearer two"}
@@ -102,7 +102,7 @@ def test_what_a_keyring_holds_is_read_once_and_again_when_it_is_refused():
 
 def test_a_permission_that_is_lacking_makes_nobody_read_again():
     place = Place("one", "two")
-    credentials = bearer(place, kind=Remembered)
+    credentials = bearer(place, kind=RememberedValue)
     sent = headers(credentials)
     with pytest.raises(AccessDenied, match=r"refuses the token of acme \(HTTP 403\), which lacks “admin”"):
         headers(credentials, refusal(sent, status=403, scope="admin"))
@@ -111,7 +111,7 @@ def test_a_permission_that_is_lacking_makes_nobody_read_again():
 
 def test_after_a_new_one_was_refused_too_none_is_fetched_for_a_while():
     place = Place("one", "two", "three")
-    credentials = bearer(place, kind=Remembered)
+    credentials = bearer(place, kind=RememberedValue)
     second = headers(credentials, refusal(headers(credentials)))
     with pytest.raises(CredentialRefused):
         headers(credentials, refusal(second, again=True))
@@ -240,8 +240,8 @@ def test_a_value_that_a_header_cannot_carry_is_refused_and_not_shown(value):
 def test_headers_may_be_the_credentials():
     key, account = Place("k1", "k2"), Place("42")
     fields = (
-        Field("X-API-Key", Remembered(key), "the header X-API-Key of acme", "the environment variable KEY"),
-        Field("X-Account", Remembered(account), "the header X-Account of acme", "the configuration"),
+        Field("X-API-Key", RememberedValue(key), "the header X-API-Key of acme", "the environment variable KEY"),
+        Field("X-Account", RememberedValue(account), "the header X-Account of acme", "the configuration"),
     )
     credentials = StaticCredentials("acme", URL, fields, lambda: NOW)
     first = headers(credentials)
@@ -254,7 +254,7 @@ def test_headers_may_be_the_credentials():
 
 
 def test_an_organisations_headers_stand_beside_the_credentials_and_are_read_again_with_them():
-    organisation = Field("X-Org", Remembered(Place("1", "2")), "the header X-Org of acme", "the command “org”")
+    organisation = Field("X-Org", RememberedValue(Place("1", "2")), "the header X-Org of acme", "the command “org”")
     credentials = WithOrganisation(lambda: (organisation,), bearer(Place("one", "two")))
     first = headers(credentials)
     assert first == {"X-Org": "1", "authorization": "Bearer one"}

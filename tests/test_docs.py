@@ -23,15 +23,15 @@ def test_the_example_configuration_holds_every_key_and_is_valid():
     profiles = profile.parse(example, Path("config.example.toml")).profiles
     assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
     shapes = (
-        profile._Server,
+        profile._ServerTable,
         profile._File,
-        login.Browser,
-        *(machine.Registered, machine.ClientCredentials, machine.JwtBearer),
-        *(machine.TokenExchange, machine.Enterprise),
-        auth.Bearer,
-        auth.Headers,
+        login.BrowserSettings,
+        *(machine.RegisteredClientSettings, machine.ClientCredentialsSettings, machine.JwtBearerSettings),
+        *(machine.TokenExchangeSettings, machine.EnterpriseSettings),
+        auth.BearerSettings,
+        auth.HeaderSettings,
         profile.NetworkSettings,
-        store.KeyFileStore,
+        store.KeyFileStoreSettings,
         store.RedisStore,
     )
     for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:

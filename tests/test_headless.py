@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-from mcp_auth_bridge.app.context import world
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.context import context
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import load
-from mcp_auth_bridge.config.store import KeyFileStore, KeyringStore, MemoryStore
+from mcp_auth_bridge.config.store import KeyFileStoreSettings, KeyringStoreSettings, MemoryStoreSettings
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import paths
@@ -40,22 +40,22 @@ def stores(tmp_path):
 
 
 def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
-    assert stores(MemoryStore()) == (MemoryStore(),) * 3
-    assert stores(MemoryStore(), SERVERS + WRITTEN) == (KeyFileStore("key"),) * 3
-    assert stores(MemoryStore(), SERVERS + "[store]\nkind = 'keyring'") == (KeyringStore(),) * 3
+    assert stores(MemoryStoreSettings()) == (MemoryStoreSettings(),) * 3
+    assert stores(MemoryStoreSettings(), SERVERS + WRITTEN) == (KeyFileStoreSettings("key"),) * 3
+    assert stores(MemoryStoreSettings(), SERVERS + "[store]\nkind = 'keyring'") == (KeyringStoreSettings(),) * 3
 
 
-@pytest.mark.parametrize("store", [MemoryStore(), KeyringStore()])
+@pytest.mark.parametrize("store", [MemoryStoreSettings(), KeyringStoreSettings()])
 def test_a_configuration_that_somebody_named_has_to_be_there(tmp_path, monkeypatch, store):
     monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
-    assert world(paths(), None, store).config.store == store
+    assert context(paths(), None, store).config.store == store
     with pytest.raises(ConfigError, match=r"--config: there is no /.*/bridge\.toml"):
-        world(paths(), tmp_path / "bridge.toml", store)
+        context(paths(), tmp_path / "bridge.toml", store)
 
 
 def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):
-    config = load(tmp_path / "none.toml", MemoryStore())
-    assert config.profile("https://mcp.example.com/mcp").store == MemoryStore()
+    config = load(tmp_path / "none.toml", MemoryStoreSettings())
+    assert config.profile("https://mcp.example.com/mcp").store == MemoryStoreSettings()
 
 
 @pytest.mark.parametrize("key", ["session acme https://mcp.example.com/mcp", "client https://id.example.com"])
@@ -66,7 +66,7 @@ def test_a_store_that_forgets_does_not_say_that_there_is_nothing_where_others_ke
     records = SealedStore(places.records, lambda: bytes(32), os.urandom, Locks(places.locks).mutex)
 
     async def story():
-        vault = Vault(MemoryStore(), places)
+        vault = StoreAccess(MemoryStoreSettings(), places)
         assert (await vault.survey()).keys() == []
         assert (await vault.read(key)).load(key) is None
         records.save(key, "x", None)

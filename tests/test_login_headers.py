@@ -47,7 +47,7 @@ async def guarded():
     grants = Grants(issuer, f"{issuer}/mcp", time.time, os.urandom, 3600)
     gateway = Gateway(demo.protected_server(grants, time.time))
     config.app = gateway
-    server = demo._Server(config)
+    server = demo._DemoServer(config)
     task = asyncio.create_task(server.serve([listener]))
     try:
         await server.up.wait()

@@ -12,10 +12,10 @@ from test_oauth_login import CODE, HERE, REGISTERED, found, plan
 
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused
-from mcp_auth_bridge.oauth.client_auth import Applicant, with_others
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, with_others
 from mcp_auth_bridge.oauth.grants import refresh, revoke
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.registration import Introduction
+from mcp_auth_bridge.oauth.registration import RegistrationRequest
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client
 from mcp_auth_bridge.secret import Secret
 
@@ -125,7 +125,7 @@ def test_a_server_that_refuses_to_register_one_method_is_asked_for_the_next():
 
 def test_a_configured_method_is_what_is_registered_and_an_earlier_registration_by_another_is_not_used():
     asked, earlier = [], Client(issuer="https://as.example", id="old", redirect_uri=HERE)
-    spoken = Introduction(auth_method="client_secret_basic_raw")
+    spoken = RegistrationRequest(auth_method="client_secret_basic_raw")
     made = answer({"client_id": "new", "client_secret": "a/b", "token_endpoint_auth_method": "client_secret_basic"})
     script = [*found(), ("listen 0", HERE), (REGISTERED[0], made), *CODE]
     session = play(login(plan(introduction=spoken, clients={earlier.issuer: earlier})), script, asked)
@@ -188,7 +188,7 @@ ANSWERS = st.sampled_from(
     st.lists(ANSWERS, min_size=6),
 )
 def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(client, advertised, answers):
-    applicant = Applicant(with_others(client, advertised))
+    applicant = ClientAuthentication(with_others(client, advertised))
     seen = []
     for each in answers:
         headers, form = play(applicant.authenticate({"grant_type": "x"}), [])

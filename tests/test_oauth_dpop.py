@@ -12,14 +12,14 @@ from peers.proofs import digest, thumbprint, verified
 from playing import answer, outcome, plain, play
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.credentials.token_headers import Presenter, is_refused
+from mcp_auth_bridge.credentials.token_headers import TokenHeaders, is_refused
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError, Unreachable
 from mcp_auth_bridge.oauth import dpop
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.dpop import Binding, Request, Terms, binding, complaint, load, new_key, nonce_of, proof
+from mcp_auth_bridge.oauth.dpop import Binding, ProvenRequest, Terms, binding, complaint, load, new_key, nonce_of, proof
 from mcp_auth_bridge.oauth.grants import authorization_code, refresh
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -46,7 +46,7 @@ def read(text, *, nonce="", access_token=""):
 
 
 def test_a_proof_is_for_one_method_and_one_url_without_its_query():
-    header, claims = read(proof(load(KEY), Request("DELETE", MCP), 1000.9, b"j" * 16))
+    header, claims = read(proof(load(KEY), ProvenRequest("DELETE", MCP), 1000.9, b"j" * 16))
     assert claims == {"htm": "DELETE", "htu": "https://mcp.example:8443/mcp", "iat": 1000, "jti": claims["jti"]}
     assert len(claims["jti"]) == 22
     assert thumbprint(header["jwk"]) == load(KEY).thumbprint
@@ -57,7 +57,7 @@ nonces = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_c
 
 @given(st.sampled_from(["GET", "POST", "DELETE"]), nonces, st.text("aZ0-._~+/=", max_size=60))
 def test_a_proof_always_holds_what_it_is_shown_and_verifies(method, nonce, access_token):
-    text = proof(load(KEY), Request(method, MCP, nonce, access_token), 5.0, b"j" * 16)
+    text = proof(load(KEY), ProvenRequest(method, MCP, nonce, access_token), 5.0, b"j" * 16)
     assert read(text, nonce=nonce, access_token=access_token)[1]["htm"] == method
 
 
@@ -65,7 +65,7 @@ def test_a_proof_always_holds_what_it_is_shown_and_verifies(method, nonce, acces
 @settings(max_examples=40)
 def test_any_entropy_makes_a_key_that_signs_and_never_prints_itself(entropy):
     key = play(new_key(), [("entropy 40", entropy)])
-    header, _ = read(proof(load(key), Request("POST", MCP), 5.0, b"j" * 16))
+    header, _ = read(proof(load(key), ProvenRequest("POST", MCP), 5.0, b"j" * 16))
     assert thumbprint(header["jwk"]) == load(key).thumbprint
     private = json.loads(key.reveal())["d"]
     assert private not in repr((key, load(key)))
@@ -292,7 +292,7 @@ def test_a_device_asks_with_a_proof_each_time_and_with_the_newest_nonce():
 
 
 def presenter(now=1000.0):
-    return Presenter(lambda: now, os.urandom)
+    return TokenHeaders(lambda: now, os.urandom)
 
 
 def test_a_bearer_token_needs_no_proof():

@@ -19,7 +19,7 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.configured import Party, Token
+from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.machine import (
     ID_JAG,
     JWT_BEARER_GRANT,
@@ -27,7 +27,7 @@ from mcp_auth_bridge.oauth.machine import (
     ClientCredentials,
     Enterprise,
     JwtBearer,
-    Plan,
+    MachinePlan,
     TokenExchange,
     another,
     obtain,
@@ -67,23 +67,27 @@ def client(**more):
 
 
 def secretive(**more):
-    return Party(issuer=AS, client=client(secret=Secret("s3cret")), place="the file /run/secret", **more)
+    return ConfiguredClient(issuer=AS, client=client(secret=Secret("s3cret")), place="the file /run/secret", **more)
 
 
 def signing(key, **more):
-    return Party(issuer=AS, client=client(signing=SigningKey(key=Secret(key), **more)), place="the file /run/key")
+    return ConfiguredClient(
+        issuer=AS, client=client(signing=SigningKey(key=Secret(key), **more)), place="the file /run/key"
+    )
 
 
-NOBODY = Party(issuer=AS, client=client(id=""))
+NOBODY = ConfiguredClient(issuer=AS, client=client(id=""))
 
 
 def plan(party=None, grant=None, **more):
-    return Plan(url=gate(MCP, Purpose.SERVER), party=party or secretive(), grant=grant or ClientCredentials(), **more)
+    return MachinePlan(
+        url=gate(MCP, Purpose.SERVER), party=party or secretive(), grant=grant or ClientCredentials(), **more
+    )
 
 
 def vouching(what="assertion", kind="", **claims):
     value = jwt.encode({"iss": "https://platform.example", "aud": AS, "exp": 9000, **claims}, "k" * 32)
-    return Token(value=Secret(value), what=f"the {what}", place=f"the file /run/{what}", type=kind)
+    return SubjectToken(value=Secret(value), what=f"the {what}", place=f"the file /run/{what}", type=kind)
 
 
 def sent(asked):
@@ -144,7 +148,7 @@ def test_a_key_that_was_replaced_by_one_of_another_kind_signs_as_it_can():
 
 def test_an_explicit_token_endpoint_asks_nobody_where_anything_is():
     asked = []
-    party = Party(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
+    party = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
     session = play(obtain(plan(party, scopes=("a",))), [(TOKEN, tokens())], asked)
     assert sent(asked[-1])[0] == {"grant_type": "client_credentials", "resource": MCP, "scope": "a"}
     assert session.token_endpoint == f"{AS}/token"
@@ -182,7 +186,7 @@ def test_a_server_without_resource_metadata_is_reached_by_the_configured_issuer(
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_resource_as_audience_each_time():
     issuer = "https://acme.auth0.com"
-    party = Party(issuer=issuer, client=client(secret=Secret("s3cret")))
+    party = ConfiguredClient(issuer=issuer, client=client(secret=Secret("s3cret")))
     asked = []
     script = [
         (f"{PRM}/mcp", described(authorization_servers=[issuer])),
@@ -254,7 +258,7 @@ def test_tokens_are_exchanged_with_their_types_and_the_actors():
 
 
 def enterprise(**more):
-    idp = Party(**{"token_endpoint": f"{IDP}/token", "client": client(id="at-idp"), **more})
+    idp = ConfiguredClient(**{"token_endpoint": f"{IDP}/token", "client": client(id="at-idp"), **more})
     return plan(secretive(), Enterprise(vouching("identity_assertion", ID_TOKEN), idp), scopes=("a",))
 
 
@@ -298,7 +302,7 @@ def test_the_next_session_is_had_where_the_last_one_was_and_with_the_secret_of_t
     challenge = Challenge("bearer", {"scope": "b"})
     session = play(obtain(plan(), challenge), [*discovery(), (TOKEN, tokens())])
     asked = []
-    rotated = plan(Party(issuer=AS, client=client(secret=Secret("n3w")), place="the file /run/secret"))
+    rotated = plan(ConfiguredClient(issuer=AS, client=client(secret=Secret("n3w")), place="the file /run/secret"))
     play(another(rotated, session), [(TOKEN, tokens(access_token="AT2"))], asked)
     form, headers = sent(asked[-1])
     assert form == {"grant_type": "client_credentials", "resource": MCP, "scope": "b"}
@@ -355,9 +359,9 @@ def test_a_wish_that_is_not_granted_names_the_key(code, key):
         (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
         (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
         (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
-        (Token(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "no JWT"),
+        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "no JWT"),
         (
-            Token(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:a:b"),
+            SubjectToken(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:a:b"),
             CredentialRefused,
             "opaque",
         ),

@@ -13,7 +13,7 @@ from needs import needs
 from openers import CMD, EVAL, POWERSHELL, WSLVIEW, WSLVIEW_2, WSLVIEW_CMD, XDG_OPEN
 
 from mcp_auth_bridge.errors import UrlRefused
-from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.browser.opener import open_url
 from mcp_auth_bridge.shell.console import terminal
@@ -108,7 +108,7 @@ def opened(monkeypatch, start, urls):
         await loopback.listen()
         for url in urls:
             arguments = []
-            person = BrowserPerson(loopback, lambda address: bool(arguments.append(start(address)) or True))  # noqa: B023 - used at once
+            person = LoginWindow(loopback, lambda address: bool(arguments.append(start(address)) or True))  # noqa: B023 - used at once
             await person.authorize(url, "S")
             found.append((arguments[0], shown.pop(), await led_to(arguments[0])))
         await loopback.finish(b"")

@@ -1,11 +1,11 @@
 import pytest
 
-from mcp_auth_bridge.config.redis import RedisStore, place
+from mcp_auth_bridge.config.redis import RedisStoreSettings, place
 from mcp_auth_bridge.errors import ConfigError
 
 
 def at(url, **more):
-    return place(RedisStore(url, key_file="/key", **more), "config.toml: store")
+    return place(RedisStoreSettings(url, key_file="/key", **more), "config.toml: store")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_plain_redis_over_a_network_has_to_be_asked_for():
 )
 def test_what_cannot_be_is_named_with_its_key(settings, expected):
     with pytest.raises(ConfigError, match=expected):
-        place(RedisStore("rediss://redis.acme.example", **settings), "store")
+        place(RedisStoreSettings("rediss://redis.acme.example", **settings), "store")

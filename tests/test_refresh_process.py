@@ -17,7 +17,7 @@ from processes import open_files, refreshing
 
 from mcp_auth_bridge.app import refresh_process
 from mcp_auth_bridge.app.refresh_process import raised, told
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -95,7 +95,7 @@ def test_an_error_is_the_same_one_in_the_other_process(error):
 
 
 def test_an_error_of_a_kind_that_nobody_knows_is_one_of_the_bridge():
-    said = refresh_process.Told("Odd", {"message": "odd", "hint": "", "facts": {}, "sent": "no"})
+    said = refresh_process.TaskMessage("Odd", {"message": "odd", "hint": "", "facts": {}, "sent": "no"})
     assert type(raised(said)) is BridgeError
 
 
@@ -197,7 +197,7 @@ def test_where_no_thread_can_be_started_the_bridge_does_it_itself(tmp_path, monk
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    monkeypatch.setattr(Vault, "_ask", asked_at_once)
+    monkeypatch.setattr(StoreAccess, "_ask", asked_at_once)
     assert started_by(monkeypatch, tmp_path, sys.executable) == {"authorization": "Bearer new"}
 
 

@@ -7,7 +7,7 @@ from mcp_auth_bridge.errors import AccessDenied, CredentialMissing, LoginRequire
 from mcp_auth_bridge.relay.base import Fail, Report
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.login_notices import Attended
+from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 CALL = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}'
@@ -15,7 +15,7 @@ CALL = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}'
 
 def failing(*errors):
     """What the relay does when one call after the other ends so."""
-    relay = Attended(Delivery(Passthrough(), RelaySettings()))
+    relay = LoginNotices(Delivery(Passthrough(), RelaySettings()))
     done = []
     for number, error in enumerate(errors):
         [sent] = [action for action in relay.from_client(peek(CALL % number)) if hasattr(action, "call")]

@@ -31,7 +31,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
-from mcp_auth_bridge.relay.early_initialize import Welcome
+from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
@@ -67,7 +67,7 @@ class Histories(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.relay = Welcome(LegacySession(Passthrough()), "far", {})
+        self.relay = EarlyInitialize(LegacySession(Passthrough()), "far", {})
         self.open = {}
         self.calls = {}
         self.lost = {}
@@ -138,7 +138,7 @@ class Histories(RuleBasedStateMachine):
     @precondition(lambda self: not self.open and not self.calls and self.next_id == 0)
     @rule(memory=st.sampled_from(MEMORIES))
     def starts_with_memory(self, memory):
-        self.relay = Welcome(LegacySession(Passthrough()), "far", memory)
+        self.relay = EarlyInitialize(LegacySession(Passthrough()), "far", memory)
 
     @rule()
     def initialize(self):
@@ -253,7 +253,7 @@ class SigningInHistories(Histories):
 
     def __init__(self):
         super().__init__()
-        self.relay = SigningIn(Welcome(LegacySession(Passthrough()), "far", {}), "far")
+        self.relay = SigningIn(EarlyInitialize(LegacySession(Passthrough()), "far", {}), "far")
         self.initialize()
         self.say(INITIALIZED)
 

@@ -8,7 +8,7 @@ from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OutcomeUnknown, 
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.subscriptions import METHOD, Listening
+from mcp_auth_bridge.relay.subscriptions import METHOD, Subscriptions
 
 TIMER = f"{METHOD} 1"
 WANTED = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscriptions": ["file:///a", "file:///b"]}
@@ -18,7 +18,7 @@ LASTING = [LoginRequired("log in"), AccessDenied("no"), UpstreamFailed("…", st
 
 @pytest.fixture
 def play():
-    return Playbook(Listening(Passthrough()))
+    return Playbook(Subscriptions(Passthrough()))
 
 
 def listen(id_="l", **wanted):
@@ -162,7 +162,7 @@ def test_other_requests_and_timers_are_handed_on(play):
 
 
 def test_in_the_whole_modern_stack_it_returns_with_its_headers_and_without_a_clock():
-    play = Playbook(Listening(Modern(Delivery(Passthrough(), RelaySettings()))))
+    play = Playbook(Subscriptions(Modern(Delivery(Passthrough(), RelaySettings()))))
     headers = {"mcp-method": METHOD}
     assert play.client(listen()) == [to_server(1, listen(), **headers)]
     ((_, again, _),) = play.ended(1, Unreachable("away"))

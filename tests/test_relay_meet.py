@@ -22,7 +22,7 @@ from relaying import (
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.negotiation import _PROBES, DISCOVER, PATIENCE, Meet
+from mcp_auth_bridge.relay.negotiation import _PROBES, DISCOVER, PATIENCE, Negotiation
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
@@ -46,7 +46,7 @@ class Noted:
 
 
 def meet(**memory):
-    return Playbook(Meet(Noted(), Modern(Passthrough()), memory))
+    return Playbook(Negotiation(Noted(), Modern(Passthrough()), memory))
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ def test_timers_and_ends_are_the_chosen_relays(play):
 @pytest.mark.plays("Slack")
 def test_a_client_of_both_eras_ends_up_in_the_newest_revision_that_a_server_of_400s_takes():
     """Slack's (redhat-data-and-ai/template-agent #265): any other revision than its own is HTTP 400."""
-    play = Playbook(Meet(LegacySession(Passthrough()), Modern(Passthrough()), {}))
+    play = Playbook(Negotiation(LegacySession(Passthrough()), Modern(Passthrough()), {}))
     bad_request = UpstreamFailed("the server answered with HTTP 400", status=400)
     assert play.client(discover()) == [*ASKED, PROBE]
     assert play.ended(PROBE_CALL, bad_request) == [fail(discover(), MethodUnknown)]

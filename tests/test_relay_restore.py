@@ -19,14 +19,14 @@ from relaying import (
 from mcp_auth_bridge.errors import LoginRequired, SessionLost, Unreachable
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.relay.session_replay import Restore
+from mcp_auth_bridge.relay.session_replay import SessionReplay
 
 
 class Session:
     """A session in front of the relay under test, opened, lost and opened again."""
 
     def __init__(self):
-        self.play = Playbook(Restore(LegacySession(Passthrough())))
+        self.play = Playbook(SessionReplay(LegacySession(Passthrough())))
         self.own = 0
         self.calls = 0
         self.play.client(INITIALIZE)

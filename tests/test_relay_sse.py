@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.relay.sse import Event, Parser
+from mcp_auth_bridge.relay.sse import EventParser, ServerSentEvent
 
 BIG = 1 << 20
 BOM = b"\xef\xbb\xbf"
@@ -22,7 +22,7 @@ def reference(stream):  # noqa: C901 - the specification is one list of steps
         if line == b"":
             last_id = id_buffer
             if data:
-                events.append(Event(data.removesuffix(b"\n"), event_type or b"message", last_id))
+                events.append(ServerSentEvent(data.removesuffix(b"\n"), event_type or b"message", last_id))
             data, event_type = b"", b""
             continue
         if line.startswith(b":"):
@@ -46,7 +46,7 @@ def reference(stream):  # noqa: C901 - the specification is one list of steps
 
 
 def parsed(chunks, limit=BIG):
-    parser = Parser(limit)
+    parser = EventParser(limit)
     events = [event for chunk in chunks for event in parser.feed(chunk)]
     return events, parser.last_id, parser.retry
 
@@ -79,14 +79,18 @@ def test_any_stream_at_any_split_means_what_the_specification_says(stream, where
 @pytest.mark.parametrize(
     ("stream", "events"),
     [
-        (b"data: YHOO\ndata: +2\ndata: 10\n\n", [Event(b"YHOO\n+2\n10")]),
+        (b"data: YHOO\ndata: +2\ndata: 10\n\n", [ServerSentEvent(b"YHOO\n+2\n10")]),
         (b": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n",
-         [Event(b"first event", id=b"1"), Event(b"second event"), Event(b" third event")]),
-        (b"data\n\ndata\ndata\n\ndata:", [Event(b""), Event(b"\n")]),
-        (b"data:test\n\ndata: test\n\n", [Event(b"test"), Event(b"test")]),
-        (b"event: add\ndata: 73857293\n\n", [Event(b"73857293", b"add")]),
-        (b"id: 7\ndata:\n\n", [Event(b"", id=b"7")]),
-        (b"id: 7\n\ndata: x\n\n", [Event(b"x", id=b"7")]),
+         [
+            ServerSentEvent(b"first event", id=b"1"),
+            ServerSentEvent(b"second event"),
+            ServerSentEvent(b" third event"),
+        ]),
+        (b"data\n\ndata\ndata\n\ndata:", [ServerSentEvent(b""), ServerSentEvent(b"\n")]),
+        (b"data:test\n\ndata: test\n\n", [ServerSentEvent(b"test"), ServerSentEvent(b"test")]),
+        (b"event: add\ndata: 73857293\n\n", [ServerSentEvent(b"73857293", b"add")]),
+        (b"id: 7\ndata:\n\n", [ServerSentEvent(b"", id=b"7")]),
+        (b"id: 7\n\ndata: x\n\n", [ServerSentEvent(b"x", id=b"7")]),
     ],
 )  # fmt: skip
 def test_the_examples_of_the_specification(stream, events):
@@ -94,11 +98,14 @@ def test_the_examples_of_the_specification(stream, events):
 
 
 def test_an_id_with_nul_is_ignored():
-    assert parsed([b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n"])[0] == [Event(b"a", id=b"1"), Event(b"b", id=b"1")]
+    assert parsed([b"id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n"])[0] == [
+        ServerSentEvent(b"a", id=b"1"),
+        ServerSentEvent(b"b", id=b"1"),
+    ]
 
 
 def test_an_event_that_was_cut_off_is_neither_told_nor_counted_as_seen():
-    assert parsed([b"id: 1\ndata: a\n\nid: 2\ndata: b\n"]) == ([Event(b"a", id=b"1")], b"1", None)
+    assert parsed([b"id: 1\ndata: a\n\nid: 2\ndata: b\n"]) == ([ServerSentEvent(b"a", id=b"1")], b"1", None)
 
 
 def test_a_retry_that_is_no_number_changes_nothing():
@@ -110,10 +117,10 @@ def test_a_retry_of_absurd_length_is_still_a_number():
 
 
 def test_comments_and_other_fields_never_reach_the_limit():
-    parser = Parser(limit=64)
+    parser = EventParser(limit=64)
     for _ in range(1000):
         assert list(parser.feed(b": keep alive, keep alive\nid: 5\nevent: x\nretry: 1\n")) == []
-    assert list(parser.feed(b"data: still here\n\n")) == [Event(b"still here", b"x", b"5")]
+    assert list(parser.feed(b"data: still here\n\n")) == [ServerSentEvent(b"still here", b"x", b"5")]
 
 
 def test_many_events_never_reach_the_limit():

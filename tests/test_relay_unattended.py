@@ -20,7 +20,7 @@ from relaying import (
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
-from mcp_auth_bridge.relay.headless import Unattended
+from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER))
@@ -166,7 +166,7 @@ class Silent:
 
 
 def test_without_a_request_nothing_has_failed():
-    unattended = Unattended(Silent())
+    unattended = Headless(Silent())
     list(unattended.from_client(message(request(1))))
     list(unattended.ended(1, Unreachable("away")))
     assert unattended.exit_code == 0

@@ -25,7 +25,7 @@ from relaying import (
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
 from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
-from mcp_auth_bridge.relay.early_initialize import PATIENCE, Welcome
+from mcp_auth_bridge.relay.early_initialize import PATIENCE, EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
@@ -47,7 +47,7 @@ CHANGED = "notifications/tools/list_changed"
 
 
 def playing(memory=None):
-    return Playbook(Welcome(LegacySession(Passthrough()), "acme", memory or {}))
+    return Playbook(EarlyInitialize(LegacySession(Passthrough()), "acme", memory or {}))
 
 
 @pytest.fixture
@@ -315,7 +315,7 @@ def test_only_the_list_of_tools_has_a_stand_in():
 
 
 def test_a_name_that_is_a_url_makes_a_name_that_tools_may_have():
-    play = Playbook(Welcome(LegacySession(Passthrough()), "https://mcp.acme.example/mcp?" + "x" * 80, {}))
+    play = Playbook(EarlyInitialize(LegacySession(Passthrough()), "https://mcp.acme.example/mcp?" + "x" * 80, {}))
     play.client(INITIALIZE)
     play.ended(-1, NO_LOGIN)
     play.client(LIST)

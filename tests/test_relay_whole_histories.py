@@ -39,7 +39,7 @@ from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
-from mcp_auth_bridge.relay.subscriptions import Listening
+from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 METAS = [META, META, None, 5, {}]
@@ -315,7 +315,7 @@ class ModernHistories(Histories):
         return False
 
     def built(self, memory):
-        return Listening(Modern(Delivery(Passthrough(), RELAY)))
+        return Subscriptions(Modern(Delivery(Passthrough(), RELAY)))
 
 
 class Bug(Exception):

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import (
-    Command,
-    Entry,
-    Env,
-    File,
+    CommandOutput,
+    EnvironmentVariable,
+    FileContent,
+    KeyringEntry,
     Literal,
     Template,
     describe,
@@ -22,21 +22,24 @@ from mcp_auth_bridge.secret import (
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("env:NAME", Env("NAME")),
-        ("file:/run/x:y", File(Template(("/run/x:y",)))),
-        ("file:${CREDENTIALS_DIRECTORY}/token", File(Template((Env("CREDENTIALS_DIRECTORY"), "/token")))),
+        ("env:NAME", EnvironmentVariable("NAME")),
+        ("file:/run/x:y", FileContent(Template(("/run/x:y",)))),
+        (
+            "file:${CREDENTIALS_DIRECTORY}/token",
+            FileContent(Template((EnvironmentVariable("CREDENTIALS_DIRECTORY"), "/token"))),
+        ),
         ("literal:env:NAME", Literal("env:NAME")),
         ("literal:${NAME}", Literal("${NAME}")),
         ("plain", Literal("plain")),
         ("https://x", Literal("https://x")),
         ("", Literal("")),
-        ("keyring:acme token", Entry("acme token")),
-        ("command:op read 'op://private/acme/a token'", Command(("op", "read", "op://private/acme/a token"))),
-        ("command:sh -c 'echo ${X}'", Command(("sh", "-c", "echo ${X}"))),
-        ("Bearer ${X}", Template(("Bearer ", Env("X")))),
-        ("Token ${A}:${B:-b}", Template(("Token ", Env("A"), ":", Env("B", "b")))),
-        ("${X:-}", Template((Env("X", ""),))),
-        ("${X:-a:-b$c}", Template((Env("X", "a:-b$c"),))),
+        ("keyring:acme token", KeyringEntry("acme token")),
+        ("command:op read 'op://private/acme/a token'", CommandOutput(("op", "read", "op://private/acme/a token"))),
+        ("command:sh -c 'echo ${X}'", CommandOutput(("sh", "-c", "echo ${X}"))),
+        ("Bearer ${X}", Template(("Bearer ", EnvironmentVariable("X")))),
+        ("Token ${A}:${B:-b}", Template(("Token ", EnvironmentVariable("A"), ":", EnvironmentVariable("B", "b")))),
+        ("${X:-}", Template((EnvironmentVariable("X", ""),))),
+        ("${X:-a:-b$c}", Template((EnvironmentVariable("X", "a:-b$c"),))),
         ("cash$ $5 $X $$", Literal("cash$ $5 $X $$")),
         ("$${X}", Template(("${X}",))),
         ("$$${X}", Template(("$${X}",))),
@@ -70,7 +73,9 @@ def test_every_text_can_be_written_as_a_template(text):
 
 
 VARIABLES = st.builds(
-    Env, st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True), st.none() | st.text(st.sampled_from("ab:-$ "))
+    EnvironmentVariable,
+    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]*", fullmatch=True),
+    st.none() | st.text(st.sampled_from("ab:-$ ")),
 )
 
 
@@ -82,7 +87,9 @@ def test_a_template_is_what_was_written(parts):
         return f"${{{part.name}}}" if part.default is None else f"${{{part.name}:-{part.default}}}"
 
     read = template("".join(map(written, parts)), "the key").parts
-    assert [part for part in read if isinstance(part, Env)] == [part for part in parts if isinstance(part, Env)]
+    assert [part for part in read if isinstance(part, EnvironmentVariable)] == [
+        part for part in parts if isinstance(part, EnvironmentVariable)
+    ]
     assert "".join(map(written, read)) == "".join(map(written, parts))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.shell.browser import opener as opener_module
-from mcp_auth_bridge.shell.browser.login_window import PATIENCE, BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import PATIENCE, LoginWindow
 from mcp_auth_bridge.shell.browser.opener import child_environment, open_url
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
@@ -188,7 +188,7 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
         return opened
 
     async def story():
-        person = BrowserPerson(Loopback(), opener)
+        person = LoginWindow(Loopback(), opener)
         assert await person.listen(7, "127.0.0.1", "/callback") == "http://127.0.0.1:7/callback"
         return await person.authorize(url, "S")
 
@@ -215,7 +215,7 @@ def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsy
         yield " http://127.0.0.1:1/callback?state=S&code=C%20D \n"
 
     async def story():
-        person = BrowserPerson(Loopback(), lambda _: False, typed())
+        person = LoginWindow(Loopback(), lambda _: False, typed())
         return await person.authorize("https://as.example/a'", "S")
 
     assert asyncio.run(story()) == {"state": "S", "code": "C D"}
@@ -237,7 +237,7 @@ def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
             yield line
 
     async def story():
-        person = BrowserPerson(Loopback(), lambda _: True, nothing())
+        person = LoginWindow(Loopback(), lambda _: True, nothing())
         return await person.authorize("https://as.example/a", "S")
 
     assert asyncio.run(story()) == {"state": "S", "code": "C"}

@@ -7,7 +7,7 @@ import pytest
 from remoting import story
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.shell.net.memory_budget import FREE, ROOM, Budget
+from mcp_auth_bridge.shell.net.memory_budget import FREE, ROOM, MemoryBudget
 
 LIMIT = 64 << 20
 STEP = 256 * 1024
@@ -40,7 +40,7 @@ class Gathering:
 
 @story
 async def test_a_message_of_ordinary_size_never_waits_however_many_there_are():
-    budget = Budget()
+    budget = MemoryBudget()
     for each in [Gathering(budget, LIMIT) for _ in range(40)]:
         task = asyncio.create_task(each.run())
         await turns()
@@ -56,7 +56,7 @@ async def test_a_message_of_ordinary_size_never_waits_however_many_there_are():
 
 @story
 async def test_thirty_large_messages_at_once_are_all_gathered_and_hardly_more_is_kept_than_of_one():
-    budget = Budget()
+    budget = MemoryBudget()
     most, done = 0, []
 
     async def watch():
@@ -76,7 +76,7 @@ async def test_thirty_large_messages_at_once_are_all_gathered_and_hardly_more_is
 
 @story
 async def test_a_smaller_message_finds_room_beside_thirty_large_ones_that_wait():
-    budget = Budget()
+    budget = MemoryBudget()
     stuck = [asyncio.create_task(Gathering(budget, LIMIT).run(lambda _: None)) for _ in range(31)]
     first = budget.share()
     await turns()
@@ -90,7 +90,7 @@ async def test_a_smaller_message_finds_room_beside_thirty_large_ones_that_wait()
 async def test_in_any_order_of_sizes_and_cancellations_all_is_given_back():
     for seed in range(50):
         chance = random.Random(seed)
-        budget = Budget()
+        budget = MemoryBudget()
         messages = [Gathering(budget, chance.choice((1000, 1 << 18, 1 << 22, 1 << 24, LIMIT))) for _ in range(40)]
 
         async def one(each, chance=chance):
@@ -110,7 +110,7 @@ async def test_in_any_order_of_sizes_and_cancellations_all_is_given_back():
 
 @story
 async def test_a_message_for_which_there_is_never_room_fails_alone():
-    budget = Budget(room=STEP, patience=0.01)
+    budget = MemoryBudget(room=STEP, patience=0.01)
     stuck, other = budget.share(), budget.share()
     await stuck.hold(LIMIT)
     with pytest.raises(LimitExceeded, match="do not go on"):

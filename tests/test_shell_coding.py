@@ -18,7 +18,7 @@ from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.shell.net.content_encoding import decoder
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Url
 
 MIB = 1 << 20
@@ -175,7 +175,7 @@ async def test_a_bomb_on_oauths_plane_is_harmless_too(layers):
         body = gzip.compress(body)
     coding = ", ".join(["gzip"] * layers).encode()
     async with Scripted() as server:
-        http = Http(Network(NetworkSettings(), {}))
+        http = OAuthHttp(Network(NetworkSettings(), {}))
         server.play(one(reply(b"200 OK", b"Content-Encoding: " + coding, body=body)))
         tracemalloc.start()
         try:

@@ -4,7 +4,7 @@ import pytest
 from peers.scripted import CUT, REQUEST, Scripted
 from remoting import ANSWER, CALL, collect, connected, header, reply, story
 
-from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.urls import Url
 
 SAFE = Url("https", "mcp.example", 443, "/v1/mcp", "")
@@ -21,7 +21,7 @@ class Clock:
 
 def sent(*fields, url=SAFE, to=None):
     """The `Cookie` header after an answer with these fields."""
-    jar = Jar(Clock())
+    jar = CookieJar(Clock())
     jar.store(url, fields)
     return jar.headers(to or url).get("cookie")
 
@@ -37,7 +37,7 @@ async def test_cookies_are_off_by_default():
 
 @story
 async def test_an_affinity_jar_brings_back_what_the_balancer_set():
-    async with Scripted() as server, connected(server, jar=Jar(Clock())) as remote:
+    async with Scripted() as server, connected(server, jar=CookieJar(Clock())) as remote:
         server.play([*[REQUEST, reply(b"200 OK", b"Set-Cookie: AWSALB=x+/=; Path=/", body=ANSWER)] * 2, CUT])
         for _ in range(2):
             await collect(remote.post(CALL, {}))
@@ -106,8 +106,8 @@ def test_the_longer_path_comes_first():
 
 
 def test_a_cookie_is_replaced_expired_and_deleted():
-    jar, clock = Jar(Clock()), Clock()
-    jar = Jar(clock)
+    jar, clock = CookieJar(Clock()), Clock()
+    jar = CookieJar(clock)
     jar.store(SAFE, ["a=1; Max-Age=10", "b=1"])
     jar.store(SAFE, ["a=2; Max-Age=10", "b=; Max-Age=0"])
     assert jar.headers(SAFE) == {"cookie": "a=2"}
@@ -116,7 +116,7 @@ def test_a_cookie_is_replaced_expired_and_deleted():
 
 
 def test_the_jar_holds_the_latest_thirty_two():
-    jar = Jar(Clock())
+    jar = CookieJar(Clock())
     jar.store(SAFE, [f"c{number}=1" for number in range(40)])
     kept = jar.headers(SAFE)["cookie"].split("; ")
     assert kept == [f"c{number}=1" for number in range(8, 40)]

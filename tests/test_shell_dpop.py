@@ -11,7 +11,7 @@ from playing import play
 from remoting import ANSWER, CALL, OPENED, OPENING, collect, connected, heads, one, reply, story
 from test_oauth_dpop import session
 
-from mcp_auth_bridge.credentials.token_headers import Presenter
+from mcp_auth_bridge.credentials.token_headers import TokenHeaders
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
 from mcp_auth_bridge.oauth.dpop import load, new_key
 from mcp_auth_bridge.secret import Secret
@@ -66,7 +66,7 @@ class Bound:
     """The credentials of a bound session, which has another access token after each refusal."""
 
     def __init__(self, key=KEY):
-        self._presenter = Presenter(lambda: 1e9, os.urandom)
+        self._presenter = TokenHeaders(lambda: 1e9, os.urandom)
         self._key = key
         self.refused = []
 

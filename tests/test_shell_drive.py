@@ -6,7 +6,7 @@ import pytest
 
 from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Listen, Response, ask
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
-from mcp_auth_bridge.shell.run_flow import Nobody, drive
+from mcp_auth_bridge.shell.run_flow import Unattended, drive
 from mcp_auth_bridge.urls import Purpose, gate
 
 WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))
@@ -100,7 +100,7 @@ def test_where_there_is_no_person_nothing_listens_and_nothing_opens():
 
     for effect in (Listen(0), Authorize("https://as.example", "S")):
         with pytest.raises(LoginRequired, match="only a person"):
-            asyncio.run(drive(flow(effect), World(), Nobody()))
+            asyncio.run(drive(flow(effect), World(), Unattended()))
 
 
 def test_a_wish_that_nobody_knows_is_a_bug():

@@ -18,10 +18,10 @@ from mcp_auth_bridge.shell.files.lock import Held
 from mcp_auth_bridge.shell.fleet import lease as lease_module
 from mcp_auth_bridge.shell.fleet import server as server_module
 from mcp_auth_bridge.shell.fleet.fleet import shared_key
-from mcp_auth_bridge.shell.fleet.lease import FleetLocks
+from mcp_auth_bridge.shell.fleet.lease import Leases
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.keys import KeyFile
-from mcp_auth_bridge.stores.redis import Lost, RedisStore
+from mcp_auth_bridge.stores.redis import RedisStore, ServerLost
 
 pytestmark = needs_redis
 
@@ -51,7 +51,7 @@ def nothing():
 
 def locks(server, prefix, lease=LONG, flush=nothing):
     """Those of one machine."""
-    return FleetLocks(server, server.ask, prefix, flush, lease)
+    return Leases(server, server.ask, prefix, flush, lease)
 
 
 def ping(server):
@@ -65,11 +65,13 @@ def test_a_server_that_is_not_there_is_named_and_left_alone_for_a_moment(tmp_pat
     with Redis(tmp_path) as redis:
         server = redis.connection()
         redis.kill()
-        with pytest.raises(Lost, match=rf"the Redis server 127\.0\.0\.1:{redis.port} refuses connections") as caught:
+        with pytest.raises(
+            ServerLost, match=rf"the Redis server 127\.0\.0\.1:{redis.port} refuses connections"
+        ) as caught:
             ping(server)
         assert "[store]" in caught.value.hint
         redis.start()
-        with pytest.raises(Lost, match=rf"{redis.port} refuses connections \(a moment ago\)"):
+        with pytest.raises(ServerLost, match=rf"{redis.port} refuses connections \(a moment ago\)"):
             ping(server)
         forget_the_rest(server)
         assert ping(server) == b"pong"
@@ -90,7 +92,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path, monkeypatch):
         server = redis.connection()
         ping(server)
         redis.freeze()
-        with pytest.raises(Lost, match="does not answer"):
+        with pytest.raises(ServerLost, match="does not answer"):
             ping(server)
         redis.thaw()
         forget_the_rest(server)
@@ -110,7 +112,7 @@ def test_a_server_that_hangs_holds_up_nobody_else(tmp_path, monkeypatch):
                 await asyncio.sleep(0)
                 turns += 1
             redis.thaw()
-            with pytest.raises(Lost):
+            with pytest.raises(ServerLost):
                 asking.result()
             assert turns > 10
 
@@ -212,7 +214,7 @@ def test_tls_is_verified_and_leaves_no_session_keys_behind(encrypted, tmp_path, 
     url = f"rediss://127.0.0.1:{port}"
     assert ping(redis.connection(url=url, ca_file=str(tmp_path / "ca.pem"))) == b"pong"
     assert not log.exists()
-    with pytest.raises(Lost, match="unknown issuer"):
+    with pytest.raises(ServerLost, match="unknown issuer"):
         ping(redis.connection(url=url))
 
 
@@ -355,7 +357,7 @@ class Flaky:
     def run(self, script, key, *arguments):
         answer = self.server.run(script, key, *arguments)
         if self.plan and self.plan.pop(0):
-            raise Lost("the server went away")
+            raise ServerLost("the server went away")
         return answer
 
 
@@ -364,7 +366,7 @@ def test_a_lock_that_was_taken_without_our_hearing_of_it_is_given_back(redis, pr
         flaky = Flaky(redis.connection())
         one, two = locks(flaky, prefix), locks(redis.connection(), prefix)
         flaky.plan = [True]
-        with pytest.raises(Lost):
+        with pytest.raises(ServerLost):
             async with one.hold("x", 0):
                 pass
         await one.settle()
@@ -379,7 +381,7 @@ def test_a_turn_that_is_given_back_late_does_not_end_the_next_one(redis, prefix)
         flaky = Flaky(redis.connection())
         one, two = locks(flaky, prefix), locks(redis.connection(), prefix)
         flaky.plan = [True]
-        with pytest.raises(Lost):
+        with pytest.raises(ServerLost):
             async with one.hold("x", 0):
                 pass
         async with one.hold("x", 0):
@@ -417,7 +419,7 @@ def test_what_a_holder_cannot_save_is_saved_before_the_lock_is_given_back(tmp_pa
             server = redis.connection()
             mine, theirs = RedisStore(server, "p", lambda: KEY, os.urandom), redis.store("p")
             generation = mine.save("a", "old", None)
-            one = FleetLocks(server, server.ask, "p", mine.flush, LONG)
+            one = Leases(server, server.ask, "p", mine.flush, LONG)
             two = locks(redis.connection(), "p")
             async with one.hold("x", 0):
                 redis.kill()
@@ -440,7 +442,7 @@ def test_without_a_server_there_is_no_lock(tmp_path):
         with Redis(tmp_path) as redis:
             machine = locks(redis.connection(), "p")
             redis.kill()
-            with pytest.raises(Lost, match="refuses connections"):
+            with pytest.raises(ServerLost, match="refuses connections"):
                 async with machine.hold("x", LONG):
                     pytest.fail("held")
             assert machine._paying is not None

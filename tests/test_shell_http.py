@@ -16,7 +16,7 @@ from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolE
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net import oauth_http as http_module
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Url
 
 SECRET = Secret("RT-hunter2")
@@ -28,7 +28,7 @@ def told(story):
     def run(*args, **kwargs):
         async def whole():
             async with Scripted() as server:
-                http = Http(Network(NetworkSettings(), {}))
+                http = OAuthHttp(Network(NetworkSettings(), {}))
                 try:
                     await story(server, http, *args, **kwargs)
                 finally:
@@ -256,7 +256,7 @@ def test_a_refused_connection_is_unreachable_and_nothing_was_sent():
     async def story():
         with socket.socket() as closed:
             closed.bind(("127.0.0.1", 0))
-            http = Http(Network(NetworkSettings(), {}))
+            http = OAuthHttp(Network(NetworkSettings(), {}))
             url = Url("http", "127.0.0.1", closed.getsockname()[1], "/x", "")
             with pytest.raises(Unreachable, match="refuses connections") as raised:
                 await http.fetch(Fetch(url, form={"token": SECRET}))
@@ -331,7 +331,7 @@ def test_a_token_request_may_take_as_long_as_the_slowest_server_that_is_known():
 @pytest.mark.parametrize("host", ["999.1.1.1", "a..b", "-", "1.2.3", "xn--", "x" * 64 + ".example", "0x7f.1"])
 def test_a_host_name_that_cannot_be_one_is_an_error_of_ours(host):
     async def story():
-        http = Http(Network(NetworkSettings(), {}))
+        http = OAuthHttp(Network(NetworkSettings(), {}))
         try:
             with pytest.raises((Unreachable, UrlRefused)):
                 await http.fetch(Fetch(Url("https", host, 1, "/", "")))
@@ -354,7 +354,7 @@ def over_tls(authority, story, ca_file):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         async with Scripted(tls=context) as server:
-            http = Http(Network(NetworkSettings(ca_file=ca_file), {}))
+            http = OAuthHttp(Network(NetworkSettings(ca_file=ca_file), {}))
             try:
                 await story(server, http)
             finally:

@@ -13,7 +13,7 @@ from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.envelope import peek as parser
 from mcp_auth_bridge.shell import run_relay
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports import messages
 from mcp_auth_bridge.shell.transports.remote import Remote
 
@@ -65,7 +65,7 @@ def heard(lines, stream=b""):
         told = Session(relay._inner)
         terminal.complain = told.complain
         remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
-        performer = Performer(relay, remote, told, lambda method, result: None, _never)
+        performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         await asyncio.wait_for(performer.run(told.say(lines)), 4000)
         return told.heard, told.faults, wire.gets
 

@@ -70,7 +70,7 @@ def test_what_has_no_field_is_refused(lines, name):
 def test_the_sets_hold_nothing_that_nobody_says():
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     said = set(re.findall(r"log\.(?:event|timed)\(\s*\"([\w.]+)\"", source)) | {"started"}
-    assert said == set(get_args(debug_log.Event))
+    assert said == set(get_args(debug_log.LogEvent))
     assert [name for name in debug_log.Fields.__annotations__ if not re.search(rf"\b{name}=|\"{name}\":", source)] == []
 
 

@@ -11,9 +11,9 @@ from peers.scripted import REQUEST, Scripted, ok
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import Unreachable, UrlRefused
-from mcp_auth_bridge.shell.net.dns import Names, interleaved
+from mcp_auth_bridge.shell.net.dns import Resolver, interleaved
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 PUBLIC, OTHER, PRIVATE, HOME, METADATA = "93.184.216.34", "2606:2800:21f::1", "10.1.2.3", "127.0.0.1", "169.254.169.254"
@@ -38,7 +38,7 @@ def server(host):
 
 
 def found(url, led_by, *, environ=None, names=None):
-    names = names or Names(Network(NetworkSettings(), environ or {}))
+    names = names or Resolver(Network(NetworkSettings(), environ or {}))
     return [str(address) for address in asyncio.run(names.addresses(url, led_by))]
 
 
@@ -95,7 +95,7 @@ def test_of_several_addresses_only_the_allowed_ones_are_used(monkeypatch):
 
 def test_a_name_that_changes_its_mind_after_the_check_is_not_asked_again(monkeypatch):
     asked = resolver(monkeypatch, {"mcp.example": [[PUBLIC], [HOME]], "as.example": [[PUBLIC], [HOME]]})
-    names = Names(Network(NetworkSettings(), {}))
+    names = Resolver(Network(NetworkSettings(), {}))
     for _ in range(2):
         assert found(server("as.example"), server("mcp.example"), names=names) == [PUBLIC]
     assert asked == ["as.example", "mcp.example"]
@@ -103,14 +103,14 @@ def test_a_name_that_changes_its_mind_after_the_check_is_not_asked_again(monkeyp
 
 def test_who_calls_its_own_name_loopback_for_a_moment_has_to_answer_there(monkeypatch):
     resolver(monkeypatch, {"mcp.example": [[HOME], [PUBLIC]]})
-    names = Names(Network(NetworkSettings(), {}))
+    names = Resolver(Network(NetworkSettings(), {}))
     assert found(server("127.0.0.1"), server("mcp.example"), names=names) == [HOME]
     assert found(server("mcp.example"), None, names=names) == [HOME]
 
 
 def test_behind_a_proxy_addresses_are_judged_and_names_are_the_proxys(monkeypatch):
     asked = resolver(monkeypatch, {})
-    names = Names(Network(NetworkSettings(proxy="http://proxy.example:3128"), {}))
+    names = Resolver(Network(NetworkSettings(proxy="http://proxy.example:3128"), {}))
     asyncio.run(names.check_for_proxy(server("as.example"), server("mcp.example")))
     for literal in (PRIVATE, METADATA, "192.168.0.1"):
         with pytest.raises(UrlRefused):
@@ -120,7 +120,7 @@ def test_behind_a_proxy_addresses_are_judged_and_names_are_the_proxys(monkeypatc
 
 def test_ipv4_only_looks_for_nothing_else(monkeypatch):
     resolver(monkeypatch, {"as.example": [OTHER, PUBLIC]})
-    names = Names(Network(NetworkSettings(ipv4_only=True), {}))
+    names = Resolver(Network(NetworkSettings(ipv4_only=True), {}))
     assert found(server("as.example"), None, names=names) == [PUBLIC]
 
 
@@ -145,7 +145,7 @@ def test_the_host_and_the_certificates_name_stay_the_urls(monkeypatch, tmp_path)
         seen = []
         context.sni_callback = lambda _, name, __: seen.append(name)
         async with Scripted(tls=context) as there:
-            http = Http(Network(NetworkSettings(ca_file=str(tmp_path / "ca.pem")), {}))
+            http = OAuthHttp(Network(NetworkSettings(ca_file=str(tmp_path / "ca.pem")), {}))
             try:
                 there.play([REQUEST, ok(b"safe"), REQUEST, ok(b"again")])
                 for expected in (b"safe", b"again"):
@@ -167,7 +167,7 @@ def test_an_address_that_takes_no_connection_makes_room_for_the_next(monkeypatch
 
     async def story():
         async with Scripted() as there:
-            http = Http(Network(NetworkSettings(), {}))
+            http = OAuthHttp(Network(NetworkSettings(), {}))
             try:
                 there.play([REQUEST, ok(b"second")], [REQUEST, ok(b"second")])
                 url = Url("http", "as.example", there.port, "/", "")

@@ -18,13 +18,13 @@ from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.urls import Url
 
 
 @contextlib.asynccontextmanager
 async def wired(**settings):
-    wire = Wire(Network(NetworkSettings(**settings), {}))
+    wire = Pool(Network(NetworkSettings(**settings), {}))
     try:
         yield wire
     finally:

@@ -11,20 +11,20 @@ import pytest
 from peers.far import EVENTS, Far, event, status
 from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, request
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands import run
-from mcp_auth_bridge.config.auth import Anonymous
+from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
-from mcp_auth_bridge.config.store import MemoryStore
+from mcp_auth_bridge.config.store import MemoryStoreSettings
 from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell import run_relay
-from mcp_auth_bridge.shell.console.stdio import Writer, chunks
+from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.pool import Wire
-from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -108,11 +108,11 @@ class Story:
     async def relayed(self, relay=None):
         """Only the performer."""
         async with self.far:
-            wire = Wire(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
+            wire = Pool(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
-            writer = Writer(self.client.outgoing)
-            self.performer = Performer(relay, remote, writer, lambda method, result: None, nobody_signs_in)
+            writer = StdoutWriter(self.client.outgoing)
+            self.performer = RelayRunner(relay, remote, writer, lambda method, result: None, nobody_signs_in)
             self.running = asyncio.create_task(self.performer.run(chunks(self.client.incoming)))
             try:
                 yield self
@@ -126,9 +126,11 @@ class Story:
     async def commanded(self, home: Path):
         """The whole command."""
         async with self.far:
-            profile = Profile("far", gate(self.far.url, Purpose.SERVER), auth=Anonymous(), store=MemoryStore())
+            profile = Profile(
+                "far", gate(self.far.url, Purpose.SERVER), auth=AnonymousSettings(), store=MemoryStoreSettings()
+            )
             paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
-            world = World(paths, Config(paths.config, MemoryStore(), {"far": profile}), {})
+            world = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
             given = run.Input(ServerChoice("far"), self.client.incoming, self.client.outgoing)
             self.running = asyncio.create_task(run.run(given, world))
             try:

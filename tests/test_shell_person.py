@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from mcp_auth_bridge.errors import LoginRequired
-from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.console import terminal
 
@@ -17,7 +17,7 @@ QUESTION, OPTION = "https://mcp.example wants something", "--trust https://new.e
 
 def agree():
     async def story():
-        person = BrowserPerson(Loopback(), lambda _: False, command="mcp-auth-bridge login acme")
+        person = LoginWindow(Loopback(), lambda _: False, command="mcp-auth-bridge login acme")
         await person.agree(QUESTION, OPTION)
 
     asyncio.run(story())

@@ -10,7 +10,7 @@ from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.shell.console import silence, terminal
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Purpose, gate
 
 
@@ -44,7 +44,7 @@ async def test_a_silent_authorization_server_is_told_of(said):
     silent = Gate()
     async with Scripted() as server:
         server.play([REQUEST, silent, reply(b"200 OK", body=b"{}"), CUT])
-        http = Http(Network(NetworkSettings(), {}))
+        http = OAuthHttp(Network(NetworkSettings(), {}))
         place = gate(f"http://{server.host}:{server.port}/token", Purpose.TOKEN)
         answering = asyncio.ensure_future(http.fetch(Fetch(place)))
         assert "has not answered" in await said.get()

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from mcp_auth_bridge.shell.console import stdio
-from mcp_auth_bridge.shell.console.stdio import Writer, chunks
+from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
 
 PIPE = 1 << 16
 BIG = b"x" * (1 << 20)
@@ -118,7 +118,7 @@ def test_a_client_that_does_not_read_blocks_nobody_and_loses_nothing(poll, kind,
         monkeypatch.delattr("select.poll")
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         first = asyncio.create_task(writer.write(BIG))
         rest = [asyncio.create_task(writer.write(b"%d" % number)) for number in range(50)]
         await turns()
@@ -139,7 +139,7 @@ def test_a_write_that_is_cancelled_within_its_line_spoils_no_other(poll, monkeyp
         monkeypatch.delattr("select.poll")
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         cancelled = asyncio.create_task(writer.write(BIG))
         await asyncio.to_thread(lambda: os.read(reading, 1))  # it has begun
         waiting = asyncio.create_task(writer.write(b"not begun"))
@@ -161,7 +161,7 @@ def test_the_loop_serves_others_while_the_client_does_not_read_and_is_cancelled(
 
     async def story():
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         for _ in range(50):
             task = asyncio.create_task(writer.write(b"x" * PIPE))
             await turns(3)
@@ -181,7 +181,7 @@ def test_a_client_that_has_gone_is_a_broken_pipe(begun, poll, monkeypatch, pipe)
         monkeypatch.delattr("select.poll")
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         if begun:
             writes = asyncio.create_task(writer.write(BIG))
             await asyncio.to_thread(lambda: os.read(reading, 1))
@@ -198,7 +198,7 @@ def test_the_lines_of_one_round_leave_in_order_and_mostly_together(monkeypatch, 
     monkeypatch.setattr("os.write", lambda fd, data: sizes.append(len(data)) or write(fd, data))
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         for number in range(100):
             await writer.write(b"%03d" % number)
         assert sizes == [4]
@@ -212,7 +212,7 @@ def test_what_was_gathered_waits_for_a_client_that_does_not_read_and_then_arrive
     reading, writing, _ = pipe
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         for _ in range(3):
             await writer.write(b"x" * (PIPE // 2 - 1))
         blocked = asyncio.create_task(writer.write(BIG))
@@ -229,7 +229,7 @@ def test_a_line_whose_writer_was_cancelled_arrives_also_if_nobody_writes_after_i
     reading, writing, _ = pipe
 
     async def story():
-        cancelled = asyncio.create_task(Writer(writing).write(BIG))
+        cancelled = asyncio.create_task(StdoutWriter(writing).write(BIG))
         await asyncio.to_thread(lambda: os.read(reading, 1))
         cancelled.cancel()
         assert await gather_lines(reading, 1) == [BIG_LINE[1:]]
@@ -241,7 +241,7 @@ def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for
     reading, writing, close = pipe
 
     async def story():
-        writer = Writer(writing)
+        writer = StdoutWriter(writing)
         await writer.write(b"{}")
         await writer.write(b"{}")
         close(reading)
@@ -254,7 +254,7 @@ def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for
 
 def test_stdout_may_be_a_file(tmp_path):
     with (tmp_path / "out").open("wb") as file:
-        asyncio.run(Writer(file.fileno()).write(BIG))
+        asyncio.run(StdoutWriter(file.fileno()).write(BIG))
     assert (tmp_path / "out").read_bytes() == BIG_LINE
 
 

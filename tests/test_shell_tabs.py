@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired, StoreError
-from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, PAUSE, Tabs
+from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, PAUSE, TabLimit
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def tabs(tmp_path):
             return True
 
         def of(self, key="acme"):
-            return Tabs(self.folder, key, lambda: self.now)
+            return TabLimit(self.folder, key, lambda: self.now)
 
     return Machine()
 
@@ -120,7 +120,7 @@ def test_a_tab_that_cannot_be_noted_is_not_opened(tabs):
 @given(st.lists(st.floats(0, 4 * PAUSE), max_size=200))
 def test_however_often_it_is_asked_for_never_more_than_three_in_a_day(tmp_path_factory, pauses):
     now, opened = 0.0, []
-    tabs = Tabs(tmp_path_factory.mktemp("tabs") / "memory", "acme", lambda: now)
+    tabs = TabLimit(tmp_path_factory.mktemp("tabs") / "memory", "acme", lambda: now)
     for pause in pauses:
         now += pause
         try:

@@ -9,7 +9,7 @@ from remoting import STREAM, connected, story
 
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.shell.console import stdio
-from mcp_auth_bridge.shell.time_slice import CREDIT, Turn, portions
+from mcp_auth_bridge.shell.time_slice import CREDIT, TimeSlice, portions
 from mcp_auth_bridge.shell.transports.messages import LARGEST, events
 
 NOTE = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n'
@@ -88,7 +88,7 @@ async def test_other_tasks_run_in_the_middle_of_a_flood_on_stdin():
 
 @story
 async def test_what_is_little_work_costs_no_round_of_the_loop():
-    turn = Turn()
+    turn = TimeSlice()
     with Rounds() as rounds:
         for _ in range(CREDIT - 1):
             await turn.spend(1)

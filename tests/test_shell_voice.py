@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import ConfigError, UpstreamFailed, WrongAudience
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.line_format import Json, Words
+from mcp_auth_bridge.shell.console.line_format import JsonLines, TextLines
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -20,7 +20,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 @pytest.fixture
 def said(monkeypatch, capsys):
     """The lines that were said since, decoded."""
-    monkeypatch.setattr(terminal, "_voice", Json())
+    monkeypatch.setattr(terminal, "_voice", JsonLines())
 
     def lines():
         decoded = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -81,7 +81,7 @@ def test_each_line_says_whose_it_is(said):
 
 @given(st.text())
 def test_whatever_is_said_is_always_one_line_of_json(text):
-    line = Json()._line("info", {"message": text})
+    line = JsonLines()._line("info", {"message": text})
     assert json.loads(line)["message"] == text
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
@@ -93,7 +93,7 @@ def test_a_file_name_that_no_encoding_has_is_said_all_the_same(said):
 
 
 def test_people_are_told_nothing_about_servers_and_codes(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "_voice", Words())
+    monkeypatch.setattr(terminal, "_voice", TextLines())
     terminal.about("grafana")
     terminal.complain(ConfigError("it is wrong", "correct it"))
     assert capsys.readouterr().err == "mcp-auth-bridge: it is wrong\nmcp-auth-bridge: hint: correct it\n"

@@ -23,7 +23,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.shell.net import pool as wire_module
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.urls import Url
 
 MIB = 1 << 20
@@ -54,7 +54,7 @@ def story(function):
 
 @contextlib.asynccontextmanager
 async def wired(environ=None, **settings):
-    wire = Wire(Network(NetworkSettings(**settings), environ or {}))
+    wire = Pool(Network(NetworkSettings(**settings), environ or {}))
     try:
         yield wire
     finally:

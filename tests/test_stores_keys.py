@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from peers.keyring_session import keyring_session
 
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import load
-from mcp_auth_bridge.config.store import KeyCommandStore, KeyFileStore
+from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSettings
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
@@ -317,7 +317,7 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
     paths = Paths(*(tmp_path / name for name in ("config.toml", "records", "locks", "memory")))
 
     async def story():
-        vault = Vault(KeyCommandStore((sys.executable, "-c", script)), paths)
+        vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
         store = await vault.unlock()
         store.save("a", "x", None)
         assert (await vault.read("a")).load("a").secret == "x"
@@ -514,7 +514,7 @@ def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_pa
         line = re.search(r"store = \{.*?\}", hint)[0]
         file.write_text(f"{line}\n[servers.acme]\nurl = 'https://mcp.acme.example/mcp'\n")
         config = load(file)
-        assert config.store == KeyFileStore(str(tmp_path / "sealing.key"))
+        assert config.store == KeyFileStoreSettings(str(tmp_path / "sealing.key"))
         assert config.profiles["acme"].store == config.store
     assert '"memory"' in keys.choices(file)
     assert '"memory"' not in keys.keeping(file)

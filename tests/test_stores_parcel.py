@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores import login_export
-from mcp_auth_bridge.stores.login_export import Login, for_passphrase, for_recipient, read, recipient
+from mcp_auth_bridge.stores.login_export import ExportedLogin, for_passphrase, for_recipient, read, recipient
 
-LOGIN = Login("acme", "https://acme.example/mcp", '{"access": "canary"}')
+LOGIN = ExportedLogin("acme", "https://acme.example/mcp", '{"access": "canary"}')
 PASSPHRASE = "four words are enough"
 MINE, ANOTHERS = bytes(range(32)), bytes(range(1, 33))
 ADDRESS = recipient(MINE)
@@ -88,7 +88,7 @@ def test_who_has_the_wrong_machine_is_told_its_own_address():
     assert f"--recipient {recipient(ANOTHERS)}" in refused.value.hint
 
 
-logins = st.builds(Login, st.text(), st.text(), st.text())
+logins = st.builds(ExportedLogin, st.text(), st.text(), st.text())
 
 
 @given(logins, st.binary(min_size=32, max_size=32), st.randoms(use_true_random=False))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.base import Stale
-from mcp_auth_bridge.stores.redis import Lost, RedisStore
+from mcp_auth_bridge.stores.redis import RedisStore, ServerLost
 from mcp_auth_bridge.stores.seal import Damaged, Unopenable
 from mcp_auth_bridge.stores.sealed import file_name
 
@@ -41,7 +41,7 @@ class Flaky:
         lost = self.plan.pop(0) if self.plan else ""
         answer = None if lost == "request" else self.server.run(script, key, *arguments)
         if lost:
-            raise Lost("the server went away")
+            raise ServerLost("the server went away")
         return answer
 
     def fields(self, key):
@@ -80,7 +80,7 @@ def plant(redis, prefix, name, value):
 def test_a_save_that_was_lost_is_repeated_whatever_became_of_it(unlucky, flaky, lucky, lost):
     generation = unlucky.save("a", "old", None)
     flaky.plan = [lost]
-    with pytest.raises(Lost):
+    with pytest.raises(ServerLost):
         unlucky.save("a", "new", generation)
     assert unlucky.save("a", "newer", generation) > generation
     assert lucky.load("a").secret == "newer"
@@ -90,7 +90,7 @@ def test_a_save_that_was_lost_is_repeated_whatever_became_of_it(unlucky, flaky, 
 def test_what_could_not_be_saved_is_saved_by_a_flush(unlucky, flaky, lucky, lost):
     generation = unlucky.save("a", "old", None)
     flaky.plan = [lost]
-    with pytest.raises(Lost):
+    with pytest.raises(ServerLost):
         unlucky.save("a", "new", generation)
     unlucky.flush()
     assert lucky.load("a").secret == unlucky.load("a").secret == "new"
@@ -102,7 +102,7 @@ def test_what_could_not_be_saved_is_saved_by_a_flush(unlucky, flaky, lucky, lost
 def test_a_save_that_was_lost_never_overwrites_what_came_after_it(unlucky, flaky, lucky, lost):
     generation = unlucky.save("a", "old", None)
     flaky.plan = [lost]
-    with pytest.raises(Lost):
+    with pytest.raises(ServerLost):
         unlucky.save("a", "new", generation)
     lucky.save("a", "theirs", lucky.load("a").generation)
     unlucky.flush()
@@ -114,7 +114,7 @@ def test_a_save_that_was_lost_never_overwrites_what_came_after_it(unlucky, flaky
 def test_a_lost_save_of_one_process_is_nothing_to_another_of_the_same_generation(unlucky, flaky, lucky):
     generation = unlucky.save("a", "old", None)
     flaky.plan = ["answer"]
-    with pytest.raises(Lost):
+    with pytest.raises(ServerLost):
         unlucky.save("a", "new", generation)
     with pytest.raises(Stale):
         lucky.save("a", "theirs", generation)
@@ -123,7 +123,7 @@ def test_a_lost_save_of_one_process_is_nothing_to_another_of_the_same_generation
 def test_a_logout_whose_answer_was_lost_is_a_logout(unlucky, flaky, lucky):
     generation = unlucky.save("a", "x", None)
     flaky.plan = ["answer"]
-    with pytest.raises(Lost):
+    with pytest.raises(ServerLost):
         unlucky.delete("a", generation)
     assert lucky.load("a") is None
 
@@ -136,7 +136,7 @@ def test_whoever_repeats_a_save_until_it_is_confirmed_never_loses_it(redis, plan
     generation = store.save("a", "0", None)
     flaky.plan = plan
     for number in range(1, 20):
-        with contextlib.suppress(Lost):
+        with contextlib.suppress(ServerLost):
             generation = store.save("a", str(number), generation)
     assert redis.store(prefix).load("a").secret == "19"
 

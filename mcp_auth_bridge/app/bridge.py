@@ -10,42 +10,42 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import fingerprint, kind, known, plan
 from mcp_auth_bridge.app.profile_secrets import ProfileSecrets
-from mcp_auth_bridge.app.store_access import Vault
-from mcp_auth_bridge.config.auth import Anonymous, Bearer, Headers, digest
-from mcp_auth_bridge.config.login import Login
-from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.app.store_access import StoreAccess
+from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings, digest
+from mcp_auth_bridge.config.login import LoginSettings
+from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.credentials.base import Credentials, Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, typed
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.secret import Secret, describe
-from mcp_auth_bridge.shell.browser.rate_limit import Tabs
+from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.observed import ObservedCredentials
-from mcp_auth_bridge.shell.files.server_cache import Memory
+from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.pool import Wire
-from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.stores.base import Store
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.app.refresh_process import Task
+    from mcp_auth_bridge.app.refresh_process import RefreshTask
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
-    from mcp_auth_bridge.credentials.redemption import Exchange
-    from mcp_auth_bridge.credentials.services import World as OAuthWorld
-    from mcp_auth_bridge.oauth.machine import Plan
+    from mcp_auth_bridge.credentials.redemption import Redemption
+    from mcp_auth_bridge.credentials.services import Services as OAuthWorld
+    from mcp_auth_bridge.oauth.machine import MachinePlan
 
 
 def _record(profile: Profile, environ: Mapping[str, str]) -> str:
     """The name of what is remembered. A machine's session is of one configuration, and of one identity in it."""
-    if not isinstance(profile.auth, Machine):
+    if not isinstance(profile.auth, MachineSettings):
         return f"{SESSIONS}{profile.key} {profile.url.resource}"
     return f"{MACHINES}{profile.name} {profile.url.resource} {fingerprint(profile.auth, environ)}"
 
@@ -60,13 +60,13 @@ def _remembered(record: str, profile: Profile, environ: Mapping[str, str]) -> st
 class Bridge:
     """Everything for one profile, each part made when it is first needed."""
 
-    def __init__(self, profile: Profile, world: World) -> None:
+    def __init__(self, profile: Profile, world: Context) -> None:
         self.profile = profile
         self.record = _record(profile, world.environ)
-        self.vault = Vault(profile.store, world.paths, config=world.config.path)
-        self.memory = Memory(world.paths.memory, _remembered(self.record, profile, world.environ))
+        self.vault = StoreAccess(profile.store, world.paths, config=world.config.path)
+        self.memory = ServerCache(world.paths.memory, _remembered(self.record, profile, world.environ))
         self.network = Network(profile.network)
-        self.tabs = Tabs(world.paths.memory, self.record, time.time)
+        self.tabs = TabLimit(world.paths.memory, self.record, time.time)
         self._world = world
         debug_log.event("profile", profile=profile.name, url=profile.url.resource, auth=type(profile.auth).__name__)
 
@@ -85,8 +85,8 @@ class Bridge:
         return apart
 
     @cached_property
-    def wire(self) -> Wire:
-        return Wire(self.network)
+    def wire(self) -> Pool:
+        return Pool(self.network)
 
     @cached_property
     def remote(self) -> Remote:
@@ -94,10 +94,10 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, kept: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The server as somebody with these `credentials` meets it; `kept` are headers that belong to them."""
-        jar = Jar(time.time) if self.profile.network.cookies == "affinity" else None
+        jar = CookieJar(time.time) if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
             credentials = ObservedCredentials(credentials)
-        if self.profile.headers or isinstance(self.profile.auth, Login):
+        if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation(kept), credentials)
         return Remote(self.profile.url, self.wire, credentials, jar)
 
@@ -109,9 +109,9 @@ class Bridge:
     @cached_property
     def credentials(self) -> Credentials:
         match self.profile.auth:
-            case Bearer() | Headers() as shown:
+            case BearerSettings() | HeaderSettings() as shown:
                 return self.secrets.credentials(shown)
-            case Anonymous():
+            case AnonymousSettings():
                 return AnonymousCredentials(self.profile.name)
         return self.oauth
 
@@ -126,7 +126,7 @@ class Bridge:
     @property
     def account(self) -> str:
         """Who alone may be signed in here, "" for anybody."""
-        return self.profile.auth.account if isinstance(self.profile.auth, Login) else ""
+        return self.profile.auth.account if isinstance(self.profile.auth, LoginSettings) else ""
 
     def is_anothers(self, session: Session) -> bool:
         """Whether `session` is known to be somebody else's than the profile expects."""
@@ -181,27 +181,27 @@ class Bridge:
     @cached_property
     def oauth(self) -> "OAuthCredentials":
         """The credentials of a profile that logs in, with the browser or by itself."""
-        if isinstance(self.profile.auth, Machine):
+        if isinstance(self.profile.auth, MachineSettings):
             return self.oauth_in(self.vault.shared or self.vault.apart)
         open_store = partial(self.vault.read, self.record)
         if self.vault.forgets:  # nothing outlives this process anyway
             return self.oauth_in(open_store)
-        from mcp_auth_bridge.app.refresh_process import OutlivingExchange
-        from mcp_auth_bridge.credentials.redemption import OwnExchange
+        from mcp_auth_bridge.app.refresh_process import OutlivingRedemption
+        from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
         kept, world = self._kept_in(open_store)
-        exchange = OutlivingExchange(kept, world, self._refresh_task, OwnExchange(kept, world))
+        exchange = OutlivingRedemption(kept, world, self._refresh_task, InProcessRedemption(kept, world))
         return self._credentials(kept, world, exchange)
 
     def oauth_in(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
         """The same, of the login that is in another store, and in this process alone."""
-        from mcp_auth_bridge.credentials.redemption import OwnExchange
+        from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
         kept, world = self._kept_in(open_store)
-        return self._credentials(kept, world, OwnExchange(kept, world))
+        return self._credentials(kept, world, InProcessRedemption(kept, world))
 
-    def _kept_in(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[Kept, OAuthWorld]":
-        from mcp_auth_bridge.credentials.services import World as OAuthWorld
+    def _kept_in(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[StoredSession, OAuthWorld]":
+        from mcp_auth_bridge.credentials.services import Services as OAuthWorld
 
         world = OAuthWorld(
             open_store=open_store,
@@ -214,11 +214,11 @@ class Bridge:
             entropy=os.urandom,
             beside=self.vault.beside,
         )
-        return Kept(self.record, world, self._admit), world
+        return StoredSession(self.record, world, self._admit), world
 
     async def _drive(self, flow: Flow[Session]) -> Session:
         """Run a flow in which no person takes part. Its modules are imported here: most starts need none."""
-        if isinstance(self.profile.auth, Machine):
+        if isinstance(self.profile.auth, MachineSettings):
             from mcp_auth_bridge.shell.run_flow import run_alone
 
             return await run_alone(self.network, flow)
@@ -226,17 +226,17 @@ class Bridge:
 
         return await refreshed(self.network, flow)
 
-    def _credentials(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> "OAuthCredentials":
+    def _credentials(self, kept: StoredSession, world: "OAuthWorld", exchange: "Redemption") -> "OAuthCredentials":
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 
         return OAuthCredentials(kept, self._renewal(kept, world, exchange), world)
 
-    def _refresh_task(self, session: Session, generation: int) -> "Task":
+    def _refresh_task(self, session: Session, generation: int) -> "RefreshTask":
         """What the process that refreshes is told."""
-        from mcp_auth_bridge.app.refresh_process import Task
+        from mcp_auth_bridge.app.refresh_process import RefreshTask
 
         log_form: Literal["words", "json"] = "json" if terminal.speaks_json() else "words"
-        return Task(
+        return RefreshTask(
             server=self.profile.label,
             record=self.record,
             session=dump(session),
@@ -250,20 +250,22 @@ class Bridge:
             log=log_form if debug_log.on else "off",
         )
 
-    def _renewal(self, kept: Kept, world: "OAuthWorld", exchange: "Exchange") -> Renewal:
+    def _renewal(self, kept: StoredSession, world: "OAuthWorld", exchange: "Redemption") -> Renewal:
         name, auth = self.profile.name, self.profile.auth
-        if not isinstance(auth, Machine):
-            from mcp_auth_bridge.credentials.diagnosis import Reasons
-            from mcp_auth_bridge.credentials.refresh import Rotation  # a machine has none
+        if not isinstance(auth, MachineSettings):
+            from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
+            from mcp_auth_bridge.credentials.refresh import RefreshRenewal  # a machine has none
 
-            return Rotation(Reasons(name, self.login_command, digest(auth)), kept, world, exchange)
+            return RefreshRenewal(LoginDiagnosis(name, self.login_command, digest(auth)), kept, world, exchange)
         from mcp_auth_bridge.credentials.machine import (
-            Obtaining,  # a person has none
-            Source,
+            MachineRenewal,  # a person has none
+            PlanSource,
         )
 
-        return Obtaining(Source(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world)
+        return MachineRenewal(
+            PlanSource(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world
+        )
 
-    async def plan(self, auth: Machine) -> "Plan":
+    async def plan(self, auth: MachineSettings) -> "MachinePlan":
         """How the machine that `auth` describes comes by its tokens. Raises `CredentialMissing`."""
         return await plan(self.profile.url, auth, self.secrets.read)

@@ -7,33 +7,33 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import Config, load
-from mcp_auth_bridge.config.store import StoreChoice
+from mcp_auth_bridge.config.store import StoreSettings
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.paths import Paths
 
 
-class World(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True):
     """What a command finds around it."""
 
     paths: Paths
     config: Config
     environ: Mapping[str, str]
 
-    def vault(self) -> Vault:
+    def vault(self) -> StoreAccess:
         """The store of the whole configuration."""
-        return Vault(self.config.store, self.paths, config=self.config.path)
+        return StoreAccess(self.config.store, self.paths, config=self.config.path)
 
 
-def world(paths: Paths, config_file: Path | None, unwritten: StoreChoice) -> World:
+def context(paths: Paths, config_file: Path | None, unwritten: StoreSettings) -> Context:
     """With the configuration in `config_file`, None for the user's own; `unwritten` is the store if it names none.
 
     Raises `ConfigError`: one that somebody named has to be there, or a bridge would start with other settings.
     """
     if config_file is not None:
         _check_there(config_file)
-    return World(paths, load(config_file or paths.config, unwritten), os.environ)
+    return Context(paths, load(config_file or paths.config, unwritten), os.environ)
 
 
 def _check_there(path: Path) -> None:

@@ -8,25 +8,41 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcp_auth_bridge.config.machine import Enterprise, JwtBearer, Machine, Registered, TokenExchange, token_type
+from mcp_auth_bridge.config.machine import (
+    EnterpriseSettings,
+    JwtBearerSettings,
+    MachineSettings,
+    RegisteredClientSettings,
+    TokenExchangeSettings,
+    token_type,
+)
 from mcp_auth_bridge.oauth.session import Client, SigningKey
-from mcp_auth_bridge.secret import Env, File, Literal, Secret, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import (
+    EnvironmentVariable,
+    FileContent,
+    Literal,
+    Secret,
+    SecretRef,
+    Template,
+    describe,
+    reference,
+)
 from mcp_auth_bridge.urls import Url
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.oauth import machine
-    from mcp_auth_bridge.oauth.configured import Party, Token
+    from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 
 Read = Callable[[str, str], Awaitable[Secret]]
 """Reads what a text names: the text, and what it is for, in words."""
 
 
-async def plan(url: Url, auth: Machine, read: Read) -> "machine.Plan":
+async def plan(url: Url, auth: MachineSettings, read: Read) -> "machine.MachinePlan":
     """Raises `CredentialMissing` for a secret that is not where the configuration says."""
     # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
     from mcp_auth_bridge.oauth import machine
 
-    return machine.Plan(
+    return machine.MachinePlan(
         url=url,
         party=await _party(auth, read),
         grant=await _grant(auth, read),
@@ -36,18 +52,18 @@ async def plan(url: Url, auth: Machine, read: Read) -> "machine.Plan":
     )
 
 
-async def _grant(auth: Machine, read: Read) -> "machine.Grant":
+async def _grant(auth: MachineSettings, read: Read) -> "machine.MachineGrant":
     from mcp_auth_bridge.oauth import machine  # as above
 
     match auth:
-        case JwtBearer():
+        case JwtBearerSettings():
             return machine.JwtBearer(await _token(auth.assertion, "", "the assertion", read))
-        case TokenExchange():
+        case TokenExchangeSettings():
             subject = await _token(auth.subject_token, auth.subject_token_type, "the subject_token", read)
             actor = await _token(auth.actor_token, auth.actor_token_type, "the actor_token", read)
             requested = token_type(auth.requested_token_type)
             return machine.TokenExchange(subject, actor if auth.actor_token else None, requested)
-        case Enterprise():
+        case EnterpriseSettings():
             kind, what = auth.identity_assertion_type, "the identity_assertion"
             identity = await _token(auth.identity_assertion, kind, what, read)
             return machine.Enterprise(identity, await _party(auth.idp, read))
@@ -55,8 +71,8 @@ async def _grant(auth: Machine, read: Read) -> "machine.Grant":
             return machine.ClientCredentials()
 
 
-async def _party(registered: Registered, read: Read) -> "Party":
-    from mcp_auth_bridge.oauth.configured import Party  # as above
+async def _party(registered: RegisteredClientSettings, read: Read) -> "ConfiguredClient":
+    from mcp_auth_bridge.oauth.configured import ConfiguredClient  # as above
 
     key = SigningKey(
         key=await read(registered.private_key, "the private_key"),
@@ -74,25 +90,27 @@ async def _party(registered: Registered, read: Read) -> "Party":
         registered=False,
     )
     place = _place(registered.client_secret or registered.private_key)
-    return Party(issuer=registered.issuer, token_endpoint=registered.token_endpoint, client=client, place=place)
+    return ConfiguredClient(
+        issuer=registered.issuer, token_endpoint=registered.token_endpoint, client=client, place=place
+    )
 
 
-async def _token(text: str, kind: str, what: str, read: Read) -> "Token":
-    from mcp_auth_bridge.oauth.configured import Token  # as above
+async def _token(text: str, kind: str, what: str, read: Read) -> "SubjectToken":
+    from mcp_auth_bridge.oauth.configured import SubjectToken  # as above
 
-    return Token(value=await read(text, what), what=what, place=_place(text), type=token_type(kind))
+    return SubjectToken(value=await read(text, what), what=what, place=_place(text), type=token_type(kind))
 
 
 def _place(text: str) -> str:
     return describe(reference(text, "the configuration")) if text else ""
 
 
-def kind(auth: Machine) -> str:
+def kind(auth: MachineSettings) -> str:
     """The configuration's word for the grant."""
     return str(auth.__struct_config__.tag)
 
 
-def fingerprint(auth: Machine, environ: Mapping[str, str]) -> str:
+def fingerprint(auth: MachineSettings, environ: Mapping[str, str]) -> str:
     """What tells the sessions of two configurations apart, and those of two identities in one, in 16 characters.
 
     A client's secret does not count: it proves who the client is, and does not say it.
@@ -105,9 +123,9 @@ def fingerprint(auth: Machine, environ: Mapping[str, str]) -> str:
 _VOUCHING = ("assertion", "subject_token", "actor_token", "identity_assertion")
 
 
-def _unproven(auth: Machine) -> Machine:
+def _unproven(auth: MachineSettings) -> MachineSettings:
     bare = msgspec.structs.replace(auth, client_secret="", private_key="")
-    if isinstance(bare, Enterprise):
+    if isinstance(bare, EnterpriseSettings):
         return msgspec.structs.replace(bare, idp=msgspec.structs.replace(bare.idp, client_secret="", private_key=""))
     return bare
 
@@ -121,9 +139,9 @@ def known(value: SecretRef, environ: Mapping[str, str]) -> str:
     match value:
         case Literal(value=text):
             return text
-        case Env() | Template() as template:
+        case EnvironmentVariable() | Template() as template:
             return _expanded(template, environ)
-        case File(path=path):
+        case FileContent(path=path):
             try:
                 return Path(_expanded(path, environ)).expanduser().read_text()
             except (OSError, ValueError, RuntimeError):
@@ -132,7 +150,7 @@ def known(value: SecretRef, environ: Mapping[str, str]) -> str:
             return ""
 
 
-def _expanded(template: Env | Template, environ: Mapping[str, str]) -> str:
+def _expanded(template: EnvironmentVariable | Template, environ: Mapping[str, str]) -> str:
     parts = template.parts if isinstance(template, Template) else (template,)
     return "".join(part if isinstance(part, str) else environ.get(part.name) or part.default or "" for part in parts)
 

@@ -4,13 +4,30 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from mcp_auth_bridge.app.store_access import Vault
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.config import headers as headers_module
-from mcp_auth_bridge.config.auth import Bearer, Headers
+from mcp_auth_bridge.config.auth import BearerSettings, HeaderSettings
 from mcp_auth_bridge.config.profile import Profile
-from mcp_auth_bridge.credentials.static import BearerField, Field, Remembered, Reread, StaticCredentials, Value
-from mcp_auth_bridge.secret import Command, Entry, Env, File, Secret, SecretRef, Template, described_now, reference
+from mcp_auth_bridge.credentials.static import (
+    BearerField,
+    Field,
+    HeaderValue,
+    RememberedValue,
+    RereadValue,
+    StaticCredentials,
+)
+from mcp_auth_bridge.secret import (
+    CommandOutput,
+    EnvironmentVariable,
+    FileContent,
+    KeyringEntry,
+    Secret,
+    SecretRef,
+    Template,
+    described_now,
+    reference,
+)
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.secret_backends import sources
 
@@ -21,16 +38,16 @@ COMMAND_TIMEOUT = 120.0
 class ProfileSecrets:
     """Nothing is read before it is wanted. Tokens that a command printed are shared through the `vault`."""
 
-    def __init__(self, profile: Profile, vault: Vault, environ: Mapping[str, str]) -> None:
+    def __init__(self, profile: Profile, vault: StoreAccess, environ: Mapping[str, str]) -> None:
         self._profile = profile
         self._vault = vault
         self._environ = environ
         self._sources = sources(environ, profile.pass_environment)
 
-    def credentials(self, auth: Bearer | Headers) -> StaticCredentials:
+    def credentials(self, auth: BearerSettings | HeaderSettings) -> StaticCredentials:
         """The credentials of somebody who only shows what is configured."""
         resource = self._profile.url.resource
-        if isinstance(auth, Headers):
+        if isinstance(auth, HeaderSettings):
             fields = self.fields(headers_module.credential(auth.headers, "the configuration"))
         else:
             resource = auth.resource or resource
@@ -68,7 +85,7 @@ class ProfileSecrets:
         """
         headers = {f"the header {name}": value for name, value in self._profile.headers.items()}
         for what, value in {**headers, **auth_module.references(self._profile.auth)}.items():
-            if isinstance(value, Env | Template | File):
+            if isinstance(value, EnvironmentVariable | Template | FileContent):
                 await self._read(value, what)
 
     async def _read(self, value: SecretRef, what: str) -> Secret:
@@ -78,22 +95,24 @@ class ProfileSecrets:
         place = described_now(value, self._environ)
         return kind(name, self._value(name, value, what), f"{what} of {self._profile.name}", place)
 
-    def _value(self, name: str, value: SecretRef, what: str) -> Value:
+    def _value(self, name: str, value: SecretRef, what: str) -> HeaderValue:
         """What is costly to read is kept; the rest is read each time."""
         read = partial(self._read, value, what)
         match value:
-            case Entry():
-                return Remembered(read)
-            case Command(argv=argv):
+            case KeyringEntry():
+                return RememberedValue(read)
+            case CommandOutput(argv=argv):
                 return self._minted(name, argv, read)
-        return Reread(read)
+        return RereadValue(read)
 
-    def _minted(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> Value:
+    def _minted(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> HeaderValue:
         # Imported here because most starts run no command (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.command_token import RECORDS, Minted
-        from mcp_auth_bridge.credentials.command_token import World as MintedWorld
+        from mcp_auth_bridge.credentials.command_token import RECORDS, CommandToken
+        from mcp_auth_bridge.credentials.command_token import CommandServices as MintedWorld
 
         key = f"{RECORDS}{self._profile.key} {self._profile.url.resource} {name}"
         lock = partial(self._vault.hold, f"the command for {key}", COMMAND_TIMEOUT)
         beside = self._vault.beside
-        return Minted(key, argv, MintedWorld(read, lock, self._vault.shared, time.time, terminal.complain, beside))
+        return CommandToken(
+            key, argv, MintedWorld(read, lock, self._vault.shared, time.time, terminal.complain, beside)
+        )

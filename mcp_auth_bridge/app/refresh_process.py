@@ -27,14 +27,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.store import StoreChoice
+from mcp_auth_bridge.config.store import StoreSettings
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, fault
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.app.store_access import Vault
-    from mcp_auth_bridge.credentials.redemption import OwnExchange
-    from mcp_auth_bridge.credentials.services import World
-    from mcp_auth_bridge.credentials.stored_session import Kept
+    from mcp_auth_bridge.app.store_access import StoreAccess
+    from mcp_auth_bridge.credentials.redemption import InProcessRedemption
+    from mcp_auth_bridge.credentials.services import Services
+    from mcp_auth_bridge.credentials.stored_session import StoredSession
     from mcp_auth_bridge.oauth.session import Session
 
 PATIENCE = 600.0
@@ -57,7 +57,7 @@ _INHERITED = frozenset(
 )
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
+class RefreshTask(msgspec.Struct, frozen=True, kw_only=True):
     """All that the process is told."""
 
     # How messages call the server.
@@ -67,7 +67,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     # The login as the bridge holds it (`session.dump`), and the generation of the record that it is a copy of.
     session: str
     generation: int
-    store: StoreChoice
+    store: StoreSettings
     sealing_key: bytes
     # The folders of `Paths`, as the system spells them.
     records: bytes
@@ -79,30 +79,34 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     log: Literal["off", "words", "json"]
 
 
-class Told(msgspec.Struct, frozen=True):
+class TaskMessage(msgspec.Struct, frozen=True):
     """A `BridgeError` on its way from one process to another. Any: its attributes, which are JSON."""
 
     kind: str
     attributes: dict[str, Any]
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class RefreshOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """How the exchange ended: without an `error` the store has the new login, or that of another process."""
 
     # Its process.
     process: int
-    error: Told | None = None
+    error: TaskMessage | None = None
     # The login that could not be stored (`session.dump`), upon `generation`; "" for none.
     unsaved: str = ""
     generation: int | None = None
-    warnings: tuple[Told, ...] = ()
+    warnings: tuple[TaskMessage, ...] = ()
 
 
-class OutlivingExchange:
+class OutlivingRedemption:
     """The exchange by another process. `describe` makes its task; `own` is the way where none can be started."""
 
     def __init__(
-        self, kept: "Kept", world: "World", describe: Callable[["Session", int], Task], own: "OwnExchange"
+        self,
+        kept: "StoredSession",
+        world: "Services",
+        describe: Callable[["Session", int], RefreshTask],
+        own: "InProcessRedemption",
     ) -> None:
         self._kept = kept
         self._world = world
@@ -124,7 +128,7 @@ class OutlivingExchange:
         """Nothing is lost with this process, unless it had to do the exchange itself."""
         await self._own.settle()
 
-    async def _take(self, outcome: Outcome) -> None:
+    async def _take(self, outcome: RefreshOutcome) -> None:
         from mcp_auth_bridge.oauth.session import load_session
 
         for warning in outcome.warnings:
@@ -137,7 +141,7 @@ class OutlivingExchange:
             raise raised(outcome.error)
 
 
-async def _asked(task: Task) -> Outcome | None:
+async def _asked(task: RefreshTask) -> RefreshOutcome | None:
     """What the process says, None where it cannot be started or has ended without a word."""
     from mcp_auth_bridge.shell.console import terminal
     from mcp_auth_bridge.shell.process.detached import (
@@ -153,18 +157,18 @@ async def _asked(task: Task) -> Outcome | None:
         return None
     terminal.pass_on(log.decode(errors="replace"))
     with suppress(msgspec.DecodeError):
-        outcome = msgspec.json.decode(said, type=Outcome)
+        outcome = msgspec.json.decode(said, type=RefreshOutcome)
         reap(outcome.process)
         return outcome
     return None
 
 
-def told(error: BridgeError) -> Told:
+def told(error: BridgeError) -> TaskMessage:
     """`error` for another process: its class, and all that it holds."""
-    return Told(type(error).__name__, {**vars(error), "sent": error.sent.value})
+    return TaskMessage(type(error).__name__, {**vars(error), "sent": error.sent.value})
 
 
-def raised(said: Told) -> BridgeError:
+def raised(said: TaskMessage) -> BridgeError:
     """The error that was `told`."""
     kind = next((kind for kind in _kinds(BridgeError) if kind.__name__ == said.kind), BridgeError)
     error = kind.__new__(kind, said.attributes["message"])
@@ -192,7 +196,7 @@ def main() -> None:
         if hasattr(signal, name):  # Windows has no SIGHUP
             signal.signal(getattr(signal, name), signal.SIG_IGN)  # a service manager signals each process of a service
     try:
-        task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+        task = msgspec.json.decode(sys.stdin.buffer.read(), type=RefreshTask)
     except msgspec.DecodeError:
         terminal.leave(1)
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in task.environ})
@@ -201,7 +205,7 @@ def main() -> None:
     terminal.leave(0)
 
 
-def _begin_log(task: Task) -> None:
+def _begin_log(task: RefreshTask) -> None:
     from mcp_auth_bridge.shell.console import debug_log, terminal
 
     if task.log == "json":
@@ -211,32 +215,32 @@ def _begin_log(task: Task) -> None:
         debug_log.begin("refresh")
 
 
-async def _do(task: Task) -> None:
-    from mcp_auth_bridge.app.store_access import Vault
-    from mcp_auth_bridge.credentials.redemption import OwnExchange
-    from mcp_auth_bridge.credentials.stored_session import Kept
+async def _do(task: RefreshTask) -> None:
+    from mcp_auth_bridge.app.store_access import StoreAccess
+    from mcp_auth_bridge.credentials.redemption import InProcessRedemption
+    from mcp_auth_bridge.credentials.stored_session import StoredSession
     from mcp_auth_bridge.oauth.session import dump, load_session
     from mcp_auth_bridge.shell.files.paths import Paths
 
-    vault = Vault(
+    vault = StoreAccess(
         task.store,
         Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path()),
         task.sealing_key,
     )
-    warnings: list[Told] = []
+    warnings: list[TaskMessage] = []
     world = _world(task, vault, lambda error: warnings.append(told(error)))
-    session, kept = load_session(task.session), Kept(task.record, world)
+    session, kept = load_session(task.session), StoredSession(task.record, world)
     kept.take_over(session, task.generation)
-    error: Told | None = None
+    error: TaskMessage | None = None
     try:
         async with world.lock():
             try:
-                await OwnExchange(kept, world).under_lock(session)
+                await InProcessRedemption(kept, world).under_lock(session)
             except BridgeError as refused:
                 error = told(refused)
             unsaved = "" if kept.is_saved or kept.session is None else dump(kept.session)
             _say(
-                Outcome(
+                RefreshOutcome(
                     process=os.getpid(),
                     error=error,
                     unsaved=unsaved,
@@ -246,20 +250,20 @@ async def _do(task: Task) -> None:
             )
             await _until_saved(kept)
     except BridgeError as held:
-        _say(Outcome(process=os.getpid(), error=told(held)))
+        _say(RefreshOutcome(process=os.getpid(), error=told(held)))
     except Exception as bug:  # noqa: BLE001 - the bridge hears of it as an error, which names the fault
-        _say(Outcome(process=os.getpid(), error=told(fault(bug))))
+        _say(RefreshOutcome(process=os.getpid(), error=told(fault(bug))))
     with suppress(TimeoutError):  # a lease ends by itself
         async with asyncio.timeout(PATIENCE):
             await vault.settle()
 
 
-def _world(task: Task, vault: "Vault", warn: Callable[[BridgeError], None]) -> "World":
-    from mcp_auth_bridge.credentials.services import World
+def _world(task: RefreshTask, vault: "StoreAccess", warn: Callable[[BridgeError], None]) -> "Services":
+    from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.shell.net.network import Network
     from mcp_auth_bridge.shell.run_refresh import refreshed
 
-    return World(
+    return Services(
         open_store=lambda: vault.read(task.record),
         lock=lambda: vault.refresh_lock(task.record),
         turn=lambda: vault.refresh_turn(task.record),
@@ -272,7 +276,7 @@ def _world(task: Task, vault: "Vault", warn: Callable[[BridgeError], None]) -> "
     )
 
 
-def _say(outcome: Outcome) -> None:
+def _say(outcome: RefreshOutcome) -> None:
     """Tell the bridge. If it is gone, the store is where the outcome is looked for."""
     from mcp_auth_bridge.shell.process.detached import let_go
 
@@ -283,7 +287,7 @@ def _say(outcome: Outcome) -> None:
     let_go()
 
 
-async def _until_saved(kept: "Kept") -> None:
+async def _until_saved(kept: "StoredSession") -> None:
     """Try again while the store takes nothing: a disk that is full, or a server that is away."""
     deadline = time.monotonic() + PATIENCE
     while not kept.is_saved and time.monotonic() < deadline:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.config.profile import Profile, ServerChoice, server_url
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS
@@ -16,7 +16,7 @@ _GENERAL = frozenset(["ai", "api", "app", "gateway", "mcp", "mcp-server", "remot
 """Labels of host names that say nothing about whose server it is."""
 
 
-async def bridge_to(choice: ServerChoice, world: World) -> Bridge:
+async def bridge_to(choice: ServerChoice, world: Context) -> Bridge:
     """The bridge to the server that a command line means; from here on, every message says that it is about it.
 
     Raises `ConfigError`. Only a name that the configuration does not know is looked for in the store.
@@ -33,7 +33,7 @@ async def bridge_to(choice: ServerChoice, world: World) -> Bridge:
     return Bridge(profile, world)
 
 
-async def _by_short_name(choice: ServerChoice, world: World) -> ServerChoice:
+async def _by_short_name(choice: ServerChoice, world: Context) -> ServerChoice:
     try:
         urls = urls_called(choice.target, (await world.vault().survey()).keys())
     except StoreError as closed:
@@ -46,7 +46,7 @@ async def _by_short_name(choice: ServerChoice, world: World) -> ServerChoice:
     raise ConfigError(f"there are several logins by URL called {choice.target}", f"give the URL: {' or '.join(urls)}")
 
 
-def _unknown(choice: ServerChoice, world: World, closed: StoreError) -> ConfigError:
+def _unknown(choice: ServerChoice, world: Context, closed: StoreError) -> ConfigError:
     """Why there is no such server, as far as the configuration knows: the store cannot say."""
     try:
         world.config.chosen(choice)
@@ -67,7 +67,7 @@ def urls_called(name: str, keys: Iterable[str]) -> list[str]:
     return [str(url) for url in urls if short_name(url) == name]
 
 
-def own_short_name(profile: Profile, world: World, keys: Iterable[str]) -> str:
+def own_short_name(profile: Profile, world: Context, keys: Iterable[str]) -> str:
     """What every command takes for `profile`, which has only a URL; "" for one with a name, or where it means two."""
     if "://" not in profile.name or profile.variant:
         return ""

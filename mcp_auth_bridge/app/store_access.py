@@ -8,17 +8,17 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_auth_bridge.config.redis import RedisStore, password
+from mcp_auth_bridge.config.redis import RedisStoreSettings, password
 from mcp_auth_bridge.config.store import (
-    InsecureFileStore,
-    KeyCommandStore,
-    KeyFileStore,
-    KeyringStore,
-    MemoryStore,
-    StoreChoice,
+    InsecureFileStoreSettings,
+    KeyCommandStoreSettings,
+    KeyFileStoreSettings,
+    KeyringStoreSettings,
+    MemoryStoreSettings,
+    StoreSettings,
 )
 from mcp_auth_bridge.credentials.secret_sources import place_of
-from mcp_auth_bridge.credentials.services import Beside, at_once
+from mcp_auth_bridge.credentials.services import Companion, at_once
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.secret import template
 from mcp_auth_bridge.shell.console import debug_log
@@ -37,18 +37,22 @@ if TYPE_CHECKING:
     from mcp_auth_bridge.shell.fleet.fleet import Fleet
 
 REFRESH_TIMEOUT = 105.0
-"""Seconds to wait for another process's refresh: a token request may take 90 (shell/net/oauth_http.py), and then it is stored."""
+"""Seconds to wait for another process's refresh: a token request may take 90 (shell/net/oauth_http.py), and then it is
+stored.
+"""
 
 KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
 
 
-class Vault:
+class StoreAccess:
     """The store of one configuration, opened when it is first needed. `key` is its sealing key, where that is known;
     `config` is the file that says which store, None for the user's own.
     """
 
-    def __init__(self, choice: StoreChoice, paths: Paths, key: bytes | None = None, config: Path | None = None) -> None:
+    def __init__(
+        self, choice: StoreSettings, paths: Paths, key: bytes | None = None, config: Path | None = None
+    ) -> None:
         self.locks = Locks(paths.locks)
         self._choice = choice
         self._records = paths.records
@@ -59,7 +63,7 @@ class Vault:
     @property
     def forgets(self) -> bool:
         """Whether nothing survives the process."""
-        return isinstance(self._choice, MemoryStore)
+        return isinstance(self._choice, MemoryStoreSettings)
 
     def check_keeps(self, what: str) -> None:
         """Raise `ConfigError` where `what` would be gone with the process."""
@@ -126,7 +130,7 @@ class Vault:
         return self.locks.hold(f"the turn to refresh {record}", 2 * REFRESH_TIMEOUT)
 
     @property
-    def beside(self) -> Beside:
+    def beside(self) -> Companion:
         """How whoever runs beside a relay asks the store."""
         return at_once if self._fleet is None else self._fleet.ask
 
@@ -146,7 +150,7 @@ class Vault:
     @property
     def shared(self) -> Callable[[], Awaitable[Store]] | None:
         """How to open the store for what is only a convenience: not where it forgets, or a keyring had to be asked."""
-        return None if isinstance(self._choice, MemoryStore | KeyringStore) else self.unlock
+        return None if isinstance(self._choice, MemoryStoreSettings | KeyringStoreSettings) else self.unlock
 
     def describe(self) -> str:
         """Where logins are kept, in words."""
@@ -163,15 +167,15 @@ class Vault:
     @cached_property
     def _source(self) -> KeySource:
         match self._choice:
-            case KeyFileStore(path=path):
+            case KeyFileStoreSettings(path=path):
                 return KeyFile(_key_file(path))
-            case KeyCommandStore(command=command):
+            case KeyCommandStoreSettings(command=command):
                 return KeyCommand(command, key_from)
-            case InsecureFileStore():
+            case InsecureFileStoreSettings():
                 return InsecureKeyFile(self._records)
-            case RedisStore(key_command=(_, *_) as command):
+            case RedisStoreSettings(key_command=(_, *_) as command):
                 return KeyCommand(command, key_from)
-            case RedisStore(key_file=path):
+            case RedisStoreSettings(key_file=path):
                 return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
@@ -179,7 +183,7 @@ class Vault:
 
     @cached_property
     def _fleet(self) -> "Fleet | None":
-        if not isinstance(self._choice, RedisStore):
+        if not isinstance(self._choice, RedisStoreSettings):
             return None
         from mcp_auth_bridge.shell.fleet.fleet import Fleet  # most stores are this machine's own
 

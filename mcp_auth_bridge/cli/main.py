@@ -15,10 +15,12 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.app.context import World
+    from mcp_auth_bridge.app.context import Context
     from mcp_auth_bridge.config.profile import ServerChoice
 
-    Story: TypeAlias = Callable[[World], Coroutine[Any, Any, int]]  # Any: what a coroutine yields is asyncio's business
+    Story: TypeAlias = Callable[
+        [Context], Coroutine[Any, Any, int]
+    ]  # Any: what a coroutine yields is asyncio's business
 
 _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
@@ -60,16 +62,16 @@ def _run(arguments: argparse.Namespace) -> int:
             silence.tell()
     from pathlib import Path
 
-    from mcp_auth_bridge.app.context import world
-    from mcp_auth_bridge.config.store import KeyringStore, MemoryStore
+    from mcp_auth_bridge.app.context import context
+    from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
     from mcp_auth_bridge.shell.files.paths import paths
     from mcp_auth_bridge.shell.process import uncaught
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.name_only()
     # A keyring might ask a person.
-    store = MemoryStore() if headless else KeyringStore()
-    return run(story(world(paths(), Path(arguments.config) if arguments.config else None, store)))
+    store = MemoryStoreSettings() if headless else KeyringStoreSettings()
+    return run(story(context(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":

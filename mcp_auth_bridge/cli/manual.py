@@ -4,7 +4,7 @@ import argparse
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.cli import options
-from mcp_auth_bridge.cli.parser import Command, Formatter, LogFormat, Manual
+from mcp_auth_bridge.cli.parser import CommandParser, Formatter, LogFormat, MainParser
 
 _EPILOG = """\
 first steps:
@@ -34,7 +34,7 @@ exit codes:
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` is the name of the command in what it returns."""
-    manual: argparse.ArgumentParser = Manual(
+    manual: argparse.ArgumentParser = MainParser(
         prog="mcp-auth-bridge",
         description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
         epilog=_EPILOG,
@@ -45,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     manual.add_argument("--debug", action="store_true", help=options.DEBUG_HELP)
     manual.add_argument("--log-format", choices=options.FORMATS, action=LogFormat, help=options.LOG_FORMAT_HELP)
     commands = manual.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=Command
+        title="commands", metavar="COMMAND", required=True, dest="command", parser_class=CommandParser
     )
     _add_run(commands)
     _add_login(commands)

@@ -3,10 +3,10 @@
 import argparse
 from typing import TYPE_CHECKING, TypeAlias
 
-from mcp_auth_bridge.cli.parser import Command, Formatter, LogFormat
+from mcp_auth_bridge.cli.parser import CommandParser, Formatter, LogFormat
 
 if TYPE_CHECKING:
-    Commands: TypeAlias = argparse._SubParsersAction[Command]  # noqa: SLF001 - it has no public name
+    Commands: TypeAlias = argparse._SubParsersAction[CommandParser]  # noqa: SLF001 - it has no public name
 
 CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
 DEBUG_HELP = (

@@ -39,7 +39,7 @@ class Formatter(argparse.HelpFormatter):
         return "\n\n".join(filled)
 
 
-class Parser(argparse.ArgumentParser):
+class ArgumentParser(argparse.ArgumentParser):
     """Errors as everywhere else: the prefix, a sentence, a hint. What was probably meant takes the hint's place."""
 
     def error(self, message: str) -> NoReturn:
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
         self.refuse_unknown(f"{name} is not an option of {self.prog}", name, self._option_string_actions)
 
 
-class Manual(Parser):
+class MainParser(ArgumentParser):
     """The parser of the whole command line. An option that it does not know is refused before a word behind it is taken
     for a command.
     """
@@ -102,7 +102,7 @@ class Manual(Parser):
         return any(option.startswith(name) for option in self._option_string_actions)
 
 
-class Command(Parser):
+class CommandParser(ArgumentParser):
     """The parser of one command, which knows two things that argparse does not.
 
     Whatever follows `--exec` belongs to another program, options and `--` too; and more arguments may come after an

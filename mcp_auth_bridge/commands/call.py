@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
 from mcp_auth_bridge.commands.tool_arguments import Given, missing, parsed, typed
@@ -30,7 +30,7 @@ class Input(msgspec.Struct, frozen=True):
     output: Path | None = None
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     bridge = await bridge_to(given.server, world)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")

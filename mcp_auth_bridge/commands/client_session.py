@@ -12,7 +12,7 @@ from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError, WrongEra
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.shell.own_client import Client, Progress
+from mcp_auth_bridge.shell.own_client import OwnClient, Progress
 
 _FAREWELL = 1.0
 """Seconds for ending the session on the server."""
@@ -74,7 +74,7 @@ def _end_like_ctrl_c() -> None:
 
 
 @contextlib.asynccontextmanager
-async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[Client]:
+async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnClient]:
     """A client in an open session with the server. Raises any `BridgeError`."""
     async with ended(bridge):
         client = await _opened(bridge, progress)
@@ -87,15 +87,15 @@ async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[Client]:
                     await bridge.remote.close()
 
 
-async def _opened(bridge: Bridge, progress: Progress) -> Client:
+async def _opened(bridge: Bridge, progress: Progress) -> OwnClient:
     try:
         return await _open(bridge, bridge.memory.load(), progress)
     except WrongEra:  # by what is remembered; the server may have been replaced since
         return await _open(bridge, {}, progress)
 
 
-async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> Client:
-    client = Client(relay_stack.own(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
+async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> OwnClient:
+    client = OwnClient(relay_stack.own(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
     try:
         await client.open()
     except BaseException:
@@ -104,7 +104,7 @@ async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progr
     return client
 
 
-async def tools_of(client: Client) -> list[Tool]:
+async def tools_of(client: OwnClient) -> list[Tool]:
     """All tools, page by page. Raises `LimitExceeded` for a list that is too long, or has no end."""
     size = 0
     tools: list[Tool] = []

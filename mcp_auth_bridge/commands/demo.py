@@ -5,7 +5,7 @@ import time
 
 import msgspec
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.console import terminal
 
@@ -16,7 +16,7 @@ class Input(msgspec.Struct, frozen=True):
     unattended: bool = False
 
 
-async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
+async def run(given: Input, world: Context) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
     try:
         from mcp_auth_bridge.demo.story import tell
     except ModuleNotFoundError as missing:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import os
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
@@ -13,7 +13,7 @@ from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient
 _RECORD = "key of this machine"
 
 
-async def run(world: World) -> int:
+async def run(world: Context) -> int:
     """Print the public half; the first time, make the key."""
     vault = world.vault()
     vault.check_keeps("a key")

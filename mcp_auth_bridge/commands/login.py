@@ -8,13 +8,13 @@ from functools import partial
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to, own_short_name
 from mcp_auth_bridge.commands import next_step, server_choice
 from mcp_auth_bridge.commands.login_summary import doubt, scopes, validity
-from mcp_auth_bridge.commands.sign_in import Manner, grant, sign_in
+from mcp_auth_bridge.commands.sign_in import LoginManner, grant, sign_in
 from mcp_auth_bridge.commands.stored_logins import session_in, stored
-from mcp_auth_bridge.config.login import Device, Login
+from mcp_auth_bridge.config.login import DeviceSettings, LoginSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, typed
 from mcp_auth_bridge.oauth.session import Session
@@ -44,7 +44,7 @@ class Input(msgspec.Struct, frozen=True):
     trust: tuple[str, ...] = ()
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     choice = given.server or await server_choice.server(world)
     if choice is None:
         return 0
@@ -53,7 +53,7 @@ async def run(given: Input, world: World) -> int:
     return 0
 
 
-async def log_in(given: Input, choice: ServerChoice, world: World) -> Bridge:
+async def log_in(given: Input, choice: ServerChoice, world: Context) -> Bridge:
     """The bridge to the server of that `choice`, with a login that is kept. Raises any `BridgeError`."""
     bridge, headers = _with_headers(keeping(await bridge_to(choice, world)), choice, world)
     store = await bridge.vault.unlock()
@@ -71,7 +71,7 @@ async def log_in(given: Input, choice: ServerChoice, world: World) -> Bridge:
     return bridge
 
 
-def _with_headers(bridge: Bridge, choice: ServerChoice, world: World) -> tuple[Bridge, Mapping[str, Secret] | None]:
+def _with_headers(bridge: Bridge, choice: ServerChoice, world: Context) -> tuple[Bridge, Mapping[str, Secret] | None]:
     """`bridge` without the headers that the command line gives, and those, which are kept with the login.
 
     What the configuration says is not kept beside it: later commands go by the configuration. None for no headers.
@@ -95,7 +95,7 @@ async def _wait(turn: AsyncExitStack, bridge: Bridge) -> None:
 
 def keeping(bridge: Bridge) -> Bridge:
     """`bridge`, if people log in to its server and its store keeps the login. Raises `ConfigError`."""
-    if not isinstance(bridge.profile.auth, Login):
+    if not isinstance(bridge.profile.auth, LoginSettings):
         where = "--auth" if bridge.profile.spoken else "its configuration"
         raise ConfigError(
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
@@ -105,9 +105,9 @@ def keeping(bridge: Bridge) -> Bridge:
     return bridge
 
 
-def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) -> Manner:
+def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) -> LoginManner:
     place = foreign(bridge.environ)
-    device = given.device or isinstance(bridge.profile.auth, Device)
+    device = given.device or isinstance(bridge.profile.auth, DeviceSettings)
     has_command = bool(given.browser or bridge.profile.browser_command)
     if place and not (has_command or given.paste or device):
         otherwise = "paste the address it ends up at, or use --device"
@@ -119,7 +119,7 @@ def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) 
         )
     pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, None if given.paste else given.browser, bridge)
-    return Manner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust), headers)
+    return LoginManner(open_it, pasted, grant(device=device), given.fresh, _agreed(given.trust), headers)
 
 
 def _agreed(trust: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Log in to every server that lacks a login, one after the other. One failure does not end the rest."""
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands import next_step, server_choice
 from mcp_auth_bridge.commands.login import Input, log_in
 from mcp_auth_bridge.commands.status import line
@@ -10,7 +10,7 @@ from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.console import terminal
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     """The exit code of the first failure, 0 if there was none."""
     known = await server_choice.all_known(world)
     if not known and not world.config.broken:

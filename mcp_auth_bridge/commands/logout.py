@@ -3,10 +3,10 @@
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.stored_logins import forget_client, is_used, profiles
-from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
@@ -15,8 +15,8 @@ from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.net.oauth_http import Http
-from mcp_auth_bridge.shell.run_flow import Nobody, drive
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
+from mcp_auth_bridge.shell.run_flow import Unattended, drive
 from mcp_auth_bridge.stores.base import Store
 
 
@@ -26,7 +26,7 @@ class Input(msgspec.Struct, frozen=True):
     server: ServerChoice | None
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     if given.server is None:
         return await _log_out_everywhere(world)
     bridge = await bridge_to(given.server, world)
@@ -38,7 +38,7 @@ async def run(given: Input, world: World) -> int:
     return 0
 
 
-async def _log_out_everywhere(world: World) -> int:
+async def _log_out_everywhere(world: Context) -> int:
     """One login after the other: what fails is said, and the rest goes on."""
     store = await world.vault().survey()
     problems: list[BridgeError] = []
@@ -77,7 +77,7 @@ async def _log_out(bridge: Bridge) -> bool:
     except BridgeError:
         terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
         raise
-    again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, Machine) else ""
+    again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, MachineSettings) else ""
     terminal.say(f"signed out of {bridge.profile.name}{_still_good(taken)}{again}")
     return True
 
@@ -123,20 +123,20 @@ async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> Non
     if isinstance(taken, StoreError):
         raise taken
     auth = bridge.profile.auth
-    flow = end(await bridge.plan(auth), taken) if isinstance(auth, Machine) else revoke(taken)
-    http = Http(bridge.network)
+    flow = end(await bridge.plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    http = OAuthHttp(bridge.network)
     try:
-        await drive(flow, http, Nobody())
+        await drive(flow, http, Unattended())
         if not is_used(store, taken.client):
             await _unregister(http, store, taken.client)
     finally:
         await http.aclose()
 
 
-async def _unregister(http: Http, store: Store, client: Client) -> None:
+async def _unregister(http: OAuthHttp, store: Store, client: Client) -> None:
     """End the registration too, where that is offered. If it fails, it serves the next login: no reason to fail."""
     try:
-        gone = await drive(unregister(client), http, Nobody())
+        gone = await drive(unregister(client), http, Unattended())
     except BridgeError as error:
         terminal.complain(error)
         return

@@ -16,7 +16,7 @@ from mcp_auth_bridge.shell.process.invocation import invocation
 _LEAD = "\nNext, add this to your IDE's MCP configuration:\n"
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class IdeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One server, as clients with `mcpServers` take it."""
 
     command: str
@@ -26,18 +26,18 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def tell(bridges: Sequence[Bridge], *options: str) -> None:
     """Print the entries for `bridges`, whose command line has these `options` of `run`: JSON, for programs alone."""
-    entries: dict[str, Entry] = {}
+    entries: dict[str, IdeEntry] = {}
     for bridge in bridges:
         entries[_free(_key(bridge), entries)] = entry(bridge, *options)
     text = json.dumps(msgspec.to_builtins({"mcpServers": entries}), indent=2, ensure_ascii=False)
     terminal.answer(f"{_LEAD}\n{text}" if terminal.shows_answers() else text)
 
 
-def entry(bridge: Bridge, *options: str) -> Entry:
+def entry(bridge: Bridge, *options: str) -> IdeEntry:
     """How an IDE starts the bridge that is logged in."""
     command, *words = invocation()
     home = bridge.environ.get(HOME_VARIABLE)
-    return Entry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
+    return IdeEntry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
 
 
 def _free(key: str, taken: Container[str]) -> str:

@@ -11,18 +11,18 @@ import msgspec
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import kind
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.config.auth import static
-from mcp_auth_bridge.config.machine import Machine
+from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import BridgeError, typed
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell.console import stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
-from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.run_relay import RelayRunner
 
 _FAREWELL = 0.06
 """Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
@@ -46,7 +46,7 @@ class Input(msgspec.Struct, frozen=True):
     headless: bool = False
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     bridge = await bridge_to(given.server, world)
     if not given.headless:
         _announce(bridge, given)
@@ -69,14 +69,14 @@ def _announce(bridge: Bridge, given: Input) -> None:
 
 def _credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
-    if isinstance(auth, Machine):
+    if isinstance(auth, MachineSettings):
         return f"tokens obtained by {kind(auth)}"
     return static(auth) or "the login that is kept for it, if there is one"
 
 
 async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
-    writer = stdio.Writer(given.outgoing)
-    performer = Performer(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
+    writer = stdio.StdoutWriter(given.outgoing)
+    performer = RelayRunner(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)

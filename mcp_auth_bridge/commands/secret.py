@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import ConfigError, typed
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import hidden_prompt, terminal
@@ -13,7 +13,7 @@ class Input(msgspec.Struct, frozen=True):
     name: str
 
 
-async def run(given: Input, world: World) -> int:  # noqa: ARG001 - every command has a world
+async def run(given: Input, world: Context) -> int:  # noqa: ARG001 - every command has a world
     secret = hidden_prompt.typed(f"the secret for keyring:{given.name}")
     if secret is None:
         secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
-from mcp_auth_bridge.commands.status import Line, line, misconfigured
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.commands.status import ServerStatus, line, misconfigured
 from mcp_auth_bridge.commands.stored_logins import profiles
-from mcp_auth_bridge.config.login import Login
+from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, quoted
@@ -14,7 +14,7 @@ from mcp_auth_bridge.shell.browser.login_window import typed_line
 from mcp_auth_bridge.shell.console import terminal
 
 
-async def server(world: World) -> ServerChoice | None:
+async def server(world: Context) -> ServerChoice | None:
     """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
 
     Raises `ConfigError` where there is none, and where there is no terminal to ask on.
@@ -34,17 +34,17 @@ async def server(world: World) -> ServerChoice | None:
     return await _asked(world)
 
 
-def configured(world: World) -> list[Profile]:
+def configured(world: Context) -> list[Profile]:
     """The servers of the configuration that people log in to."""
-    return [profile for profile in world.config.profiles.values() if isinstance(profile.auth, Login)]
+    return [profile for profile in world.config.profiles.values() if isinstance(profile.auth, LoginSettings)]
 
 
-async def all_known(world: World) -> list[Profile]:
+async def all_known(world: Context) -> list[Profile]:
     """Those, and the servers with a login that was made by URL."""
     return [*configured(world), *await _by_url(world)]
 
 
-async def _by_url(world: World) -> list[Profile]:
+async def _by_url(world: Context) -> list[Profile]:
     keys = (await world.vault().survey()).keys()
     return [profile for profile in profiles(keys, world) if _has_only_a_url(profile)]
 
@@ -53,7 +53,7 @@ def _has_only_a_url(profile: Profile) -> bool:
     return "://" in profile.name and not profile.variant
 
 
-def nothing(world: World) -> ConfigError:
+def nothing(world: Context) -> ConfigError:
     """The error where there is no server to log in to: the two ways to name one."""
     file = world.config.path
     return ConfigError(
@@ -63,7 +63,7 @@ def nothing(world: World) -> ConfigError:
     )
 
 
-async def _asked(world: World) -> ServerChoice | None:
+async def _asked(world: Context) -> ServerChoice | None:
     vault = world.vault()
     vault.check_keeps("a login")
     keys = (await vault.unlock()).keys()  # what is shown depends on it, and so does the login
@@ -78,7 +78,7 @@ async def _asked(world: World) -> ServerChoice | None:
     return await _answer(choices)
 
 
-async def _answer(choices: Sequence[Line]) -> ServerChoice | None:
+async def _answer(choices: Sequence[ServerStatus]) -> ServerChoice | None:
     names = {name: each.server for each in choices for name in (each.server, each.short) if name}
     while True:
         terminal.say("which server do you want to log in to? type its number or name, or nothing to leave")
@@ -94,11 +94,11 @@ async def _answer(choices: Sequence[Line]) -> ServerChoice | None:
         terminal.say(f"{quoted(typed)} is not one of them{f'; did you mean {meant}?' if meant else ''}")
 
 
-def _name(line: Line) -> str:
+def _name(line: ServerStatus) -> str:
     return f"{line.short} ({line.server})" if line.short else line.server
 
 
-def _state(line: Line) -> str:
+def _state(line: ServerStatus) -> str:
     match line.state:
         case "signed in":
             return f"signed in{f' as {line.account}' if line.account else ''}, {line.detail}"

@@ -13,7 +13,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands.endpoint_hint import naming_endpoints
 from mcp_auth_bridge.commands.stored_logins import is_used, session_in, stored
 from mcp_auth_bridge.config.auth import digest
-from mcp_auth_bridge.config.login import ENDPOINTS, Browser, Login
+from mcp_auth_bridge.config.login import ENDPOINTS, BrowserSettings, LoginSettings
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, NoLoginOffered, StepUpRequired
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
@@ -21,23 +21,23 @@ from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import Grant, Plan, login
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME, Introduction
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationRequest
 from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.scopes import added, fitting
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.browser import pages
-from mcp_auth_bridge.shell.browser.login_window import BrowserPerson
+from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.net.oauth_http import Http
-from mcp_auth_bridge.shell.run_flow import Nobody, drive
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
+from mcp_auth_bridge.shell.run_flow import Unattended, drive
 from mcp_auth_bridge.shell.transports.probe import Stranger, challenge, prove
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.memory import MemoryStore
 
 
-class Manner(msgspec.Struct, frozen=True):
+class LoginManner(msgspec.Struct, frozen=True):
     """How the person is met. `open_url` says whether it found a browser; `pasted` are lines that they type.
 
     `fresh`: register this bridge anew instead of using an earlier registration. `agreed` are the issuers and origins
@@ -52,10 +52,10 @@ class Manner(msgspec.Struct, frozen=True):
     headers: Mapping[str, Secret] | None = None
 
 
-async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: Manner) -> Session:
+async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: LoginManner) -> Session:
     """The session that replaces the one in `record`, stored and proven. Raises any `BridgeError`."""
-    loopback, http = Loopback(), Http(bridge.network)
-    person = BrowserPerson(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
+    loopback, http = Loopback(), OAuthHttp(bridge.network)
+    person = LoginWindow(loopback, manner.open_url, manner.pasted, command=bridge.login_command)
     page = pages.failure("the login was interrupted", "run the command again")
     replaced: list[Client] = []
     try:
@@ -106,7 +106,7 @@ def _otherwise(
     return nothing
 
 
-def _headers(last: Session | None, manner: Manner) -> dict[str, Secret]:
+def _headers(last: Session | None, manner: LoginManner) -> dict[str, Secret]:
     if manner.headers is not None:
         return dict(manner.headers)
     return last.headers if last is not None else {}
@@ -156,12 +156,12 @@ def _replaced(by: Client, *earlier: Client | None) -> list[Client]:
     ]
 
 
-async def _end_registrations(store: Store, http: Http, clients: list[Client]) -> None:
+async def _end_registrations(store: Store, http: OAuthHttp, clients: list[Client]) -> None:
     """End those that no login needs any more (RFC 7592), where that is offered; it is no reason to fail."""
     for client in clients:
         if not is_used(store, client):
             with suppress(BridgeError):
-                await drive(unregister(client), http, Nobody())
+                await drive(unregister(client), http, Unattended())
 
 
 async def _without_step_up(bridge: Bridge, store: Store) -> None:
@@ -187,8 +187,8 @@ def grant(*, device: bool) -> Grant:
 
 async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
     auth = bridge.profile.auth
-    assert isinstance(auth, Login), "run looked"  # noqa: S101 - a fact, not a check
-    browser = auth if isinstance(auth, Browser) else Browser()
+    assert isinstance(auth, LoginSettings), "run looked"  # noqa: S101 - a fact, not a check
+    browser = auth if isinstance(auth, BrowserSettings) else BrowserSettings()
     return Plan(
         url=bridge.profile.url,
         challenge=asked,
@@ -196,7 +196,7 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
         scopes=auth.scopes,
         configured=await _configured(auth, bridge),
         clients=clients,
-        introduction=Introduction(auth.client_name or CLIENT_NAME, auth.auth_method),
+        introduction=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
         offline=auth.offline_access == "auto",
         port=browser.callback_port,
         host=browser.callback_host,
@@ -216,7 +216,7 @@ async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge 
     )
 
 
-def _given(auth: Login) -> ServerMetadata | None:
+def _given(auth: LoginSettings) -> ServerMetadata | None:
     """The authorization server's metadata in the words of the configuration, which needs no word for PKCE's method."""
     if not auth.token_endpoint:
         return None
@@ -252,7 +252,7 @@ def _step_up(last: Session | None) -> tuple[str, ...]:
     return tuple(scope for scope in dict.fromkeys((*last.scope.split(), *last.wanted.split())) if scope in kept)
 
 
-async def _configured(auth: Login, bridge: Bridge) -> Client | None:
+async def _configured(auth: LoginSettings, bridge: Bridge) -> Client | None:
     if not auth.client_id:
         return None
     secret = await bridge.secrets.read(auth.client_secret, "the client_secret") if auth.client_secret else None

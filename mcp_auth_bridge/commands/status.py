@@ -6,14 +6,14 @@ import time
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import kind
 from mcp_auth_bridge.app.server_lookup import own_short_name
 from mcp_auth_bridge.commands.login_summary import doubt, headers, scopes, validity
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.auth import static
-from mcp_auth_bridge.config.machine import Machine
-from mcp_auth_bridge.config.profile import Broken, Profile
+from mcp_auth_bridge.config.machine import MachineSettings
+from mcp_auth_bridge.config.profile import BrokenProfile, Profile
 from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session
@@ -24,7 +24,7 @@ class Input(msgspec.Struct, frozen=True):
     as_json: bool = False
 
 
-class Line(msgspec.Struct, frozen=True):
+class ServerStatus(msgspec.Struct, frozen=True):
     """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in), "unreadable",
     or "misconfigured".
 
@@ -48,7 +48,7 @@ class Line(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     keys, damaged, closed = await _survey(world)
     lines = [misconfigured(name, broken) for name, broken in world.config.broken.items()]
     shown = [profile for profile in profiles(keys, world) if profile.name not in world.config.broken]
@@ -68,7 +68,7 @@ async def run(given: Input, world: World) -> int:
     return StoreError.exit_code if failed else 0
 
 
-async def _survey(world: World) -> tuple[list[str], list[StoreError], list[StoreError]]:
+async def _survey(world: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
     """The keys of the records that can be read, what is wrong with the others, and why none can be."""
     try:
         store = await world.vault().survey()
@@ -77,14 +77,14 @@ async def _survey(world: World) -> tuple[list[str], list[StoreError], list[Store
         return [], [], [error]
 
 
-def misconfigured(name: str, broken: Broken) -> Line:
+def misconfigured(name: str, broken: BrokenProfile) -> ServerStatus:
     """The line of a server whose table in the configuration is wrong."""
-    return Line(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
+    return ServerStatus(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
 
 
-async def line(profile: Profile, world: World, keys: list[str]) -> Line:
+async def line(profile: Profile, world: Context, keys: list[str]) -> ServerStatus:
     """The line of a server; `keys` are those of the store."""
-    known = Line(
+    known = ServerStatus(
         profile.key, str(profile.url), "", "", short=own_short_name(profile, world, keys), notes=_plain(profile)
     )
     state = msgspec.structs.replace
@@ -97,7 +97,7 @@ async def line(profile: Profile, world: World, keys: list[str]) -> Line:
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
         return state(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
-    if isinstance(profile.auth, Machine):
+    if isinstance(profile.auth, MachineSettings):
         return _machine_line(bridge, profile.auth, session, known)
     if session is None:
         return state(known, state="signed out", detail=f"run: {bridge.login_command}")
@@ -111,7 +111,7 @@ def _plain(profile: Profile) -> tuple[str, ...]:
     return ("warning: nothing on the way there is encrypted (allow_http)",)
 
 
-def _machine_line(bridge: Bridge, auth: Machine, session: Session | None, known: Line) -> Line:
+def _machine_line(bridge: Bridge, auth: MachineSettings, session: Session | None, known: ServerStatus) -> ServerStatus:
     """What a machine would obtain, and what it has."""
     detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
@@ -121,7 +121,7 @@ def _machine_line(bridge: Bridge, auth: Machine, session: Session | None, known:
     return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
 
-def _session_line(bridge: Bridge, session: Session, known: Line) -> Line:
+def _session_line(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:
     state, detail, now = "signed in", validity(session, time.time()), time.time()
     if session.ended or (session.expired(now) and not session.renewable):
         state = "ended"
@@ -141,7 +141,7 @@ def _session_line(bridge: Bridge, session: Session, known: Line) -> Line:
     )
 
 
-def _in_words(line: Line) -> str:
+def _in_words(line: ServerStatus) -> str:
     account = f" as {line.account}" if line.account else ""
     words = [f"{line.server if line.server != line.url else line.short}  {line.url}".strip()]
     words.append(f"  {line.state}{account}: {line.detail}")
@@ -149,6 +149,6 @@ def _in_words(line: Line) -> str:
     return "\n".join(words)
 
 
-def _places(lines: list[Line]) -> list[str]:
+def _places(lines: list[ServerStatus]) -> list[str]:
     """Where the logins are, once for all that are there."""
     return [f"\nstored in {place}" for place in dict.fromkeys(line.stored for line in lines if line.stored)]

@@ -5,7 +5,7 @@ import re
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.config.profile import Profile, server_url
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, SHARED, Client, Session, load_client, load_session
@@ -16,7 +16,7 @@ _BY_OTHER_SETTINGS = re.compile(r"(.+)~([0-9a-f]{8})")
 """`Profile.key` of a login that was made with --auth."""
 
 
-def profiles(keys: list[str], world: World) -> list[Profile]:
+def profiles(keys: list[str], world: Context) -> list[Profile]:
     """The configured servers, then those of the other sessions among `keys`: of a bare URL, of --auth, of a name that
     the configuration no longer has.
     """
@@ -25,7 +25,7 @@ def profiles(keys: list[str], world: World) -> list[Profile]:
     return [*configured.values(), *(_profile(key, world) for key in sessions)]
 
 
-def _profile(key: str, world: World) -> Profile:
+def _profile(key: str, world: Context) -> Profile:
     name, _, url = key.removeprefix(SESSIONS).partition(" ")
     place = server_url(url, f"the stored login to {name}", Purpose.PLAIN_SERVER)
     profile = Profile(name=name, url=place, store=world.config.store)

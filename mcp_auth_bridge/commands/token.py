@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.client_session import ended
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -36,7 +36,7 @@ class Input(msgspec.Struct, frozen=True):
     variable: str = VARIABLE
 
 
-class Token(msgspec.Struct, frozen=True):
+class TokenDocument(msgspec.Struct, frozen=True):
     """In the style of a credential process. `token_type` is as in RFC 6749 section 5.1, `expires_at` as in RFC 3339.
 
     What is not known is None or "".
@@ -51,7 +51,7 @@ class Token(msgspec.Struct, frozen=True):
     account: str = ""
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     if not _VARIABLE_NAME.fullmatch(given.variable):
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
     if _TAKEN.match(given.variable):
@@ -75,7 +75,7 @@ async def run(given: Input, world: World) -> int:
     return 0
 
 
-async def _token(bridge: Bridge) -> Token:
+async def _token(bridge: Bridge) -> TokenDocument:
     if isinstance(bridge.credentials, OAuthCredentials):
         session = await bridge.credentials.current()
         _check_grant(session, bridge)
@@ -89,7 +89,7 @@ async def _token(bridge: Bridge) -> Token:
             f"{bridge.profile.name} has no access token: its configuration gives it other credentials, or none",
             f"use it as it is: {bridge.command('tools')}",
         )
-    return Token("Bearer", value, _time(expiry(value)), bridge.profile.url.resource)
+    return TokenDocument("Bearer", value, _time(expiry(value)), bridge.profile.url.resource)
 
 
 def _check_grant(session: Session, bridge: Bridge) -> None:
@@ -99,8 +99,8 @@ def _check_grant(session: Session, bridge: Bridge) -> None:
         raise LoginRequired(f"a login to {bridge.profile.name} is needed: {why}", f"run: {bridge.login_command}")
 
 
-def _of_session(session: Session) -> Token:
-    return Token(
+def _of_session(session: Session) -> TokenDocument:
+    return TokenDocument(
         token_type="Bearer" if session.dpop_key is None else "DPoP",
         access_token=session.access.reveal(),
         expires_at=_time(session.expires_at),
@@ -111,7 +111,7 @@ def _of_session(session: Session) -> Token:
     )
 
 
-def _check_bearer(token: Token, name: str) -> None:
+def _check_bearer(token: TokenDocument, name: str) -> None:
     if token.token_type != "Bearer":
         raise ConfigError(
             f"the token of {name} is bound to a key of this bridge's ({token.token_type}), so nobody else can use it",

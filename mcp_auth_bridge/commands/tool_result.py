@@ -13,7 +13,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, ConfigError, TheirProtocolError, printable, reason
 
 
-class Piece(msgspec.Struct, frozen=True):
+class ContentBlock(msgspec.Struct, frozen=True):
     """One block of content: a `text` to show, or the bytes of a file of the type `mime`."""
 
     text: str = ""
@@ -25,28 +25,28 @@ class Piece(msgspec.Struct, frozen=True):
         return f"{self.mime or 'data'}, {len(self.data or b'')} bytes"
 
 
-def pieces(result: Mapping[str, Any]) -> list[Piece]:
+def pieces(result: Mapping[str, Any]) -> list[ContentBlock]:
     """The content of a `CallToolResult`, else its structured content as JSON. Any: the server's JSON."""
     content = result.get("content")
     found = [_piece(block) for block in content if isinstance(block, dict)] if isinstance(content, list) else []
     if not found and result.get("structuredContent") is not None:
-        return [Piece(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False))]
+        return [ContentBlock(json.dumps(result["structuredContent"], indent=2, ensure_ascii=False))]
     return found
 
 
-def _piece(block: Mapping[str, Any]) -> Piece:
+def _piece(block: Mapping[str, Any]) -> ContentBlock:
     match block:
         case {"type": "text", "text": str(text)}:
-            return Piece(text)
+            return ContentBlock(text)
         case {"type": "image" | "audio", "data": str(data)}:
-            return Piece(data=_decoded(data), mime=_mime(block))
+            return ContentBlock(data=_decoded(data), mime=_mime(block))
         case {"type": "resource", "resource": {"text": str(text)}}:
-            return Piece(text)
+            return ContentBlock(text)
         case {"type": "resource", "resource": {"blob": str(data)} as resource}:
-            return Piece(data=_decoded(data), mime=_mime(resource))
+            return ContentBlock(data=_decoded(data), mime=_mime(resource))
         case {"type": "resource_link", "uri": str(uri)}:
-            return Piece(f"[resource {printable(uri)}]")
-    return Piece(f"[content of the type {printable(str(block.get('type')))}]")
+            return ContentBlock(f"[resource {printable(uri)}]")
+    return ContentBlock(f"[content of the type {printable(str(block.get('type')))}]")
 
 
 def _mime(block: Mapping[str, Any]) -> str:
@@ -61,7 +61,7 @@ def _decoded(data: str) -> bytes:
         raise TheirProtocolError("the tool's answer has a file that is not in base64") from None
 
 
-def shown(found: list[Piece], tool: str, folder: Path | None) -> str:
+def shown(found: list[ContentBlock], tool: str, folder: Path | None) -> str:
     """The text of all pieces, a line end after each; files are written into `folder`, if there is one."""
     lines = [piece.text if piece.data is None else _file(piece, piece.data, tool, folder) for piece in found]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
@@ -76,12 +76,12 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def _file(piece: Piece, data: bytes, tool: str, folder: Path | None) -> str:
+def _file(piece: ContentBlock, data: bytes, tool: str, folder: Path | None) -> str:
     place = "--output DIR saves it" if folder is None else f"saved as {_saved(piece, data, tool, folder)}"
     return f"[{piece.described()}: {place}]"
 
 
-def _saved(piece: Piece, data: bytes, tool: str, folder: Path) -> Path:
+def _saved(piece: ContentBlock, data: bytes, tool: str, folder: Path) -> Path:
     """Where `data` is now: nothing of the server's decides that, and nothing that is there is lost."""
     import mimetypes
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
 from mcp_auth_bridge.commands.tool_arguments import types_of
@@ -21,7 +21,7 @@ class Input(msgspec.Struct, frozen=True):
     as_json: bool = False
 
 
-async def run(given: Input, world: World) -> int:
+async def run(given: Input, world: Context) -> int:
     bridge = await bridge_to(given.server, world)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)

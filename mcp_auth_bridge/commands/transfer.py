@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands import export_passphrase
 from mcp_auth_bridge.commands.key import machine_key
@@ -34,7 +34,7 @@ from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.base import Record, Stale, Store
 from mcp_auth_bridge.stores.folder import LIMIT, Missing, create_file, read_all, translated
-from mcp_auth_bridge.stores.login_export import ForPassphrase, ForRecipient, Login
+from mcp_auth_bridge.stores.login_export import ExportedLogin, ForPassphrase, ForRecipient
 
 _STDIN = export_passphrase.STDIN
 _LOGIN_PATIENCE = 10.0  # seconds for somebody else's login to this server to end
@@ -61,7 +61,7 @@ class Import(msgspec.Struct, frozen=True):
     replace: bool = False
 
 
-async def export_login(given: Export, world: World) -> int:
+async def export_login(given: Export, world: Context) -> int:
     """Write the login into a new file and forget it here."""
     bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
     path = _new_file(given.file)
@@ -74,7 +74,7 @@ async def export_login(given: Export, world: World) -> int:
         if stays:
             share_client(store, session.client)
             session = msgspec.structs.replace(session, client=without_management(session.client))
-        create_file(path, seal(Login(bridge.profile.name, bridge.profile.url.resource, dump(session))))
+        create_file(path, seal(ExportedLogin(bridge.profile.name, bridge.profile.url.resource, dump(session))))
         if not given.copy:
             _take_away(bridge, store, record, path)
             if not stays:
@@ -83,7 +83,7 @@ async def export_login(given: Export, world: World) -> int:
     return 0
 
 
-async def import_login(given: Import, world: World) -> int:
+async def import_login(given: Import, world: Context) -> int:
     """Open the file and keep its login here."""
     bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
     if given.file == given.passphrase == _STDIN:
@@ -137,7 +137,7 @@ def _new_file(name: str) -> Path:
     return path
 
 
-async def _sealer(given: Export, world: World) -> Callable[[Login], bytes]:
+async def _sealer(given: Export, world: Context) -> Callable[[ExportedLogin], bytes]:
     if given.recipient:
         login_export.check_recipient(given.recipient)
         return lambda login: login_export.for_recipient(login, given.recipient, os.urandom)
@@ -199,7 +199,7 @@ def _check_free(store: Store, bridge: Bridge, given: Import) -> Record | None:
     return record
 
 
-async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: Store, world: World) -> Login:
+async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: Store, world: Context) -> ExportedLogin:
     if isinstance(sealed, ForPassphrase):
         return sealed.opened((await export_passphrase.remembered(given.passphrase, world.environ)).reveal())
     private = machine_key(store)
@@ -211,7 +211,7 @@ async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: St
     return sealed.opened(private)
 
 
-def _check_fits(login: Login, session: Session, bridge: Bridge, world: World) -> None:
+def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, world: Context) -> None:
     """That the login is for this server, under this name where it has one here, and of the account expected here."""
     profile = bridge.profile
     if login.url != profile.url.resource:
@@ -233,7 +233,7 @@ def _check_fits(login: Login, session: Session, bridge: Bridge, world: World) ->
         )
 
 
-def _with_own_headers(session: Session, bridge: Bridge, world: World) -> Session:
+def _with_own_headers(session: Session, bridge: Bridge, world: Context) -> Session:
     """`session` with those of its headers that hold their value and that the configuration does not have.
 
     Anybody may have made the file: it must not choose which programs run here, nor which variable or file is sent.

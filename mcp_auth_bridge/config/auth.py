@@ -8,13 +8,20 @@ import msgspec
 
 from mcp_auth_bridge.config import headers as headers_module
 from mcp_auth_bridge.config import login, machine, toml
-from mcp_auth_bridge.config.login import Browser, Device, Login
-from mcp_auth_bridge.config.machine import ClientCredentials, Enterprise, JwtBearer, Machine, Registered, TokenExchange
+from mcp_auth_bridge.config.login import BrowserSettings, DeviceSettings, LoginSettings
+from mcp_auth_bridge.config.machine import (
+    ClientCredentialsSettings,
+    EnterpriseSettings,
+    JwtBearerSettings,
+    MachineSettings,
+    RegisteredClientSettings,
+    TokenExchangeSettings,
+)
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, reference
 
 
-class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
+class BearerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
     """A token from a secret reference. No discovery, no browser. `resource` is what its `aud` should be, "" for the
     server's URL: for the explanation when it is refused.
     """
@@ -23,17 +30,27 @@ class Bearer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="beare
     resource: str = ""
 
 
-class Headers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
+class HeaderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
     """Headers that are the credentials, such as an API key, each from a secret reference. No discovery, no browser."""
 
     headers: dict[str, str]
 
 
-class Anonymous(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
+class AnonymousSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="none", tag_field="kind"):
     """No Authorization header at all."""
 
 
-Auth = Browser | Device | Bearer | Headers | ClientCredentials | JwtBearer | TokenExchange | Enterprise | Anonymous
+Auth = (
+    BrowserSettings
+    | DeviceSettings
+    | BearerSettings
+    | HeaderSettings
+    | ClientCredentialsSettings
+    | JwtBearerSettings
+    | TokenExchangeSettings
+    | EnterpriseSettings
+    | AnonymousSettings
+)
 
 
 _DEFAULT_KIND = "browser"
@@ -95,11 +112,11 @@ def on_the_command_line(table: dict[str, Any]) -> Auth:
 def static(auth: Auth) -> str:
     """The credentials that `auth` itself gives, in words; "" where they come from a login, or are obtained."""
     match auth:
-        case Bearer(token=token):
+        case BearerSettings(token=token):
             return f"a token from {describe(reference(token, 'the token'))}"
-        case Headers(headers=headers):
+        case HeaderSettings(headers=headers):
             return f"the headers {', '.join(headers)}"
-        case Anonymous():
+        case AnonymousSettings():
             return "no credentials"
     return ""
 
@@ -112,13 +129,13 @@ def digest(auth: Auth) -> str:
 
 def _check(auth: Auth, where: str) -> None:
     match auth:
-        case Machine():
+        case MachineSettings():
             machine.check(auth, where)
-        case Login():
+        case LoginSettings():
             login.check(auth, where)
-        case Bearer(token=token):
+        case BearerSettings(token=token):
             reference(token, f"{where}.token")
-        case Headers(headers=headers) if not headers_module.credential(headers, f"{where}.headers"):
+        case HeaderSettings(headers=headers) if not headers_module.credential(headers, f"{where}.headers"):
             raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
         case _:
             pass
@@ -127,18 +144,18 @@ def _check(auth: Auth, where: str) -> None:
 def references(auth: Auth) -> dict[str, SecretRef]:
     """Every secret that `auth` names, by what it is in words."""
     match auth:
-        case Bearer(token=token):
+        case BearerSettings(token=token):
             return {"the token": reference(token, "the token")}
-        case Headers(headers=headers):
+        case HeaderSettings(headers=headers):
             named = headers_module.credential(headers, "the configuration")
             return {f"the header {name}": value for name, value in named.items()}
-        case Anonymous():
+        case AnonymousSettings():
             return {}
-        case Enterprise(idp=idp):
+        case EnterpriseSettings(idp=idp):
             return {**_named(auth, "the"), **_named(idp, "the idp's")}
     return _named(auth, "the")
 
 
-def _named(table: Login | Registered, whose: str) -> dict[str, SecretRef]:
+def _named(table: LoginSettings | RegisteredClientSettings, whose: str) -> dict[str, SecretRef]:
     given = {f"{whose} {key}": getattr(table, key, "") for key in _SECRETS}
     return {what: reference(text, what) for what, text in given.items() if text}

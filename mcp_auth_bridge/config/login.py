@@ -36,7 +36,7 @@ OMITTED = "none"
 """Written for a parameter that is not to be sent at all; no resource is called so, because they are URIs (RFC 8707)."""
 
 
-class Login(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
     """OAuth with a person. Everything is discovered unless it is given here.
 
     `trusted_issuer` is the issuer that this server's metadata may name although they were found under another;
@@ -90,7 +90,7 @@ ENDPOINTS = {
 """The keys of a `Login` that stand for what an authorization server's metadata say (RFC 8414), by purpose."""
 
 
-class Browser(Login, frozen=True, tag="browser"):
+class BrowserSettings(LoginSettings, frozen=True, tag="browser"):
     """By the way back of the browser on this machine: authorization code, PKCE, refresh.
 
     The `callback_…` keys are the parts of the redirect URI, for a client that somebody else has registered.
@@ -102,11 +102,11 @@ class Browser(Login, frozen=True, tag="browser"):
     callback_path: str = CALLBACK_PATH
 
 
-class Device(Login, frozen=True, tag="device"):
+class DeviceSettings(LoginSettings, frozen=True, tag="device"):
     """With a browser on any device (RFC 8628), as `login --device`; then as any other login."""
 
 
-def check(auth: Login, where: str) -> None:
+def check(auth: LoginSettings, where: str) -> None:
     """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
@@ -124,7 +124,7 @@ def check(auth: Login, where: str) -> None:
     if auth.offline_access == "never" and "offline_access" in auth.scopes:
         fix = "remove the key, or offline_access from the scopes"
         raise ConfigError(f'{where}: scopes and offline_access = "never" contradict each other', fix)
-    if isinstance(auth, Browser):
+    if isinstance(auth, BrowserSettings):
         _check_parameters(auth, where)
         _check_callback(auth.callback_path, f"{where}.callback_path")
     _check_client(auth, where)
@@ -132,19 +132,19 @@ def check(auth: Login, where: str) -> None:
         raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
 
 
-def _check_endpoints(auth: Login, where: str) -> None:
+def _check_endpoints(auth: LoginSettings, where: str) -> None:
     """All of a login's way is given, or nothing: half of it would be looked up where the other half is not."""
     given = [key for key in ENDPOINTS if getattr(auth, key)]
     for key, purpose in ENDPOINTS.items():
         if text := getattr(auth, key):
             toml.url(text, purpose, f"{where}.{key}")
-    begins = "device_authorization_endpoint" if isinstance(auth, Device) else "authorization_endpoint"
+    begins = "device_authorization_endpoint" if isinstance(auth, DeviceSettings) else "authorization_endpoint"
     lacking = [key for key in ("issuer", begins, "token_endpoint") if not getattr(auth, key)]
     if given and lacking:
         raise ConfigError(f"{where}: {given[0]} without {' and '.join(lacking)}", f"add {', '.join(lacking)}")
 
 
-def _check_parameters(auth: Browser, where: str) -> None:
+def _check_parameters(auth: BrowserSettings, where: str) -> None:
     if taken := RESERVED_PARAMETERS.intersection(auth.authorize_params):
         raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
     for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
@@ -166,7 +166,7 @@ def _check_callback(path: str, where: str) -> None:
         )
 
 
-def _check_client(auth: Login, where: str) -> None:
+def _check_client(auth: LoginSettings, where: str) -> None:
     name = auth.client_name
     if not name.isprintable() or name != name.strip() or len(name) > _LONGEST_CLIENT_NAME:
         raise ConfigError(

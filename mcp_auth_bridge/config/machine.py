@@ -19,7 +19,7 @@ _VOUCHING = ("assertion", "subject_token", "identity_assertion")
 _TYPES = ("subject_token_type", "actor_token_type", "requested_token_type", "identity_assertion_type")
 
 
-class Registered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RegisteredClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bridge as a client that was registered by hand at an authorization server, whose metadata name the
     `token_endpoint` if that is not given. `auth_method` is "" for what works, `algorithm` and `key_id` for
     what the private key says, `assertion_audience` for the issuer.
@@ -38,25 +38,27 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     assertion_audience: str = ""
 
 
-class Machine(Registered, frozen=True, tag_field="kind"):
-    """What every kind may say about the token it wants; `scopes`, `resource` and `audience` are as in `Browser`."""
+class MachineSettings(RegisteredClientSettings, frozen=True, tag_field="kind"):
+    """What every kind may say about the token it wants; `scopes`, `resource` and `audience` are as in
+    `BrowserSettings`.
+    """
 
     scopes: tuple[str, ...] = ()
     resource: str = ""
     audience: str = ""
 
 
-class ClientCredentials(Machine, frozen=True, kw_only=True, tag="client_credentials"):
+class ClientCredentialsSettings(MachineSettings, frozen=True, kw_only=True, tag="client_credentials"):
     """RFC 6749 section 4.4: the client's own rights."""
 
 
-class JwtBearer(Machine, frozen=True, kw_only=True, tag="jwt_bearer"):
+class JwtBearerSettings(MachineSettings, frozen=True, kw_only=True, tag="jwt_bearer"):
     """RFC 7523 section 2.1: the `assertion` is a JWT that a platform issues and renews, in a file most often."""
 
     assertion: str
 
 
-class TokenExchange(Machine, frozen=True, kw_only=True, tag="token_exchange"):
+class TokenExchangeSettings(MachineSettings, frozen=True, kw_only=True, tag="token_exchange"):
     """RFC 8693: the token of somebody, for a token for this server; the `actor_token` is whose hands it is in."""
 
     subject_token: str
@@ -66,14 +68,14 @@ class TokenExchange(Machine, frozen=True, kw_only=True, tag="token_exchange"):
     requested_token_type: str = ""
 
 
-class Enterprise(Machine, frozen=True, kw_only=True, tag="enterprise"):
+class EnterpriseSettings(MachineSettings, frozen=True, kw_only=True, tag="enterprise"):
     """MCP's Enterprise-Managed Authorization: what the `idp` says of a person is exchanged there for a grant (ID-JAG)
     that the authorization server of the MCP server, at `issuer`, takes.
     """
 
     identity_assertion: str
     identity_assertion_type: str = "id_token"
-    idp: Registered
+    idp: RegisteredClientSettings
 
 
 def token_type(name: str) -> str:
@@ -81,7 +83,7 @@ def token_type(name: str) -> str:
     return _TOKEN_TYPE + name if name in _TOKEN_TYPES else name
 
 
-def check(auth: Machine, where: str) -> None:
+def check(auth: MachineSettings, where: str) -> None:
     """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
     _check_party(auth, where)
     for key in _TYPES:
@@ -92,12 +94,12 @@ def check(auth: Machine, where: str) -> None:
         reference(getattr(auth, key, ""), f"{where}.{key}")
     reference(getattr(auth, "actor_token", ""), f"{where}.actor_token")
     match auth:
-        case ClientCredentials() if not (auth.client_id and (auth.client_secret or auth.private_key)):
+        case ClientCredentialsSettings() if not (auth.client_id and (auth.client_secret or auth.private_key)):
             raise ConfigError(
                 f"{where}: client_credentials need a client_id, and a client_secret or private_key",
                 'as in client_secret = "env:NAME" or private_key = "file:PATH"',
             )
-        case Enterprise():
+        case EnterpriseSettings():
             _check_party(auth.idp, f"{where}.idp")
             if not auth.issuer:
                 raise ConfigError(
@@ -108,7 +110,7 @@ def check(auth: Machine, where: str) -> None:
             pass
 
 
-def _check_party(party: Registered, where: str) -> None:
+def _check_party(party: RegisteredClientSettings, where: str) -> None:
     if not (party.issuer or party.token_endpoint):
         # A secret goes to the one server that the user names, whatever the MCP server's metadata say.
         raise ConfigError(f"{where}: an issuer or a token_endpoint is needed", 'add issuer = "https://…"')

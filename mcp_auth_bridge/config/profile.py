@@ -21,11 +21,11 @@ from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.config import headers as headers_module
 from mcp_auth_bridge.config import store as store_module
 from mcp_auth_bridge.config import toml
-from mcp_auth_bridge.config.auth import Auth, Headers
-from mcp_auth_bridge.config.login import Browser
+from mcp_auth_bridge.config.auth import Auth, HeaderSettings
+from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.relay import RelaySettings
-from mcp_auth_bridge.config.store import KeyringStore, StoreChoice
+from mcp_auth_bridge.config.store import KeyringStoreSettings, StoreSettings
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, quoted, reason
 from mcp_auth_bridge.secret import SecretRef
@@ -33,7 +33,7 @@ from mcp_auth_bridge.urls import Purpose, Url, with_scheme
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-_KEYRING = KeyringStore()
+_KEYRING = KeyringStoreSettings()
 
 _NOT_ENCRYPTED = (
     "write it as https://…, or if you trust every network on the way, add --allow-http to the command, or"
@@ -67,11 +67,11 @@ class Profile(msgspec.Struct, frozen=True):
 
     name: str
     url: Url
-    auth: Auth = Browser()
+    auth: Auth = BrowserSettings()
     spoken: str = ""
     variant: str = ""
     headers: Mapping[str, SecretRef] = {}
-    store: StoreChoice = KeyringStore()
+    store: StoreSettings = KeyringStoreSettings()
     browser_command: tuple[str, ...] = ()
     pass_environment: tuple[str, ...] = ()
     login: SignsIn = "auto"
@@ -94,7 +94,7 @@ class Profile(msgspec.Struct, frozen=True):
         return f"{self.name}~{self.variant}" if self.variant else self.name
 
 
-class _Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str
     auth: dict[str, Any] = {}
     headers: dict[str, str] = {}
@@ -112,7 +112,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     servers: dict[str, Any] = {}
 
 
-class Broken(msgspec.Struct, frozen=True):
+class BrokenProfile(msgspec.Struct, frozen=True):
     """A server whose table is wrong: `error` says where. `url` is what stands there as its URL, "" for nothing."""
 
     url: str
@@ -123,9 +123,9 @@ class Config(msgspec.Struct, frozen=True):
     """The whole file. `path` is where it was read from or would be. A server that is `broken` stops no other."""
 
     path: Path
-    store: StoreChoice = KeyringStore()
+    store: StoreSettings = KeyringStoreSettings()
     profiles: Mapping[str, Profile] = {}
-    broken: Mapping[str, Broken] = {}
+    broken: Mapping[str, BrokenProfile] = {}
 
     def chosen(self, choice: ServerChoice) -> Profile:
         """The profile that a command line means. Raises `ConfigError`."""
@@ -187,7 +187,7 @@ def _with_auth(profile: Profile, spoken: str) -> Profile:
 
 def _unambiguous(profile: Profile, headers: Mapping[str, SecretRef], where: str) -> Profile:
     """`profile` with `headers` of its own. Raises `ConfigError` where its credentials are in a header of that name."""
-    credentials = profile.auth.headers if isinstance(profile.auth, Headers) else {}
+    credentials = profile.auth.headers if isinstance(profile.auth, HeaderSettings) else {}
     if clash := {name.lower() for name in credentials} & {name.lower() for name in headers}:
         raise ConfigError(f"{where}: {', '.join(sorted(clash))} is among auth.headers too", "write it in one place")
     return msgspec.structs.replace(profile, headers=headers)
@@ -205,7 +205,7 @@ def _inside(text: str) -> dict[str, Any]:
     return dict(document["auth"])
 
 
-def load(path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
+def load(path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
     """Read the configuration, with the store `unwritten` if it names none; a missing file is an empty one. Raises
     `ConfigError`.
     """
@@ -220,7 +220,7 @@ def load(path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
     return parse(text, path, unwritten)
 
 
-def parse(text: str, path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
+def parse(text: str, path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
     """The configuration in `text`, which came from `path`. Raises `ConfigError` for what concerns every server."""
     document = toml.parsed(text, str(path))
     try:
@@ -229,12 +229,12 @@ def parse(text: str, path: Path, unwritten: StoreChoice = _KEYRING) -> Config:
     except ConfigError as error:
         raise _with_line(error, text, path, ()) from None
     profiles: dict[str, Profile] = {}
-    broken: dict[str, Broken] = {}
+    broken: dict[str, BrokenProfile] = {}
     for name, table in file.servers.items():
         try:
             profiles[name] = _profile(name, table, path, store)
         except ConfigError as error:
-            broken[name] = Broken(_written_url(table), _with_line(error, text, path, ("servers", name)))
+            broken[name] = BrokenProfile(_written_url(table), _with_line(error, text, path, ("servers", name)))
     return Config(path, store, profiles, broken)
 
 
@@ -253,17 +253,17 @@ def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) 
     return error if line is None else ConfigError(f"{path}, line {line}: {said}", error.hint)
 
 
-def _store(table: dict[str, Any], path: Path) -> StoreChoice:
-    store: StoreChoice = toml.convert(table, StoreChoice, str(path), "store")  # type: ignore[arg-type]  # a union
+def _store(table: dict[str, Any], path: Path) -> StoreSettings:
+    store: StoreSettings = toml.convert(table, StoreSettings, str(path), "store")  # type: ignore[arg-type]  # a union
     store_module.check(store, f"{path}: store")
     return store
 
 
-def _profile(name: str, table: Any, path: Path, store: StoreChoice) -> Profile:
+def _profile(name: str, table: Any, path: Path, store: StoreSettings) -> Profile:
     where = f"servers.{name}"
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{path}: {quoted(name)} is not a server name", "use letters, digits, '.', '_' and '-'")
-    server = toml.convert(table, _Server, str(path), where)
+    server = toml.convert(table, _ServerTable, str(path), where)
     allowed = Purpose.PLAIN_SERVER if server.allow_http else Purpose.SERVER
     profile = Profile(
         name=name,

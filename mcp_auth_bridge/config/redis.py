@@ -15,7 +15,7 @@ _DATABASE = re.compile(r"[0-9]{1,5}")
 _URL = 'write it as "rediss://redis.example.com:6379/0"'
 
 
-class RedisStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="redis", tag_field="kind"):
+class RedisStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="redis", tag_field="kind"):
     """Sealed records in a Redis or Valkey that many machines share. The sealing key is the same on each of them, from
     the file `key_file` or from what `key_command` prints.
 
@@ -34,7 +34,7 @@ class RedisStore(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="r
     key_command: tuple[str, ...] = ()
 
 
-class Place(msgspec.Struct, frozen=True):
+class RedisAddress(msgspec.Struct, frozen=True):
     """One database of one server: an https `url` where it speaks TLS."""
 
     url: Url
@@ -49,7 +49,7 @@ class Place(msgspec.Struct, frozen=True):
         return f"{host}:{self.url.port}" + (f"/{self.database}" if self.database else "")
 
 
-def place(settings: RedisStore, where: str) -> Place:
+def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
     """The place that `settings`, which stand `where`, name. Raises `ConfigError` for anything wrong in them."""
     if bool(settings.key_file) == bool(settings.key_command):
         hint = 'every machine needs the same: key_file = "…", or key_command = ["op", "read", "…"]'
@@ -68,12 +68,12 @@ def place(settings: RedisStore, where: str) -> Place:
     return found
 
 
-def password(settings: RedisStore, where: str) -> SecretRef | None:
+def password(settings: RedisStoreSettings, where: str) -> SecretRef | None:
     """What names the password, None if the server wants none. Raises `ConfigError`."""
     return reference(settings.password, f"{where}.password") if settings.password else None
 
 
-def _place(text: str, where: str) -> Place:
+def _place(text: str, where: str) -> RedisAddress:
     # The text is in no message: a password may stand in it.
     scheme, _, rest = text.partition("://")
     if scheme not in ("redis", "rediss"):
@@ -86,4 +86,4 @@ def _place(text: str, where: str) -> Place:
     if url.query or "#" in rest or not _DATABASE.fullmatch(database):
         raise ConfigError(f"{where} does not end with the number of a database", _URL)
     port = urlsplit(f"https://{rest}").port or _PORT
-    return Place(Url("https" if scheme == "rediss" else "http", url.host, port, "/", ""), int(database))
+    return RedisAddress(Url("https" if scheme == "rediss" else "http", url.host, port, "/", ""), int(database))

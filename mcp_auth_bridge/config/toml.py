@@ -86,13 +86,13 @@ def convert(value: Any, shape: type[T], source: str, where: str) -> T:
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
         expected, _, inner = str(error).partition(" - at `$")
-        place = _Place(shape, value, inner.rstrip("`"))
+        place = _KeyPath(shape, value, inner.rstrip("`"))
         key = f"{where}{place.path}".lstrip(".")
         message, hint = place.in_words(key, expected[:1].lower() + expected[1:])
         raise ConfigError(": ".join(filter(None, (source, message))), hint) from None
 
 
-class _Place:
+class _KeyPath:
     """What may stand at `path` in `value`, which is not a `shape`. Any: types, and what TOML makes of a table."""
 
     def __init__(self, shape: Any, value: Any, path: str) -> None:

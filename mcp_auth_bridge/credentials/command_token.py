@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.credentials.services import Beside, at_once
+from mcp_auth_bridge.credentials.services import Companion, at_once
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing, StoreError, quoted
 from mcp_auth_bridge.oauth.claims import expiry, numeric_date
 from mcp_auth_bridge.secret import Secret
@@ -33,7 +33,7 @@ _WITHIN = ("status", "credential")
 """Where Kubernetes (client.authentication.k8s.io) and `gcloud config config-helper` keep them."""
 
 
-class Printed(msgspec.Struct, frozen=True):
+class CommandReply(msgspec.Struct, frozen=True):
     """A token. Times are Unix seconds; without `expires_at` it is good until it is refused."""
 
     value: Secret
@@ -49,11 +49,11 @@ class Printed(msgspec.Struct, frozen=True):
         return now >= max(self.expires_at - lead, self.obtained_at + _SHORTEST_LIFE)
 
 
-def printed(text: Secret, argv: tuple[str, ...], now: float) -> Printed:
+def printed(text: Secret, argv: tuple[str, ...], now: float) -> CommandReply:
     """The token in what `argv` printed at `now`. Raises `CredentialMissing`, which repeats nothing of it."""
     value, ends = _read(text.reveal().strip(), argv, now)
     known = [end for end in (ends, expiry(value)) if end is not None]
-    return Printed(Secret(value), now, min(known, default=None))
+    return CommandReply(Secret(value), now, min(known, default=None))
 
 
 def _read(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | None]:
@@ -110,7 +110,7 @@ RECORDS = "printed "
 """The keys of the records that share what a command printed begin so."""
 
 
-class World(msgspec.Struct, frozen=True):
+class CommandServices(msgspec.Struct, frozen=True):
     """What the shell lends: what the command prints, a kernel lock around it, the store that its tokens are shared
     through (None where nothing is kept, or a keyring would have to be asked), the time (Unix seconds), a person's
     attention for what went wrong without stopping anything, and a way to ask the store `beside` the loop.
@@ -121,22 +121,22 @@ class World(msgspec.Struct, frozen=True):
     open_store: Callable[[], Awaitable[Store]] | None
     now: Callable[[], float]
     warn: Callable[[BridgeError], None]
-    beside: Beside = at_once
+    beside: Companion = at_once
 
 
-class Minted:
+class CommandToken:
     """What a command prints, until shortly before it ends, or until it is refused.
 
     The command is run once for everybody who waits, by one process at a time, and its token is everybody's: `key` names
     the record in the store.
     """
 
-    def __init__(self, key: str, argv: tuple[str, ...], world: World) -> None:
+    def __init__(self, key: str, argv: tuple[str, ...], world: CommandServices) -> None:
         self._key = key
         self._argv = argv
         self._world = world
-        self._printed: Printed | None = None
-        self._fetching: asyncio.Future[Printed] | None = None
+        self._printed: CommandReply | None = None
+        self._fetching: asyncio.Future[CommandReply] | None = None
         self._warned = False
 
     async def read(self, refused: Secret | None = None) -> Secret:
@@ -146,23 +146,23 @@ class Minted:
             await asyncio.shield(self._fetching)  # and look whether that was good enough
         return current.value
 
-    def _good(self, refused: Secret | None) -> Printed | None:
+    def _good(self, refused: Secret | None) -> CommandReply | None:
         current = self._printed
         usable = current is not None and not current.due(self._world.now()) and current.value != refused
         return current if usable else None
 
-    def _begin(self, refused: Secret | None) -> asyncio.Future[Printed]:
+    def _begin(self, refused: Secret | None) -> asyncio.Future[CommandReply]:
         """It goes on when the request that wanted it is cancelled: others wait for it."""
         self._fetching = asyncio.ensure_future(self._fetch(refused))
         self._fetching.add_done_callback(self._ended)
         return self._fetching
 
-    def _ended(self, fetching: asyncio.Future[Printed]) -> None:
+    def _ended(self, fetching: asyncio.Future[CommandReply]) -> None:
         self._fetching = None
         if not fetching.cancelled():
             fetching.exception()  # whoever waits is told; asyncio complains where nobody does
 
-    async def _fetch(self, refused: Secret | None) -> Printed:
+    async def _fetch(self, refused: Secret | None) -> CommandReply:
         async with self._world.lock():
             store = await self._opened()
             generation = await self._adopt(store) if store else None
@@ -193,7 +193,7 @@ class Minted:
             self._printed = shared
         return record.generation
 
-    async def _share(self, store: Store, fresh: Printed, generation: int | None) -> None:
+    async def _share(self, store: Store, fresh: CommandReply, generation: int | None) -> None:
         try:
             await self._world.beside(lambda: store.save(self._key, _dump(fresh, self._argv), generation))
         except Stale:
@@ -215,12 +215,12 @@ class _Shared(msgspec.Struct, frozen=True):
     expires_at: float | None
 
 
-def _dump(token: Printed, argv: tuple[str, ...]) -> str:
+def _dump(token: CommandReply, argv: tuple[str, ...]) -> str:
     shared = _Shared(_digest(argv), token.value.reveal(), token.obtained_at, token.expires_at)
     return msgspec.json.encode(shared).decode()
 
 
-def _load(text: str, argv: tuple[str, ...]) -> Printed | None:
+def _load(text: str, argv: tuple[str, ...]) -> CommandReply | None:
     """The token, if `argv` printed it: not that of a command which stood in the configuration before."""
     try:
         shared = msgspec.json.decode(text, type=_Shared)
@@ -228,7 +228,7 @@ def _load(text: str, argv: tuple[str, ...]) -> Printed | None:
         return None  # another version's: it is written anew
     if shared.command != _digest(argv):
         return None
-    return Printed(Secret(shared.value), shared.obtained_at, shared.expires_at)
+    return CommandReply(Secret(shared.value), shared.obtained_at, shared.expires_at)
 
 
 def _digest(argv: tuple[str, ...]) -> str:

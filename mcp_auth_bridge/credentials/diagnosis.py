@@ -45,7 +45,7 @@ _MALFORMED = re.compile(
 )
 
 
-class Presented(msgspec.Struct, frozen=True):
+class RefusedToken(msgspec.Struct, frozen=True):
     """A token as the server `name` saw it: `what` it is and the `place` that it comes from, in words; `resource` is
     what its `aud` should be as far as that is known: the configured one, else the server's URL.
     """
@@ -57,7 +57,7 @@ class Presented(msgspec.Struct, frozen=True):
     resource: str
 
 
-def why(shown: Presented, refused: Refusal, now: float) -> CredentialRefused:
+def why(shown: RefusedToken, refused: Refusal, now: float) -> CredentialRefused:
     """The error for a token that was refused although it is the newest that there is; `now` is Unix seconds."""
     claims = unverified(shown.token)
     kind, words = _of_jwt(shown, claims, refused, now) if claims else _of_opaque(shown.token, refused)
@@ -68,7 +68,7 @@ def why(shown: Presented, refused: Refusal, now: float) -> CredentialRefused:
 _Verdict = tuple[type[CredentialRefused], str]
 
 
-def _of_jwt(shown: Presented, claims: Mapping[str, Any], refused: Refusal, now: float) -> _Verdict:
+def _of_jwt(shown: RefusedToken, claims: Mapping[str, Any], refused: Refusal, now: float) -> _Verdict:
     ends, named, says = expiry(shown.token), _audiences(claims), _server_says(refused)
     if ends is not None and ends <= now:
         return TokenExpired, f"it expired {ago(ends, now)}"
@@ -105,7 +105,7 @@ def _server_says(refused: Refusal) -> type[CredentialRefused] | None:
     return kinds[0] if len(kinds) == 1 else None
 
 
-def _facts(shown: Presented, claims: Mapping[str, Any], refused: Refusal) -> dict[str, Any]:
+def _facts(shown: RefusedToken, claims: Mapping[str, Any], refused: Refusal) -> dict[str, Any]:
     """What is known, for programs. Any: JSON."""
     facts: dict[str, Any] = {"status": refused.status}
     if isinstance(issuer := claims.get("iss"), str):
@@ -139,7 +139,7 @@ def _clock(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-class Reasons(msgspec.Struct, frozen=True):
+class LoginDiagnosis(msgspec.Struct, frozen=True):
     """For the server `name`; `login_command` is what a person runs when something has changed.
 
     `settings` are those of today (`auth_settings.digest`): a login that was made with others may have been denied more.

@@ -7,8 +7,8 @@ import msgspec
 
 from mcp_auth_bridge.credentials import refresh_policy
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.credentials.services import World
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.services import Services
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.credentials.token_headers import lasting, presentable
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, CredentialRefused, quoted
@@ -16,13 +16,13 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.stores.base import Store
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.oauth.machine import Plan
+    from mcp_auth_bridge.oauth.machine import MachinePlan
 
 _PAUSE, _LONGEST_PAUSE = 30.0, 600.0
 """Seconds for which an authorization server is not asked the same again after it has refused it, doubled each time."""
 
 
-class Source(msgspec.Struct, frozen=True):
+class PlanSource(msgspec.Struct, frozen=True):
     """Where tokens for the server `name` come from; `plan` reads the configuration's secrets.
 
     `kind` is the configuration's word for the grant; `discovers` whether the token endpoint is looked up, so that the
@@ -31,14 +31,14 @@ class Source(msgspec.Struct, frozen=True):
 
     name: str
     kind: str
-    plan: "Callable[[], Awaitable[Plan]]"
+    plan: "Callable[[], Awaitable[MachinePlan]]"
     discovers: bool
 
 
-class Obtaining:
+class MachineRenewal:
     """See `renewal.Renewal`."""
 
-    def __init__(self, source: Source, kept: Kept, world: World) -> None:
+    def __init__(self, source: PlanSource, kept: StoredSession, world: Services) -> None:
         self._name = source.name
         self._kind = source.kind
         self._plan = source.plan
@@ -46,7 +46,7 @@ class Obtaining:
         self._world = world
         self._wants_challenge = source.discovers
         self._has_failed = False
-        self._refusal: tuple[Plan, BridgeError] | None = None
+        self._refusal: tuple[MachinePlan, BridgeError] | None = None
         self._refusals = 0
         self._refused_at = float("-inf")
 
@@ -75,7 +75,7 @@ class Obtaining:
         await self._kept.save(store, session)
         return presentable(self._kept.session, refused, self._world.now()) or session
 
-    def _flow(self, plan: "Plan", refused: Refusal | None) -> Flow[Session]:
+    def _flow(self, plan: "MachinePlan", refused: Refusal | None) -> Flow[Session]:
         """Where the last session was had, unless something is wrong with that: then everything is looked up anew."""
         # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
         from mcp_auth_bridge.oauth.machine import another, obtain
@@ -85,13 +85,13 @@ class Obtaining:
             return another(plan, last)
         return obtain(plan, refused.challenge if refused is not None else None)
 
-    def _note(self, plan: "Plan", error: BridgeError) -> None:
+    def _note(self, plan: "MachinePlan", error: BridgeError) -> None:
         self._has_failed = True
         if isinstance(error, ConfigError | CredentialRefused) or refresh_policy.is_refusal(error):
             self._refusal, self._refused_at = (plan, error), self._world.ticks()
             self._refusals += 1
 
-    def _check_pause(self, plan: "Plan") -> None:
+    def _check_pause(self, plan: "MachinePlan") -> None:
         """Raise what the authorization server said to the same secrets a moment ago: it is not asked again and again.
 
         Other secrets, in a file that was rotated, are another question.
@@ -113,10 +113,10 @@ class Obtaining:
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.diagnosis import Presented, why
+        from mcp_auth_bridge.credentials.diagnosis import RefusedToken, why
 
         what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
-        presented = Presented(session.access.reveal(), self._name, what, place, session.resource)
+        presented = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
         error = why(presented, refused, self._world.now())
         error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"
         return error

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from mcp_auth_bridge.credentials.base import Refusal, Renewal, Target
-from mcp_auth_bridge.credentials.services import World
-from mcp_auth_bridge.credentials.stored_session import Kept
-from mcp_auth_bridge.credentials.token_headers import Presenter, presentable
+from mcp_auth_bridge.credentials.services import Services
+from mcp_auth_bridge.credentials.stored_session import StoredSession
+from mcp_auth_bridge.credentials.token_headers import TokenHeaders, presentable
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
 
@@ -28,11 +28,11 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
 class OAuthCredentials:
     """Headers from the session that is `kept`; `renewal` is how another one is come by."""
 
-    def __init__(self, kept: Kept, renewal: Renewal, world: World) -> None:
+    def __init__(self, kept: StoredSession, renewal: Renewal, world: Services) -> None:
         self._kept = kept
         self._way = renewal
         self._world = world
-        self._presenter = Presenter(world.now, world.entropy)
+        self._presenter = TokenHeaders(world.now, world.entropy)
         self._hopeless_until = float("-inf")
         self._failure: BridgeError | None = None
         self._failures = 0

@@ -4,14 +4,14 @@ import asyncio
 from typing import Protocol
 
 from mcp_auth_bridge.credentials import refresh_policy
-from mcp_auth_bridge.credentials.services import World
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.services import Services
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.stores.base import Store
 
 
-class Exchange(Protocol):
+class Redemption(Protocol):
     async def __call__(self, session: Session) -> None:
         """Present the refresh token of `session`, the login at hand; the store and memory hold the outcome afterwards.
 
@@ -22,10 +22,10 @@ class Exchange(Protocol):
         """Wait for what would be lost with this process."""
 
 
-class OwnExchange:
+class InProcessRedemption:
     """The exchange in this process, for the login in `kept`: whoever ends the process in the middle ends the login."""
 
-    def __init__(self, kept: Kept, world: World) -> None:
+    def __init__(self, kept: StoredSession, world: Services) -> None:
         self._kept = kept
         self._world = world
         self._going_on: set[asyncio.Future[None]] = set()

@@ -4,10 +4,10 @@ import msgspec
 
 from mcp_auth_bridge.credentials import refresh_policy
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.credentials.diagnosis import Reasons
-from mcp_auth_bridge.credentials.redemption import Exchange
-from mcp_auth_bridge.credentials.services import World
-from mcp_auth_bridge.credentials.stored_session import Kept
+from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
+from mcp_auth_bridge.credentials.redemption import Redemption
+from mcp_auth_bridge.credentials.services import Services
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.credentials.token_headers import is_refused, lasting, presentable
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -22,10 +22,10 @@ from mcp_auth_bridge.oauth.scopes import added, without
 from mcp_auth_bridge.oauth.session import Session
 
 
-class Rotation:
+class RefreshRenewal:
     """Of the login in `kept`, in the words of `reasons`; `exchange` spends the refresh token. See `renewal.Renewal`."""
 
-    def __init__(self, reasons: Reasons, kept: Kept, world: World, exchange: Exchange) -> None:
+    def __init__(self, reasons: LoginDiagnosis, kept: StoredSession, world: Services, exchange: Redemption) -> None:
         self._name = reasons.name
         self._login_command = reasons.login_command
         self._kept = kept

@@ -7,7 +7,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason, typed
-from mcp_auth_bridge.secret import Command, Entry, Env, File, Literal, Secret, SecretRef, Template
+from mcp_auth_bridge.secret import (
+    CommandOutput,
+    EnvironmentVariable,
+    FileContent,
+    KeyringEntry,
+    Literal,
+    Secret,
+    SecretRef,
+    Template,
+)
 from mcp_auth_bridge.stores.folder import read_all
 
 LIMIT = 64 * 1024
@@ -20,7 +29,7 @@ _CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
 _RUN_IT = "run it in a terminal to see what it prints (it gets no stdin and only the variables in pass_environment)"
 
 
-class Sources(msgspec.Struct, frozen=True):
+class SecretSources(msgspec.Struct, frozen=True):
     """What the shell lends: the environment, a way to run a command (its output, as it is), the entries of the OS
     keyring (None where there is no such entry), and `asyncio.sleep`.
     """
@@ -38,13 +47,13 @@ class Sources(msgspec.Struct, frozen=True):
         match reference:
             case Literal(value=value):
                 return Secret(value)
-            case Env() | Template():
+            case EnvironmentVariable() | Template():
                 return Secret(expanded(reference, self.environ, what))
-            case File(path=path):
+            case FileContent(path=path):
                 return Secret(await self._contents(path, what))
-            case Command(argv=argv):
+            case CommandOutput(argv=argv):
                 return Secret(await self._printed(argv, what))
-            case Entry(name=name):
+            case KeyringEntry(name=name):
                 return Secret(await self._entry(name, what))
 
     async def _contents(self, path: Template, what: str) -> str:
@@ -86,13 +95,13 @@ class Sources(msgspec.Struct, frozen=True):
         return text
 
 
-def expanded(template: Env | Template, environ: Mapping[str, str], what: str) -> str:
+def expanded(template: EnvironmentVariable | Template, environ: Mapping[str, str], what: str) -> str:
     """The text of `template`, for `what`. Raises `CredentialMissing` for a variable that is not set."""
     parts = template.parts if isinstance(template, Template) else (template,)
     return "".join(part if isinstance(part, str) else _variable(part, environ, what) for part in parts)
 
 
-def _variable(variable: Env, environ: Mapping[str, str], what: str) -> str:
+def _variable(variable: EnvironmentVariable, environ: Mapping[str, str], what: str) -> str:
     """As in a shell, one that is empty is not set."""
     if value := environ.get(variable.name) or variable.default:
         return value

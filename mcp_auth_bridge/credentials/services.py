@@ -14,7 +14,7 @@ from mcp_auth_bridge.stores.base import Store
 T = TypeVar("T")
 
 
-class Beside(Protocol):
+class Companion(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
         """The result of `function`, which asks the store, without holding up the loop for longer than a disk does."""
 
@@ -24,7 +24,7 @@ async def at_once(function: Callable[[], T]) -> T:
     return function()
 
 
-class World(msgspec.Struct, frozen=True):
+class Services(msgspec.Struct, frozen=True):
     """What the shell lends to credentials."""
 
     # The store, once its sealing key is there.
@@ -44,4 +44,4 @@ class World(msgspec.Struct, frozen=True):
     # Random bytes.
     entropy: Callable[[int], bytes]
     # Asks a store that may be far away.
-    beside: Beside = at_once
+    beside: Companion = at_once

@@ -20,12 +20,12 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.secret import Secret
 
 
-class Value(Protocol):
+class HeaderValue(Protocol):
     async def read(self, refused: Secret | None = None) -> Secret:
         """The value for the next request. One that was `refused` is fetched anew, and may be the same again."""
 
 
-class Reread:
+class RereadValue:
     """Read for each request, because others rotate it, and reading costs next to nothing."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
@@ -35,7 +35,7 @@ class Reread:
         return await self._read()
 
 
-class Remembered:
+class RememberedValue:
     """Read once, and again when it is refused: an OS keyring may take its time, or ask a person."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
@@ -81,7 +81,7 @@ class Field(msgspec.Struct, frozen=True):
     """One header: where its value comes from, and `what` that is and its `place`, in words."""
 
     name: str
-    value: Value
+    value: HeaderValue
     what: str
     place: str
 
@@ -157,7 +157,7 @@ class StaticCredentials:
         scheme, _, token = headers[field.name].partition(" ")
         if scheme.lower() == "bearer":
             # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-            from mcp_auth_bridge.credentials.diagnosis import Presented, why
+            from mcp_auth_bridge.credentials.diagnosis import RefusedToken, why
 
-            return why(Presented(token, self._name, field.what, field.place, self._resource), refused, self._now())
+            return why(RefusedToken(token, self._name, field.what, field.place, self._resource), refused, self._now())
         return CredentialRefused(told, f"replace it: {field.place}", facts={"status": refused.status})

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from mcp_auth_bridge.credentials.services import World
+from mcp_auth_bridge.credentials.services import Services
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Record, Stale, Store, is_older
@@ -17,13 +17,13 @@ def anybody(_: Session) -> None:
     """Whose login it is does not matter."""
 
 
-class Kept:
+class StoredSession:
     """The login stored under `key`. The `world` is warned of what cannot be saved, once each time.
 
     `admit` raises the error for a login that is not to be used, because it is somebody else's than expected.
     """
 
-    def __init__(self, key: str, world: World, admit: Callable[[Session], None] = anybody) -> None:
+    def __init__(self, key: str, world: Services, admit: Callable[[Session], None] = anybody) -> None:
         self.session: Session | None = None
         self._key = key
         self._world = world

@@ -8,16 +8,16 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.oauth.dpop import Key
+    from mcp_auth_bridge.oauth.dpop import ProofKey
 
 
-class Presenter:
+class TokenHeaders:
     """`now` is Unix seconds, `entropy` gives random bytes. The key of the last proof is kept loaded."""
 
     def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._now = now
         self._entropy = entropy
-        self._loaded: tuple[Secret, Key] | None = None
+        self._loaded: tuple[Secret, ProofKey] | None = None
 
     def headers(self, session: Session, target: Target) -> Mapping[str, str]:
         if session.dpop_key is None:
@@ -26,11 +26,11 @@ class Presenter:
 
     def _proof(self, session: Session, secret: Secret, target: Target) -> str:
         # Imported here because a bearer token needs no cryptography (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, Request, load, proof
+        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, ProvenRequest, load, proof
 
         if self._loaded is None or self._loaded[0] is not secret:
             self._loaded = secret, load(secret)
-        request = Request(target.method, target.url, target.nonce, session.access.reveal())
+        request = ProvenRequest(target.method, target.url, target.nonce, session.access.reveal())
         return proof(self._loaded[1], request, self._now(), self._entropy(JTI_SIZE))
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.demo.rules import (
-    Client,
-    Request,
+    AuthorizationRequest,
+    RegisteredClient,
     authorization_request,
     grant_types,
     redirect_uris,
@@ -33,13 +33,13 @@ PERSON = "demo-person"
 class Family(msgspec.Struct):
     """All tokens that grew from one consent. At most one refresh token is alive: `refresh`."""
 
-    request: Request
+    request: AuthorizationRequest
     refresh: Secret | None = None
     revoked: bool = False
 
 
 class Code(msgspec.Struct):
-    request: Request
+    request: AuthorizationRequest
     expires_at: float
     family: Family | None = None
 
@@ -47,12 +47,12 @@ class Code(msgspec.Struct):
 class Access(msgspec.Struct, frozen=True):
     """A good access token; `expires_at` is Unix time in seconds."""
 
-    client: Client
+    client: RegisteredClient
     scope: str
     expires_at: float
 
 
-class Tokens(msgspec.Struct, frozen=True):
+class TokenPair(msgspec.Struct, frozen=True):
     """An answer of the token endpoint; `expires_in` is in seconds."""
 
     access: Secret
@@ -76,15 +76,15 @@ class Grants:
         self.refreshes = 0
         self._now = now
         self._entropy = entropy
-        self._clients: dict[str, Client] = {}
-        self._waiting: dict[str, Request] = {}
+        self._clients: dict[str, RegisteredClient] = {}
+        self._waiting: dict[str, AuthorizationRequest] = {}
         self._codes: dict[Secret, Code] = {}
         self._access: dict[Secret, tuple[Family, Access]] = {}
         self._refresh: dict[Secret, Family] = {}  # every refresh token ever issued: a dead one in use is a theft
 
-    def register(self, document: Mapping[str, Any]) -> Client:
+    def register(self, document: Mapping[str, Any]) -> RegisteredClient:
         """RFC 7591; what the client leaves out or wants otherwise is replaced, as section 3.2.1 allows."""
-        client = Client(
+        client = RegisteredClient(
             self._random("client"),
             str(document.get("client_name") or "a client without a name"),
             redirect_uris(document.get("redirect_uris")),
@@ -93,7 +93,7 @@ class Grants:
         self._clients[client.id] = client
         return client
 
-    def client_to_answer(self, parameters: Mapping[str, str]) -> Client:
+    def client_to_answer(self, parameters: Mapping[str, str]) -> RegisteredClient:
         """The client of an authorization request; a refusal is shown to the person and never redirected."""
         client = self._clients.get(parameters.get("client_id", ""))
         if client is None:
@@ -102,7 +102,7 @@ class Grants:
             raise refused("invalid_request", "the redirect URI is not one that the client registered")
         return client
 
-    def ask(self, client: Client, parameters: Mapping[str, str]) -> tuple[str, Request]:
+    def ask(self, client: RegisteredClient, parameters: Mapping[str, str]) -> tuple[str, AuthorizationRequest]:
         """Note a valid authorization request, with the ticket under which the person will answer it, once."""
         request = authorization_request(client, parameters)
         self._check_resource(parameters)
@@ -127,7 +127,7 @@ class Grants:
         known = {"iss": self.issuer} if state is None else {"state": state, "iss": self.issuer}
         return with_query(gate(redirect_uri, Purpose.REDIRECT), parameters | known)
 
-    def token(self, form: Mapping[str, str]) -> Tokens:
+    def token(self, form: Mapping[str, str]) -> TokenPair:
         """A token request (RFC 6749 sections 4.1.3 and 6)."""
         client = self._clients.get(form.get("client_id", ""))
         if client is None:
@@ -162,7 +162,7 @@ class Grants:
             return None
         return access
 
-    def _redeem(self, client: Client, form: Mapping[str, str]) -> Tokens:
+    def _redeem(self, client: RegisteredClient, form: Mapping[str, str]) -> TokenPair:
         code = self._codes.get(Secret(required(form, "code")))
         verifier = required(form, "code_verifier")
         if code is None or code.request.client != client:
@@ -180,7 +180,7 @@ class Grants:
         code.family = Family(code.request)
         return self._issue(code.family, code.request.scope)
 
-    def _rotate(self, client: Client, form: Mapping[str, str]) -> Tokens:
+    def _rotate(self, client: RegisteredClient, form: Mapping[str, str]) -> TokenPair:
         token = Secret(required(form, "refresh_token"))
         family = self._refresh.get(token)
         if family is None or family.request.client != client:
@@ -193,13 +193,13 @@ class Grants:
         self.refreshes += 1
         return self._issue(family, scope)
 
-    def _issue(self, family: Family, scope: str) -> Tokens:
+    def _issue(self, family: Family, scope: str) -> TokenPair:
         access = Secret(self._random("access"))
         self._access[access] = (family, Access(family.request.client, scope, self._now() + self.lifetime))
         if "offline_access" in family.request.scope.split():
             family.refresh = Secret(self._random("refresh"))
             self._refresh[family.refresh] = family
-        return Tokens(access, family.refresh, self.lifetime, scope)
+        return TokenPair(access, family.refresh, self.lifetime, scope)
 
     def _check_resource(self, parameters: Mapping[str, str]) -> None:
         if parameters.get("resource") != self.resource:

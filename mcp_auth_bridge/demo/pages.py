@@ -4,7 +4,7 @@ import string
 from html import escape
 from pathlib import Path
 
-from mcp_auth_bridge.demo.rules import Request
+from mcp_auth_bridge.demo.rules import AuthorizationRequest
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -26,7 +26,7 @@ _ABILITIES = {"tools": "list and call tools", "offline_access": "do so later, wi
 _REFUSAL = string.Template("<h1>This request was refused</h1>\n<p>$message.</p>")
 
 
-def consent(request: Request, resource: str, ticket: str) -> str:
+def consent(request: AuthorizationRequest, resource: str, ticket: str) -> str:
     return _page(
         _CONSENT,
         client=quoted(request.client.name, 60),

@@ -18,17 +18,17 @@ SCOPES = ("tools", "offline_access")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url without padding (RFC 7636 section 4.2)
 
 
-class Client(msgspec.Struct, frozen=True):
+class RegisteredClient(msgspec.Struct, frozen=True):
     id: str
     name: str
     redirect_uris: tuple[str, ...]
     grant_types: tuple[str, ...]
 
 
-class Request(msgspec.Struct, frozen=True):
+class AuthorizationRequest(msgspec.Struct, frozen=True):
     """A valid authorization request."""
 
-    client: Client
+    client: RegisteredClient
     redirect_uri: str
     state: str | None
     scope: str
@@ -51,7 +51,7 @@ def required(parameters: Mapping[str, str], name: str) -> str:
     return value
 
 
-def authorization_request(client: Client, parameters: Mapping[str, str]) -> Request:
+def authorization_request(client: RegisteredClient, parameters: Mapping[str, str]) -> AuthorizationRequest:
     """RFC 6749 section 4.1.1 and RFC 7636 section 4.3; the redirect URI is known to be the client's."""
     if required(parameters, "response_type") != "code":
         raise refused("unsupported_response_type", "only codes are issued here")
@@ -59,7 +59,7 @@ def authorization_request(client: Client, parameters: Mapping[str, str]) -> Requ
     if parameters.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(challenge):
         raise refused("invalid_request", "PKCE with S256 is required")
     scope = scope_within(parameters.get("scope", SCOPES[0]), SCOPES)
-    return Request(client, parameters["redirect_uri"], parameters.get("state"), scope, challenge)
+    return AuthorizationRequest(client, parameters["redirect_uri"], parameters.get("state"), scope, challenge)
 
 
 def redirect_uris(value: object) -> tuple[str, ...]:

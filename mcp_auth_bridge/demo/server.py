@@ -82,7 +82,7 @@ def _add_tools(server: MCPServer, grants: Grants, now: Callable[[], float]) -> N
         return f"{PERSON} through {known.client.name}" if known else "a token that expired on the way"
 
 
-class _Server(uvicorn.Server):
+class _DemoServer(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.up = asyncio.Event()
@@ -106,7 +106,7 @@ async def serving(now: Callable[[], float], entropy: Callable[[int], bytes], lif
     issuer = f"http://127.0.0.1:{listener.getsockname()[1]}"
     grants = Grants(issuer, f"{issuer}/mcp", now, entropy, lifetime)
     config.app = protected_server(grants, now)
-    server = _Server(config)
+    server = _DemoServer(config)
     task = asyncio.create_task(server.serve([listener]))
     try:
         await server.up.wait()

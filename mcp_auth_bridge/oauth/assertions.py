@@ -35,7 +35,7 @@ ALGORITHMS = (*_RSA, *(name for names in _CURVES.values() for name in names), *_
 _FORMS = "a private key is RSA, EC (P-256, P-384, P-521) or Ed25519, in PEM or as one JWK"
 
 
-class Key(msgspec.Struct, frozen=True):
+class ClientKey(msgspec.Struct, frozen=True):
     """A private key that is ready to sign. `id` is its `kid`, "" for none."""
 
     private: "PrivateKey"
@@ -67,7 +67,7 @@ def client_assertion(client: Client) -> Flow[Secret]:
     return Secret(jwt.encode(claims, key.private, algorithm=key.algorithm, headers=headers))
 
 
-def load(signing: SigningKey) -> Key:
+def load(signing: SigningKey) -> ClientKey:
     """The key as the configuration gives it. Raises `ConfigError`, which never repeats anything of it."""
     text = signing.key.reveal().strip()
     named = _members(text) if text.startswith("{") else {}
@@ -78,7 +78,7 @@ def load(signing: SigningKey) -> Key:
         raise ConfigError(
             f"the private key cannot sign with {quoted(algorithm)}", f"set algorithm to one of: {', '.join(fitting)}"
         )
-    return Key(private, algorithm or fitting[0], signing.key_id or named.get("kid", ""))
+    return ClientKey(private, algorithm or fitting[0], signing.key_id or named.get("kid", ""))
 
 
 def accepted(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:

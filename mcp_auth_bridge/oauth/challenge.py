@@ -44,7 +44,7 @@ def parse(fields: Iterable[str]) -> list[Challenge]:
 
 
 def bearer(fields: Iterable[str]) -> Challenge | None:
-    """The challenge that a token answers: the first `Bearer`, else the first `DPoP` (RFC 9449), else None.
+    """The challenge that a token answers: the first `BearerSettings`, else the first `DPoP` (RFC 9449), else None.
 
     The metadata may stand in a challenge of any scheme (RFC 9728 section 5.1), as at Cloudflare Access (open-seo #47):
     they count for the one that is taken, and one that names them is taken if there is no other.

@@ -91,7 +91,7 @@ def _differs(method: str, client: Client) -> bool:
     return method != _BASIC_RAW or _pair(client, quote_plus) != _pair(client, str)
 
 
-class Applicant:
+class ClientAuthentication:
     """A client before one authorization server, for as long as a flow lasts: a refused method is not used again."""
 
     def __init__(self, client: Client) -> None:

@@ -27,7 +27,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 
-class Party(msgspec.Struct, frozen=True, kw_only=True):
+class ConfiguredClient(msgspec.Struct, frozen=True, kw_only=True):
     """An authorization server, and the client that the bridge is there.
 
     Without a `token_endpoint` that is looked up in the metadata of the `issuer`; one of them is given. The client's
@@ -41,7 +41,7 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
     place: str = ""
 
 
-class Token(msgspec.Struct, frozen=True, kw_only=True):
+class SubjectToken(msgspec.Struct, frozen=True, kw_only=True):
     """What vouches for whom a token is wanted: its `value`, `what` it is and the `place` it comes from, in words.
 
     `type` is a token type identifier (RFC 8693 section 3).
@@ -53,7 +53,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
 
 
-def at_endpoint(party: Party, url: Url, challenge: Challenge | None, resource: str) -> Server:
+def at_endpoint(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
     """The server whose token endpoint is known: nothing is asked. `url` is the MCP server's."""
     return Server(
         issuer=party.issuer or party.token_endpoint,
@@ -63,7 +63,7 @@ def at_endpoint(party: Party, url: Url, challenge: Challenge | None, resource: s
     )
 
 
-def at_issuer(party: Party, url: Url, challenge: Challenge | None, resource: str) -> Flow[Server]:
+def at_issuer(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Flow[Server]:
     """The server as its own metadata and the MCP server's describe it.
 
     Raises `ConfigError` where the MCP server names another issuer, or this one publishes nothing; else as `discover`.
@@ -86,7 +86,7 @@ def at_issuer(party: Party, url: Url, challenge: Challenge | None, resource: str
     )
 
 
-def metadata_of(party: Party, trail: Trail) -> Flow[ServerMetadata]:
+def metadata_of(party: ConfiguredClient, trail: Trail) -> Flow[ServerMetadata]:
     """What the issuer says about itself. Raises `ConfigError` where it says nothing."""
     metadata = yield from server_metadata(gate(party.issuer, Purpose.ISSUER), (party.issuer, ""), trail)
     if metadata is None:

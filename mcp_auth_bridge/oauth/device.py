@@ -5,7 +5,7 @@ import msgspec
 from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, error_meaning
-from mcp_auth_bridge.oauth.client_auth import Applicant, Form
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
 from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
@@ -30,7 +30,7 @@ class _Device(msgspec.Struct):
 
 def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     """Raises `AccessDenied` when the person says no, `LoginRequired` when the code expires."""
-    applicant = Applicant(client)
+    applicant = ClientAuthentication(client)
     device = yield from _start(server, applicant, scopes)
     yield from ask(Show(_shown(device), device.verification_uri_complete or device.verification_uri))
     form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
@@ -48,7 +48,7 @@ def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow
     raise LoginRequired("nobody confirmed the code in time", "run the command again")
 
 
-def _start(server: Server, applicant: Applicant, scopes: tuple[str, ...]) -> Flow[_Device]:
+def _start(server: Server, applicant: ClientAuthentication, scopes: tuple[str, ...]) -> Flow[_Device]:
     if server.device_endpoint is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers no login on another device",
@@ -68,7 +68,7 @@ def _start(server: Server, applicant: Applicant, scopes: tuple[str, ...]) -> Flo
     return device
 
 
-def _ask(endpoint: Url, applicant: Applicant, wanted: Form) -> Flow[Response]:
+def _ask(endpoint: Url, applicant: ClientAuthentication, wanted: Form) -> Flow[Response]:
     headers, form = yield from applicant.authenticate(wanted)
     return (yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=form)))
 

@@ -41,7 +41,7 @@ class Binding(enum.Enum):
     DEMANDED = "the resource takes nothing else"
 
 
-class Key(msgspec.Struct, frozen=True):
+class ProofKey(msgspec.Struct, frozen=True):
     """A private key that is ready to sign, and its public half as a JWK (RFC 7517) of required members only."""
 
     private: "EllipticCurvePrivateKey"
@@ -64,16 +64,16 @@ def new_key() -> Flow[Secret]:
     return Secret(ECAlgorithm.to_jwk(private))
 
 
-def load(key: Secret) -> Key:
+def load(key: Secret) -> ProofKey:
     """What `new_key` made. It costs as much as a proof: who proves often keeps the result."""
     from jwt.algorithms import ECAlgorithm
 
     private = cast("EllipticCurvePrivateKey", ECAlgorithm.from_jwk(key.reveal()))
     jwk = ECAlgorithm.to_jwk(private, as_dict=True)
-    return Key(private, {name: jwk[name] for name in ("crv", "kty", "x", "y")})
+    return ProofKey(private, {name: jwk[name] for name in ("crv", "kty", "x", "y")})
 
 
-class Request(msgspec.Struct, frozen=True):
+class ProvenRequest(msgspec.Struct, frozen=True):
     """What a proof is for. `nonce` is the server's latest, `access_token` what it is shown; "" where there is none."""
 
     method: str
@@ -82,7 +82,7 @@ class Request(msgspec.Struct, frozen=True):
     access_token: str = ""
 
 
-def proof(key: Key, request: Request, now: float, jti: bytes) -> str:
+def proof(key: ProofKey, request: ProvenRequest, now: float, jti: bytes) -> str:
     """A proof for one `request` at `now` in Unix seconds (RFC 9449 section 4.2); `jti` is fresh entropy."""
     import jwt
 

@@ -13,13 +13,13 @@ from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, a
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.oauth.claims import account_of, names_of, unverified
-from mcp_auth_bridge.oauth.client_auth import Applicant, Form, with_others
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form, with_others
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.oauth.token_request import Issued, Prover, request_tokens
+from mcp_auth_bridge.oauth.token_request import IssuedSession, Prover, request_tokens
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -63,7 +63,7 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
         "redirect_uri": client.redirect_uri,
         **resource_of(server.resource),
     }
-    applicant = Applicant(client)
+    applicant = ClientAuthentication(client)
     issued = yield from request_tokens(server.token_endpoint, applicant, form, "the exchange of the code", prover)
     _check_nonce(issued.tokens.id_token, _beside(server, scopes, transaction).get("nonce"))
     return session_of(server, applicant.client, scopes, issued)
@@ -74,7 +74,7 @@ def prover_for(server: Server) -> Flow[Prover | None]:
     return Prover((yield from new_key())) if server.binding is not Binding.NONE else None
 
 
-def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: Issued) -> Session:
+def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: IssuedSession) -> Session:
     """The session that a token answer begins, with all that its refresh will need."""
     _check_binding(issued, demanded=server.binding is Binding.DEMANDED)
     tokens = issued.tokens
@@ -122,7 +122,7 @@ def refresh(session: Session) -> Flow[Session]:
     }
     prover = Prover(session.dpop_key) if session.dpop_key is not None else None
     try:
-        issued = yield from request_tokens(endpoint, Applicant(session.client), form, "the refresh", prover)
+        issued = yield from request_tokens(endpoint, ClientAuthentication(session.client), form, "the refresh", prover)
     except OAuthRefused as refused:
         if refused.error == "invalid_grant":
             raise GrantEnded(
@@ -132,7 +132,7 @@ def refresh(session: Session) -> Flow[Session]:
     return _renewed(session, issued)
 
 
-def _renewed(session: Session, issued: Issued) -> Session:
+def _renewed(session: Session, issued: IssuedSession) -> Session:
     _check_binding(issued, demanded=session.dpop_key is not None)
     tokens = issued.tokens
     # A refresh may bring no new id token (OpenID Connect Core section 12.2), but perhaps a refresh token to keep.
@@ -147,7 +147,7 @@ def _renewed(session: Session, issued: Issued) -> Session:
     )
 
 
-def _check_binding(issued: Issued, *, demanded: bool) -> None:
+def _check_binding(issued: IssuedSession, *, demanded: bool) -> None:
     if demanded and issued.dpop_key is None:
         # RFC 9449 section 5: whoever stole a bearer token could use it, and a resource that demands proofs refuses it.
         raise TheirProtocolError("the authorization server issued a bearer token, but one bound to a key (DPoP) is due")
@@ -172,7 +172,7 @@ def revoke(session: Session) -> Flow[None]:
     """
     if not session.revocation_endpoint:
         return
-    applicant = Applicant(with_others(session.client, ()))
+    applicant = ClientAuthentication(with_others(session.client, ()))
     if session.refresh is None:
         yield from _revoke(session, applicant, session.access, "access_token")
         return
@@ -185,7 +185,7 @@ def revoke(session: Session) -> Flow[None]:
                 raise
 
 
-def _revoke(session: Session, applicant: Applicant, token: Secret, hint: str) -> Flow[Response]:
+def _revoke(session: Session, applicant: ClientAuthentication, token: Secret, hint: str) -> Flow[Response]:
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
     headers, form = yield from applicant.authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))

@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code, revoke
 from mcp_auth_bridge.oauth.metadata import ServerMetadata, endpoints
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.registration import Introduction
+from mcp_auth_bridge.oauth.registration import RegistrationRequest
 from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
@@ -65,7 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     granted: tuple[str, ...] = ()
     configured: Client | None = None
     clients: Mapping[str, Client] = {}
-    introduction: Introduction = Introduction()
+    introduction: RegistrationRequest = RegistrationRequest()
     fresh: bool = False
     offline: bool = True
     port: int = 0

@@ -11,8 +11,8 @@ from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import accepted
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
-from mcp_auth_bridge.oauth.client_auth import Applicant, Form
-from mcp_auth_bridge.oauth.configured import Party, Token
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
+from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
@@ -36,14 +36,14 @@ class ClientCredentials(msgspec.Struct, frozen=True):
 class JwtBearer(msgspec.Struct, frozen=True):
     """RFC 7523 section 2.1."""
 
-    assertion: Token
+    assertion: SubjectToken
 
 
 class TokenExchange(msgspec.Struct, frozen=True):
     """RFC 8693 section 2.1. `requested` is a token type identifier, "" for what the server likes to give."""
 
-    subject: Token
-    actor: Token | None = None
+    subject: SubjectToken
+    actor: SubjectToken | None = None
     requested: str = ""
 
 
@@ -52,25 +52,25 @@ class Enterprise(msgspec.Struct, frozen=True):
     server (ID-JAG).
     """
 
-    identity: Token
-    idp: Party
+    identity: SubjectToken
+    idp: ConfiguredClient
 
 
-Grant: TypeAlias = ClientCredentials | JwtBearer | TokenExchange | Enterprise
+MachineGrant: TypeAlias = ClientCredentials | JwtBearer | TokenExchange | Enterprise
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
     """What the configuration says, with every secret read anew. `audience` is "" for what the operator wants."""
 
     url: Url
-    party: Party
-    grant: Grant
+    party: ConfiguredClient
+    grant: MachineGrant
     scopes: tuple[str, ...] = ()
     resource: str = ""
     audience: str = ""
 
 
-def obtain(plan: Plan, challenge: Challenge | None = None) -> Flow[Session]:
+def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
     """A new session, whose client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
 
     Raises `ConfigError` and `CredentialRefused`, whose words say what to change, and what `request_tokens` raises.
@@ -85,7 +85,7 @@ def obtain(plan: Plan, challenge: Challenge | None = None) -> Flow[Session]:
     return (yield from _requested(plan, server, _client(party, server), scopes))
 
 
-def another(plan: Plan, last: Session) -> Flow[Session]:
+def another(plan: MachinePlan, last: Session) -> Flow[Session]:
     """The session after `last`: by its refresh token if it has one that is honoured, else obtained again."""
     if last.refresh is not None:
         try:
@@ -95,7 +95,7 @@ def another(plan: Plan, last: Session) -> Flow[Session]:
     return (yield from _obtained_again(plan, last))
 
 
-def end(plan: Plan, last: Session) -> Flow[None]:
+def end(plan: MachinePlan, last: Session) -> Flow[None]:
     """Revoke the tokens of `last` (RFC 7009), where that is offered, also for such tokens. Raises as `revoke` does."""
     try:
         yield from revoke(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
@@ -104,12 +104,12 @@ def end(plan: Plan, last: Session) -> Flow[None]:
             raise
 
 
-def _refreshed(plan: Plan, last: Session) -> Flow[Session]:
+def _refreshed(plan: MachinePlan, last: Session) -> Flow[Session]:
     renewed = yield from refresh(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
     return msgspec.structs.replace(renewed, client=last.client)
 
 
-def _obtained_again(plan: Plan, last: Session) -> Flow[Session]:
+def _obtained_again(plan: MachinePlan, last: Session) -> Flow[Session]:
     """As `obtain`, where and for what the `last` one was: nothing is looked up."""
     server = Server(
         issuer=last.issuer,
@@ -122,13 +122,13 @@ def _obtained_again(plan: Plan, last: Session) -> Flow[Session]:
     return (yield from _requested(plan, server, _armed(last.client, plan.party), tuple(last.asked.split())))
 
 
-def _requested(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def _requested(plan: MachinePlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     audience = server.authorize_params.get("audience", "")
     form, tokens = yield from _form(plan.grant, server, scopes)
     form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
     form |= _given(audience=audience)
     prover = yield from prover_for(server)
-    applicant = Applicant(client)
+    applicant = ClientAuthentication(client)
     try:
         issued = yield from request_tokens(server.token_endpoint, applicant, form, "the token request", prover)
     except OAuthRefused as refused:
@@ -137,7 +137,7 @@ def _requested(plan: Plan, server: Server, client: Client, scopes: tuple[str, ..
     return msgspec.structs.replace(session, machine=True, audience=audience)
 
 
-def _form(grant: Grant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[Token, ...]]]:
+def _form(grant: MachineGrant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
     """The grant itself, and the tokens that vouch in it."""
     match grant:
         case ClientCredentials():
@@ -152,7 +152,7 @@ def _form(grant: Grant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[F
             return {"grant_type": JWT_BEARER_GRANT, "assertion": token.value}, (token,)
 
 
-def _exchange(subject: Token, actor: Token | None) -> Form:
+def _exchange(subject: SubjectToken, actor: SubjectToken | None) -> Form:
     form: Form = {
         "grant_type": TOKEN_EXCHANGE_GRANT,
         "subject_token": subject.value,
@@ -161,7 +161,7 @@ def _exchange(subject: Token, actor: Token | None) -> Form:
     return form if actor is None else {**form, "actor_token": actor.value, "actor_token_type": actor.type}
 
 
-def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[Token]:
+def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
     """An identity assertion authorization grant for `server`: the draft's section 4.3.
 
     It lives for minutes and is asked for anew each time (MCP, "Enterprise-Managed Authorization").
@@ -174,7 +174,7 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
         **resource_of(server.resource),
         **_given(scope=" ".join(scopes)),
     }
-    applicant = Applicant(_client(grant.idp, idp))
+    applicant = ClientAuthentication(_client(grant.idp, idp))
     try:
         value, kind = yield from exchange_tokens(idp.token_endpoint, applicant, form, "the exchange")
     except OAuthRefused as refused:
@@ -184,10 +184,10 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
             f"the identity provider at {idp.token_endpoint.origin} issued another token than an ID-JAG",
             "its operator has to allow this client to reach the MCP server's authorization server",
         )
-    return Token(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
+    return SubjectToken(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
 
 
-def _idp(party: Party) -> Flow[Server]:
+def _idp(party: ConfiguredClient) -> Flow[Server]:
     """An identity provider as it describes itself: it need not know the MCP server."""
     if party.token_endpoint:
         endpoint = gate(party.token_endpoint, Purpose.TOKEN)
@@ -202,7 +202,7 @@ def _idp(party: Party) -> Flow[Server]:
     )
 
 
-def _client(party: Party, server: Server) -> Client:
+def _client(party: ConfiguredClient, server: Server) -> Client:
     """The configured client, with a way to prove itself that the server accepts."""
     client = msgspec.structs.replace(party.client, issuer=server.issuer)
     if client.signing is not None:
@@ -222,7 +222,7 @@ def _disarmed(client: Client) -> Client:
     return msgspec.structs.replace(client, secret=None, signing=signing)
 
 
-def _armed(client: Client, party: Party) -> Client:
+def _armed(client: Client, party: ConfiguredClient) -> Client:
     """The inverse of `_disarmed`, with the secret of today: a new key may be of another kind than the last."""
     now, then = party.client.signing, client.signing
     signing = accepted(now, (then.algorithm,)) if now is not None and then is not None else now

@@ -17,14 +17,16 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.oauth.claims import ago, numeric_date, unverified
-from mcp_auth_bridge.oauth.configured import Party, Token
+from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.discovery import Server
 
 _OF_TOKENS = ("invalid_grant", "invalid_token")
 _OF_SETTINGS = ("invalid_scope", "invalid_target")
 
 
-def explained(refused: OAuthRefused, party: Party, server: Server, tokens: Sequence[Token], now: float) -> BridgeError:
+def explained(
+    refused: OAuthRefused, party: ConfiguredClient, server: Server, tokens: Sequence[SubjectToken], now: float
+) -> BridgeError:
     """The error for a refused token request of the `party` at the `server`, in which `tokens` vouched.
 
     `now` is Unix seconds. What is nobody's configuration stays as it is.
@@ -46,11 +48,11 @@ def explained(refused: OAuthRefused, party: Party, server: Server, tokens: Seque
     return refused
 
 
-def _client(party: Party) -> str:
+def _client(party: ConfiguredClient) -> str:
     return f"the client {quoted(party.client.id, 100)}" if party.client.id else "a request without a client"
 
 
-def _check_client(party: Party) -> str:
+def _check_client(party: ConfiguredClient) -> str:
     if not party.client.id:
         return "set client_id, and a client_secret or private_key, under auth for this server"
     if not party.place:
@@ -59,7 +61,7 @@ def _check_client(party: Party) -> str:
     return f"check client_id{of_key} under auth for this server, and what comes from {party.place}"
 
 
-def _of_tokens(refused: OAuthRefused, server: Server, tokens: Sequence[Token], now: float) -> CredentialRefused:
+def _of_tokens(refused: OAuthRefused, server: Server, tokens: Sequence[SubjectToken], now: float) -> CredentialRefused:
     """What is wrong with the first token that looks wrong, else with the first one."""
     verdicts = [(token, *_verdict(token, server, now)) for token in tokens]
     token, kind, words = next((each for each in verdicts if each[1] is not CredentialRefused), verdicts[0])
@@ -67,7 +69,7 @@ def _of_tokens(refused: OAuthRefused, server: Server, tokens: Sequence[Token], n
     return kind(text, f"replace it: {token.place}", facts={"status": refused.status, "error": refused.error})
 
 
-def _verdict(token: Token, server: Server, now: float) -> tuple[type[CredentialRefused], str]:
+def _verdict(token: SubjectToken, server: Server, now: float) -> tuple[type[CredentialRefused], str]:
     claims = unverified(token.value.reveal())
     if not (claims or token.type):
         return NotAToken, "it is no JWT, which an assertion is"

@@ -57,14 +57,14 @@ class _Registration(msgspec.Struct):
     registration_access_token: str | None = None
 
 
-class Introduction(msgspec.Struct, frozen=True):
+class RegistrationRequest(msgspec.Struct, frozen=True):
     """What the bridge says about itself when it registers; `auth_method` is "" for what the server accepts."""
 
     name: str = CLIENT_NAME
     auth_method: str = ""
 
 
-_OWN = Introduction()
+_OWN = RegistrationRequest()
 
 
 def register(
@@ -72,7 +72,7 @@ def register(
     redirect_uri: str,
     scopes: tuple[str, ...],
     known: Client | None,
-    introduction: Introduction = _OWN,
+    introduction: RegistrationRequest = _OWN,
 ) -> Flow[Client]:
     """The configured client, or the registered one if it fits `redirect_uri`, else a new registration.
 

@@ -20,7 +20,9 @@ SESSIONS = "session "
 """The prefix under which a store keeps sessions: "session NAME URL"."""
 
 MACHINES = "machine "
-"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT" (`app/machine_plan.py`)."""
+"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT"
+(`app/machine_plan.py`).
+"""
 
 _LEAD = 60.0
 """Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""

@@ -10,7 +10,7 @@ from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Now, Response, ask
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, dpop, error_meaning
 from mcp_auth_bridge.oauth.claims import lifetime
-from mcp_auth_bridge.oauth.client_auth import Applicant, Form
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.error_text import hidden
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.scopes import named, without
@@ -42,7 +42,7 @@ class Prover:
     def headers(self, endpoint: Url) -> Flow[Mapping[str, str]]:
         jti = yield from ask(Entropy(dpop.JTI_SIZE))
         now = yield from ask(Now())
-        return {"dpop": dpop.proof(self._key, dpop.Request("POST", endpoint, self._nonce), now, jti)}
+        return {"dpop": dpop.proof(self._key, dpop.ProvenRequest("POST", endpoint, self._nonce), now, jti)}
 
     def learn(self, response: Response) -> bool:
         """Keep the nonce of an answer, and tell whether it was refused for want of that (RFC 9449 section 8)."""
@@ -67,7 +67,7 @@ class Tokens(msgspec.Struct):
         return (self.token_type or "bearer").lower()
 
 
-class Issued(msgspec.Struct, frozen=True):
+class IssuedSession(msgspec.Struct, frozen=True):
     """`tokens` as they arrived `at` (Unix seconds), bound to the key `dpop_key` unless that is None."""
 
     tokens: Tokens
@@ -106,7 +106,9 @@ class Issued(msgspec.Struct, frozen=True):
         return Secret(token), None if life is None else self.at + min(max(life, 0.0), _LONGEST_LIFE)
 
 
-def request_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str, prover: Prover | None) -> Flow[Issued]:
+def request_tokens(
+    endpoint: Url, applicant: ClientAuthentication, form: Form, what: str, prover: Prover | None
+) -> Flow[IssuedSession]:
     """Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens."""
     response = yield from _answered(endpoint, applicant, form, prover)
     if response.status not in (200, 201):  # Supabase creates its tokens, and says so
@@ -116,7 +118,7 @@ def request_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str, p
         # GitHub answers refusals with 200 and an error document.
         raise _refused(response, endpoint, what)
     _check(tokens, prover)
-    return Issued(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
+    return IssuedSession(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
 
 
 class _Exchanged(msgspec.Struct):
@@ -126,7 +128,7 @@ class _Exchanged(msgspec.Struct):
     issued_token_type: str = ""
 
 
-def exchange_tokens(endpoint: Url, applicant: Applicant, form: Form, what: str) -> Flow[tuple[Secret, str]]:
+def exchange_tokens(endpoint: Url, applicant: ClientAuthentication, form: Form, what: str) -> Flow[tuple[Secret, str]]:
     """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
     response = yield from _answered(endpoint, applicant, form, None)
     if response.status != 200:
@@ -144,7 +146,7 @@ def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
     return refused
 
 
-def _answered(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+def _answered(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
     """The answer to the way in which the server accepts the client, or to the last one that there is."""
     response = yield from _proven(endpoint, applicant, form, prover)
     while applicant.learn(response):
@@ -152,7 +154,7 @@ def _answered(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | 
     return response
 
 
-def _proven(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+def _proven(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
     response = yield from _post(endpoint, applicant, form, prover)
     if prover is not None and prover.learn(response):
         # Refused before anything in it was looked at: the code or the refresh token is not spent.
@@ -161,7 +163,7 @@ def _proven(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | No
     return response
 
 
-def _post(endpoint: Url, applicant: Applicant, form: Form, prover: Prover | None) -> Flow[Response]:
+def _post(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
     headers, authenticated = yield from applicant.authenticate(form)
     proof = (yield from prover.headers(endpoint)) if prover is not None else {}
     fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)

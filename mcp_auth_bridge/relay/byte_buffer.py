@@ -4,7 +4,7 @@ _SMALL = 4096  # bytes; an object of Python's costs 33 more, and a place in a li
 _GATHERED = 64 * 1024
 
 
-class Pieces:
+class ByteBuffer:
     """`add` what comes, `take` the whole of it. Its length is in bytes."""
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ _TIMER = "welcome"
 _LISTS = ("tools", "prompts", "resources")
 
 
-class Welcome:
+class EarlyInitialize:
     """Wraps the relay that knows the session. `name` is the server's; `memory` what it said last time, by method."""
 
     def __init__(self, inner: Relay, name: str, memory: Mapping[str, bytes]) -> None:

@@ -6,7 +6,7 @@ A line ends at LF and nowhere else: U+2028 and its like are characters of JSON s
 from collections.abc import Iterator
 
 from mcp_auth_bridge.relay.base import Malformed
-from mcp_auth_bridge.relay.byte_buffer import Pieces
+from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 
 # Legal in JSON strings and nowhere else in JSON, and line ends to some readers (Node's readline, Python's splitlines).
 _ESCAPED = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
@@ -18,7 +18,7 @@ class Lines:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._line = Pieces()  # the start of a line that has not ended
+        self._line = ByteBuffer()  # the start of a line that has not ended
         self._size = 0
         self._skipping = False
 

@@ -11,7 +11,7 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, Report, ToClient
 
 
-class Unattended(Around):
+class Headless(Around):
     """Wraps the whole relay."""
 
     def __init__(self, inner: Relay) -> None:

@@ -37,11 +37,11 @@ class Accepted(msgspec.Struct, frozen=True):
     """A notification or response was taken; there is no body to read."""
 
 
-class One(msgspec.Struct, frozen=True):
+class SingleMessage(msgspec.Struct, frozen=True):
     """The body is one JSON message, or a batch of 2025-03-26."""
 
 
-class Stream(msgspec.Struct, frozen=True):
+class EventStream(msgspec.Struct, frozen=True):
     """The body is a stream of events."""
 
 
@@ -57,14 +57,14 @@ class Unauthorized(msgspec.Struct, frozen=True):
     protocol: str = "HTTP"
 
 
-class Failed(msgspec.Struct, frozen=True):
+class Failure(msgspec.Struct, frozen=True):
     """No MCP answer. `body_may_answer`: the body may still be a JSON-RPC error, which then is the answer."""
 
     error: BridgeError
     body_may_answer: bool = False
 
 
-Verdict: TypeAlias = Accepted | One | Stream | Unauthorized | Failed
+Verdict: TypeAlias = Accepted | SingleMessage | EventStream | Unauthorized | Failure
 
 
 def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: bool, in_session: bool) -> Verdict:
@@ -76,8 +76,8 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: 
     if _asks_for_credentials(status, challenges, _first(headers, "location")):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
-        return Failed(session_lost())
-    return Failed(_failure(status, kind, headers), body_may_answer=kind == "application/json")
+        return Failure(session_lost())
+    return Failure(_failure(status, kind, headers), body_may_answer=kind == "application/json")
 
 
 def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: str) -> bool:
@@ -91,20 +91,20 @@ def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: st
     return status == 401
 
 
-class _Error(msgspec.Struct):
+class _RefusalError(msgspec.Struct):
     code: int
     data: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class _ErrorResponse(msgspec.Struct):
-    error: _Error
+class _RefusalBody(msgspec.Struct):
+    error: _RefusalError
 
 
 class _Data(msgspec.Struct):
     www_authenticate: str | list[str] = []
 
 
-_error_response = msgspec.json.Decoder(_ErrorResponse)
+_error_response = msgspec.json.Decoder(_RefusalBody)
 _data = msgspec.json.Decoder(_Data)
 
 _LONGEST_REFUSAL = 65536  # bytes; what is longer is no refusal, and is not decoded to find that out
@@ -143,15 +143,15 @@ def session_lost() -> SessionLost:
 
 def _success(status: int, kind: str, *, expects_answer: bool) -> Verdict:
     if kind == "text/event-stream":
-        return Stream()
+        return EventStream()
     if not expects_answer:
         return Accepted()
     if kind == "application/json" and status == 200:
-        return One()
+        return SingleMessage()
     if kind == "text/html":
-        return Failed(_web_page(status))
+        return Failure(_web_page(status))
     what = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"
-    return Failed(TheirProtocolError(f"the server answered a request with {what} instead of a message"))
+    return Failure(TheirProtocolError(f"the server answered a request with {what} instead of a message"))
 
 
 def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:

@@ -34,7 +34,7 @@ _AGAIN = 30.0
 _MOST_GIVEN_UP = 1000
 
 
-class Isolated:
+class Isolation:
     """Wraps the relays in which a fault is to be contained."""
 
     def __init__(self, inner: Relay) -> None:

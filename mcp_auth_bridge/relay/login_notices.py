@@ -8,7 +8,7 @@ from mcp_auth_bridge.relay.base import Action, Around, Relay, Report
 _FOR_A_PERSON = (AccessDenied, ConfigError, CredentialRefused, LoginRequired, StoreError)
 
 
-class Attended(Around):
+class LoginNotices(Around):
     """Wraps the whole relay. A failure that comes again is said once."""
 
     def __init__(self, inner: Relay) -> None:

@@ -36,7 +36,7 @@ _TIMER = "discover"
 _PROBES = -(2**40)  # calls from here down are ours: no other relay's reach so far
 
 
-class Meet:
+class Negotiation:
     """`memory` is what the remote said last time, by method; it tells the remote's era too."""
 
     def __init__(self, legacy: Relay, modern: Relay, memory: Mapping[str, bytes]) -> None:

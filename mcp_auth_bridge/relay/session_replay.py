@@ -14,7 +14,7 @@ _SUBSCRIBE = "resources/subscribe"
 _UNSUBSCRIBE = "resources/unsubscribe"
 
 
-class Restore(Around):
+class SessionReplay(Around):
     """Wraps the relay that keeps the session. What it says again has ids of its own, and its answers stay here."""
 
     def __init__(self, inner: Relay) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.relay.byte_buffer import Pieces
+from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 
 _DATA = b"data: "
 _BOM = b"\xef\xbb\xbf"
 
 
-class Event(msgspec.Struct, frozen=True):
+class ServerSentEvent(msgspec.Struct, frozen=True):
     """One dispatched event: `type` is b"message" by default, `id` the last id seen on the stream so far."""
 
     data: bytes
@@ -19,7 +19,7 @@ class Event(msgspec.Struct, frozen=True):
     id: bytes = b""
 
 
-class Parser:
+class EventParser:
     """Feed it chunks, take events. `retry` is the server's last wish in milliseconds.
 
     `last_id` is what resuming needs: the id of the last event that came whole. `limit` is the largest event in bytes; a
@@ -32,9 +32,11 @@ class Parser:
         self.last_id = last_id
         self._limit = limit
         self._size = 0
-        self._line = Pieces()  # the start of a line that has not ended
+        self._line = ByteBuffer()  # the start of a line that has not ended
         self._in_data = False  # whether that line began with `_DATA`, which is not in `_line`
-        self._data: bytes | Pieces | None = None  # of the event so far; one line is kept as it is, more are gathered
+        self._data: bytes | ByteBuffer | None = (
+            None  # of the event so far; one line is kept as it is, more are gathered
+        )
         self._type = b""
         self._id = last_id
         self._start = b""
@@ -46,7 +48,7 @@ class Parser:
         """The bytes of the event that has begun and not ended."""
         return self._size
 
-    def feed(self, chunk: bytes) -> Iterator[Event]:
+    def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """The events that `chunk` completes."""
         chunk = self._continued(chunk)
         for line in chunk.splitlines(keepends=True):
@@ -121,15 +123,15 @@ class Parser:
             self._data = value
             return
         if isinstance(self._data, bytes):
-            first, self._data = self._data, Pieces()
+            first, self._data = self._data, ByteBuffer()
             self._data.add(first)
         self._data.add(b"\n")
         self._data.add(value)
 
-    def _dispatch(self) -> Iterator[Event]:
+    def _dispatch(self) -> Iterator[ServerSentEvent]:
         data, type_ = self._data, self._type or b"message"
         self._size, self._data, self._type = 0, None, b""
         if data is not None:
-            event = Event(data if isinstance(data, bytes) else data.take(), type_, self.last_id)
+            event = ServerSentEvent(data if isinstance(data, bytes) else data.take(), type_, self.last_id)
             del data
             yield event

@@ -28,7 +28,7 @@ class _Subscription(msgspec.Struct):
     pause: float = _FIRST_PAUSE
 
 
-class Listening(Around):
+class Subscriptions(Around):
     """Wraps the relay that sends the requests."""
 
     def __init__(self, inner: Relay) -> None:

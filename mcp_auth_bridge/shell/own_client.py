@@ -16,7 +16,7 @@ from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Rela
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
-from mcp_auth_bridge.shell.run_relay import Performer
+from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _CANCELLING = 0.5
@@ -32,7 +32,7 @@ Progress: TypeAlias = Callable[[Mapping[str, Any]], None]
 """Hears the parameters of each `notifications/progress`. Any: JSON of the server's."""
 
 
-class Memory(Protocol):
+class RememberedReplies(Protocol):
     """What a remote said last time, as in `shell/files/server_cache.py`."""
 
     def load(self) -> Mapping[str, bytes]: ...
@@ -40,17 +40,17 @@ class Memory(Protocol):
     def save(self, method: str, result: bytes) -> None: ...
 
 
-class Client:
+class OwnClient:
     """`relay` must not answer from memory: who asks here waits. `progress` is told how far a request is."""
 
-    def __init__(self, relay: Relay, remote: Remote, memory: Memory, progress: Progress) -> None:
+    def __init__(self, relay: Relay, remote: Remote, memory: RememberedReplies, progress: Progress) -> None:
         self._memory = memory
         self._progress = progress
         self._numbers = itertools.count(1)
         self._meta: Mapping[str, Any] = {}
         self._waiting: dict[Hashable, asyncio.Future[Message]] = {}
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
-        self._performer = Performer(_Failing(relay, self._failed), remote, self, memory.save, _nobody_signs_in)
+        self._performer = RelayRunner(_Failing(relay, self._failed), remote, self, memory.save, _nobody_signs_in)
         self._relaying = asyncio.ensure_future(self._performer.run(self._said()))
 
     async def open(self) -> None:

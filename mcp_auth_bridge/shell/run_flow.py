@@ -24,7 +24,7 @@ from mcp_auth_bridge.effects import (
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import Http
+from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.shell.ports import occupant
 
 R = TypeVar("R")
@@ -42,7 +42,7 @@ class Person(Protocol):
     async def agree(self, question: str, answer: str) -> None: ...
 
 
-class Nobody:
+class Unattended:
     """A process without a person: what runs inside an IDE never opens anything by itself."""
 
     async def listen(self, port: int, host: str, path: str) -> str:  # noqa: ARG002 - nobody listens anywhere
@@ -122,8 +122,8 @@ def _of_the_machine(effect: Effect[Any]) -> object:
 
 async def run_alone(network: Network, flow: Flow[R]) -> R:
     """The result of `flow`, over connections of its own. Raises any `BridgeError`."""
-    http = Http(network)
+    http = OAuthHttp(network)
     try:
-        return await drive(flow, http, Nobody())
+        return await drive(flow, http, Unattended())
     finally:
         await http.aclose()

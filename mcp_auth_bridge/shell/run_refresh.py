@@ -12,22 +12,22 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import LARGEST_ANSWER, in_time, request_of, said
-from mcp_auth_bridge.shell.net.pool import Wire
-from mcp_auth_bridge.shell.run_flow import Nobody, drive
+from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.run_flow import Unattended, drive
 
 
 async def refreshed(network: Network, flow: Flow[Session]) -> Session:
     """The session that `flow`, a refresh, leads to, over a connection of its own. Raises any `BridgeError`."""
     # `headers_timeout` is for tools; to give up on a token request early loses the login (`http.py`).
-    wire = Wire(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
+    wire = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
     try:
-        return await drive(flow, _RefreshHttp(wire), Nobody())
+        return await drive(flow, _RefreshHttp(wire), Unattended())
     finally:
         await wire.aclose()
 
 
 class _RefreshHttp:
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Pool) -> None:
         self._wire = wire
 
     async def fetch(self, effect: Fetch) -> Response:

@@ -34,20 +34,20 @@ from mcp_auth_bridge.shell.transports.remote import Remote
 LONGEST_LINE = 64 * 1024 * 1024
 
 
-class Writer(Protocol):
+class ClientWriter(Protocol):
     """Takes what the MCP client is to read, as in `shell/console/stdio.py`."""
 
     async def write(self, raw: bytes) -> None: ...
 
 
-class Performer:
+class RelayRunner:
     """`remember` keeps what the relay wants to know next time; `sign_in` returns once there is a new login."""
 
     def __init__(
         self,
         relay: Relay,
         remote: Remote,
-        writer: Writer,
+        writer: ClientWriter,
         remember: Callable[[str, bytes], None],
         sign_in: Callable[[], Awaitable[None]],
     ) -> None:

@@ -10,7 +10,7 @@ _BYTES = 32  # of short lines, for a unit of work
 _PORTION = 2048  # bytes; as many line ends at most, each of them a microsecond or two
 
 
-class Turn:
+class TimeSlice:
     """One task's account of its work. It counts and never looks at a clock, so it behaves the same on every machine.
 
     Awaiting something that is already there does not let other tasks run: whoever works through input that came all at

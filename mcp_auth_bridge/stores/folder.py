@@ -284,7 +284,7 @@ def _link(directory: _Directory, old: str, new: str) -> bool:
 
 
 def create_file(path: Path, data: bytes) -> None:
-    """Make the file `path`, which only this user can read, durably and as a whole. Raises `Exists` if there is one.
+    """Make the file `path`, which only this user can read, durably and as a whole. Raises `PathExists` if there is one.
 
     No symbolic link is followed, because `O_EXCL` takes one for a file.
     """

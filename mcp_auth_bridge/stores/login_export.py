@@ -27,7 +27,7 @@ from mcp_auth_bridge.errors import StoreError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-Entropy: TypeAlias = Callable[[int], bytes]
+RandomBytes: TypeAlias = Callable[[int], bytes]
 
 KEY_BYTES = 32  # of an X25519 key, public or private, and of an AES key
 
@@ -42,7 +42,7 @@ _COPY_AGAIN = "copy the file here again, whole and as it is"
 _MARK = "mab1-"  # of a machine's public key in words
 
 
-class Login(msgspec.Struct, frozen=True):
+class ExportedLogin(msgspec.Struct, frozen=True):
     """`session` is what a store holds of the login to the server `name` at `url`."""
 
     name: str
@@ -59,7 +59,7 @@ class ForPassphrase(msgspec.Struct, frozen=True):
     head: bytes
     sealed: bytes
 
-    def opened(self, passphrase: str) -> Login:
+    def opened(self, passphrase: str) -> ExportedLogin:
         """Raises `StoreError` if it is another passphrase."""
         key = _stretched(passphrase, self.head[2:])
         if (login := _unsealed(key, self.sealed, self.head)) is None:
@@ -73,7 +73,7 @@ class ForRecipient(msgspec.Struct, frozen=True):
     head: bytes
     sealed: bytes
 
-    def opened(self, private: bytes) -> Login:
+    def opened(self, private: bytes) -> ExportedLogin:
         """Raises `StoreError` if it was sealed to another key than that of `private`."""
         public, ephemeral = _public(private), self.head[2 + _IDENTITY :]
         if self.head[2 : 2 + _IDENTITY] != _identity(public):
@@ -87,14 +87,14 @@ class ForRecipient(msgspec.Struct, frozen=True):
         return login
 
 
-def for_passphrase(login: Login, passphrase: str, entropy: Entropy) -> bytes:
+def for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
     """A file with `login` that `passphrase` opens. `entropy` returns that many random bytes."""
     salt = entropy(_SALT)
     head = _VERSION + _PASSPHRASE + salt
     return _lines(_checked(head + _sealed(_stretched(passphrase, salt), login, head)))
 
 
-def for_recipient(login: Login, line: str, entropy: Entropy) -> bytes:
+def for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
     """A file with `login` that opens on the machine whose key `line` is. Raises `StoreError` if it is none."""
     public, private = _recipient_key(line), entropy(KEY_BYTES)
     ephemeral = _public(private)
@@ -215,15 +215,15 @@ def _agreed(private: bytes, public: bytes, salt: bytes) -> bytes | None:
     return HKDF(SHA256(), KEY_BYTES, salt, b"mcp-auth-bridge login 1").derive(shared)
 
 
-def _sealed(key: bytes, login: Login, head: bytes) -> bytes:
+def _sealed(key: bytes, login: ExportedLogin, head: bytes) -> bytes:
     return _cipher(key).encrypt(_NONCE, msgspec.json.encode(login), head)
 
 
-def _unsealed(key: bytes, sealed: bytes, head: bytes) -> Login | None:
+def _unsealed(key: bytes, sealed: bytes, head: bytes) -> ExportedLogin | None:
     from cryptography.exceptions import InvalidTag
 
     try:
-        return msgspec.json.decode(_cipher(key).decrypt(_NONCE, sealed, head), type=Login)
+        return msgspec.json.decode(_cipher(key).decrypt(_NONCE, sealed, head), type=ExportedLogin)
     except (InvalidTag, msgspec.MsgspecError):
         return None
 

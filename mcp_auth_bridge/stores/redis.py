@@ -53,13 +53,15 @@ return 1
 _NOTHING = b"0::"
 
 
-class Lost(StoreError):
+class ServerLost(StoreError):
     """The server did not answer. What it was asked to do, it may or may not have done."""
 
 
-class Server(Protocol):
+class RedisScripts(Protocol):
     def run(self, script: str, key: str, *arguments: bytes) -> object:
-        """What the Lua `script` returns, `key` being KEYS[1]. A script may run twice. Raises `Lost` or `StoreError`."""
+        """What the Lua `script` returns, `key` being KEYS[1]. A script may run twice. Raises `ServerLost` or
+        `StoreError`.
+        """
 
     def fields(self, key: str) -> dict[bytes, bytes]:
         """The whole hash at `key`. Raises as `run` does."""
@@ -94,7 +96,9 @@ class _Unsaved(msgspec.Struct, frozen=True):
 class RedisStore:
     """The records under `prefix`. `key` and `entropy` are those of `SealedStore`. Calls block; threads take turns."""
 
-    def __init__(self, server: Server, prefix: str, key: Callable[[], bytes], entropy: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, server: RedisScripts, prefix: str, key: Callable[[], bytes], entropy: Callable[[int], bytes]
+    ) -> None:
         self._server = server
         self._hash = f"{prefix}:records"
         self._seal = Seal(key, entropy, _LOGIN_AGAIN)
@@ -151,7 +155,7 @@ class RedisStore:
         return [content for content in self._survey() if isinstance(content, StoreError)]
 
     def flush(self) -> None:
-        """Save what could not be saved, unless somebody else has saved meanwhile. Raises `Lost`."""
+        """Save what could not be saved, unless somebody else has saved meanwhile. Raises `ServerLost`."""
         with self._turn:
             for name, unsaved in list(self._unsaved.items()):
                 self._swapped(name, unsaved)

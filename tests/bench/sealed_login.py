@@ -7,15 +7,15 @@ import asyncio
 import time
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import world
-from mcp_auth_bridge.config.store import KeyringStore
+from mcp_auth_bridge.app.context import context
+from mcp_auth_bridge.config.store import KeyringStoreSettings
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.files.paths import paths
 
 
 async def _save() -> None:
-    around = world(paths(), None, KeyringStore())
+    around = context(paths(), None, KeyringStoreSettings())
     bridge = Bridge(around.config.profile("bench"), around)
     store = await bridge.vault.unlock()
     session = Session(

@@ -15,7 +15,7 @@ from peers.gateway import Gateway
 from starlette.responses import JSONResponse
 from words import text
 
-from mcp_auth_bridge.demo.rules import Client
+from mcp_auth_bridge.demo.rules import RegisteredClient
 
 ADD = {"a": 1, "b": 2}
 HEADERS = {
@@ -88,7 +88,7 @@ def configure(life, gateway):
     bridge.environment["ACME_KEY"] = HEADERS["env"]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    gateway.grants._clients[CLIENT] = Client(
+    gateway.grants._clients[CLIENT] = RegisteredClient(
         CLIENT, "Acme", (f"http://127.0.0.1:{port}/callback",), ("authorization_code", "refresh_token")
     )
     gateway.instead[METADATA] = confidential(gateway)

@@ -19,8 +19,8 @@ from program import command
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from words import text
 
-from mcp_auth_bridge.app.store_access import Vault
-from mcp_auth_bridge.config.store import KeyFileStore
+from mcp_auth_bridge.app.store_access import StoreAccess
+from mcp_auth_bridge.config.store import KeyFileStoreSettings
 from mcp_auth_bridge.oauth.session import dump, load_session
 from mcp_auth_bridge.shell.files.paths import Paths
 
@@ -121,7 +121,7 @@ def test_a_call_that_finds_the_login_of_somebody_else_than_is_expected_signs_in(
     acme.login("acme")
     home = acme.home
     paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
-    store = Vault(KeyFileStore(str(home / "sealing.key")), paths).store
+    store = StoreAccess(KeyFileStoreSettings(str(home / "sealing.key")), paths).store
     key = f"session acme {gateway.url}"
     record = store.load(key)
     session = msgspec.structs.replace(load_session(record.secret), account="tom", names=("tom@acme.example",))

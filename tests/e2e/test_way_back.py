@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from words import text
 
 from mcp_auth_bridge.demo.grants import Grants
-from mcp_auth_bridge.demo.rules import Client
+from mcp_auth_bridge.demo.rules import RegisteredClient
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_callback_by_post_signs_in(bridge, gateway, change) -> None:
 
 
 def by_hand(grants: Grants, uri: str) -> None:
-    grants._clients["by-hand"] = Client("by-hand", "Acme", (uri,), ("authorization_code", "refresh_token"))
+    grants._clients["by-hand"] = RegisteredClient("by-hand", "Acme", (uri,), ("authorization_code", "refresh_token"))
 
 
 @pytest.mark.parametrize("path", ["/", "/oauth/callback"])

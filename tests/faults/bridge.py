@@ -13,7 +13,7 @@ from faults.server import loads
 from program import command
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import World
+from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.config.profile import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
@@ -87,7 +87,7 @@ async def stored_login(folder: Path) -> Session:
 def bridge_in(folder: Path) -> Bridge:
     """The bridge to `far`, in this process."""
     paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
-    around = World(paths, load(paths.config), {})
+    around = Context(paths, load(paths.config), {})
     return Bridge(around.config.profile("far"), around)
 
 

@@ -98,7 +98,7 @@ def test_a_configuration_is_valid(example: str) -> None:
 
 def test_every_kind_of_auth_for_machines_has_an_example() -> None:
     shown = [profile.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
-    assert {type(auth) for auth in shown} == set(get_args(auth_module.Auth)) - {auth_module.Anonymous}
+    assert {type(auth) for auth in shown} == set(get_args(auth_module.Auth)) - {auth_module.AnonymousSettings}
 
 
 def commands() -> Iterator[str]:

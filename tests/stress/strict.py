@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from faults.server import Exchange, FaultServer, head, plain, sound
 
-from mcp_auth_bridge.demo.grants import Grants, Tokens
+from mcp_auth_bridge.demo.grants import Grants, TokenPair
 from mcp_auth_bridge.demo.rules import wording
 from mcp_auth_bridge.errors import OAuthRefused
 from mcp_auth_bridge.secret import Secret
@@ -59,7 +59,7 @@ class Strict(FaultServer):
         self.grants = Grants(origin, self.url, time.time, os.urandom, self._lifetime)
         return self
 
-    def login(self) -> tuple[str, Tokens]:
+    def login(self) -> tuple[str, TokenPair]:
         """What a person's login would leave: the client's id and its first tokens."""
         client = self.grants.register(
             {"redirect_uris": [REDIRECT], "grant_types": ["authorization_code", "refresh_token"]}
@@ -116,7 +116,7 @@ class Strict(FaultServer):
         return _tokens(tokens)
 
 
-def _tokens(tokens: Tokens) -> bytes:
+def _tokens(tokens: TokenPair) -> bytes:
     document = {
         "access_token": tokens.access.reveal(),
         "token_type": "Bearer",

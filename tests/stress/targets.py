@@ -21,7 +21,7 @@ with atheris.instrument_imports(include=["mcp_auth_bridge"]):
     from mcp_auth_bridge.relay.base import Kind, Malformed
     from mcp_auth_bridge.relay.envelope import peek, result_of, split
     from mcp_auth_bridge.relay.mcp_headers import standard_headers
-    from mcp_auth_bridge.relay.sse import Parser
+    from mcp_auth_bridge.relay.sse import EventParser
     from mcp_auth_bridge.stores.seal import MAGIC, Seal
 
 PLACE = profile.server_url("https://as.example/x", "a target")
@@ -32,7 +32,7 @@ SEAL = Seal(lambda: b"k" * 32, bytes, "log in again")
 def sse(data: bytes) -> None:
     """At any chunking the events are the same."""
     middle = data[0] if data else 0
-    whole, cut = Parser(1 << 16), Parser(1 << 16)
+    whole, cut = EventParser(1 << 16), EventParser(1 << 16)
     events = list(whole.feed(data))
     assert events == [*cut.feed(data[:middle]), *cut.feed(data[middle:])]
 

@@ -19,10 +19,10 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 # Windows' own opener; explorer.exe would lose what follows a comma in the URL.
 _WINDOWS_OPENER = "/mnt/c/Windows/System32/rundll32.exe"
 
-Exists = Callable[[str], bool]
+PathExists = Callable[[str], bool]
 
 
-def foreign(environ: Mapping[str, str], exists: Exists = os.path.exists) -> str:
+def foreign(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> str:
     """What makes it likely that the person's browser runs on another system than this process, "" if nothing does."""
     if _any(environ, _SSH):
         return "an SSH session"
@@ -33,7 +33,7 @@ def foreign(environ: Mapping[str, str], exists: Exists = os.path.exists) -> str:
     return ""
 
 
-def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: Exists = os.path.exists) -> str:
+def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
     """Why a browser that nobody asked for must not be opened, "" if one may be; a `command` of the person's opens any.
 
     WSL hands its URLs to the Windows that it runs in, whose browser reaches WSL's loopback.
@@ -48,7 +48,7 @@ def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: Exist
     return "" if sys.platform == "win32" or desktop_opener(environ, exists) else "there is no display for a browser"
 
 
-def desktop_opener(environ: Mapping[str, str], exists: Exists = os.path.exists) -> tuple[str, ...]:
+def desktop_opener(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> tuple[str, ...]:
     """The command that opens URLs on this desktop, with an absolute path, () where there is no desktop.
 
     A program comes before a shell script: `wslview` hands its argument to PowerShell as a part of a command, and
@@ -77,7 +77,7 @@ def _program(name: str) -> str | None:
     return shutil.which(name, path=absolute_path(os.environ.get("PATH", os.defpath)))
 
 
-def is_wsl(environ: Mapping[str, str], exists: Exists = os.path.exists) -> bool:
+def is_wsl(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> bool:
     """Whether this Linux runs inside Windows, and its person's browser outside of it."""
     # Most programs of an IDE start without the variables of a login shell; the kernel knows all the same.
     return _any(environ, _WSL) or exists(_WSL_FILE)

@@ -21,7 +21,7 @@ _REMINDED = 60.0
 _ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this command and add --fresh to it"
 
 
-class BrowserPerson:
+class LoginWindow:
     """`open_url` gets an address on our loopback, never the authorization URL, and returns whether it found a browser.
 
     The authorization URL is printed in any case, because finding a browser is not showing it. `pasted` are lines of the

@@ -32,7 +32,7 @@ class _Notes(msgspec.Struct, frozen=True):
     unwanted: bool = False
 
 
-class Tabs:
+class TabLimit:
     """The tabs of the server under `key`; `now` is the clock (Unix seconds)."""
 
     def __init__(self, folder: Path, key: str, now: Callable[[], float]) -> None:

@@ -23,7 +23,7 @@ from mcp_auth_bridge.errors import BridgeError, printable
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.console.line_format import Scalar
 
-Event: TypeAlias = Literal[
+LogEvent: TypeAlias = Literal[
     "started",
     "profile",
     "oauth",
@@ -53,14 +53,14 @@ Event: TypeAlias = Literal[
 ]
 
 
-class Failure(TypedDict, total=False):
+class LoggedFailure(TypedDict, total=False):
     """An error: its class, and its words if they are ours."""
 
     failure: str
     says: str
 
 
-class Fields(Failure, total=False):
+class Fields(LoggedFailure, total=False):
     """Every field that there is. `ms` are milliseconds, `bytes` those of a body, `said` is a server's own sentence."""
 
     version: str
@@ -128,20 +128,20 @@ def begin(command: str) -> None:
     event("started", version=__version__, command=command, python=python, system=sys.platform, pid=os.getpid())
 
 
-def event(name: Event, **fields: Unpack[Fields]) -> None:
+def event(name: LogEvent, **fields: Unpack[Fields]) -> None:
     """Write one event, if there is a log. Raises `TypeError` for what is no scalar and for what has no field."""
     if on:
         checked = {field: _checked(field, value) for field, value in fields.items()}
         terminal.record(name, {field: value for field, value in checked.items() if value is not None})
 
 
-class Line:
+class LogLine:
     """One event at the end of a block, with its `ms`, and the failure if an exception leaves it."""
 
     __slots__ = ("_began", "_fields", "_name")
 
-    def __init__(self, name: Event, fields: Fields) -> None:
-        self._name: Event = name
+    def __init__(self, name: LogEvent, fields: Fields) -> None:
+        self._name: LogEvent = name
         self._fields = fields
         self._began = time.monotonic()
 
@@ -183,12 +183,12 @@ class _NoLine:
 _NO_LINE = _NoLine()
 
 
-def timed(name: Event, **fields: Unpack[Fields]) -> Line | _NoLine:
+def timed(name: LogEvent, **fields: Unpack[Fields]) -> LogLine | _NoLine:
     """`with log.timed(…) as line`: one event when the block is over, to which the block may `add` fields."""
-    return Line(name, fields) if on else _NO_LINE
+    return LogLine(name, fields) if on else _NO_LINE
 
 
-def failure(error: BaseException) -> Failure:
+def failure(error: BaseException) -> LoggedFailure:
     """The class of `error`, and what one of ours says without what it quotes: that may be the remote's."""
     if not isinstance(error, BridgeError):
         return {"failure": type(error).__name__}

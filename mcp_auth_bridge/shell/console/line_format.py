@@ -25,7 +25,7 @@ _BARE = re.compile(r"[\w./:@%~,\[\]…+-]+")
 Scalar: TypeAlias = str | int | float | bool
 
 
-class Voice(Protocol):
+class LineFormat(Protocol):
     def about(self, server: str) -> None:
         """All that follows is about `server`."""
 
@@ -41,7 +41,7 @@ class Voice(Protocol):
         """Write the lines `said` that another process of ours has written in this form."""
 
 
-class Words:
+class TextLines:
     """For people: one prefixed line each, that a log can be searched for; on a terminal they fill its width, and the
     prefix stands once. A host runs one bridge for each server, and shows their words apart.
     """
@@ -81,7 +81,7 @@ class Words:
         self._stderr.write(f"{PREFIX}{printable(text)}\n")
 
 
-class Json:
+class JsonLines:
     """For programs. An agent may start ten bridges that share one stderr: each line says whose it is."""
 
     def __init__(self) -> None:

@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from mcp_auth_bridge.relay.framing import one_line
-from mcp_auth_bridge.shell.time_slice import Turn, portions, work
+from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work
 
 _CHUNK = 64 * 1024
 _READ_AHEAD = 16  # chunks that wait for their consumer before reading stops
 _ATOMIC = 4096  # bytes that a pipe takes at once when it is writable (PIPE_BUF on Linux; POSIX promises 512)
-_UNITS = 5  # of work, as `Turn` counts it, for a message, beyond those for finding it
+_UNITS = 5  # of work, as `TimeSlice` counts it, for a message, beyond those for finding it
 _GATHERED = 64 * 1024  # bytes that are written together; what is more waits for the client
 
 
@@ -43,7 +43,7 @@ async def chunks(fd: int) -> AsyncIterator[bytes]:
         proceed = _read_in_loop(fd, arrived)
     except (PermissionError, NotImplementedError):  # epoll knows no files, Windows' loop knows nothing but sockets
         proceed = _read_in_thread(fd, arrived)
-    turn = Turn()
+    turn = TimeSlice()
     while chunk := await arrived.get():
         for portion in portions(chunk):
             yield portion
@@ -95,7 +95,7 @@ def _read(fd: int) -> bytes:
         return b""  # the client is gone: the same as the end
 
 
-class Writer:
+class StdoutWriter:
     """The one writer to the client. Raises `BrokenPipeError` when the client has closed its end.
 
     The first line of a round of the loop leaves at once; those that come after it in the same round leave together when

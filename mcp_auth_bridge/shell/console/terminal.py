@@ -13,9 +13,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NoReturn
 
 from mcp_auth_bridge.errors import BridgeError, printable, reason
-from mcp_auth_bridge.shell.console.line_format import Json, Scalar, Voice, Words
+from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
-_voice: Voice = Words()
+_voice: LineFormat = TextLines()
 
 
 def fill() -> None:
@@ -30,7 +30,7 @@ def fill() -> None:
 def speak_json() -> None:
     """From now on each line on stderr is one JSON object."""
     global _voice  # noqa: PLW0603 - one process has one stderr, and one decision about it
-    _voice = Json()
+    _voice = JsonLines()
 
 
 def about(server: str) -> None:
@@ -61,7 +61,7 @@ def pass_on(lines: str) -> None:
 
 def speaks_json() -> bool:
     """Whether each line on stderr is one JSON object."""
-    return isinstance(_voice, Json)
+    return isinstance(_voice, JsonLines)
 
 
 def record(name: str, fields: Mapping[str, Scalar]) -> None:

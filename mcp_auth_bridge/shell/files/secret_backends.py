@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 
-from mcp_auth_bridge.credentials.secret_sources import LIMIT, Sources
+from mcp_auth_bridge.credentials.secret_sources import LIMIT, SecretSources
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.process.threads import in_daemon_thread
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
@@ -16,7 +16,7 @@ _KEY_TIMEOUT = 10.0
 """Seconds for a password manager: whoever waits for the sealing key waits for a login, and gives up after 30."""
 
 
-def sources(environ: Mapping[str, str], passed: Sequence[str]) -> Sources:
+def sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretSources:
     """Commands get what programs need to find their agents and their data, and the variables that are `passed`."""
     environment = _allowed(environ, passed)
 
@@ -25,7 +25,7 @@ def sources(environ: Mapping[str, str], passed: Sequence[str]) -> Sources:
 
         return await output(argv, environment, LIMIT)
 
-    return Sources(environ, run, _entry, asyncio.sleep)
+    return SecretSources(environ, run, _entry, asyncio.sleep)
 
 
 def key_from(argv: Sequence[str]) -> bytes:

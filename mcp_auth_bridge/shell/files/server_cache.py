@@ -15,7 +15,7 @@ from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.folder import Folder
 
 
-class Memory:
+class ServerCache:
     """The memory of one server under `key`, as raw JSON by method."""
 
     def __init__(self, folder: Path, key: str) -> None:

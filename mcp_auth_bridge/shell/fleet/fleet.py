@@ -4,11 +4,11 @@ import os
 from collections.abc import Awaitable, Callable
 
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.redis import RedisStore as Settings
+from mcp_auth_bridge.config.redis import RedisStoreSettings as Settings
 from mcp_auth_bridge.config.redis import place
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.fleet.lease import FleetLocks
+from mcp_auth_bridge.shell.fleet.lease import Leases
 from mcp_auth_bridge.shell.fleet.server import RedisServer
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.stores.keys import KeySource
@@ -26,7 +26,7 @@ class Fleet:
         self.ask = server.ask
         self.describe = server.describe
         self.store = RedisStore(server, settings.prefix, key, os.urandom)
-        self.locks = FleetLocks(server, server.ask, settings.prefix, self.store.flush)
+        self.locks = Leases(server, server.ask, settings.prefix, self.store.flush)
 
 
 def shared_key(source: KeySource) -> bytes:

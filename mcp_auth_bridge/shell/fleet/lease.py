@@ -1,7 +1,7 @@
 """A lock between machines: a lease in the Redis that they share, by that server's clock.
 
-A lease is longer than a token request may take (shell/net/oauth_http.py): whoever loses the server in the middle of one has its
-answer before anybody else may present the same refresh token. It is prolonged while it is held.
+A lease is longer than a token request may take (shell/net/oauth_http.py): whoever loses the server in the middle of
+one has its answer before anybody else may present the same refresh token. It is prolonged while it is held.
 
 No lock with an expiry can stop a holder that was stopped itself and comes back. What stops it is the generation of the
 record, which serves as the fencing token: it grows with each save, a holder reads it under the lock, marks the record
@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.files.lock import Held
-from mcp_auth_bridge.stores.redis import Server
+from mcp_auth_bridge.stores.redis import RedisScripts
 
 LEASE = 100.0
 """Seconds."""
@@ -70,18 +70,20 @@ return 'free'
 T = TypeVar("T")
 
 
-class Asks(Protocol):
+class AsksServer(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
         """Run `function`, which asks the server, beside the loop."""
 
 
-class FleetLocks:
+class Leases:
     """The locks under `prefix`; whoever takes one holds the kernel's lock of that name already.
 
     `flush` saves what could not be saved before. A lease lasts `lease` seconds.
     """
 
-    def __init__(self, server: Server, ask: Asks, prefix: str, flush: Callable[[], None], lease: float = LEASE) -> None:
+    def __init__(
+        self, server: RedisScripts, ask: AsksServer, prefix: str, flush: Callable[[], None], lease: float = LEASE
+    ) -> None:
         self._server = server
         self._ask = ask
         self._prefix = prefix

@@ -12,13 +12,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from mcp_auth_bridge.config.redis import Place, RedisStore
+from mcp_auth_bridge.config.redis import RedisAddress, RedisStoreSettings
 from mcp_auth_bridge.errors import ConfigError, StoreError, Unreachable, quoted
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.connect_errors import explained
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.process.threads import in_background
-from mcp_auth_bridge.stores.redis import Lost
+from mcp_auth_bridge.stores.redis import ServerLost
 
 if TYPE_CHECKING:
     from redis import Connection, Redis
@@ -43,7 +43,11 @@ class RedisServer:
     """
 
     def __init__(
-        self, place: Place, settings: RedisStore, network: Network, password: Callable[[], Awaitable[Secret]] | None
+        self,
+        place: RedisAddress,
+        settings: RedisStoreSettings,
+        network: Network,
+        password: Callable[[], Awaitable[Secret]] | None,
     ) -> None:
         self._place = place
         self._user = settings.user or None
@@ -75,7 +79,7 @@ class RedisServer:
     @contextlib.contextmanager
     def _answering(self) -> Iterator["Redis"]:
         if time.monotonic() < self._rests_until:
-            raise Lost(f"{self._silence} (a moment ago)", _CHECK)
+            raise ServerLost(f"{self._silence} (a moment ago)", _CHECK)
         with self._translated():
             yield self._connected()
 
@@ -146,9 +150,9 @@ class RedisServer:
         with self._making:
             self._password = self._client = None
 
-    def _silent(self, sentence: str) -> Lost:
+    def _silent(self, sentence: str) -> ServerLost:
         self._rests_until, self._silence = time.monotonic() + _REST, sentence
-        return Lost(sentence, _CHECK)
+        return ServerLost(sentence, _CHECK)
 
 
 def _connection(place: str, tls: ssl.SSLContext | None) -> "type[Connection]":

@@ -15,7 +15,7 @@ from typing import cast
 import h11
 
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
-from mcp_auth_bridge.shell.time_slice import Turn
+from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of an answer's header block, also of a chunk header or the trailers
 INTERIM_LIMIT = 10  # 1xx answers before the one that counts
@@ -48,7 +48,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiter: asyncio.Future[None] | None = None
         self._unsent = memoryview(b"")
         self._unread = 0
-        self._turn = Turn()
+        self._turn = TimeSlice()
         self._busy = self._answered = self._choked = self._held = False
         self._eof = self._eof_parsed = self._gone = self._unproven = False
 

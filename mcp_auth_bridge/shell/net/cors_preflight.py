@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.http_semantics import request_headers
-from mcp_auth_bridge.shell.net.pool import Wire
+from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.urls import Url
 
 _PATIENCE = 1.0
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)
 
 
-async def missing_header(wire: Wire, url: Url, sent: Iterable[str]) -> str:
+async def missing_header(wire: Pool, url: Url, sent: Iterable[str]) -> str:
     """The header that names an organisation, or the like, which `url` takes and which is not among the `sent` ones.
 
     "" where there is none, or nothing is known in time. Nothing secret is sent.

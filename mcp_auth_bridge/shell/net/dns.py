@@ -11,7 +11,7 @@ from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.urls import Url
 
 
-class Names:
+class Resolver:
     """Looks each name up once and stays with the answer: nobody can give another one between the check and the use."""
 
     def __init__(self, network: Network) -> None:

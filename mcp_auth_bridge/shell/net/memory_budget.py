@@ -29,7 +29,7 @@ one.
 class Share:
     """The part of the budget that one message takes. `release` it when the message has been handed on."""
 
-    def __init__(self, budget: "Budget") -> None:
+    def __init__(self, budget: "MemoryBudget") -> None:
         self._budget = budget
         self.counted = 0  # bytes beyond `FREE`
 
@@ -47,7 +47,7 @@ class Share:
             self._budget.shrink(self, self.counted)
 
 
-class _Place(NamedTuple):
+class _Reserved(NamedTuple):
     """Somebody waits: `share` wants `size` bytes more."""
 
     share: Share
@@ -55,7 +55,7 @@ class _Place(NamedTuple):
     granted: asyncio.Future[None]
 
 
-class Budget:
+class MemoryBudget:
     """`room` is in bytes, `patience` in seconds."""
 
     def __init__(self, room: int = ROOM, patience: float = PATIENCE) -> None:
@@ -63,7 +63,7 @@ class Budget:
         self._patience = patience
         self._used = 0  # by all shares but the one that goes on
         self._first: Share | None = None  # the one that goes on
-        self._waiting: list[_Place] = []
+        self._waiting: list[_Reserved] = []
         self._moved = 0.0  # when something last grew or shrank, in the loop's seconds
 
     def share(self) -> Share:
@@ -113,7 +113,7 @@ class Budget:
     async def _in_turn(self, share: Share, size: int) -> None:
         loop = asyncio.get_running_loop()
         granted: asyncio.Future[None] = loop.create_future()
-        place = _Place(share, size, granted)
+        place = _Reserved(share, size, granted)
         self._waiting.append(place)
         try:
             while not granted.done():

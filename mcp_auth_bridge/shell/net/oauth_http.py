@@ -30,7 +30,7 @@ from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence import watched
 from mcp_auth_bridge.shell.net.connect_errors import explained
 from mcp_auth_bridge.shell.net.content_encoding import decoder
-from mcp_auth_bridge.shell.net.dns import Names
+from mcp_auth_bridge.shell.net.dns import Resolver
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -53,12 +53,12 @@ _ATTEMPT = 2.0
 """Seconds for one of several addresses."""
 
 
-class Http:
+class OAuthHttp:
     """Performs `Fetch`. `aclose` ends its connections."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._names = Names(network)
+        self._names = Resolver(network)
         self._transports: dict[tuple[str, str], httpx2.AsyncHTTPTransport] = {}
 
     async def fetch(self, effect: Fetch) -> Response:

@@ -20,10 +20,10 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.net.dial import connect, refused
-from mcp_auth_bridge.shell.net.memory_budget import Budget
+from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
-from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.urls import Url
 
 OPEN_LIMIT = 512  # exchanges under way; those beyond wait their turn
@@ -56,12 +56,12 @@ class _Route:
         return None
 
 
-class Wire:
+class Pool:
     """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._budget = Budget()
+        self._budget = MemoryBudget()
         self._buffer = memoryview(bytearray(READ_SIZE))
         self._routes: dict[tuple[str, str, int], _Route] = {}
         self._open: set[Connection] = set()
@@ -70,7 +70,9 @@ class Wire:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def send(self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> Answer:
+    async def send(
+        self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes
+    ) -> StreamedResponse:
         """Send one request and return its answer as soon as the head is there. `Host` and `Content-Length` are added.
 
         Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if something was and no answer came,
@@ -180,10 +182,10 @@ class Wire:
             hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
             raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
 
-    def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> Answer:
+    def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> StreamedResponse:
         if route.absolute and route.proxy and head.status_code == 407:
             raise refused(route.proxy, route.url.authority, 407)
-        return Answer(head, connection, partial(self._release, route), self._budget.share())
+        return StreamedResponse(head, connection, partial(self._release, route), self._budget.share())
 
     def _release(self, route: _Route, connection: Connection) -> None:
         self._turns.release()

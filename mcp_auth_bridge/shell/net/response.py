@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import h11
 
 from mcp_auth_bridge.errors import LimitExceeded
-from mcp_auth_bridge.relay.byte_buffer import Pieces
+from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.content_encoding import decoder
 from mcp_auth_bridge.shell.net.memory_budget import Share
-from mcp_auth_bridge.shell.time_slice import Turn
+from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 _INFLATED = 15  # units of work for a decoded piece
 
 
-class Answer:
+class StreamedResponse:
     """An answer whose body is still on its way. Reading it to its end, or `aclose`, frees the connection.
 
     `headers` have lower-case names, values in order of arrival. `share` is what its messages take of the budget, until
@@ -44,7 +44,7 @@ class Answer:
         A body without a length ends with the connection (RFC 9112 section 6.3): there a cut cannot be told from the
         end, except over TLS, where only an orderly close is an end.
         """
-        turn = Turn()
+        turn = TimeSlice()
         try:
             while (connection := self._connection) and (data := await connection.data()):
                 if connection.complete:
@@ -65,7 +65,7 @@ class Answer:
 
         Waits while the budget is short; the body is counted until `aclose`.
         """
-        body = Pieces()
+        body = ByteBuffer()
         async for chunk in self.chunks():
             size = len(body) + len(chunk)
             if size > limit:

@@ -23,7 +23,7 @@ class _Cookie(msgspec.Struct, frozen=True):
     expires: float  # Unix time in seconds
 
 
-class Jar:
+class CookieJar:
     """`clock` tells Unix time in seconds. Every URL that is named here has the one origin that the jar is for."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -10,15 +10,15 @@ from urllib.parse import urljoin
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError, UrlRefused, fault
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import Failed
+from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.relay.sse import Event
+from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
-from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, events, parsed
 from mcp_auth_bridge.shell.transports.refusal_text import quote, words
-from mcp_auth_bridge.shell.transports.sender import Headers, Outcome, Sender
+from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 ENDPOINT_TIMEOUT = 10.0
@@ -47,7 +47,7 @@ class HttpSse:
             raise
         self._stream = _Stream(endpoint, answer, arriving)
 
-    async def post(self, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - this transport has none
+    async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - this transport has none
         """Send `message` once; its answer comes on the stream."""
         if message.method == "initialize" and (self._stream is None or self._stream.used or self._stream.lost):
             await self.open()
@@ -72,7 +72,7 @@ class HttpSse:
             finally:
                 stream.go_on()
 
-    async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
+    async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
         """All that answers no request of ours. Raises `SessionLost` when the stream ends."""
         stream = self._stream
         if stream is not None:
@@ -88,7 +88,9 @@ class HttpSse:
             stream, self._stream = self._stream, None
             await stream.close()
 
-    async def _exchange(self, stream: "_Stream", message: Message, refused: Refusal | None) -> tuple[Outcome, Message]:
+    async def _exchange(
+        self, stream: "_Stream", message: Message, refused: Refusal | None
+    ) -> tuple[SendOutcome, Message]:
         """Send a request, and its response from the stream with the outcome of the POST."""
         response = stream.expect(message)
         try:
@@ -100,14 +102,14 @@ class HttpSse:
             raise received
         return outcome, received
 
-    async def _send(self, stream: "_Stream", message: Message, refused: Refusal | None) -> Outcome:
+    async def _send(self, stream: "_Stream", message: Message, refused: Refusal | None) -> SendOutcome:
         outcome = await self._sender.send("POST", {}, message, stream.endpoint, refused)
         answer, verdict = outcome.answer, outcome.verdict
         if 200 <= answer.status < 300:
             await answer.read(LARGEST)
             await answer.aclose()
             return outcome
-        if isinstance(verdict, Failed) and answer.status != 404:
+        if isinstance(verdict, Failure) and answer.status != 404:
             raise quote(verdict.error, await words(answer), outcome.sent)
         await answer.aclose()
         if answer.status == 404:  # the endpoint's URL is the session's
@@ -118,7 +120,7 @@ class HttpSse:
 class _Stream:
     """One open stream and who waits for what on it. It is read no faster than its messages are taken."""
 
-    def __init__(self, endpoint: Url, answer: Answer, arriving: AsyncIterator[Event]) -> None:
+    def __init__(self, endpoint: Url, answer: StreamedResponse, arriving: AsyncIterator[ServerSentEvent]) -> None:
         self.endpoint = endpoint
         self.used = False
         self.lost = False
@@ -142,7 +144,7 @@ class _Stream:
         self._reading.cancel()
         await asyncio.wait((self._reading,))
 
-    async def _read(self, arriving: AsyncIterator[Event]) -> None:
+    async def _read(self, arriving: AsyncIterator[ServerSentEvent]) -> None:
         why: BridgeError = OutcomeUnknown(
             "the server's stream ended before its answer came", "look before you repeat the request"
         )
@@ -185,7 +187,7 @@ class _Stream:
                 response.set_result(why)
 
 
-async def _endpoint(url: Url, arriving: AsyncIterator[Event]) -> Url:
+async def _endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:
     """Where messages go: the first event says it. Raises `UrlRefused` for another origin."""
     try:
         async with asyncio.timeout(ENDPOINT_TIMEOUT):

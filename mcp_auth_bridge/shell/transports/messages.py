@@ -9,11 +9,11 @@ from mcp_auth_bridge.oauth.error_text import LONGEST
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
 from mcp_auth_bridge.relay.envelope import peek, split
-from mcp_auth_bridge.relay.http_semantics import Failed, Unauthorized, session_lost, unauthorized
+from mcp_auth_bridge.relay.http_semantics import Failure, Unauthorized, session_lost, unauthorized
 from mcp_auth_bridge.relay.resumption import Resumption
-from mcp_auth_bridge.relay.sse import Event, Parser
-from mcp_auth_bridge.shell.net.response import Answer
-from mcp_auth_bridge.shell.time_slice import Turn, portions, work
+from mcp_auth_bridge.relay.sse import EventParser, ServerSentEvent
+from mcp_auth_bridge.shell.net.response import StreamedResponse
+from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work
 from mcp_auth_bridge.shell.transports.refusal_text import quote, words
 
 LARGEST = 64 * 1024 * 1024
@@ -61,13 +61,13 @@ def parsed(data: bytes) -> list[Message]:
         raise TheirProtocolError(f"the server sent something that is no message: {malformed.message}") from None
 
 
-async def events(answer: Answer, place: Resumption) -> AsyncIterator[Event]:
+async def events(answer: StreamedResponse, place: Resumption) -> AsyncIterator[ServerSentEvent]:
     """The events of a stream as they come; `place` follows them.
 
     Each is counted until the next one is asked for. None is kept then: whoever hands it on forgets it (`del`).
     """
-    parser = Parser(LARGEST, place.last_id)
-    turn = Turn()
+    parser = EventParser(LARGEST, place.last_id)
+    turn = TimeSlice()
     async for chunk in answer.chunks():
         await answer.share.hold(parser.kept + len(chunk))
         for portion in portions(chunk):
@@ -81,7 +81,7 @@ async def events(answer: Answer, place: Resumption) -> AsyncIterator[Event]:
         await answer.share.hold(parser.kept)
 
 
-async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
+async def streamed(answer: StreamedResponse, place: Resumption) -> AsyncIterator[Message]:
     """The messages of a stream. Priming events (no data) and events of other types carry none."""
     async for event in events(answer, place):
         if event.data and event.type == b"message":
@@ -92,7 +92,7 @@ async def streamed(answer: Answer, place: Resumption) -> AsyncIterator[Message]:
 
 
 async def failure_of(
-    answer: Answer, verdict: Failed, request: Message, sent: Mapping[str, str], *, in_session: bool
+    answer: StreamedResponse, verdict: Failure, request: Message, sent: Mapping[str, str], *, in_session: bool
 ) -> Message | BridgeError:
     """What a failed `request` comes to: a JSON-RPC error in the body is its answer, whatever the HTTP status.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.error_text import LONGEST, saying, sentence
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.net.response import StreamedResponse
 
 _FOR_PEOPLE = ("application/json", "application/problem+json", "text/plain", "text/html")
 _LONGEST_PAGE = 64 * 1024
@@ -15,7 +15,7 @@ _PATIENCE = 1.0
 """Seconds for the body of a refusal, whose head has said all that is needed."""
 
 
-async def words(answer: Answer) -> str:
+async def words(answer: StreamedResponse) -> str:
     """The body of a refusal as text, of a page its title; "" where it is long, slow, or of another kind.
 
     Frees the connection.
@@ -40,6 +40,6 @@ def quote(error: BridgeError, said: str, sent: Mapping[str, str]) -> BridgeError
     return error
 
 
-def kind_of(answer: Answer) -> str:
+def kind_of(answer: StreamedResponse) -> str:
     """The media type without parameters, lower case."""
     return answer.header("content-type").partition(";")[0].strip().lower()

@@ -10,14 +10,14 @@ from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired, UrlRefused
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Message
-from mcp_auth_bridge.relay.http_semantics import Failed
+from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
-from mcp_auth_bridge.shell.net.pool import Wire
-from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.http_sse import HttpSse
 from mcp_auth_bridge.shell.transports.messages import failure_of
 from mcp_auth_bridge.shell.transports.sender import Sender
-from mcp_auth_bridge.shell.transports.streamable_http import Streamable
+from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
 
 _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Backwards Compatibility")
@@ -26,9 +26,9 @@ _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Bac
 class Remote:
     """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
 
-    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None = None) -> None:
+    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
         self._sender = Sender(url, wire, credentials, jar)
-        self._streamable = Streamable(self._sender)
+        self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 
     def post(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
@@ -54,7 +54,7 @@ class Remote:
         outcome = await self._streamable.send(message, headers)
         answer, verdict = outcome.answer, outcome.verdict
         try:
-            if not isinstance(verdict, Failed) or answer.status not in _OLDER:
+            if not isinstance(verdict, Failure) or answer.status not in _OLDER:
                 async with aclosing(self._streamable.read(outcome, message, headers)) as messages:
                     async for received in messages:
                         yield received

@@ -18,28 +18,28 @@ from mcp_auth_bridge.oauth.challenge import bearer
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import Failed, Stream, Unauthorized, Verdict, judge, request_headers
+from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence import watched
 from mcp_auth_bridge.shell.net.cors_preflight import missing_header
-from mcp_auth_bridge.shell.net.pool import Wire
-from mcp_auth_bridge.shell.net.response import Answer
-from mcp_auth_bridge.shell.transports.cookies import Jar
+from mcp_auth_bridge.shell.net.pool import Pool
+from mcp_auth_bridge.shell.net.response import StreamedResponse
+from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.refusal_text import quote, words
 from mcp_auth_bridge.urls import Url
 
-Headers: TypeAlias = Mapping[str, str]
+HeaderFields: TypeAlias = Mapping[str, str]
 
 _MOST_NONCES = 5
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class SendOutcome(msgspec.Struct, frozen=True):
     """An answer, what it means, and the credentials that it answers; `again` is whether they replaced refused ones."""
 
-    answer: Answer
+    answer: StreamedResponse
     verdict: Verdict
-    sent: Headers
+    sent: HeaderFields
     again: bool
 
     def refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
@@ -57,7 +57,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Sender:
     """`url` is the server's; all that is sent stays in its origin. `credentials` may give other headers too."""
 
-    def __init__(self, url: Url, wire: Wire, credentials: Credentials, jar: Jar | None) -> None:
+    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
         self.url = url
         self._wire = wire
         self._credentials = credentials
@@ -69,11 +69,11 @@ class Sender:
     async def send(
         self,
         verb: str,
-        headers: Headers,
+        headers: HeaderFields,
         message: Message | None = None,
         url: Url | None = None,
         refused: Refusal | None = None,
-    ) -> Outcome:
+    ) -> SendOutcome:
         """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin.
 
         `refused` is what became of the same message before.
@@ -115,19 +115,19 @@ class Sender:
                 f" server; otherwise {error.hint}"
             )
 
-    async def stream(self, headers: Headers) -> Answer:
+    async def stream(self, headers: HeaderFields) -> StreamedResponse:
         """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
         outcome = await self.send("GET", headers)
-        if isinstance(outcome.verdict, Stream):
+        if isinstance(outcome.verdict, EventStream):
             return outcome.answer
-        if isinstance(outcome.verdict, Failed):
+        if isinstance(outcome.verdict, Failure):
             raise quote(outcome.verdict.error, await words(outcome.answer), outcome.sent)
         await outcome.answer.aclose()
         raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
 
     async def _authorized(
-        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
-    ) -> Outcome:
+        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
+    ) -> SendOutcome:
         """When the credentials are refused, ask once for others and send once more.
 
         A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
@@ -142,8 +142,8 @@ class Sender:
         raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
     async def _present(
-        self, verb: str, url: Url, headers: Headers, message: Message | None, refused: Refusal | None
-    ) -> Outcome:
+        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
+    ) -> SendOutcome:
         """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
 
         That is no refusal of the token (RFC 9449 section 9). More follow only while the nonces are new ones: where each
@@ -155,7 +155,7 @@ class Sender:
             answer, verdict = await self._attempt(verb, url, headers, message, credentials)
             doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
             if doubt not in (USE_NONCE, INVALID_PROOF):
-                return Outcome(answer, verdict, credentials, again=refused is not None)
+                return SendOutcome(answer, verdict, credentials, again=refused is not None)
             await answer.aclose()
             if doubt == INVALID_PROOF:
                 raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
@@ -166,8 +166,8 @@ class Sender:
         )
 
     async def _attempt(
-        self, verb: str, url: Url, headers: Headers, message: Message | None, credentials: Headers
-    ) -> tuple[Answer, Verdict]:
+        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
+    ) -> tuple[StreamedResponse, Verdict]:
         self._sent |= credentials.keys()
         cookies = self._jar.headers(url) if self._jar else {}
         fields = request_headers(verb, headers, cookies, credentials)
@@ -186,7 +186,7 @@ class Sender:
         return answer, verdict
 
 
-def _scheme(credentials: Headers) -> str:
+def _scheme(credentials: HeaderFields) -> str:
     """How a request says on whose behalf it comes, for the log."""
     if "dpop" in credentials:
         return "dpop"

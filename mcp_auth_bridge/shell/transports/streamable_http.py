@@ -20,19 +20,19 @@ from mcp_auth_bridge.errors import (
     fault,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import Accepted, Failed, One, Stream
+from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.net.response import Answer
+from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
-from mcp_auth_bridge.shell.transports.sender import Headers, Outcome, Sender
+from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _PASSING = (408, 409, 425, 429)  # 409: a server that has not yet noticed the end of the stream before
 _LOOK = "the request may have been carried out: look before you repeat it"
 
 
-class Streamable:
+class StreamableHttp:
     """`sleep` waits for seconds."""
 
     def __init__(self, sender: Sender, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -40,14 +40,14 @@ class Streamable:
         self._sleep = sleep
         self._session: dict[str, str] = {}
 
-    async def post(self, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+    async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:
         """Send `message` once and yield what the server answers."""
         async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
             async for received in messages:
                 yield received
                 del received
 
-    async def send(self, message: Message, headers: Headers, refused: Refusal | None = None) -> Outcome:
+    async def send(self, message: Message, headers: HeaderFields, refused: Refusal | None = None) -> SendOutcome:
         """The first half of `post`; whoever calls it reads the answer, or closes it."""
         if message.method != "initialize":
             return await self._sender.send("POST", {**headers, **self._session}, message, refused=refused)
@@ -61,7 +61,9 @@ class Streamable:
             raise
         return outcome
 
-    async def read(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncGenerator[Message, None]:
+    async def read(
+        self, outcome: SendOutcome, message: Message, headers: HeaderFields
+    ) -> AsyncGenerator[Message, None]:
         """The second half of `post`; an answer that refuses the credentials is closed and followed by another one."""
         try:
             async for received in self._messages(outcome, message, headers):
@@ -77,19 +79,19 @@ class Streamable:
             async for received in messages:
                 yield received
 
-    async def _messages(self, outcome: Outcome, message: Message, headers: Headers) -> AsyncIterator[Message]:
+    async def _messages(self, outcome: SendOutcome, message: Message, headers: HeaderFields) -> AsyncIterator[Message]:
         """What the answer holds, whatever its shape. Raises `Denied` if that is a refusal."""
         match outcome.verdict:
             case Accepted():
                 admitted(await outcome.answer.read(LARGEST))
-            case One():
+            case SingleMessage():
                 for received in parsed(admitted(await outcome.answer.read(LARGEST))):
                     yield received
-            case Stream():
+            case EventStream():
                 async for received in self._until_answered(outcome.answer, message, headers):
                     yield received
                     del received
-            case Failed() as failed:
+            case Failure() as failed:
                 refusal = await failure_of(
                     outcome.answer, failed, message, outcome.sent, in_session=bool(self._session)
                 )
@@ -98,7 +100,7 @@ class Streamable:
                 admitted(refusal.raw)
                 yield refusal
 
-    async def listen(self, headers: Headers) -> AsyncGenerator[Message, None]:
+    async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:
         """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
 
         Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and what the credentials raise.
@@ -140,7 +142,9 @@ class Streamable:
             await outcome.answer.aclose()
             debug_log.event("session.closed")
 
-    async def _until_answered(self, answer: Answer, request: Message, headers: Headers) -> AsyncIterator[Message]:
+    async def _until_answered(
+        self, answer: StreamedResponse, request: Message, headers: HeaderFields
+    ) -> AsyncIterator[Message]:
         """The messages of a stream, over as many connections as it takes until `request` has its answer."""
         place = Resumption()
         awaited = request.kind is Kind.REQUEST
@@ -167,7 +171,7 @@ class Streamable:
                 return
             answer, resumed = await self._resume_answer(headers, place, lost), True
 
-    async def _resume_answer(self, headers: Headers, place: Resumption, lost: OutcomeUnknown) -> Answer:
+    async def _resume_answer(self, headers: HeaderFields, place: Resumption, lost: OutcomeUnknown) -> StreamedResponse:
         """The stream of a request that was sent: whatever goes wrong now, its outcome is unknown."""
         while place.last_id and place.tries < MOST_TRIES and _is_legacy(headers):
             await self._sleep(place.pause(_chance()))
@@ -181,7 +185,7 @@ class Streamable:
         raise lost
 
 
-def session_of(answer: Answer) -> dict[str, str]:
+def session_of(answer: StreamedResponse) -> dict[str, str]:
     """The session that an answer to `initialize` opens, as the header of what follows."""
     session_id = answer.header("mcp-session-id")
     if answer.status != 200 or not session_id:
@@ -204,6 +208,6 @@ def _chance() -> float:
     return int.from_bytes(os.urandom(2)) / 0xFFFF
 
 
-def _is_legacy(headers: Headers) -> bool:
+def _is_legacy(headers: HeaderFields) -> bool:
     """Whether the protocol revision knows resumption: it ended with 2025-11-25, and `initialize` names none."""
     return headers.get("mcp-protocol-version", "") < "2026"
