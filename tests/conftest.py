@@ -1,4 +1,4 @@
-"""`pytest --canaries`: every bridge that a test starts is listened to (tests/canaries.py)."""
+"""`pytest --canaries`: every bridge that a test starts is listened to (tests/support/canaries.py)."""
 
 import os
 import signal

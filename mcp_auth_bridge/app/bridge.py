@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mcp_auth_bridge.app.refresh_process import RefreshTask
     from mcp_auth_bridge.credentials.oauth import OAuthCredentials
     from mcp_auth_bridge.credentials.redemption import Redemption
-    from mcp_auth_bridge.credentials.services import Services as OAuthWorld
+    from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.oauth.machine import MachinePlan
 
 
@@ -60,14 +60,14 @@ def _remembered(record: str, profile: Profile, environ: Mapping[str, str]) -> st
 class Bridge:
     """Everything for one profile, each part made when it is first needed."""
 
-    def __init__(self, profile: Profile, world: Context) -> None:
+    def __init__(self, profile: Profile, context: Context) -> None:
         self.profile = profile
-        self.record = _record(profile, world.environ)
-        self.vault = StoreAccess(profile.store, world.paths, config=world.config.path)
-        self.memory = ServerCache(world.paths.memory, _remembered(self.record, profile, world.environ))
+        self.record = _record(profile, context.environ)
+        self.store_access = StoreAccess(profile.store, context.paths, config=context.config.path)
+        self.memory = ServerCache(context.paths.memory, _remembered(self.record, profile, context.environ))
         self.network = Network(profile.network)
-        self.tabs = TabLimit(world.paths.memory, self.record, time.time)
-        self._world = world
+        self.tabs = TabLimit(context.paths.memory, self.record, time.time)
+        self._context = context
         debug_log.event("profile", profile=profile.name, url=profile.url.resource, auth=type(profile.auth).__name__)
 
     def apart(self) -> "Bridge":
@@ -80,8 +80,8 @@ class Bridge:
         return self._with(msgspec.structs.replace(self.profile, headers=others))
 
     def _with(self, profile: Profile) -> "Bridge":
-        apart = Bridge(profile, self._world)
-        apart.vault = self.vault
+        apart = Bridge(profile, self._context)
+        apart.store_access = self.store_access
         return apart
 
     @cached_property
@@ -117,11 +117,11 @@ class Bridge:
 
     @cached_property
     def secrets(self) -> ProfileSecrets:
-        return ProfileSecrets(self.profile, self.vault, self.environ)
+        return ProfileSecrets(self.profile, self.store_access, self.environ)
 
     @property
     def environ(self) -> Mapping[str, str]:
-        return self._world.environ
+        return self._context.environ
 
     @property
     def account(self) -> str:
@@ -146,9 +146,9 @@ class Bridge:
     @property
     def arguments(self) -> tuple[str, ...]:
         """What a command line has to say to mean this profile."""
-        file = self._world.config.path.absolute()
+        file = self._context.config.path.absolute()
         spoken = ("--auth", self.profile.spoken) if self.profile.spoken else ()
-        config = ("--config", str(file)) if file != self._world.paths.config else ()
+        config = ("--config", str(file)) if file != self._context.paths.config else ()
         plain = ("--allow-http",) if self.profile.url.is_plain and self.profile.is_bare else ()
         return (self.profile.name, *spoken, *plain, *config)
 
@@ -162,59 +162,59 @@ class Bridge:
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, by whom it may be; `Held` after `timeout` seconds."""
-        return self.vault.locks.hold(f"the login to {self.profile.name}", timeout)
+        return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
 
     def person_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """Held by a person who logs in by hand: a login that nobody asked for gives way to them."""
-        return self.vault.locks.hold(f"the login by hand to {self.profile.name}", timeout)
+        return self.store_access.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
     def lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
-        return self.vault.refresh_lock(self.record)
+        return self.store_access.refresh_lock(self.record)
 
     async def settle(self) -> None:
         """Wait for a rotation that is under way, if there is one: without its end the login would be lost."""
         if "oauth" in vars(self):
             await self.oauth.settle()
-        await self.vault.settle()
+        await self.store_access.settle()
 
     @cached_property
     def oauth(self) -> "OAuthCredentials":
         """The credentials of a profile that logs in, with the browser or by itself."""
         if isinstance(self.profile.auth, MachineSettings):
-            return self.oauth_in(self.vault.shared or self.vault.apart)
-        open_store = partial(self.vault.read, self.record)
-        if self.vault.forgets:  # nothing outlives this process anyway
+            return self.oauth_in(self.store_access.shared or self.store_access.apart)
+        open_store = partial(self.store_access.read, self.record)
+        if self.store_access.forgets:  # nothing outlives this process anyway
             return self.oauth_in(open_store)
         from mcp_auth_bridge.app.refresh_process import OutlivingRedemption
         from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
-        kept, world = self._kept_in(open_store)
-        exchange = OutlivingRedemption(kept, world, self._refresh_task, InProcessRedemption(kept, world))
-        return self._credentials(kept, world, exchange)
+        kept, services = self._kept_in(open_store)
+        exchange = OutlivingRedemption(kept, services, self._refresh_task, InProcessRedemption(kept, services))
+        return self._credentials(kept, services, exchange)
 
     def oauth_in(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
         """The same, of the login that is in another store, and in this process alone."""
         from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
-        kept, world = self._kept_in(open_store)
-        return self._credentials(kept, world, InProcessRedemption(kept, world))
+        kept, services = self._kept_in(open_store)
+        return self._credentials(kept, services, InProcessRedemption(kept, services))
 
-    def _kept_in(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[StoredSession, OAuthWorld]":
-        from mcp_auth_bridge.credentials.services import Services as OAuthWorld
+    def _kept_in(self, open_store: Callable[[], Awaitable[Store]]) -> "tuple[StoredSession, Services]":
+        from mcp_auth_bridge.credentials.services import Services
 
-        world = OAuthWorld(
+        services = Services(
             open_store=open_store,
             lock=self.lock,
-            turn=partial(self.vault.refresh_turn, self.record),
+            turn=partial(self.store_access.refresh_turn, self.record),
             drive=self._drive,
             now=time.time,
             ticks=time.monotonic,
             warn=terminal.complain,
             entropy=os.urandom,
-            beside=self.vault.beside,
+            beside=self.store_access.beside,
         )
-        return StoredSession(self.record, world, self._admit), world
+        return StoredSession(self.record, services, self._admit), services
 
     async def _drive(self, flow: Flow[Session]) -> Session:
         """Run a flow in which no person takes part. Its modules are imported here: most starts need none."""
@@ -226,10 +226,10 @@ class Bridge:
 
         return await refreshed(self.network, flow)
 
-    def _credentials(self, kept: StoredSession, world: "OAuthWorld", exchange: "Redemption") -> "OAuthCredentials":
+    def _credentials(self, kept: StoredSession, services: "Services", exchange: "Redemption") -> "OAuthCredentials":
         from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 
-        return OAuthCredentials(kept, self._renewal(kept, world, exchange), world)
+        return OAuthCredentials(kept, self._renewal(kept, services, exchange), services)
 
     def _refresh_task(self, session: Session, generation: int) -> "RefreshTask":
         """What the process that refreshes is told."""
@@ -242,28 +242,28 @@ class Bridge:
             session=dump(session),
             generation=generation,
             store=self.profile.store,
-            sealing_key=self.vault.sealing_key(),
-            records=os.fsencode(self._world.paths.records),
-            locks=os.fsencode(self._world.paths.locks),
+            sealing_key=self.store_access.sealing_key(),
+            records=os.fsencode(self._context.paths.records),
+            locks=os.fsencode(self._context.paths.locks),
             network=self.profile.network,
             environ=tuple((os.fsencode(name), os.fsencode(value)) for name, value in os.environ.items()),
             log=log_form if debug_log.on else "off",
         )
 
-    def _renewal(self, kept: StoredSession, world: "OAuthWorld", exchange: "Redemption") -> Renewal:
+    def _renewal(self, kept: StoredSession, services: "Services", exchange: "Redemption") -> Renewal:
         name, auth = self.profile.name, self.profile.auth
         if not isinstance(auth, MachineSettings):
             from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
             from mcp_auth_bridge.credentials.refresh import RefreshRenewal  # a machine has none
 
-            return RefreshRenewal(LoginDiagnosis(name, self.login_command, digest(auth)), kept, world, exchange)
+            return RefreshRenewal(LoginDiagnosis(name, self.login_command, digest(auth)), kept, services, exchange)
         from mcp_auth_bridge.credentials.machine import (
             MachineRenewal,  # a person has none
             PlanSource,
         )
 
         return MachineRenewal(
-            PlanSource(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, world
+            PlanSource(name, kind(auth), partial(self.plan, auth), not auth.token_endpoint), kept, services
         )
 
     async def plan(self, auth: MachineSettings) -> "MachinePlan":

@@ -21,7 +21,7 @@ class Context(msgspec.Struct, frozen=True):
     config: Config
     environ: Mapping[str, str]
 
-    def vault(self) -> StoreAccess:
+    def store_access(self) -> StoreAccess:
         """The store of the whole configuration."""
         return StoreAccess(self.config.store, self.paths, config=self.config.path)
 

@@ -36,11 +36,11 @@ COMMAND_TIMEOUT = 120.0
 
 
 class ProfileSecrets:
-    """Nothing is read before it is wanted. Tokens that a command printed are shared through the `vault`."""
+    """Nothing is read before it is wanted. Tokens that a command printed are shared through the `store_access`."""
 
-    def __init__(self, profile: Profile, vault: StoreAccess, environ: Mapping[str, str]) -> None:
+    def __init__(self, profile: Profile, store_access: StoreAccess, environ: Mapping[str, str]) -> None:
         self._profile = profile
-        self._vault = vault
+        self._store_access = store_access
         self._environ = environ
         self._sources = sources(environ, profile.pass_environment)
 
@@ -107,12 +107,11 @@ class ProfileSecrets:
 
     def _minted(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> HeaderValue:
         # Imported here because most starts run no command (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.command_token import RECORDS, CommandToken
-        from mcp_auth_bridge.credentials.command_token import CommandServices as MintedWorld
+        from mcp_auth_bridge.credentials.command_token import RECORDS, CommandServices, CommandToken
 
         key = f"{RECORDS}{self._profile.key} {self._profile.url.resource} {name}"
-        lock = partial(self._vault.hold, f"the command for {key}", COMMAND_TIMEOUT)
-        beside = self._vault.beside
+        lock = partial(self._store_access.hold, f"the command for {key}", COMMAND_TIMEOUT)
+        beside = self._store_access.beside
         return CommandToken(
-            key, argv, MintedWorld(read, lock, self._vault.shared, time.time, terminal.complain, beside)
+            key, argv, CommandServices(read, lock, self._store_access.shared, time.time, terminal.complain, beside)
         )

@@ -104,12 +104,12 @@ class OutlivingRedemption:
     def __init__(
         self,
         kept: "StoredSession",
-        world: "Services",
+        services: "Services",
         describe: Callable[["Session", int], RefreshTask],
         own: "InProcessRedemption",
     ) -> None:
         self._kept = kept
-        self._world = world
+        self._services = services
         self._describe = describe
         self._own = own
 
@@ -132,7 +132,7 @@ class OutlivingRedemption:
         from mcp_auth_bridge.oauth.session import load_session
 
         for warning in outcome.warnings:
-            self._world.warn(raised(warning))
+            self._services.warn(raised(warning))
         if outcome.unsaved:
             self._kept.take_over(load_session(outcome.unsaved), outcome.generation)
             self._kept.save_later()
@@ -222,20 +222,20 @@ async def _do(task: RefreshTask) -> None:
     from mcp_auth_bridge.oauth.session import dump, load_session
     from mcp_auth_bridge.shell.files.paths import Paths
 
-    vault = StoreAccess(
+    store_access = StoreAccess(
         task.store,
         Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path()),
         task.sealing_key,
     )
     warnings: list[TaskMessage] = []
-    world = _world(task, vault, lambda error: warnings.append(told(error)))
-    session, kept = load_session(task.session), StoredSession(task.record, world)
+    services = _services(task, store_access, lambda error: warnings.append(told(error)))
+    session, kept = load_session(task.session), StoredSession(task.record, services)
     kept.take_over(session, task.generation)
     error: TaskMessage | None = None
     try:
-        async with world.lock():
+        async with services.lock():
             try:
-                await InProcessRedemption(kept, world).under_lock(session)
+                await InProcessRedemption(kept, services).under_lock(session)
             except BridgeError as refused:
                 error = told(refused)
             unsaved = "" if kept.is_saved or kept.session is None else dump(kept.session)
@@ -255,24 +255,24 @@ async def _do(task: RefreshTask) -> None:
         _say(RefreshOutcome(process=os.getpid(), error=told(fault(bug))))
     with suppress(TimeoutError):  # a lease ends by itself
         async with asyncio.timeout(PATIENCE):
-            await vault.settle()
+            await store_access.settle()
 
 
-def _world(task: RefreshTask, vault: "StoreAccess", warn: Callable[[BridgeError], None]) -> "Services":
+def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[BridgeError], None]) -> "Services":
     from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.shell.net.network import Network
     from mcp_auth_bridge.shell.run_refresh import refreshed
 
     return Services(
-        open_store=lambda: vault.read(task.record),
-        lock=lambda: vault.refresh_lock(task.record),
-        turn=lambda: vault.refresh_turn(task.record),
+        open_store=lambda: store_access.read(task.record),
+        lock=lambda: store_access.refresh_lock(task.record),
+        turn=lambda: store_access.refresh_turn(task.record),
         drive=partial(refreshed, Network(task.network)),
         now=time.time,
         ticks=time.monotonic,
         warn=warn,
         entropy=os.urandom,
-        beside=vault.beside,
+        beside=store_access.beside,
     )
 
 

@@ -16,28 +16,28 @@ _GENERAL = frozenset(["ai", "api", "app", "gateway", "mcp", "mcp-server", "remot
 """Labels of host names that say nothing about whose server it is."""
 
 
-async def bridge_to(choice: ServerChoice, world: Context) -> Bridge:
+async def bridge_to(choice: ServerChoice, context: Context) -> Bridge:
     """The bridge to the server that a command line means; from here on, every message says that it is about it.
 
     Raises `ConfigError`. Only a name that the configuration does not know is looked for in the store.
     """
-    if "://" not in choice.target and choice.target not in {*world.config.profiles, *world.config.broken}:
-        choice = await _by_short_name(choice, world)
-    profile = world.config.chosen(choice)
+    if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
+        choice = await _by_short_name(choice, context)
+    profile = context.config.chosen(choice)
     terminal.about(profile.label)
     if profile.url.is_plain:
         terminal.say(
             f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
             " the credentials and change what the server says"
         )
-    return Bridge(profile, world)
+    return Bridge(profile, context)
 
 
-async def _by_short_name(choice: ServerChoice, world: Context) -> ServerChoice:
+async def _by_short_name(choice: ServerChoice, context: Context) -> ServerChoice:
     try:
-        urls = urls_called(choice.target, (await world.vault().survey()).keys())
+        urls = urls_called(choice.target, (await context.store_access().survey()).keys())
     except StoreError as closed:
-        raise _unknown(choice, world, closed) from None
+        raise _unknown(choice, context, closed) from None
     match urls:
         case []:
             return choice
@@ -46,10 +46,10 @@ async def _by_short_name(choice: ServerChoice, world: Context) -> ServerChoice:
     raise ConfigError(f"there are several logins by URL called {choice.target}", f"give the URL: {' or '.join(urls)}")
 
 
-def _unknown(choice: ServerChoice, world: Context, closed: StoreError) -> ConfigError:
+def _unknown(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
     """Why there is no such server, as far as the configuration knows: the store cannot say."""
     try:
-        world.config.chosen(choice)
+        context.config.chosen(choice)
     except ConfigError as error:
         return ConfigError(f"{error.message}, and logins by URL cannot be seen: {closed.message}", error.hint)
     raise AssertionError(choice.target)
@@ -67,12 +67,12 @@ def urls_called(name: str, keys: Iterable[str]) -> list[str]:
     return [str(url) for url in urls if short_name(url) == name]
 
 
-def own_short_name(profile: Profile, world: Context, keys: Iterable[str]) -> str:
+def own_short_name(profile: Profile, context: Context, keys: Iterable[str]) -> str:
     """What every command takes for `profile`, which has only a URL; "" for one with a name, or where it means two."""
     if "://" not in profile.name or profile.variant:
         return ""
     name = short_name(profile.url)
-    taken = {*world.config.profiles, *world.config.broken}
+    taken = {*context.config.profiles, *context.config.broken}
     return name if name not in taken and len({*urls_called(name, keys), profile.name}) == 1 else ""
 
 

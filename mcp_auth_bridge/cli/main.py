@@ -83,7 +83,7 @@ def _relay(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import run
 
     given = run.Input(_server(arguments), incoming, outgoing, parent, headless=arguments.headless)
-    return lambda world: run.run(given, world)
+    return lambda context: run.run(given, context)
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
@@ -106,8 +106,8 @@ def _login(arguments: argparse.Namespace) -> "Story":
     if arguments.all:
         from mcp_auth_bridge.commands import login_all
 
-        return lambda world: login_all.run(given, world)
-    return lambda world: login.run(given, world)
+        return lambda context: login_all.run(given, context)
+    return lambda context: login.run(given, context)
 
 
 def _check_named(arguments: argparse.Namespace) -> None:
@@ -128,9 +128,9 @@ def _moving(arguments: argparse.Namespace) -> "Story":
         sent = transfer.Export(
             arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
         )
-        return lambda world: transfer.export_login(sent, world)
+        return lambda context: transfer.export_login(sent, context)
     brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
-    return lambda world: transfer.import_login(brought, world)
+    return lambda context: transfer.import_login(brought, context)
 
 
 _WITH = {
@@ -160,7 +160,7 @@ def _check_moving(arguments: argparse.Namespace) -> None:
 def _secret(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import secret
 
-    return lambda world: secret.run(secret.Input(arguments.name), world)
+    return lambda context: secret.run(secret.Input(arguments.name), context)
 
 
 def _key(_arguments: argparse.Namespace) -> "Story":
@@ -175,13 +175,13 @@ def _logout(arguments: argparse.Namespace) -> "Story":
     if arguments.all and arguments.auth is not None:
         raise ConfigError("--auth says which login, and --all is every one", "leave one of them out")
     given = logout.Input(None if arguments.all else _server(arguments))
-    return lambda world: logout.run(given, world)
+    return lambda context: logout.run(given, context)
 
 
 def _status(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import status
 
-    return lambda world: status.run(status.Input(as_json=arguments.json), world)
+    return lambda context: status.run(status.Input(as_json=arguments.json), context)
 
 
 def _token(arguments: argparse.Namespace) -> "Story":
@@ -193,14 +193,14 @@ def _token(arguments: argparse.Namespace) -> "Story":
         raise ConfigError("--env names the variable for --exec, which is not given", "add --exec and a program")
     variable = token.VARIABLE if arguments.env is None else arguments.env
     given = token.Input(_server(arguments), arguments.format, arguments.exec or (), variable)
-    return lambda world: token.run(given, world)
+    return lambda context: token.run(given, context)
 
 
 def _tools(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import tools
 
     given = tools.Input(_server(arguments), arguments.json)
-    return lambda world: tools.run(given, world)
+    return lambda context: tools.run(given, context)
 
 
 def _call(arguments: argparse.Namespace) -> "Story":
@@ -215,13 +215,13 @@ def _call(arguments: argparse.Namespace) -> "Story":
         as_json=arguments.json,
         output=Path(arguments.output) if arguments.output is not None else None,
     )
-    return lambda world: call.run(given, world)
+    return lambda context: call.run(given, context)
 
 
 def _demo(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import demo
 
-    return lambda world: demo.run(demo.Input(unattended=arguments.no_browser), world)
+    return lambda context: demo.run(demo.Input(unattended=arguments.no_browser), context)
 
 
 def _server(arguments: argparse.Namespace) -> "ServerChoice":

@@ -30,8 +30,8 @@ class Input(msgspec.Struct, frozen=True):
     output: Path | None = None
 
 
-async def run(given: Input, world: Context) -> int:
-    bridge = await bridge_to(given.server, world)
+async def run(given: Input, context: Context) -> int:
+    bridge = await bridge_to(given.server, context)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
     async with asking(bridge, _tell) as client:

@@ -16,7 +16,7 @@ class Input(msgspec.Struct, frozen=True):
     unattended: bool = False
 
 
-async def run(given: Input, world: Context) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
+async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
     try:
         from mcp_auth_bridge.demo.story import tell
     except ModuleNotFoundError as missing:

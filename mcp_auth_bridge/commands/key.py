@@ -13,11 +13,11 @@ from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient
 _RECORD = "key of this machine"
 
 
-async def run(world: Context) -> int:
+async def run(context: Context) -> int:
     """Print the public half; the first time, make the key."""
-    vault = world.vault()
-    vault.check_keeps("a key")
-    store = await vault.unlock()
+    store_access = context.store_access()
+    store_access.check_keeps("a key")
+    store = await store_access.unlock()
     private = machine_key(store) or _made(store)
     line = recipient(private)
     terminal.answer(line)

@@ -44,19 +44,19 @@ class Input(msgspec.Struct, frozen=True):
     trust: tuple[str, ...] = ()
 
 
-async def run(given: Input, world: Context) -> int:
-    choice = given.server or await server_choice.server(world)
+async def run(given: Input, context: Context) -> int:
+    choice = given.server or await server_choice.server(context)
     if choice is None:
         return 0
-    bridge = await log_in(given, choice, world)
+    bridge = await log_in(given, choice, context)
     next_step.tell([bridge], *(["--ipv4"] if choice.ipv4 else []))
     return 0
 
 
-async def log_in(given: Input, choice: ServerChoice, world: Context) -> Bridge:
+async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge:
     """The bridge to the server of that `choice`, with a login that is kept. Raises any `BridgeError`."""
-    bridge, headers = _with_headers(keeping(await bridge_to(choice, world)), choice, world)
-    store = await bridge.vault.unlock()
+    bridge, headers = _with_headers(keeping(await bridge_to(choice, context)), choice, context)
+    store = await bridge.store_access.unlock()
     before = stored(store, bridge.record)
     async with AsyncExitStack() as turn:
         await _wait(turn, bridge)
@@ -66,19 +66,19 @@ async def log_in(given: Input, choice: ServerChoice, world: Context) -> Bridge:
         session = session_in(record) if record != before else None
         session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     tell(bridge, session)
-    if short := own_short_name(bridge.profile, world, store.keys()):
+    if short := own_short_name(bridge.profile, context, store.keys()):
         terminal.say(f"commands take {short} for it, too: mcp-auth-bridge tools {typed(short)}")
     return bridge
 
 
-def _with_headers(bridge: Bridge, choice: ServerChoice, world: Context) -> tuple[Bridge, Mapping[str, Secret] | None]:
+def _with_headers(bridge: Bridge, choice: ServerChoice, context: Context) -> tuple[Bridge, Mapping[str, Secret] | None]:
     """`bridge` without the headers that the command line gives, and those, which are kept with the login.
 
     What the configuration says is not kept beside it: later commands go by the configuration. None for no headers.
     """
-    own = {name.lower() for name in world.config.profile(bridge.profile.name).headers}
+    own = {name.lower() for name in context.config.profile(bridge.profile.name).headers}
     for name in sorted(name for name in choice.headers if name.lower() in own):
-        terminal.say(f"--header {name} is for this login alone: later commands go by {world.config.path}")
+        terminal.say(f"--header {name} is for this login alone: later commands go by {context.config.path}")
     kept = {name: Secret(value) for name, value in choice.headers.items() if name.lower() not in own}
     return bridge.without(kept), kept or None
 
@@ -101,7 +101,7 @@ def keeping(bridge: Bridge) -> Bridge:
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
             f"use it as it is: {bridge.command('tools')}",
         )
-    bridge.vault.check_keeps("a login")
+    bridge.store_access.check_keeps("a login")
     return bridge
 
 
@@ -140,7 +140,7 @@ def tell(bridge: Bridge, session: Session) -> None:
         terminal.say(words)
     terminal.say(scopes(session))
     terminal.say(validity(session, time.time()))
-    terminal.say(f"stored in {bridge.vault.describe()}")
+    terminal.say(f"stored in {bridge.store_access.describe()}")
     for name, value in session.headers.items():
         terminal.say(f"kept with the login: the header {name}, from {_place(name, value)}")
 

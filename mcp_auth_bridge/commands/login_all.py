@@ -10,26 +10,26 @@ from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.console import terminal
 
 
-async def run(given: Input, world: Context) -> int:
+async def run(given: Input, context: Context) -> int:
     """The exit code of the first failure, 0 if there was none."""
-    known = await server_choice.all_known(world)
-    if not known and not world.config.broken:
-        raise server_choice.nothing(world)
-    vault = world.vault()
-    vault.check_keeps("a login")
-    keys = (await vault.unlock()).keys()
+    known = await server_choice.all_known(context)
+    if not known and not context.config.broken:
+        raise server_choice.nothing(context)
+    store_access = context.store_access()
+    store_access.check_keeps("a login")
+    keys = (await store_access.unlock()).keys()
     done: list[Bridge] = []
     left: list[str] = []
-    failed: dict[str, BridgeError] = {name: broken.error for name, broken in world.config.broken.items()}
+    failed: dict[str, BridgeError] = {name: broken.error for name, broken in context.config.broken.items()}
     for error in failed.values():
         terminal.complain(error)
     for profile in known:
-        if (await line(profile, world, keys)).state == "signed in":
+        if (await line(profile, context, keys)).state == "signed in":
             left.append(profile.name)
             continue
         terminal.about(profile.label)
         try:
-            done.append(await log_in(given, ServerChoice(profile.name), world))
+            done.append(await log_in(given, ServerChoice(profile.name), context))
         except BridgeError as error:
             terminal.complain(error)
             failed[profile.name] = error

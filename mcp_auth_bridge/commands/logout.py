@@ -26,10 +26,10 @@ class Input(msgspec.Struct, frozen=True):
     server: ServerChoice | None
 
 
-async def run(given: Input, world: Context) -> int:
+async def run(given: Input, context: Context) -> int:
     if given.server is None:
-        return await _log_out_everywhere(world)
-    bridge = await bridge_to(given.server, world)
+        return await _log_out_everywhere(context)
+    bridge = await bridge_to(given.server, context)
     forgotten = await _forget_printed(bridge)
     if forgotten:
         terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
@@ -38,15 +38,15 @@ async def run(given: Input, world: Context) -> int:
     return 0
 
 
-async def _log_out_everywhere(world: Context) -> int:
+async def _log_out_everywhere(context: Context) -> int:
     """One login after the other: what fails is said, and the rest goes on."""
-    store = await world.vault().survey()
+    store = await context.store_access().survey()
     problems: list[BridgeError] = []
     count = 0
     # The configured ones in any case: a login that cannot be read does not say whose it is.
-    for profile in profiles(store.keys(), world):
+    for profile in profiles(store.keys(), context):
         try:
-            count += await _log_out(Bridge(profile, world))
+            count += await _log_out(Bridge(profile, context))
         except BridgeError as problem:
             terminal.complain(problem)
             problems.append(problem)
@@ -65,7 +65,7 @@ async def _log_out(bridge: Bridge) -> bool:
     """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
     bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
     async with bridge.lock():  # a refresh that is under way must not bring the login back
-        store = await bridge.vault.survey()
+        store = await bridge.store_access.survey()
         taken = _take(store, bridge.record)
         for key in _keys(store, f"{MACHINES}{bridge.profile.name} "):
             _delete(store, key)  # of the same name, when it was configured in another way
@@ -94,7 +94,7 @@ def _still_good(taken: Session | StoreError) -> str:
 
 async def _forget_printed(bridge: Bridge) -> bool:
     """Whether there was anything that a command had printed."""
-    store = await bridge.vault.survey()
+    store = await bridge.store_access.survey()
     keys = _keys(store, f"{RECORDS}{bridge.profile.key} ")
     for key in keys:
         _delete(store, key)

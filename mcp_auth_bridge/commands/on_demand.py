@@ -39,8 +39,8 @@ async def _is_there(bridge: Bridge, used: str) -> bool:
 
     An earlier one is only kept for what is known about it.
     """
-    store = await bridge.vault.read(bridge.record)
-    record = await bridge.vault.beside(lambda: store.load(bridge.record))
+    store = await bridge.store_access.read(bridge.record)
+    record = await bridge.store_access.beside(lambda: store.load(bridge.record))
     session = load_session(record.secret) if record is not None else None
     return session is not None and session.access.reveal() != used and not bridge.is_anothers(session)
 
@@ -56,7 +56,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
             return True
         if await _person_is_at_it(bridge):
             return False
-        store = await bridge.vault.unlock()
+        store = await bridge.store_access.unlock()
         bridge.tabs.note()
         try:
             return await _unless(_person_comes(bridge), _log_in(bridge, store))

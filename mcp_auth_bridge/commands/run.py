@@ -46,8 +46,8 @@ class Input(msgspec.Struct, frozen=True):
     headless: bool = False
 
 
-async def run(given: Input, world: Context) -> int:
-    bridge = await bridge_to(given.server, world)
+async def run(given: Input, context: Context) -> int:
+    bridge = await bridge_to(given.server, context)
     if not given.headless:
         _announce(bridge, given)
         await _relay(relay_stack.relay(bridge.profile, bridge.memory.load()), bridge, given)

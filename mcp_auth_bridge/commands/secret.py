@@ -13,7 +13,7 @@ class Input(msgspec.Struct, frozen=True):
     name: str
 
 
-async def run(given: Input, world: Context) -> int:  # noqa: ARG001 - every command has a world
+async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command has a world
     secret = hidden_prompt.typed(f"the secret for keyring:{given.name}")
     if secret is None:
         secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))

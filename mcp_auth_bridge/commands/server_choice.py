@@ -14,48 +14,48 @@ from mcp_auth_bridge.shell.browser.login_window import typed_line
 from mcp_auth_bridge.shell.console import terminal
 
 
-async def server(world: Context) -> ServerChoice | None:
+async def server(context: Context) -> ServerChoice | None:
     """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
 
     Raises `ConfigError` where there is none, and where there is no terminal to ask on.
     """
-    known = configured(world) or await _by_url(world)
+    known = configured(context) or await _by_url(context)
     if not known:
-        raise nothing(world)
+        raise nothing(context)
     if len(known) == 1:
         return ServerChoice(known[0].name)
     if not (terminal.is_interactive() and terminal.shows_progress()):
         for profile in known:
-            terminal.say(f"for {profile.name}: {Bridge(profile, world).login_command}")
+            terminal.say(f"for {profile.name}: {Bridge(profile, context).login_command}")
         raise ConfigError(
             "there are several servers, and without a terminal you cannot be asked which one you mean",
             "run one of these commands, or mcp-auth-bridge login --all",
         )
-    return await _asked(world)
+    return await _asked(context)
 
 
-def configured(world: Context) -> list[Profile]:
+def configured(context: Context) -> list[Profile]:
     """The servers of the configuration that people log in to."""
-    return [profile for profile in world.config.profiles.values() if isinstance(profile.auth, LoginSettings)]
+    return [profile for profile in context.config.profiles.values() if isinstance(profile.auth, LoginSettings)]
 
 
-async def all_known(world: Context) -> list[Profile]:
+async def all_known(context: Context) -> list[Profile]:
     """Those, and the servers with a login that was made by URL."""
-    return [*configured(world), *await _by_url(world)]
+    return [*configured(context), *await _by_url(context)]
 
 
-async def _by_url(world: Context) -> list[Profile]:
-    keys = (await world.vault().survey()).keys()
-    return [profile for profile in profiles(keys, world) if _has_only_a_url(profile)]
+async def _by_url(context: Context) -> list[Profile]:
+    keys = (await context.store_access().survey()).keys()
+    return [profile for profile in profiles(keys, context) if _has_only_a_url(profile)]
 
 
 def _has_only_a_url(profile: Profile) -> bool:
     return "://" in profile.name and not profile.variant
 
 
-def nothing(world: Context) -> ConfigError:
+def nothing(context: Context) -> ConfigError:
     """The error where there is no server to log in to: the two ways to name one."""
-    file = world.config.path
+    file = context.config.path
     return ConfigError(
         f"no server was named, and {file} has none to log in to",
         "run mcp-auth-bridge login https://mcp.example.com/mcp with your server's URL, or make this the first line of"
@@ -63,17 +63,19 @@ def nothing(world: Context) -> ConfigError:
     )
 
 
-async def _asked(world: Context) -> ServerChoice | None:
-    vault = world.vault()
-    vault.check_keeps("a login")
-    keys = (await vault.unlock()).keys()  # what is shown depends on it, and so does the login
-    shown = [await line(profile, world, keys) for profile in [*world.config.profiles.values(), *await _by_url(world)]]
-    named = {profile.name for profile in await all_known(world)}
+async def _asked(context: Context) -> ServerChoice | None:
+    store_access = context.store_access()
+    store_access.check_keeps("a login")
+    keys = (await store_access.unlock()).keys()  # what is shown depends on it, and so does the login
+    shown = [
+        await line(profile, context, keys) for profile in [*context.config.profiles.values(), *await _by_url(context)]
+    ]
+    named = {profile.name for profile in await all_known(context)}
     choices = [each for each in shown if each.server in named]
     for number, each in enumerate(choices, 1):
         terminal.say(f"{number:>3}  {_name(each)}: {_state(each)}")
     others = [each for each in shown if each not in choices]
-    for each in [*others, *(misconfigured(name, broken) for name, broken in world.config.broken.items())]:
+    for each in [*others, *(misconfigured(name, broken) for name, broken in context.config.broken.items())]:
         terminal.say(f"  -  {_name(each)}: {_state(each)}")
     return await _answer(choices)
 

@@ -48,18 +48,18 @@ class ServerStatus(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-async def run(given: Input, world: Context) -> int:
-    keys, damaged, closed = await _survey(world)
-    lines = [misconfigured(name, broken) for name, broken in world.config.broken.items()]
-    shown = [profile for profile in profiles(keys, world) if profile.name not in world.config.broken]
-    lines += [await line(profile, world, keys) for profile in shown]
+async def run(given: Input, context: Context) -> int:
+    keys, damaged, closed = await _survey(context)
+    lines = [misconfigured(name, broken) for name, broken in context.config.broken.items()]
+    shown = [profile for profile in profiles(keys, context) if profile.name not in context.config.broken]
+    lines += [await line(profile, context, keys) for profile in shown]
     if given.as_json:
         terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif lines:
         terminal.answer("\n".join([*map(_in_words, lines), *_places(lines)]))
     else:
         unread = " that can be read" if damaged or closed else ""
-        terminal.answer(f"no servers in {world.config.path} and no logins{unread}")
+        terminal.answer(f"no servers in {context.config.path} and no logins{unread}")
     for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
             terminal.complain(problem)
@@ -68,10 +68,10 @@ async def run(given: Input, world: Context) -> int:
     return StoreError.exit_code if failed else 0
 
 
-async def _survey(world: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
+async def _survey(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
     """The keys of the records that can be read, what is wrong with the others, and why none can be."""
     try:
-        store = await world.vault().survey()
+        store = await context.store_access().survey()
         return store.keys(), store.unreadable(), []
     except StoreError as error:
         return [], [], [error]
@@ -82,17 +82,17 @@ def misconfigured(name: str, broken: BrokenProfile) -> ServerStatus:
     return ServerStatus(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
 
 
-async def line(profile: Profile, world: Context, keys: list[str]) -> ServerStatus:
+async def line(profile: Profile, context: Context, keys: list[str]) -> ServerStatus:
     """The line of a server; `keys` are those of the store."""
     known = ServerStatus(
-        profile.key, str(profile.url), "", "", short=own_short_name(profile, world, keys), notes=_plain(profile)
+        profile.key, str(profile.url), "", "", short=own_short_name(profile, context, keys), notes=_plain(profile)
     )
     state = msgspec.structs.replace
     if given := static(profile.auth):
         return state(known, state="static", detail=given)
-    bridge = Bridge(profile, world)
+    bridge = Bridge(profile, context)
     try:
-        store = await bridge.vault.read(bridge.record)
+        store = await bridge.store_access.read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
@@ -136,7 +136,7 @@ def _session_line(bridge: Bridge, session: Session, known: ServerStatus) -> Serv
         asked=session.asked,
         expires_at=session.expires_at,
         renews=session.renewable,
-        stored=bridge.vault.describe(),
+        stored=bridge.store_access.describe(),
         notes=(*filter(None, (scopes(session), doubt(session, bridge.account), headers(session))), *known.notes),
     )
 

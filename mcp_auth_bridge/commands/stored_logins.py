@@ -16,19 +16,19 @@ _BY_OTHER_SETTINGS = re.compile(r"(.+)~([0-9a-f]{8})")
 """`Profile.key` of a login that was made with --auth."""
 
 
-def profiles(keys: list[str], world: Context) -> list[Profile]:
+def profiles(keys: list[str], context: Context) -> list[Profile]:
     """The configured servers, then those of the other sessions among `keys`: of a bare URL, of --auth, of a name that
     the configuration no longer has.
     """
-    configured = {Bridge(profile, world).record: profile for profile in world.config.profiles.values()}
+    configured = {Bridge(profile, context).record: profile for profile in context.config.profiles.values()}
     sessions = [key for key in keys if key.startswith(SESSIONS) and key not in configured]
-    return [*configured.values(), *(_profile(key, world) for key in sessions)]
+    return [*configured.values(), *(_profile(key, context) for key in sessions)]
 
 
-def _profile(key: str, world: Context) -> Profile:
+def _profile(key: str, context: Context) -> Profile:
     name, _, url = key.removeprefix(SESSIONS).partition(" ")
     place = server_url(url, f"the stored login to {name}", Purpose.PLAIN_SERVER)
-    profile = Profile(name=name, url=place, store=world.config.store)
+    profile = Profile(name=name, url=place, store=context.config.store)
     other = _BY_OTHER_SETTINGS.fullmatch(name)
     if other is None or name == url:
         return profile

@@ -51,12 +51,12 @@ class TokenDocument(msgspec.Struct, frozen=True):
     account: str = ""
 
 
-async def run(given: Input, world: Context) -> int:
+async def run(given: Input, context: Context) -> int:
     if not _VARIABLE_NAME.fullmatch(given.variable):
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
     if _TAKEN.match(given.variable):
         raise ConfigError(f"--env {given.variable} steers the program itself", "choose another, as in --env MCP_TOKEN")
-    bridge = await bridge_to(given.server, world)
+    bridge = await bridge_to(given.server, context)
     name = bridge.profile.name
     async with ended(bridge):
         token = await _token(bridge)
@@ -67,7 +67,7 @@ async def run(given: Input, world: Context) -> int:
     if given.command:
         from mcp_auth_bridge.shell.process.exec_program import become
 
-        return become(given.command, {**world.environ, given.variable: token.access_token})
+        return become(given.command, {**context.environ, given.variable: token.access_token})
     if terminal.shows_answers():
         until = f", until {token.expires_at}" if token.expires_at else ""
         terminal.say(f"whoever has this token may do what you may at {name}{until}")

@@ -21,8 +21,8 @@ class Input(msgspec.Struct, frozen=True):
     as_json: bool = False
 
 
-async def run(given: Input, world: Context) -> int:
-    bridge = await bridge_to(given.server, world)
+async def run(given: Input, context: Context) -> int:
+    bridge = await bridge_to(given.server, context)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)
     if given.as_json:

@@ -61,14 +61,14 @@ class Import(msgspec.Struct, frozen=True):
     replace: bool = False
 
 
-async def export_login(given: Export, world: Context) -> int:
+async def export_login(given: Export, context: Context) -> int:
     """Write the login into a new file and forget it here."""
-    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
+    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), context))
     path = _new_file(given.file)
-    _exportable(await bridge.vault.read(bridge.record), bridge)  # before anybody thinks of a passphrase
-    seal = await _sealer(given, world)
+    _exportable(await bridge.store_access.read(bridge.record), bridge)  # before anybody thinks of a passphrase
+    seal = await _sealer(given, context)
     async with bridge.lock():  # half a rotation would be a lost login
-        store = await bridge.vault.read(bridge.record)
+        store = await bridge.store_access.read(bridge.record)
         record, session = _exportable(store, bridge)
         stays = given.copy or is_used(store, session.client, bridge.record)
         if stays:
@@ -83,20 +83,20 @@ async def export_login(given: Export, world: Context) -> int:
     return 0
 
 
-async def import_login(given: Import, world: Context) -> int:
+async def import_login(given: Import, context: Context) -> int:
     """Open the file and keep its login here."""
-    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), world))
+    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), context))
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
     sealed = login_export.read(await _content(given.file))
-    store = await bridge.vault.unlock()
+    store = await bridge.store_access.unlock()
     _check_free(store, bridge, given)
-    login = await _opened(sealed, given, store, world)
+    login = await _opened(sealed, given, store, context)
     session = load_session(login.session)
     if _is_over(session):
         raise LoginRequired("the exported login has expired, and has no refresh token", f"run {bridge.login_command}")
-    _check_fits(login, session, bridge, world)
-    session = _with_own_headers(session, bridge, world)
+    _check_fits(login, session, bridge, context)
+    session = _with_own_headers(session, bridge, context)
     async with bridge.login_lock(_LOGIN_PATIENCE), bridge.lock():
         record = _check_free(store, bridge, given)
         _keep(store, bridge, record, session)
@@ -137,11 +137,11 @@ def _new_file(name: str) -> Path:
     return path
 
 
-async def _sealer(given: Export, world: Context) -> Callable[[ExportedLogin], bytes]:
+async def _sealer(given: Export, context: Context) -> Callable[[ExportedLogin], bytes]:
     if given.recipient:
         login_export.check_recipient(given.recipient)
         return lambda login: login_export.for_recipient(login, given.recipient, os.urandom)
-    chosen = await export_passphrase.chosen(given.passphrase, world.environ)
+    chosen = await export_passphrase.chosen(given.passphrase, context.environ)
     return lambda login: login_export.for_passphrase(login, chosen.reveal(), os.urandom)
 
 
@@ -169,7 +169,7 @@ def _tell_exported(given: Export, bridge: Bridge) -> None:
             "if its refresh token rotates, only one of the two can be renewed, and the other's attempt ends both"
         )
     else:
-        gone = f"it is gone {bridge.vault.reach}"
+        gone = f"it is gone {bridge.store_access.reach}"
         terminal.say(f"moved the login to {name} into {given.file}, sealed with {lock}; {gone}")
     terminal.say(f"on the other machine: mcp-auth-bridge login {typed(name)} --import {typed(given.file)}")
 
@@ -199,9 +199,9 @@ def _check_free(store: Store, bridge: Bridge, given: Import) -> Record | None:
     return record
 
 
-async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: Store, world: Context) -> ExportedLogin:
+async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: Store, context: Context) -> ExportedLogin:
     if isinstance(sealed, ForPassphrase):
-        return sealed.opened((await export_passphrase.remembered(given.passphrase, world.environ)).reveal())
+        return sealed.opened((await export_passphrase.remembered(given.passphrase, context.environ)).reveal())
     private = machine_key(store)
     if private is None:
         raise StoreError(
@@ -211,15 +211,15 @@ async def _opened(sealed: ForPassphrase | ForRecipient, given: Import, store: St
     return sealed.opened(private)
 
 
-def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, world: Context) -> None:
+def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, context: Context) -> None:
     """That the login is for this server, under this name where it has one here, and of the account expected here."""
     profile = bridge.profile
     if login.url != profile.url.resource:
         raise ConfigError(
             f"the exported login is for {quoted(login.url)}, and {profile.name} is {profile.url.resource}",
-            f"correct the url of {profile.name} in {world.config.path}, or name another server",
+            f"correct the url of {profile.name} in {context.config.path}, or name another server",
         )
-    own = world.config.profiles.get(login.name)
+    own = context.config.profiles.get(login.name)
     if own is not None and own.name != profile.name and own.url == profile.url:
         raise ConfigError(
             f"the exported login is that of {own.name}, not of {profile.name}",
@@ -229,11 +229,11 @@ def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, world: C
         who = quoted(session.account) if session.account else "somebody else"
         raise ConfigError(
             f"the exported login is of {who}, and {profile.name} expects {quoted(bridge.account)}",
-            f"export the login of that account, or correct account in {world.config.path}",
+            f"export the login of that account, or correct account in {context.config.path}",
         )
 
 
-def _with_own_headers(session: Session, bridge: Bridge, world: Context) -> Session:
+def _with_own_headers(session: Session, bridge: Bridge, context: Context) -> Session:
     """`session` with those of its headers that hold their value and that the configuration does not have.
 
     Anybody may have made the file: it must not choose which programs run here, nor which variable or file is sent.
@@ -247,7 +247,7 @@ def _with_own_headers(session: Session, bridge: Bridge, world: Context) -> Sessi
             raise ConfigError(
                 f"the exported login wants the header {name} from {describe(value)}, and a file does not decide what is"
                 " read or run here",
-                f"add that header to headers for {bridge.profile.name} in {world.config.path}, and import again",
+                f"add that header to headers for {bridge.profile.name} in {context.config.path}, and import again",
             )
     return msgspec.structs.replace(session, headers=kept)
 

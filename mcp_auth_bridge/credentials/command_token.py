@@ -131,10 +131,10 @@ class CommandToken:
     the record in the store.
     """
 
-    def __init__(self, key: str, argv: tuple[str, ...], world: CommandServices) -> None:
+    def __init__(self, key: str, argv: tuple[str, ...], services: CommandServices) -> None:
         self._key = key
         self._argv = argv
-        self._world = world
+        self._services = services
         self._printed: CommandReply | None = None
         self._fetching: asyncio.Future[CommandReply] | None = None
         self._warned = False
@@ -148,7 +148,7 @@ class CommandToken:
 
     def _good(self, refused: Secret | None) -> CommandReply | None:
         current = self._printed
-        usable = current is not None and not current.due(self._world.now()) and current.value != refused
+        usable = current is not None and not current.due(self._services.now()) and current.value != refused
         return current if usable else None
 
     def _begin(self, refused: Secret | None) -> asyncio.Future[CommandReply]:
@@ -163,19 +163,19 @@ class CommandToken:
             fetching.exception()  # whoever waits is told; asyncio complains where nobody does
 
     async def _fetch(self, refused: Secret | None) -> CommandReply:
-        async with self._world.lock():
+        async with self._services.lock():
             store = await self._opened()
             generation = await self._adopt(store) if store else None
             if (shared := self._good(refused)) is not None:
                 return shared
-            self._printed = fresh = printed(await self._world.read(), self._argv, self._world.now())
+            self._printed = fresh = printed(await self._services.read(), self._argv, self._services.now())
             if store:
                 await self._share(store, fresh, generation)
             return fresh
 
     async def _opened(self) -> Store | None:
         try:
-            return await self._world.open_store() if self._world.open_store else None
+            return await self._services.open_store() if self._services.open_store else None
         except StoreError as error:
             self._warn(error)
             return None
@@ -183,7 +183,7 @@ class CommandToken:
     async def _adopt(self, store: Store) -> int | None:
         """Take what another process has got; the record's generation."""
         try:
-            record = await self._world.beside(lambda: store.load(self._key))
+            record = await self._services.beside(lambda: store.load(self._key))
         except StoreError as error:
             self._warn(error)
             return None
@@ -195,7 +195,7 @@ class CommandToken:
 
     async def _share(self, store: Store, fresh: CommandReply, generation: int | None) -> None:
         try:
-            await self._world.beside(lambda: store.save(self._key, _dump(fresh, self._argv), generation))
+            await self._services.beside(lambda: store.save(self._key, _dump(fresh, self._argv), generation))
         except Stale:
             return  # a logout, or another configuration's command: theirs is as good
         except StoreError as error:
@@ -204,7 +204,7 @@ class CommandToken:
     def _warn(self, error: StoreError) -> None:
         """Once: without the store it is only run more often."""
         if not self._warned:
-            self._world.warn(error)
+            self._services.warn(error)
         self._warned = True
 
 

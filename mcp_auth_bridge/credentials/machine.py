@@ -38,12 +38,12 @@ class PlanSource(msgspec.Struct, frozen=True):
 class MachineRenewal:
     """See `renewal.Renewal`."""
 
-    def __init__(self, source: PlanSource, kept: StoredSession, world: Services) -> None:
+    def __init__(self, source: PlanSource, kept: StoredSession, services: Services) -> None:
         self._name = source.name
         self._kind = source.kind
         self._plan = source.plan
         self._kept = kept
-        self._world = world
+        self._services = services
         self._wants_challenge = source.discovers
         self._has_failed = False
         self._refusal: tuple[MachinePlan, BridgeError] | None = None
@@ -58,22 +58,22 @@ class MachineRenewal:
         """Nothing is lost: another token can be had."""
 
     async def renew(self, refused: Refusal | None) -> Session:
-        async with self._world.lock():
+        async with self._services.lock():
             store = await self._kept.look()
-            another = lasting(self._kept.session, refused, self._world.now())
+            another = lasting(self._kept.session, refused, self._services.now())
             return another or await self._obtained(store, refused)
 
     async def _obtained(self, store: Store, refused: Refusal | None) -> Session:
         plan = await self._plan()
         self._check_pause(plan)
         try:
-            session = await self._world.drive(self._flow(plan, refused))
+            session = await self._services.drive(self._flow(plan, refused))
         except BridgeError as error:
             self._note(plan, error)
             raise refresh_policy.before_sending(error) from None
         self._has_failed, self._refusal, self._refusals = False, None, 0
         await self._kept.save(store, session)
-        return presentable(self._kept.session, refused, self._world.now()) or session
+        return presentable(self._kept.session, refused, self._services.now()) or session
 
     def _flow(self, plan: "MachinePlan", refused: Refusal | None) -> Flow[Session]:
         """Where the last session was had, unless something is wrong with that: then everything is looked up anew."""
@@ -88,7 +88,7 @@ class MachineRenewal:
     def _note(self, plan: "MachinePlan", error: BridgeError) -> None:
         self._has_failed = True
         if isinstance(error, ConfigError | CredentialRefused) or refresh_policy.is_refusal(error):
-            self._refusal, self._refused_at = (plan, error), self._world.ticks()
+            self._refusal, self._refused_at = (plan, error), self._services.ticks()
             self._refusals += 1
 
     def _check_pause(self, plan: "MachinePlan") -> None:
@@ -100,7 +100,7 @@ class MachineRenewal:
             self._refusals = 0
             return
         length = min(_PAUSE * 2.0 ** (self._refusals - 1), _LONGEST_PAUSE)
-        if self._world.ticks() - self._refused_at < length:
+        if self._services.ticks() - self._refused_at < length:
             raise self._refusal[1]
 
     async def lacking(self, refused: Refusal) -> BridgeError:
@@ -113,10 +113,10 @@ class MachineRenewal:
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.diagnosis import RefusedToken, why
+        from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
 
         what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
         presented = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
-        error = why(presented, refused, self._world.now())
+        error = why(presented, refused, self._services.now())
         error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"
         return error

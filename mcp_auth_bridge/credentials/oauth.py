@@ -28,11 +28,11 @@ _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
 class OAuthCredentials:
     """Headers from the session that is `kept`; `renewal` is how another one is come by."""
 
-    def __init__(self, kept: StoredSession, renewal: Renewal, world: Services) -> None:
+    def __init__(self, kept: StoredSession, renewal: Renewal, services: Services) -> None:
         self._kept = kept
         self._way = renewal
-        self._world = world
-        self._presenter = TokenHeaders(world.now, world.entropy)
+        self._services = services
+        self._presenter = TokenHeaders(services.now, services.entropy)
         self._hopeless_until = float("-inf")
         self._failure: BridgeError | None = None
         self._failures = 0
@@ -62,7 +62,7 @@ class OAuthCredentials:
             return {}
         if session is None:
             session = await self._renewed(refused)
-        elif session.due(self._world.now()):
+        elif session.due(self._services.now()):
             self._renew_behind()
         return self._presenter.headers(session, target)
 
@@ -73,7 +73,7 @@ class OAuthCredentials:
         """
         await self._kept.look()
         session = self._good(None)
-        if session is None or session.due(self._world.now()):
+        if session is None or session.due(self._services.now()):
             session = await self._renewal(None)
         return session
 
@@ -84,7 +84,7 @@ class OAuthCredentials:
 
     def _check_hope(self, refused: Refusal) -> None:
         """Raise where another token would be refused too. None is tried for a while: each one costs a rotation."""
-        now = self._world.ticks()
+        now = self._services.ticks()
         if refused.again:
             self._hopeless_until = now + _HOPELESS
         if self._kept.session is not None and now < self._hopeless_until:
@@ -92,7 +92,7 @@ class OAuthCredentials:
 
     def _good(self, refused: Refusal | None) -> Session | None:
         """The session at hand, if it can be presented."""
-        return presentable(self._kept.session, refused, self._world.now())
+        return presentable(self._kept.session, refused, self._services.now())
 
     async def _renewed(self, refused: Refusal | None) -> Session:
         last = self._failure
@@ -106,7 +106,7 @@ class OAuthCredentials:
 
     def _renew_behind(self) -> None:
         """Start a renewal that nobody waits for, unless one is under way or the last one has just failed."""
-        if self._behind is None and self._world.ticks() >= self._failed_at + self._backoff():
+        if self._behind is None and self._services.ticks() >= self._failed_at + self._backoff():
             self._behind = asyncio.ensure_future(self._renew_unasked())
 
     def _backoff(self) -> float:
@@ -131,7 +131,7 @@ class OAuthCredentials:
         try:
             renewed = await self._way.renew(refused)
         except BridgeError as error:
-            self._failure, self._failed_at = error, self._world.ticks()
+            self._failure, self._failed_at = error, self._services.ticks()
             self._failures += 1
             if (session := self._good(refused)) is None:
                 raise

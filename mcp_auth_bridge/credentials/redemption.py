@@ -25,9 +25,9 @@ class Redemption(Protocol):
 class InProcessRedemption:
     """The exchange in this process, for the login in `kept`: whoever ends the process in the middle ends the login."""
 
-    def __init__(self, kept: StoredSession, world: Services) -> None:
+    def __init__(self, kept: StoredSession, services: Services) -> None:
         self._kept = kept
-        self._world = world
+        self._services = services
         self._going_on: set[asyncio.Future[None]] = set()
 
     async def __call__(self, session: Session) -> None:
@@ -52,7 +52,7 @@ class InProcessRedemption:
             await self._spend(store, newest)
 
     async def _exchange(self, session: Session) -> None:
-        async with self._world.lock():
+        async with self._services.lock():
             await self.under_lock(session)
 
     async def _spend(self, store: Store, session: Session) -> None:
@@ -60,8 +60,8 @@ class InProcessRedemption:
         from mcp_auth_bridge.oauth.grants import refresh
 
         try:
-            renewed = refresh_policy.renewed(await self._world.drive(refresh(session)))
+            renewed = refresh_policy.renewed(await self._services.drive(refresh(session)))
         except BridgeError as error:
-            await self._kept.save(store, refresh_policy.failed(session, error, self._world.now()))
+            await self._kept.save(store, refresh_policy.failed(session, error, self._services.now()))
             raise
         await self._kept.save(store, renewed)

@@ -25,11 +25,11 @@ from mcp_auth_bridge.oauth.session import Session
 class RefreshRenewal:
     """Of the login in `kept`, in the words of `reasons`; `exchange` spends the refresh token. See `renewal.Renewal`."""
 
-    def __init__(self, reasons: LoginDiagnosis, kept: StoredSession, world: Services, exchange: Redemption) -> None:
+    def __init__(self, reasons: LoginDiagnosis, kept: StoredSession, services: Services, exchange: Redemption) -> None:
         self._name = reasons.name
         self._login_command = reasons.login_command
         self._kept = kept
-        self._world = world
+        self._services = services
         self._reasons = reasons
         self._exchange = exchange
         self._closed = False
@@ -43,13 +43,13 @@ class RefreshRenewal:
         await self._exchange.settle()
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
-        return self._reasons.new_token_refused(session, refused, self._world.now())
+        return self._reasons.new_token_refused(session, refused, self._services.now())
 
     async def renew(self, refused: Refusal | None) -> Session:
-        async with self._world.turn():
-            async with self._world.lock():  # an exchange that another process has begun comes to its end first
+        async with self._services.turn():
+            async with self._services.lock():  # an exchange that another process has begun comes to its end first
                 await self._kept.look()
-            if (another := lasting(self._kept.session, refused, self._world.now())) is not None:
+            if (another := lasting(self._kept.session, refused, self._services.now())) is not None:
                 return another
             try:
                 await self._exchange(self._refreshable(refused))
@@ -58,18 +58,18 @@ class RefreshRenewal:
             except BridgeError as error:
                 self._refreshable(refused)  # raises if the strikes are full
                 raise refresh_policy.before_sending(error) from None
-        return presentable(self._kept.session, refused, self._world.now()) or self._refreshable(refused)
+        return presentable(self._kept.session, refused, self._services.now()) or self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:
         session = self._kept.session
         if session is None:
             raise self._login_required("nobody is logged in")
         if session.ended:
-            raise self._login_required(refresh_policy.why_ended(session, self._world.now()))
+            raise self._login_required(refresh_policy.why_ended(session, self._services.now()))
         if session.refresh is None:
             reason = "the login has expired"
             if refused is not None and is_refused(session, refused):
-                suspected = self._reasons.suspected(session, refused, self._world.now())
+                suspected = self._reasons.suspected(session, refused, self._services.now())
                 reason = f"the server refused the access token ({suspected})"
             raise self._login_required(f"{reason}, and there is no refresh token")
         self._check_pause(session)
@@ -78,7 +78,7 @@ class RefreshRenewal:
     def _check_pause(self, session: Session) -> None:
         """Raise while the authorization server is left alone because it has refused to renew `session`."""
         strikes = session.strikes
-        pause = refresh_policy.pause(strikes, self._world.now())
+        pause = refresh_policy.pause(strikes, self._services.now())
         said = refresh_policy.words(strikes)
         if pause and refresh_policy.wants_login(strikes):
             raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
@@ -95,7 +95,7 @@ class RefreshRenewal:
     async def lacking(self, refused: Refusal) -> BridgeError:
         """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
         named = refused.challenge.scopes if refused.challenge else ()
-        async with self._world.lock():
+        async with self._services.lock():
             store = await self._kept.look()
             session = self._kept.session
             if session is None:

@@ -157,7 +157,7 @@ class StaticCredentials:
         scheme, _, token = headers[field.name].partition(" ")
         if scheme.lower() == "bearer":
             # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-            from mcp_auth_bridge.credentials.diagnosis import RefusedToken, why
+            from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
 
             return why(RefusedToken(token, self._name, field.what, field.place, self._resource), refused, self._now())
         return CredentialRefused(told, f"replace it: {field.place}", facts={"status": refused.status})

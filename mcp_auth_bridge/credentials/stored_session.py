@@ -18,15 +18,15 @@ def anybody(_: Session) -> None:
 
 
 class StoredSession:
-    """The login stored under `key`. The `world` is warned of what cannot be saved, once each time.
+    """The login stored under `key`. The `services` is warned of what cannot be saved, once each time.
 
     `admit` raises the error for a login that is not to be used, because it is somebody else's than expected.
     """
 
-    def __init__(self, key: str, world: Services, admit: Callable[[Session], None] = anybody) -> None:
+    def __init__(self, key: str, services: Services, admit: Callable[[Session], None] = anybody) -> None:
         self.session: Session | None = None
         self._key = key
-        self._world = world
+        self._services = services
         self._admit = admit
         self._one_by_one = asyncio.Lock()  # a look that began before a save must not adopt what the save replaced
         self._generation: int | None = None
@@ -44,11 +44,11 @@ class StoredSession:
         return not self._unsaved
 
     def is_fresh(self) -> bool:
-        return self._world.ticks() - self._looked_at < _GLANCE
+        return self._services.ticks() - self._looked_at < _GLANCE
 
     async def look(self) -> Store:
         """Read the store. A login that is gone there is gone here; one that was undone there is put back."""
-        store = await self._world.open_store()
+        store = await self._services.open_store()
         async with self._one_by_one:
             if self._unsaved and self.session is not None:
                 await self._save(store, self.session)
@@ -59,7 +59,7 @@ class StoredSession:
                     raise
                 await self._put_back(store)
             else:
-                self._looked_at = self._world.ticks()
+                self._looked_at = self._services.ticks()
         return store
 
     async def settle(self) -> None:
@@ -90,9 +90,9 @@ class StoredSession:
         Raises `StoreError`.
         """
         async with self._one_by_one:
-            await self._world.beside(lambda: store.reserve(self._key))
+            await self._services.beside(lambda: store.reserve(self._key))
             marked = await self._store(store, session)
-            await self._world.beside(lambda: store.reserve(self._key))  # the mark itself may have used it up
+            await self._services.beside(lambda: store.reserve(self._key))  # the mark itself may have used it up
             return marked
 
     async def _save(self, store: Store, session: Session) -> bool:
@@ -100,14 +100,16 @@ class StoredSession:
             return await self._store(store, session)
         except StoreError as error:
             if not self._unsaved:
-                self._world.warn(error)
+                self._services.warn(error)
             self.session, self._unsaved = session, True
             return True
 
     async def _store(self, store: Store, session: Session) -> bool:
         before, self.session = self.session, session
         try:
-            self._generation = await self._world.beside(lambda: store.save(self._key, dump(session), self._generation))
+            self._generation = await self._services.beside(
+                lambda: store.save(self._key, dump(session), self._generation)
+            )
         except Stale:
             return await self._replaced_meanwhile(store, before)
         except StoreError:
@@ -118,7 +120,7 @@ class StoredSession:
 
     async def _replaced_meanwhile(self, store: Store, before: Session | None) -> bool:
         """Give up the session at hand for what another process has stored, but not for an older record come back."""
-        record = await self._world.beside(lambda: store.load(self._key))
+        record = await self._services.beside(lambda: store.load(self._key))
         if record is not None and self._generation is not None and is_older(record.generation, self._generation):
             await self._put_back(store)
             self._unsaved = True
@@ -128,7 +130,7 @@ class StoredSession:
         return False
 
     async def _adopt(self, store: Store) -> None:
-        record = await self._world.beside(lambda: store.load(self._key))
+        record = await self._services.beside(lambda: store.load(self._key))
         if record is None:
             self.session = self._generation = None
         elif self._generation is not None and is_older(record.generation, self._generation):
@@ -145,4 +147,4 @@ class StoredSession:
             return
         record = Record(self._generation, dump(self.session))
         with suppress(StoreError, Stale):  # the next look tries again, or adopts what another process has put back
-            await self._world.beside(lambda: store.put_back(self._key, record))
+            await self._services.beside(lambda: store.put_back(self._key, record))

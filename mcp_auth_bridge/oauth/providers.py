@@ -1,7 +1,7 @@
 """What known authorization servers want beyond the specifications, as data. A profile's own settings win.
 
 A server that needs nothing special (Linear, Notion, Vercel, Salesforce) has no entry. `docs/providers.md` is made of
-this by `tests/provider_table.py`.
+this by `tests/support/provider_table.py`.
 """
 
 import re

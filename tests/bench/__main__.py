@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1]))  # for peers/, which serves the tests too
+sys.path.append(str(Path(__file__).parents[1] / "support"))  # it serves the tests, too
 
 import bulk
 import calling

@@ -106,13 +106,14 @@ def test_the_bridge_passes(suite, version, scenario, tmp_path):
 
 def run(suite, version, scenario, results):
     """One scenario of one suite; what it said on stderr, its checks being in `results`."""
+    path = os.pathsep.join(str(TESTS / folder) for folder in ("support", "e2e"))
     main = TESTS / "node_modules" / suite / "dist/index.js"
     client = shlex.join([sys.executable, str(DRIVER)])
     options = ["--scenario", scenario, "--spec-version", version, "--output-dir", str(results)]
     options += ["--force"] if scenario in EXTENSIONS else []
     done = subprocess.run(
         [node(), "--no-deprecation", str(main), "client", "--command", client, *options],
-        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS / "e2e")))},
+        env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,49 +1,14 @@
 """Real peers for a real command: each starts once for the session, and every test finds it as if it were new."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from installed import Bridge
 from peer import AuthorizationServer, McpServer, install_node_modules, node
-from words import text
+from place import ORGANISATION, Place, at_oidc_provider, at_worker
 
 pytest.register_assert_rewrite("life")
-
-ORGANISATION = ("X-Organisation", "acme-42")
-
-
-class Place:
-    """An authorization server, the MCP server behind it, and how the latter comes to accept no token of today."""
-
-    def __init__(self, server: AuthorizationServer, url: str, refuse_tokens: Callable[[], object]) -> None:
-        self.server = server
-        self.url = url
-        self.refuse_tokens = refuse_tokens
-
-    @property
-    def counters(self) -> dict[str, Any]:
-        return self.server.counters
-
-    def end_grants(self) -> None:
-        """What an administrator does who signs everybody out."""
-        self.server.control({"revokeAll": True})
-        self.refuse_tokens()
-
-
-def status(bridge: Bridge) -> dict[str, Any]:
-    """The one line of `status --json`."""
-    done = bridge.run("status", "--json")
-    assert done.returncode == 0, done.stderr
-    (line,) = json.loads(done.stdout)
-    return line
-
-
-def says_to_log_in(answer: dict[str, Any]) -> bool:
-    """Whether a tool's answer names the command."""
-    return answer["result"]["isError"] and "mcp-auth-bridge login acme" in text(answer)
 
 
 @pytest.fixture(scope="session")
@@ -115,14 +80,6 @@ def organisation_server(authorization_server: AuthorizationServer, running: Call
 def everything_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
     """npm's server-everything, which wants a bearer token."""
     return running("guarded_proxy.py", "--node", node())
-
-
-def at_oidc_provider(server: AuthorizationServer, protected: McpServer) -> Place:
-    return Place(server, protected.url, lambda: protected.control(["refuse_seen_tokens"]))
-
-
-def at_worker(server: AuthorizationServer) -> Place:
-    return Place(server, server.url, lambda: server.control({"refuseTokens": True}))
 
 
 @pytest.fixture(params=["oidc-provider", "workers-oauth-provider"])

@@ -32,7 +32,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 class Bridge:
-    """mcp-auth-bridge with the configuration and state below `home`, and a browser that is tests/peers/browser.py."""
+    """mcp-auth-bridge with the configuration and state below `home`; its browser is tests/support/peers/browser.py."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -40,7 +40,7 @@ class Bridge:
         self._browser_log = home / "browser.log"
         self.browser_command = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
         self._servers: dict[str, str] = {}
-        self.within: list[str] = []  # the words before each command, as tests/namespaces.py gives them
+        self.within: list[str] = []  # the words before each command, as tests/support/namespaces.py gives them
         key = home / "sealing.key"
         self.store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(key))}'
         key.touch(0o600)

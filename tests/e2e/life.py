@@ -2,8 +2,8 @@
 
 import time
 
-from conftest import Place, says_to_log_in, status
 from installed import Bridge, RawClient
+from place import Place, says_to_log_in, status
 from words import text
 
 ADD = {"a": 1, "b": 2}

@@ -15,7 +15,8 @@ from filelock import FileLock
 from needs import found
 
 TESTS = Path(__file__).parents[1]
-PEERS = TESTS / "peers"
+SUPPORT = TESTS / "support"
+PEERS = SUPPORT / "peers"
 INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
 # What a child needs to run, and no more: no proxy, no credential, no configuration of the person who tests.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
@@ -34,7 +35,7 @@ class Peer:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**ENVIRONMENT, "PYTHONPATH": str(TESTS)},  # a scenario's server finds peers/ there
+                env={**ENVIRONMENT, "PYTHONPATH": str(SUPPORT)},  # a scenario's server finds peers/ there
             )
         try:
             self.about: dict[str, Any] = self._first_words()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from faults.bridge import environment, home, save_login, started
-from fleet import Redis, needs_redis
 from program import command
+from redis_fleet import Redis, needs_redis
 from stress.strict import Strict
 
 from mcp_auth_bridge.secret import Secret

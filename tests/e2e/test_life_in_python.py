@@ -12,10 +12,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import Place
 from life import ADD, lives
 from peer import AuthorizationServer, McpServer, PythonServer
 from peers.environments import python_with
+from place import Place
 from words import complaint, error, text
 
 SDK_1 = ("mcp<2", "uvicorn")

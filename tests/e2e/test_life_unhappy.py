@@ -5,9 +5,9 @@ import signal
 import sys
 
 import pytest
-from conftest import at_oidc_provider, at_worker, says_to_log_in, status
 from installed import wait_for
 from peer import AuthorizationServer, McpServer
+from place import at_oidc_provider, at_worker, says_to_log_in, status
 from words import complaint, error, text
 
 ADD = {"a": 1, "b": 2}

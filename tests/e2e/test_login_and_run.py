@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from conftest import ORGANISATION
 from mcp.types import ElicitResult
+from place import ORGANISATION
 
 SERVERS = ["protected_server", "everything_server"]
 

@@ -5,12 +5,12 @@ import time
 
 import jwt
 import pytest
-from conftest import status
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from installed import wait_for
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 from peers.browser import browse
+from place import status
 from words import text
 
 ADD = {"a": 1, "b": 2}

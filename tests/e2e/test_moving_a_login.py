@@ -5,9 +5,9 @@ import shlex
 
 import pytest
 import terminals
-from conftest import Place, at_oidc_provider, says_to_log_in, status
 from documents import block
 from installed import Bridge, wait_for
+from place import Place, at_oidc_provider, says_to_log_in, status
 from program import command
 from words import complaint, text
 

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx2
 import pytest
-from conftest import ORGANISATION
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from peer import PEERS, AuthorizationServer, McpServer
+from place import ORGANISATION
 
 VERIFIER = "v" * 64
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).decode().rstrip("=")

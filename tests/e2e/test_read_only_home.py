@@ -7,8 +7,8 @@ import shlex
 import sys
 
 import pytest
-from conftest import Place, at_oidc_provider
 from namespaces import in_namespace
+from place import Place, at_oidc_provider
 from program import command
 from words import complaint, error, text
 

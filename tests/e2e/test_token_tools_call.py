@@ -8,9 +8,9 @@ from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
-from conftest import Place
 from installed import HANG, Bridge, wait_for
 from peer import McpServer
+from place import Place
 from program import command
 
 _direct = build_opener(ProxyHandler({}))

@@ -1,6 +1,6 @@
 """The rows of the fault matrix as data: what the server does to every request, and what becomes of each.
 
-The numbers are those of hardening.md, section 2.1. TLS, DNS and proxies are in tests/test_shell_wire.py, against
+The numbers are those of hardening.md, section 2.1. TLS, DNS and proxies are in tests/shell/net/test_pool.py, against
 the same plane without a process around it.
 """
 

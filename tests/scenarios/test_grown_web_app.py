@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from grown_web_app import STAGES
 from installed import Bridge
 from peer import Peer, scenario
+from scenarios.grown_web_app import STAGES
 from words import complaint, text
 
 ENDPOINTS = ("/mcp/mcp", "/mcp/sse")

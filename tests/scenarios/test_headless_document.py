@@ -13,10 +13,10 @@ import documents
 import pytest
 import yaml
 from installed import HANG, RawClient
-from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST, workload_token
 from needs import needs
 from peer import ENVIRONMENT, TESTS, Peer, scenario
 from program import command
+from scenarios.internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOAD_REQUEST, workload_token
 from words import text
 
 from mcp_auth_bridge import errors

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from installed import Bridge
-from internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, RESOURCE
 from peer import Peer, scenario
 from peers.keyring_session import keyring_session
+from scenarios.internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, RESOURCE
 from words import error, text
 
 MONDAY, TUESDAY = API_KEYS

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from installed import Bridge, RawClient
-from internal_platform import CLIENT, CLIENT_SECRET, RESOURCE
 from peer import TESTS, Peer
+from scenarios.internal_platform import CLIENT, CLIENT_SECRET, RESOURCE
 from words import text
 
 SIZES = [pytest.param(4, 2), pytest.param(16, 4, marks=pytest.mark.slow)]

@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
+from black_hole import black_hole
 from installed import Bridge, RawClient
 from namespaces import resolving
 from needs import found, needs
 from peer import Peer, scenario
 from program import command
-from test_shell_patience import black_hole
 from words import error, text
 
 HEADLESS = ("--headless", "--log-format", "json")

@@ -7,7 +7,7 @@ import jwt
 import pytest
 from installed import Bridge
 from peer import Peer, scenario
-from security_vendor import HEADER, ORGANISATION
+from scenarios.security_vendor import HEADER, ORGANISATION
 from words import complaint, error, text
 
 OURS = {HEADER: "env:ACME_ORG"}

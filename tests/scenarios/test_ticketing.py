@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from installed import Bridge, wait_for
-from peer import TESTS, Peer
-from ticketing import PASSWORD
+from peer import SUPPORT, TESTS, Peer
+from scenarios.ticketing import PASSWORD
 from words import error, text
 
 SCRIPT = TESTS / "scenarios" / "ticketing.py"
@@ -35,7 +35,7 @@ def bridge(tmp_path: Path, backend) -> Bridge:
     home = tmp_path / "home"
     home.mkdir(0o700)
     bridge = Bridge(home)
-    bridge.environment |= {"TICKETS_PASSWORD": PASSWORD, "PYTHONPATH": str(TESTS)}
+    bridge.environment |= {"TICKETS_PASSWORD": PASSWORD, "PYTHONPATH": str(SUPPORT)}
     prints(bridge, backend, f"{sys.executable} {SCRIPT} token {backend.about['origin']}")
     return bridge
 

@@ -14,7 +14,7 @@ _ON_A_DISK = 'mount -t tmpfs -o size=2m,mode=700 tmpfs "$1" && exec "$2" -m stre
 
 
 def test_a_disk_that_is_full_at_any_write_of_a_refresh_costs_no_login(tmp_path: Path) -> None:
-    path = os.pathsep.join(str(Path(__file__).parents[1] / folder) for folder in (".", "e2e"))
+    path = os.pathsep.join(str(Path(__file__).parents[1] / folder) for folder in (".", "support", "e2e"))
     ended = subprocess.run(
         [*in_namespace(), "sh", "-c", _ON_A_DISK, "sh", tmp_path, sys.executable],
         env={**os.environ, "PYTHONPATH": path},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from faults.bridge import Client, home, save_login, started, stored_login
-from fleet import Redis, needs_redis
+from redis_fleet import Redis, needs_redis
 from stress.hosts import joined, namespace, remove_leftovers, served, why_not
 from stress.strict import Strict
 

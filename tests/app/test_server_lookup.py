@@ -1,0 +1,86 @@
+"""What a command line calls a server."""
+
+import asyncio
+
+import pytest
+from commanding import world_of
+from stored_login import BROWSER, URL, log_in
+
+from mcp_auth_bridge.app.server_lookup import bridge_to, short_name
+from mcp_auth_bridge.config.profile import ServerChoice, server_url
+from mcp_auth_bridge.errors import ConfigError
+
+
+def chosen(context, target):
+    return asyncio.run(bridge_to(ServerChoice(target), context)).profile
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://mcp.acme.example/mcp", "acme"),
+        ("https://acme.example", "acme"),
+        ("https://api.acme.co.uk/mcp", "acme"),
+        ("https://tickets.acme.example/mcp", "tickets"),
+        ("https://mcp.example/", "mcp"),
+        ("https://acme/mcp", "acme"),
+        ("http://127.0.0.1:8000/mcp", "127.0.0.1:8000"),
+        ("http://localhost:8000/mcp", "localhost:8000"),
+        ("https://192.0.2.7/mcp", "192.0.2.7"),
+        ("https://mcp.--all.example/mcp", "mcp"),
+    ],
+)
+def test_a_server_without_a_name_is_called_by_its_host(url, name):
+    assert short_name(server_url(url, "a test")) == name
+
+
+def test_a_login_by_url_answers_to_its_short_name(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    log_in(context, "https://mcp.suite.example/mcp")
+    assert chosen(context, "suite").name == "https://mcp.suite.example/mcp"
+
+
+PLAIN = "http://metrics.cluster.example/mcp"
+
+
+def test_a_login_by_a_url_of_plain_http_stands_in_nobodys_way_and_wants_the_same_word_as_its_url(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    for url in (PLAIN, "https://mcp.suite.example/mcp"):
+        log_in(context, url)
+    assert chosen(context, "suite").name == "https://mcp.suite.example/mcp"
+    with pytest.raises(ConfigError) as raised:
+        chosen(context, "metrics")
+    assert "--allow-http" in raised.value.hint
+    assert asyncio.run(bridge_to(ServerChoice("metrics", allow_http=True), context)).profile.name == PLAIN
+
+
+def test_a_name_of_the_configuration_comes_first(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    log_in(context, URL)
+    assert str(chosen(context, "acme").url) == "https://other.example/mcp"
+
+
+def test_a_short_name_that_means_two_servers_is_refused_with_both(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    urls = ["https://mcp.suite.example/mcp", "https://suite.example/mcp"]
+    for url in urls:
+        log_in(context, url)
+    with pytest.raises(ConfigError, match="several logins by URL called suite") as raised:
+        chosen(context, "suite")
+    assert all(url in raised.value.hint for url in urls)
+
+
+def test_a_name_that_nothing_has_is_an_error_and_leaves_nothing_behind(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="no server named “suite”"):
+        chosen(context, "suite")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_where_the_store_is_closed_an_unknown_name_says_so_too(tmp_path):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    log_in(context, "https://mcp.suite.example/mcp")
+    (tmp_path / "sealing.key").chmod(0o644)
+    with pytest.raises(ConfigError, match=r"no server named “suite” .* cannot be seen: the key file .* is open"):
+        chosen(context, "suite")

@@ -1,0 +1,89 @@
+"""What `status` says, with which exit code, of servers and logins in every state."""
+
+import asyncio
+import json
+
+import msgspec
+import pytest
+from commanding import world_of
+from stored_login import BROWSER, URL, log_in
+
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.commands import status
+from mcp_auth_bridge.config.store import KeyCommandStoreSettings
+
+BEARER = '{ kind = "bearer", token = "env:TOKEN" }'
+
+
+def told(context, capsys, *, as_json=False):
+    code = asyncio.run(status.run(status.Input(as_json), context))
+    out, err = capsys.readouterr()
+    return code, json.loads(out) if as_json else out, err
+
+
+def states(context, capsys):
+    return {line["server"]: line["state"] for line in told(context, capsys, as_json=True)[1]}
+
+
+def test_a_server_whose_table_is_wrong_is_one_line_with_its_error(tmp_path, capsys):
+    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nulr = 'https://suite.example'\n")
+    log_in(context, "acme")
+    code, out, err = told(context, capsys)
+    assert (code, err) == (0, "")
+    assert f"suite\n  misconfigured: {context.config.path}, line 8: servers.suite.ulr is not a known key" in out
+    assert 'did you mean "url"?' in out
+    assert "acme  https://mcp.acme.example/mcp\n  signed in" in out
+    assert states(context, capsys) == {"suite": "misconfigured", "acme": "signed in"}
+
+
+def test_where_logins_are_stored_is_said_once(tmp_path, capsys):
+    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    for name in ("acme", "suite"):
+        log_in(context, name)
+    out = told(context, capsys)[1]
+    assert out.count("stored in") == 1
+    assert out.endswith(f"\nstored in {Bridge(context.config.profiles['acme'], context).store_access.describe()}\n")
+
+
+def test_a_token_that_has_expired_is_told_as_that(tmp_path, capsys):
+    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    log_in(context, "acme", expires_at=1000.0)
+    log_in(context, "suite", expires_at=1000.0, refresh=None)
+    out = told(context, capsys)[1]
+    assert "valid until" not in out
+    assert states(context, capsys) == {"acme": "signed in", "suite": "ended"}
+
+
+def test_a_login_by_url_is_shown_with_its_short_name(tmp_path, capsys):
+    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    log_in(context, URL)
+    assert f"acme  {URL}" not in told(context, capsys)[1]  # that is another server, by the configuration
+    log_in(context, "https://mcp.suite.example/mcp")
+    assert "suite  https://mcp.suite.example/mcp" in told(context, capsys)[1]
+    log_in(context, "http://metrics.cluster.example/mcp")
+    assert "metrics  http://metrics.cluster.example/mcp" in told(context, capsys)[1]
+    log_in(context, "https://mcp.suite.example/other")
+    lines = told(context, capsys, as_json=True)[1]
+    assert {line["short"] for line in lines} == {"", "metrics"}  # suite would mean two
+
+
+@pytest.mark.parametrize(("auth", "expected"), [(BEARER, 0), (BROWSER, 5)])
+def test_a_store_that_is_closed_fails_the_command_only_where_a_server_keeps_its_login_there(
+    tmp_path, capsys, auth, expected
+):
+    context = world_of(tmp_path, URL, BROWSER)
+    log_in(context, "acme")
+    store = KeyCommandStoreSettings(("false",))
+    closed = world_of(tmp_path, URL, auth).config
+    profiles = {name: msgspec.structs.replace(each, store=store) for name, each in closed.profiles.items()}
+    config = msgspec.structs.replace(closed, store=store, profiles=profiles)
+    code, out, err = told(msgspec.structs.replace(context, config=config), capsys)
+    assert code == expected
+    assert "the sealing key cannot be had" in out + err
+
+
+def test_without_any_server_nothing_is_wrong(tmp_path, capsys):
+    context = world_of(tmp_path, URL)
+    empty = msgspec.structs.replace(context, config=msgspec.structs.replace(context.config, profiles={}))
+    code, out, _ = told(empty, capsys)
+    assert (code, out) == (0, f"no servers in {context.config.path} and no logins\n")

@@ -1,0 +1,259 @@
+"""The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way."""
+
+import pytest
+from login_flow import ASKED, CODE, CONFIGURED, HERE, MCP, METADATA, OTHER, PRM, REGISTERED, WELCOME, at, found, plan
+from playing import NOT_FOUND, answer, plain, play
+
+from mcp_auth_bridge.effects import Listen
+from mcp_auth_bridge.errors import (
+    AccessDenied,
+    BridgeError,
+    ConfigError,
+    OAuthRefused,
+    TheirProtocolError,
+    Unreachable,
+)
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.device import device_code
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.metadata import ServerMetadata
+from mcp_auth_bridge.oauth.providers import Ways
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, gate
+
+AGREED = ("agree --trust https://as.example", None)
+
+
+def test_a_first_login_binds_its_port_before_it_registers():
+    asked = []
+    session = play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert session.client == Client(issuer="https://as.example", id="new", redirect_uri=HERE, scope=ASKED)
+    assert (session.issuer, session.resource) == ("https://as.example", MCP)
+    assert session.scope == ASKED
+    assert plain(asked[-1].form)["client_id"] == "new"
+    assert plain(asked[-1].form)["redirect_uri"] == HERE
+
+
+def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_anything_is_registered():
+    only = {"authorization_endpoint": None, "code_challenge_methods_supported": None}
+    metadata = found(**only, device_authorization_endpoint="https://as.example/device")
+    with pytest.raises(TheirProtocolError, match="on another device only") as raised:
+        play(login(plan()), metadata)
+    assert "--device" in raised.value.hint
+    started = {"device_code": "D", "user_code": "A", "verification_uri": "https://as.example/activate", "interval": 5}
+    script = [
+        *(*metadata, ("listen 0", HERE), REGISTERED, ("POST https://as.example/device", answer(started))),
+        *(("show A at https://as.example/activate", None), ("sleep 5", None)),
+        ("POST https://as.example/token", answer({"access_token": "AT"})),
+    ]
+    assert play(login(plan(grant=device_code)), script).access.reveal() == "AT"
+    with pytest.raises(TheirProtocolError, match="no place where a person could log in"):
+        play(login(plan()), found(**only))
+
+
+def test_the_challenge_decides_the_scope():
+    asked = []
+    challenged = plan(challenge=Challenge("bearer", {"scope": "files"}))
+    session = play(login(challenged), [*found(scopes_supported=None), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert session.scope == "files"
+
+
+def test_a_known_registration_gets_its_own_port_back():
+    known = Client(issuer="https://as.example", id="old", redirect_uri=HERE, scope=ASKED)
+    session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
+    assert session.client == known
+
+
+def test_a_known_registration_whose_port_is_taken_is_replaced():
+    known = Client(issuer="https://as.example", id="old", redirect_uri=OTHER)
+    asked = []
+    script = [*found(), ("listen 5000", HERE), REGISTERED, *CODE]
+    assert play(login(plan(clients={known.issuer: known})), script, asked).client.id == "new"
+    assert "old" not in repr([asked[-1].form, asked[-2].url])
+
+
+def test_a_registration_at_another_issuer_is_never_used():
+    known = Client(issuer="https://old.example", id="old", secret=Secret("hunter2"), redirect_uri=HERE)
+    asked = []
+    session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert session.client.id == "new"
+    assert "hunter2" not in str([plain(effect.form) for effect in asked if getattr(effect, "form", None)])
+
+
+def test_a_configured_client_is_used_at_its_issuer_on_the_configured_port():
+    asked = []
+    session = play(login(plan(configured=CONFIGURED, port=4711)), [*found(), ("listen 4711", HERE), *CODE], asked)
+    assert (session.client.id, session.client.auth_method) == ("mine", "client_secret_basic")
+    assert asked[-1].headers["authorization"].reveal().startswith("Basic ")
+
+
+def test_a_configured_client_is_shown_to_no_other_issuer():
+    with pytest.raises(ConfigError, match=r"belongs to “https://as\.example”.*names.*“https://new\.example”") as raised:
+        play(login(plan(configured=CONFIGURED)), found("https://new.example", **at("https://new.example")))
+    assert "issuer" in raised.value.hint
+    assert "hunter2" not in raised.value.message
+
+
+def test_a_wrong_resource_stops_before_anything_listens_or_opens():
+    document = {"resource": "https://evil.example/mcp", "authorization_servers": ["https://as.example"]}
+    with pytest.raises(TheirProtocolError):
+        play(login(plan()), [(*PRM, answer(document)), (PRM[0].removesuffix("/mcp"), NOT_FOUND)])
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        ([(*PRM, Unreachable("no route"))], Unreachable),
+        ([*found(), ("listen 0", HERE), ("POST https://as.example/register", Unreachable("no route"))], Unreachable),
+        (
+            [
+                *found(),
+                ("listen 0", HERE),
+                REGISTERED,
+                *CODE[:2],
+                ("authorize", lambda effect: {"state": effect.state, "error": "access_denied"}),
+            ],
+            AccessDenied,
+        ),
+        ([*found(), ("listen 0", HERE), REGISTERED, *CODE[:3], (CODE[3][0], NOT_FOUND)], TheirProtocolError),
+    ],
+)
+def test_every_failure_ends_the_login_with_its_own_error(script, kind):
+    with pytest.raises(kind) as raised:
+        play(login(plan()), script)
+    assert isinstance(raised.value, BridgeError)
+
+
+def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_ports():
+    asked = []
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    place = found(client_id_metadata_document_supported=True)
+    steps = [("listen 33418", OTHER), ("listen 33419", "http://127.0.0.1:33419/callback")]
+    session = play(login(wanted), [*place, *steps, *CODE], asked)
+    assert session.client.id == "https://bridge.example/client.json"
+    assert (session.client.redirect_uri, session.client.registered) == ("http://127.0.0.1:33419/callback", False)
+    assert "client_id=https%3A%2F%2Fbridge.example%2Fclient.json" in asked[-2].url
+
+
+def test_without_a_free_port_of_the_document_the_bridge_registers():
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    place = found(client_id_metadata_document_supported=True)
+    taken = [(f"listen {port}", OTHER) for port in (33418, 33419, 33420)]
+    assert play(login(wanted), [*place, *taken, ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
+
+
+def test_a_server_that_takes_no_documents_gets_a_registration():
+    wanted = plan(metadata_url="https://bridge.example/client.json")
+    assert play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
+
+
+def test_a_server_that_takes_no_address_is_offered_localhost_once():
+    refused = answer({"error": "invalid_redirect_uri"}, 400)
+    here = "http://localhost:4712/callback"
+    registered = answer({"client_id": "new", "redirect_uris": [here]}, 201)
+    endpoint = "POST https://as.example/register"
+    asked = []
+    steps = [("listen 0", HERE), (endpoint, refused), ("listen 0", here), (endpoint, registered)]
+    assert play(login(plan()), [*found(), *steps, *CODE], asked).client.redirect_uri == here
+    assert [effect.host for effect in asked if isinstance(effect, Listen)] == ["127.0.0.1", "localhost"]
+    with pytest.raises(OAuthRefused, match="invalid_redirect_uri"):
+        play(login(plan()), [*found(), *steps[:3], (endpoint, refused)])
+
+
+def test_a_registration_for_localhost_gets_localhost_back():
+    known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback", scope=ASKED)
+    asked = []
+    steps = [("listen 4712", "http://localhost:4712/callback"), *WELCOME]
+    session = play(login(plan(clients={"https://as.example": known})), [*found(), *steps, *CODE], asked)
+    assert (session.client.id, asked[2].host) == ("old", "localhost")
+
+
+def test_a_login_that_follows_on_a_missing_permission_asks_for_the_union():
+    wider = plan(granted=("read", "files:write"))
+    asked = []
+    play(login(wider), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "scope=read+files%3Awrite+offline_access" in asked[-2].url
+
+
+def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
+    odd = found()
+    odd[1] = (odd[1][0], answer({**METADATA, "issuer": "https://login.example"}))
+    trusting = plan(trusted_issuer="https://login.example")
+    assert (
+        play(login(trusting), [*odd, AGREED, ("listen 0", HERE), REGISTERED, *CODE]).issuer == "https://login.example"
+    )
+    nothing = ("GET https://as.example/.well-known/openid-configuration", NOT_FOUND)
+    with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
+        play(login(plan(trusted_issuer="https://another.example")), [*odd, nothing])
+    assert "trusted_issuer" in raised.value.hint
+
+
+def test_without_s256_in_the_metadata_nothing_is_registered_or_opened_unless_the_profile_says_it():
+    silent = found(code_challenge_methods_supported=["plain"])
+    with pytest.raises(TheirProtocolError, match="PKCE with S256") as raised:
+        play(login(plan()), silent)
+    assert 'pkce = "S256" under auth' in raised.value.hint
+    asked = []
+    play(login(plan(ways=Ways(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "code_challenge_method=S256" in asked[-2].url
+
+
+GIVEN = ServerMetadata(
+    issuer="https://as.example",
+    token_endpoint="https://tokens.example/token",
+    authorization_endpoint="https://as.example/login",
+    code_challenge_methods_supported=["S256"],
+)
+
+
+def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
+    configured = Client(issuer="https://as.example", id="mine", registered=False)
+    asked = []
+    script = [
+        (*PRM, NOT_FOUND),
+        (PRM[0].removesuffix("/mcp"), NOT_FOUND),
+        ("listen 0", HERE),
+        *CODE[:3],
+        ("POST https://tokens.example/token", CODE[3][1]),
+    ]
+    session = play(login(plan(configured=configured, issuer="https://as.example", given=GIVEN)), script, asked)
+    assert (session.issuer, session.token_endpoint) == ("https://as.example", "https://tokens.example/token")
+    assert asked[-2].url.startswith("https://as.example/login?")
+    assert "code_challenge_method=S256" in asked[-2].url
+
+
+@pytest.mark.parametrize(
+    ("issuer", "sent", "kept_back"),
+    [
+        ("https://accounts.google.com", ("access_type=offline", "prompt=consent", "resource="), ()),
+        ("https://login.microsoftonline.com/t/v2.0", ("offline_access",), ("resource=", "access_type")),
+        ("https://evil-accounts.google.com.example", ("resource=",), ("access_type",)),
+    ],
+)
+def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issuer, sent, kept_back):
+    host = issuer.split("/t/")[0]
+    document = {**METADATA, "issuer": issuer, "authorization_endpoint": f"{host}/authorize", "scopes_supported": []}
+    place = gate(issuer, Purpose.ISSUER)
+    well_known = f"GET {place.origin}/.well-known/oauth-authorization-server{place.path.rstrip('/')}"
+    steps = [
+        (*PRM, answer({"resource": MCP, "authorization_servers": [issuer], "scopes_supported": ["read"]})),
+        (well_known, answer(document)),
+        AGREED,
+        ("listen 0", HERE),
+        REGISTERED,
+        *CODE,
+    ]
+    asked = []
+    play(login(plan()), steps, asked)
+    assert all(part in asked[-2].url for part in sent)
+    assert not any(part in asked[-2].url for part in kept_back)
+    assert ("resource" in asked[-1].form) is ("resource=" in asked[-2].url)
+
+
+def test_what_the_profile_wants_wins_over_what_is_known():
+    asked = []
+    wanted = plan(ways=Ways(parameters={"prompt": "none", "audience": "urn:x"}))
+    play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert "prompt=none" in asked[-2].url
+    assert "audience=urn%3Ax" in asked[-2].url

@@ -1,0 +1,164 @@
+"""What a start does not import: deterministic, unlike the time that it saves (docs/architecture.md, "Cold start")."""
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from peers.far import Far, status
+from relaying import INITIALIZE, INITIALIZED, request
+
+from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.stores.sealed import SealedStore
+
+KEY = b"k" * 32
+
+# Replaces the one way out of the process by one that tells on stderr what was loaded.
+DRIVER = """
+import sys
+from mcp_auth_bridge.cli import main as cli
+from mcp_auth_bridge.shell.console import terminal
+
+def leave(code):
+    loaded = sorted(sys.modules)
+    import os
+    os.write(2, f"\\nLEFT {code} {' '.join(loaded)}\\n".encode())
+    os._exit(code)
+
+terminal.leave = leave
+try:
+    cli.main(sys.argv[1:])
+except SystemExit as left:  # argparse ends --help and --version itself
+    leave(left.code or 0)
+"""
+
+# Without dataclasses, which h11 itself uses.
+HEAVY = """
+    mcp pydantic rich authlib joserfc jwt httpx2 httpcore2 httpx anyio importlib.metadata importlib_metadata webbrowser
+    http.server http.client urllib.request keyring secretstorage jeepney filelock uvicorn starlette email email.utils
+    xml tomlkit truststore certifi multiprocessing sqlite3
+"""
+LATER = """
+    oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
+    shell.net.oauth_http shell.run_flow shell.browser.loopback shell.browser.opener shell.browser.login_window
+    shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
+    commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
+"""
+
+
+def loaded_of(finished_stderr):
+    """(exit code, modules) as the driver told them."""
+    line = next(line for line in finished_stderr.decode().splitlines() if line.startswith("LEFT "))
+    _, code, *modules = line.split()
+    return int(code), set(modules)
+
+
+def below(names, loaded):
+    """Those of `names` that are loaded, themselves or a part of them."""
+    return {name for name in names for module in loaded if module == name or module.startswith(f"{name}.")}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A configuration with a key file, and a login to `acme` at the server whose URL `configure` is given."""
+    key = tmp_path / "sealing.key"
+    key.touch(0o600)
+    key.write_text(base64.b64encode(KEY).decode() + "\n")
+
+    def configure(url):
+        store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(key))}\n'
+        (tmp_path / "config.toml").write_text(f"{store}[servers.acme]\nurl = {json.dumps(url)}\n")
+        session = Session(
+            resource=url,
+            issuer="https://as.example",
+            token_endpoint="https://as.example/token",
+            client=Client(issuer="https://as.example", id="c"),
+            access=Secret("cached-token"),
+            refresh=Secret("refresh-token"),
+            obtained_at=time.time(),
+            expires_at=time.time() + 1e6,
+        )
+        store = SealedStore(tmp_path / "records", lambda: KEY, os.urandom, Locks(tmp_path / "locks").mutex)
+        store.save(f"session acme {url}", dump(session), None)
+
+    return tmp_path, configure
+
+
+async def driven(home, *arguments, says=(), hears=0):
+    """Run the driver: write the lines `says`, read as many as it `hears`, close stdin. (code, modules, heard)."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        DRIVER,
+        *arguments,
+        env={"MCP_AUTH_BRIDGE_HOME": str(home), "PATH": os.environ["PATH"]},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    for value in says:
+        process.stdin.write(json.dumps(value).encode() + b"\n")
+    heard = [json.loads(await process.stdout.readline()) for _ in range(hears)]
+    process.stdin.close()
+    _, stderr = await process.communicate()
+    return *loaded_of(stderr), heard
+
+
+def test_a_run_with_a_cached_token_loads_nothing_for_a_login(home):
+    folder, configure = home
+
+    async def story():
+        async with Far() as far:
+            far.replies["tools/call"] = lambda message: (
+                far.result(message, "token arrived") if b"Bearer cached-token\r\n" in far.requests[-1] else status(401)
+            )
+            configure(far.url)
+            return await driven(folder, "run", "acme", says=[INITIALIZE, INITIALIZED, request(1)], hears=2)
+
+    code, loaded, heard = asyncio.run(story())
+    assert code == 0
+    assert {value["id"]: value["result"] for value in heard}[1] == "token arrived"
+    assert below(HEAVY.split(), loaded) == set()
+    assert below([f"mcp_auth_bridge.{name}" for name in LATER.split()], loaded) == set()
+
+
+def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tmp_path):
+    async def story():
+        async with Far() as far:
+            auth = 'auth = { kind = "bearer", token = "${NONE:-configured-token}" }'
+            (tmp_path / "config.toml").write_text(f"[servers.acme]\nurl = {json.dumps(far.url)}\n{auth}\n")
+            heard = await driven(tmp_path, "run", "acme", says=[INITIALIZE, INITIALIZED, request(1)], hears=2)
+            assert all(b"Bearer configured-token\r\n" in sent for sent in far.requests)
+            return heard
+
+    code, loaded, _ = asyncio.run(story())
+    assert code == 0
+    assert below([*HEAVY.split(), "shlex"], loaded) == set()
+    later = "credentials.command_token credentials.token_diagnosis credentials.oauth shell.process.run_command"
+    assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_load_almost_nothing(tmp_path, argument):
+    code, loaded, _ = asyncio.run(driven(tmp_path, argument))
+    assert code == 0
+    own = {module for module in loaded if module.startswith("mcp_auth_bridge")}
+    assert own == {"mcp_auth_bridge"} | {
+        f"mcp_auth_bridge.{name}" for name in ("cli", "errors", "shell", "shell.console")
+    } | {f"mcp_auth_bridge.cli.{name}" for name in ("main", "manual", "options", "parser")} | {
+        f"mcp_auth_bridge.shell.console.{name}" for name in ("line_format", "stderr", "terminal", "text_layout")
+    }
+    bulky = "asyncio msgspec socket ssl subprocess pathlib json tomllib urllib h11 threading inspect logging"
+    assert below([*HEAVY.split(), *bulky.split()], loaded) == set()
+
+
+def test_a_mistake_on_the_command_line_loads_almost_nothing(tmp_path):
+    code, loaded, _ = asyncio.run(driven(tmp_path, "runn"))
+    assert code == 2
+    assert below([*HEAVY.split(), "asyncio", "msgspec"], loaded) == set()

@@ -1,0 +1,94 @@
+"""What the documents promise is what the program does."""
+
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from playing import answer, play
+from registration_flow import REGISTER, server
+
+from mcp_auth_bridge import __version__, errors
+from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config import auth, login, machine, profile, store
+from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.urls import Purpose, gate
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_example_configuration_holds_every_key_and_is_valid():
+    example = (ROOT / "config.example.toml").read_text()
+    profiles = profile.parse(example, Path("config.example.toml")).profiles
+    assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
+    shapes = (
+        profile._ServerTable,
+        profile._File,
+        login.BrowserSettings,
+        *(machine.RegisteredClientSettings, machine.ClientCredentialsSettings, machine.JwtBearerSettings),
+        *(machine.TokenExchangeSettings, machine.EnterpriseSettings),
+        auth.BearerSettings,
+        auth.HeaderSettings,
+        profile.NetworkSettings,
+        store.KeyFileStoreSettings,
+        store.RedisStoreSettings,
+    )
+    for field in {name for shape in shapes for name in shape.__struct_fields__} - {"servers"}:
+        assert re.search(rf"\b{field}\b", example), field
+
+
+@pytest.mark.parametrize("document", ["README.md", "config.example.toml"])
+def test_a_documented_configuration_is_valid(document):
+    text = (ROOT / document).read_text()
+    blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
+    for block in blocks:
+        assert profile.parse(block, Path(document)).profiles
+
+
+def test_every_command_has_an_example_in_its_help(capsys):
+    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    assert set(commands) == {"run", "login", "key", "secret", "logout", "status", "token", "tools", "call", "demo"}
+    for name, command in commands.items():
+        assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
+
+
+def test_the_documented_exit_codes_are_those_of_the_errors():
+    readme = (ROOT / "README.md").read_text()
+    for error in (errors.ConfigError, errors.LoginRequired, errors.AccessDenied, errors.StoreError, errors.Unreachable):
+        assert re.search(rf"\b{error.exit_code} [a-z]", readme)
+
+
+def test_the_changelog_knows_this_version():
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_no_document_names_a_path_of_the_machine_it_was_written_on():
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.toml")]:
+        assert "/work/" not in path.read_text(), path
+
+
+def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with_it():
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    expected = [f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_PORTS]
+    assert document["redirect_uris"] == expected
+
+
+def test_the_client_metadata_document_says_what_a_registration_would():
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    asked = []
+    where = document["redirect_uris"][0]
+    device = gate("https://as.example/device", Purpose.DEVICE)
+    there = msgspec.structs.replace(server(("none",)), device_endpoint=device)
+    play(register(there, where, (), None), [(REGISTER, answer({"client_id": "abc"}))], asked)
+    registered = json.loads(asked[0].document)
+    differences = {"client_id", "redirect_uris"}
+    assert {key: value for key, value in document.items() if key not in differences} == {
+        key: value for key, value in registered.items() if key not in differences
+    }
+
+
+def test_the_client_metadata_document_cannot_be_published_unchanged_by_mistake():
+    """Its identifier must be the URL where it is published, which nobody can know before: "REPLACE" is no host."""
+    document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
+    assert document["client_id"] == "https://REPLACE-WITH-WHERE-THIS-IS-PUBLISHED/client-metadata.json"

@@ -1,0 +1,296 @@
+"""The order of rooms in docs/architecture.md: imports go down only, and the world is touched in `shell/` alone.
+
+Every module is parsed, none is imported. Where a module does what its room may not, the reason stands in `EXCEPTIONS`.
+"""
+
+import ast
+import sys
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PACKAGE = "mcp_auth_bridge"
+ROOT = Path(__file__).parents[2] / PACKAGE
+
+
+ORDER = """
+    errors < secret urls < effects < http_syntax < config < oauth relay < stores < credentials
+    < shell/time_slice < shell/console < shell/process < shell/net shell/files
+    < shell/transports shell/browser shell/fleet < shell/ports < shell/run_flow shell/run_relay
+    < shell/run_refresh shell/own_client < app < demo < commands < cli < __main__
+"""
+"""A room imports itself and those before it. Rooms that no `<` separates do not know each other."""
+
+
+def words(text):
+    return frozenset(text.split())
+
+
+RANKS = {room: rank for rank, rooms in enumerate(ORDER.split("<")) for room in rooms.split()}
+
+PURE = words("""
+    abc base64 binascii bisect codecs collections contextlib difflib enum functools hashlib hmac html ipaddress
+    itertools json math re shlex string tomllib typing urllib.parse msgspec
+""")
+FILES = words("errno os pathlib stat")
+STANDARD = frozenset(sys.stdlib_module_names)
+
+
+class Uses(NamedTuple):
+    """The modules from elsewhere that a room may import at its top, and those that it may import in functions only."""
+
+    eagerly: frozenset[str]
+    lazily: frozenset[str] = frozenset()
+
+
+USES = {
+    **dict.fromkeys(words("errors secret urls effects http_syntax config relay"), Uses(PURE)),
+    "oauth": Uses(PURE, words("authlib jwt")),
+    "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
+    "credentials": Uses(PURE | words("asyncio")),
+    "shell/net": Uses(STANDARD | words("h11 msgspec"), words("httpx2 truststore")),
+    "shell/files": Uses(STANDARD | words("msgspec"), words("filelock platformdirs")),
+    "shell/fleet": Uses(STANDARD | words("msgspec"), words("redis")),
+    "shell/browser": Uses(STANDARD | words("h11 msgspec")),
+    "demo": Uses(STANDARD | words("httpx2 msgspec mcp uvicorn starlette")),
+}
+"""A room that is not here may use the standard library and msgspec."""
+
+SHELL = Uses(STANDARD | words("msgspec"))
+ABOVE = Uses(SHELL.eagerly - words("random secrets socket webbrowser"))
+
+# What only the shell may do, by the name under which `uses` finds it.
+WORLD = words("print sys.stdout time random secrets os.urandom webbrowser socket asyncio")
+# What a room beside the shell may do of it.
+GRANTED = {
+    "credentials": words("asyncio"),  # one refresh, one run of a command, for all who wait
+    "demo": words(
+        "asyncio time os.urandom socket print sys.stdout secrets random"
+    ),  # a server of its own, for people who try the bridge
+    "app": words("asyncio time os.urandom"),  # hands clocks and randomness down to the cores, which may not take them
+    "commands": words("asyncio time os.urandom"),  # waits for people and processes, and says how long a login is good
+}
+
+EXCEPTIONS = {
+    ("config.profile", "pathlib"): "reads its file, which is not secret and is known before anything else",
+    ("oauth.claims", "datetime"): "writes the date of a moment, which is pure",
+    ("credentials.token_diagnosis", "datetime"): "as above",
+    ("credentials.command_token", "datetime"): "reads the date of a moment, which is pure",
+    ("credentials.secret_sources", "os"): "reads a secret from the file that the configuration names",
+    ("credentials.secret_sources", "stat"): "as above",
+    ("stores.os_keyring", "importlib"): "imports one keyring backend by its name and searches for none",
+    ("stores.os_keyring", "sys"): "chooses the backend by platform",
+    (
+        "oauth.dpop",
+        "cryptography.hazmat.primitives.asymmetric.ec",
+    ): "makes a private key of given entropy: PyJWT does not",
+    ("oauth.assertions", "cryptography.exceptions"): "reads a private key, whose text PyJWT's errors would quote",
+    ("oauth.assertions", "cryptography.hazmat.primitives.serialization"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
+    ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
+    (
+        "oauth.documents",
+        "mcp_auth_bridge.relay.http_semantics",
+    ): "`Retry-After` is read in one place: it is HTTP's, not MCP's",
+    ("relay.http_semantics", "email.utils"): "knows the dates of HTTP, which is pure",
+}
+
+
+class Use(NamedTuple):
+    name: str
+    line: int
+    lazy: bool
+
+
+def modules():
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def is_module(dotted):
+    path = ROOT.parent.joinpath(*dotted.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def imported(node):
+    """The modules that an import statement names: `from package import module` names the module."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    assert node.level == 0, "imports are absolute"
+    inner = [f"{node.module}.{alias.name}" for alias in node.names]
+    if node.module.partition(".")[0] == PACKAGE:
+        return [name if is_module(name) else node.module for name in inner]
+    return [name if name in WORLD or name in PURE else node.module for name in inner]
+
+
+@cache
+def uses(source):
+    """Every import, call of `print` and `open`, and attribute such as `os.urandom`."""
+
+    def visit(node, *, lazy):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (Use(name, node.lineno, lazy) for name in imported(node))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield from (Use(name, node.lineno, lazy) for name in WORLD & {f"{node.value.id}.{node.attr}"})
+        elif isinstance(node, ast.Name) and node.id in ("print", "open"):
+            yield Use(node.id, node.lineno, lazy)
+        function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for_types = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, lazy=lazy or function or for_types)
+
+    return [*visit(ast.parse(source), lazy=False)]
+
+
+def room_of(module):
+    """`shell/net` for `shell.net.pool`, `shell/run_flow` for `shell.run_flow`, `oauth` for `oauth.login`."""
+    parts = module.split(".")
+    return "/".join(parts[:2]) if parts[0] == "shell" else parts[0]
+
+
+def own_import_is_fine(module, target):
+    """Of a room before, or of the same one."""
+    if target == PACKAGE:
+        return True  # its version
+    here, there = room_of(module), room_of(target.removeprefix(f"{PACKAGE}."))
+    return here == there or RANKS.get(there, len(RANKS)) < RANKS[here]
+
+
+def foreign_use_is_fine(room, use):
+    in_shell = room.startswith("shell")
+    if use.name in WORLD:
+        return (in_shell and use.name != "print") or use.name in GRANTED.get(room, ())
+    allowed = USES.get(room, SHELL if in_shell else ABOVE)
+    names = allowed.eagerly | (allowed.lazily if use.lazy else frozenset())
+    root = use.name.partition(".")[0]
+    if use.name == "open":
+        return "io" in names and not in_shell
+    return use.name in names or (root in names and (root != "urllib" or "io" in names))
+
+
+def is_fine(module, use):
+    if use.name.partition(".")[0] == PACKAGE:
+        return own_import_is_fine(module, use.name)
+    return foreign_use_is_fine(room_of(module), use)
+
+
+def breaches(module, source):
+    """What `module` uses and its room may not."""
+    return [use for use in uses(source) if not is_fine(module, use)]
+
+
+SOURCES = dict(modules())
+
+
+@pytest.mark.parametrize("module", [module for module in SOURCES if module])
+def test_a_module_uses_only_what_its_room_may(module):
+    source = SOURCES[module].read_text()
+    if SOURCES[module].name == "__init__.py":
+        assert breaches(f"{module}.__init__", source) == []
+        return
+    assert room_of(module) in RANKS, f"{module} is in no room: see docs/architecture.md"
+    assert [use for use in breaches(module, source) if (module, use.name) not in EXCEPTIONS] == []
+
+
+def test_nothing_but_its_command_knows_the_demo():
+    knowing = {
+        other
+        for other, path in SOURCES.items()
+        for use in uses(path.read_text())
+        if use.name.startswith(f"{PACKAGE}.demo") and not other.startswith("demo")
+    }
+    assert knowing == {"commands.demo"}
+
+
+def test_every_exception_still_exists():
+    needed = {
+        (module, use.name)
+        for module, path in SOURCES.items()
+        if room_of(module) in RANKS
+        for use in breaches(module, path.read_text())
+    }
+    assert set(EXCEPTIONS) - needed == set()
+
+
+def test_no_modules_import_each_other_in_a_circle_as_they_are_loaded():
+    above = {
+        module: {
+            use.name.removeprefix(f"{PACKAGE}.")
+            for use in uses(path.read_text())
+            if use.name.startswith(f"{PACKAGE}.") and not use.lazy
+        }
+        for module, path in SOURCES.items()
+    }
+    while leaves := [module for module, known in above.items() if not known & above.keys()]:
+        for module in leaves:
+            del above[module]
+    assert above == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("relay.x", "import asyncio"),
+        ("relay.x", "import time"),
+        ("relay.x", "from time import time"),
+        ("relay.x", "import os"),
+        ("relay.x", "import logging"),
+        ("relay.x", "import random"),
+        ("relay.x", "def f():\n    import secrets"),
+        ("relay.x", "print('x')"),
+        ("relay.x", "import h11"),
+        ("relay.x", "import urllib.request"),
+        ("relay.x", "from urllib import request"),
+        ("relay.x", "open('x')"),
+        ("relay.x", "from mcp_auth_bridge.shell.console import terminal"),
+        ("relay.x", "from mcp_auth_bridge.oauth import session"),
+        ("relay.x", "from mcp_auth_bridge.oauth.session import Session"),
+        ("relay.x", "def f():\n    from mcp_auth_bridge.app import bridge"),
+        ("relay.x", "import mcp_auth_bridge.stores.base"),
+        ("oauth.x", "import jwt"),
+        ("oauth.x", "def f():\n    import requests"),
+        ("errors", "from mcp_auth_bridge.relay.base import Message"),
+        ("stores.x", "from os import urandom"),
+        ("stores.x", "import cryptography"),
+        ("stores.x", "from mcp_auth_bridge.credentials.base import Credentials"),
+        ("shell.net.x", "print('x')"),
+        ("shell.net.x", "import httpx2"),
+        ("shell.net.x", "import anyio"),
+        ("shell.files.x", "def f():\n    import httpx2"),
+        ("shell.run_flow", "from mcp_auth_bridge.commands import run"),
+        ("shell.net.x", "from mcp_auth_bridge.app import bridge"),
+        ("shell.console.x", "from mcp_auth_bridge.shell.net import dns"),
+        ("shell.browser.x", "from mcp_auth_bridge.shell.transports import remote"),
+        ("shell.transports.x", "from mcp_auth_bridge.shell import run_flow"),
+        ("app.x", "from mcp_auth_bridge.commands import run"),
+        ("commands.x", "import sys\nsys.stdout.write('x')"),
+        ("commands.x", "from sys import stdout"),
+        ("cli.x", "import os\nos.urandom(5)"),
+        ("commands.x", "import webbrowser"),
+        ("newroom.x", "from mcp_auth_bridge.newroom import y"),
+    ],
+)
+def test_the_table_is_enforced(module, source):
+    assert room_of(module) not in RANKS or breaches(module, source)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("relay.x", "from urllib.parse import quote"),
+        ("relay.x", "from collections.abc import Iterator"),
+        ("relay.x", "from mcp_auth_bridge import __version__"),
+        ("relay.x", "from mcp_auth_bridge.relay import replies"),
+        ("oauth.x", "def f():\n    import jwt"),
+        ("credentials.x", "from mcp_auth_bridge.oauth.session import Session"),
+        ("shell.net.x", "import asyncio, socket, time, os\nos.urandom(5)"),
+        ("shell.net.x", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import httpx2"),
+        ("commands.x", "from mcp_auth_bridge.app import bridge"),
+    ],
+)
+def test_the_table_allows_what_it_says(module, source):
+    assert breaches(module, source) == []

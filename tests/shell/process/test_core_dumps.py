@@ -1,0 +1,65 @@
+"""A process that dies leaves nothing of its memory behind, and a program that takes its place is as it would be."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from program import command
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc tells what a process may leave")
+
+BECOME = """
+import os
+from mcp_auth_bridge.shell.process import core_dumps as cores
+from mcp_auth_bridge.shell.process.exec_program import become
+cores.forbid()
+print(resource.getrlimit(resource.RLIMIT_CORE)[0], open("/proc/self/coredump_filter").read().strip(), flush=True)
+become(("sh", "-c", "ulimit -S -c; cat /proc/self/coredump_filter"), dict(os.environ))
+"""
+
+
+def with_cores():
+    """What a developer's shell does with `ulimit -c unlimited`, as far as this machine lets us."""
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+
+
+def test_an_aborted_bridge_leaves_no_core_and_would_hand_nothing_to_a_collector(tmp_path):
+    (tmp_path / "config.toml").write_text('[servers.acme]\nurl = "http://127.0.0.1:9/mcp"\nauth = { kind = "none" }\n')
+    with subprocess.Popen(
+        [command(), "run", "acme"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "MCP_AUTH_BRIDGE_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=with_cores,  # noqa: PLW1509 - this process has no threads that matter
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline()  # it is up
+        assert int(Path(f"/proc/{process.pid}/coredump_filter").read_text(), 16) == 0
+        process.send_signal(signal.SIGABRT)
+        assert process.wait() == -signal.SIGABRT
+        assert list(tmp_path.glob("core*")) == []
+
+
+def test_a_program_that_takes_the_place_of_the_bridge_has_its_limits_back():
+    script = f"import resource\n{BECOME}"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        preexec_fn=with_cores,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    own = Path("/proc/self/coredump_filter").read_text().strip()
+    shown = "unlimited" if hard == resource.RLIM_INFINITY else str(hard // 512)
+    assert done.stdout.split() == ["0", "00000000", shown, own]

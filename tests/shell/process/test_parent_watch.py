@@ -1,0 +1,68 @@
+"""The end of the parent is noticed once, whether the kernel tells or one has to look, and also if it came early."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mcp_auth_bridge.shell.process import parent_watch
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps the number of a dead parent")
+
+LONG_GONE = 2**22 + 1  # above the largest number of a process
+
+WATCHING = """
+import asyncio, os, sys
+from mcp_auth_bridge.shell.process import parent_watch as parent
+
+parent._LOOK = 0.01
+if sys.argv[1] == "look":
+    del os.pidfd_open
+
+async def main():
+    gone = asyncio.Event()
+    parent.watch(os.getppid(), gone.set)
+    print("watching", flush=True)
+    await gone.wait()
+    print("gone", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("how", ["kernel", "look"])
+def test_the_end_of_the_parent_is_noticed_although_its_pipes_stay_open(how):
+    reading, writing = os.pipe()
+    command = ["/bin/sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", WATCHING, how]
+    with subprocess.Popen(command, stdout=writing) as shell, os.fdopen(reading, "rb") as told:
+        assert told.readline() == b"watching\n"
+        shell.kill()
+        shell.wait()
+        assert told.readline() == b"gone\n"
+        os.close(writing)
+        assert told.read() == b""
+
+
+def watched(pid):
+    """How often the end of `pid` is told before the loop has nothing more to do at once."""
+    told = []
+
+    async def story():
+        parent_watch.watch(pid, lambda: told.append(pid))
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    asyncio.run(story())
+    return told
+
+
+@pytest.mark.parametrize("pid", [LONG_GONE, os.getpid()], ids=["gone", "another's number by now"])
+def test_a_parent_that_died_before_is_noticed_at_once(pid):
+    assert watched(pid) == [pid]
+
+
+@pytest.mark.parametrize("pid", [os.getppid(), 0], ids=["alive", "outside of our container"])
+def test_a_parent_that_lives_or_cannot_be_seen_ends_nothing(pid):
+    assert watched(pid) == []

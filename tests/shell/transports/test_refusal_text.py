@@ -1,0 +1,138 @@
+"""The server's own sentence, at the end of the error for whatever the server refuses."""
+
+import pytest
+from peers.scripted import Scripted
+from presented_tokens import Tokens
+from remoting import CALL, OPENING, collect, connected, one, reply, story
+
+from mcp_auth_bridge.errors import CredentialRefused, LoginRequired, TokenExpired, UpstreamFailed
+
+TOKEN = "t0ken-0123456789abcdef"
+DENIED = {
+    "plain text": (reply(b"403 Forbidden", body=b"RBAC: access denied", kind=b"text/plain"), "RBAC: access denied"),
+    "a document": (reply(b"403 Forbidden", body=b'{"message": "not for you"}'), "not for you"),
+    "a problem": (
+        reply(b"403 Forbidden", body=b'{"detail": "no seat left"}', kind=b"application/problem+json"),
+        "no seat left",
+    ),
+    "the title of a page": (
+        reply(b"403 Forbidden", body=b"<title>Just a moment...</title>words", kind=b"text/html"),
+        "Just a moment...",
+    ),
+    "an error under a foreign id": (
+        reply(b"403 Forbidden", body=b'{"jsonrpc":"2.0","id":99,"error":{"code":1,"message":"no quota"}}'),
+        "no quota",
+    ),
+    "a server error": (reply(b"500 Oops", body=b"database is down", kind=b"text/plain"), "database is down"),
+    "an echo of the token": (
+        reply(b"403 No", body=f"token {TOKEN} has no role".encode(), kind=b"text/plain"),
+        "token … has no role",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", DENIED)
+@story
+async def test_a_refusal_is_quoted(shape):
+    answer, said = DENIED[shape]
+    async with Scripted() as server, connected(server, credentials=Tokens(TOKEN)) as remote:
+        server.play(one(answer))
+        with pytest.raises(UpstreamFailed) as raised:
+            await collect(remote.post(CALL, {}))
+    assert raised.value.message.endswith(f", saying “{said}”")
+    assert str(raised.value) == raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "hint"),
+    [
+        (b"404 Not Found", b"text/html", "check the path"),
+        (b"403 Forbidden", b"text/html", "firewall"),
+        (b"403 Forbidden", b"text/plain", "organisation header"),
+        (b"502 Bad Gateway", b"text/html", "try again"),
+        (b"511 Log In", b"text/html", "captive portal"),
+        (b"200 OK", b"text/html", "captive portal"),
+    ],
+)
+@story
+async def test_a_page_is_judged_by_its_status(status, kind, hint):
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(status, body=b"<title>Nginx</title>", kind=kind)))
+        with pytest.raises(UpstreamFailed) as raised:
+            await collect(remote.post(CALL, {}))
+    assert f"HTTP {status[:3].decode()}" in raised.value.message
+    assert hint in raised.value.hint
+
+
+@story
+async def test_an_hour_to_come_back_is_kept_where_a_page_names_it():
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(b"503 Busy", b"Retry-After: 60", body=b"<title>Busy</title>", kind=b"text/html")))
+        with pytest.raises(UpstreamFailed) as raised:
+            await collect(remote.post(OPENING, {}))
+    assert raised.value.retry_after == 60
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "kind", "said"),
+    [
+        (
+            [b'WWW-Authenticate: Bearer error="invalid_token", error_description="too old"'],
+            b"",
+            b"text/plain",
+            "too old",
+        ),
+        ([b'WWW-Authenticate: Bearer error="invalid_token"'], b"Jwt is expired", b"text/plain", "Jwt is expired"),
+        ([], b'{"error": "no such user"}', b"application/json", "no such user"),
+        ([], b"<title>Sign in</title>", b"text/html", "Sign in"),
+        ([], f"unknown {TOKEN}2".encode(), b"text/plain", "unknown …"),
+        ([], b'{"error": "invalid_token"}', b"application/json", ""),
+        ([], b"", b"text/plain", ""),
+    ],
+)
+@story
+async def test_a_refusal_of_the_credentials_is_quoted(headers, body, kind, said):
+    refusal = reply(b"401 No", *headers, body=body, kind=kind)
+    async with Scripted() as server, connected(server, credentials=Tokens(TOKEN, f"{TOKEN}2", "3")) as remote:
+        server.play(one(refusal), one(refusal))
+        with pytest.raises(LoginRequired) as raised:
+            await collect(remote.post(CALL, {}))
+    assert raised.value.message.endswith(f"(HTTP 401{f', saying “{said}”' if said else ''})")
+
+
+def preflight(*names):
+    return reply(b"204 No Content", b"Access-Control-Allow-Headers: " + ", ".join(names).encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (preflight("Authorization", "Content-Type", "X-Acme-Tenant"), "the server also takes the header X-Acme-Tenant"),
+        (preflight("Authorization", "X-Org", "Mcp-Session-Id"), "replace it: the file t"),  # it is sent
+        (preflight("*"), "replace it: the file t"),
+        (preflight("X-Org$(id)-Id"), "replace it: the file t"),
+        (reply(b"405 No"), "replace it: the file t"),
+    ],
+)
+@story
+async def test_a_header_that_the_server_names_and_nobody_sends_is_in_the_hint(answer, hint):
+    tokens = Tokens("t1", "t2", explanation=CredentialRefused("refused", "replace it: the file t", facts={}))
+    async with Scripted() as server, connected(server, credentials=tokens) as remote:
+        server.play(one(reply(b"401 No")), one(reply(b"401 No")), one(answer))
+        with pytest.raises(CredentialRefused) as raised:
+            await collect(remote.post(CALL, {}))
+        asked = server.requests[-1]
+    assert asked.startswith(b"OPTIONS /mcp ")
+    assert b"Bearer" not in asked
+    assert raised.value.hint.startswith(hint)
+    assert raised.value.hint.endswith("replace it: the file t")
+
+
+@story
+async def test_a_token_that_shows_what_is_wrong_with_it_makes_nobody_ask_for_headers():
+    expired = TokenExpired("refused", "replace it", facts={})
+    async with Scripted() as server, connected(server, credentials=Tokens("1", "2", explanation=expired)) as remote:
+        server.play(one(reply(b"401 No")), one(reply(b"401 No")))
+        with pytest.raises(TokenExpired):
+            await collect(remote.post(CALL, {}))
+        assert len(server.requests) == 2

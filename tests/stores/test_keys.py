@@ -1,0 +1,535 @@
+"""The places of the sealing key: files, commands, and a real GNOME Keyring on a D-Bus session of its own."""
+
+import asyncio
+import base64
+import errno
+import importlib
+import json
+import os
+import re
+import stat
+import subprocess
+import sys
+import textwrap
+import types
+from pathlib import Path
+
+import pytest
+from peers.keyring_session import keyring_session
+
+from mcp_auth_bridge.app.store_access import StoreAccess
+from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSettings
+from mcp_auth_bridge.errors import StoreError
+from mcp_auth_bridge.shell.files import secret_backends
+from mcp_auth_bridge.shell.files.lock import Locks
+from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.secret_backends import key_from
+from mcp_auth_bridge.stores import keys, os_keyring
+from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
+from mcp_auth_bridge.stores.os_keyring import KeyringKey
+from mcp_auth_bridge.stores.sealed import SealedStore
+
+KEY = bytes(range(32))
+TEXT = base64.b64encode(KEY)
+
+
+def key_file(path, content=TEXT, mode=0o600):
+    path.write_bytes(content)
+    path.chmod(mode)
+    return KeyFile(path)
+
+
+# The one function
+
+
+class Place:
+    """A source in memory; `kept` is what it holds."""
+
+    def __init__(self, kept=None, *, forgetful=False):
+        self.kept, self.forgetful, self.loads = kept, forgetful, 0
+
+    def load(self):
+        self.loads += 1
+        return self.kept
+
+    def create(self, key):
+        self.kept = None if self.forgetful else key
+
+    def describe(self):
+        return "the place"
+
+
+def ask(source, folder):
+    return sealing_key(source, lambda size: b"n" * size, Locks(folder / "locks").mutex, folder / "records")
+
+
+def test_a_key_that_exists_is_used_and_no_lock_is_taken(tmp_path):
+    place = Place(KEY)
+    assert ask(place, tmp_path) == KEY
+    assert place.loads == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_use_creates_the_key(tmp_path):
+    place = Place()
+    assert ask(place, tmp_path) == place.kept == b"n" * 32
+
+
+def test_a_key_that_appeared_in_the_meantime_is_used(tmp_path):
+    place = Place()
+    place.load = iter([None, KEY]).__next__
+    assert ask(place, tmp_path) == KEY
+    assert place.kept is None
+
+
+def test_a_place_that_does_not_keep_the_key_is_refused_before_anything_is_sealed(tmp_path):
+    with pytest.raises(StoreError, match="did not keep it"):
+        ask(Place(forgetful=True), tmp_path)
+
+
+def test_a_lost_key_is_never_replaced_while_records_need_it(tmp_path):
+    store = SealedStore(tmp_path / "records", lambda: KEY, os.urandom, Locks(tmp_path / "locks").mutex)
+    generation = store.save("a", "x", None)
+    place = Place()
+    with pytest.raises(StoreError, match="missing from the place") as refusal:
+        ask(place, tmp_path)
+    assert place.kept is None
+    assert "restore the key" in refusal.value.hint
+    store.delete("a", generation)
+    assert ask(place, tmp_path) == place.kept
+
+
+CREATE = """
+    import os, sys
+    from pathlib import Path
+    from mcp_auth_bridge.shell.files.lock import Locks
+    from mcp_auth_bridge.stores.keys import KeyFile, sealing_key
+    from mcp_auth_bridge.stores.os_keyring import KeyringKey
+    folder = Path(sys.argv[1])
+    source = KeyFile(folder / "key") if sys.argv[2] == "file" else KeyringKey()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(sealing_key(source, os.urandom, Locks(folder / "locks").mutex, folder / "records").hex())
+"""
+
+
+def created_by(count, folder, kind, environment=None):
+    """The keys that `count` processes end with when all begin at once."""
+    command = [sys.executable, "-c", textwrap.dedent(CREATE), str(folder), kind]
+    pipe = subprocess.PIPE
+    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) for _ in range(count)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [process.communicate()[0].strip() for process in processes]
+
+
+def test_processes_that_create_a_key_file_at_once_end_with_one_key(tmp_path):
+    found = created_by(6, tmp_path, "file")
+    assert set(found) == {KeyFile(tmp_path / "key").load().hex()}
+
+
+# Key files
+
+
+@pytest.mark.parametrize("content", [TEXT, TEXT + b"\n", b"  " + TEXT + b"\r\n", KEY])
+def test_a_key_file_holds_base64_or_the_raw_bytes(tmp_path, content):
+    assert key_file(tmp_path / "key", content).load() == KEY
+
+
+@pytest.mark.parametrize("content", [b"", b"short", KEY + b"\n", TEXT[:-4], TEXT * 2, b"\xff" * 44, TEXT[:20] + b"\n"])
+def test_a_key_file_with_anything_else_is_refused_without_showing_it(tmp_path, content):
+    with pytest.raises(StoreError, match="does not hold 32 bytes in base64") as refusal:
+        key_file(tmp_path / "key", content).load()
+    assert refusal.value.hint == "make one with: openssl rand -base64 32"
+    assert not content.strip() or repr(content.strip())[2:-1] not in str(refusal.value)
+
+
+def test_a_key_file_that_is_not_there_is_no_key_yet(tmp_path):
+    assert KeyFile(tmp_path / "nowhere" / "key").load() is None
+
+
+ME = os.geteuid() or 1000
+
+
+@pytest.mark.parametrize(
+    ("owner", "mode", "accepted"),
+    [
+        (ME, 0o600, True),
+        (ME, 0o400, True),
+        (ME, 0o440, False),
+        (ME, 0o604, False),
+        (ME, 0o620, False),
+        (0, 0o400, True),
+        (0, 0o440, True),  # Kubernetes with fsGroup, systemd with an access list
+        (0, 0o444, False),
+        (0, 0o460, False),
+        (ME + 1, 0o400, False),
+    ],
+)
+def test_a_key_file_is_ours_or_roots_and_closed_to_others(monkeypatch, owner, mode, accepted):
+    monkeypatch.setattr(os, "geteuid", lambda: ME)
+    status = os.stat_result((stat.S_IFREG | mode, 0, 0, 1, owner, 0, 32, 0, 0, 0))
+    if accepted:
+        keys._check_key_file(status, Path("key"))
+        return
+    with pytest.raises(StoreError, match=r"belongs to another|open to other"):
+        keys._check_key_file(status, Path("key"))
+
+
+def test_a_key_file_open_to_others_is_refused_when_it_is_read(tmp_path):
+    with pytest.raises(StoreError, match="open to other users"):
+        key_file(tmp_path / "key", mode=0o644).load()
+
+
+def test_a_key_is_found_through_the_links_of_a_kubernetes_mount(tmp_path):
+    (tmp_path / "..2026_11_21").mkdir()
+    key_file(tmp_path / "..2026_11_21" / "key", mode=0o400)
+    (tmp_path / "..data").symlink_to("..2026_11_21")
+    (tmp_path / "key").symlink_to("..data/key")
+    assert KeyFile(tmp_path / "key").load() == KEY
+
+
+def test_a_key_file_that_is_a_fifo_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "key", 0o600)
+    with pytest.raises(StoreError, match="not a regular file"):
+        KeyFile(tmp_path / "key").load()
+
+
+def test_a_created_key_file_is_private_and_readable_again(tmp_path):
+    source = KeyFile(tmp_path / "new" / "key")
+    source.create(KEY)
+    assert source.load() == KEY
+    assert source.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_creating_never_replaces_a_key_file(tmp_path):
+    source = key_file(tmp_path / "key")
+    with pytest.raises(StoreError):
+        source.create(bytes(32))
+    assert source.load() == KEY
+
+
+def test_a_key_file_that_cannot_be_written_to_the_end_is_not_left_behind(tmp_path, monkeypatch):
+    def full(_descriptor, _data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(StoreError, match="no space left"):
+        KeyFile(tmp_path / "key").create(KEY)
+    monkeypatch.undo()
+    assert not (tmp_path / "key").exists()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_where_no_key_file_can_be_made_the_way_to_make_one_elsewhere_is_named(tmp_path, monkeypatch, number):
+    def closed(*_arguments, **_options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "open", closed)
+    with pytest.raises(StoreError, match="there is no key file, and none can be made: ") as refusal:
+        KeyFile(tmp_path / "key").create(KEY)
+    assert str(tmp_path / "key") in refusal.value.message
+    assert "openssl rand" in refusal.value.hint
+
+
+def test_a_key_file_that_this_user_may_not_open_is_no_missing_one(tmp_path, monkeypatch):
+    def closed(*_arguments, **_options):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "open", closed)
+    with pytest.raises(StoreError, match="is closed to this user") as refusal:
+        KeyFile(tmp_path / "key").load()
+    assert "chown" in refusal.value.hint
+
+
+def test_the_insecure_key_file_says_what_it_is(tmp_path):
+    source = InsecureKeyFile(tmp_path)
+    source.create(KEY)
+    assert source.load() == KEY
+    assert "insecure" in source.describe()
+    assert str(tmp_path) in source.describe()
+
+
+# Key commands
+
+
+def command(source, *arguments):
+    return KeyCommand([sys.executable, "-c", source, *arguments], key_from)
+
+
+def test_a_key_command_prints_the_key():
+    assert command(f"print({TEXT.decode()!r})").load() == KEY
+
+
+def test_a_key_command_is_run_without_a_shell_and_without_stdin():
+    source = f"import sys; assert sys.argv[1] == '$(id)' and sys.stdin.read() == ''; print({TEXT.decode()!r})"
+    assert command(source, "$(id)").load() == KEY
+
+
+def test_a_key_command_sees_only_the_listed_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("MY_API_TOKEN", "canary")
+    seen = tmp_path / "seen"
+    source = f"import json, os; open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ))); print({TEXT.decode()!r})"
+    command(source).load()
+    environment = json.loads(seen.read_text())
+    assert environment["PATH"] == os.environ["PATH"]
+    assert "canary" not in seen.read_text()
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        ("import sys; print('canary'); sys.exit('canary')", "ended with status 1"),
+        ("print('canary')", "does not hold 32 bytes in base64"),
+        ("print('x' * 10_000)", "does not hold 32 bytes in base64"),
+        ("print('x' * 100_000)", "printed more than 64 KiB"),
+    ],
+)
+def test_a_key_command_that_fails_is_explained_without_its_words(source, sentence, capfd):
+    with pytest.raises(StoreError, match=sentence) as refusal:
+        command(source).load()
+    assert "canary" not in refusal.value.message + refusal.value.hint + "".join(capfd.readouterr())
+
+
+def test_a_key_command_that_does_not_exist_is_named():
+    with pytest.raises(StoreError, match="the command “no-such-program” cannot be run: no such file"):
+        KeyCommand(["no-such-program"], key_from).load()
+
+
+def test_a_key_command_that_never_ends_is_ended(monkeypatch):
+    monkeypatch.setattr(secret_backends, "_KEY_TIMEOUT", 0.01)
+    with pytest.raises(StoreError, match="did not end within"):
+        command("import threading; threading.Event().wait()").load()
+
+
+def test_a_key_command_that_prints_without_end_fills_no_memory():
+    with pytest.raises(StoreError, match="printed more than 64 KiB"):
+        KeyCommand(["yes"], key_from).load()
+
+
+def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
+    runs = tmp_path / "runs"
+    script = f"open({str(runs)!r}, 'a').write('x'); print({TEXT.decode()!r})"
+    paths = Paths(*(tmp_path / name for name in ("config.toml", "records", "locks", "memory")))
+
+    async def story():
+        vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
+        store = await vault.unlock()
+        store.save("a", "x", None)
+        assert (await vault.read("a")).load("a").secret == "x"
+
+    asyncio.run(story())
+    assert runs.read_text() == "x"
+
+
+def test_a_key_command_cannot_be_given_a_key():
+    with pytest.raises(StoreError, match="cannot be given one") as refusal:
+        KeyCommand(["pass", "show", "bridge"], key_from).create(KEY)
+    assert "openssl rand" in refusal.value.hint
+
+
+# The OS keyring
+
+
+KEYRING = """
+    import os, sys
+    from pathlib import Path
+    from mcp_auth_bridge.errors import StoreError
+    from mcp_auth_bridge.stores import os_keyring
+    source = os_keyring.KeyringKey()
+    if len(sys.argv) > 2:
+        os_keyring._RUNTIME = Path(sys.argv[2])
+    try:
+        if sys.argv[1] == "create":
+            source.create(bytes(range(32)))
+        key = source.load()
+        print(key and key.hex())
+    except StoreError as error:
+        print(error.message, error.hint, sep="\\n")
+"""
+
+
+def keyring(environment, *arguments):
+    argv = [sys.executable, "-c", textwrap.dedent(KEYRING), *map(str, arguments)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.fixture
+def session():
+    with keyring_session() as session:
+        yield session
+
+
+def test_the_keyring_keeps_the_key_for_the_next_process(session):
+    assert keyring(session.environment, "load") == ["None"]
+    assert keyring(session.environment, "create") == [KEY.hex()]
+    assert keyring(session.environment, "load") == [KEY.hex()]
+
+
+def test_processes_that_create_a_keyring_entry_at_once_end_with_one_key(session, tmp_path):
+    found = created_by(4, tmp_path, "keyring", session.environment)
+    assert set(found) == set(keyring(session.environment, "load"))
+
+
+def expect(said, sentence, *words):
+    message, hint = said
+    assert message == sentence
+    for word in (*words, "config.toml", "key_file", "key_command", "memory", "insecure_file"):
+        assert word in hint
+
+
+def test_a_locked_keyring_is_told_from_a_missing_one(session):
+    keyring(session.environment, "create")
+    session.lock()
+    expect(keyring(session.environment, "load"), "the OS keyring (Secret Service) is locked", "unlock it")
+
+
+def test_a_keyring_whose_prompt_nobody_answers_is_explained():
+    with keyring_session(collection=False) as session:
+        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and nobody answered its prompt"
+        expect(keyring(session.environment, "load"), sentence, "unlock it")
+
+
+NO_KEYRING = "the OS keyring (Secret Service) does not answer"
+
+
+def test_a_keyring_that_was_killed_is_explained(session):
+    session.kill_keyring()
+    expect(keyring(session.environment, "load"), NO_KEYRING)
+
+
+def test_a_bus_that_was_killed_is_explained(session):
+    session.kill_bus()
+    expect(keyring(session.environment, "create"), NO_KEYRING)
+
+
+def test_without_a_session_bus_there_is_no_keyring(session, tmp_path):
+    del session.environment["DBUS_SESSION_BUS_ADDRESS"]
+    expect(keyring(session.environment, "load", tmp_path), NO_KEYRING)
+
+
+@pytest.mark.parametrize("address", ["", "nonsense", "tcp:host=127.0.0.1,port=1", "unix:path=/nonexistent"])
+def test_a_bus_address_that_leads_nowhere_is_explained(address):
+    message, hint = keyring({"DBUS_SESSION_BUS_ADDRESS": address}, "load")
+    assert message == NO_KEYRING
+    assert "key_file" in hint
+
+
+def test_the_bus_of_the_login_session_is_found_without_the_variable(session, tmp_path):
+    (tmp_path / str(os.getuid())).mkdir()
+    address = session.environment.pop("DBUS_SESSION_BUS_ADDRESS")
+    (tmp_path / str(os.getuid()) / "bus").symlink_to(address.removeprefix("unix:path="))
+    assert keyring(session.environment, "create", tmp_path) == [KEY.hex()]
+
+
+def test_no_environment_variable_chooses_another_backend(session):
+    session.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    assert keyring(session.environment, "create") == [KEY.hex()]
+    del session.environment["PYTHON_KEYRING_BACKEND"]
+    assert keyring(session.environment, "load") == [KEY.hex()]
+
+
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_each_platform_has_its_backend_in_the_installed_keyring(monkeypatch, platform):
+    monkeypatch.setattr(sys, "platform", platform)
+    backend = os_keyring._BACKENDS[platform]
+    assert backend.words in KeyringKey().describe()
+    monkeypatch.undo()
+    assert hasattr(importlib.import_module(backend.module), backend.name)
+
+
+class FakeVault:
+    """Stands for keyring's Windows class: an attribute and two methods."""
+
+    persist = "enterprise"
+    kept = None
+
+    def get_password(self, service, user):
+        assert (service, user) == ("mcp-auth-bridge", "sealing key")
+        return self.kept
+
+    def set_password(self, service, user, text):
+        assert (service, user) == ("mcp-auth-bridge", "sealing key")
+        self.kept = text
+
+
+@pytest.fixture
+def vault(monkeypatch):
+    """A `KeyringKey` as on Windows, before a vault that the test can change."""
+    vault = FakeVault()
+    module = types.SimpleNamespace(WinVaultKeyring=lambda: vault)
+    monkeypatch.setitem(sys.modules, "keyring.backends.Windows", module)
+    monkeypatch.setattr(sys, "platform", "win32")
+    return vault
+
+
+def test_on_windows_the_key_stays_on_this_machine(vault):
+    source = KeyringKey()
+    assert source.load() is None
+    source.create(KEY)
+    assert source.load() == KEY
+    assert vault.persist == "local machine"
+
+
+def test_an_entry_of_the_keyring_that_is_no_key_is_refused_without_showing_it(vault):
+    vault.kept = "canary"
+    with pytest.raises(StoreError, match="does not hold 32 bytes") as refusal:
+        KeyringKey().load()
+    assert "canary" not in refusal.value.message + refusal.value.hint
+
+
+@pytest.mark.parametrize(
+    ("failure", "sentence"),
+    [
+        (
+            NameError("name 'win32cred' is not defined"),
+            "the library for the OS keyring (Windows Credential Manager) is missing",
+        ),
+        (ImportError("canary"), "the library for the OS keyring (Windows Credential Manager) is missing"),
+        (ValueError("canary"), "the OS keyring (Windows Credential Manager) failed with ValueError"),
+    ],
+)
+def test_a_failure_of_the_keyring_is_told_by_its_kind_and_not_in_its_words(vault, failure, sentence):
+    def fail(*_):
+        raise failure
+
+    vault.get_password = vault.set_password = fail
+    for attempt in (KeyringKey().load, lambda: KeyringKey().create(KEY)):
+        with pytest.raises(StoreError) as refusal:
+            attempt()
+        assert refusal.value.message == sentence
+
+
+def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_path):
+    file = tmp_path / "config.toml"
+    for hint in (keys.keeping(file), keys.choices(file)):
+        assert str(file) in hint
+        line = re.search(r"store = \{.*?\}", hint)[0]
+        file.write_text(f"{line}\n[servers.acme]\nurl = 'https://mcp.acme.example/mcp'\n")
+        config = load(file)
+        assert config.store == KeyFileStoreSettings(str(tmp_path / "sealing.key"))
+        assert config.profiles["acme"].store == config.store
+    assert '"memory"' in keys.choices(file)
+    assert '"memory"' not in keys.keeping(file)
+
+
+def test_a_reference_to_a_keyring_that_is_not_there_names_other_references(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    with pytest.raises(StoreError) as refusal:
+        os_keyring.entry("token")
+    assert refusal.value.hint == "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
+
+
+def test_a_platform_without_a_keyring_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "freebsd14")
+    assert KeyringKey().describe() == "the OS keyring"
+    with pytest.raises(StoreError, match="platform freebsd14") as refusal:
+        KeyringKey().load()
+    assert "key_file" in refusal.value.hint

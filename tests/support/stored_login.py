@@ -1,0 +1,34 @@
+"""A login in the store of a `commanding` context, made without a flow."""
+
+import time
+
+from commanding import store_of
+
+from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.oauth.session import Client, Session, dump
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose
+
+BROWSER = '{ kind = "browser" }'
+
+
+URL = "https://mcp.acme.example/mcp"
+
+
+def log_in(world, target, **more):
+    """A login to a server of the configuration, or to a URL."""
+    known = world.config.profiles.get(target)
+    profile = known or Profile(
+        name=target, url=server_url(target, "a test", Purpose.PLAIN_SERVER), store=world.config.store
+    )
+    session = Session(
+        resource=profile.url.resource,
+        issuer="https://as.example",
+        token_endpoint="https://as.example/token",
+        client=Client(issuer="https://as.example", id="c"),
+        access=Secret("AT"),
+        obtained_at=0.0,
+        **{"refresh": Secret("RT"), "expires_at": time.time() + 3600, **more},
+    )
+    store_of(world).save(Bridge(profile, world).record, dump(session), None)
