@@ -206,6 +206,16 @@ async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_althou
 
 
 @told
+async def test_a_token_to_take_away_is_that_of_the_newest_login_without_waiting_for_the_next_look():
+    world = World(session())
+    process = world.process()
+    assert await process.current() == session()
+    world.log_in(session(5))
+    assert await process.current() == session(5)
+    assert world.presented == []
+
+
+@told
 async def test_a_logout_elsewhere_ends_the_login_here():
     world = World(session())
     process = world.process()
@@ -697,6 +707,17 @@ async def test_a_server_that_names_other_scopes_each_time_or_its_own_token_makes
     assert world.stored.wanted.startswith("files:299:")
     assert access[4:] not in world.stored.wanted
     assert len(world.stored.wanted) <= 4096
+
+
+@told
+async def test_a_login_with_the_missing_permission_that_another_process_stored_is_used_at_once():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    world.log_in(session(5, scope="files:write"))
+    challenge = {"error": "insufficient_scope", "scope": "files:write"}
+    assert await process.headers(TARGET, refused(sent, 403, **challenge)) == bearer(5)
+    assert world.stored.wanted == ""
 
 
 @told

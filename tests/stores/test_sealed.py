@@ -367,6 +367,18 @@ def test_records_that_cannot_be_opened_are_left_out_of_the_keys_and_reported_bes
     assert sorted(str(error).split()[-1] for error in store.unreadable()) == ["damaged", "users"]
 
 
+def test_without_the_sealing_key_records_are_neither_listed_nor_called_damaged(tmp_path, store):
+    store.save("a", "x", None)
+
+    def key():
+        raise StoreError("locked")
+
+    other = SealedStore(tmp_path / "records", key, os.urandom, Locks(tmp_path / "locks").mutex)
+    for look in (other.keys, other.unreadable):
+        with pytest.raises(StoreError, match="locked"):
+            look()
+
+
 def test_a_record_whose_sealed_content_is_of_another_shape_is_damaged(store, records):
     store.save("a", "x", None)
     key, nonce = store._seal._key, bytes(12)
