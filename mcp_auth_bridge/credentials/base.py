@@ -26,25 +26,35 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
+    """The MCP server refused a request."""
 
-    `again` is whether they were the answer to a refusal already: then there is nothing more to try. `words` are what
-    the answer said beside its challenge: they tell kinds of refusal apart, and only `said` repeats them. `protocol` is
-    whose status it is: a few servers say it in JSON-RPC.
-    """
-
+    # 401 or 403.
     status: int
+    # That of its WWW-Authenticate header.
     challenge: Challenge | None
+    # The headers that it refused.
     sent: Mapping[str, str]
+    # Whether those headers were the answer to a refusal already: then there is nothing more to try.
     again: bool = False
+    # The text of the response beside its challenge. It tells kinds of refusal apart; only `said` repeats it.
     words: str = ""
+    # The protocol that the status belongs to: a few servers send it in JSON-RPC.
     protocol: str = "HTTP"
 
     @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the challenge names."""
+        return self.challenge.scopes if self.challenge else ()
+
+    @property
+    def description(self) -> str:
+        """The challenge's error_description (RFC 6750 section 3); foreign text, "" for none."""
+        return self.challenge.parameters.get("error_description", "") if self.challenge else ""
+
+    @property
     def said(self) -> str:
-        """The server's own sentence, without what was sent; foreign text, "" for none."""
-        described = self.challenge.parameters.get("error_description", "") if self.challenge else ""
-        text = described or sentence("text/plain", self.words.encode())
+        """The server's own sentence, without the headers that it was sent; foreign text, "" for none."""
+        text = self.description or sentence("text/plain", self.words.encode())
         return hidden("" if known_error(text) == text else text, map(Secret, self.sent.values()))
 
     def __str__(self) -> str:

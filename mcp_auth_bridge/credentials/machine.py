@@ -113,10 +113,10 @@ class MachineRenewal:
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
+        from mcp_auth_bridge.credentials.diagnosis import RefusedToken, token_refused_error
 
         what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
-        presented = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
-        error = why(presented, refused, self._services.now())
+        token = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
+        error = token_refused_error(token, refused, self._services.now())
         error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"
         return error

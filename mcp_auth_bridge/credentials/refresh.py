@@ -43,7 +43,7 @@ class RefreshRenewal:
         await self._exchange.settle()
 
     def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
-        return self._reasons.new_token_refused(session, refused, self._services.now())
+        return self._reasons.new_token_error(session, refused, self._services.now())
 
     async def renew(self, refused: Refusal | None) -> Session:
         async with self._services.turn():
@@ -69,7 +69,7 @@ class RefreshRenewal:
         if session.refresh is None:
             reason = "the login has expired"
             if refused is not None and is_refused(session, refused):
-                suspected = self._reasons.suspected(session, refused, self._services.now())
+                suspected = self._reasons.suspicions(session, refused, self._services.now())
                 reason = f"the server refused the access token ({suspected})"
             raise self._login_required(f"{reason}, and there is no refresh token")
         self._check_pause(session)
@@ -101,7 +101,7 @@ class RefreshRenewal:
             if session is None:
                 return self._login_required("nobody is logged in")
             wanted = " ".join(without(named, session.secrets))
-            if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
+            if (denied := self._reasons.denied_scope_error(session, wanted)) is not None:
                 return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
                 union = added(wanted.split(), session.wanted)

@@ -157,7 +157,8 @@ class StaticCredentials:
         scheme, _, token = headers[field.name].partition(" ")
         if scheme.lower() == "bearer":
             # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-            from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
+            from mcp_auth_bridge.credentials.diagnosis import RefusedToken, token_refused_error
 
-            return why(RefusedToken(token, self._name, field.what, field.place, self._resource), refused, self._now())
+            refused_token = RefusedToken(token, self._name, field.what, field.place, self._resource)
+            return token_refused_error(refused_token, refused, self._now())
         return CredentialRefused(told, f"replace it: {field.place}", facts={"status": refused.status})

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Now, ask
-from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import accepted
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
@@ -16,7 +16,6 @@ from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
-from mcp_auth_bridge.oauth.machine_refusals import explained
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import exchange_tokens, request_tokens
@@ -132,9 +131,18 @@ def _requested(plan: MachinePlan, server: Server, client: Client, scopes: tuple[
     try:
         issued = yield from request_tokens(server.token_endpoint, applicant, form, "the token request", prover)
     except OAuthRefused as refused:
-        raise explained(refused, plan.party, server, tokens, (yield from ask(Now()))) from None
+        raise (yield from _explained(refused, plan.party, server, tokens)) from None
     session = session_of(server, _disarmed(applicant.client), scopes, issued)
     return msgspec.structs.replace(session, machine=True, audience=audience)
+
+
+def _explained(
+    refused: OAuthRefused, party: ConfiguredClient, server: Server, tokens: tuple[SubjectToken, ...]
+) -> Flow[BridgeError]:
+    # Imported here because most requests are granted (docs/architecture.md, "Cold start").
+    from mcp_auth_bridge.oauth.machine_refusals import machine_refusal_error
+
+    return machine_refusal_error(refused, party, server, tokens, (yield from ask(Now())))
 
 
 def _form(grant: MachineGrant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
@@ -178,7 +186,7 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
     try:
         value, kind = yield from exchange_tokens(idp.token_endpoint, applicant, form, "the exchange")
     except OAuthRefused as refused:
-        raise explained(refused, grant.idp, idp, (grant.identity,), (yield from ask(Now()))) from None
+        raise (yield from _explained(refused, grant.idp, idp, (grant.identity,))) from None
     if kind != ID_JAG:
         raise TheirProtocolError(
             f"the identity provider at {idp.token_endpoint.origin} issued another token than an ID-JAG",

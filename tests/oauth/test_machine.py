@@ -326,7 +326,7 @@ def test_a_wish_that_is_not_granted_names_the_key(code, key):
         (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
         (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
         (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
-        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "no JWT"),
+        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "not a JWT"),
         (
             SubjectToken(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:a:b"),
             CredentialRefused,
