@@ -197,7 +197,7 @@ async def test_a_login_elsewhere_is_noticed_at_once_after_a_refusal():
 async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_although_there_was_no_login_before():
     world = World()
     process = world.process()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await process.headers(TARGET, refused({}))
     world.log_in(session())
     sent = await process.headers(TARGET)
@@ -221,7 +221,7 @@ async def test_a_logout_elsewhere_ends_the_login_here():
     process = world.process()
     sent = await process.headers(TARGET)
     world.log_out()
-    with pytest.raises(LoginRequired, match="nobody is logged in") as raised:
+    with pytest.raises(LoginRequired, match="you are not logged in") as raised:
         await process.headers(TARGET, refused(sent))
     assert raised.value.hint == "run: mcp-auth-bridge login acme"
     assert world.presented == []
@@ -237,7 +237,7 @@ async def test_a_logout_during_a_refresh_wins():
     await world.asked.wait()
     world.log_out()
     world.gate.set()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await request
     assert world.store.keys() == []
 
@@ -738,7 +738,7 @@ async def test_before_any_login_requests_go_out_bare_until_one_is_refused():
     assert await process.headers(TARGET) == {}
     assert await process.headers(TARGET) == {}
     for refusal in (refused({}), None, None):
-        with pytest.raises(LoginRequired, match="a login to acme is needed: nobody is logged in"):
+        with pytest.raises(LoginRequired, match="a login to acme is needed: you are not logged in"):
             await process.headers(TARGET, refusal)
 
 
@@ -859,7 +859,7 @@ async def test_a_permission_that_was_asked_for_and_denied_is_not_asked_for_again
 @told
 async def test_a_permission_that_nobody_who_is_logged_in_lacks_wants_a_login():
     process = World().process()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await process.headers(TARGET, refused({}, 403, error="insufficient_scope", scope="admin"))
 
 
