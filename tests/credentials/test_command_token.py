@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.credentials.command_token import CommandReply, CommandServices, CommandToken, printed
+from mcp_auth_bridge.credentials.command_token import CommandRecord, CommandReply, CommandToken, parse_output
 from mcp_auth_bridge.errors import CredentialMissing, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
@@ -25,7 +25,7 @@ def jwt(exp):
 
 def read(text):
     """(token, end) of what a command printed at NOW."""
-    token = printed(Secret(text), ARGV, NOW)
+    token = parse_output(Secret(text), ARGV, NOW)
     return token.value.reveal(), token.expires_at
 
 
@@ -61,11 +61,11 @@ def test_a_jwts_own_end_counts_and_the_earlier_of_two():
     ("text", "problem"),
     [
         ("hunter2\nhunter2", "printed 2 lines"),
-        ("{hunter2", "begins like JSON and is none"),
+        ("{hunter2", "begins like JSON, but is malformed"),
         ('{"tokens": "hunter2"}', "JSON document without a token"),
         ('{"token": ["hunter2"]}', "JSON document without a token"),
         ('{"token": ""}', "JSON document without a token"),
-        ("{" * 100_000, "begins like JSON and is none"),
+        ("{" * 100_000, "begins like JSON, but is malformed"),
     ],
 )
 def test_what_is_no_token_is_named_and_not_repeated(text, problem):
@@ -125,10 +125,8 @@ class Mint:
         async def opened():
             return store
 
-        world = CommandServices(
-            self, self.lock, opened if store is not None else None, lambda: self.now, self.warned.append
-        )
-        return CommandToken(KEY, argv, world)
+        record = CommandRecord(KEY, argv, opened if store is not None else None, self.warned.append)
+        return CommandToken(argv, self, self.lock, lambda: self.now, record)
 
 
 def run(story):
