@@ -17,7 +17,7 @@ from mcp_auth_bridge.secret import (
     SecretRef,
     Template,
 )
-from mcp_auth_bridge.stores.folder import read_all
+from mcp_auth_bridge.stores.file_io import read_all
 
 LIMIT = 64 * 1024
 """Bytes of a file or of a command's output: a secret of that size is a mistake."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from mcp_auth_bridge.errors import BridgeError, StoreError, typed
-from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_file, read_all, translated
+from mcp_auth_bridge.stores.file_errors import Forbidden, Missing, translated
+from mcp_auth_bridge.stores.file_io import create_file, read_all
+from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
 KEY_BYTES = 32
