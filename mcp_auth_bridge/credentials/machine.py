@@ -72,7 +72,7 @@ class MachineRenewal:
             session = await self._services.drive(self._flow(plan, refused))
         except BridgeError as error:
             self._note_failure(plan, error)
-            raise refresh_policy.before_sending(error) from None
+            raise refresh_policy.as_unsent(error) from None
         self._has_failed, self._refusal, self._refusals = False, None, 0
         await self._stored.save_or_keep(store, session)
         return presentable(self._stored.session, refused, self._services.now()) or session
@@ -80,11 +80,11 @@ class MachineRenewal:
     def _flow(self, plan: "MachinePlan", refused: Refusal | None) -> Flow[Session]:
         """From where the last session came, unless that one failed: then everything is looked up anew."""
         # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.machine import another, obtain
+        from mcp_auth_bridge.oauth.machine import obtain, renew
 
         last = self._stored.session
         if last is not None and refused is None and not self._has_failed:
-            return another(plan, last)
+            return renew(plan, last)
         return obtain(plan, refused.challenge if refused is not None else None)
 
     def _note_failure(self, plan: "MachinePlan", error: BridgeError) -> None:

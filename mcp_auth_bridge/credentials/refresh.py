@@ -60,7 +60,7 @@ class RefreshRenewal:
                 pass  # the session says so now
             except BridgeError as error:
                 self._refreshable(refused)  # raises if the strikes are full
-                raise refresh_policy.before_sending(error) from None
+                raise refresh_policy.as_unsent(error) from None
         return presentable(self._stored.session, refused, self._services.now()) or self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:

@@ -111,7 +111,7 @@ def last_words(strikes: Strikes) -> str:
     return f"{known_error(strikes.code) if strikes.code else f'HTTP {strikes.status}'}{strikes.said}"
 
 
-def before_sending(error: BridgeError) -> BridgeError:
+def as_unsent(error: BridgeError) -> BridgeError:
     """`error` of a refresh, for the request that needed it: nothing of that request was sent."""
     if isinstance(error, OutcomeUnknown):
         kind = TimedOut if isinstance(error, Overdue) else Unreachable

@@ -26,10 +26,10 @@ class TokenHeaders:
 
     def _proof(self, session: Session, secret: Secret, target: Target) -> str:
         # Imported here because a bearer token needs no cryptography (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, ProvenRequest, load, proof
+        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, ProvenRequest, load_key, proof
 
         if self._loaded is None or self._loaded[0] is not secret:
-            self._loaded = secret, load(secret)
+            self._loaded = secret, load_key(secret)
         request = ProvenRequest(target.method, target.url, target.nonce, session.access.reveal())
         return proof(self._loaded[1], request, self._now(), self._entropy(JTI_SIZE))
 

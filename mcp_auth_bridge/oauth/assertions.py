@@ -52,7 +52,7 @@ def client_assertion(client: Client) -> Flow[Secret]:
     import jwt
 
     assert client.signing is not None, "the method says so"  # noqa: S101 - a fact, not a check
-    key = load(client.signing)
+    key = load_key(client.signing)
     jti = yield from ask(Entropy(_JTI_SIZE))
     now = int((yield from ask(Now())))
     claims: dict[str, str | int] = {
@@ -67,7 +67,7 @@ def client_assertion(client: Client) -> Flow[Secret]:
     return Secret(jwt.encode(claims, key.private, algorithm=key.algorithm, headers=headers))
 
 
-def load(signing: SigningKey) -> ClientKey:
+def load_key(signing: SigningKey) -> ClientKey:
     """The key as the configuration gives it. Raises `ConfigError`, which never repeats anything of it."""
     text = signing.key.reveal().strip()
     named = _members(text) if text.startswith("{") else {}
@@ -81,12 +81,12 @@ def load(signing: SigningKey) -> ClientKey:
     return ClientKey(private, algorithm or fitting[0], signing.key_id or named.get("kid", ""))
 
 
-def accepted(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
+def with_accepted_algorithm(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
     """`signing` with an algorithm that the server advertises, where neither configuration nor key name one.
 
     `advertised` are `token_endpoint_auth_signing_alg_values_supported` (RFC 8414 section 2), () where it does not say.
     """
-    key = load(signing)
+    key = load_key(signing)
     named = signing.algorithm or key.algorithm in advertised
     better = () if named else [name for name in fitting_algorithms(key.private) if name in advertised]
     return msgspec.structs.replace(signing, algorithm=next(iter(better), key.algorithm))

@@ -109,7 +109,7 @@ class ClientAuthentication:
     def learn(self, response: Response) -> bool:
         """Take the next method if the server refused the client, and tell whether there was one."""
         others = self._client.other_methods
-        if not others or not error_meaning.of_client(response):
+        if not others or not error_meaning.refuses_client(response):
             return False
         self._client = msgspec.structs.replace(self._client, auth_method=others[0], other_methods=others[1:])
         return True

@@ -53,7 +53,7 @@ class SubjectToken(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
 
 
-def at_endpoint(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
+def server_at_endpoint(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
     """The server whose token endpoint is known: nothing is asked. `url` is the MCP server's."""
     return Server(
         issuer=party.issuer or party.token_endpoint,
@@ -63,7 +63,7 @@ def at_endpoint(party: ConfiguredClient, url: Url, challenge: Challenge | None, 
     )
 
 
-def at_issuer(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Flow[Server]:
+def server_at_issuer(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Flow[Server]:
     """The server as its own metadata and the MCP server's describe it.
 
     Raises `ConfigError` where the MCP server names another issuer, or this one publishes nothing; else as `discover`.

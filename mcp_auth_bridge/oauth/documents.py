@@ -68,7 +68,7 @@ def known_error(code: str) -> str:
     return code if code in _KNOWN_ERRORS else "an unknown error"
 
 
-def essence(response: Response) -> str:
+def media_type(response: Response) -> str:
     """The media type without parameters, lower case."""
     return response.header("content-type").partition(";")[0].strip().lower()
 
@@ -114,7 +114,7 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 
 def said(response: Response) -> str:
     """What a refusal says for people, as the end of a message (`remarks.saying`): "" if no more than a known code."""
-    text = sentence(essence(response), response.body)
+    text = sentence(media_type(response), response.body)
     return "" if text in _KNOWN_ERRORS else saying(text, (*response.secrets, *_issued(response)))
 
 
@@ -156,7 +156,7 @@ def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:
 
 def is_page(response: Response) -> bool:
     """Whether the body is a web page, whatever it is called."""
-    return essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
+    return media_type(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
 
 
 def _kind(response: Response) -> str:
@@ -164,4 +164,4 @@ def _kind(response: Response) -> str:
         return "an empty body"
     if is_page(response):
         return _PAGE
-    return f"content of type {quoted(essence(response), 60)}" if essence(response) else "content of no named type"
+    return f"content of type {quoted(media_type(response), 60)}" if media_type(response) else "content of no named type"

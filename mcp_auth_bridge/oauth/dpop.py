@@ -64,7 +64,7 @@ def new_key() -> Flow[Secret]:
     return Secret(ECAlgorithm.to_jwk(private))
 
 
-def load(key: Secret) -> ProofKey:
+def load_key(key: Secret) -> ProofKey:
     """What `new_key` made. It costs as much as a proof: who proves often keeps the result."""
     from jwt.algorithms import ECAlgorithm
 

@@ -44,7 +44,7 @@ def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
     return OAuthRefused(text, error=meant, status=response.status, said=said)
 
 
-def of_client(response: Response) -> bool:
+def refuses_client(response: Response) -> bool:
     """Whether a token, device or revocation request was refused for the client or for the way it proves itself.
 
     `invalid_client` is the code for it (RFC 6749 section 5.2). Some servers answer 401 without a code, some say

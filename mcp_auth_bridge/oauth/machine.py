@@ -9,7 +9,7 @@ import msgspec
 from mcp_auth_bridge.effects import Flow, Now, ask
 from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
-from mcp_auth_bridge.oauth.assertions import accepted
+from mcp_auth_bridge.oauth.assertions import with_accepted_algorithm
 from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
@@ -76,15 +76,15 @@ def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Sessio
     """
     party = plan.party
     if party.token_endpoint:
-        server = configured.at_endpoint(party, plan.url, challenge, plan.resource)
+        server = configured.server_at_endpoint(party, plan.url, challenge, plan.resource)
     else:
-        server = yield from configured.at_issuer(party, plan.url, challenge, plan.resource)
+        server = yield from configured.server_at_issuer(party, plan.url, challenge, plan.resource)
     server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
     scopes = scopes_to_ask(plan.scopes, challenge, server.scopes_supported, offline_access=False)
     return (yield from _requested(plan, server, _client(party, server), scopes))
 
 
-def another(plan: MachinePlan, last: Session) -> Flow[Session]:
+def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
     """The session after `last`: by its refresh token if it has one that is honoured, else obtained again."""
     if last.refresh is not None:
         try:
@@ -214,7 +214,7 @@ def _client(party: ConfiguredClient, server: Server) -> Client:
     """The configured client, with a way to prove itself that the server accepts."""
     client = msgspec.structs.replace(party.client, issuer=server.issuer)
     if client.signing is not None:
-        signing = accepted(client.signing, server.signing_algorithms)
+        signing = with_accepted_algorithm(client.signing, server.signing_algorithms)
         return msgspec.structs.replace(client, signing=signing, auth_method=client_auth.PRIVATE_KEY_JWT)
     if client.secret is None:
         return msgspec.structs.replace(client, auth_method="none")
@@ -233,7 +233,7 @@ def _disarmed(client: Client) -> Client:
 def _armed(client: Client, party: ConfiguredClient) -> Client:
     """The inverse of `_disarmed`, with the secret of today: a new key may be of another kind than the last."""
     now, then = party.client.signing, client.signing
-    signing = accepted(now, (then.algorithm,)) if now is not None and then is not None else now
+    signing = with_accepted_algorithm(now, (then.algorithm,)) if now is not None and then is not None else now
     return msgspec.structs.replace(client, secret=party.client.secret, signing=signing)
 
 

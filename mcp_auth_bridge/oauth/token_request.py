@@ -32,7 +32,7 @@ class Prover:
 
     def __init__(self, secret: Secret) -> None:
         self.secret = secret
-        self._key = dpop.load(secret)
+        self._key = dpop.load_key(secret)
         self._nonce = ""
 
     @property

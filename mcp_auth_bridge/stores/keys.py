@@ -91,7 +91,7 @@ def _create(source: KeySource, key: bytes, records: Path) -> bytes:
     return kept
 
 
-def decoded(content: bytes, place: str) -> bytes:
+def decode_key(content: bytes, place: str) -> bytes:
     """The key in `content`: base64, with or without white space around it, or the 32 raw bytes."""
     if len(content) == KEY_BYTES:
         return content
@@ -128,7 +128,7 @@ class KeyFile:
             raise StoreError(f"the key file {self.path} is closed to this user", hint) from None
         try:
             _check_key_file(os.fstat(descriptor), self.path)
-            return decoded(read_all(descriptor, 4 * KEY_BYTES), self.describe())
+            return decode_key(read_all(descriptor, 4 * KEY_BYTES), self.describe())
         finally:
             os.close(descriptor)
 
@@ -179,7 +179,7 @@ class KeyCommand:
             printed = self._run(self._command)
         except BridgeError as error:
             raise StoreError(f"the sealing key cannot be had: {error.message}", error.hint) from None
-        return decoded(printed, self.describe())
+        return decode_key(printed, self.describe())
 
     def create(self, key: bytes) -> None:  # noqa: ARG002 - a command cannot take one
         raise StoreError(f"{self.describe()} has no key and cannot be given one", _MAKE_A_KEY)

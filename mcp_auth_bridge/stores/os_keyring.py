@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.keys import ELSEWHERE, decoded
+from mcp_auth_bridge.stores.keys import ELSEWHERE, decode_key
 
 SERVICE = "mcp-auth-bridge"
 USER = "sealing key"
@@ -50,7 +50,7 @@ class KeyringKey:
     def load(self) -> bytes | None:
         with self.explaining():
             text = self.opened().get_password(SERVICE, USER)
-        return None if text is None else decoded(text.encode(), self.describe())
+        return None if text is None else decode_key(text.encode(), self.describe())
 
     def create(self, key: bytes) -> None:
         with self.explaining():

@@ -28,8 +28,8 @@ from mcp_auth_bridge.oauth.machine import (
     Enterprise,
     JwtBearer,
     TokenExchange,
-    another,
     obtain,
+    renew,
 )
 from mcp_auth_bridge.oauth.session import SigningKey, dump
 from mcp_auth_bridge.secret import Secret
@@ -101,7 +101,7 @@ def test_a_client_with_a_key_signs_with_an_algorithm_of_the_servers_and_no_key_i
     assert jwt.get_unverified_header(form["client_assertion"])["alg"] == "PS256"
     assert jwt.decode(form["client_assertion"], options={"verify_signature": False})["aud"] == AS
     assert "PRIVATE" not in dump(session)
-    play(another(plan(signing(key)), session), [*steps, (TOKEN, tokens())], asked)
+    play(renew(plan(signing(key)), session), [*steps, (TOKEN, tokens())], asked)
     assert jwt.get_unverified_header(sent(asked[-1])[0]["client_assertion"])["alg"] == "PS256"
 
 
@@ -109,7 +109,7 @@ def test_a_key_that_was_replaced_by_one_of_another_kind_signs_as_it_can():
     steps = [("entropy 16", b"x" * 16), ("now", 1000.0), (TOKEN, tokens())]
     session = play(obtain(plan(signing(pem(KEYS["RS256"])))), [*discovery(), *steps])
     asked = []
-    play(another(plan(signing(pem(KEYS["EdDSA"]))), session), steps, asked)
+    play(renew(plan(signing(pem(KEYS["EdDSA"]))), session), steps, asked)
     assert jwt.get_unverified_header(sent(asked[-1])[0]["client_assertion"])["alg"] == "EdDSA"
 
 
@@ -161,7 +161,7 @@ def test_auth0_is_told_the_resource_as_audience_each_time():
         (f"POST {issuer}/token", tokens()),
     ]
     session = play(obtain(plan(party)), script, asked)
-    play(another(plan(party), session), [(f"POST {issuer}/token", tokens())], asked)
+    play(renew(plan(party), session), [(f"POST {issuer}/token", tokens())], asked)
     assert [sent(each)[0]["audience"] for each in (asked[2], asked[3])] == [MCP, MCP]
 
 
@@ -270,7 +270,7 @@ def test_the_next_session_is_had_where_the_last_one_was_and_with_the_secret_of_t
     session = play(obtain(plan(), challenge), [*discovery(), (TOKEN, tokens())])
     asked = []
     rotated = plan(ConfiguredClient(issuer=AS, client=client(secret=Secret("n3w")), place="the file /run/secret"))
-    play(another(rotated, session), [(TOKEN, tokens(access_token="AT2"))], asked)
+    play(renew(rotated, session), [(TOKEN, tokens(access_token="AT2"))], asked)
     form, headers = sent(asked[-1])
     assert form == {"grant_type": "client_credentials", "resource": MCP, "scope": "b"}
     assert headers["authorization"] == "Basic Y2k6bjN3"
@@ -279,12 +279,12 @@ def test_the_next_session_is_had_where_the_last_one_was_and_with_the_secret_of_t
 def test_a_refresh_token_is_used_and_where_it_is_refused_the_grant_itself_is():
     session = play(obtain(plan()), [*discovery(), (TOKEN, tokens(refresh_token="RT"))])
     asked = []
-    renewed = play(another(plan(), session), [(TOKEN, tokens(access_token="AT2", refresh_token="RT2"))], asked)
+    renewed = play(renew(plan(), session), [(TOKEN, tokens(access_token="AT2", refresh_token="RT2"))], asked)
     form, headers = sent(asked[-1])
     assert (form["refresh_token"], headers["authorization"]) == ("RT", "Basic Y2k6czNjcmV0")
     assert (renewed.refresh.reveal(), renewed.client.secret) == ("RT2", None)
     refused = answer({"error": "invalid_grant"}, 400)
-    obtained = play(another(plan(), session), [(TOKEN, refused), (TOKEN, tokens(access_token="AT3"))])
+    obtained = play(renew(plan(), session), [(TOKEN, refused), (TOKEN, tokens(access_token="AT3"))])
     assert (obtained.access.reveal(), obtained.refresh) == ("AT3", None)
 
 
