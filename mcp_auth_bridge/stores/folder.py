@@ -45,7 +45,7 @@ class Folder:
             folder.sync()
 
     def reserve(self, name: str, filling: bytes) -> None:
-        """Have a file `name` as large as `filling`, which no compression shrinks, for a `replace` on a full disk."""
+        """Make a file `name` as large as `filling`, which no compression shrinks, for a `replace` on a full disk."""
         if self._size(name) >= len(filling):
             return
         self.remove(name)

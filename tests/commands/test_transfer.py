@@ -337,7 +337,10 @@ def test_a_login_made_in_that_moment_stays(desk, file, monkeypatch):
 
 def test_a_mistyped_key_of_a_machine_costs_no_login(desk, file):
     session = desk.log_in()
-    assert refusal(desk.export, file, recipient="mab1-abc") == (StoreError, "--recipient is no key of a machine")
+    assert refusal(desk.export, file, recipient="mab1-abc") == (
+        StoreError,
+        "--recipient is not the public key of a machine",
+    )
     assert (desk.login(), file.exists()) == (session, False)
 
 

@@ -234,7 +234,7 @@ def test_a_bearer_token_will_do_only_where_none_other_is_demanded(kind):
 
 def test_a_bound_token_that_nobody_asked_for_is_refused():
     script = [*START[:2], BACK, (TOKEN, answer(TOKENS))]
-    with pytest.raises(TheirProtocolError, match="a key which is not ours"):
+    with pytest.raises(TheirProtocolError, match="a key which the bridge does not have"):
         play(authorization_code(server(Binding.NONE), CLIENT, ()), script)
 
 

@@ -19,7 +19,7 @@ ADDRESS = recipient(MINE)
 
 DAMAGED = "the exported login is damaged"
 CUT_OFF = "the exported login is cut off before its end"
-NONE = "this is no login that mcp-auth-bridge exported"
+NONE = "this is not a login that mcp-auth-bridge exported"
 WRONG_PASSPHRASE = "the passphrase does not open the exported login"
 NOT_FOR_US = "the exported login is sealed to the key of another machine"
 ANOTHER_FORMAT = "the exported login has the format {}, which this mcp-auth-bridge does not know"
@@ -158,7 +158,7 @@ def test_what_a_newer_version_exported_is_named_so():
 def test_a_recipient_with_a_key_that_everybody_could_agree_with_is_refused():
     """RFC 7748 section 6.1: a point of small order makes the shared secret zero."""
     nobody = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
-    assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is no key of a machine"
+    assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is not the public key of a machine"
     small = rewritten(
         for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
     )
@@ -183,6 +183,6 @@ def test_an_address_that_was_copied_with_any_mistake_is_refused():
     for at, letter in enumerate(ADDRESS):
         for other in {"A", "B", "-", "é", ""} - {letter}:
             line = ADDRESS[:at] + other + ADDRESS[at + 1 :]
-            assert refusal(login_export.check_recipient, line) == "--recipient is no key of a machine"
+            assert refusal(login_export.check_recipient, line) == "--recipient is not the public key of a machine"
     for line in ("", "mab1-", ADDRESS[:-1], f"{ADDRESS}A", ADDRESS * 2):
         refusal(login_export.check_recipient, line)
