@@ -115,7 +115,7 @@ def _told(value: Any, depth: int) -> str:  # Any: JSON
 def _forms(value: str) -> Iterator[str]:
     """The forms in which a server may repeat a header's or form field's `value`: without scheme, decoded, encoded."""
     scheme, _, rest = value.partition(" ")
-    bare = rest if scheme.lower() in _SCHEMES else value
+    bare = rest if rest and scheme.lower() in _SCHEMES else value
     yield from (bare, quote_plus(bare))
     if len(bare) >= _TELLING:
         yield from _encoded(bare.encode())

@@ -5,7 +5,7 @@ import json
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.oauth.error_text import LONGEST, hidden, saying, sentence
@@ -78,6 +78,7 @@ def test_what_looks_like_a_credential_is_cut_out_of_it(echo):
 
 
 @given(st.text(ASCII, min_size=4, max_size=40), st.text(ASCII, max_size=40), st.text(ASCII, max_size=40))
+@example("BEARER", "", "")  # a scheme and nothing after it
 def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before, after):
     left = hidden(f"{before}{secret}{after}", [Secret(secret)])
     assert secret not in left
