@@ -8,7 +8,7 @@ from mcp_auth_bridge.oauth.session import Session
 
 
 class RefusedToken(msgspec.Struct, frozen=True):
-    """A token that nobody can renew by signing in, and that the MCP server refused."""
+    """A token without a login behind it that the MCP server refused."""
 
     token: str
     # The server's name in the configuration.

@@ -66,7 +66,7 @@ def test_a_look_that_is_answered_late_does_not_undo_a_save():
     asyncio.run(story())
 
 
-def test_what_could_not_be_saved_is_used_and_saved_with_the_next_look_and_said_once():
+def test_a_session_that_could_not_be_saved_is_used_saved_by_the_next_look_and_warned_of_once():
     async def story():
         far = Far()
         far.save("a", dump(OLD), None)
@@ -100,7 +100,7 @@ def test_a_store_that_was_never_reached_has_no_answer():
 def test_a_login_that_is_not_admitted_is_refused_at_each_look_until_another_one_is_there():
     def only_new(session):
         if session != NEW:
-            raise LoginRequired("somebody else's")
+            raise LoginRequired("another account's")
 
     async def story():
         far = Far()

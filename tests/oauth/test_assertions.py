@@ -1,4 +1,4 @@
-"""Assertions by which a client proves who it is: every kind of key, every way to give it wrongly."""
+"""Assertions that authenticate a client: every kind of key, every mistake in giving one."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a token says about itself: the account that it names, and its lifetime."""
+"""The claims of a token: the account that it names, and its lifetime."""
 
 import base64
 import json

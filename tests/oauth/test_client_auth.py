@@ -1,4 +1,4 @@
-"""How the way in which a server accepts the bridge is found out, and what is never tried for it."""
+"""How the authentication method that a server accepts is found, and which attempts are never made."""
 
 import base64
 import json
@@ -32,14 +32,14 @@ def configured(**more):
 
 
 def shown(fetch):
-    """How a request proves who sends it: the `Authorization` header's pair, and what the form says."""
+    """How a request authenticates the client: the `Authorization` header's pair, and what the form says."""
     form = plain(fetch.form)
     basic = plain(fetch.headers).get("authorization", "").removeprefix("Basic ")
     return base64.b64decode(basic).decode(), form.get("client_id"), form.get("client_secret")
 
 
 def attempts(*answers, client=None, metadata=METHODS, **more):
-    """The session of a login whose token endpoint gives these `answers`, and how each request proved itself."""
+    """The session of a login whose token endpoint gives these `answers`, and how each request authenticated."""
     asked = []
     registered = [] if client else [(REGISTERED[0], more.pop("registration"))]
     script = [*found(**metadata), ("listen 0", HERE), *registered, *CODE[:3], *[(TOKEN, each) for each in answers]]

@@ -232,7 +232,7 @@ def test_a_bearer_token_will_do_only_where_none_other_is_demanded(kind):
         code(issued)
 
 
-def test_a_bound_token_that_nobody_asked_for_is_refused():
+def test_a_bound_token_that_the_bridge_did_not_ask_for_is_refused():
     script = [*START[:2], BACK, (TOKEN, answer(TOKENS))]
     with pytest.raises(TheirProtocolError, match="a key which the bridge does not have"):
         play(authorization_code(server(Binding.NONE), CLIENT, ()), script)

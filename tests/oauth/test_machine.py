@@ -1,4 +1,4 @@
-"""Tokens without a person, by script: what is asked where, and what is said when it is refused."""
+"""Grants without a user, by script: the requests, and the errors where they are refused."""
 
 import jwt
 import msgspec
@@ -113,7 +113,7 @@ def test_a_key_that_was_replaced_by_one_of_another_kind_signs_as_it_can():
     assert jwt.get_unverified_header(sent(asked[-1])[0]["client_assertion"])["alg"] == "EdDSA"
 
 
-def test_an_explicit_token_endpoint_asks_nobody_where_anything_is():
+def test_with_an_explicit_token_endpoint_nothing_is_looked_up():
     asked = []
     party = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
     session = play(obtain(plan(party, scopes=("a",))), [(TOKEN, tokens())], asked)
@@ -259,7 +259,7 @@ def test_the_identity_provider_may_be_looked_up_too():
     play(flow, [*discovery(), found, (IDP_TOKEN, id_jag()), (TOKEN, tokens())])
 
 
-def test_another_token_than_an_id_jag_is_presented_to_nobody():
+def test_another_token_than_an_id_jag_is_not_presented():
     issued = id_jag(issued_token_type="urn:ietf:params:oauth:token-type:access_token")
     with pytest.raises(TheirProtocolError, match="another token than an ID-JAG"):
         play(obtain(enterprise()), [*discovery(), (IDP_TOKEN, issued)])
@@ -356,7 +356,7 @@ def test_an_identity_that_the_provider_refuses_is_not_blamed_on_the_mcp_servers_
 
 
 @pytest.mark.parametrize("failure", [answer(b"down", 503, "text/plain"), Unreachable("no way"), answer({}, 429)])
-def test_what_passes_stays_what_it_is(failure):
+def test_a_fault_that_passes_stays_the_same_error(failure):
     with pytest.raises((UpstreamFailed, Unreachable)):
         play(obtain(plan()), [*discovery(), (TOKEN, failure)])
 

@@ -39,7 +39,7 @@ def registered_with(asked):
 
 
 def asked_for(asked):
-    """The scopes of each request that a person was sent to."""
+    """The scopes of each authorization request that was opened."""
     urls = [urlsplit(effect.url) for effect in asked if isinstance(effect, Authorize)]
     return [parse_qs(url.query).get("scope", [""])[0] for url in urls]
 
@@ -55,7 +55,7 @@ DENIED = [*CODE[:2], ("authorize", refusal)]
 
 
 @pytest.mark.parametrize("scope", ["", "read", "offline_access", "read write openid"])
-def test_a_registration_that_lacks_a_scope_is_replaced_at_its_own_port_and_nobody_meets_a_refusal(scope):
+def test_a_registration_that_lacks_a_scope_is_replaced_at_its_own_port_before_the_user_sees_a_refusal(scope):
     asked = []
     narrow = msgspec.structs.replace(NARROW, scope=scope)
     session = play(login(known(narrow)), [*found(), ("listen 4711", HERE), REGISTERED, *CODE], asked)
@@ -235,7 +235,7 @@ def test_where_a_device_is_refused_offline_access_it_goes_on_without_it():
     assert session.denied == "offline_access"
 
 
-def test_what_is_refused_without_offline_access_too_is_refused():
+def test_a_login_that_is_refused_without_offline_access_too_fails():
     script = [*found(), ("listen 0", HERE), REGISTERED, *DENIED, ("tell", None), *DENIED]
     with pytest.raises(OAuthRefused, match="invalid_scope") as raised:
         play(login(plan()), script)
@@ -294,7 +294,7 @@ def test_a_client_that_was_refused_offline_access_does_not_ask_for_it_again():
         ({"clients": {ISSUER: msgspec.structs.replace(WIDE, id="newer")}}, WELCOME),
     ],
 )
-def test_what_was_denied_is_forgotten_when_the_registration_or_the_will_of_the_person_changes(more, script):
+def test_denied_scopes_are_forgotten_when_the_registration_or_the_settings_change(more, script):
     asked = []
     again = msgspec.structs.replace(known(WIDE, last=refused_before()), **more)
     session = play(login(again), [*found(), ("listen 4711", HERE), *script, *CODE], asked)

@@ -1,4 +1,4 @@
-"""What looks wrong with a token that a server refuses."""
+"""The diagnosis of a token that a server refuses."""
 
 import base64
 import json
@@ -190,7 +190,7 @@ def test_a_path_above_the_resource_is_an_audience_for_it_also_before_a_query():
         ("the token has expired", TokenExpired),
         ("bad audience", WrongAudience),
         ("no such kid", UnknownIssuer),
-        ("expired or wrong audience", UnknownIssuer),  # two things are none
+        ("expired or wrong audience", UnknownIssuer),  # two things decide nothing
     ],
 )
 def test_the_servers_complaint_decides_where_the_claims_do_not(complaint, kind):

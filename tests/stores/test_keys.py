@@ -391,7 +391,7 @@ def test_a_locked_keyring_is_told_from_a_missing_one(session):
     expect(keyring(session.environment, "load"), "the OS keyring (Secret Service) is locked", "unlock it")
 
 
-def test_a_keyring_whose_prompt_nobody_answers_is_explained():
+def test_a_keyring_prompt_without_an_answer_is_explained():
     with keyring_session(collection=False) as session:
         sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and its prompt was not answered"
         expect(keyring(session.environment, "load"), sentence, "unlock it")
