@@ -43,7 +43,7 @@ async def plan(url: Url, auth: MachineSettings, read: Read) -> "machine.MachineP
 
     return machine.MachinePlan(
         url=url,
-        party=await _party(auth, read),
+        registration=await _party(auth, read),
         grant=await _grant(auth, read),
         scopes=auth.scopes,
         resource=auth.resource,

@@ -51,26 +51,30 @@ class SubjectToken(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
 
 
-def server_at_endpoint(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
+def server_at_endpoint(registration: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
     """The server with a configured token endpoint: nothing is looked up. `url` is the MCP server's."""
     return Server(
-        issuer=party.issuer or party.token_endpoint,
+        issuer=registration.issuer or registration.token_endpoint,
         resource=identifier(resource) or url.resource,
-        token_endpoint=gate(party.token_endpoint, Purpose.TOKEN),
-        binding=dpop_binding(challenge, ResourceMetadata(), ServerMetadata(party.issuer, party.token_endpoint)),
+        token_endpoint=gate(registration.token_endpoint, Purpose.TOKEN),
+        binding=dpop_binding(
+            challenge, ResourceMetadata(), ServerMetadata(registration.issuer, registration.token_endpoint)
+        ),
     )
 
 
-def server_at_issuer(party: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Flow[Server]:
+def server_at_issuer(
+    registration: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str
+) -> Flow[Server]:
     """The server as its own metadata and the MCP server's describe it.
 
     Raises `ConfigError` if the MCP server names another issuer, or this one publishes no metadata; else as `discover`.
     """
-    trust, trail = Trust(server=url, issuer=party.issuer), Trail()
+    trust, trail = Trust(server=url, issuer=registration.issuer), Trail()
     own = yield from confined(resource_metadata(trust, challenge, identifier(resource), trail), trust)
     own = own or ResourceMetadata()
     check_configured(own.authorization_servers or [], trust)
-    metadata = yield from metadata_of(party, trail)
+    metadata = yield from metadata_of(registration, trail)
     named = endpoints(metadata)
     return Server(
         issuer=metadata.issuer,
@@ -84,12 +88,12 @@ def server_at_issuer(party: ConfiguredClient, url: Url, challenge: Challenge | N
     )
 
 
-def metadata_of(party: ConfiguredClient, trail: Trail) -> Flow[ServerMetadata]:
+def metadata_of(registration: ConfiguredClient, trail: Trail) -> Flow[ServerMetadata]:
     """The issuer's metadata. Raises `ConfigError` if it publishes none."""
-    metadata = yield from server_metadata(gate(party.issuer, Purpose.ISSUER), (party.issuer, ""), trail)
+    metadata = yield from server_metadata(gate(registration.issuer, Purpose.ISSUER), (registration.issuer, ""), trail)
     if metadata is None:
         raise ConfigError(
-            f"the issuer {quoted(party.issuer)} publishes no metadata that can be used",
+            f"the issuer {quoted(registration.issuer)} publishes no metadata that can be used",
             f"correct issuer, or set token_endpoint beside it; tried: {trail}",
         )
     return metadata

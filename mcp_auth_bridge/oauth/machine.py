@@ -64,7 +64,7 @@ class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
     # The MCP server's.
     url: Url
     # The authorization server, and the client there.
-    party: ConfiguredClient
+    registration: ConfiguredClient
     grant: MachineGrant
     # () for those that the MCP server names.
     scopes: tuple[str, ...] = ()
@@ -79,14 +79,14 @@ def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Sessio
 
     Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
     """
-    party = plan.party
-    if party.token_endpoint:
-        server = configured.server_at_endpoint(party, plan.url, challenge, plan.resource)
+    registration = plan.registration
+    if registration.token_endpoint:
+        server = configured.server_at_endpoint(registration, plan.url, challenge, plan.resource)
     else:
-        server = yield from configured.server_at_issuer(party, plan.url, challenge, plan.resource)
+        server = yield from configured.server_at_issuer(registration, plan.url, challenge, plan.resource)
     server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
     scopes = scopes_to_ask(plan.scopes, challenge, server.scopes_supported, offline_access=False)
-    return (yield from _request(plan, server, _client(party, server), scopes))
+    return (yield from _request(plan, server, _client(registration, server), scopes))
 
 
 def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
@@ -102,14 +102,14 @@ def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
 def end(plan: MachinePlan, last: Session) -> Flow[None]:
     """Revoke the tokens of `last` (RFC 7009), where the server offers that for them. Raises as `revoke` does."""
     try:
-        yield from revoke(msgspec.structs.replace(last, client=_with_secret(last.client, plan.party)))
+        yield from revoke(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
     except OAuthRefused as refused:
         if refused.error != "unsupported_token_type":  # such a token expires soon
             raise
 
 
 def _refresh(plan: MachinePlan, last: Session) -> Flow[Session]:
-    renewed = yield from refresh(msgspec.structs.replace(last, client=_with_secret(last.client, plan.party)))
+    renewed = yield from refresh(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
     return msgspec.structs.replace(renewed, client=last.client)
 
 
@@ -123,7 +123,7 @@ def _obtain_again(plan: MachinePlan, last: Session) -> Flow[Session]:
         binding=Binding.DEMANDED if last.dpop_key is not None else Binding.NONE,
         authorize_params={"audience": last.audience} if last.audience else {},
     )
-    return (yield from _request(plan, server, _with_secret(last.client, plan.party), tuple(last.asked.split())))
+    return (yield from _request(plan, server, _with_secret(last.client, plan.registration), tuple(last.asked.split())))
 
 
 def _request(plan: MachinePlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
@@ -132,22 +132,22 @@ def _request(plan: MachinePlan, server: Server, client: Client, scopes: tuple[st
     form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
     form |= _given(audience=audience)
     prover = yield from prover_for(server)
-    applicant = ClientAuthentication(client)
+    authentication = ClientAuthentication(client)
     try:
-        issued = yield from request_tokens(server.token_endpoint, applicant, form, "the token request", prover)
+        issued = yield from request_tokens(server.token_endpoint, authentication, form, "the token request", prover)
     except OAuthRefused as refused:
-        raise (yield from _refusal_error(refused, plan.party, server, tokens)) from None
-    session = session_of(server, _without_secret(applicant.client), scopes, issued)
+        raise (yield from _refusal_error(refused, plan.registration, server, tokens)) from None
+    session = session_of(server, _without_secret(authentication.client), scopes, issued)
     return msgspec.structs.replace(session, machine=True, audience=audience)
 
 
 def _refusal_error(
-    refused: OAuthRefused, party: ConfiguredClient, server: Server, tokens: tuple[SubjectToken, ...]
+    refused: OAuthRefused, registration: ConfiguredClient, server: Server, tokens: tuple[SubjectToken, ...]
 ) -> Flow[BridgeError]:
     # Imported here because most requests are granted (docs/architecture.md, "Cold start").
     from mcp_auth_bridge.oauth.machine_refusals import machine_refusal_error
 
-    return machine_refusal_error(refused, party, server, tokens, (yield from ask(Now())))
+    return machine_refusal_error(refused, registration, server, tokens, (yield from ask(Now())))
 
 
 def _form(grant: MachineGrant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
@@ -187,9 +187,9 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
         **resource_of(server.resource),
         **_given(scope=" ".join(scopes)),
     }
-    applicant = ClientAuthentication(_client(grant.idp, idp))
+    authentication = ClientAuthentication(_client(grant.idp, idp))
     try:
-        value, kind = yield from exchange_tokens(idp.token_endpoint, applicant, form, "the exchange")
+        value, kind = yield from exchange_tokens(idp.token_endpoint, authentication, form, "the exchange")
     except OAuthRefused as refused:
         raise (yield from _refusal_error(refused, grant.idp, idp, (grant.identity,))) from None
     if kind != ID_JAG:
@@ -200,12 +200,12 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
     return SubjectToken(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
 
 
-def _idp(party: ConfiguredClient) -> Flow[Server]:
+def _idp(registration: ConfiguredClient) -> Flow[Server]:
     """An identity provider by its own metadata: it need not know the MCP server."""
-    if party.token_endpoint:
-        endpoint = gate(party.token_endpoint, Purpose.TOKEN)
-        return Server(issuer=party.issuer or party.token_endpoint, resource="", token_endpoint=endpoint)
-    metadata = yield from configured.metadata_of(party, Trail())
+    if registration.token_endpoint:
+        endpoint = gate(registration.token_endpoint, Purpose.TOKEN)
+        return Server(issuer=registration.issuer or registration.token_endpoint, resource="", token_endpoint=endpoint)
+    metadata = yield from configured.metadata_of(registration, Trail())
     return Server(
         issuer=metadata.issuer,
         resource="",
@@ -215,9 +215,9 @@ def _idp(party: ConfiguredClient) -> Flow[Server]:
     )
 
 
-def _client(party: ConfiguredClient, server: Server) -> Client:
+def _client(registration: ConfiguredClient, server: Server) -> Client:
     """The configured client, with an authentication method that the server accepts."""
-    client = msgspec.structs.replace(party.client, issuer=server.issuer)
+    client = msgspec.structs.replace(registration.client, issuer=server.issuer)
     if client.signing is not None:
         signing = with_accepted_algorithm(client.signing, server.signing_algorithms)
         return msgspec.structs.replace(client, signing=signing, auth_method=client_auth.PRIVATE_KEY_JWT)
@@ -235,11 +235,11 @@ def _without_secret(client: Client) -> Client:
     return msgspec.structs.replace(client, secret=None, signing=signing)
 
 
-def _with_secret(client: Client, party: ConfiguredClient) -> Client:
+def _with_secret(client: Client, registration: ConfiguredClient) -> Client:
     """The inverse of `_without_secret`, with today's secret: a new key may be of another kind than the last one."""
-    now, then = party.client.signing, client.signing
+    now, then = registration.client.signing, client.signing
     signing = with_accepted_algorithm(now, (then.algorithm,)) if now is not None and then is not None else now
-    return msgspec.structs.replace(client, secret=party.client.secret, signing=signing)
+    return msgspec.structs.replace(client, secret=registration.client.secret, signing=signing)
 
 
 def _given(**parameters: str) -> Form:

@@ -16,22 +16,21 @@ _SETTING_ERRORS = ("invalid_scope", "invalid_target")
 
 
 def machine_refusal_error(
-    refused: OAuthRefused, party: ConfiguredClient, server: Server, tokens: Sequence[SubjectToken], now: float
+    refused: OAuthRefused, registration: ConfiguredClient, server: Server, tokens: Sequence[SubjectToken], now: float
 ) -> BridgeError:
-    """The error for a refused token request of `party` to `server`, in which it presented `tokens`.
+    """The error for a token request that `server` refused to the client of `registration`. `tokens` were in it.
 
     `now` is Unix seconds. A refusal that no configuration can change stays as it is.
     """
     origin = server.token_endpoint.origin
     match refused.error:
         case "invalid_client":
-            text = f"{origin} does not accept {_client_in_words(party)} (invalid_client){refused.said}"
-            return ConfigError(text, _check_client_hint(party))
+            text = f"{origin} does not accept {_client_in_words(registration)} (invalid_client){refused.said}"
+            return ConfigError(text, _check_client_hint(registration))
         case "unauthorized_client" | "unsupported_grant_type":
             hint = "its operator has to allow this grant, or set another kind under auth for this server"
-            return ConfigError(
-                f"{origin} does not offer this grant to {_client_in_words(party)} ({refused.error}){refused.said}", hint
-            )
+            text = f"{origin} does not offer this grant to {_client_in_words(registration)}"
+            return ConfigError(f"{text} ({refused.error}){refused.said}", hint)
         case error if error in _SETTING_ERRORS:
             return ConfigError(refused.message, refused.hint)
         case error if error in _TOKEN_ERRORS and tokens:
@@ -39,17 +38,19 @@ def machine_refusal_error(
     return refused
 
 
-def _client_in_words(party: ConfiguredClient) -> str:
-    return f"the client {quoted(party.client.id, 100)}" if party.client.id else "a request without a client"
+def _client_in_words(registration: ConfiguredClient) -> str:
+    return (
+        f"the client {quoted(registration.client.id, 100)}" if registration.client.id else "a request without a client"
+    )
 
 
-def _check_client_hint(party: ConfiguredClient) -> str:
-    if not party.client.id:
+def _check_client_hint(registration: ConfiguredClient) -> str:
+    if not registration.client.id:
         return "set client_id, and a client_secret or private_key, under auth for this server"
-    if not party.place:
+    if not registration.place:
         return "check client_id under auth for this server; it may need a client_secret or private_key"
-    of_key = ", key_id and assertion_audience" if party.client.signing is not None else " and auth_method"
-    return f"check client_id{of_key} under auth for this server, and what comes from {party.place}"
+    of_key = ", key_id and assertion_audience" if registration.client.signing is not None else " and auth_method"
+    return f"check client_id{of_key} under auth for this server, and what comes from {registration.place}"
 
 
 def _subject_token_error(

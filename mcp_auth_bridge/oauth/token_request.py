@@ -107,13 +107,13 @@ class IssuedSession(msgspec.Struct, frozen=True):
 
 
 def request_tokens(
-    endpoint: Url, applicant: ClientAuthentication, form: Form, what: str, prover: Prover | None
+    endpoint: Url, authentication: ClientAuthentication, form: Form, what: str, prover: Prover | None
 ) -> Flow[IssuedSession]:
     """The tokens for `form`. `what` names the request in errors.
 
     Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens.
     """
-    response = yield from _request(endpoint, applicant, form, prover)
+    response = yield from _request(endpoint, authentication, form, prover)
     if response.status not in (200, 201):  # Supabase creates its tokens, and says so
         raise _refusal_error(response, endpoint, what)
     tokens = documents.read(response, Tokens, endpoint, "the token response")
@@ -131,9 +131,11 @@ class _Exchanged(msgspec.Struct):
     issued_token_type: str = ""
 
 
-def exchange_tokens(endpoint: Url, applicant: ClientAuthentication, form: Form, what: str) -> Flow[tuple[Secret, str]]:
+def exchange_tokens(
+    endpoint: Url, authentication: ClientAuthentication, form: Form, what: str
+) -> Flow[tuple[Secret, str]]:
     """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
-    response = yield from _request(endpoint, applicant, form, None)
+    response = yield from _request(endpoint, authentication, form, None)
     if response.status != 200:
         raise _refusal_error(response, endpoint, what)
     issued = documents.read(response, _Exchanged, endpoint, "the token response")
@@ -149,27 +151,27 @@ def _refusal_error(response: Response, endpoint: Url, what: str) -> ProtocolErro
     return refused
 
 
-def _request(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
+def _request(endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
     """The response to the first authentication method that the server accepts, else to the last method."""
-    response = yield from _post_with_nonce(endpoint, applicant, form, prover)
-    while applicant.learn(response):
-        response = yield from _post_with_nonce(endpoint, applicant, form, prover)
+    response = yield from _post_with_nonce(endpoint, authentication, form, prover)
+    while authentication.learn(response):
+        response = yield from _post_with_nonce(endpoint, authentication, form, prover)
     return response
 
 
 def _post_with_nonce(
-    endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None
+    endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None
 ) -> Flow[Response]:
-    response = yield from _post(endpoint, applicant, form, prover)
+    response = yield from _post(endpoint, authentication, form, prover)
     if prover is not None and prover.learn(response):
         # The server refused it before it looked at anything else: the code or the refresh token is not spent.
-        response = yield from _post(endpoint, applicant, form, prover)
+        response = yield from _post(endpoint, authentication, form, prover)
         prover.learn(response)
     return response
 
 
-def _post(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
-    headers, authenticated = yield from applicant.authenticate(form)
+def _post(endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
+    headers, authenticated = yield from authentication.authenticate(form)
     proof = (yield from prover.headers(endpoint)) if prover is not None else {}
     fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)
     return (yield from ask(fetch))

@@ -83,10 +83,10 @@ def test_a_client_with_a_secret_states_the_resource_as_the_metadata_spell_it():
     ],
 )
 def test_the_way_to_show_a_secret_is_the_configured_one_else_one_that_the_server_accepts(methods, configured, used):
-    party = msgspec.structs.replace(secretive(), client=client(secret=Secret("s3cret"), auth_method=configured))
+    registration = msgspec.structs.replace(secretive(), client=client(secret=Secret("s3cret"), auth_method=configured))
     server = metadata(token_endpoint_auth_methods_supported=methods) if methods else metadata()
     asked = []
-    play(obtain(plan(party)), [*discovery(server=server), (TOKEN, tokens())], asked)
+    play(obtain(plan(registration)), [*discovery(server=server), (TOKEN, tokens())], asked)
     form, headers = sent(asked[-1])
     assert ("authorization" in headers) == (used == "client_secret_basic")
     assert (form.get("client_secret") == "s3cret") == (used == "client_secret_post")
@@ -115,8 +115,8 @@ def test_a_key_that_was_replaced_by_one_of_another_kind_signs_as_it_can():
 
 def test_with_an_explicit_token_endpoint_nothing_is_looked_up():
     asked = []
-    party = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
-    session = play(obtain(plan(party, scopes=("a",))), [(TOKEN, tokens())], asked)
+    registration = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
+    session = play(obtain(plan(registration, scopes=("a",))), [(TOKEN, tokens())], asked)
     assert sent(asked[-1])[0] == {"grant_type": "client_credentials", "resource": MCP, "scope": "a"}
     assert session.token_endpoint == f"{AS}/token"
 
@@ -153,15 +153,15 @@ def test_a_server_without_resource_metadata_is_reached_by_the_configured_issuer(
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_resource_as_audience_each_time():
     issuer = "https://acme.auth0.com"
-    party = ConfiguredClient(issuer=issuer, client=client(secret=Secret("s3cret")))
+    registration = ConfiguredClient(issuer=issuer, client=client(secret=Secret("s3cret")))
     asked = []
     script = [
         (f"{PRM}/mcp", described(authorization_servers=[issuer])),
         (f"GET {issuer}/.well-known/oauth-authorization-server", metadata(issuer)),
         (f"POST {issuer}/token", tokens()),
     ]
-    session = play(obtain(plan(party)), script, asked)
-    play(renew(plan(party), session), [(f"POST {issuer}/token", tokens())], asked)
+    session = play(obtain(plan(registration)), script, asked)
+    play(renew(plan(registration), session), [(f"POST {issuer}/token", tokens())], asked)
     assert [sent(each)[0]["audience"] for each in (asked[2], asked[3])] == [MCP, MCP]
 
 
