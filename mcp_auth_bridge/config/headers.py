@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.http_syntax import is_field_value, is_token
 from mcp_auth_bridge.secret import Literal, SecretRef, Template, reference
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
 # What the bridge itself or HTTP must say; nobody overrides it.
 _RESERVED = re.compile(
     r"host|cookie|content-.*|connection|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|accept"
@@ -40,7 +39,7 @@ def credential(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     """Headers that are credentials themselves: `Authorization` may be one. Raises `ConfigError`."""
     seen: set[str] = set()
     for name in headers:
-        if not _NAME.fullmatch(name):
+        if not is_token(name):
             raise ConfigError(f"{where}: {quoted(name)} is not a header name", "write it as in X-Acme-Org")
         if _RESERVED.fullmatch(name):
             raise ConfigError(f"{where}: {name} is set by the bridge itself", "remove it")
@@ -62,6 +61,6 @@ def merged(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict
 
 def header_value(value: str, where: str) -> str:
     """`value` if it may stand in a header (RFC 9110 section 5.5), else `ConfigError`; the value is never quoted."""
-    if value and not _VALUE.fullmatch(value):
+    if not is_field_value(value):
         raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")
     return value

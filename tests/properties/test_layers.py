@@ -91,11 +91,7 @@ EXCEPTIONS = {
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
-    (
-        "oauth.documents",
-        "mcp_auth_bridge.relay.http_semantics",
-    ): "`Retry-After` is read in one place: it is HTTP's, not MCP's",
-    ("relay.http_semantics", "email.utils"): "knows the dates of HTTP, which is pure",
+    ("http_syntax", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 
 
