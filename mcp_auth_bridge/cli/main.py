@@ -91,10 +91,10 @@ def _login(arguments: argparse.Namespace) -> "Story":
     if arguments.export is not None or arguments.import_ is not None:
         return _moving(arguments)
     from mcp_auth_bridge.commands import login
-    from mcp_auth_bridge.config.profile import command
+    from mcp_auth_bridge.config.toml import argument_vector
 
     _check_named(arguments)
-    browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
+    browser = None if arguments.no_browser else argument_vector(arguments.browser_command or (), "--browser-command")
     given = login.Input(
         None if arguments.server is None else _server(arguments),
         browser,

@@ -183,3 +183,15 @@ def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https:
         if meant := with_scheme(text):
             hint = f"did you mean {meant}?"
         raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
+
+
+def argument_vector(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
+    """An argument vector; one string is split as a shell would, without a shell."""
+    if not isinstance(value, str):
+        return value
+    import shlex
+
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ConfigError(f"{where} cannot be split into words: {error}", "close the quotation") from None

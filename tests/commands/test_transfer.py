@@ -13,7 +13,7 @@ from mcp_auth_bridge.cli import main, manual
 from mcp_auth_bridge.commands import key, logout, transfer
 from mcp_auth_bridge.commands.stored_logins import is_used
 from mcp_auth_bridge.commands.transfer import Export, Import
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def context(self):
-        return Context(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
+        return Context(self.paths, config_file.parse(self.text, self.paths.config), ENVIRON)
 
     @property
     def store(self):

@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 from playing import outcome
 
 from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config import machine as machine_module
-from mcp_auth_bridge.config import profile as profile_module
 from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings
+from mcp_auth_bridge.config.config_file import Config, parse
 from mcp_auth_bridge.config.login import BrowserSettings, DeviceSettings
-from mcp_auth_bridge.config.profile import Config, ServerChoice, parse
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyringStoreSettings
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import EnvironmentVariable, Literal
@@ -401,11 +402,11 @@ def test_a_url_of_the_command_line_passes_the_gate():
 
 
 def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(tmp_path):
-    assert profile_module.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
+    assert config_file.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
     (tmp_path / "latin.toml").write_bytes(b"\xff\xfe")
     for path in (tmp_path, tmp_path / "latin.toml"):
         with pytest.raises(ConfigError) as raised:
-            profile_module.load(path)
+            config_file.load(path)
         assert raised.value.message.startswith(f"{path} ")
 
 

@@ -74,7 +74,7 @@ GRANTED = {
 }
 
 EXCEPTIONS = {
-    ("config.profile", "pathlib"): "reads its file, which is not secret and is known before anything else",
+    ("config.config_file", "pathlib"): "reads its file, which is not secret and is known before anything else",
     ("oauth.claims", "datetime"): "writes the date of a moment, which is pure",
     ("credentials.token_diagnosis", "datetime"): "as above",
     ("credentials.command_token", "datetime"): "reads the date of a moment, which is pure",

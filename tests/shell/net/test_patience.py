@@ -15,8 +15,9 @@ from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
 from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
