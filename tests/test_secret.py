@@ -1,5 +1,9 @@
-"""How a configuration names a secret: what each form means, and what is told about one that is malformed."""
+"""Secrets, which never print themselves, and the references by which a configuration names them."""
 
+import copy
+import pickle
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +15,40 @@ from mcp_auth_bridge.secret import (
     FileContent,
     KeyringEntry,
     Literal,
+    Secret,
     Template,
     describe,
     described_now,
     reference,
     template,
 )
+
+
+class Holder(msgspec.Struct):
+    secret: Secret
+
+
+def test_a_secret_prints_itself_nowhere():
+    secret = Secret("hunter2")
+    shown = (repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret]))  # noqa: UP031 - a way to print
+    assert not any("hunter2" in text for text in (*shown, repr(Holder(secret)), repr(vars(Literal))))
+    assert secret.reveal() == "hunter2"
+
+
+def test_a_secret_cannot_be_written_out_by_accident():
+    secret = Secret("hunter2")
+    for write in (pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError) as raised:
+            write(secret)
+        assert "hunter2" not in str(raised.value)
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_exactly_if_their_values_are(one, two):
+    assert (Secret(one) == Secret(two)) is (one == two)
+    assert Secret(one) != one
+    assert bool(Secret(one)) is bool(one)
+    assert len({Secret(one), Secret(one)}) == 1
 
 
 @pytest.mark.parametrize(
