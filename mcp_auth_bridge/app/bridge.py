@@ -147,7 +147,7 @@ class Bridge:
     def arguments(self) -> tuple[str, ...]:
         """What a command line has to say to mean this profile."""
         file = self._context.config.path.absolute()
-        spoken = ("--auth", self.profile.spoken) if self.profile.spoken else ()
+        spoken = ("--auth", self.profile.auth_argument) if self.profile.auth_argument else ()
         config = ("--config", str(file)) if file != self._context.paths.config else ()
         plain = ("--allow-http",) if self.profile.url.is_plain and self.profile.is_bare else ()
         return (self.profile.name, *spoken, *plain, *config)

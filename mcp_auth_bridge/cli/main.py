@@ -28,7 +28,7 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, run, and leave with the command's exit code."""
     terminal.fill()
-    arguments = manual.parser().parse_args(argv)
+    arguments = manual.build_parser().parse_args(argv)
     try:
         code = _run(arguments)
     except BridgeError as error:
@@ -91,10 +91,10 @@ def _login(arguments: argparse.Namespace) -> "Story":
     if arguments.export is not None or arguments.import_ is not None:
         return _moving(arguments)
     from mcp_auth_bridge.commands import login
-    from mcp_auth_bridge.config.toml import argument_vector
+    from mcp_auth_bridge.config.toml import split_arguments
 
     _check_named(arguments)
-    browser = None if arguments.no_browser else argument_vector(arguments.browser_command or (), "--browser-command")
+    browser = None if arguments.no_browser else split_arguments(arguments.browser_command or (), "--browser-command")
     given = login.Input(
         None if arguments.server is None else _server(arguments),
         browser,

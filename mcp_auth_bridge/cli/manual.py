@@ -32,7 +32,7 @@ exit codes:
 """
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line; `command` is the name of the command in what it returns."""
     manual: argparse.ArgumentParser = MainParser(
         prog="mcp-auth-bridge",
@@ -73,7 +73,7 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
 
   in an IDE: {"mcpServers": {
       "acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
-    parser = options.command(commands, "run", text, example)
+    parser = options.add_command(commands, "run", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.HEADLESS_HELP)
     options.add_header(parser)
@@ -93,7 +93,7 @@ def _add_login(commands: "options.Commands") -> None:
   mcp-auth-bridge login acme --export acme.login
   mcp-auth-bridge login acme --import acme.login \\
       --passphrase file:/run/secrets/passphrase"""
-    parser = options.command(commands, "login", text, example)
+    parser = options.add_command(commands, "login", text, example)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.LOGIN_TARGET_HELP)
     parser.add_argument("--all", action="store_true", help="log in to every server that lacks a login, in turn")
     options.add_header(parser)
@@ -141,20 +141,22 @@ def _add_key(commands: "options.Commands") -> None:
 
 It is made the first time; its private half stays in the store. Compare the line with what arrives on the other machine:
 whoever can change it on its way gets the login."""
-    options.command(commands, "key", text, "  mcp-auth-bridge key")
+    options.add_command(commands, "key", text, "  mcp-auth-bridge key")
 
 
 def _add_secret(commands: "options.Commands") -> None:
     text = "Put a secret into the keyring of the operating system. In the configuration it is called keyring:NAME."
     example = """  mcp-auth-bridge secret acme-key
   mcp-auth-bridge secret acme-key < key.txt"""
-    parser = options.command(commands, "secret", text, example)
+    parser = options.add_command(commands, "secret", text, example)
     parser.add_argument("name", metavar="NAME", help="what to call it; one of that name is replaced")
 
 
 def _add_logout(commands: "options.Commands") -> None:
     text = "End a login. It is revoked at the authorization server and deleted here."
-    parser = options.command(commands, "logout", text, "  mcp-auth-bridge logout acme\n  mcp-auth-bridge logout --all")
+    example = """  mcp-auth-bridge logout acme
+  mcp-auth-bridge logout --all"""
+    parser = options.add_command(commands, "logout", text, example)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("server", nargs="?", metavar="NAME|URL", help=options.TARGET_HELP)
     which.add_argument(
@@ -168,7 +170,7 @@ def _add_logout(commands: "options.Commands") -> None:
 
 def _add_status(commands: "options.Commands") -> None:
     text = "Show which servers there are, who is signed in, until when, and where it is stored."
-    parser = options.command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
+    parser = options.add_command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
     parser.add_argument("--json", action="store_true", help="for programs: a list of objects on stdout")
 
 
@@ -180,7 +182,7 @@ and nobody finds it in a list of processes."""
     example = """  mcp-auth-bridge token acme
   mcp-auth-bridge token acme --format json
   mcp-auth-bridge token acme --exec ./report.py   # reads the variable MCP_TOKEN"""
-    parser = options.command(commands, "token", text, example)
+    parser = options.add_command(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
@@ -201,7 +203,7 @@ and nobody finds it in a list of processes."""
 
 def _add_tools(commands: "options.Commands") -> None:
     text = """List the tools of a server with their arguments. What may be left out is in brackets."""
-    parser = options.command(
+    parser = options.add_command(
         commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json"
     )
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
@@ -222,7 +224,7 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
   mcp-auth-bridge call acme search '{"query": "open tickets", "limit": 5}'
   mcp-auth-bridge call acme import - < tickets.json
   mcp-auth-bridge call acme screenshot --output pictures"""
-    parser = options.command(commands, "call", text, example)
+    parser = options.add_command(commands, "call", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("tool", metavar="TOOL", help="one of those that `tools` lists")
     parser.add_argument(
@@ -242,5 +244,5 @@ def _add_demo(commands: "options.Commands") -> None:
         "Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server,"
         " logs in, relays, lets a token expire and be refreshed, and cleans up."
     )
-    parser = options.command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
+    parser = options.add_command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
     parser.add_argument("--no-browser", action="store_true", help="click Allow by itself instead of in your browser")

@@ -32,7 +32,7 @@ _ALLOW_HTTP_HELP = (
 _HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
 
 
-def command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
+def add_command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=text.partition(".")[0],

@@ -61,7 +61,7 @@ _SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor
 """The keys of tables with OAuth settings that may name a secret."""
 
 
-def converted(table: dict[str, Any], source: str, where: str) -> Auth:
+def convert(table: dict[str, Any], source: str, where: str) -> Auth:
     """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`.
 
     A table that leaves `kind` out is a login in the browser.
@@ -92,14 +92,14 @@ def _fitting(table: dict[str, Any]) -> list[str]:
     return fitting
 
 
-def on_the_command_line(table: dict[str, Any]) -> Auth:
+def convert_argument(table: dict[str, Any]) -> Auth:
     """What `--auth` says. Everybody on a machine sees its command lines: no secret stands there.
 
     Nor is a variable expanded, as in `header_fields.on_the_command_line`.
     """
     if not table:  # perhaps a variable that is not set
         raise ConfigError("--auth says nothing", f"leave it out, or write it as {AUTH_FORM}")
-    auth = converted(table, "", "--auth")
+    auth = convert(table, "", "--auth")
     for what, value in references(auth).items():
         if isinstance(value, Literal | Template):
             raise ConfigError(

@@ -69,7 +69,7 @@ class Config(msgspec.Struct, frozen=True):
     profiles: Mapping[str, Profile] = {}
     broken: Mapping[str, BrokenProfile] = {}
 
-    def chosen(self, choice: ServerChoice) -> Profile:
+    def choose(self, choice: ServerChoice) -> Profile:
         """The profile that a command line means. Raises `ConfigError`."""
         own = self.profile(choice.target, Purpose.PLAIN_SERVER if choice.allow_http else Purpose.SERVER)
         network = msgspec.structs.replace(own.network, ipv4_only=choice.ipv4 or own.network.ipv4_only)
@@ -120,17 +120,17 @@ class Config(msgspec.Struct, frozen=True):
             raise ConfigError(f"{quoted(target)} is a login that was made with --auth", hint)
 
 
-def _with_auth(profile: Profile, spoken: str) -> Profile:
-    auth = auth_module.on_the_command_line(_inside(spoken))
+def _with_auth(profile: Profile, auth_argument: str) -> Profile:
+    auth = auth_module.convert_argument(_inside(auth_argument))
     if auth == profile.auth:
         return profile
-    return msgspec.structs.replace(profile, auth=auth, spoken=spoken, variant=auth_module.digest(auth))
+    return msgspec.structs.replace(profile, auth=auth, auth_argument=auth_argument, variant=auth_module.digest(auth))
 
 
 def _inside(text: str) -> dict[str, Any]:
     """The table of which `text`, from the command line, is the inside. Any: TOML. Raises `ConfigError`."""
     try:
-        document = toml.parsed(f"auth = {{ {text} }}", "--auth") if text.isprintable() else {}
+        document = toml.parse(f"auth = {{ {text} }}", "--auth") if text.isprintable() else {}
     except ConfigError:
         document = {}  # the error's own words would point into a line that nobody wrote
     if [*document] != ["auth"]:
@@ -156,7 +156,7 @@ def load(path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
 
 def parse(text: str, path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
     """The configuration in `text`, which came from `path`. Raises `ConfigError` for what concerns every server."""
-    document = toml.parsed(text, str(path))
+    document = toml.parse(text, str(path))
     try:
         file = toml.convert(document, _File, str(path), "")
         store = unwritten if file.store is None else _store(file.store, path)
@@ -182,7 +182,7 @@ def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) 
     said = error.message.removeprefix(f"{path}: ")
     below = _KEYS.match(said.removeprefix(".".join(table)))
     keys = [*table, *(below[0].strip(".").split(".") if below and below[0] else ())]
-    lines = (toml.line_of(text, keys[:count]) for count in range(len(keys), 0, -1))
+    lines = (toml.find_line(text, keys[:count]) for count in range(len(keys), 0, -1))
     line = next(filter(None, lines), None)
     return error if line is None else ConfigError(f"{path}, line {line}: {said}", error.hint)
 
@@ -202,13 +202,13 @@ def _profile(name: str, table: Any, path: Path, store: StoreSettings) -> Profile
     profile = Profile(
         name=name,
         url=server_url(server.url, f"{path}: {where}.url", allowed),
-        auth=auth_module.converted(server.auth, str(path), f"{where}.auth"),
+        auth=auth_module.convert(server.auth, str(path), f"{where}.auth"),
         store=store,
-        browser_command=toml.argument_vector(server.browser_command, f"{path}: {where}.browser_command"),
+        browser_command=toml.split_arguments(server.browser_command, f"{path}: {where}.browser_command"),
         pass_environment=server.pass_environment,
         login=server.login,
         network=server.network,
         relay=server.relay,
     )
     place = f"{path}: {where}.headers"
-    return with_headers(profile, headers_module.organisation(server.headers, place), place)
+    return with_headers(profile, headers_module.parse(server.headers, place), place)

@@ -16,7 +16,7 @@ _RESERVED = re.compile(
 _AUTHORIZATION = "authorization"
 
 
-def organisation(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+def parse(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     """Headers that stand beside the credentials. Raises `ConfigError`, which says `where` they were written."""
     for name in headers:
         if name.lower() == _AUTHORIZATION:
@@ -27,7 +27,7 @@ def organisation(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]
 
 def on_the_command_line(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     """The same, from where no variable is expanded: such a line may come with a folder that somebody else wrote."""
-    references = organisation(headers, where)
+    references = parse(headers, where)
     for name, value in references.items():
         if isinstance(value, Template):
             hint = "write env:NAME there, or put the header into the configuration; literal:… is never expanded"

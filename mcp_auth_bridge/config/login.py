@@ -110,7 +110,7 @@ def check(auth: LoginSettings, where: str) -> None:
     """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
-            toml.url(text, Purpose.ISSUER, f"{where}.{key}")
+            toml.parse_url(text, Purpose.ISSUER, f"{where}.{key}")
     if auth.client_id and not auth.issuer:
         # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
         raise ConfigError(f"{where}: client_id without issuer", 'add issuer = "https://…", the client\'s own')
@@ -137,7 +137,7 @@ def _check_endpoints(auth: LoginSettings, where: str) -> None:
     given = [key for key in ENDPOINTS if getattr(auth, key)]
     for key, purpose in ENDPOINTS.items():
         if text := getattr(auth, key):
-            toml.url(text, purpose, f"{where}.{key}")
+            toml.parse_url(text, purpose, f"{where}.{key}")
     begins = "device_authorization_endpoint" if isinstance(auth, DeviceSettings) else "authorization_endpoint"
     lacking = [key for key in ("issuer", begins, "token_endpoint") if not getattr(auth, key)]
     if given and lacking:

@@ -116,7 +116,7 @@ def _check_party(party: RegisteredClientSettings, where: str) -> None:
         raise ConfigError(f"{where}: an issuer or a token_endpoint is needed", 'add issuer = "https://…"')
     for key, purpose in (("issuer", Purpose.ISSUER), ("token_endpoint", Purpose.TOKEN)):
         if text := getattr(party, key):
-            toml.url(text, purpose, f"{where}.{key}")
+            toml.parse_url(text, purpose, f"{where}.{key}")
     if party.client_secret and party.private_key:
         raise ConfigError(f"{where}: client_secret and private_key say the same thing", "remove one of them")
     for key in ("client_secret", "private_key"):

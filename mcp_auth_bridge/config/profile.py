@@ -47,7 +47,7 @@ class Profile(msgspec.Struct, frozen=True):
     name: str
     url: Url
     auth: Auth = BrowserSettings()
-    spoken: str = ""
+    auth_argument: str = ""
     variant: str = ""
     headers: Mapping[str, SecretRef] = {}
     store: StoreSettings = KeyringStoreSettings()
@@ -84,5 +84,5 @@ def with_headers(profile: Profile, headers: Mapping[str, SecretRef], where: str)
 def server_url(text: str, where: str, purpose: Purpose = Purpose.SERVER) -> Url:
     """The gate for an MCP server's URL, with `where` it was written. Raises `ConfigError`."""
     text = text.partition("#")[0]
-    toml.url(text, Purpose.PLAIN_SERVER, where, "a server's URL looks like https://mcp.example.com/mcp")
-    return toml.url(text, purpose, where, _NOT_ENCRYPTED)
+    toml.parse_url(text, Purpose.PLAIN_SERVER, where, "a server's URL looks like https://mcp.example.com/mcp")
+    return toml.parse_url(text, purpose, where, _NOT_ENCRYPTED)

@@ -13,7 +13,7 @@ from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
 from mcp_auth_bridge.urls import Purpose, Url, gate, shown, with_scheme
 
 
-def parsed(text: str, source: str) -> dict[str, Any]:
+def parse(text: str, source: str) -> dict[str, Any]:
     """What `text` says. Any: TOML. Raises `ConfigError`, with line and column, for what is not TOML."""
     try:
         return tomllib.loads(text)
@@ -23,7 +23,7 @@ def parsed(text: str, source: str) -> dict[str, Any]:
         raise ConfigError(f"{source} is not valid TOML: it is nested too deeply", f"correct {source}") from None
 
 
-def line_of(text: str, keys: Sequence[str]) -> int | None:
+def find_line(text: str, keys: Sequence[str]) -> int | None:
     """The line, from 1, on which the first statement begins that makes `keys` exist, each in the table before it.
 
     None if none does. `text` is valid TOML. The parser names no lines; but whatever ends after a whole statement parses
@@ -175,7 +175,7 @@ def _chosen(place: Any, value: Any) -> Any:
     return next((each for each in getattr(place, "types", ()) if getattr(each, "tag", None) == kind), place)
 
 
-def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https://…") -> Url:
+def parse_url(text: str, purpose: Purpose, where: str, hint: str = "write it as https://…") -> Url:
     """The URL that stands `where`. Raises `ConfigError` for one that the gate refuses."""
     try:
         return gate(text, purpose)
@@ -185,7 +185,7 @@ def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https:
         raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
 
 
-def argument_vector(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
+def split_arguments(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
     """An argument vector; one string is split as a shell would, without a shell."""
     if not isinstance(value, str):
         return value

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 from mcp_auth_bridge import __version__
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 
-COMMANDS = tuple(next(action.choices for action in parser()._actions if isinstance(action.choices, dict)))
+COMMANDS = tuple(next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict)))
 
 
 def run(*arguments, home, columns="80"):

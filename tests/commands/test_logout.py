@@ -251,7 +251,7 @@ def test_a_login_that_was_made_with_auth_ends_with_all_others(story):
     async def test(machine):
         machine.configure("acme")
         auth = 'kind = "browser", scopes = ["more"]'
-        variant = machine.context.config.chosen(ServerChoice("acme", auth=auth)).key
+        variant = machine.context.config.choose(ServerChoice("acme", auth=auth)).key
         machine.log_in("acme")
         login = machine.store.load(machine.key("acme")).secret
         machine.store.save(f"session {variant} {machine.url('acme')}", login, None)

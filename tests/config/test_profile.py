@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playing import outcome
 
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config import machine as machine_module
 from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings
@@ -321,7 +321,7 @@ def test_auth_without_a_kind_that_fits_another_one_says_which(inside, kinds):
 def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
     known = parse(server(), PATH)
     assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
-    other = known.chosen(ServerChoice("https://other.example/mcp", {"X-Org": "1"}))
+    other = known.choose(ServerChoice("https://other.example/mcp", {"X-Org": "1"}))
     assert (other.name, other.headers) == ("https://other.example/mcp", {"X-Org": Literal("1")})
 
 
@@ -330,34 +330,34 @@ PLAIN = "http://metrics.cluster.example:8080/mcp"
 
 def test_a_server_of_plain_http_is_accepted_where_its_table_says_so():
     allowed = parse(f'[servers.metrics]\nurl = "{PLAIN}"\nallow_http = true', PATH)
-    assert str(allowed.chosen(ServerChoice("metrics")).url) == PLAIN
-    assert allowed.chosen(ServerChoice(PLAIN)).name == "metrics"
+    assert str(allowed.choose(ServerChoice("metrics")).url) == PLAIN
+    assert allowed.choose(ServerChoice(PLAIN)).name == "metrics"
     with pytest.raises(ConfigError, match=r"servers.metrics.url: .* plain http is accepted for loopback") as raised:
         parse(f'[servers.metrics]\nurl = "{PLAIN}"', PATH).profile("metrics")
     assert "allow_http = true" in raised.value.hint
 
 
 def test_a_url_of_plain_http_is_accepted_where_the_command_line_says_so():
-    assert str(Config(PATH).chosen(ServerChoice(PLAIN, allow_http=True)).url) == PLAIN
+    assert str(Config(PATH).choose(ServerChoice(PLAIN, allow_http=True)).url) == PLAIN
     with pytest.raises(ConfigError) as raised:
-        Config(PATH).chosen(ServerChoice(PLAIN))
+        Config(PATH).choose(ServerChoice(PLAIN))
     assert "--allow-http" in raised.value.hint
     with pytest.raises(ConfigError, match="user name"):
-        Config(PATH).chosen(ServerChoice("http://me:hunter2@mcp.example/", allow_http=True))
+        Config(PATH).choose(ServerChoice("http://me:hunter2@mcp.example/", allow_http=True))
 
 
 @pytest.mark.parametrize("command", ["run", "login", "logout", "token", "tools", "call"])
 def test_a_command_about_a_url_may_accept_plain_http(command):
     more = ["t"] if command == "call" else []
-    assert parser().parse_args([command, PLAIN, *more, "--allow-http"]).allow_http
-    assert not parser().parse_args([command, PLAIN, *more]).allow_http
+    assert build_parser().parse_args([command, PLAIN, *more, "--allow-http"]).allow_http
+    assert not build_parser().parse_args([command, PLAIN, *more]).allow_http
 
 
 def test_headers_of_the_command_line_are_added_and_win():
     known = parse(server('headers = { X-Org = "1", X-Two = "2" }'), PATH)
-    assert known.chosen(ServerChoice("acme", {"x-org": "9"})).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
+    assert known.choose(ServerChoice("acme", {"x-org": "9"})).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
     with pytest.raises(ConfigError, match="--header"):
-        known.chosen(ServerChoice("acme", {"Host": "evil"}))
+        known.choose(ServerChoice("acme", {"Host": "evil"}))
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones():
@@ -529,7 +529,7 @@ def test_what_a_machine_lacks_is_named(text, words):
 
 
 def spoken(auth, target="acme", text=None):
-    return parse(server() if text is None else text, PATH).chosen(ServerChoice(target, auth=auth))
+    return parse(server() if text is None else text, PATH).choose(ServerChoice(target, auth=auth))
 
 
 def test_auth_on_the_command_line_stands_in_for_the_configured_one():

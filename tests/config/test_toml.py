@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.config.toml import line_of
+from mcp_auth_bridge.config.toml import find_line
 
 TEXT = """\
 # url = "in a comment"
@@ -47,13 +47,13 @@ a = 1
     ],
 )
 def test_the_line_is_that_on_which_the_statement_begins(keys, line, end):
-    assert line_of(TEXT.replace("\n", end), keys.split()) == line
+    assert find_line(TEXT.replace("\n", end), keys.split()) == line
 
 
 @given(st.lists(st.sampled_from(["a = 1", "[t]", "[u.v]", "b = [\n1,\n]", 'c = """\nb = 1\n"""', "# b = 1", ""])))
 def test_a_key_is_found_on_a_line_that_names_it(pieces):
     text = "\n".join(dict.fromkeys(pieces))
     for keys in (["a"], ["t", "b"], ["u", "v", "c"], ["c"]):
-        line = line_of(text, keys)
+        line = find_line(text, keys)
         if line is not None:
             assert keys[-1] in text.split("\n")[line - 1]

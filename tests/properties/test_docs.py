@@ -10,7 +10,7 @@ from playing import answer, play
 from registration_flow import REGISTER, server
 
 from mcp_auth_bridge import __version__, errors
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.config import auth, config_file, login, machine, network, store
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.urls import Purpose, gate
@@ -47,7 +47,7 @@ def test_a_documented_configuration_is_valid(document):
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    commands = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
     assert set(commands) == {"run", "login", "key", "secret", "logout", "status", "token", "tools", "call", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()

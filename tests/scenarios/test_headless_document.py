@@ -20,7 +20,7 @@ from scenarios.internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOA
 from words import text
 
 from mcp_auth_bridge import errors
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.shell.console import terminal
@@ -117,7 +117,7 @@ def test_a_command_is_one_of_ours(line: str, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(terminal, "leave", refuse)
     monkeypatch.setattr(terminal, "speak_json", lambda: None)  # else from here on in every test of this process
-    assert parser().parse_args(shlex.split(line, comments=True)[1:]).command
+    assert build_parser().parse_args(shlex.split(line, comments=True)[1:]).command
 
 
 def test_there_are_as_many_commands_as_one_sees() -> None:
