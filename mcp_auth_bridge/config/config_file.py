@@ -1,6 +1,6 @@
-"""The configuration file: TOML → `Config`, which finds the profile that a command line means.
+"""The configuration file: TOML → `Config`, which finds the profile of the server that a command line names.
 
-A message names the file, the key and what was expected.
+An error names the file, the key and the expected value.
 
 [store]                                  # optional: where the sealing key lives
 kind = "keyring"
@@ -23,7 +23,7 @@ from mcp_auth_bridge.config import headers as headers_module
 from mcp_auth_bridge.config import store as store_module
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.profile import Profile, ServerChoice, SignsIn, server_url, with_headers
+from mcp_auth_bridge.config.profile import OpensBrowser, Profile, ServerChoice, server_url, with_headers
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings, StoreSettings
 from mcp_auth_bridge.config.suggestion import nearest
@@ -43,26 +43,26 @@ class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow_http: bool = False
     browser_command: tuple[str, ...] | str = ()
     pass_environment: tuple[str, ...] = ()
-    login: SignsIn = "auto"
+    login: OpensBrowser = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    # The tables in it are converted one by one, so that a message can name theirs, and a mistake costs one server.
+    # Each table in it is converted on its own, so that an error can name the table and affects one server only.
     store: dict[str, Any] | None = None
     servers: dict[str, Any] = {}
 
 
 class BrokenProfile(msgspec.Struct, frozen=True):
-    """A server whose table is wrong: `error` says where. `url` is what stands there as its URL, "" for nothing."""
+    """A server whose table is wrong, as `error` says. `url` is the text of its URL, "" if there is none."""
 
     url: str
     error: ConfigError
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The whole file. `path` is where it was read from or would be. A server that is `broken` stops no other."""
+    """The whole configuration file at `path`, which may not exist. `broken` servers do not affect the other ones."""
 
     path: Path
     store: StoreSettings = KeyringStoreSettings()
@@ -70,7 +70,7 @@ class Config(msgspec.Struct, frozen=True):
     broken: Mapping[str, BrokenProfile] = {}
 
     def choose(self, choice: ServerChoice) -> Profile:
-        """The profile that a command line means. Raises `ConfigError`."""
+        """The profile of the server that a command line names, with the changes that it makes. Raises `ConfigError`."""
         own = self.profile(choice.target, Purpose.PLAIN_SERVER if choice.allow_http else Purpose.SERVER)
         network = msgspec.structs.replace(own.network, ipv4_only=choice.ipv4 or own.network.ipv4_only)
         profile = msgspec.structs.replace(own, network=network)
@@ -81,14 +81,14 @@ class Config(msgspec.Struct, frozen=True):
         return with_headers(profile, headers_module.merged(own.headers, extra), where)
 
     def profile(self, target: str, purpose: Purpose = Purpose.SERVER) -> Profile:
-        """The profile named `target`, or one made of a bare URL for that `purpose`. Raises `ConfigError`."""
+        """The profile with the name or URL `target`, or a new one for another URL. Raises `ConfigError`."""
         if target in self.profiles:
             return self.profiles[target]
         if target in self.broken:
             raise self.broken[target].error
         if "://" not in target:
             self._check_variant(target)
-            raise ConfigError(f"there is no server named {quoted(target)} in {self.path}", self._meant(target))
+            raise ConfigError(f"there is no server named {quoted(target)} in {self.path}", self._target_hint(target))
         url = server_url(target, "the URL on the command line", Purpose.PLAIN_SERVER)
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
@@ -97,23 +97,23 @@ class Config(msgspec.Struct, frozen=True):
                 names = ", ".join(known.name for known in several)
                 raise ConfigError(
                     f"{self.path} has several servers with this URL: {names}",
-                    "say which by its name: each has a login of its own",
+                    "choose one by its name: each has a login of its own",
                 )
         for broken in self.broken.values():
             if broken.url in (target, str(url)):
-                raise broken.error  # without what its table says, this would be another login
+                raise broken.error  # without the settings in its table, this would be another login
         url = server_url(target, "the URL on the command line", purpose)
         return Profile(name=str(url), url=url, store=self.store)
 
-    def _meant(self, target: str) -> str:
-        """What to write in place of `target`, which names nothing."""
+    def _target_hint(self, target: str) -> str:
+        """The hint for a `target` that is not the name of a server."""
         names = sorted({*self.profiles, *self.broken})
         if meant := nearest(target, names) or with_scheme(target):
             return f"did you mean {meant}?"
         return f"the servers there: {', '.join(names) or 'none yet'}; a URL starts with https://"
 
     def _check_variant(self, target: str) -> None:
-        """Raise `ConfigError` for a `Profile.key`, as `status` shows it: its settings cannot be seen in it."""
+        """Raise `ConfigError` for a `Profile.key`, as `status` shows it: it does not hold the settings of the login."""
         name, mark, _ = target.partition("~")
         if mark and name in self.profiles:
             hint = f"give {name} and the same --auth again; `logout --all` ends every login"
@@ -121,45 +121,46 @@ class Config(msgspec.Struct, frozen=True):
 
 
 def _with_auth(profile: Profile, auth_argument: str) -> Profile:
-    auth = auth_module.convert_argument(_inside(auth_argument))
+    auth = auth_module.convert_argument(_parse_argument(auth_argument))
     if auth == profile.auth:
         return profile
     return msgspec.structs.replace(profile, auth=auth, auth_argument=auth_argument, variant=auth_module.digest(auth))
 
 
-def _inside(text: str) -> dict[str, Any]:
-    """The table of which `text`, from the command line, is the inside. Any: TOML. Raises `ConfigError`."""
+def _parse_argument(text: str) -> dict[str, Any]:
+    """The table with the content `text`, from the command line. Any: TOML. Raises `ConfigError`."""
     try:
         document = toml.parse(f"auth = {{ {text} }}", "--auth") if text.isprintable() else {}
     except ConfigError:
-        document = {}  # the error's own words would point into a line that nobody wrote
+        document = {}  # the error would name a line and a column that the user did not write
     if [*document] != ["auth"]:
         hint = f"write it as {auth_module.AUTH_FORM}"
-        raise ConfigError("--auth is not what stands between the braces of a table in TOML", hint)
+        raise ConfigError("--auth is not the content of a TOML table", hint)
     return dict(document["auth"])
 
 
-def load(path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
-    """Read the configuration, with the store `unwritten` if it names none; a missing file is an empty one. Raises
-    `ConfigError`.
+def load(path: Path, default_store: StoreSettings = _KEYRING) -> Config:
+    """Read the configuration file. A missing file counts as an empty one. Raises `ConfigError`.
+
+    `default_store` is the store if the file does not name one.
     """
     try:
         text = path.read_bytes().decode()
     except FileNotFoundError:
-        return Config(path, unwritten)
+        return Config(path, default_store)
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8", "save it as UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {reason(error)}", "check the file's owner and mode") from None
-    return parse(text, path, unwritten)
+    return parse(text, path, default_store)
 
 
-def parse(text: str, path: Path, unwritten: StoreSettings = _KEYRING) -> Config:
-    """The configuration in `text`, which came from `path`. Raises `ConfigError` for what concerns every server."""
+def parse(text: str, path: Path, default_store: StoreSettings = _KEYRING) -> Config:
+    """Parse `text`, the content of `path`. Raises `ConfigError` for an error that affects every server."""
     document = toml.parse(text, str(path))
     try:
         file = toml.convert(document, _File, str(path), "")
-        store = unwritten if file.store is None else _store(file.store, path)
+        store = default_store if file.store is None else _store(file.store, path)
     except ConfigError as error:
         raise _with_line(error, text, path, ()) from None
     profiles: dict[str, Profile] = {}
@@ -178,7 +179,7 @@ def _written_url(table: Any) -> str:
 
 
 def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) -> ConfigError:
-    """`error` with the line that it is about: its message begins with the file, then the keys below `table`."""
+    """`error` with the number of its line. Its message begins with the file, then the keys below `table`."""
     said = error.message.removeprefix(f"{path}: ")
     below = _KEYS.match(said.removeprefix(".".join(table)))
     keys = [*table, *(below[0].strip(".").split(".") if below and below[0] else ())]

@@ -1,4 +1,4 @@
-"""One server as the user wants it, and the words by which a command line chooses it."""
+"""The settings of one MCP server, and how a command line names the server."""
 
 from collections.abc import Mapping
 from typing import Literal as OneOf
@@ -20,61 +20,64 @@ _NOT_ENCRYPTED = (
     " allow_http = true to the server's table"
 )
 
-SignsIn = OneOf["auto", "never"]
+OpensBrowser = OneOf["auto", "never"]
 """Whether a tool call that lacks a login may open a browser."""
 
 
 class ServerChoice(msgspec.Struct, frozen=True):
-    """Which server, as a command line says it: by its name or its URL, and what is different this time.
+    """The server that a command line names, and the settings that the command line changes."""
 
-    `headers` are added; `auth` is the inside of a table, None for the server's own. `allow_http`: a URL may be of plain
-    http.
-    """
-
+    # The server's name or URL.
     target: str
+    # Added to the configured ones.
     headers: Mapping[str, str] = {}
+    # The inside of an `auth` table in TOML, None for the configured one.
     auth: str | None = None
     ipv4: bool = False
+    # Whether a URL may use plain http.
     allow_http: bool = False
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """One remote server as the user wants it. `browser_command` is an argument vector, () for the desktop's own;
-    `pass_environment` are the variables that commands which print secrets get besides harmless ones; `spoken` is what
-    the command line says in place of the configured `auth`, `variant` what tells logins by that apart; "" for nothing.
-    """
+    """The settings of one MCP server."""
 
+    # Its name in the configuration, or a URL that the configuration does not know.
     name: str
     url: Url
     auth: Auth = BrowserSettings()
+    # The value of `--auth`, which replaces the configured `auth`; "" if it is not given.
     auth_argument: str = ""
+    # The digest of `auth`, if it is not the configured one; else "". It is part of `key`.
     variant: str = ""
+    # Sent besides the credentials.
     headers: Mapping[str, SecretRef] = {}
     store: StoreSettings = KeyringStoreSettings()
+    # An argument vector, () for the desktop's own browser.
     browser_command: tuple[str, ...] = ()
+    # Names of environment variables for commands that print secrets, besides the harmless ones that each of them gets.
     pass_environment: tuple[str, ...] = ()
-    login: SignsIn = "auto"
+    login: OpensBrowser = "auto"
     network: NetworkSettings = NetworkSettings()
     relay: RelaySettings = RelaySettings()
 
     @property
     def label(self) -> str:
-        """What a log calls the server: its name, or the origin of a bare URL, whose rest may be nobody's business."""
+        """The name of the server in a log: of a bare URL its origin only, because the rest may be private."""
         return self.url.origin if self.is_bare else self.name
 
     @property
     def is_bare(self) -> bool:
-        """Whether it is a URL, of which the configuration knows nothing."""
+        """Whether the name is a URL that the configuration does not know."""
         return "://" in self.name
 
     @property
     def key(self) -> str:
-        """What the store calls it: a login by other settings than the configured ones is another login."""
+        """The name of the record in the store. With `--auth` it is a login of its own."""
         return f"{self.name}~{self.variant}" if self.variant else self.name
 
 
 def with_headers(profile: Profile, headers: Mapping[str, SecretRef], where: str) -> Profile:
-    """`profile` with `headers` of its own. Raises `ConfigError` where its credentials are in a header of that name."""
+    """`profile` with `headers`. Raises `ConfigError` if its credentials are in a header of the same name."""
     credentials = profile.auth.headers if isinstance(profile.auth, HeaderSettings) else {}
     if clash := {name.lower() for name in credentials} & {name.lower() for name in headers}:
         raise ConfigError(f"{where}: {', '.join(sorted(clash))} is among auth.headers too", "write it in one place")
@@ -82,7 +85,7 @@ def with_headers(profile: Profile, headers: Mapping[str, SecretRef], where: str)
 
 
 def server_url(text: str, where: str, purpose: Purpose = Purpose.SERVER) -> Url:
-    """The gate for an MCP server's URL, with `where` it was written. Raises `ConfigError`."""
+    """Parse the URL of an MCP server, which was written `where`. Raises `ConfigError`."""
     text = text.partition("#")[0]
     toml.parse_url(text, Purpose.PLAIN_SERVER, where, "a server's URL looks like https://mcp.example.com/mcp")
     return toml.parse_url(text, purpose, where, _NOT_ENCRYPTED)

@@ -115,7 +115,7 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
         (server('auth = { kind = "browser", callback_port = -1 }'), ["servers.acme.auth.callback_port"]),
         (server('auth = { kind = "bearer", token = "hunter2${" }'), ["servers.acme.auth.token", "names no variable"]),
         (server('auth = { kind = "bearer", token = "command:" }'), ["servers.acme.auth.token", "names nothing"]),
-        (server('auth = { kind = "headers", headers = {} }'), ["servers.acme.auth.headers names none"]),
+        (server('auth = { kind = "headers", headers = {} }'), ["servers.acme.auth.headers is empty"]),
         (server('auth = { kind = "headers", headers = { Host = "hunter2" } }'), ["auth.headers", "Host"]),
         (
             server('auth = { kind = "headers", headers = { x-k = "hunter2" } }\nheaders = { X-K = "hunter2" }'),
@@ -147,10 +147,13 @@ OWN = 'client_id = "c", issuer = "https://as.example"'
             ["servers.acme.auth", "contradict"],
         ),
         (server('auth = { kind = "browser", offline_access = false }'), ["servers.acme.auth.offline_access"]),
-        (server('auth = { kind = "browser", client_name = " x" }'), ["servers.acme.auth.client_name", "no name"]),
+        (
+            server('auth = { kind = "browser", client_name = " x" }'),
+            ["servers.acme.auth.client_name", "cannot be the name"],
+        ),
         (
             server('auth = { kind = "browser", client_name = "a\\u202eb" }'),
-            ["servers.acme.auth.client_name", "no name"],
+            ["servers.acme.auth.client_name", "cannot be the name"],
         ),
         (server('auth = { kind = "browser", client_metadata_url = "https://a.example" }'), ["client_metadata_url"]),
         (server('auth = { kind = "browser", client_metadata_url = "http://a.example/c" }'), ["client_metadata_url"]),
@@ -436,8 +439,8 @@ def test_a_url_that_several_servers_share_is_told_apart_by_name_only():
     ("auth", "expected"),
     [
         ('token = "refresh"', ["servers.acme.auth.token", "not one of the allowed values"]),
-        ('account = "mia\\n"', ["servers.acme.auth.account", "no account"]),
-        ('account = " mia"', ["servers.acme.auth.account", "no account"]),
+        ('account = "mia\\n"', ["servers.acme.auth.account", "is not an account"]),
+        ('account = " mia"', ["servers.acme.auth.account", "is not an account"]),
         ('account = "mia", authorize_params = { login_hint = "bob" }', ["account and authorize_params.login_hint"]),
         ('audience = "a", authorize_params = { audience = "b" }', ["audience and authorize_params.audience"]),
         ('authorize_params = { resource = "x" }', ["authorize_params", "resource"]),
@@ -500,9 +503,9 @@ def test_a_login_on_another_device_has_no_way_back_to_configure():
     ("text", "words"),
     [
         (f'kind = "client_credentials", {A_CLIENT}', "an issuer or a token_endpoint is needed"),
-        (f'kind = "client_credentials", {AT}, client_id = "c"', "need a client_id"),
+        (f'kind = "client_credentials", {AT}, client_id = "c"', "needs a client_id"),
         (f'kind = "client_credentials", {AT}, client_secret = "hunter2"', "client_secret without client_id"),
-        (f'kind = "client_credentials", {AT}, {A_CLIENT}, private_key = "hunter2"', "say the same thing"),
+        (f'kind = "client_credentials", {AT}, {A_CLIENT}, private_key = "hunter2"', "are both given"),
         (f'kind = "client_credentials", {AT}, {A_CLIENT}, key_id = "k"', "key_id without private_key"),
         (f'kind = "client_credentials", {AT}, {A_CLIENT}, algorithm = "HS256"', "auth.algorithm"),
         (f'kind = "client_credentials", {AT}, {A_CLIENT}, auth_method = "none"', "auth.auth_method"),
@@ -514,7 +517,7 @@ def test_a_login_on_another_device_has_no_way_back_to_configure():
         (f'kind = "jwt_bearer", {AT}, assertion = ""', "auth.assertion is empty"),
         (f'kind = "jwt_bearer", {AT}, assertion = "file:"', "auth.assertion"),
         ('kind = "jwt_bearer", assertion = "file:/t"', "an issuer or a token_endpoint is needed"),
-        (f'kind = "token_exchange", {AT}, subject_token = "env:T", subject_token_type = "jwit"', "no token type"),
+        (f'kind = "token_exchange", {AT}, subject_token = "env:T", subject_token_type = "jwit"', "is not a token type"),
         (f'kind = "token_exchange", {AT}, subject_token = "env:T", actor_token = "env:"', "auth.actor_token"),
         (f'kind = "enterprise", {AT}, identity_assertion = "env:I"', "idp"),
         (f'kind = "enterprise", {AT}, identity_assertion = "env:I", idp = {{ client_id = "c" }}', "auth.idp"),
@@ -564,7 +567,7 @@ def test_every_kind_of_auth_has_a_command_line_form_with_the_same_keys(inside):
 @pytest.mark.parametrize(
     ("inside", "words"),
     [
-        ("", ["--auth says nothing"]),
+        ("", ["--auth is empty"]),
         ('kind = "magic"', ["--auth.kind: ", "magic"]),
         ('kind = "bearer"', ["--auth: ", "the key token is missing"]),
         ('kind = "bearer", token = "env:T", tokn = 1', ["--auth.tokn is not a known key"]),
@@ -573,7 +576,7 @@ def test_every_kind_of_auth_has_a_command_line_form_with_the_same_keys(inside):
         ('kind = "headers", headers = { Host = "env:H" }', ["--auth.headers", "Host"]),
         ('kind = "enterprise", issuer = "https://as", identity_assertion = "env:I", idp = {}', ["--auth.idp"]),
         *(
-            (inside, ["--auth is not what stands between the braces"])
+            (inside, ["--auth is not the content of a TOML table"])
             for inside in (
                 '{ kind = "none" }',
                 "bearer",
@@ -625,7 +628,7 @@ def test_a_mistake_in_auth_on_the_command_line_is_named(inside, words):
     ],
 )
 def test_no_secret_stands_on_a_command_line_and_no_variable_is_expanded_there(inside, what, secret):
-    with pytest.raises(ConfigError, match="it has to say where") as raised:
+    with pytest.raises(ConfigError, match="say where") as raised:
         spoken(inside.replace("SECRET", secret))
     assert what in raised.value.message
     assert "env:NAME" in raised.value.hint
