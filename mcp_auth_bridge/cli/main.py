@@ -1,7 +1,6 @@
-"""argv → a command's `Input`; an error → words and an exit code. Nothing else.
+"""argv → a command's `Input`; an error → a message and an exit code.
 
-Only the standard library and this package's smallest modules are imported before the command
-is known.
+Before the command is known, it imports only the standard library and the smallest modules of this package.
 """
 
 import argparse
@@ -26,7 +25,7 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, and leave with the command's exit code."""
+    """Parse `argv`, run the command, and exit with its exit code."""
     terminal.fill()
     arguments = manual.build_parser().parse_args(argv)
     try:
@@ -37,15 +36,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        code = 0  # whoever read our answer has seen enough
-    except BaseException as bug:  # noqa: BLE001 - no traceback reaches a person: its text could hold a secret
+        code = 0  # the reader of stdout has seen enough
+    except BaseException as bug:  # noqa: BLE001 - no traceback is printed: its text may hold a secret
         terminal.complain(fault(bug))
         code = 1
     terminal.leave(code)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold nothing secret
+    from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold no secrets
 
     core_dumps.forbid()
     if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
@@ -55,7 +54,7 @@ def _run(arguments: argparse.Namespace) -> int:
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends it cleanly, with its exit code
         if not headless:
             from mcp_auth_bridge.shell.console import silence
 
@@ -69,14 +68,14 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.name_only()
-    # A keyring might ask a person.
+    # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     return run(story(context(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
-    parent = os.getppid()  # as early as possible: later it may have died, and somebody else adopted this process
-    # From here on, whatever a library prints or reads goes elsewhere.
+    parent = os.getppid()  # as early as possible: once it has died, another process adopts this one
+    # From here on, libraries can neither write to the client nor read from it.
     from mcp_auth_bridge.shell.console import stdio
 
     incoming, outgoing = stdio.claim()
@@ -112,11 +111,11 @@ def _login(arguments: argparse.Namespace) -> "Story":
 
 def _check_named(arguments: argparse.Namespace) -> None:
     if arguments.all and arguments.server is not None:
-        raise ConfigError("--all is every server that lacks a login, and one is named", "leave one of them out")
+        raise ConfigError("--all means every server that lacks a login, but one is named", "leave one of them out")
     about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
     if about_one and arguments.server is None:
         raise ConfigError(
-            f"--{about_one[0].replace('_', '-')} is about one server, and none is named", "name it, or give its URL"
+            f"--{about_one[0].replace('_', '-')} is for one server, but none is named", "name it, or give its URL"
         )
 
 
@@ -141,13 +140,13 @@ _WITH = {
         "all",
     ),
 }
-"""Which options of `login` mean something for each of the three things that it does."""
+"""The options of `login` for each of the three things that it does."""
 
 
 def _check_moving(arguments: argparse.Namespace) -> None:
     export, import_ = arguments.export is not None, arguments.import_ is not None
     if (export or import_) and arguments.server is None:
-        raise ConfigError("which login is to be moved is not said", "name its server, or give its URL")
+        raise ConfigError("the login to move is not named", "name its server, or give its URL")
     given = "--export" if export else "--import" if import_ else "a login"
     for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
         if getattr(arguments, name):
@@ -173,7 +172,7 @@ def _logout(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import logout
 
     if arguments.all and arguments.auth is not None:
-        raise ConfigError("--auth says which login, and --all is every one", "leave one of them out")
+        raise ConfigError("--auth chooses one login, but --all means every one", "leave one of them out")
     given = logout.Input(None if arguments.all else _server(arguments))
     return lambda context: logout.run(given, context)
 
@@ -225,7 +224,7 @@ def _demo(arguments: argparse.Namespace) -> "Story":
 
 
 def _server(arguments: argparse.Namespace) -> "ServerChoice":
-    """What the command line says of the server; not every command has every option."""
+    """The choice of a server on the command line. Not every command has every option."""
     from mcp_auth_bridge.config.profile import ServerChoice
 
     given = vars(arguments)
@@ -243,7 +242,7 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(":")
-        if not colon:  # it is not repeated: with the colon forgotten, the secret value is part of it
+        if not colon:  # the line is not repeated: without the colon, the secret value is part of it
             raise ConfigError(f"--header number {number} has no colon", "write it as --header 'Name: value'")
         if name.strip() in headers:
             raise ConfigError(f"--header {name.strip()} is given twice", "give it once")
