@@ -86,3 +86,11 @@ def test_what_nothing_is_like_leads_to_the_help(tmp_path, arguments, sentence, p
     done = run(*arguments, home=tmp_path)
     assert done.returncode == 2
     assert done.stderr == f"mcp-auth-bridge: {sentence}\nmcp-auth-bridge: hint: see: {program} --help\n"
+
+
+@pytest.mark.parametrize("command", ["run", "login", "logout", "token", "tools", "call"])
+def test_a_command_about_a_url_may_accept_plain_http(command):
+    url = "http://metrics.cluster.example:8080/mcp"
+    more = ["t"] if command == "call" else []
+    assert build_parser().parse_args([command, url, *more, "--allow-http"]).allow_http
+    assert not build_parser().parse_args([command, url, *more]).allow_http
