@@ -1,5 +1,6 @@
 """Errors: words for people, codes for programs, and foreign text that passes through both."""
 
+import errno
 import inspect
 import re
 import shlex
@@ -10,7 +11,23 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge import errors
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, offered, quoted, typed
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    CredentialRefused,
+    GrantEnded,
+    OAuthRefused,
+    OutcomeUnknown,
+    Sent,
+    Unreachable,
+    UpstreamFailed,
+    WrongEra,
+    described,
+    fault,
+    offered,
+    quoted,
+    reason,
+    typed,
+)
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
 
@@ -37,6 +54,47 @@ def test_only_what_was_never_sent_is_safe_to_repeat():
     assert Unreachable("x").retry_safe
     assert not OutcomeUnknown("x").retry_safe
     assert {kind.sent for kind in KINDS} == set(Sent)
+
+
+def test_a_program_gets_the_members_by_which_it_decides():
+    limited = UpstreamFailed("x", "wait", status=429, retry_after=1.5)
+    assert described(limited) == {
+        "code": "upstream_http",
+        "sent": "no",  # a refusal, not an execution
+        "retry_safe": True,
+        "action": "wait",
+        "status": 429,
+        "retry_after_ms": 1500,
+    }
+    assert described(UpstreamFailed("x", status=503))["sent"] == "yes"
+    assert described(CredentialRefused("x", facts={"aud": ["y"]}))["aud"] == ["y"]
+    era = described(WrongEra("x", supported=["1", "2"], requested="3"))
+    assert (era["supported"], era["requested"], era["action"]) == (
+        ["1", "2"],
+        "3",
+        "use a client that speaks one of: 1, 2",
+    )
+
+
+def test_an_error_of_an_authorization_server_keeps_its_code_and_its_sentence():
+    refused = OAuthRefused("x", error="invalid_scope", status=400, said=": no")
+    assert (refused.error, refused.status, refused.said) == ("invalid_scope", 400, ": no")
+    assert described(refused)["status"] == 400
+    ended = GrantEnded("x", error="invalid_grant", said=": gone")
+    assert (ended.error, ended.said) == ("invalid_grant", ": gone")
+
+
+def test_a_clause_that_is_added_is_part_of_the_message():
+    error = BridgeError("a")
+    error.add(", b")
+    assert (error.message, str(error)) == ("a, b", "a, b")
+
+
+def test_an_operating_systems_error_is_told_without_its_path():
+    assert (
+        reason(FileNotFoundError(errno.ENOENT, "No such file or directory", "/secret")) == "no such file or directory"
+    )
+    assert reason(TimeoutError()) == "timeouterror"
 
 
 HOSTILE = "\x1b[2J\x07\x9b1m\u202eevil\u200b\ufeff\U000e0041\r\n\x00\x7f"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import UrlRefused
-from mcp_auth_bridge.urls import Purpose, Url, for_person, gate, with_query
+from mcp_auth_bridge.urls import Purpose, Url, for_person, gate, shown, with_query, with_scheme
 
 
 def passed(text, purpose=Purpose.SERVER):
@@ -145,6 +145,27 @@ def test_the_parts_are_what_http_wants_of_them():
     assert (url.authority, url.origin) == ("[2001:db8::1]:8443", "https://[2001:db8::1]:8443")
     assert url.target == "/a/b?x=1"
     assert str(url.with_path("/other")) == "https://[2001:db8::1]:8443/other"
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("mcp.example/mcp", "https://mcp.example/mcp"),
+        ("mcp.example", "https://mcp.example"),
+        ("localhost", "http://localhost"),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("suite", ""),
+        ("me:hunter2@mcp.example/", ""),
+        ("mcp.example/a b", ""),
+        ("https://mcp.example", ""),
+    ],
+)
+def test_a_url_without_its_scheme_gets_the_one_that_the_gate_accepts(text, whole):
+    assert with_scheme(text) == whole
+
+
+def test_a_url_is_shown_without_its_password():
+    assert shown("https://me:hunter2@mcp.example/x@y\x1b") == "“https://…@mcp.example/x@y”"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,15 @@
 import pytest
 from configured import IDP, PATH, mistake, profile, refused, server, with_argument, with_auth
 
-from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings
+from mcp_auth_bridge.config.auth import (
+    AnonymousSettings,
+    BearerSettings,
+    HeaderSettings,
+    convert_argument,
+    digest,
+    references,
+    static,
+)
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.errors import ConfigError
 
@@ -92,3 +100,29 @@ def test_no_secret_stands_on_a_command_line_and_no_variable_is_expanded_there(in
     assert what in raised.value.message
     assert "env:NAME" in raised.value.hint
     assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+def test_credentials_in_the_configuration_itself_are_described_without_their_values():
+    assert static(BearerSettings("env:T")) == "a token from the environment variable T"
+    assert static(HeaderSettings({"X-A": "hunter2", "X-B": "env:B"})) == "the headers X-A, X-B"
+    assert static(AnonymousSettings()) == "no credentials"
+    assert static(BrowserSettings()) == ""
+
+
+def test_the_secrets_of_a_table_are_named_by_their_keys():
+    assert references(AnonymousSettings()) == {}
+    assert [*references(BearerSettings("env:T"))] == ["the token"]
+    assert [*references(HeaderSettings({"X-A": "env:A"}))] == ["the header X-A"]
+    assert [*references(BrowserSettings(client_secret="env:S"))] == ["the client_secret"]
+
+
+def test_other_settings_have_another_digest():
+    one, other = BrowserSettings(account="mia"), BrowserSettings(account="tom")
+    assert digest(one) == digest(BrowserSettings(account="mia")) != digest(other)
+    assert len(digest(one)) == 8
+
+
+def test_an_empty_argument_is_refused():
+    with pytest.raises(ConfigError, match="--auth is empty"):
+        convert_argument({})
+    assert convert_argument({"kind": "none"}) == AnonymousSettings()

@@ -160,6 +160,8 @@ def test_a_url_of_the_command_line_passes_the_gate():
 
 def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(tmp_path):
     assert config_file.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
+    (tmp_path / "good.toml").write_text(GOOD)
+    assert [*config_file.load(tmp_path / "good.toml").profiles] == ["good"]
     (tmp_path / "latin.toml").write_bytes(b"\xff\xfe")
     for path in (tmp_path, tmp_path / "latin.toml"):
         with pytest.raises(ConfigError) as raised:
@@ -262,3 +264,9 @@ def test_a_login_by_other_settings_than_the_configured_ones_is_another_login():
     assert with_argument('account = "mia@acme.example", kind = "browser"').key == other.key
     assert with_argument('kind = "browser"').key == own.key
     assert with_argument('kind = "browser"', "https://other.example/mcp").key == "https://other.example/mcp"
+
+
+def test_a_login_with_other_settings_is_not_found_by_its_name_in_the_store():
+    with pytest.raises(ConfigError, match="“acme~0123” is a login that was made with --auth") as raised:
+        profile(server(), "acme~0123")
+    assert "give acme and the same --auth again" in raised.value.hint

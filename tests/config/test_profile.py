@@ -1,7 +1,10 @@
 """The settings of one server: its URL, its names in logs and in the store, its headers."""
 
 import pytest
-from configured import PATH, refused, server
+from configured import PATH, profile, refused, server, with_argument
+
+from mcp_auth_bridge.config.profile import server_url, with_headers
+from mcp_auth_bridge.secret import Literal
 
 
 @pytest.mark.parametrize(
@@ -20,3 +23,21 @@ def test_a_mistake_in_the_url_or_the_headers_is_named(text, words):
     assert str(PATH) in message
     assert all(word in message for word in words), message
     assert "hunter2" not in message
+
+
+def test_a_server_is_named_in_logs_and_in_the_store():
+    acme = profile(server())
+    assert (acme.label, acme.key, acme.is_bare) == ("acme", "acme", False)
+    bare = profile(server(), "https://other.example/private")
+    assert (bare.label, bare.key, bare.is_bare) == ("https://other.example", "https://other.example/private", True)
+    other = with_argument('kind = "none"')
+    assert (other.label, other.key) == ("acme", f"acme~{other.variant}")
+
+
+def test_the_url_of_a_server_has_no_fragment():
+    assert str(server_url("https://mcp.example/mcp#x", "here")) == "https://mcp.example/mcp"
+
+
+def test_headers_replace_the_configured_ones():
+    acme = with_headers(profile(server('headers = { X-One = "1" }')), {"X-Two": Literal("2")}, "here")
+    assert acme.headers == {"X-Two": Literal("2")}

@@ -5,8 +5,9 @@ from configured import GOOD, PATH, mistake, refused, server, with_auth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.config.config_file import parse
-from mcp_auth_bridge.config.toml import find_line
+from mcp_auth_bridge.config.toml import find_line, split_arguments
 from mcp_auth_bridge.errors import ConfigError
 
 TEXT = """\
@@ -120,3 +121,13 @@ def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(text, hint):
 def test_a_file_that_is_not_toml_is_told_with_line_and_column():
     with pytest.raises(ConfigError, match=r"^/etc/bridge.toml is not valid TOML: .*\(at line 3, column 7\)$"):
         parse(f"{GOOD}url = no", PATH)
+
+
+def test_a_text_that_is_nested_too_deeply_is_refused():
+    with pytest.raises(ConfigError, match="nested too deeply"):
+        toml.parse("x = " + "[" * 9999, "here")
+
+
+def test_words_are_split_as_a_shell_does():
+    assert split_arguments("op read 'a b'", "here") == ("op", "read", "a b")
+    assert split_arguments(("op", "read"), "here") == ("op", "read")
