@@ -50,7 +50,7 @@ def test_every_code_is_json_rpcs_own_or_in_its_range_for_implementations():
         assert kind.rpc_code in (-32600, -32601, -32603) or -32099 <= kind.rpc_code <= -32000
 
 
-def test_only_what_was_never_sent_is_safe_to_repeat():
+def test_only_an_unsent_request_is_safe_to_repeat():
     assert Unreachable("x").retry_safe
     assert not OutcomeUnknown("x").retry_safe
     assert {kind.sent for kind in KINDS} == set(Sent)
@@ -107,7 +107,7 @@ def test_foreign_text_loses_everything_that_moves_a_cursor_or_hides():
 
 
 @given(st.text())
-def test_what_a_hint_tells_people_to_type_is_always_one_word_of_their_shell(text):
+def test_text_in_a_command_to_copy_is_one_word_of_the_shell(text):
     assert shlex.split(typed(text)) == [text]
 
 
@@ -120,12 +120,12 @@ def test_most_words_need_no_quotation(plain):
 
 
 @pytest.mark.parametrize("url", ["https://as.example", "https://as.example:8443/a%20b", "https://[2001:db8::1]/t"])
-def test_a_servers_url_is_offered_for_copying_where_no_shell_evaluates_it(url):
+def test_a_servers_url_without_shell_characters_may_be_copied(url):
     assert offered(url) == url
 
 
 @given(st.text(alphabet="$`'\"();&|<>*!?{}\\ \n\t^~#", min_size=1), st.text())
-def test_a_servers_url_that_any_shell_evaluates_is_never_part_of_a_command(evil, text):
+def test_a_servers_url_with_shell_characters_is_never_part_of_a_command(evil, text):
     assert offered(f"https://as.example/{text}{evil}") == "…"
 
 
@@ -138,7 +138,7 @@ def test_quoted_text_is_always_one_short_printable_line(text, limit):
     assert len(shown.splitlines()) == 1
 
 
-def test_a_bug_is_named_by_class_and_place_and_never_by_its_text():
+def test_a_bug_is_named_by_class_and_place_without_its_text():
     with pytest.raises(KeyError) as raised:
         {}["hunter2"]
     told = fault(raised.value)

@@ -94,7 +94,7 @@ def test_an_acceptable_url_becomes_canonical(text, canonical):
         "https://%6dcp.example/",
     ],
 )
-def test_anything_else_is_refused_with_a_reason_and_without_its_password(text):
+def test_any_other_url_is_refused_with_a_reason_and_without_its_password(text):
     plain = {Purpose.PROXY, Purpose.PLAIN_SERVER}
     for purpose in set(Purpose) - (plain if text.startswith("http://") else {Purpose.PROXY}):
         with pytest.raises(UrlRefused) as raised:
@@ -107,20 +107,20 @@ def test_anything_else_is_refused_with_a_reason_and_without_its_password(text):
 PLAIN = gate("http://metrics.cluster.example:8080/mcp", Purpose.PLAIN_SERVER)
 
 
-def test_an_mcp_server_may_be_of_plain_http_where_a_person_says_so():
+def test_an_mcp_server_may_use_plain_http_if_the_user_allows_it():
     assert str(PLAIN) == "http://metrics.cluster.example:8080/mcp"
     assert PLAIN.is_plain
     assert not any(gate(text, Purpose.SERVER).is_plain for text in ("http://127.0.0.1/", "https://mcp.example/"))
 
 
 @pytest.mark.parametrize("text", ["http://u:p@mcp.example/", "http://127.1/", "ftp://mcp.example/", "http://a b/"])
-def test_plain_http_is_all_that_is_accepted_there(text):
+def test_nothing_else_is_accepted_there(text):
     with pytest.raises(UrlRefused):
         gate(text, Purpose.PLAIN_SERVER)
 
 
 @pytest.mark.parametrize("purpose", [each for each in Purpose if each not in (Purpose.PROXY, Purpose.PLAIN_SERVER)])
-def test_what_such_a_server_names_may_be_a_part_of_it_and_no_other_place_of_plain_http(purpose):
+def test_plain_http_is_accepted_for_other_urls_at_its_origin_only(purpose):
     assert gate("http://metrics.cluster.example:8080/messages", purpose, PLAIN).path == "/messages"
     for other in ("http://metrics.cluster.example/", "http://logs.cluster.example:8080/", "http://10.0.0.1:8080/"):
         with pytest.raises(UrlRefused):
@@ -128,7 +128,7 @@ def test_what_such_a_server_names_may_be_a_part_of_it_and_no_other_place_of_plai
 
 
 @given(st.text() | st.text("https:/@[]#?.%1a:").map(lambda tail: f"https://{tail}"))
-def test_the_gate_never_raises_anything_else_and_what_passes_it_stays_as_it_is(text):
+def test_the_gate_raises_only_refusals_and_keeps_what_it_returned(text):
     try:
         url = gate(text, Purpose.SERVER)
     except UrlRefused:
@@ -139,7 +139,7 @@ def test_the_gate_never_raises_anything_else_and_what_passes_it_stays_as_it_is(t
     assert not set(str(url)) & set(' "<>\\^`{|}\n')
 
 
-def test_the_parts_are_what_http_wants_of_them():
+def test_the_parts_are_as_http_needs_them():
     url = gate("https://[2001:db8::1]:8443/a/b?x=1", Purpose.SERVER)
     assert url == Url("https", "2001:db8::1", 8443, "/a/b", "x=1")
     assert (url.authority, url.origin) == ("[2001:db8::1]:8443", "https://[2001:db8::1]:8443")
@@ -207,7 +207,7 @@ def opened(text):
 
 
 @given(path=st.text(CHARACTERS), query=st.text(CHARACTERS))
-def test_it_means_the_same_and_holds_no_character_that_a_shell_evaluates(path, query):
+def test_a_printed_url_means_the_same_and_is_safe_in_a_shell(path, query):
     url = gate(f"https://as.example/{path}?{query}", Purpose.AUTHORIZATION)
     address = for_person(url)
     assert SHELL_SAFE.fullmatch(address), address
@@ -242,11 +242,11 @@ def test_a_good_url_keeps_its_spelling(good):
         ("https://a.example/?a?b[1]", "https://a.example/?a%3Fb%5B1%5D"),
     ],
 )
-def test_what_a_shell_would_evaluate_is_encoded(text, address):
+def test_characters_that_a_shell_evaluates_are_encoded(text, address):
     assert opened(text) == address
 
 
-def test_no_url_of_the_corpus_is_shown_with_a_character_that_a_shell_evaluates():
+def test_every_url_of_the_corpus_is_safe_in_a_shell():
     count = 0
     for text in corpus():
         try:

@@ -57,7 +57,7 @@ def given(monkeypatch, line, module=""):
         ("tools acme --auth 'kind = \"none\"'", (ServerChoice("acme", auth='kind = "none"'), False)),
     ],
 )  # fmt: skip
-def test_a_command_gets_what_its_line_says(monkeypatch, line, members):
+def test_a_command_line_becomes_the_input_of_its_command(monkeypatch, line, members):
     assert given(monkeypatch, line) == members
 
 
@@ -111,7 +111,7 @@ def test_options_that_do_not_go_together_are_named(line, sentence):
         (ValueError("hunter2"), 1, "mcp-auth-bridge: a fault of the bridge itself (ValueError at tests.cli.test_main:"),
     ],
 )
-def test_every_end_has_its_exit_code_and_its_words(monkeypatch, capfd, end, code, words):
+def test_every_end_has_its_exit_code_and_message(monkeypatch, capfd, end, code, words):
     def run(_arguments):
         raise end
 
@@ -130,7 +130,7 @@ def test_every_end_has_its_exit_code_and_its_words(monkeypatch, capfd, end, code
     ("line", "store"),
     [("run acme", KeyringStoreSettings()), ("run acme --headless", MemoryStoreSettings())],
 )
-def test_a_command_runs_with_the_configuration_and_without_a_person_asks_no_keyring(monkeypatch, tmp_path, line, store):
+def test_a_command_gets_the_configuration_and_a_headless_one_no_keyring(monkeypatch, tmp_path, line, store):
     file = tmp_path / "config.toml"
     file.write_text(f'[servers.acme]\nurl = "{URL}"\n')
     for place, name in ((core_dumps, "forbid"), (uncaught, "name_only")):  # they change the whole process

@@ -42,7 +42,7 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("arguments", SLIPS, ids=" ".join)
-def test_a_slip_is_told_in_one_line_with_what_was_meant(refused, arguments):
+def test_a_misspelt_word_is_refused_in_one_line_with_a_suggestion(refused, arguments):
     assert refused(*arguments) == (2, "", f"mcp-auth-bridge: {SLIPS[arguments]}\n")
 
 
@@ -56,7 +56,7 @@ def test_a_slip_is_told_in_one_line_with_what_was_meant(refused, arguments):
         (("run",), "the following arguments are required: NAME|URL", "mcp-auth-bridge run"),
     ],
 )
-def test_what_nothing_is_like_leads_to_the_help(refused, arguments, sentence, program):
+def test_any_other_mistake_leads_to_the_help(refused, arguments, sentence, program):
     said = f"mcp-auth-bridge: {sentence}\nmcp-auth-bridge: hint: see: {program} --help\n"
     assert refused(*arguments) == (2, "", said)
 
@@ -68,7 +68,7 @@ def test_the_rest_of_the_line_is_refused_in_the_format_that_it_asks_for(monkeypa
 
 
 @pytest.mark.parametrize("arguments", [("help",), ("help", "login"), ("login", "--help"), ("-V",)])
-def test_what_was_asked_for_is_on_stdout(refused, arguments):
+def test_help_and_version_are_on_stdout(refused, arguments):
     code, out, err = refused(*arguments)
     assert (code, bool(out), err) == (0, True, "")
 

@@ -57,7 +57,7 @@ def test_auth_without_a_kind_is_a_login_in_the_browser(inside):
         ('issuer = "https://as", client_id = "c", private_key = "file:/k"', 'add kind = "client_credentials"'),
     ],
 )
-def test_auth_without_a_kind_that_fits_another_one_says_which(inside, kinds):
+def test_auth_without_a_kind_that_fits_another_kind_gets_that_suggested(inside, kinds):
     error = mistake(with_auth(inside))
     assert error.hint.startswith(f"without kind it is a login in the browser; {kinds}")
     assert "hunter2" not in error.message + error.hint
@@ -94,7 +94,7 @@ def test_auth_without_a_kind_that_fits_another_one_says_which(inside, kinds):
         ),
     ],
 )
-def test_no_secret_stands_on_a_command_line_and_no_variable_is_expanded_there(inside, what, secret):
+def test_no_secret_and_no_variable_is_accepted_on_the_command_line(inside, what, secret):
     with pytest.raises(ConfigError, match="say where") as raised:
         with_argument(inside.replace("SECRET", secret))
     assert what in raised.value.message

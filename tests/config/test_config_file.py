@@ -22,7 +22,7 @@ def test_a_server_needs_nothing_but_its_url():
     assert (acme.auth, acme.store, dict(acme.headers)) == (BrowserSettings(), KeyringStoreSettings(), {})
 
 
-def test_everything_that_can_be_said_is_understood():
+def test_every_key_of_a_server_is_read():
     acme = profile(
         '[store]\nkind = "key_command"\ncommand = ["pass", "show", "bridge"]\n'
         + server(
@@ -61,7 +61,7 @@ def test_a_mistake_is_named_by_file_key_and_expectation(text, words):
     assert "hunter2" not in message
 
 
-def test_a_mistake_in_one_server_ends_only_what_is_about_it():
+def test_a_mistake_in_one_server_affects_that_server_only():
     known = parse(f'{GOOD}[servers.bad]\nurl = "https://bad.example/mcp"\nscopes = []\n', PATH)
     assert (known.profile("good").name, [*known.broken]) == ("good", ["bad"])
     assert known.profile("https://other.example/mcp").name == "https://other.example/mcp"
@@ -71,18 +71,18 @@ def test_a_mistake_in_one_server_ends_only_what_is_about_it():
 
 
 @pytest.mark.parametrize("name", ["3", '"a/b"', '"my.server"', '"acme \u202e"'])
-def test_whatever_is_wrong_with_a_server_the_others_stay(name):
+def test_a_broken_server_leaves_the_others_usable(name):
     known = parse(f"{GOOD}[servers]\n{name} = 5\n" if name == "3" else f"{GOOD}[servers.{name}]\nulr = 5\n", PATH)
     assert (len(known.broken), known.profile("good").name) == (1, "good")
 
 
 @pytest.mark.parametrize("text", ["[servers.acme", "[store]\nkind = 'x'", "[server.acme]", "x = " + "[" * 9999])
-def test_what_concerns_every_server_ends_every_command(text):
+def test_a_mistake_outside_of_the_servers_is_an_error_at_once(text):
     with pytest.raises(ConfigError):
         parse(f"{GOOD}{text}", PATH)
 
 
-def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
+def test_a_url_is_a_new_server_unless_the_configuration_has_it():
     known = parse(server(), PATH)
     assert known.profile("https://MCP.acme.example:443/mcp#x").name == "acme"
     other = known.choose(ServerChoice("https://other.example/mcp", {"X-Org": "1"}))
@@ -92,7 +92,7 @@ def test_a_bare_url_is_a_server_of_its_own_unless_it_is_a_known_one():
 PLAIN = "http://metrics.cluster.example:8080/mcp"
 
 
-def test_a_server_of_plain_http_is_accepted_where_its_table_says_so():
+def test_plain_http_is_accepted_if_the_table_allows_it():
     allowed = parse(f'[servers.metrics]\nurl = "{PLAIN}"\nallow_http = true', PATH)
     assert str(allowed.choose(ServerChoice("metrics")).url) == PLAIN
     assert allowed.choose(ServerChoice(PLAIN)).name == "metrics"
@@ -101,7 +101,7 @@ def test_a_server_of_plain_http_is_accepted_where_its_table_says_so():
     assert "allow_http = true" in raised.value.hint
 
 
-def test_a_url_of_plain_http_is_accepted_where_the_command_line_says_so():
+def test_plain_http_is_accepted_if_the_command_line_allows_it():
     assert str(Config(PATH).choose(ServerChoice(PLAIN, allow_http=True)).url) == PLAIN
     with pytest.raises(ConfigError) as raised:
         Config(PATH).choose(ServerChoice(PLAIN))
@@ -110,7 +110,7 @@ def test_a_url_of_plain_http_is_accepted_where_the_command_line_says_so():
         Config(PATH).choose(ServerChoice("http://me:hunter2@mcp.example/", allow_http=True))
 
 
-def test_headers_of_the_command_line_are_added_and_win():
+def test_headers_on_the_command_line_are_added_and_win():
     known = parse(server('headers = { X-Org = "1", X-Two = "2" }'), PATH)
     assert known.choose(ServerChoice("acme", {"x-org": "9"})).headers == {"x-org": Literal("9"), "X-Two": Literal("2")}
     with pytest.raises(ConfigError, match="--header"):
@@ -139,26 +139,26 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
         ("localhost", "http://localhost"),
     ],
 )
-def test_a_url_without_its_scheme_is_answered_with_the_whole(typed, meant):
+def test_a_url_without_its_scheme_gets_the_whole_url_suggested(typed, meant):
     with pytest.raises(ConfigError) as raised:
         parse(GOOD, PATH).profile(typed)
     assert raised.value.hint == f"did you mean {meant}?"
 
 
 @pytest.mark.parametrize("typed", ["https:/mcp.example", "suite", "me:hunter2@mcp.example/", "a b/c", "", "/mcp"])
-def test_what_is_not_a_url_at_all_gets_none_suggested(typed):
+def test_other_text_gets_no_url_suggested(typed):
     with pytest.raises(ConfigError) as raised:
         Config(PATH).profile(typed)
     assert "did you mean" not in raised.value.hint
 
 
-def test_a_url_of_the_command_line_passes_the_gate():
+def test_a_url_on_the_command_line_passes_the_gate():
     with pytest.raises(ConfigError, match="the URL on the command line") as raised:
         Config(PATH).profile("http://me:hunter2@mcp.example/")
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
-def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(tmp_path):
+def test_a_missing_file_counts_as_empty_and_an_unreadable_one_is_named(tmp_path):
     assert config_file.load(tmp_path / "none.toml") == Config(tmp_path / "none.toml")
     (tmp_path / "good.toml").write_text(GOOD)
     assert [*config_file.load(tmp_path / "good.toml").profiles] == ["good"]
@@ -170,7 +170,7 @@ def test_a_file_that_is_not_there_is_empty_and_one_that_cannot_be_read_is_named(
 
 
 @given(st.text() | st.text("[]servers.acme='\"{}\n url#").map(server))
-def test_whatever_stands_in_the_file_there_is_a_configuration_or_an_error_in_words(text):
+def test_any_text_is_a_configuration_or_an_error_that_names_the_file(text):
     made = outcome(lambda: parse(text, PATH))
     assert isinstance(made, Config) or (isinstance(made, ConfigError) and made.message.startswith(str(PATH)))
 
@@ -183,7 +183,7 @@ url = "https://mcp.acme.example/mcp"
 """
 
 
-def test_a_url_that_several_servers_share_is_told_apart_by_name_only():
+def test_servers_with_the_same_url_are_told_apart_by_name():
     known = parse(SEVERAL, PATH)
     assert (known.profile("work").name, known.profile("home").name) == ("work", "home")
     with pytest.raises(ConfigError, match=r"several servers with this URL: work, home") as raised:
@@ -191,7 +191,7 @@ def test_a_url_that_several_servers_share_is_told_apart_by_name_only():
     assert "by its name" in raised.value.hint
 
 
-def test_auth_on_the_command_line_stands_in_for_the_configured_one():
+def test_auth_on_the_command_line_replaces_the_configured_one():
     configured = server('auth = { kind = "bearer", token = "env:A" }\nheaders = { X-Org = "1" }')
     acme = with_argument('kind = "headers", headers = { X-Key = "file:/run/key" }', text=configured)
     assert (acme.name, acme.auth) == ("acme", HeaderSettings({"X-Key": "file:/run/key"}))
@@ -252,12 +252,12 @@ def test_a_mistake_in_auth_on_the_command_line_is_named(inside, words):
     assert all(word in raised.value.message for word in words), raised.value.message
 
 
-def test_a_header_on_the_command_line_does_not_double_one_that_auth_gives():
+def test_a_header_that_auth_on_the_command_line_names_too_is_refused():
     with pytest.raises(ConfigError, match="--auth: x-org is among"):
         with_argument('kind = "headers", headers = { x-org = "env:O" }', text=server('headers = { X-Org = "1" }'))
 
 
-def test_a_login_by_other_settings_than_the_configured_ones_is_another_login():
+def test_a_login_with_other_settings_is_another_login():
     own = profile(server())
     other, another = (with_argument(f'kind = "browser", account = "{name}@acme.example"') for name in ("mia", "tom"))
     assert len({own.key, other.key, another.key}) == 3

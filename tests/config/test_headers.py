@@ -64,7 +64,7 @@ def test_credentials_may_be_in_the_authorization_header():
     assert headers.credential({"Authorization": "env:A"}, "here") == {"Authorization": EnvironmentVariable("A")}
 
 
-def test_the_later_of_two_headers_wins_whatever_their_case():
+def test_the_later_of_two_headers_wins_regardless_of_case():
     own = {"X-Org": Literal("1"), "X-Two": Literal("2")}
     assert headers.merged(own, {"x-org": Literal("9")}) == {"X-Two": Literal("2"), "x-org": Literal("9")}
 

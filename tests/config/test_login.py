@@ -102,19 +102,19 @@ def test_a_mistake_is_named_by_its_key(text, words):
         ('authorize_params = { resource = "x" }', ["authorize_params", "resource"]),
     ],
 )
-def test_what_a_profile_says_about_its_authorization_server_is_checked(auth, expected):
+def test_contradictions_are_named_by_their_keys(auth, expected):
     message = refused(with_auth(f'kind = "browser", {auth}'))
     assert all(part in message for part in ["/etc/bridge.toml", *expected])
 
 
-def test_what_a_profile_says_about_its_authorization_server_is_understood():
+def test_what_the_authorization_server_needs_is_read():
     auth = profile(
         with_auth('kind = "browser", resource = "none", audience = "urn:a", token = "id", account = "mia"')
     ).auth
     assert (auth.resource, auth.audience, auth.token, auth.account) == ("none", "urn:a", "id", "mia")
 
 
-def test_a_login_on_another_device_has_no_way_back_to_configure():
+def test_a_login_on_another_device_has_no_callback():
     assert profile(with_auth('kind = "device", scopes = ["a"]')).auth == DeviceSettings(scopes=("a",))
     assert "callback_port" in refused(with_auth('kind = "device", callback_port = 4711'))
     assert "client_id without issuer" in refused(with_auth('kind = "device", client_id = "c"'))

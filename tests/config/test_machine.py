@@ -17,7 +17,7 @@ ENDPOINT = 'token_endpoint = "https://as.example/token"'
 A_CLIENT = 'client_id = "c", client_secret = "env:S"'
 
 
-def test_the_kinds_that_need_no_person_are_told_apart():
+def test_the_kinds_without_a_person_are_told_apart():
     auth = profile(with_auth(f'kind = "client_credentials", {AT}, {A_CLIENT}, scopes = ["a"]')).auth
     assert isinstance(auth, machine.ClientCredentialsSettings)
     assert (auth.client_secret, auth.scopes) == ("env:S", ("a",))
@@ -56,7 +56,7 @@ def test_the_kinds_that_need_no_person_are_told_apart():
         (f'kind = "enterprise", {ENDPOINT}, identity_assertion = "env:I", idp = {{ {AT} }}', "needs the issuer"),
     ],
 )
-def test_what_a_machine_lacks_is_named(text, words):
+def test_missing_and_contradictory_keys_are_named(text, words):
     message = refused(with_auth(text))
     assert words in message
     assert "servers.acme.auth" in message

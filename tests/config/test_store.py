@@ -14,7 +14,7 @@ from mcp_auth_bridge.config.store import (
 )
 
 
-def test_a_path_whose_variable_is_misspelt_is_named_when_the_file_is_read():
+def test_a_path_with_a_misspelt_variable_is_named_when_the_file_is_read():
     said = refused('[store]\nkind = "key_file"\npath = "${CREDENTIALS-DIRECTORY}/key"')
     assert said == "/etc/bridge.toml, line 3: store.path has a ${ that names no variable"
 

@@ -50,7 +50,7 @@ a = 1
         ("url", None),
     ],
 )
-def test_the_line_is_that_on_which_the_statement_begins(keys, line, end):
+def test_the_line_of_a_key_is_the_first_of_its_statement(keys, line, end):
     assert find_line(TEXT.replace("\n", end), keys.split()) == line
 
 
@@ -96,7 +96,7 @@ def test_a_command_that_is_not_closed_is_named(text, words):
         ("[store]\nkind = 'key_command'\ncommand = []", "write a list: "),
     ],
 )
-def test_the_hint_says_what_may_stand_there(text, hint):
+def test_the_hint_lists_what_is_allowed(text, hint):
     assert mistake(text).hint.startswith(hint)
 
 
@@ -114,7 +114,7 @@ def test_the_hint_says_what_may_stand_there(text, hint):
         (server("login = 'nver'"), 'did you mean "never"? one of: auto, never'),
     ],
 )
-def test_a_slip_of_the_fingers_is_answered_with_what_was_meant(text, hint):
+def test_a_misspelt_word_gets_the_right_one_suggested(text, hint):
     assert mistake(text).hint.startswith(hint)
 
 
