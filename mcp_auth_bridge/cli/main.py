@@ -86,13 +86,13 @@ def _relay(arguments: argparse.Namespace) -> "Story":
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
-    _check_moving(arguments)
+    _check_login_options(arguments)
     if arguments.export is not None or arguments.import_ is not None:
         return _moving(arguments)
     from mcp_auth_bridge.commands import login
     from mcp_auth_bridge.config.toml import split_arguments
 
-    _check_named(arguments)
+    _check_login_server(arguments)
     browser = None if arguments.no_browser else split_arguments(arguments.browser_command or (), "--browser-command")
     given = login.Input(
         None if arguments.server is None else _server(arguments),
@@ -109,7 +109,7 @@ def _login(arguments: argparse.Namespace) -> "Story":
     return lambda context: login.run(given, context)
 
 
-def _check_named(arguments: argparse.Namespace) -> None:
+def _check_login_server(arguments: argparse.Namespace) -> None:
     if arguments.all and arguments.server is not None:
         raise ConfigError("--all means every server that lacks a login, but one is named", "leave one of them out")
     about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
@@ -132,7 +132,7 @@ def _moving(arguments: argparse.Namespace) -> "Story":
     return lambda context: transfer.import_login(brought, context)
 
 
-_WITH = {
+_LOGIN_OPTIONS = {
     "--export": ("recipient", "passphrase", "copy"),
     "--import": ("passphrase", "replace"),
     "a login": (
@@ -143,14 +143,14 @@ _WITH = {
 """The options of `login` for each of the three things that it does."""
 
 
-def _check_moving(arguments: argparse.Namespace) -> None:
+def _check_login_options(arguments: argparse.Namespace) -> None:
     export, import_ = arguments.export is not None, arguments.import_ is not None
     if (export or import_) and arguments.server is None:
         raise ConfigError("the login to move is not named", "name its server, or give its URL")
     given = "--export" if export else "--import" if import_ else "a login"
-    for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
+    for name in sorted({name for names in _LOGIN_OPTIONS.values() for name in names} - {*_LOGIN_OPTIONS[given]}):
         if getattr(arguments, name):
-            right = " and ".join(way for way, names in _WITH.items() if name in names)
+            right = " and ".join(way for way, names in _LOGIN_OPTIONS.items() if name in names)
             raise ConfigError(
                 f"--{name.replace('_', '-')} goes with {right}, not with {given}", "leave one of them out"
             )
@@ -262,3 +262,4 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "call": _call,
     "demo": _demo,
 }
+"""Builds the story of a command from its arguments, by the name of the command."""

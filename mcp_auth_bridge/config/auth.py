@@ -76,7 +76,7 @@ def convert(table: dict[str, Any], source: str, where: str) -> Auth:
 
 
 def _converted(table: dict[str, Any], source: str, where: str) -> Auth:
-    return toml.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+    return toml.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is not a type to mypy
 
 
 def _fitting(table: dict[str, Any]) -> list[str]:

@@ -37,9 +37,12 @@ _KEYRING = KeyringStoreSettings()
 
 
 class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of `servers` before it is checked. Its keys become the fields of `Profile`, apart from `allow_http`."""
+
     url: str
     auth: dict[str, Any] = {}
     headers: dict[str, str] = {}
+    # Whether `url` may use plain http beyond loopback.
     allow_http: bool = False
     browser_command: tuple[str, ...] | str = ()
     pass_environment: tuple[str, ...] = ()
@@ -189,7 +192,7 @@ def _with_line(error: ConfigError, text: str, path: Path, table: Sequence[str]) 
 
 
 def _store(table: dict[str, Any], path: Path) -> StoreSettings:
-    store: StoreSettings = toml.convert(table, StoreSettings, str(path), "store")  # type: ignore[arg-type]  # a union
+    store: StoreSettings = toml.convert(table, StoreSettings, str(path), "store")  # type: ignore[arg-type]  # a union is not a type to mypy
     store_module.check(store, f"{path}: store")
     return store
 

@@ -1,4 +1,4 @@
-"""TOML → typed values; and its errors, with the line, the key and the expected value."""
+"""TOML → typed values. An error names the key, its line and the expected value."""
 
 import re
 import tomllib
