@@ -109,12 +109,6 @@ class Tell(Effect[None], frozen=True):
     sentence: str
 
 
-class Occupant(Effect[str], frozen=True):
-    """The name of the program that listens at the TCP `port`, "" where the system does not say."""
-
-    port: int
-
-
 class Sleep(Effect[None], frozen=True):
     """Let `seconds` pass."""
 

@@ -15,7 +15,6 @@ from mcp_auth_bridge.effects import (
     Flow,
     Listen,
     Now,
-    Occupant,
     Response,
     Show,
     Sleep,
@@ -25,7 +24,6 @@ from mcp_auth_bridge.errors import BridgeError, LoginRequired
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
-from mcp_auth_bridge.shell.ports import occupant
 
 R = TypeVar("R")
 
@@ -111,8 +109,6 @@ def _of_the_machine(effect: Effect[Any]) -> object:
         case Tell(sentence=sentence):
             terminal.say(sentence)
             return None
-        case Occupant(port=port):
-            return occupant(port)
         case Now():
             return time.time()
         case Entropy(size=size):
