@@ -57,9 +57,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command != "run":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
         if not headless:
-            from mcp_auth_bridge.shell.console import silence
+            from mcp_auth_bridge.shell.console import silence_notice
 
-            silence.tell()
+            silence_notice.tell()
     from pathlib import Path
 
     from mcp_auth_bridge.app.context import context

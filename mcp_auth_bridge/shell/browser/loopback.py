@@ -26,8 +26,8 @@ import h11
 from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.shell.browser import navigation, pages, socket_owner
-from mcp_auth_bridge.shell.browser.navigation import Navigation
+from mcp_auth_bridge.shell.browser import callback_request, pages, socket_owner
+from mcp_auth_bridge.shell.browser.callback_request import CallbackRequest
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -152,10 +152,10 @@ class Loopback:
         if len(self._unread) >= _MOST_UNREAD:
             self._hang_up_on_the_oldest()
         self._unread[task] = writer
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=navigation.HEAD_LIMIT)
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=callback_request.HEAD_LIMIT)
         try:
             async with asyncio.timeout(_REQUEST_TIMEOUT):
-                request = await navigation.read(connection, reader, self._path)
+                request = await callback_request.read_request(connection, reader, self._path)
             self._unread.pop(task, None)
             self._answering[task] = writer
             await self._answer(connection, request, writer)
@@ -171,7 +171,7 @@ class Loopback:
         oldest = next(iter(self._unread))
         self._unread.pop(oldest).transport.abort()
 
-    async def _answer(self, connection: h11.Connection, request: Navigation, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, connection: h11.Connection, request: CallbackRequest, writer: asyncio.StreamWriter) -> None:
         path = request.path
         parameters = self._parameters(request.parameters) if path == self._path else None
         of_browser = request.is_of_browser(f"{self._host}:{self._port}".encode(), self._consent)

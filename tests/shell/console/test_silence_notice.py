@@ -8,7 +8,7 @@ from remoting import ANSWER, CALL, collect, connected, reply, story
 
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
-from mcp_auth_bridge.shell.console import silence, terminal
+from mcp_auth_bridge.shell.console import silence_notice, terminal
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Purpose, gate
@@ -17,8 +17,8 @@ from mcp_auth_bridge.urls import Purpose, gate
 @pytest.fixture
 def said(monkeypatch):
     """What was said, as an event with the sentence."""
-    monkeypatch.setattr(silence, "SECONDS", 0.01)
-    monkeypatch.setattr(silence, "_told", False)
+    monkeypatch.setattr(silence_notice, "SECONDS", 0.01)
+    monkeypatch.setattr(silence_notice, "_told", False)
     words = asyncio.Queue()
     monkeypatch.setattr(terminal, "say", words.put_nowait)
     return words
@@ -26,7 +26,7 @@ def said(monkeypatch):
 
 @story
 async def test_a_silent_mcp_server_is_told_of(said):
-    silence.tell()
+    silence_notice.tell()
     silent = Gate()
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, silent, reply(b"200 OK", body=ANSWER), CUT])
@@ -40,7 +40,7 @@ async def test_a_silent_mcp_server_is_told_of(said):
 
 @story
 async def test_a_silent_authorization_server_is_told_of(said):
-    silence.tell()
+    silence_notice.tell()
     silent = Gate()
     async with Scripted() as server:
         server.play([REQUEST, silent, reply(b"200 OK", body=b"{}"), CUT])
@@ -59,5 +59,5 @@ async def test_run_says_nothing_and_neither_does_anybody_of_a_server_that_answer
         for _ in range(2):
             server.play([REQUEST, reply(b"200 OK", body=ANSWER), CUT])
             assert await collect(remote.post(CALL, {})) == [ANSWER]
-            silence.tell()
+            silence_notice.tell()
     assert said.empty()

@@ -13,7 +13,7 @@ _FORM_LIMIT = 65536
 _FORM = b"application/x-www-form-urlencoded"
 
 
-class Navigation(msgspec.Struct, frozen=True):
+class CallbackRequest(msgspec.Struct, frozen=True):
     """`form` is the body of what was posted to the callback, "" for every other request: no other body is read."""
 
     method: bytes
@@ -54,7 +54,7 @@ class Navigation(msgspec.Struct, frozen=True):
         return self.method == b"POST" and kind == _FORM and self.headers.get(b"origin", b"null") in (b"null", consent)
 
 
-async def read(connection: h11.Connection, reader: asyncio.StreamReader, callback: str) -> Navigation:
+async def read_request(connection: h11.Connection, reader: asyncio.StreamReader, callback: str) -> CallbackRequest:
     """The next request; with its body if it is a POST to the path `callback`.
 
     Raises `h11.RemoteProtocolError` for what is none or exceeds the limits, `ConnectionError` where it breaks off.
@@ -62,7 +62,7 @@ async def read(connection: h11.Connection, reader: asyncio.StreamReader, callbac
     request = await _event(connection, reader)
     if not isinstance(request, h11.Request):
         raise h11.RemoteProtocolError("a request was expected")
-    found = Navigation(request.method, request.target.decode("ascii", "replace"), dict(request.headers))
+    found = CallbackRequest(request.method, request.target.decode("ascii", "replace"), dict(request.headers))
     if found.method != b"POST" or found.path != callback:
         return found
     form = bytearray()
