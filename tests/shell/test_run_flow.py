@@ -99,7 +99,7 @@ def test_where_there_is_no_person_nothing_listens_and_nothing_opens():
         yield from ask(effect)
 
     for effect in (Listen(0), Authorize("https://as.example", "S")):
-        with pytest.raises(LoginRequired, match="only a person"):
+        with pytest.raises(LoginRequired, match="only a user"):
             asyncio.run(drive(flow(effect), World(), Unattended()))
 
 

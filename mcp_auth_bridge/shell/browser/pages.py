@@ -3,7 +3,7 @@
 import re
 from html import escape
 
-from mcp_auth_bridge.shell.console.text_layout import apart
+from mcp_auth_bridge.shell.console.text_layout import split_command
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -41,9 +41,9 @@ def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> byt
 
 def _paragraph(text: str) -> str:
     """`text` as a sentence; a command at its end stands apart, to be copied as it is."""
-    said, command = apart(text)
+    sentence, command = split_command(text)
     code = f"<code>{escape(command)}</code>" if command else ""
-    return f"<p>{escape(_sentence(said))}{code}</p>"
+    return f"<p>{escape(_sentence(sentence))}{code}</p>"
 
 
 def _sentence(text: str) -> str:

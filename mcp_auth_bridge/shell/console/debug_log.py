@@ -1,4 +1,4 @@
-"""The debug log: what happened, in lines that are safe to paste into an issue. Off by default; see `--debug`.
+"""The debug log: events in lines that are safe to paste into an issue. Off by default; see `--debug`.
 
 Each event is one line on stderr (`line_format.py`). Nothing secret can get in:
 
@@ -55,44 +55,76 @@ LogEvent: TypeAlias = Literal[
 
 
 class LoggedFailure(TypedDict, total=False):
-    """An error: its class, and its words if they are ours."""
+    """The fields that describe an error."""
 
+    # its class
     failure: str
+    # its message, if the error is one of the bridge's own
     says: str
 
 
 class Fields(LoggedFailure, total=False):
-    """Every field that there is. `ms` are milliseconds, `bytes` those of a body, `said` is a server's own sentence."""
+    """Every field that an event may have."""
 
+    # version of the bridge
     version: str
+    # version of Python
     python: str
+    # the platform, as `sys.platform` names it
     system: str
+    # the process id of the bridge
     pid: int
+    # the command of the command line
     command: str
+    # name of the server's profile
     profile: str
+    # class of the profile's auth settings, or scheme of the credentials that were sent
     auth: str
+    # HTTP method
     verb: str
+    # URL without its query
     url: str
+    # path of a URL without its query
     path: str
+    # JSON-RPC method
     method: str
+    # HTTP status
     status: int
+    # milliseconds that the block took
     ms: int
+    # bytes of the request's body
     bytes: int
+    # number of the relay's call
     call: int
+    # whether the stream goes on from an earlier one
     again: bool
+    # the other end of a connection, as host and port
     peer: str
+    # the proxy of the connection
     proxy: str
+    # port of the loopback callback
     port: int
+    # host of the loopback callback
     host: str
+    # issuer of the authorization server
     issuer: str
+    # scopes that were granted
     scope: str
+    # whether the login has a refresh token
     renewable: bool
+    # seconds until a timer ends
     seconds: float
+    # error code of a refusal
     error: str
+    # the server's own sentence in a refusal, without credentials
     said: str
+    # what the event is about: the kind of a record, the name of a lock or of a timer
     what: str
+    # how a decision of credentials or of a store ended
     outcome: str
+    # status of the refusal that the credentials were asked about
     refused: int | None
+    # generation of the record
     generation: int | None
 
 
@@ -114,11 +146,11 @@ stands in URLs, paths, names of locks and error messages (tests/e2e/test_canarie
 _QUOTED = re.compile("“.*”", re.DOTALL)
 
 on = False
-"""Whether there is a log. Whoever has to compute a field looks at this first."""
+"""Whether the log is on. Code that has to compute a field looks at this first."""
 
 
 def begin(command: str) -> None:
-    """There is a log from now on, and it says first what it is about."""
+    """Turn the log on for the rest of the process, and write the first event, which describes this process."""
     global on  # noqa: PLW0603 - one process has one stderr, and one decision about it
     on = True
     python = ".".join(map(str, sys.version_info[:3]))
@@ -126,14 +158,17 @@ def begin(command: str) -> None:
 
 
 def event(name: LogEvent, **fields: Unpack[Fields]) -> None:
-    """Write one event, if there is a log. Raises `TypeError` for what is no scalar and for what has no field."""
+    """Write one event if the log is on. Raises `TypeError` for an unknown field and for a value that is not a scalar.
+
+    An empty string and None are left out.
+    """
     if on:
         checked = {field: _checked(field, value) for field, value in fields.items()}
-        terminal.record(name, {field: value for field, value in checked.items() if value is not None})
+        terminal.write_event(name, {field: value for field, value in checked.items() if value is not None})
 
 
 class LogLine:
-    """One event at the end of a block, with its `ms`, and the failure if an exception leaves it."""
+    """Writes one event when its block ends, with the block's `ms`, and with the failure if an exception leaves it."""
 
     __slots__ = ("_began", "_fields", "_name")
 
@@ -146,7 +181,7 @@ class LogLine:
         self._fields.update(fields)
 
     def fail(self, error: BaseException | None) -> None:
-        """Say how the block ended, where an error does not leave it."""
+        """Add `error`, which the block has caught, as its failure; None adds nothing."""
         if error is not None:
             self.add(**failure(error))
 
@@ -160,7 +195,7 @@ class LogLine:
 
 
 class _NoLine:
-    """Stands for a `Line` while there is no log: this is on every message's way."""
+    """Stands in for a `LogLine` while the log is off, at no cost: every message passes here."""
 
     __slots__ = ()
 
@@ -181,21 +216,21 @@ _NO_LINE = _NoLine()
 
 
 def timed(name: LogEvent, **fields: Unpack[Fields]) -> LogLine | _NoLine:
-    """`with log.timed(…) as line`: one event when the block is over, to which the block may `add` fields."""
+    """`with debug_log.timed(…) as line` writes one event when the block ends; the block may `add` fields to it."""
     return LogLine(name, fields) if on else _NO_LINE
 
 
 def failure(error: BaseException) -> LoggedFailure:
-    """The class of `error`, and what one of ours says without what it quotes: that may be the remote's."""
+    """The class of `error`, and the message of a `BridgeError` without its quotations, which may be a server's text."""
     if not isinstance(error, BridgeError):
         return {"failure": type(error).__name__}
     return {"failure": type(error).__name__, "says": _QUOTED.sub("“…”", error.message)}
 
 
 def _checked(name: str, value: object) -> Scalar | None:
-    """`value` fit for the log, None for what need not be said. Raises `TypeError` for what must not be."""
+    """`value` as it may be written, None if it is to be left out. Raises as `event`."""
     if name not in Fields.__annotations__ or not isinstance(value, _SCALARS) or type(value) not in _SCALARS:
-        raise TypeError(f"no field of the log: {name}, a {type(value).__name__}")
+        raise TypeError(f"not a field of the log: {name}, a {type(value).__name__}")
     return clean(value) or None if isinstance(value, str) else value
 
 

@@ -1,4 +1,4 @@
-"""Tells the user of a command that a server is silent: without a word, waiting looks like a hang."""
+"""A notice to the user of a command that a server does not respond: without it, waiting looks like a hang."""
 
 import asyncio
 from collections.abc import Iterator
@@ -7,20 +7,21 @@ from contextlib import contextmanager
 from mcp_auth_bridge.shell.console import terminal
 
 SECONDS = 5.0
+"""Seconds of silence before the notice."""
 
-_told = False
+_enabled = False
 
 
 def tell() -> None:
-    """From now on. `run` says nothing: its client waits, and no person."""
-    global _told  # noqa: PLW0603 - one process runs one command
-    _told = True
+    """Turn notices on for the rest of the process. `run` leaves them off: a client waits there, and not a user."""
+    global _enabled  # noqa: PLW0603 - one process runs one command
+    _enabled = True
 
 
 @contextmanager
 def watched(origin: str) -> Iterator[None]:
-    """While an answer of `origin` is awaited in the block."""
-    if not _told:
+    """Notify the user if the block, which waits for a response of `origin`, takes longer than `SECONDS`."""
+    if not _enabled:
         yield
         return
     words = f"{origin} has not answered for {SECONDS:g} seconds; still waiting"

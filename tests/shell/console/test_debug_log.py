@@ -55,14 +55,14 @@ class Text(str):
 
 @pytest.mark.parametrize("value", [Secret("x"), b"x", ["x"], {"x": "x"}, ValueError("x"), Text("x")])
 def test_what_is_no_scalar_is_refused(lines, value):
-    with pytest.raises(TypeError, match=f"^no field of the log: path, a {type(value).__name__}$"):
+    with pytest.raises(TypeError, match=f"^not a field of the log: path, a {type(value).__name__}$"):
         debug_log.event("mcp", path=value)
     assert lines() == []
 
 
 @pytest.mark.parametrize("name", ["body", "headers", "arguments", "token", "code", "state", "session", "id", "query"])
 def test_what_has_no_field_is_refused(lines, name):
-    with pytest.raises(TypeError, match=f"^no field of the log: {name}, "):
+    with pytest.raises(TypeError, match=f"^not a field of the log: {name}, "):
         debug_log.event("mcp", **{name: "x"})
     assert lines() == []
 

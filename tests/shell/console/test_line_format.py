@@ -20,7 +20,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 @pytest.fixture
 def said(monkeypatch, capsys):
     """The lines that were said since, decoded."""
-    monkeypatch.setattr(terminal, "_voice", JsonLines())
+    monkeypatch.setattr(terminal, "_format", JsonLines())
 
     def lines():
         decoded = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -93,7 +93,7 @@ def test_a_file_name_that_no_encoding_has_is_said_all_the_same(said):
 
 
 def test_people_are_told_nothing_about_servers_and_codes(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "_voice", TextLines())
+    monkeypatch.setattr(terminal, "_format", TextLines())
     terminal.about("grafana")
     terminal.complain(ConfigError("it is wrong", "correct it"))
     assert capsys.readouterr().err == "mcp-auth-bridge: it is wrong\nmcp-auth-bridge: hint: correct it\n"

@@ -18,7 +18,7 @@ from mcp_auth_bridge.urls import Purpose, gate
 def said(monkeypatch):
     """What was said, as an event with the sentence."""
     monkeypatch.setattr(silence_notice, "SECONDS", 0.01)
-    monkeypatch.setattr(silence_notice, "_told", False)
+    monkeypatch.setattr(silence_notice, "_enabled", False)
     words = asyncio.Queue()
     monkeypatch.setattr(terminal, "say", words.put_nowait)
     return words

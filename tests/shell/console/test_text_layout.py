@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.shell.console.line_format import PREFIX
-from mcp_auth_bridge.shell.console.text_layout import lines
+from mcp_auth_bridge.shell.console.text_layout import wrap_lines
 
 WORDS = st.lists(st.from_regex(r"[a-z;,“”]{1,15}|https://[a-z./?=]{1,60}", fullmatch=True), min_size=1).map(" ".join)
 
 
 @given(WORDS, st.integers(40, 120), st.sampled_from(["", "  ", PREFIX]))
 def test_every_line_fits_and_no_word_is_lost_or_broken(text, columns, first):
-    made = list(lines(text, columns, first))
+    made = list(wrap_lines(text, columns, first))
     assert " ".join(made).split() == f"{first}{text}".split()
     assert all(len(line) <= columns or ("://" in line and len(line.split()) == 1) for line in made)
     assert made[0].startswith(first.rstrip())
@@ -25,12 +25,12 @@ def test_every_line_fits_and_no_word_is_lost_or_broken(text, columns, first):
 
 def test_a_command_at_the_end_stands_alone_however_long_it_is():
     command = "mcp-auth-bridge login https://mcp.acme.example/a/long/path --auth 'kind = \"browser\"'"
-    assert list(lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
+    assert list(wrap_lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
 
 
 def test_a_long_url_stands_alone():
     url = "https://mcp.acme.example/.well-known/oauth-protected-resource"
-    assert list(lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [
+    assert list(wrap_lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [
         "mcp-auth-bridge: the metadata at",
         f"    {url}",
         "    are for another resource than this one",
@@ -38,7 +38,7 @@ def test_a_long_url_stands_alone():
 
 
 def test_what_fits_stays_on_its_line():
-    assert list(lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
+    assert list(wrap_lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
 
 
 def on_a_terminal(argv, columns, home):
