@@ -62,7 +62,7 @@ def test_a_place_whose_browser_is_elsewhere_has_a_name(environ, files, place):
         (DISPLAY, (), ""),
         ({"WAYLAND_DISPLAY": "wayland-0"}, (), ""),
         ({}, (), "there is no display for a browser"),
-        ({**DISPLAY, "CI": "true"}, (), "nobody sits at a CI job's browser"),
+        ({**DISPLAY, "CI": "true"}, (), "a CI job has no user at a browser"),
         ({**DISPLAY, "CI": "false"}, (), ""),
         ({**DISPLAY, "SSH_TTY": "/dev/pts/0"}, (), "a browser cannot be opened from an SSH session"),
         (DISPLAY, ("/.dockerenv",), "a browser cannot be opened from a container"),

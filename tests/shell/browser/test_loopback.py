@@ -30,7 +30,7 @@ class Login:
         self.loopback = Loopback()
         self.uri = await self.loopback.listen(0)
         self.port = int(self.uri.split(":")[2].split("/")[0])
-        self.waiting = asyncio.create_task(self.loopback.callback(STATE, 60.0))
+        self.waiting = asyncio.create_task(self.loopback.wait_for_callback(STATE, 60.0))
         await asyncio.sleep(0)  # the task has told the loopback its state
         return self
 
@@ -128,7 +128,7 @@ async def test_the_browser_ends_at_an_address_without_the_code_that_nobody_can_g
     where = await login.come_back()
     assert "?" not in where
     assert "C-1" not in where
-    assert where != Loopback()._end
+    assert where != Loopback()._outcome_path
     browser = await login.open()
     for guess in ("/login", "/login/", where[:-1], f"{where}x", where.replace("/login", "/callback")):
         assert b"404" in (await login.get(guess))[:20]
@@ -140,7 +140,7 @@ async def test_the_browser_ends_at_an_address_without_the_code_that_nobody_can_g
 
 @told
 async def test_before_the_callback_its_last_address_is_nothing(login):
-    assert b"404" in (await login.get(login.loopback._end))[:20]
+    assert b"404" in (await login.get(login.loopback._outcome_path))[:20]
 
 
 @told
@@ -165,7 +165,7 @@ async def test_a_second_tab_gets_the_same_page_and_the_first_ones_parameters_cou
 async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_for_the_second(login):
     first = await login.open()
     assert (await login.waiting)["code"] == "C-1"
-    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    login.waiting = asyncio.create_task(login.loopback.wait_for_callback("T" * 43, 60.0))
     assert b"Sign in once more" in await first
     assert b" 404 " in await login.get(GOOD)
     second = await login.open(f"/callback?state={'T' * 43}&code=C-2")
@@ -178,7 +178,7 @@ async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_f
 async def test_a_first_browser_that_is_on_its_way_to_the_last_page_is_let_go_there(login):
     where = await login.come_back()
     await login.waiting
-    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    login.waiting = asyncio.create_task(login.loopback.wait_for_callback("T" * 43, 60.0))
     await asyncio.sleep(0)
     assert b"Sign in once more" in await login.get(where)
     assert not login.waiting.done()
@@ -250,7 +250,7 @@ POSTS = {
 def test_a_callback_by_post_is_as_good_as_any_other(name):
     @told
     async def story(login):
-        login.loopback.entrance(AUTHORIZE)
+        login.loopback.create_entrance(AUTHORIZE)
         target, form, headers = POSTS[name]
         browser = await login.wait(sent_on(await login.post(target, form, **headers)))
         assert (await login.waiting)["code"] == "C-1"
@@ -288,7 +288,7 @@ FORGED_POSTS = {
 def test_a_forged_post_changes_nothing(name):
     @told
     async def story(login):
-        login.loopback.entrance(AUTHORIZE)
+        login.loopback.create_entrance(AUTHORIZE)
         target, form, headers = FORGED_POSTS[name]
         asking = asyncio.create_task(login.post(target, form, **headers))
         if "announced" not in name:  # that one waits for its time limit
@@ -305,7 +305,7 @@ def test_a_forged_post_changes_nothing(name):
 
 @told
 async def test_a_post_opens_neither_the_entrance_nor_the_page_of_the_end(login):
-    entrance = login.loopback.entrance(AUTHORIZE).removeprefix(f"http://127.0.0.1:{login.port}")
+    entrance = login.loopback.create_entrance(AUTHORIZE).removeprefix(f"http://127.0.0.1:{login.port}")
     where = await login.come_back()
     for path in (entrance, where):
         assert (await login.post(path)).startswith(b"HTTP/1.1 404 ")
@@ -473,8 +473,8 @@ def test_nobody_coming_back_is_said_with_what_to_do():
     async def story():
         loopback = Loopback()
         await loopback.listen(0)
-        with pytest.raises(LoginRequired, match="nobody finished the login in the browser") as raised:
-            await loopback.callback(STATE, 0.0)
+        with pytest.raises(LoginRequired, match="the login was not finished in the browser") as raised:
+            await loopback.wait_for_callback(STATE, 0.0)
         assert "--fresh" in raised.value.hint
         await loopback.finish(PAGE)
 
@@ -504,14 +504,18 @@ def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only()
         uri = await loopback.listen(0, "localhost")
         port = int(uri.split(":")[2].split("/")[0])
         assert uri == f"http://localhost:{port}/callback"
-        waiting = asyncio.ensure_future(loopback.callback(STATE, 60))
+        waiting = asyncio.ensure_future(loopback.wait_for_callback(STATE, 60))
         statuses = []
         back = f"/callback?state={STATE}&code=C"
-        asked = [("127.0.0.1", "127.0.0.1", back), ("::1", "localhost", back), ("::1", "localhost", loopback._end)]
+        asked = [
+            ("127.0.0.1", "127.0.0.1", back),
+            ("::1", "localhost", back),
+            ("::1", "localhost", loopback._outcome_path),
+        ]
         for address, host, target in asked:
             reader, writer = await asyncio.open_connection(address, port)
             writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            if target == loopback._end:
+            if target == loopback._outcome_path:
                 assert (await waiting)["code"] == "C"
                 await loopback.finish(PAGE)
             statuses.append((await reader.readline())[9:12])
@@ -544,7 +548,7 @@ BEYOND = "https://as.example/authorize?client_id=c&state=S"
 
 @told
 async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
-    address = login.loopback.entrance(BEYOND)
+    address = login.loopback.create_entrance(BEYOND)
     path = address.removeprefix(f"http://127.0.0.1:{login.port}")
     assert path.replace("/", "").isalnum()  # nothing that any shell evaluates
     first = (await login.get(path)).decode()
@@ -559,7 +563,7 @@ async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
 
 @told
 async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
-    path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+    path = login.loopback.create_entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
     for target, headers in [
         ("/open/", {}),
         (path[:-1], {}),
@@ -579,8 +583,8 @@ async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
 
 def owned_by(monkeypatch, uid):
     """As if every other end of a connection belonged to the user `uid`."""
-    sockets = socket_owner._sockets
-    monkeypatch.setattr(socket_owner, "_sockets", lambda: dict.fromkeys(sockets(), uid))
+    sockets = socket_owner._socket_owners
+    monkeypatch.setattr(socket_owner, "_socket_owners", lambda: dict.fromkeys(sockets(), uid))
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
@@ -589,7 +593,7 @@ def test_another_users_callback_and_entrance_do_nothing_and_this_user_hears_of_i
 
     @told
     async def story(login):
-        path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+        path = login.loopback.create_entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
         assert (await login.get("/")).startswith(b"HTTP/1.1 404 ")  # has nothing of this login's
         assert capsys.readouterr().err == ""
         for target in (GOOD, path):

@@ -177,10 +177,10 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
         async def listen(self, port, host, path):
             return f"http://{host}:{port}{path}"
 
-        def entrance(self, url):
+        def create_entrance(self, url):
             return f"entrance to {url}"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             return {"state": state, "patience": seconds}
 
     def opener(text):
@@ -203,10 +203,10 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
 
 def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsys):
     class Loopback:
-        def entrance(self, url):
+        def create_entrance(self, url):
             return "http://127.0.0.1:1/open/0"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             await asyncio.Event().wait()
 
     async def typed():
@@ -226,10 +226,10 @@ def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsy
 
 def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
     class Loopback:
-        def entrance(self, url):
+        def create_entrance(self, url):
             return "http://127.0.0.1:1/open/0"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             return {"state": state, "code": "C"}
 
     async def nothing():

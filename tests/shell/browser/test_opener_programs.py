@@ -100,7 +100,7 @@ def opened(monkeypatch, start, urls):
     monkeypatch.setattr(terminal, "say", lambda _: None)
 
     class Waiting(Loopback):
-        async def callback(self, state, _):
+        async def wait_for_callback(self, state, _):
             return {"state": state}
 
     async def story():

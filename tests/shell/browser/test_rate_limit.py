@@ -43,12 +43,12 @@ def test_one_in_ten_minutes_across_processes(tabs):
 def test_a_tab_that_ended_in_a_login_holds_back_none_that_asks_for_more(tabs):
     """A step-up minutes after a login."""
     assert tabs.open()
-    tabs.of().answered()
+    tabs.of().record_login()
     assert tabs.open()
     assert not tabs.open()  # that one has not been answered
-    tabs.of().answered()
+    tabs.of().record_login()
     assert tabs.open()
-    tabs.of().answered()
+    tabs.of().record_login()
     assert not tabs.open()  # three a day
 
 
@@ -70,13 +70,13 @@ def test_why_there_is_none_is_said_in_words(tabs):
     tabs.of().note()
     with pytest.raises(LoginRequired, match="a browser was opened for it a few minutes ago"):
         tabs.of().note()
-    tabs.of().unwanted()
-    with pytest.raises(LoginRequired, match="somebody logged out"):
+    tabs.of().forbid()
+    with pytest.raises(LoginRequired, match="the user logged out"):
         tabs.of().note()
 
 
 def test_after_a_logout_there_is_none_until_a_person_logs_in(tabs):
-    tabs.of().unwanted()
+    tabs.of().forbid()
     tabs.now += 10 * A_DAY
     assert not tabs.open()
     tabs.of().forget()
