@@ -17,8 +17,8 @@ WATCHING = """
 import asyncio, os, sys
 from mcp_auth_bridge.shell.process import parent_watch as parent
 
-parent._LOOK = 0.01
-if sys.argv[1] == "look":
+parent._POLL_INTERVAL = 0.01
+if sys.argv[1] == "poll":
     del os.pidfd_open
 
 async def main():
@@ -32,7 +32,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("how", ["kernel", "look"])
+@pytest.mark.parametrize("how", ["kernel", "poll"])
 def test_the_end_of_the_parent_is_noticed_although_its_pipes_stay_open(how):
     reading, writing = os.pipe()
     command = ["/bin/sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", WATCHING, how]
