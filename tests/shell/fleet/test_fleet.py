@@ -445,7 +445,7 @@ def test_without_a_server_there_is_no_lock(tmp_path):
             with pytest.raises(ServerLost, match="refuses connections"):
                 async with machine.hold("x", LONG):
                     pytest.fail("held")
-            assert machine._paying is not None
+            assert machine._releasing is not None
 
     asyncio.run(story())
 
