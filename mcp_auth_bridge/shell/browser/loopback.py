@@ -73,7 +73,7 @@ class Loopback:
         self._reported_stray, self._reported_other_user = False, False
         # set once the page about the outcome has been sent
         self._shown = asyncio.Event()
-        # the page for a browser whose sign-in did not count, b"" before there is one
+        # the page for a browser whose login did not count, b"" before there is one
         self._superseded_page = b""
         # connections that have not sent a whole request yet, the oldest first
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
@@ -140,7 +140,7 @@ class Loopback:
 
     def _begin_again(self) -> None:
         """Release the browser of the first callback: the login asks the user once more, in another tab."""
-        self._superseded_page = pages.failure("this sign-in did not count", "sign in once more in the tab that opens")
+        self._superseded_page = pages.failure("this login did not count", "sign in once more in the tab that opens")
         self._outcome.set_result(self._superseded_page)
         loop = asyncio.get_running_loop()
         self._callback, self._outcome = loop.create_future(), loop.create_future()

@@ -18,7 +18,7 @@ def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
         if os.name == "nt":
             import subprocess
 
-            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the person's own
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the user's own
         # Python ignores this signal for itself; a program expects it, to end when its output is not read any more.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         core_dumps.allow_again()

@@ -59,11 +59,17 @@ class _Child:
     """One program. A background thread calls `run`; any thread may call `end`."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], limit: int) -> None:
+        # the program and its arguments
         self._argv = argv
+        # all its variables
         self._environment = environment
+        # bytes of output
         self._limit = limit
+        # None before it is started
         self._process: subprocess.Popen[bytes] | None = None
+        # whether `end` was called
         self._ended = False
+        # held while it is started and while it is killed
         self._mutex = threading.Lock()
 
     def run(self) -> tuple[int, bytes, str]:

@@ -1,4 +1,4 @@
-"""Whose a loopback connection is: by Linux's table here, and by the bytes of the others' tables."""
+"""The owner of a loopback connection: by Linux's table here, and by the bytes of the other systems' tables."""
 
 import os
 import socket
@@ -11,9 +11,9 @@ import pytest
 from mcp_auth_bridge.shell.browser import darwin_sockets, socket_owner, windows_sockets
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells the owner of a socket")
 @pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::ffff:127.0.0.1")])
-def test_the_kernel_tells_whose_end_it_is_in_either_family(family, host):
+def test_the_kernel_tells_the_user_of_each_end_in_either_family(family, host):
     with socket.socket() as listener, socket.socket(family) as client:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -29,12 +29,12 @@ def test_the_kernel_tells_whose_end_it_is_in_either_family(family, host):
             assert not socket_owner.is_of_other_user(ours, theirs, wsl)
 
 
-def test_where_the_system_does_not_tell_the_address_alone_protects(monkeypatch):
+def test_where_the_system_does_not_tell_every_peer_is_accepted(monkeypatch):
     monkeypatch.setattr(socket_owner, "_TABLES", ())
     assert not socket_owner.is_of_other_user(("127.0.0.1", 1), ("127.0.0.1", 2), {})
 
 
-def test_an_end_that_one_look_at_the_table_missed_is_found_by_the_next(monkeypatch):
+def test_an_end_that_one_read_of_the_table_missed_is_found_by_the_next(monkeypatch):
     ours, theirs = ("127.0.0.1", 1), ("127.0.0.1", 2)
     whole = {(ours, theirs): os.getuid(), (theirs, ours): os.getuid()}
     for missed in whole:
@@ -43,7 +43,7 @@ def test_an_end_that_one_look_at_the_table_missed_is_found_by_the_next(monkeypat
         assert not socket_owner.is_of_other_user(ours, theirs, {})
 
 
-def test_root_shells_of_a_person_trust_the_person(monkeypatch, tmp_path):
+def test_a_root_shell_trusts_the_user_behind_it(monkeypatch, tmp_path):
     login_user = tmp_path / "loginuid"
     monkeypatch.setattr(socket_owner, "_LOGIN_USER", login_user)
     assert 4711 not in socket_owner._trusted_users({})
@@ -61,7 +61,7 @@ def darwin_record(kind, body):
 
 
 def darwin_rows(local, remote, uid):
-    """One socket as XNU writes it, with other records around what is looked for."""
+    """One socket as XNU writes it, with other records around the two that matter."""
     is_v6 = ":" in local[0]
     there, here = (ip_address(end[0]).packed.rjust(16, b"\0") for end in (remote, local))
     ports = struct.pack(">HH", remote[1], local[1])

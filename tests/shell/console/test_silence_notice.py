@@ -1,4 +1,4 @@
-"""A server that is silent is told of where somebody waits for it, and nowhere else."""
+"""The user of a command is notified of a silent server; `run`, behind which a client waits, says nothing."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from mcp_auth_bridge.urls import Purpose, gate
 
 @pytest.fixture
 def said(monkeypatch):
-    """What was said, as an event with the sentence."""
+    """The messages to the user, as they come."""
     monkeypatch.setattr(silence_notice, "SECONDS", 0.01)
     monkeypatch.setattr(silence_notice, "_enabled", False)
     words = asyncio.Queue()
@@ -25,7 +25,7 @@ def said(monkeypatch):
 
 
 @story
-async def test_a_silent_mcp_server_is_told_of(said):
+async def test_the_user_is_notified_of_a_silent_mcp_server(said):
     silence_notice.tell()
     silent = Gate()
     async with Scripted() as server, connected(server) as remote:
@@ -39,7 +39,7 @@ async def test_a_silent_mcp_server_is_told_of(said):
 
 
 @story
-async def test_a_silent_authorization_server_is_told_of(said):
+async def test_the_user_is_notified_of_a_silent_authorization_server(said):
     silence_notice.tell()
     silent = Gate()
     async with Scripted() as server:
@@ -54,7 +54,7 @@ async def test_a_silent_authorization_server_is_told_of(said):
 
 
 @story
-async def test_run_says_nothing_and_neither_does_anybody_of_a_server_that_answers(said):
+async def test_without_enabling_and_for_a_server_that_responds_there_is_no_notice(said):
     async with Scripted() as server, connected(server) as remote:
         for _ in range(2):
             server.play([REQUEST, reply(b"200 OK", body=ANSWER), CUT])

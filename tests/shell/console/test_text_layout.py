@@ -1,4 +1,4 @@
-"""Messages on a terminal: within its width, and what is copied in one piece on a line of its own."""
+"""Messages on a terminal stay within its width; a command or URL to copy has a line of its own."""
 
 import os
 import pty
@@ -37,12 +37,12 @@ def test_a_long_url_stands_alone():
     ]
 
 
-def test_what_fits_stays_on_its_line():
+def test_a_short_message_stays_on_one_line():
     assert list(wrap_lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
 
 
 def on_a_terminal(argv, columns, home):
-    """What is said on a terminal of that width."""
+    """The lines that the command `argv` writes to a terminal of that width."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     child = subprocess.run(
