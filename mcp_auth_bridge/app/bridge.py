@@ -27,7 +27,7 @@ from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.secret import Secret, describe
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.observed import ObservedCredentials
+from mcp_auth_bridge.shell.console.logging_wrappers import ObservedCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool

@@ -63,7 +63,7 @@ async def _log_out_everywhere(context: Context) -> int:
 
 async def _log_out(bridge: Bridge) -> bool:
     """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
-    bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
+    bridge.tabs.forbid()  # a tool call must not bring back what a person has ended
     async with bridge.lock():  # a refresh that is under way must not bring the login back
         store = await bridge.store_access.survey()
         taken = _take(store, bridge.record)

@@ -28,7 +28,7 @@ from mcp_auth_bridge.oauth.address_zones import Address
 from mcp_auth_bridge.oauth.error_text import hidden, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence import watched
+from mcp_auth_bridge.shell.console.silence_notice import watched
 from mcp_auth_bridge.shell.net.connect_errors import explained
 from mcp_auth_bridge.shell.net.content_encoding import decoder
 from mcp_auth_bridge.shell.net.dns import Resolver

@@ -21,7 +21,7 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence import watched
+from mcp_auth_bridge.shell.console.silence_notice import watched
 from mcp_auth_bridge.shell.net.cors_preflight import missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
