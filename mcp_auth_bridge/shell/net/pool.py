@@ -6,7 +6,6 @@ Nothing is ever sent twice here, and no redirect is followed.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 import h11
@@ -39,7 +38,6 @@ class _Route:
         self.url = url
         self.proxy = proxy
         self.idle: list[Connection] = []
-        self.arriving: list[asyncio.Future[BridgeError | None]] = []  # head starts that nobody waits for yet
 
     @property
     def absolute(self) -> bool:
@@ -94,23 +92,6 @@ class Pool:
             self._turns.release()
             raise
 
-    async def ready(self, url: Url) -> None:
-        """Have one more connection ready: a head start. Its error is left to the request that waits for it."""
-        with suppress(BridgeError):
-            route = self._route(url)
-            arrival: asyncio.Future[BridgeError | None] = asyncio.get_running_loop().create_future()
-            route.arriving.append(arrival)
-            failure: BridgeError | None = None
-            try:
-                self._rest(route, await self._connect(route))
-            except BridgeError as error:
-                failure = error
-            finally:
-                if arrival in route.arriving:
-                    route.arriving.remove(arrival)
-                if not arrival.done():
-                    arrival.set_result(failure)
-
     async def aclose(self) -> None:
         """End everything at once: whoever waits for an answer is told that its outcome is unknown."""
         self._closed = True
@@ -131,10 +112,7 @@ class Pool:
 
     async def _connection(self, route: _Route) -> Connection:
         """A connection that can be sent on before the next await."""
-        while (connection := route.take()) is None and route.arriving:
-            if (failure := await route.arriving.pop()) is not None:
-                raise failure  # it has had the whole connect_timeout: a second one would tell no more
-        if connection is not None:
+        if (connection := route.take()) is not None:
             debug_log.event("connection.reused", peer=connection.peer)
         else:
             connection = await self._connect(route)

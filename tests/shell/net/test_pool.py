@@ -309,39 +309,6 @@ async def test_a_reused_connection_that_dies_after_the_request_is_not_retried():
 
 
 @story
-async def test_a_prepared_connection_is_what_the_first_request_uses():
-    async with Scripted() as server, wired() as wire:
-        server.play([REQUEST, ok()])
-        await wire.ready(at(server))
-        await call(wire, at(server))
-        assert server.connections == 1
-
-
-@story
-async def test_a_request_waits_for_the_connection_that_is_being_prepared():
-    async with Scripted() as server, wired() as wire:
-        server.play([REQUEST, ok()])
-        head_start = asyncio.create_task(wire.ready(at(server)))
-        await asyncio.sleep(0)
-        assert await call(wire, at(server)) == b"ok"
-        await head_start
-        assert server.connections == 1
-
-
-@story
-async def test_a_head_start_that_fails_leaves_its_error_to_the_request():
-    async with Scripted() as server, wired() as wire:
-        url = at(server)
-        server._server.close()
-        await server._server.wait_closed()
-        head_start = asyncio.create_task(wire.ready(url))
-        await asyncio.sleep(0)
-        with pytest.raises(Unreachable, match="refuses connections"):
-            await call(wire, url)
-        await head_start
-
-
-@story
 async def test_a_connection_that_was_idle_too_long_is_closed(monkeypatch):
     monkeypatch.setattr(wire_module, "IDLE_SECONDS", 0.0)
     async with Scripted() as server, wired() as wire:
