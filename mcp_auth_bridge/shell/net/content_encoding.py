@@ -11,8 +11,7 @@ MOST_RATIO = 100
 _FREE = 64 * 1024
 _PIECE = 64 * 1024
 _GZIP = zlib.MAX_WBITS | 16
-_ZLIB = zlib.MAX_WBITS
-_RAW = -zlib.MAX_WBITS
+_ZLIB = zlib.MAX_WBITS  # what "deflate" means (RFC 9110 section 8.4.1.2)
 _HINT = "it was asked for identity: its operator has to respect Accept-Encoding"
 
 
@@ -43,7 +42,7 @@ class Decoder:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Raises `TheirProtocolError` for bytes that are not so encoded, `LimitExceeded` for a bomb."""
         if self._inflater is None and data:
-            self._inflater = zlib.decompressobj(self._window(data[0]))
+            self._inflater = zlib.decompressobj(_ZLIB if self._name == "deflate" else _GZIP)
         while True:
             piece = self._next(data)
             rest = self._inflater.unconsumed_tail if self._inflater else b""
@@ -60,12 +59,6 @@ class Decoder:
         """Raises `TheirProtocolError` if the end of the answer is not the end of what was encoded."""
         if self._inflater is not None and not self._inflater.eof:
             raise self._broken()
-
-    def _window(self, first: int) -> int:
-        if self._name != "deflate":
-            return _GZIP
-        # RFC 9110 section 8.4.1.2 means zlib's format, whose first byte ends in 8; some servers send the bare stream.
-        return _ZLIB if first & 0x0F == zlib.DEFLATED else _RAW
 
     def _next(self, data: bytes) -> bytes:
         if self._inflater is None:
