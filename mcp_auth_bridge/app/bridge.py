@@ -94,7 +94,7 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, kept: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The server as somebody with these `credentials` meets it; `kept` are headers that belong to them."""
-        jar = CookieJar(time.time) if self.profile.network.cookies == "affinity" else None
+        jar = CookieJar() if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
             credentials = ObservedCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):

@@ -169,7 +169,7 @@ class Sender:
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
     ) -> tuple[StreamedResponse, Verdict]:
         self._sent |= credentials.keys()
-        cookies = self._jar.headers(url) if self._jar else {}
+        cookies = self._jar.headers() if self._jar else {}
         fields = request_headers(verb, headers, cookies, credentials)
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
