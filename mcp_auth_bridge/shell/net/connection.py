@@ -5,16 +5,17 @@ kernel, so a slow reader slows the server down.
 """
 
 import asyncio
-import select
-import socket
 import ssl
-import sys
 from collections.abc import Callable
 from typing import cast
 
 import h11
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.shell.net import connection_state as states
+from mcp_auth_bridge.shell.net import response_errors
+from mcp_auth_bridge.shell.net.connection_state import after
+from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of an answer's header block, also of a chunk header or the trailers
@@ -49,18 +50,25 @@ class Connection(asyncio.BufferedProtocol):
         self._unsent = memoryview(b"")
         self._unread = 0
         self._turn = TimeSlice()
-        self._busy = self._answered = self._choked = self._held = False
-        self._eof = self._eof_parsed = self._gone = self._unproven = False
+        self._exchange = states.IDLE
+        self._peer_state = states.OPEN
+        self._reading = states.READING
+        self._writing = states.WRITING
 
     @property
     def usable(self) -> bool:
         """Whether a request can be sent now, as far as the loop has seen."""
-        return not (self._busy or self._eof or self._gone or self._unread or self.transport.is_closing())
+        return (
+            self._exchange is states.IDLE
+            and self._peer_state is states.OPEN
+            and not self._unread
+            and not self.transport.is_closing()
+        )
 
     @property
     def stirring(self) -> bool:
         """Whether the kernel holds what the loop has not seen: an idle connection's end, or bytes for nobody."""
-        return _is_readable(self.transport.get_extra_info("socket"))
+        return is_readable(self.transport.get_extra_info("socket"))
 
     @property
     def complete(self) -> bool:
@@ -69,7 +77,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def send(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
-        self._busy, self._answered = True, False
+        self._exchange = after(self._exchange, states.SENT)
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -86,13 +94,13 @@ class Connection(asyncio.BufferedProtocol):
         for _ in range(INTERIM_LIMIT + 1):
             event = await self._event()
             if isinstance(event, h11.Response):
-                self._answered = True
+                self._exchange = after(self._exchange, states.HEAD_READ)
                 if sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_LIMIT:
-                    raise LimitExceeded(f"{self.peer} sent an answer with more than {HEAD_LIMIT} bytes of headers")
+                    raise response_errors.large_head_error(self.peer, HEAD_LIMIT)
                 if {name for name, _ in event.headers} >= _BOTH_FRAMINGS:
-                    raise self._ambiguous()
+                    raise response_errors.two_lengths_error(self.peer)
                 return event
-        raise TheirProtocolError(f"{self.peer} sent more than {INTERIM_LIMIT} interim answers")
+        raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
 
     async def data(self) -> bytes:
         """The next bytes of the body, all that have arrived if they are not very many pieces; b"" at its end.
@@ -115,13 +123,13 @@ class Connection(asyncio.BufferedProtocol):
         for _ in range(_AT_ONCE):
             if not isinstance(self._parse(), h11.Data):
                 break
-        ended = self._eof or self._gone or self.transport.is_closing()
+        ended = self._peer_state is not states.OPEN or self.transport.is_closing()
         if ended or self._unsent or self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
             return False
         if self._h11.trailing_data[0]:  # bytes beyond the answer: whose would they be?
             return False
         self._h11.start_next_cycle()
-        self._busy = False
+        self._exchange = after(self._exchange, states.RECYCLED)
         self._listen()  # also when idle: the end of the connection is to be seen when it comes
         return True
 
@@ -141,14 +149,14 @@ class Connection(asyncio.BufferedProtocol):
     async def _event(self) -> h11.Event:
         while (event := self._parse()) is None:
             if self._h11.their_state is h11.ERROR:
-                raise self._cut() if self._eof_parsed else self._malformed()
-            if self._eof and not self._eof_parsed:
-                self._eof_parsed = True
-                self._h11.receive_data(b"")
-            elif self._gone:
-                raise self._cut()
-            else:
+                raise self._cut() if self._peer_state is states.END_SEEN else self._malformed()
+            if self._peer_state is states.OPEN:
                 await self._more()
+            elif self._peer_state is states.ENDED:
+                self._peer_state = after(self._peer_state, states.EOF_PARSED)
+                self._h11.receive_data(b"")
+            else:
+                raise self._cut()
         return event
 
     async def _more(self) -> None:
@@ -161,30 +169,26 @@ class Connection(asyncio.BufferedProtocol):
 
     def _listen(self) -> None:
         self._unread = 0
-        if self._held:
-            self._held = False
+        if self._reading is states.HELD:
+            self._reading = after(self._reading, states.READING_RESUMED)
             self.transport.resume_reading()
 
     def _cut(self) -> BridgeError:
-        if self._h11.trailing_data[0].startswith(b"\x15\x03"):
-            return self._malformed()
-        if self._unproven:
-            hint = 'write client_certificate = "…" into the server\'s network table'
-            return Unreachable(f"{self.peer} wants a client certificate (TLS)", hint)
-        when = "before its answer was whole" if self._answered else "before it answered"
-        hint = "the request may have been carried out: look before you repeat it"
-        return OutcomeUnknown(f"{self.peer} ended the connection {when}", hint)
-
-    def _ambiguous(self) -> BridgeError:
-        """RFC 9112 section 6.3: such an answer ought to be handled as an error, because intermediaries differ on it."""
-        hint = "something between here and the server may be forging answers: contact the server's operator"
-        return TheirProtocolError(f"{self.peer} sent an answer whose length is said in two ways", hint)
+        if self._spoke_tls():
+            return response_errors.spoke_tls_error(self.peer)
+        if self._peer_state is states.CERTIFICATE_MISSING:
+            return response_errors.missing_certificate_error(self.peer)
+        return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
 
     def _malformed(self) -> BridgeError:
-        if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
-            return TheirProtocolError(f"{self.peer} speaks TLS and was spoken to without", "write https:// in its url")
-        hint = "check the url and its port: perhaps no web server listens there"
-        return TheirProtocolError(f"{self.peer} sent an answer that is not valid HTTP/1.1", hint)
+        return (
+            response_errors.spoke_tls_error(self.peer)
+            if self._spoke_tls()
+            else response_errors.malformed_error(self.peer)
+        )
+
+    def _spoke_tls(self) -> bool:
+        return self._h11.trailing_data[0].startswith(b"\x15\x03")  # a TLS alert record
 
     # What the transport calls
 
@@ -196,56 +200,44 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
-        if not self._busy:  # an answer to nothing
+        if self._exchange is states.IDLE:  # an answer to nothing
             self.abort()
             return
         self._h11.receive_data(bytes(self._buffer[:nbytes]))
-        if self._unread > (_UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT) and not self._held:
-            self._held = True
+        limit = _UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT
+        if self._unread > limit and self._reading is states.READING:
+            self._reading = after(self._reading, states.READING_PAUSED)
             self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
         # Over TLS anybody on the way can send a FIN; only close_notify is the peer's own word (RFC 9112 section 9.8).
         # Without it `connection_lost` follows, which ends no answer.
-        self._eof = _is_orderly_end(self.transport.get_extra_info("ssl_object"))
+        if is_orderly_end(self.transport.get_extra_info("ssl_object")):
+            self._peer_state = after(self._peer_state, states.EOF)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS 1.3 refuses a missing certificate after the client's side of the handshake: nothing that it sent was read.
-        self._unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        self._gone = True
+        unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
+        self._peer_state = after(self._peer_state, event)
         self._wake()
         self._lost(self)
 
     def pause_writing(self) -> None:
-        self._choked = True
+        self._writing = after(self._writing, states.WRITING_PAUSED)
 
     def resume_writing(self) -> None:
-        self._choked = False
+        self._writing = after(self._writing, states.WRITING_RESUMED)
         self._pump()
 
     def _pump(self) -> None:
         # In callbacks and not in a task: an answer that comes early is read while the request still leaves.
-        while self._unsent and not self._choked:
+        while self._unsent and self._writing is states.WRITING:
             piece, self._unsent = self._unsent[:_PIECE], self._unsent[_PIECE:]
             self.transport.write(piece)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([sock], [], [], 0)[0])
-    poller = select.poll()  # unlike select it takes file descriptors above 1023
-    poller.register(sock, select.POLLIN)
-    return bool(poller.poll(0))
-
-
-def _is_orderly_end(tls: ssl.SSLObject | None) -> bool:
-    try:
-        return tls is None or tls.read(1) == b""  # after close_notify OpenSSL reads nothing, without it wants more
-    except ssl.SSLError:
-        return False

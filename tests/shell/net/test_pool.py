@@ -22,6 +22,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
 )
 from mcp_auth_bridge.shell.net import pool as wire_module
+from mcp_auth_bridge.shell.net.connection_state import HELD
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.urls import Url
@@ -359,7 +360,7 @@ async def test_a_slow_reader_slows_the_server_down():
         answer = await post(wire, at(server))
         stuck = 0
         connection = answer._connection
-        while not connection._held:  # nobody reads the body: the socket is left alone at the high-water mark
+        while connection._reading is not HELD:  # nobody reads the body: the socket is left alone at the high-water mark
             stuck += 1
             assert stuck < 100_000
             await asyncio.sleep(0)
