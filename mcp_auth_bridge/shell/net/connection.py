@@ -7,7 +7,7 @@ kernel, so a slow reader slows the server down.
 import asyncio
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import h11
 
@@ -141,10 +141,11 @@ class Connection(asyncio.BufferedProtocol):
     def _parse(self) -> h11.Event | None:
         """The next event; None if there is none in what has arrived."""
         try:
-            event = self._h11.next_event()
+            event: Any = self._h11.next_event()  # Any: an identity does not tell mypy a sentinel from an event
         except h11.RemoteProtocolError:
             return None  # their_state is ERROR now, for `_event` to see when all before it has been used
-        return cast("h11.Event", event) if event is not h11.NEED_DATA and event is not h11.PAUSED else None
+        parsed: h11.Event | None = None if event is h11.NEED_DATA or event is h11.PAUSED else event
+        return parsed
 
     async def _event(self) -> h11.Event:
         while (event := self._parse()) is None:

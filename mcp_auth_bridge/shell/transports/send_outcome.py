@@ -40,8 +40,8 @@ class SendOutcome:
 
     def redirect(self, verb: str, url: Url) -> Url | None:
         """Where this response to a request for `url` leads, None if nowhere. Raises `UpstreamFailed`."""
-        if isinstance(self.verdict, Unauthorized):
-            return None  # perhaps a redirect to a sign-in page
+        if not 300 <= self.response.status < 400 or isinstance(self.verdict, Unauthorized):
+            return None  # what redirects to a sign-in page is a refusal
         return onward(verb, url, self.response.status, self.response.header("location"))
 
     async def refusal(self, read: "Read | None") -> Refusal | None:
