@@ -19,16 +19,16 @@ from mcp_auth_bridge.shell.run_flow import Unattended, drive
 async def refreshed(network: Network, flow: Flow[Session]) -> Session:
     """The session that `flow`, a refresh, leads to, over a connection of its own. Raises any `BridgeError`."""
     # `headers_timeout` is for tools; to give up on a token request early loses the login (`http.py`).
-    wire = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
+    pool = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
     try:
-        return await drive(flow, _RefreshHttp(wire), Unattended())
+        return await drive(flow, _RefreshHttp(pool), Unattended())
     finally:
-        await wire.aclose()
+        await pool.aclose()
 
 
 class _RefreshHttp:
-    def __init__(self, wire: Pool) -> None:
-        self._wire = wire
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def fetch(self, effect: Fetch) -> Response:
         return await in_time(effect, self._exchange(effect))
@@ -37,7 +37,7 @@ class _RefreshHttp:
         method, headers, content = request_of(effect)
         fields = [(name.encode(), value.encode()) for name, value in headers.items()]
         with debug_log.timed("oauth", verb=method, url=f"{effect.url.origin}{effect.url.path}") as line:
-            answer = await self._wire.send(method, effect.url, fields, content or b"")
+            answer = await self._pool.exchange(method, effect.url, fields, content or b"")
             line.add(status=answer.status)
             body = await answer.read(LARGEST_ANSWER)
             line.add(said=said(answer.status, answer.header("content-type"), body, effect))

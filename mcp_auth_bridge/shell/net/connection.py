@@ -75,7 +75,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether the answer has been read to its end."""
         return self._h11.their_state in _BODY_OVER
 
-    def send(self, request: h11.Request, body: bytes) -> None:
+    def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
         head = self._h11.send(request) or b""

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)
 
 
-async def missing_header(wire: Pool, url: Url, sent: Iterable[str]) -> str:
+async def missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
     """The header that names an organisation, or the like, which `url` takes and which is not among the `sent` ones.
 
     "" where there is none, or nothing is known in time. Nothing secret is sent.
@@ -28,7 +28,7 @@ async def missing_header(wire: Pool, url: Url, sent: Iterable[str]) -> str:
     }
     try:
         async with asyncio.timeout(_PATIENCE):
-            answer = await wire.send("OPTIONS", url, request_headers("OPTIONS", asked), b"")
+            answer = await pool.exchange("OPTIONS", url, request_headers("OPTIONS", asked), b"")
             await answer.aclose()
     except (TimeoutError, BridgeError):
         return ""

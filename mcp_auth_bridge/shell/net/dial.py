@@ -69,7 +69,7 @@ async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     headers = [("Host", target)]
     if proxy.authorization:
         headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
-    outer.send(h11.Request(method="CONNECT", target=target, headers=headers), b"")
+    outer.write(h11.Request(method="CONNECT", target=target, headers=headers), b"")
     try:
         status = (await outer.head()).status_code
     except BridgeError as error:

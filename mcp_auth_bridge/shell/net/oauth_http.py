@@ -86,7 +86,7 @@ class OAuthHttp:
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
         method, headers, content = request_of(effect)
         with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated(url):
-            answer = await self._send(url, effect.led_by, _Message(method, {"host": url.authority, **headers}, content))
+            answer = await self._ask(url, effect.led_by, _Message(method, {"host": url.authority, **headers}, content))
             line.add(status=answer.status_code)
             try:
                 body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else LARGEST_ANSWER)
@@ -95,7 +95,7 @@ class OAuthHttp:
             line.add(said=said(answer.status_code, answer.headers.get("content-type", ""), body, effect))
         return Response(answer.status_code, _headers(answer, url), body, time.time(), effect.secrets)
 
-    async def _send(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
+    async def _ask(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
         """To the proxy, else to the first of the allowed addresses that takes the connection."""
         import httpx2
 

@@ -68,7 +68,7 @@ class Pool:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def send(
+    async def exchange(
         self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> StreamedResponse:
         """Send one request and return its answer as soon as the head is there. `Host` and `Content-Length` are added.
@@ -82,7 +82,7 @@ class Pool:
         connection: Connection | None = None
         try:
             connection = await self._connection(route)
-            connection.send(request, body)
+            connection.write(request, body)
             return self._answer(route, connection, await self._head(connection))
         except BaseException as error:  # cancellation too
             if isinstance(error, BridgeError):

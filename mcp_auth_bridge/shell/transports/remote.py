@@ -25,8 +25,8 @@ _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Bac
 class Remote:
     """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
-        self._sender = Sender(url, wire, credentials, jar)
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
+        self._sender = Sender(url, pool, credentials, jar)
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 

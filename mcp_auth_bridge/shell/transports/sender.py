@@ -29,9 +29,9 @@ _MOST_NONCES = 5
 class Sender:
     """`url` is the server's; every request stays in its origin. `credentials` may give other headers too."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
         self.url = url
-        self._wire = wire
+        self._pool = pool
         self._credentials = credentials
         self._jar = jar
         # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
@@ -97,7 +97,7 @@ class Sender:
         if isinstance(error, TokenExpired | NotAToken):
             return
         if self._missing_header is None:
-            self._missing_header = await missing_header(self._wire, self.url, self._sent)
+            self._missing_header = await missing_header(self._pool, self.url, self._sent)
         if name := self._missing_header:
             header = f'headers = {{ "{name}" = "…" }}'
             error.hint = (
@@ -149,7 +149,7 @@ class Sender:
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
             with watched(url.origin):
-                answer = await self._wire.send(verb, url, fields, body)
+                answer = await self._pool.exchange(verb, url, fields, body)
             line.add(status=answer.status)
         self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:

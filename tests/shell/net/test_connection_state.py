@@ -80,8 +80,8 @@ def test_a_connection_refuses_a_request_while_another_is_under_way():
     async def tell():
         connection = Connection("mcp.test", memoryview(bytearray(16)), lambda _: None)
         connection.connection_made(Transport())
-        connection.send(REQUEST, b"")
+        connection.write(REQUEST, b"")
         with pytest.raises(InvalidStep, match="AWAITING_HEAD cannot take the step SENT"):
-            connection.send(REQUEST, b"")
+            connection.write(REQUEST, b"")
 
     asyncio.run(tell())
