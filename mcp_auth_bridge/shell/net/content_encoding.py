@@ -15,7 +15,7 @@ _ZLIB = zlib.MAX_WBITS  # what "deflate" means (RFC 9110 section 8.4.1.2)
 _HINT = "it was asked for identity: its operator has to respect Accept-Encoding"
 
 
-def decoder(peer: str, fields: Sequence[str]) -> "Decoder | None":
+def choose_decoder(peer: str, fields: Sequence[str]) -> "Decoder | None":
     """What undoes the `Content-Encoding` in `fields`, None for identity.
 
     Raises `TheirProtocolError` for a coding that is not known here and for more than one.

@@ -7,7 +7,7 @@ import h11
 from mcp_auth_bridge.errors import LimitExceeded
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 from mcp_auth_bridge.shell.net.connection import Connection
-from mcp_auth_bridge.shell.net.content_encoding import decoder
+from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.memory_budget import Share
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
@@ -30,7 +30,7 @@ class StreamedResponse:
         self._peer = connection.peer
         self._connection: Connection | None = connection
         self._release = release
-        self._decoder = decoder(connection.peer, self.headers.get("content-encoding", ()))
+        self._decoder = choose_decoder(connection.peer, self.headers.get("content-encoding", ()))
 
     def header(self, name: str) -> str:
         """The first value of the header `name` (lower case), or ""."""
