@@ -15,7 +15,7 @@ from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthori
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence import watched
-from mcp_auth_bridge.shell.net.cors_preflight import missing_header
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
@@ -97,7 +97,7 @@ class Sender:
         if isinstance(error, TokenExpired | NotAToken):
             return
         if self._missing_header is None:
-            self._missing_header = await missing_header(self._pool, self.url, self._sent)
+            self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
         if name := self._missing_header:
             header = f'headers = {{ "{name}" = "…" }}'
             error.hint = (

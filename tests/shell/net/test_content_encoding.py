@@ -109,7 +109,7 @@ def test_an_answer_that_is_cut_or_goes_on_behind_its_end_is_refused(pack):
 
 def test_deflate_without_zlibs_header_is_refused():
     packer = zlib.compressobj(wbits=-15)
-    with pytest.raises(TheirProtocolError, match="not the deflate"):
+    with pytest.raises(TheirProtocolError, match="not valid deflate"):
         undone("deflate", packer.compress(LIST) + packer.flush())
 
 
