@@ -85,7 +85,7 @@ class Bridge:
         return apart
 
     @cached_property
-    def wire(self) -> Pool:
+    def pool(self) -> Pool:
         return Pool(self.network)
 
     @cached_property
@@ -94,12 +94,12 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, kept: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The server as somebody with these `credentials` meets it; `kept` are headers that belong to them."""
-        jar = CookieJar(time.time) if self.profile.network.cookies == "affinity" else None
+        jar = CookieJar() if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
             credentials = ObservedCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation(kept), credentials)
-        return Remote(self.profile.url, self.wire, credentials, jar)
+        return Remote(self.profile.url, self.pool, credentials, jar)
 
     def _kept_headers(self) -> Mapping[str, Secret]:
         """Those of the login at hand, which only a person's has."""

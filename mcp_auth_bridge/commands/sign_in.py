@@ -87,7 +87,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: L
         await loopback.finish(page)  # nobody waits for what comes after it
         await _end_registrations(store, http, replaced)
         await http.aclose()
-        await bridge.wire.aclose()
+        await bridge.pool.aclose()
     return session
 
 

@@ -44,7 +44,7 @@ class Wire:
         self.stream = stream
         self.gets = 0
 
-    async def send(self, verb, url, fields, body):
+    async def exchange(self, verb, url, fields, body):
         if verb == "GET":
             self.gets += 1
             return Answer(200, {"content-type": ("text/event-stream",)}, _arriving([self.stream]))

@@ -61,7 +61,7 @@ class Wire:
         self._older = older
         self._stream = None
 
-    async def send(self, verb, url, fields, body):
+    async def exchange(self, verb, url, fields, body):
         assert all(isinstance(value, bytes) for field in fields for value in field)
         if verb == "GET":
             return self._listened()
