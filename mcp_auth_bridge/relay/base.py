@@ -149,12 +149,6 @@ class Report(msgspec.Struct, frozen=True):
 
 Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note | Report
 
-STREAM = 0
-"""The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""
-
-SIGN_IN = -(2**39)
-"""The call as which a login ends: further down than any relay counts."""
-
 
 class Relay(Protocol):
     """Invariant, for every history: each client request gets exactly one answer, unless the client cancelled it."""

@@ -14,7 +14,6 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StoreError, Unreachable
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
     Action,
     Fail,
     Kind,
@@ -26,6 +25,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import LATEST, SUPPORTED
 

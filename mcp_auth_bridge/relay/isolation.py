@@ -8,19 +8,8 @@ only read after a fault.
 from collections.abc import Hashable, Iterable, Iterator
 
 from mcp_auth_bridge.errors import BridgeError, fault
-from mcp_auth_bridge.relay.base import (
-    STREAM,
-    Action,
-    Fail,
-    Hangup,
-    Kind,
-    Message,
-    Relay,
-    Report,
-    ToClient,
-    ToServer,
-    Wake,
-)
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Report, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.call_numbers import STREAM
 
 _TIMER = "isolation"
 _PATIENCE = 120.0

@@ -23,19 +23,8 @@ from mcp_auth_bridge.errors import (
     WrongEra,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import (
-    STREAM,
-    Action,
-    Fail,
-    Hangup,
-    Kind,
-    Message,
-    OpenStream,
-    Relay,
-    ToClient,
-    ToServer,
-    Wake,
-)
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, OpenStream, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
@@ -60,7 +49,7 @@ class _State(enum.Enum):
 
 
 class LegacySession:
-    """Wraps the relay that handles the messages of an open session. Its own calls count down from -1."""
+    """Wraps the relay that handles the messages of an open session."""
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
@@ -73,7 +62,7 @@ class LegacySession:
         self._alive = False
         self._unconfirmed = False
         self._headers: Mapping[str, str] = {}
-        self._last = 0
+        self._numbers = CallNumbers(OWN)
         self._epoch = 0
         self._sent: dict[int, tuple[int, ToServer]] = {}
         self._waiting: list[Message | ToServer] = []
@@ -96,16 +85,16 @@ class LegacySession:
             yield from self._before_open(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call >= 0:
+        if call not in OWN:
             self._alive = True
             yield from self._stamped(self._inner.from_server(call, message))
         elif message.kind is not Kind.RESPONSE:
             yield ToClient(message)
-        elif call == self._last and self._state is _State.OPENING and message.key == self._opening_key:
+        elif call == self._numbers.newest and self._state is _State.OPENING and message.key == self._opening_key:
             yield from self._opened(message)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call < 0:
+        if call in OWN:
             yield from self._own_call_ended(call, error)
             return
         if call == STREAM:
@@ -126,9 +115,9 @@ class LegacySession:
         if timer == REOPEN and self._state is _State.CLOSED and self._opening is not None:
             yield from self._open()
         elif timer == _OPENING and self._state in (_State.OPENING, _State.CONFIRMING):
-            yield Hangup(self._last)
+            yield Hangup(self._numbers.newest)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
-            yield from self._own_call_ended(self._last, OutcomeUnknown(silence, "check that it speaks MCP"))
+            yield from self._own_call_ended(self._numbers.newest, OutcomeUnknown(silence, "check that it speaks MCP"))
         yield from self._stamped(self._inner.woke(timer))
 
     @property
@@ -156,8 +145,7 @@ class LegacySession:
     def _open(self) -> Iterator[Action]:
         assert self._offer is not None, "nothing opens before the client did"  # noqa: S101 - a fact, not a check
         self._state = _State.OPENING
-        self._last -= 1
-        yield ToServer(self._last, self._offer)
+        yield ToServer(self._numbers.take(), self._offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
 
     def _opens_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
@@ -193,11 +181,10 @@ class LegacySession:
     def _confirm(self) -> Iterator[Action]:
         assert self._confirmation is not None, "only what the client sent is confirmed"  # noqa: S101 - as in _open
         self._state = _State.CONFIRMING
-        self._last -= 1
-        yield ToServer(self._last, self._confirmation, self._headers)
+        yield ToServer(self._numbers.take(), self._confirmation, self._headers)
 
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call != self._last:
+        if call != self._numbers.newest:
             return
         if self._state is _State.CONFIRMING:
             # Whatever became of the notification, the server has had it before the first request.

@@ -13,6 +13,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer
+from mcp_auth_bridge.relay.call_numbers import OWN, CallNumbers
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.tool_headers import ToolHeaders, result_in
 
@@ -31,7 +32,7 @@ class _Relisting(msgspec.Struct):
 
 
 class Modern(Around):
-    """Wraps the relay that keeps the promise of one answer. Its own calls count down from -1."""
+    """Wraps the relay that keeps the promise of one answer."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
@@ -40,7 +41,7 @@ class Modern(Around):
         self._refusals: dict[int, Message] = {}
         self._relistings: dict[int, _Relisting] = {}
         self._repeated: set[int] = set()
-        self._last = 0
+        self._numbers = CallNumbers(OWN)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
@@ -113,12 +114,12 @@ class Modern(Around):
         meta = self._requests[relisting.call].params.get("_meta")
         members = meta.items() if isinstance(meta, dict) else ()
         own = {key: value for key, value in members if key.startswith(_META_PREFIX)}
-        self._last -= 1
+        call = self._numbers.take()
         params = {"_meta": own} if cursor is None else {"_meta": own, "cursor": cursor}
-        listing = replies.request("tools/list", params, -self._last)
+        listing = replies.request("tools/list", params, -call)
         relisting.pages += 1
-        self._relistings[self._last] = relisting
-        yield ToServer(self._last, listing, self._headers(listing))
+        self._relistings[call] = relisting
+        yield ToServer(call, listing, self._headers(listing))
 
     def _listed(self, own: int, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.RESPONSE:

@@ -24,6 +24,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
     decoded,
 )
+from mcp_auth_bridge.relay.call_numbers import PROBES, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import SUPPORTED
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, standard_headers, version_of
@@ -33,7 +34,6 @@ PATIENCE = 2.0
 """Seconds that the remote has for its answer to `server/discover`: Claude Code gives up after three."""
 
 _TIMER = "discover"
-_PROBES = -(2**40)  # calls from here down are ours: no other relay's reach so far
 
 
 class Negotiation:
@@ -47,14 +47,14 @@ class Negotiation:
         # Believed once: a client that asks again after "method not found" cannot fall back.
         self._is_legacy = "initialize" in memory and self._remembered is None
         self._probing: Message | None = None
-        self._probe = _PROBES
+        self._probes = CallNumbers(PROBES)
         self._opening: Message | None = None
         self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if self._probing is not None and _cancels(message, self._probing):
             self._probing = None
-            yield Hangup(self._probe)
+            yield Hangup(self._probes.newest)
         elif self._chosen is None:
             yield from self._first(message)
         elif self._chosen is self._modern and message.method == "initialize" and message.kind is Kind.REQUEST:
@@ -63,7 +63,7 @@ class Negotiation:
             yield from self._seen(self._chosen.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call <= _PROBES:
+        if call in PROBES:
             yield from self._probed(call, message)
         elif self._chosen is not None:
             if message.kind is Kind.RESPONSE:
@@ -71,8 +71,8 @@ class Negotiation:
             yield from self._seen(self._chosen.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call <= _PROBES:
-            if call == self._probe:
+        if call in PROBES:
+            if call == self._probes.newest:
                 yield from self._fall_back()
         elif self._chosen is not None:
             if isinstance(error, UpstreamFailed):
@@ -82,7 +82,7 @@ class Negotiation:
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
             if self._probing is not None:
-                yield Hangup(self._probe)
+                yield Hangup(self._probes.newest)
                 yield from self._fall_back()
         elif self._chosen is not None:
             yield from self._seen(self._chosen.woke(timer))
@@ -107,7 +107,7 @@ class Negotiation:
             yield from self._seen(self._modern.from_client(message))
         else:
             if self._probing is not None:
-                yield Hangup(self._probe)
+                yield Hangup(self._probes.newest)
                 yield from self._fall_back()
             if message.kind is Kind.REQUEST and message.method == "initialize":
                 self._opening, self._chosen = message, self._legacy
@@ -122,13 +122,14 @@ class Negotiation:
             yield ToClient(replies.raw_result(message, self._remembered))
         else:
             self._probing = message
-            self._probe -= 1
             yield Wake(_TIMER, PATIENCE)
-            yield ToServer(self._probe, message, standard_headers(message))
+            yield ToServer(self._probes.take(), message, standard_headers(message))
 
     def _probed(self, call: int, message: Message) -> Iterator[Action]:
         probing = self._probing
-        if call != self._probe or probing is None or message.kind is not Kind.RESPONSE or message.key != probing.key:
+        if call != self._probes.newest or probing is None:
+            return
+        if message.kind is not Kind.RESPONSE or message.key != probing.key:
             return
         result = result_of(message)
         if result is not None and _is_modern(replies.members(result).get("supportedVersions")):

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterator
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError, OutcomeUnknown
 from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer
+from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
 class Passthrough:
@@ -12,13 +13,13 @@ class Passthrough:
     def __init__(self) -> None:
         self._requests: dict[int, Message] = {}
         self._calls: dict[Hashable, int] = {}
-        self._last = 0
+        self._numbers = CallNumbers(FORWARDED)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             yield from self._request(message)
             return
-        yield ToServer(self._number(), message)
+        yield ToServer(self._numbers.take(), message)
         if message.method == "notifications/cancelled":
             yield from self._cancel(message)
 
@@ -43,7 +44,7 @@ class Passthrough:
         if message.key in self._calls:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
-        call = self._number()
+        call = self._numbers.take()
         self._requests[call] = message
         self._calls[message.key] = call
         yield ToServer(call, message)
@@ -54,10 +55,6 @@ class Passthrough:
         if call is not None:
             self._forget(call)
             yield Hangup(call)
-
-    def _number(self) -> int:
-        self._last += 1
-        return self._last
 
     def _forget(self, call: int) -> Message | None:
         request = self._requests.pop(call, None)

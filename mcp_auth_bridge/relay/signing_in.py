@@ -11,7 +11,8 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import SIGN_IN, Action, Around, Fail, Kind, Message, Relay, SignIn, ToClient, Wake
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SignIn, ToClient, Wake
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.legacy_session import REOPEN
 
 PATIENCE = 45.0

@@ -9,8 +9,6 @@ from typing import Protocol
 from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
     Action,
     Fail,
     Hangup,
@@ -26,6 +24,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.shell.console import debug_log, terminal

@@ -18,19 +18,8 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay import replies as replies_module
-from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
-    Fail,
-    Hangup,
-    Kind,
-    OpenStream,
-    Remember,
-    SignIn,
-    ToClient,
-    ToServer,
-    Wake,
-)
+from mcp_auth_bridge.relay.base import Fail, Hangup, Kind, OpenStream, Remember, SignIn, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough

@@ -20,8 +20,6 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
     Around,
     Fail,
     Hangup,
@@ -35,6 +33,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough

@@ -24,7 +24,7 @@ from relaying import (
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.early_initialize import PATIENCE, EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough

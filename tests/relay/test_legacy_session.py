@@ -29,7 +29,8 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import STREAM, ToServer
+from mcp_auth_bridge.relay.base import ToServer
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough

@@ -20,9 +20,10 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
+from mcp_auth_bridge.relay.call_numbers import PROBES
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.negotiation import _PROBES, DISCOVER, PATIENCE, Negotiation
+from mcp_auth_bridge.relay.negotiation import DISCOVER, PATIENCE, Negotiation
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
@@ -30,7 +31,7 @@ DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}
 MODERN = {DISCOVER: json.dumps(DISCOVERED).encode()}
 LEGACY = {"initialize": json.dumps(WELCOMED).encode()}
 HEADERS = {"mcp-protocol-version": "2026-07-28"}
-PROBE_CALL = _PROBES - 1
+PROBE_CALL = PROBES[0]
 ASKED = [wake("discover", PATIENCE)]
 
 

@@ -4,8 +4,8 @@ import pytest
 from relaying import SIGN_IN, Playbook, answer, cancelled, fail, notification, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import LoginRequired, OurProtocolError, OutcomeUnknown, StepUpRequired, Unreachable
-from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.replies import failure
 from mcp_auth_bridge.relay.signing_in import SigningIn

@@ -16,7 +16,7 @@ from mcp_auth_bridge.commands import run
 from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import STREAM
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell import run_relay

@@ -3,7 +3,6 @@
 import json
 
 from mcp_auth_bridge.relay.base import (
-    STREAM,
     Fail,
     Hangup,
     Note,
@@ -15,6 +14,7 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
