@@ -117,6 +117,13 @@ class OpenStream(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
 
 
+class SessionOpened(msgspec.Struct, frozen=True):
+    """A session with the server is open and confirmed: the first one, or one in place of another that was lost.
+
+    It is for the outer relays, which have to say or to repeat something in each session. The shell does nothing for it.
+    """
+
+
 class Wake(msgspec.Struct, frozen=True):
     """Call `woke(timer)` in `seconds`; a later Wake of the same timer replaces this one."""
 
@@ -147,7 +154,9 @@ class Report(msgspec.Struct, frozen=True):
     error: BridgeError
 
 
-Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note | Report
+Action: TypeAlias = (
+    ToClient | ToServer | Fail | Hangup | OpenStream | SessionOpened | Wake | Remember | SignIn | Note | Report
+)
 
 
 class Relay(Protocol):

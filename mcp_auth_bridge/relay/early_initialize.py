@@ -18,9 +18,9 @@ from mcp_auth_bridge.relay.base import (
     Fail,
     Kind,
     Message,
-    OpenStream,
     Relay,
     Remember,
+    SessionOpened,
     ToClient,
     ToServer,
     Wake,
@@ -94,7 +94,7 @@ class EarlyInitialize:
                     yield from self._answered(action)
                 case Fail(request=request, error=error):
                     yield from self._failed(request, error)
-                case OpenStream():
+                case SessionOpened():
                     yield action
                     yield from self._arrived()
                 case _:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient, Wake
 
 _TIMER = "ping"
 _PING = replies.request("ping", {})
@@ -30,7 +30,7 @@ class KeepAlive(Around):
                     pass  # ours
                 case Fail(request=request) if request.key == _PING.key:
                     pass  # ours; whoever needs the server next finds out what is wrong
-                case OpenStream():
+                case SessionOpened():
                     yield action
                     yield Wake(_TIMER, self._interval)
                 case _:

@@ -23,7 +23,19 @@ from mcp_auth_bridge.errors import (
     WrongEra,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, OpenStream, Relay, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    Action,
+    Fail,
+    Hangup,
+    Kind,
+    Message,
+    OpenStream,
+    Relay,
+    SessionOpened,
+    ToClient,
+    ToServer,
+    Wake,
+)
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
@@ -190,6 +202,7 @@ class LegacySession:
             # Whatever became of the notification, the server has had it before the first request.
             self._state = _State.OPEN
             yield OpenStream(self._headers)
+            yield SessionOpened()
             yield from self._release()
         elif self._state is _State.OPENING and not (yield from self._opens_with_older(error)):
             yield from self._close(error or TheirProtocolError("the server ended initialize without an answer"))

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient
 
 _LEVEL = "logging/setLevel"
 _SUBSCRIBE = "resources/subscribe"
@@ -48,7 +48,7 @@ class SessionReplay(Around):
                     self._ours.discard(answer.key)
                 case Fail(request=request) if request.key in self._ours:
                     self._ours.discard(request.key)
-                case OpenStream():
+                case SessionOpened():
                     yield action
                     if self._opened:
                         yield from self._say_again()

@@ -136,7 +136,7 @@ class RelayRunner:
                 self._start(SIGN_IN, self._sign_in)
             case Note() | Report():
                 _say(action)
-        return None
+        return None  # as for `SessionOpened`, which only relays act on
 
     async def _write(self, message: Message) -> None:
         try:

@@ -18,7 +18,18 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
 )
 from mcp_auth_bridge.relay import replies as replies_module
-from mcp_auth_bridge.relay.base import Fail, Hangup, Kind, OpenStream, Remember, SignIn, ToClient, ToServer, Wake
+from mcp_auth_bridge.relay.base import (
+    Fail,
+    Hangup,
+    Kind,
+    OpenStream,
+    Remember,
+    SessionOpened,
+    SignIn,
+    ToClient,
+    ToServer,
+    Wake,
+)
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import LegacySession
@@ -89,7 +100,7 @@ class Histories(RuleBasedStateMachine):
                 case SignIn():
                     assert not self.signing_in, "one login at a time"
                     self.signing_in = True
-                case OpenStream() | Remember():
+                case OpenStream() | SessionOpened() | Remember():
                     pass
 
     def answered(self, told):

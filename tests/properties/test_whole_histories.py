@@ -28,6 +28,7 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Remember,
     Report,
+    SessionOpened,
     SignIn,
     ToClient,
     ToServer,
@@ -150,7 +151,7 @@ class Histories(RuleBasedStateMachine):
                 case SignIn():
                     assert not self.signing_in, "one login at a time"
                     self.signing_in = True
-                case OpenStream() | Remember() | Note() | Report():
+                case OpenStream() | SessionOpened() | Remember() | Note() | Report():
                     pass
 
     def answered(self, told):

@@ -15,8 +15,8 @@ from relaying import (
     message,
     note,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -372,4 +372,4 @@ def test_a_call_that_was_given_up_while_its_session_was_away_is_not_sent_to_the_
     tick(play, 20)
     assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     play.server(-3, answer(0, WELCOMED))
-    assert play.ended(-4) == [open_stream(**VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION)]

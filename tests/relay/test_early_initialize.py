@@ -14,9 +14,9 @@ from relaying import (
     cancelled,
     fail,
     notification,
-    open_stream,
     remember,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -74,7 +74,7 @@ def test_a_remote_that_is_fast_answers_itself(play):
     assert play.server(-1, OPENED) == [remember("initialize", WELCOMED), to_client(OPENED)]
     assert play.woke("welcome") == []
     play.client(INITIALIZED)
-    assert play.ended(-2) == [open_stream(**VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION)]
 
 
 @pytest.mark.parametrize(("memory", "result"), [({}, MINIMAL), (MEMORY, REMEMBERED)])
@@ -91,7 +91,7 @@ def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(m
     changed = [
         to_client({"jsonrpc": "2.0", "method": f"notifications/{name}/list_changed"}) for name in result["capabilities"]
     ]
-    assert play.ended(-2) == [open_stream(**VERSION), *changed]
+    assert play.ended(-2) == [*session_opened(**VERSION), *changed]
 
 
 def test_the_list_changed_is_told_once_for_each_session(play):
@@ -99,12 +99,12 @@ def test_the_list_changed_is_told_once_for_each_session(play):
     play.woke("welcome")
     play.client(INITIALIZED)
     play.server(-1, OPENED)
-    assert len(play.ended(-2)) == 4
+    assert len(play.ended(-2)) == len(session_opened()) + 3
     play.client(request(5))
     play.ended(1, NO_LOGIN)
     play.woke(REOPEN)
     play.server(-3, OPENED)
-    assert len(play.ended(-4)) == 4
+    assert len(play.ended(-4)) == len(session_opened()) + 3
 
 
 @pytest.mark.parametrize("error", [NO_LOGIN, AWAY, AccessDenied("no"), OurProtocolError("no")])
@@ -334,7 +334,7 @@ def test_without_a_server_the_remembered_tools_are_listed():
     assert to_client(answer(1, TOOLS)) in play.ended(-1, AWAY)
     play.woke(REOPEN)
     play.server(-2, OPENED)
-    assert play.ended(-3) == [open_stream(**VERSION), to_client({"jsonrpc": "2.0", "method": CHANGED})]
+    assert play.ended(-3) == [*session_opened(**VERSION), to_client({"jsonrpc": "2.0", "method": CHANGED})]
 
 
 def test_without_a_server_and_a_memory_the_list_fails():

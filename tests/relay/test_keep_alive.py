@@ -9,8 +9,8 @@ from relaying import (
     Playbook,
     answer,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -32,7 +32,7 @@ def play():
     play.client(INITIALIZE)
     play.server(-1, answer(0, WELCOMED))
     play.client(INITIALIZED)
-    assert play.ended(-2) == [open_stream(**VERSION), AGAIN]
+    assert play.ended(-2) == [*session_opened(**VERSION), AGAIN]
     return play
 
 
@@ -59,7 +59,7 @@ def test_a_ping_that_finds_the_session_lost_opens_it_again(play):
     play.woke("ping")
     assert to_server(-3, INITIALIZE) in play.ended(1, SessionLost("lost"))
     play.server(-3, answer(0, WELCOMED))
-    assert play.ended(-4) == [open_stream(**VERSION), AGAIN, to_server(1, PING, **VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION), AGAIN, to_server(1, PING, **VERSION)]
 
 
 def test_a_ping_that_finds_no_login_closes_the_session_quietly(play):

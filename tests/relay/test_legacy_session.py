@@ -12,8 +12,8 @@ from relaying import (
     fail,
     hangup,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -76,7 +76,7 @@ def test_the_session_is_opened_with_the_clients_own_initialize_and_confirmed_bef
     assert play.ended(-1) == []
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
     assert play.client(request(1)) == []
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 @pytest.mark.parametrize("early", [[INITIALIZED, request(1)], [request(1), INITIALIZED]])
@@ -85,7 +85,7 @@ def test_a_client_that_does_not_wait_for_the_opening_is_made_to_wait(play, early
     assert play.client(*early) == []
     assert play.server(-1, OPENED) == [to_client(OPENED), to_server(-2, INITIALIZED, **VERSION)]
     assert play.ended(-1) == []
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 def test_what_waits_keeps_its_order(play):
@@ -93,7 +93,7 @@ def test_what_waits_keeps_its_order(play):
     play.server(-1, OPENED)
     waited = [request(1), notification("n"), answer("s"), request(2)]
     sent = [to_server(call, value, **VERSION) for call, value in enumerate(waited, 1)]
-    assert play.ended(-2) == [open_stream(**VERSION), *sent]
+    assert play.ended(-2) == [*session_opened(**VERSION), *sent]
 
 
 def test_before_the_opening_there_is_only_ping(play):
@@ -191,7 +191,7 @@ def test_a_server_that_answers_400_to_a_newer_revision_gets_the_next_older_one_a
     assert play.ended(-1, BAD_REQUEST) == [*opening(-2, INITIALIZE)]
     assert play.server(-2, OPENED) == [to_client(OPENED), to_server(-3, INITIALIZED, **VERSION)]
     assert play.ended(-2) == []
-    assert play.ended(-3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 def test_the_error_for_an_unsupported_revision_is_kept_from_the_client_while_there_is_an_older_one(play):
@@ -273,7 +273,7 @@ def test_a_late_confirmation_is_still_sent_and_opens_the_servers_stream(play):
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
     assert play.client(request(2)) == []
     assert play.server(1, answer(1)) == [to_client(answer(1))]
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
 def test_a_client_that_never_confirms_does_not_wait_for_itself_when_the_session_is_lost(play):
@@ -294,7 +294,7 @@ def test_a_second_confirmation_of_an_open_session_changes_nothing(play):
 def test_a_confirmation_that_fails_leaves_it_to_the_first_request_to_find_out(play, error):
     play.client(INITIALIZE, INITIALIZED, request(1))
     play.server(-1, OPENED)
-    assert play.ended(-2, error) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2, error) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 # A client that initializes twice
@@ -318,7 +318,7 @@ def test_a_client_may_initialize_again_later(play):
         to_client(answer(5, WELCOMED)),
         to_server(-4, INITIALIZED, **VERSION),
     ]
-    assert play.ended(-4) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
 # A lost session
@@ -328,7 +328,7 @@ def test_what_was_refused_with_404_is_sent_once_more_in_a_new_session(play):
     opened(play)
     play.client(request(1))
     assert play.ended(1, LOST) == [*opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
     assert play.server(1, answer(1)) == [to_client(answer(1))]
 
 
@@ -348,7 +348,7 @@ def test_calls_that_lose_the_same_session_share_the_new_one(play):
     assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
     assert play.ended(1, LOST) == []
     replayed = [to_server(2, request(2), **VERSION), to_server(1, request(1), **VERSION)]
-    assert reopened(play, -3) == [open_stream(**VERSION), *replayed]
+    assert reopened(play, -3) == [*session_opened(**VERSION), *replayed]
     assert play.ended(3, LOST) == [to_server(3, request(3), **VERSION)]
 
 
@@ -365,7 +365,7 @@ def test_a_replay_carries_the_version_of_the_new_session_only(play):
     play.client(request(1))
     play.ended(1, LOST)
     assert play.server(-3, answer(0, {"protocolVersion": "2025-03-26"})) == [to_server(-4, INITIALIZED)]
-    assert play.ended(-4) == [open_stream(), to_server(1, request(1))]
+    assert play.ended(-4) == [*session_opened(), to_server(1, request(1))]
 
 
 def test_new_messages_wait_for_the_new_session_and_old_answers_still_count(play):
@@ -375,7 +375,7 @@ def test_new_messages_wait_for_the_new_session_and_old_answers_still_count(play)
     assert play.client(request(3)) == []
     assert play.server(2, answer(2)) == [to_client(answer(2))]
     sent = [to_server(1, request(1), **VERSION), to_server(3, request(3), **VERSION)]
-    assert reopened(play, -3) == [open_stream(**VERSION), *sent]
+    assert reopened(play, -3) == [*session_opened(**VERSION), *sent]
 
 
 def test_an_answer_to_the_bridges_own_initialize_is_not_the_clients(play):
@@ -389,7 +389,7 @@ def test_a_notification_that_was_refused_with_404_is_sent_once_more(play):
     opened(play)
     play.client(notification("n"))
     play.ended(1, LOST)
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, notification("n"), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, notification("n"), **VERSION)]
     assert play.ended(1, LOST) == []
 
 
@@ -407,7 +407,7 @@ def test_a_loss_that_arrives_while_the_session_is_closed_opens_it(play):
     play.client(request(1), request(2))
     play.ended(1, NO_LOGIN)
     assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
 # Cancellation
@@ -417,7 +417,7 @@ def test_a_cancelled_request_that_waits_is_forgotten_and_the_server_hears_nothin
     play.client(INITIALIZE, request(1), request(2), INITIALIZED)
     assert play.client(cancelled(1)) == []
     play.server(-1, OPENED)
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(2), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(2), **VERSION)]
 
 
 def test_a_cancelled_replay_is_not_sent_again(play):
@@ -425,7 +425,7 @@ def test_a_cancelled_replay_is_not_sent_again(play):
     play.client(request(1))
     play.ended(1, LOST)
     assert play.client(cancelled(1)) == [hangup(1)]
-    assert reopened(play, -3) == [open_stream(**VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION)]
 
 
 def test_a_call_in_flight_can_be_cancelled_while_the_session_is_lost(play):
@@ -447,7 +447,7 @@ def test_a_cancellation_of_something_else_forgets_nobody(play):
     play.client(INITIALIZE, request(1), INITIALIZED)
     assert play.client(cancelled("1"), cancelled(True), cancelled(None), cancelled([])) == []
     play.server(-1, OPENED)
-    assert [sent[2] for sent in play.ended(-2)[1:]] == [request(1)]
+    assert [sent[2] for sent in play.ended(-2)[2:]] == [request(1)]
 
 
 # A login that is missing, a server that is away
@@ -461,7 +461,7 @@ def test_a_missing_login_closes_an_open_session_and_is_looked_for_every_second(p
     assert play.woke(REOPEN) == [*opening(-3, INITIALIZE)]
     assert play.ended(-3, NO_LOGIN) == [wake(REOPEN, 1.0)]
     assert play.woke(REOPEN) == [*opening(-4, INITIALIZE)]
-    assert reopened(play, -4) == [open_stream(**VERSION)]
+    assert reopened(play, -4) == [*session_opened(**VERSION)]
 
 
 def test_a_request_without_a_login_is_told_at_once_that_it_is_missing(play):
@@ -536,7 +536,7 @@ def test_a_server_that_never_takes_the_confirmation_holds_up_nothing_for_more_th
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     play.client(INITIALIZED, request(1))
-    assert play.woke("opening") == [hangup(-2), open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.woke("opening") == [hangup(-2), *session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 def test_the_end_of_that_minute_changes_nothing_in_an_open_session(play):

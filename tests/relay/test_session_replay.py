@@ -10,8 +10,8 @@ from relaying import (
     answer,
     cancelled,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
 )
@@ -32,7 +32,7 @@ class Session:
         self.play.client(INITIALIZE)
         self.play.server(-1, answer(0, WELCOMED))
         self.play.client(INITIALIZED)
-        assert self.play.ended(-2) == [open_stream(**VERSION)]
+        assert self.play.ended(-2) == [*session_opened(**VERSION)]
 
     def say(self, value):
         """A request of the client's and its answer."""
@@ -49,8 +49,8 @@ class Session:
         self.own -= 2
         self.play.ended(self.calls, SessionLost("lost"))
         self.play.server(self.own - 1, answer(0, WELCOMED))
-        opened, *said, again = self.play.ended(self.own - 2)
-        assert opened == open_stream(**VERSION)
+        stream, opened, *said, again = self.play.ended(self.own - 2)
+        assert (stream, opened) == session_opened(**VERSION)
         assert again == to_server(self.calls, lost, **VERSION)
         self.play.server(self.calls, answer("lost"))
         said_calls = [words[1] for words in said]
@@ -158,7 +158,7 @@ def test_a_new_initialize_starts_with_nothing_said(session):
     session.play.client({**INITIALIZE, "id": "again"})
     session.play.server(-3, answer("again", WELCOMED))
     session.play.client(INITIALIZED)
-    assert session.play.ended(-4) == [open_stream(**VERSION)]
+    assert session.play.ended(-4) == [*session_opened(**VERSION)]
 
 
 def test_what_a_client_cancels_is_handed_on(session):

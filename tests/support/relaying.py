@@ -9,6 +9,7 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Remember,
     Report,
+    SessionOpened,
     SignIn,
     ToClient,
     ToServer,
@@ -85,7 +86,9 @@ def _word(action):  # noqa: C901, PLR0911 - one for each action
         case Hangup(call=call):
             return hangup(call)
         case OpenStream(headers=headers):
-            return open_stream(**headers)
+            return ("open stream", headers)
+        case SessionOpened():
+            return ("session opened",)
         case Wake(timer=timer, seconds=seconds):
             return wake(timer, seconds)
         case Remember(method=method, result=result):
@@ -115,8 +118,9 @@ def hangup(call):
     return ("hang up", call)
 
 
-def open_stream(**headers):
-    return ("open stream", headers)
+def session_opened(**headers):
+    """The server's own stream is opened, and the outer relays hear of the new session."""
+    return ("open stream", headers), ("session opened",)
 
 
 def wake(timer, seconds):
