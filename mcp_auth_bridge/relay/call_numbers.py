@@ -21,15 +21,7 @@ PROBES = range(-(2**40) - 1, -(2**41), -1)
 
 
 class CallNumbers:
-    """Hands out the numbers of one range, in their order, each once. `newest` is the last one that was handed out.
-
-    Before the first one `newest` is `STREAM`, which no range holds.
-    """
+    """Hands out the numbers of one range: `take()` returns them in their order, each once."""
 
     def __init__(self, numbers: range) -> None:
-        self._numbers = iter(numbers)
-        self.newest = STREAM
-
-    def take(self) -> int:
-        self.newest = next(self._numbers)
-        return self.newest
+        self.take = iter(numbers).__next__  # every message takes one, so this is not a function of Python's

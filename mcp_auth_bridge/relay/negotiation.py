@@ -24,7 +24,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
     decoded,
 )
-from mcp_auth_bridge.relay.call_numbers import PROBES, CallNumbers
+from mcp_auth_bridge.relay.call_numbers import PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import SUPPORTED
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS, standard_headers, version_of
@@ -48,13 +48,14 @@ class Negotiation:
         self._is_legacy = "initialize" in memory and self._remembered is None
         self._probing: Message | None = None
         self._probes = CallNumbers(PROBES)
+        self._probe = STREAM
         self._opening: Message | None = None
         self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if self._probing is not None and _cancels(message, self._probing):
             self._probing = None
-            yield Hangup(self._probes.newest)
+            yield Hangup(self._probe)
         elif self._chosen is None:
             yield from self._first(message)
         elif self._chosen is self._modern and message.method == "initialize" and message.kind is Kind.REQUEST:
@@ -72,7 +73,7 @@ class Negotiation:
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call in PROBES:
-            if call == self._probes.newest:
+            if call == self._probe:
                 yield from self._fall_back()
         elif self._chosen is not None:
             if isinstance(error, UpstreamFailed):
@@ -82,7 +83,7 @@ class Negotiation:
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
             if self._probing is not None:
-                yield Hangup(self._probes.newest)
+                yield Hangup(self._probe)
                 yield from self._fall_back()
         elif self._chosen is not None:
             yield from self._seen(self._chosen.woke(timer))
@@ -107,7 +108,7 @@ class Negotiation:
             yield from self._seen(self._modern.from_client(message))
         else:
             if self._probing is not None:
-                yield Hangup(self._probes.newest)
+                yield Hangup(self._probe)
                 yield from self._fall_back()
             if message.kind is Kind.REQUEST and message.method == "initialize":
                 self._opening, self._chosen = message, self._legacy
@@ -123,11 +124,12 @@ class Negotiation:
         else:
             self._probing = message
             yield Wake(_TIMER, PATIENCE)
-            yield ToServer(self._probes.take(), message, standard_headers(message))
+            self._probe = self._probes.take()
+            yield ToServer(self._probe, message, standard_headers(message))
 
     def _probed(self, call: int, message: Message) -> Iterator[Action]:
         probing = self._probing
-        if call != self._probes.newest or probing is None:
+        if call != self._probe or probing is None:
             return
         if message.kind is not Kind.RESPONSE or message.key != probing.key:
             return

@@ -36,6 +36,7 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
@@ -286,7 +287,7 @@ class Histories(RuleBasedStateMachine):
 
     def waits_for_the_client(self):
         """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
-        return next(layer for layer in layers(self.relay) if hasattr(layer, "_epoch"))._state.name == "GREETED"
+        return next(layer for layer in layers(self.relay) if isinstance(layer, LegacySession))._state.name == "GREETED"
 
     def teardown(self):
         if self.waits_for_the_client():

@@ -25,10 +25,3 @@ def test_no_range_holds_the_number_of_the_stream_or_of_a_login(numbers):
 def test_numbers_are_handed_out_in_their_order_and_each_once(numbers):
     calls = CallNumbers(numbers)
     assert [calls.take() for _ in range(3)] == list(numbers[:3])
-
-
-def test_the_newest_number_is_remembered():
-    calls = CallNumbers(OWN)
-    assert calls.newest == STREAM
-    assert calls.take() == calls.newest == -1
-    assert calls.take() == calls.newest == -2
