@@ -18,7 +18,7 @@ from mcp_auth_bridge.errors import BridgeError
 class Kind(enum.Enum):
     REQUEST = "request"
     NOTIFICATION = "notification"
-    RESPONSE = "response"
+    REPLY = "reply"
     BATCH = "batch"
 
 

@@ -51,7 +51,7 @@ class Batches(Around):
 
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
-            if self._opening is not None and isinstance(action, ToClient) and action.message.kind is Kind.RESPONSE:
+            if self._opening is not None and isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
                 self._look(self._opening, action.message)
             yield action
 

@@ -99,7 +99,7 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
-        answers_it = attempt is not None and message.kind is Kind.RESPONSE and message.key == attempt.asked.key
+        answers_it = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
         if attempt is not None and answers_it:
             del self._attempts[call]
             message = attempt.restored(message)

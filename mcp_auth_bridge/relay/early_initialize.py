@@ -68,7 +68,7 @@ class EarlyInitialize:
         yield from self._seen(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call == self._opening_call and message.kind is Kind.RESPONSE:
+        if call == self._opening_call and message.kind is Kind.REPLY:
             yield from self._remember("initialize", result_of(message))
         yield from self._seen(self._inner.from_server(call, message))
 
@@ -90,7 +90,7 @@ class EarlyInitialize:
                 case ToServer(call=call, message=Message(kind=Kind.REQUEST, method="initialize")):
                     self._opening_call = call
                     yield action
-                case ToClient(message=Message(kind=Kind.RESPONSE)):
+                case ToClient(message=Message(kind=Kind.REPLY)):
                     yield from self._answered(action)
                 case Fail(request=request, error=error):
                     yield from self._failed(request, error)

@@ -95,7 +95,7 @@ def _message(line: bytes, envelope: _Envelope) -> Message:
     if envelope.method is msgspec.UNSET:
         if not answers:
             raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
-        return Message(Kind.RESPONSE, line, id=_id(envelope, b"null"))
+        return Message(Kind.REPLY, line, id=_id(envelope, b"null"))
     method = bytes(envelope.method)
     if method[:1] != b'"':
         raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))

@@ -27,7 +27,7 @@ class Headless(Around):
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         for action in super().from_server(call, message):
-            if isinstance(action, ToClient) and action.message.kind is Kind.RESPONSE:
+            if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
                 self._served, self._said = True, ()
             yield action
 

@@ -56,7 +56,7 @@ class Isolation:
             yield from self._seen(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._reported(error := fault(bug))
-            if message.kind is Kind.RESPONSE and call != STREAM:
+            if message.kind is Kind.REPLY and call != STREAM:
                 yield from self._broken_off(call, error)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
@@ -94,7 +94,7 @@ class Isolation:
             if isinstance(action, ToServer):
                 self._made(action)
             elif isinstance(action, ToClient):
-                if action.message.kind is Kind.RESPONSE and not self._is_first_answer(action.message.key):
+                if action.message.kind is Kind.REPLY and not self._is_first_answer(action.message.key):
                     continue
             elif isinstance(action, Fail):
                 if not self._is_first_failure(action.request):

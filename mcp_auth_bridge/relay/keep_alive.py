@@ -26,7 +26,7 @@ class KeepAlive(Around):
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.RESPONSE) as answer) if answer.key == _PING.key:
+                case ToClient(message=Message(kind=Kind.REPLY) as answer) if answer.key == _PING.key:
                     pass  # ours
                 case Fail(request=request) if request.key == _PING.key:
                     pass  # ours; whoever needs the server next finds out what is wrong

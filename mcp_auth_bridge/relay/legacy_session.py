@@ -103,7 +103,7 @@ class LegacySession:
         if call not in OWN:
             self._session.alive = True
             yield from self._stamped(self._inner.from_server(call, message))
-        elif message.kind is not Kind.RESPONSE:
+        elif message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif self._is_opened_by(call) and message.key == self._handshake.request.key:
             yield from self._initialize_answered(message)

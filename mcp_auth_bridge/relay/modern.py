@@ -44,7 +44,7 @@ class Modern(Around):
         self._numbers = CallNumbers(OWN)
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.RESPONSE:  # a modern server asks nothing, so nothing is answered
+        if message.kind is not Kind.REPLY:  # a modern server asks nothing, so nothing is answered
             yield from self._seen(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
@@ -99,7 +99,7 @@ class Modern(Around):
 
     def _answers(self, call: int, message: Message) -> bool:
         request = self._requests.get(call)
-        return request is not None and message.kind is Kind.RESPONSE and message.key == request.key
+        return request is not None and message.kind is Kind.REPLY and message.key == request.key
 
     def _is_refusal(self, call: int, message: Message) -> bool:
         return (
@@ -122,7 +122,7 @@ class Modern(Around):
         yield ToServer(call, listing, self._headers(listing))
 
     def _listed(self, own: int, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.RESPONSE:
+        if message.kind is not Kind.REPLY:
             return
         relisting = self._relistings.pop(own)
         result = result_in(message)

@@ -67,7 +67,7 @@ class Negotiation:
         if call in PROBES:
             yield from self._probed(call, message)
         elif self._chosen is not None:
-            if message.kind is Kind.RESPONSE:
+            if message.kind is Kind.REPLY:
                 yield from self._doubt(failed=replies.error_code(message) not in {None, *MODERN_ERRORS})
             yield from self._seen(self._chosen.from_server(call, message))
 
@@ -131,7 +131,7 @@ class Negotiation:
         probing = self._probing
         if call != self._probe or probing is None:
             return
-        if message.kind is not Kind.RESPONSE or message.key != probing.key:
+        if message.kind is not Kind.REPLY or message.key != probing.key:
             return
         result = result_of(message)
         if result is not None and _is_modern(replies.members(result).get("supportedVersions")):
@@ -162,7 +162,7 @@ class Negotiation:
             yield action
 
     def _answers_opening(self, message: Message) -> bool:
-        return self._opening is not None and message.kind is Kind.RESPONSE and message.key == self._opening.key
+        return self._opening is not None and message.kind is Kind.REPLY and message.key == self._opening.key
 
 
 def _cancels(message: Message, request: Message) -> bool:

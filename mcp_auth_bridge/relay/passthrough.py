@@ -24,7 +24,7 @@ class Passthrough:
             yield from self._cancel(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.RESPONSE:
+        if message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif call in self._requests and self._requests[call].key == message.key:
             self._forget(call)

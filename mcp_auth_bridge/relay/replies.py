@@ -130,7 +130,7 @@ def _json(value: Any) -> bytes:
 
 def _response(id_: bytes, member: bytes, value: bytes) -> Message:
     raw = b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (id_, member, value)
-    return Message(Kind.RESPONSE, raw, id=id_)
+    return Message(Kind.REPLY, raw, id=id_)
 
 
 def members(raw: bytes | None) -> dict[str, Any]:

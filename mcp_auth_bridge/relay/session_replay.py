@@ -44,7 +44,7 @@ class SessionReplay(Around):
     def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.RESPONSE) as answer) if answer.key in self._ours:
+                case ToClient(message=Message(kind=Kind.REPLY) as answer) if answer.key in self._ours:
                     self._ours.discard(answer.key)
                 case Fail(request=request) if request.key in self._ours:
                     self._ours.discard(request.key)

@@ -81,7 +81,7 @@ class SigningIn(Around):
                 case Fail(request=request):
                     self._made_again.discard(request.key)
                     yield action
-                case ToClient(message=Message(kind=Kind.RESPONSE) as answer):
+                case ToClient(message=Message(kind=Kind.REPLY) as answer):
                     self._made_again.discard(answer.key)
                     yield action
                 case _:

@@ -37,7 +37,7 @@ class Subscriptions(Around):
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and message.kind is Kind.RESPONSE:
+        if subscription is not None and message.kind is Kind.REPLY:
             if message.key == subscription.opening.message.key:
                 del self._subscriptions[call]
         elif subscription is not None and message.method == _ACKNOWLEDGED:

@@ -89,7 +89,7 @@ class OwnClient:
         message = peek(raw)
         if message.kind is Kind.REQUEST:
             self._say(_reply(message))
-        elif message.kind is Kind.RESPONSE and (waiting := self._waiting.get(message.key)) and not waiting.done():
+        elif message.kind is Kind.REPLY and (waiting := self._waiting.get(message.key)) and not waiting.done():
             waiting.set_result(message)
         elif message.method == "notifications/progress":
             self._progress(message.params)

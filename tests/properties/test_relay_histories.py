@@ -82,7 +82,7 @@ class Histories(RuleBasedStateMachine):
     def perform(self, actions):
         for action in list(actions):
             match action:
-                case ToClient(message=told) if told.kind is Kind.RESPONSE:
+                case ToClient(message=told) if told.kind is Kind.REPLY:
                     self.answered(told)
                 case Fail(request=failed, error=error):
                     told = replies_module.failure(failed, error)

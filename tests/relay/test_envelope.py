@@ -94,10 +94,10 @@ def test_an_error_response_has_no_result():
     [
         (b'{"id":1,"method":"m"}', Kind.REQUEST),
         (b'{"method":"m"}', Kind.NOTIFICATION),
-        (b'{"id":1,"result":null}', Kind.RESPONSE),
-        (b'{"id":1,"error":{}}', Kind.RESPONSE),
-        (b'{"id":null,"error":{}}', Kind.RESPONSE),
-        (b'{"error":{}}', Kind.RESPONSE),
+        (b'{"id":1,"result":null}', Kind.REPLY),
+        (b'{"id":1,"error":{}}', Kind.REPLY),
+        (b'{"id":null,"error":{}}', Kind.REPLY),
+        (b'{"error":{}}', Kind.REPLY),
         (b" [ ]", Kind.BATCH),
     ],
 )

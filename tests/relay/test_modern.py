@@ -348,5 +348,5 @@ def test_a_cancelled_retry_is_not_sent(delivered):
 
 def test_a_response_is_never_made_of_nothing(play):
     for told in (answer(1), mismatch(1), notification("n")):
-        assert all(action.message.kind is not Kind.RESPONSE for action in play.relay.from_server(9, message(told)))
+        assert all(action.message.kind is not Kind.REPLY for action in play.relay.from_server(9, message(told)))
     assert in_words(play.relay.ended(9, None)) == []

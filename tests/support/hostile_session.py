@@ -141,7 +141,7 @@ class Session:
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
         message = peek(raw)
-        if message.kind is Kind.RESPONSE:
+        if message.kind is Kind.REPLY:
             self.heard[message.key] += 1
 
     def complain(self, error):
