@@ -104,9 +104,9 @@ class Delivery(Around):
             del self._attempts[call]
             message = attempt.restored(message)
         if len(message.raw) <= self._settings.largest_message:
-            yield from self._seen(self._inner.from_server(call, message))
+            yield from self._review(self._inner.from_server(call, message))
         elif answers_it:
-            yield from self._seen(self._inner.ended(call, self._too_large(message)))
+            yield from self._review(self._inner.ended(call, self._too_large(message)))
         else:
             yield Note(f"dropped: {self._too_large(message).message}")
 
@@ -123,7 +123,7 @@ class Delivery(Around):
         self._attempts.pop(call, None)
         if attempt is not None and attempt.sent and error is not None:
             error = _whole_truth(error)
-        yield from self._seen(self._inner.ended(call, error))
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, call = timer.partition(" ")
@@ -135,9 +135,9 @@ class Delivery(Around):
                 attempt.waiting = False
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
                 self._attempts[action.call] = _Attempt(action, action.message)
@@ -162,7 +162,7 @@ class Delivery(Around):
             if late and not attempt.is_endless:
                 del self._attempts[call]
                 yield Hangup(call)
-                yield from self._seen(self._inner.ended(call, self._too_late()))
+                yield from self._review(self._inner.ended(call, self._too_late()))
         yield from self._wind()
 
     def _too_late(self) -> Overdue:

@@ -64,26 +64,26 @@ class EarlyInitialize:
         elif message.kind is Kind.REQUEST and message.method == "tools/list" and "cursor" not in message.params:
             self._lists[message.key] = message
         elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
-            self._lists.pop(message.target, None)
-        yield from self._seen(self._inner.from_client(message))
+            self._lists.pop(message.cancelled_key, None)
+        yield from self._review(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call == self._opening_call and message.kind is Kind.REPLY:
             yield from self._remember("initialize", result_of(message))
-        yield from self._seen(self._inner.from_server(call, message))
+        yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == SIGN_IN:
             self._missing = None
-        yield from self._seen(self._inner.ended(call, error))
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
         elif self._opening is not None and not self._greeted:
             yield self._greet_from_memory(self._opening)
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         """What the inner relay wants, with the client's opening and its lists looked after."""
         for action in actions:
             match action:

@@ -43,7 +43,7 @@ class Isolation:
             self._given_up.pop(key, None)
         cancelled = self._cancelled(message)
         try:
-            yield from self._seen(self._inner.from_client(message))
+            yield from self._review(self._inner.from_client(message))
         except Exception as bug:  # noqa: BLE001 - whatever it is, it ends here: the module's purpose
             yield from self._reported(error := fault(bug))
             if message.kind is Kind.REQUEST:
@@ -53,7 +53,7 @@ class Isolation:
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         try:
-            yield from self._seen(self._inner.from_server(call, message))
+            yield from self._review(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._reported(error := fault(bug))
             if message.kind is Kind.REPLY and call != STREAM:
@@ -62,7 +62,7 @@ class Isolation:
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._running.discard(call)
         try:
-            yield from self._seen(self._inner.ended(call, error))
+            yield from self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._reported(why := fault(bug))
             yield from self._unanswered(call, why)
@@ -74,7 +74,7 @@ class Isolation:
             yield from self._look_again()
             return
         try:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
         except Exception as bug:  # noqa: BLE001 - as above
             yield Wake(timer, _AGAIN)
             yield from self._reported(fault(bug))
@@ -83,13 +83,13 @@ class Isolation:
         """The key of the request that is not to be answered from now on; `initialize` cannot be cancelled."""
         if message.kind is not Kind.NOTIFICATION or message.method != "notifications/cancelled":
             return None
-        request = self._open.get(message.target)
+        request = self._open.get(message.cancelled_key)
         if request is None or request.method == "initialize":
             return None
         del self._open[request.key]
         return request.key
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer):
                 self._made(action)
@@ -155,7 +155,7 @@ class Isolation:
         yield Hangup(call)
         self._running.discard(call)
         try:
-            yield from self._seen(self._inner.ended(call, error))
+            yield from self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._reported(fault(bug))
         yield from self._unanswered(call, error, key)

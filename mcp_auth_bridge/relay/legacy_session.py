@@ -254,7 +254,7 @@ class LegacySession:
 
     def _cancel(self, message: Message) -> Iterator[Action]:
         """Forget what waits, here and in the inner relay. It was not executed, so the server hears nothing of it."""
-        target = message.target
+        target = message.cancelled_key
         for item in self._waiting:
             if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
                 self._waiting.remove(item)

@@ -45,7 +45,7 @@ class Modern(Around):
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.REPLY:  # a modern server asks nothing, so nothing is answered
-            yield from self._seen(self._inner.from_client(message))
+            yield from self._review(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call in self._relistings:
@@ -60,7 +60,7 @@ class Modern(Around):
                 if self._requests[call].method == "tools/list":
                     message, notes = self._tools.learn(message)
                     yield from notes
-            yield from self._seen(self._inner.from_server(call, message))
+            yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if (relisting := self._relistings.pop(call, None)) is not None:
@@ -70,9 +70,9 @@ class Modern(Around):
         else:
             self._requests.pop(call, None)
             self._repeated.discard(call)
-            yield from self._seen(self._inner.ended(call, error))
+            yield from self._review(self._inner.ended(call, error))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer):
                 if action.message.kind is Kind.REQUEST:
@@ -142,5 +142,5 @@ class Modern(Around):
     def _give_up(self, relisting: _Relisting) -> Iterator[Action]:
         """The tools cannot be listed: the call ends with what its server said."""
         del self._requests[relisting.call]
-        yield from self._seen(self._inner.from_server(relisting.call, relisting.refusal))
-        yield from self._seen(self._inner.ended(relisting.call, None))
+        yield from self._review(self._inner.from_server(relisting.call, relisting.refusal))
+        yield from self._review(self._inner.ended(relisting.call, None))

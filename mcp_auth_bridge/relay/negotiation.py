@@ -61,7 +61,7 @@ class Negotiation:
         elif self._chosen is self._modern and message.method == "initialize" and message.kind is Kind.REQUEST:
             yield Fail(message, WrongEra("this session speaks MCP 2026-07-28 already", supported=MODERN_VERSIONS))
         else:
-            yield from self._seen(self._chosen.from_client(message))
+            yield from self._review(self._chosen.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call in PROBES:
@@ -69,7 +69,7 @@ class Negotiation:
         elif self._chosen is not None:
             if message.kind is Kind.REPLY:
                 yield from self._doubt(failed=replies.error_code(message) not in {None, *MODERN_ERRORS})
-            yield from self._seen(self._chosen.from_server(call, message))
+            yield from self._review(self._chosen.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call in PROBES:
@@ -78,7 +78,7 @@ class Negotiation:
         elif self._chosen is not None:
             if isinstance(error, UpstreamFailed):
                 yield from self._doubt(failed=True)
-            yield from self._seen(self._chosen.ended(call, error))
+            yield from self._review(self._chosen.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
@@ -86,7 +86,7 @@ class Negotiation:
                 yield Hangup(self._probe)
                 yield from self._fall_back()
         elif self._chosen is not None:
-            yield from self._seen(self._chosen.woke(timer))
+            yield from self._review(self._chosen.woke(timer))
 
     def _doubt(self, *, failed: bool) -> Iterator[Action]:
         """The first answer of a remote that is modern by memory alone: if it failed, the next process asks again."""
@@ -105,14 +105,14 @@ class Negotiation:
                 yield Fail(message, _legacy_only(version))
                 return
             self._chosen = self._modern
-            yield from self._seen(self._modern.from_client(message))
+            yield from self._review(self._modern.from_client(message))
         else:
             if self._probing is not None:
                 yield Hangup(self._probe)
                 yield from self._fall_back()
             if message.kind is Kind.REQUEST and message.method == "initialize":
                 self._opening, self._chosen = message, self._legacy
-            yield from self._seen(self._legacy.from_client(message))
+            yield from self._review(self._legacy.from_client(message))
 
     def _discover(self, message: Message) -> Iterator[Action]:
         if self._probing is not None or self._is_legacy:
@@ -151,7 +151,7 @@ class Negotiation:
             probing, self._probing = self._probing, None
             yield Fail(probing, _legacy_first())
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         """A remote that answers a legacy opening in modern words shares no era with this client."""
         for action in actions:
             if isinstance(action, ToClient) and self._answers_opening(action.message):
@@ -167,7 +167,7 @@ class Negotiation:
 
 def _cancels(message: Message, request: Message) -> bool:
     named = message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled"
-    return named and message.target == request.key
+    return named and message.cancelled_key == request.key
 
 
 def _supported(refusal: Message) -> Any:

@@ -1,4 +1,4 @@
-"""The same era on both sides: understand only ids, and keep the promise of exactly one answer."""
+"""Forwards messages between a client and a server of one era. Knows ids only, and sees to exactly one reply each."""
 
 from collections.abc import Hashable, Iterator
 
@@ -8,7 +8,7 @@ from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
 class Passthrough:
-    """Every message of the client becomes one call; a call may answer its own request and no other."""
+    """Makes one call of each client message. A reply counts only under the call of its request."""
 
     def __init__(self) -> None:
         self._requests: dict[int, Message] = {}
@@ -29,7 +29,7 @@ class Passthrough:
         elif call in self._requests and self._requests[call].key == message.key:
             self._forget(call)
             yield ToClient(message)
-        # Any other response is foreign, late or a duplicate: it answers nobody.
+        # Any other reply is foreign, late or a duplicate, and is dropped.
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         request = self._forget(call)
@@ -37,7 +37,7 @@ class Passthrough:
             unanswered = OutcomeUnknown("the server ended its answer without a response", "look before repeating it")
             yield Fail(request, error or unanswered)
 
-    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers, so none is its own
+    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers
         yield from ()
 
     def _request(self, message: Message) -> Iterator[Action]:
@@ -50,8 +50,8 @@ class Passthrough:
         yield ToServer(call, message)
 
     def _cancel(self, message: Message) -> Iterator[Action]:
-        """The client wants no answer any more, so a call that runs is ended and never answered."""
-        call = self._calls.get(message.target)
+        """End the call of the request that the client cancelled. It is never answered."""
+        call = self._calls.get(message.cancelled_key)
         if call is not None:
             self._forget(call)
             yield Hangup(call)

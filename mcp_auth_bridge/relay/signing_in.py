@@ -47,33 +47,33 @@ class SigningIn(Around):
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
         if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
-            self._made_again.discard(message.target)
-            if self._held.pop(message.target, None) is not None:
+            self._made_again.discard(message.cancelled_key)
+            if self._held.pop(message.cancelled_key, None) is not None:
                 return  # it was never executed, so nobody needs to hear of it
-        yield from self._seen(self._inner.from_client(message))
+        yield from self._review(self._inner.from_client(message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call != SIGN_IN:
-            yield from self._seen(self._inner.ended(call, error))
+            yield from self._review(self._inner.ended(call, error))
             return
         self._running = False
         held, self._held = self._held, {}
         if error is not None:
             yield from (_failed(waiting, error.message) for waiting in held.values())
             return
-        yield from self._seen(self._inner.ended(call, None))
-        yield from self._seen(self._inner.woke(REOPEN))  # a session that closed for want of a login need not wait
+        yield from self._review(self._inner.ended(call, None))
+        yield from self._review(self._inner.woke(REOPEN))  # a session that closed for want of a login need not wait
         for key, waiting in held.items():
             self._made_again.add(key)
-            yield from self._seen(self._inner.from_client(waiting.request))
+            yield from self._review(self._inner.from_client(waiting.request))
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
             yield from self._tick()
         else:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
                 case Fail(request=Message(method="tools/call") as request, error=LoginRequired() as why):

@@ -46,7 +46,7 @@ class Subscriptions(Around):
                 yield from _may_have_changed(subscription.opening.message)
                 return
             subscription.acknowledged = True
-        yield from self._seen(self._inner.from_server(call, message))
+        yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
@@ -55,16 +55,16 @@ class Subscriptions(Around):
             subscription.pause = min(2 * subscription.pause, _LONGEST_PAUSE)
             return
         self._subscriptions.pop(call, None)
-        yield from self._seen(self._inner.ended(call, error))
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         method, _, call = timer.partition(" ")
         if method != METHOD:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
         elif (subscription := self._subscriptions.get(int(call))) is not None:
             yield subscription.opening
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.method == METHOD:
                 self._subscriptions[action.call] = _Subscription(action)

@@ -134,7 +134,7 @@ class _Failing(Around):
         super().__init__(inner)
         self._failed = failed
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 self._failed(action.request, action.error)

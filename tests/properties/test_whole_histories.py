@@ -328,7 +328,7 @@ class Faulty(Around):
 
     due = None
 
-    def _seen(self, actions):
+    def _review(self, actions):
         for action in actions:
             self._step()
             yield action

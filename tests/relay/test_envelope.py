@@ -215,7 +215,7 @@ def test_text_has_as_many_brackets_and_digits_as_it_likes():
 )
 def test_a_cancellation_names_an_id_of_its_type(named, target):
     message = peek(f'{{"method":"notifications/cancelled","params":{{"requestId":{named}}}}}'.encode())
-    assert message.target == target
+    assert message.cancelled_key == target
 
 
 def test_a_batch_is_its_messages_byte_for_byte():
