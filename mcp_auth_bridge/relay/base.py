@@ -1,7 +1,7 @@
 """The vocabulary of the relays: messages go in, actions come out. A relay has no I/O and no clock.
 
-A relay never waits: it returns `Wake`, and its `woke` is called when the time is over. Relays nest: the outer one hands a
-message to the inner one and reviews the actions that come back.
+A relay never waits: it returns `Wake`, and its `woke` is called when the time is over. Relays nest: the outer one
+hands a message to the inner one and reviews the actions that come back.
 """
 
 import enum

@@ -212,7 +212,8 @@ class LegacySession:
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
             if not (yield from self._open_with_older(error)):
-                yield from self._close(error or TheirProtocolError("the server ended initialize without an answer"))
+                unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
+                yield from self._close(error or unanswered)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             # Whatever became of the notification, the server has had it before the first request.
             self._step(SessionStep.OPEN)

@@ -34,7 +34,7 @@ class Passthrough:
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         request = self._forget(call)
         if request is not None:
-            unanswered = OutcomeUnknown("the server ended its answer without a response", "look before repeating it")
+            unanswered = OutcomeUnknown("the server ended its response without a reply", "look before repeating it")
             yield Fail(request, error or unanswered)
 
     def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers

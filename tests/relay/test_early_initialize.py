@@ -70,9 +70,13 @@ def told(words):
 
 
 def test_a_remote_that_is_fast_answers_itself(play):
-    assert play.client(INITIALIZE) == [wake("welcome", PATIENCE), to_server(-1, INITIALIZE), wake("opening", 60.0)]
+    assert play.client(INITIALIZE) == [
+        wake("early initialize", PATIENCE),
+        to_server(-1, INITIALIZE),
+        wake("opening", 60.0),
+    ]
     assert play.server(-1, OPENED) == [remember("initialize", WELCOMED), to_client(OPENED)]
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     play.client(INITIALIZED)
     assert play.ended(-2) == [*session_opened(**VERSION)]
 
@@ -81,7 +85,7 @@ def test_a_remote_that_is_fast_answers_itself(play):
 def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(memory, result):
     play = playing(memory)
     play.client(INITIALIZE)
-    assert play.woke("welcome") == [to_client(answer(0, result))]
+    assert play.woke("early initialize") == [to_client(answer(0, result))]
     assert play.client(INITIALIZED) == []
     late = play.server(-1, answer(0, {**WELCOMED, "instructions": "new"}))
     assert late == [
@@ -96,7 +100,7 @@ def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(m
 
 def test_the_list_changed_is_told_once_for_each_session(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     play.client(INITIALIZED)
     play.server(-1, OPENED)
     assert len(play.ended(-2)) == len(session_opened()) + 3
@@ -112,18 +116,18 @@ def test_an_opening_that_fails_succeeds_from_memory(error):
     play = playing(MEMORY)
     play.client(INITIALIZE)
     assert to_client(answer(0, REMEMBERED)) in play.ended(-1, error)
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
 
 
 def test_a_late_failure_of_an_opening_that_was_answered_is_swallowed(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     assert play.ended(-1, NO_LOGIN) == [wake(REOPEN, 1.0)]
 
 
 def test_a_late_refusal_of_an_opening_that_was_answered_is_swallowed(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     assert play.server(-1, {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}) == []
 
 
@@ -131,7 +135,7 @@ def test_a_refused_opening_in_time_is_the_servers_word(play):
     refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}
     play.client(INITIALIZE)
     assert play.server(-1, refusal) == [to_client(refusal)]
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
 
 
 @pytest.mark.parametrize(
@@ -141,12 +145,12 @@ def test_a_refused_opening_in_time_is_the_servers_word(play):
 def test_an_opening_from_memory_speaks_the_clients_version(asked, answered):
     play = playing(MEMORY)
     play.client(request("a", "initialize", protocolVersion=asked))
-    assert told(play.woke("welcome"))["result"]["protocolVersion"] == answered
+    assert told(play.woke("early initialize"))["result"]["protocolVersion"] == answered
 
 
 def test_the_id_of_an_answer_from_memory_is_spelled_as_it_was_asked(play):
     play.client(b'{"id":1.0,"method":"initialize"}')
-    (action,) = play.relay.woke("welcome")
+    (action,) = play.relay.woke("early initialize")
     assert action.message.id == b"1.0"
     assert b'"id":1.0,' in action.message.raw
 
@@ -168,13 +172,13 @@ def test_the_id_of_an_answer_from_memory_is_spelled_as_it_was_asked(play):
 def test_a_strange_memory_is_none(remembered):
     play = playing({"initialize": remembered})
     play.client(INITIALIZE)
-    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+    assert play.woke("early initialize") == [to_client(answer(0, MINIMAL))]
 
 
 def test_a_strange_capability_is_made_a_plain_one():
     play = playing({"initialize": b'{"capabilities":{"tools":true,"logging":1}}'})
     play.client(INITIALIZE)
-    assert told(play.woke("welcome"))["result"]["capabilities"] == {"tools": LISTEN, "logging": 1}
+    assert told(play.woke("early initialize"))["result"]["capabilities"] == {"tools": LISTEN, "logging": 1}
 
 
 @pytest.mark.parametrize("result", [5, [], None, "x"])
@@ -188,14 +192,14 @@ def test_a_second_initialize_beside_an_unanswered_one_is_refused_and_the_first_k
     again = {**INITIALIZE, "id": 1}
     play.client(INITIALIZE)
     assert play.client(again) == [fail(again, OurProtocolError)]
-    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+    assert play.woke("early initialize") == [to_client(answer(0, MINIMAL))]
 
 
 def test_a_later_initialize_is_looked_after_like_the_first(play):
     opened(play)
     again = {**INITIALIZE, "id": "b"}
-    assert play.client(again) == [wake("welcome", PATIENCE), to_server(-3, again), wake("opening", 60.0)]
-    assert told(play.woke("welcome"))["id"] == "b"
+    assert play.client(again) == [wake("early initialize", PATIENCE), to_server(-3, again), wake("opening", 60.0)]
+    assert told(play.woke("early initialize"))["id"] == "b"
     assert play.server(-3, answer("b", WELCOMED)) == []
     assert play.client(INITIALIZED) == [to_server(-4, INITIALIZED, **VERSION)]
 

@@ -82,7 +82,7 @@ def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play
 def test_nobody_is_greeted_before_the_server_has_answered(play):
     words = play.client(INITIALIZE)
     assert answers_of(words) == []
-    assert wake("welcome", 0.3) not in words
+    assert wake("early initialize", 0.3) not in words
 
 
 def test_a_missing_login_is_an_error_also_for_a_tool(play):

@@ -23,12 +23,12 @@ from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown,
 from mcp_auth_bridge.relay.call_numbers import PROBES
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.negotiation import DISCOVER, PATIENCE, Negotiation
+from mcp_auth_bridge.relay.negotiation import DISCOVER_METHOD, PATIENCE, Negotiation
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
-MODERN = {DISCOVER: json.dumps(DISCOVERED).encode()}
+MODERN = {DISCOVER_METHOD: json.dumps(DISCOVERED).encode()}
 LEGACY = {"initialize": json.dumps(WELCOMED).encode()}
 HEADERS = {"mcp-protocol-version": "2026-07-28"}
 PROBE_CALL = PROBES[0]
@@ -60,7 +60,7 @@ def heard(play):
 
 
 def discover(id_=1):
-    return request(id_, DISCOVER, _meta=META)
+    return request(id_, DISCOVER_METHOD, _meta=META)
 
 
 def listing(id_):
@@ -75,7 +75,7 @@ def headers(method):
     return {"mcp-method": method, **HEADERS}
 
 
-PROBE = to_server(PROBE_CALL, discover(), **headers(DISCOVER))
+PROBE = to_server(PROBE_CALL, discover(), **headers(DISCOVER_METHOD))
 
 
 def speaks_modern(play):
@@ -124,7 +124,7 @@ def test_a_modern_session_knows_no_initialize(play):
 def test_the_remote_is_asked_and_its_answer_decides_and_is_remembered(play):
     assert play.client(discover()) == [*ASKED, PROBE]
     told = answer(1, DISCOVERED)
-    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER_METHOD, DISCOVERED), to_client(told)]
     assert play.ended(PROBE_CALL) == []
     assert play.woke("discover") == []
     speaks_modern(play)
@@ -197,12 +197,12 @@ def test_what_does_not_answer_the_probe_is_passed_over(play, told):
 def test_a_modern_refusal_is_the_clients_to_deal_with(play, refusal):
     play.client(discover())
     assert play.server(PROBE_CALL, refusal) == [to_client(refusal)]
-    again = to_server(PROBE_CALL - 1, discover(2), **headers(DISCOVER))
+    again = to_server(PROBE_CALL - 1, discover(2), **headers(DISCOVER_METHOD))
     assert play.client(discover(2)) == [*ASKED, again]
     assert play.ended(PROBE_CALL) == []
     assert play.server(PROBE_CALL, answer(2, DISCOVERED)) == []
     assert play.server(PROBE_CALL - 1, answer(2, DISCOVERED)) == [
-        remember(DISCOVER, DISCOVERED),
+        remember(DISCOVER_METHOD, DISCOVERED),
         to_client(answer(2, DISCOVERED)),
     ]
 
@@ -225,7 +225,7 @@ def test_a_modern_request_during_the_probe_does_not_end_it(play):
     play.client(discover())
     speaks_modern(play)
     told = answer(1, DISCOVERED)
-    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER_METHOD, DISCOVERED), to_client(told)]
 
 
 def test_a_second_probe_during_the_first_is_told_to_fall_back(play):
@@ -258,7 +258,7 @@ def test_a_remembered_remote_whose_first_answer_is_an_error_is_asked_next_time(t
     play = meet(**MODERN)
     play.client(discover())
     call = speaks_modern(play)
-    assert play.server(call, told) == [remember(DISCOVER, None), to_client(told)]
+    assert play.server(call, told) == [remember(DISCOVER_METHOD, None), to_client(told)]
     assert play.ended(call) == []
 
 
@@ -267,7 +267,7 @@ def test_a_remembered_remote_whose_first_answer_is_no_message_is_asked_next_time
     play.client(discover())
     call = speaks_modern(play)
     gone = UpstreamFailed("404", status=404)
-    assert play.ended(call, gone) == [remember(DISCOVER, None), fail(listing("next"), UpstreamFailed)]
+    assert play.ended(call, gone) == [remember(DISCOVER_METHOD, None), fail(listing("next"), UpstreamFailed)]
     assert play.client(listing(3)) == [to_server(call + 1, listing(3), **headers("tools/list"))]
     assert play.ended(call + 1, gone) == [fail(listing(3), UpstreamFailed)]
 
@@ -292,7 +292,7 @@ def test_an_absent_remote_says_nothing_of_its_era(away):
 
 
 def test_a_forgotten_remote_is_asked():
-    play = meet(**{DISCOVER: b""}, **LEGACY)
+    play = meet(**{DISCOVER_METHOD: b""}, **LEGACY)
     assert play.client(discover()) == [*ASKED, PROBE]
 
 
@@ -344,13 +344,13 @@ def test_a_modern_error_that_answers_something_else_is_the_clients(play):
 def test_before_the_choice_nothing_is_expected_of_anybody(play):
     assert play.server(3, answer(1)) == []
     assert play.ended(3) == []
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     assert heard(play) == []
 
 
 def test_timers_and_ends_are_the_chosen_relays(play):
     call = speaks_legacy(play)
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     assert play.ended(call, Unreachable("away")) == [fail({**INITIALIZE, "id": "opening"}, Unreachable)]
     assert heard(play) == ["from_client", "woke", "ended"]
 
