@@ -156,7 +156,7 @@ def test_primitive_parameters_may_be_annotated(type_):
 
 @pytest.mark.parametrize("type_", ["number", "object", "array", "null", None, 5, [], ["string", "integer"], ["null"]])
 def test_no_other_parameter_may(type_):
-    with pytest.raises(InvalidAnnotation, match="no string, integer or boolean"):
+    with pytest.raises(InvalidAnnotation, match="not a string, integer or boolean"):
         annotations_of(tool(p={"type": type_, "x-mcp-header": "P"}))
 
 

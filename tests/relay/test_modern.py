@@ -103,7 +103,7 @@ def test_tools_of_all_pages_are_known_and_the_newest_word_counts(play):
 def test_a_tool_that_cannot_be_called_properly_is_hidden_and_the_log_says_why(play):
     play.client(modern(1, "tools/list"))
     both = {"tools": [tool("bad\u202e", "a b"), tool()], "ttlMs": 5}
-    hidden = note("the tool “bad” is hidden: an x-mcp-header is no header name")
+    hidden = note("the tool “bad” is hidden: an x-mcp-header is not a header name")
     assert play.server(1, answer(1, both)) == [hidden, to_client(answer(1, {"tools": [tool()], "ttlMs": 5}))]
 
 
@@ -224,7 +224,7 @@ def test_a_tool_that_is_in_no_list_is_called_once_more_all_the_same(play):
 
 def test_a_listing_tells_the_log_what_it_hides(play):
     refused(play)
-    hidden = note("the tool “add” is hidden: an x-mcp-header is no header name")
+    hidden = note("the tool “add” is hidden: an x-mcp-header is not a header name")
     assert play.server(-1, listed(1, tool(header=""))) == [hidden, to_server(1, call(1), **BARE)]
 
 
