@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
-from mcp_auth_bridge.relay.redirects import leads_to_sign_in
+from mcp_auth_bridge.relay.redirects import leads_to_login
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST = SUPPORTED[-1]
@@ -87,7 +87,7 @@ def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: st
     if status == 403:
         return any("insufficient_scope" in field for field in challenges)
     if status in (302, 303, 307):
-        return leads_to_sign_in(location) or any("resource_metadata" in field for field in challenges)
+        return leads_to_login(location) or any("resource_metadata" in field for field in challenges)
     return status == 401
 
 

@@ -13,7 +13,7 @@ from mcp_auth_bridge.relay.call_numbers import STREAM
 
 _TIMER = "isolation"
 _PATIENCE = 120.0
-"""Seconds that a request may wait without a call after a fault. The longest wait without a fault is 105: 45 for a login,
+"""Seconds that a request may wait without a call after a fault. Without a fault it is 105 at most: 45 for a login,
 then 60 for `initialize`.
 """
 
