@@ -48,4 +48,4 @@ def leads_to_login(location: str) -> bool:
 
 def circles(status: int) -> UpstreamFailed:
     """The error for a request that was redirected too often."""
-    return UpstreamFailed(f"the server redirects more than {MOST_REDIRECTS} times", "check the URL", status=status)
+    return UpstreamFailed(f"the server redirects more than {MOST_REDIRECTS} times", "check the url", status=status)

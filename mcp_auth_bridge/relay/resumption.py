@@ -1,4 +1,4 @@
-"""The resumption of a broken event stream: from which event, and when (MCP 2025-11-25, "Resumability and Redelivery")."""
+"""Resumes a broken event stream: from which event, and when (MCP 2025-11-25, "Resumability and Redelivery")."""
 
 import re
 

@@ -84,7 +84,7 @@ class EventParser:
                 yield from self._dispatch()
 
     def _without_seams(self, chunk: bytes) -> bytes:
-        """`chunk` without the byte order mark that may start the stream, and without the LF of a CRLF that was split."""
+        """`chunk` without a byte order mark at the start of the stream, and without the LF of a CRLF that was cut."""
         if not self._begun:
             self._start += chunk
             if len(self._start) < len(_BOM) and _BOM.startswith(self._start):

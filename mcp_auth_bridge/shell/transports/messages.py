@@ -98,7 +98,7 @@ async def failure_of(
 
     Otherwise it is an error that quotes the body, without what was `sent` as credentials.
     """
-    if not verdict.body_may_answer or request.id is None:
+    if not verdict.body_may_reply or request.id is None:
         return quote(verdict.error, await words(answer), sent)
     body = await answer.read(LARGEST)
     failed = quote(verdict.error, body.decode(errors="replace") if len(body) <= LONGEST else "", sent)
