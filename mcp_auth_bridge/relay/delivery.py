@@ -189,7 +189,7 @@ class Delivery(Around):
 
 
 def _last_of_several(error: BridgeError) -> BridgeError:
-    """`error` as the last of several attempts: what it says of its own attempt need not hold for the others."""
+    """`error` as the last of several attempts: “nothing was sent” holds for the last of them only."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error

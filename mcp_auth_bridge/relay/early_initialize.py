@@ -1,7 +1,7 @@
 """Answers the client's `initialize` at once, from memory, while the server or a login is pending.
 
 An error on `initialize` helps no user: most clients hide its text and never try again (clients.md, section 1.4). So
-`initialize` always succeeds, and the result of a tool call says what is missing, where users and models look.
+`initialize` always succeeds. A missing login is told in the result of a tool call, where users and models look.
 """
 
 import re
@@ -37,7 +37,7 @@ _LISTS = ("tools", "prompts", "resources")
 
 
 class EarlyInitialize:
-    """Wraps the relay that keeps the session. `memory` holds what the server `name` said last time, by method."""
+    """Wraps the relay that keeps the session. `memory` holds the last results of the server `name`, by method."""
 
     def __init__(self, inner: Relay, name: str, memory: Mapping[str, bytes]) -> None:
         self._inner = inner
@@ -57,7 +57,7 @@ class EarlyInitialize:
         # Whether the client has a reply to its `initialize`.
         self._greeted = False
 
-        # Whether a reply from memory may differ from what the server says, so that the client has to ask again.
+        # Whether the client has a reply from memory, from which the server's own may differ.
         self._guessed = False
 
         # Whether an earlier session was open since the client's `initialize`.

@@ -81,7 +81,7 @@ def _outside_strings(text: bytes) -> Iterator[bytes]:
     inside, start = False, 0
     while start < len(text):
         end = _end_of_slice(text, start + _SLICE)
-        # Without its escaped characters a string is what stands between two quotation marks.
+        # Once escaped characters are removed, each string ends at the next quotation mark.
         plain = text[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
         parts = plain.split(b'"')
         yield b" ".join(parts[inside::2])

@@ -29,7 +29,7 @@ class KeepAlive(Around):
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == _PING.key:
                     pass  # to a ping of this relay
                 case Fail(request=request) if request.key == _PING.key:
-                    pass  # a ping of this relay; the client's next request meets what is wrong
+                    pass  # a ping of this relay; the client's next request meets the same failure
                 case SessionOpened():
                     yield action
                     yield Wake(_TIMER, self._interval)

@@ -95,14 +95,14 @@ class LegacySession:
             if self._state in (SessionState.GREETED, SessionState.UNCONFIRMED):
                 yield from self._confirm(message)
         elif self._state in IN_USE:
-            yield from self._stamped(self._inner.from_client(message))
+            yield from self._in_session(self._inner.from_client(message))
         else:
             yield from self._before_open(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call not in OWN:
             self._session.alive = True
-            yield from self._stamped(self._inner.from_server(call, message))
+            yield from self._in_session(self._inner.from_server(call, message))
         elif message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif self._is_opened_by(call) and message.key == self._handshake.request.key:
@@ -122,7 +122,7 @@ class LegacySession:
             yield from self._replay(session, action)
             return
         self._replayed.discard(call)
-        yield from self._stamped(self._inner.ended(call, error))
+        yield from self._in_session(self._inner.ended(call, error))
         if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
             yield from self._close(error)
 
@@ -133,7 +133,7 @@ class LegacySession:
             yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
             yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
-        yield from self._stamped(self._inner.woke(timer))
+        yield from self._in_session(self._inner.woke(timer))
 
     @property
     def _handshake(self) -> Handshake:
@@ -156,7 +156,7 @@ class LegacySession:
         if message.method == "ping":
             yield ToClient(replies.result(message, {}))
         else:
-            # A dual-era client probes with `server/discover` and falls back to `initialize` on this answer.
+            # A dual-era client probes with `server/discover` and falls back to `initialize` on this error.
             yield Fail(message, MethodUnknown("the session starts with initialize"))
 
     def _open(self, step: SessionStep) -> Iterator[Action]:
@@ -166,7 +166,7 @@ class LegacySession:
         yield Wake(_OPENING, _OPENING_DEADLINE)
 
     def _open_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
-        """Open the session with an older revision, if that `outcome` calls for it. Returns whether it does."""
+        """Open the session with an older revision if `outcome` calls for that. Returns whether it does."""
         lower = older(self._handshake.offer, outcome)
         if lower is None:
             return False
@@ -204,7 +204,7 @@ class LegacySession:
         yield ToServer(self._own_call, confirmation, self._session.headers)
 
     def _use_unconfirmed(self) -> Iterator[Action]:
-        """Let a client that never confirms have what it would get without the bridge: the server's own view of that."""
+        """Let messages pass although the client has not confirmed: the server judges that, as without the bridge."""
         self._handshake.skips_confirmation = True
         self._step(SessionStep.SKIP_CONFIRMATION)
         yield from self._release()
@@ -222,7 +222,7 @@ class LegacySession:
             yield from self._release()
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
-        """The session is gone: every request that waits fails, and what may cure itself is tried again later."""
+        """Fail every request that waits for the session. Try again later if `error` may be temporary."""
         self._step(SessionStep.CLOSE)
         handshake = self._handshake
         handshake.offer = handshake.request
@@ -232,7 +232,7 @@ class LegacySession:
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             if isinstance(item, ToServer):
-                yield from self._stamped(self._inner.ended(item.call, error))
+                yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
         if isinstance(error, LoginRequired):
@@ -254,7 +254,7 @@ class LegacySession:
                 yield from self._use_unconfirmed()
 
     def _cancel(self, message: Message) -> Iterator[Action]:
-        """Forget what waits, here and in the inner relay. It was not executed, so the server hears nothing of it."""
+        """Forget the cancelled request, here or in the inner relay. It was not executed, so the server is not told."""
         target = message.cancelled_key
         for item in self._waiting:
             if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
@@ -266,14 +266,14 @@ class LegacySession:
                 yield action
 
     def _drop(self, call: int) -> None:
-        """Neither send nor replay `call`: its answer is no longer awaited."""
+        """Forget `call`, to which no reply is awaited any more."""
         self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
         self._sent.pop(call, None)
 
     def _replay(self, session: McpSession, action: ToServer) -> Iterator[Action]:
-        """Send `action`, which `session` refused, in a newer one: in that of now if it is newer, else in the next."""
+        """Make a call of the lost `session` again: in the present session if that is newer, else in the next one."""
         if self._state in IN_USE and session is not self._session:
-            yield from self._stamped([action])
+            yield from self._in_session([action])
             return
         self._waiting.append(action)
         if self._state in (*IN_USE, SessionState.CLOSED):
@@ -282,10 +282,10 @@ class LegacySession:
     def _release(self) -> Iterator[Action]:
         waiting, self._waiting = self._waiting, []
         for item in waiting:
-            yield from self._stamped([item] if isinstance(item, ToServer) else self._inner.from_client(item))
+            yield from self._in_session([item] if isinstance(item, ToServer) else self._inner.from_client(item))
 
-    def _stamped(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """The inner relay's actions, each POST with this session's headers and remembered for a replay."""
+    def _in_session(self, actions: Iterable[Action]) -> Iterator[Action]:
+        """The inner relay's actions. Each POST gets the session's headers, and is remembered for a replay."""
         for action in actions:
             if isinstance(action, ToServer):
                 self._sent[action.call] = (self._session, action)

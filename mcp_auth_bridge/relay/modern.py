@@ -32,7 +32,7 @@ class _Relisting(msgspec.Struct):
 
 
 class Modern(Around):
-    """Wraps the relay that keeps the promise of one answer."""
+    """Wraps the relay that sees to exactly one reply."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)

@@ -5,7 +5,7 @@ import re
 MOST_TRIES = 5
 """Attempts in a row without a new event, after which the rest of the stream counts as lost."""
 
-_EVENT_ID = re.compile(rb"[\x21-\x7e]{1,1024}")  # what a header can carry
+_EVENT_ID = re.compile(rb"[\x21-\x7e]{1,1024}")  # the bytes that a header can carry
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _SHORTEST_RETRY, _LONGEST_RETRY = 0.1, 60.0

@@ -97,7 +97,7 @@ class Handshake(msgspec.Struct):
     # The client's `notifications/initialized`, None until it has come.
     confirmation: Message | None = None
 
-    # Whether the client has the answer to its `initialize`. It gets one, however often the session is opened.
+    # Whether the client has a reply to its `initialize`. It gets one, however often the session is opened.
     answered: bool = False
 
     # Whether the client has sent a request without a confirmation, so that no later session waits for one.
@@ -107,8 +107,8 @@ class Handshake(msgspec.Struct):
 class McpSession(msgspec.Struct):
     """One session at the server.
 
-    `headers` are those of its revision. `alive`: it has said something. A server without a stream of its own may answer
-    every GET with 404, as if the session were lost.
+    `headers` are those of its revision. `alive`: a message has come from the server. Without one a 404 for the server's
+    own stream says nothing: servers without such a stream may respond so to every GET.
     """
 
     headers: Mapping[str, str] = {}

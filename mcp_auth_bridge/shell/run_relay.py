@@ -195,7 +195,7 @@ class RelayRunner:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))
         except BridgeError:
-            pass  # not offered, or not any more; the next request meets what is wrong, and its reply tells the client
+            pass  # not offered, or not any more; the client hears of a failure when its next request meets it
         except Exception as bug:  # noqa: BLE001 - it costs this stream
             _report_fault(bug)
 
