@@ -1,4 +1,4 @@
-"""A relay by script: feed it what a client or a server says, compare what it wants done."""
+"""A relay by script: feed it messages of the client and of the server, compare its actions."""
 
 import json
 
@@ -50,7 +50,7 @@ def answer(id_, result=None):
 
 
 class Playbook:
-    """Each step returns the actions in words: `to_client(…)`, `to_server(…)` and so on, which tests compare with."""
+    """Each step returns the actions as tuples: those of `to_client(…)`, `to_server(…)` and so on."""
 
     def __init__(self, relay):
         self.relay = relay
