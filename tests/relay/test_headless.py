@@ -88,7 +88,7 @@ def test_initialize_is_not_answered_before_the_server_has_answered(play):
 def test_a_missing_login_is_an_error_also_for_a_tool_call(play):
     opened(play)
     play.client(request(1))
-    (told,) = answers_of(play.ended(1, LoginRequired("there is no login yet", "run: …")))
+    (told,) = answers_of(play.ended(1, LoginRequired("there is no stored login", "run: …")))
     assert (told["error"]["code"], told["error"]["data"]["code"]) == (-32010, "auth_required")
 
 

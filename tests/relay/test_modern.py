@@ -68,7 +68,7 @@ def mismatch(id_):
 
 
 def refused(play, id_=1, number=1):
-    """A call whose headers are refused: the tools are listed anew."""
+    """A call with headers that are refused: the tools are listed anew."""
     play.client(call(id_))
     assert play.server(number, mismatch(id_)) == []
     return play.ended(number)

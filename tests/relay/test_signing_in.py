@@ -10,7 +10,7 @@ from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.replies import failure
 from mcp_auth_bridge.relay.signing_in import SigningIn
 
-MISSING = LoginRequired("a login to far is needed: there is none yet", "run: mcp-auth-bridge login far")
+MISSING = LoginRequired("a login to far is needed: there is no stored login", "run: mcp-auth-bridge login far")
 TICK = ("signing in", 5.0)
 
 
@@ -78,7 +78,7 @@ def test_a_login_that_did_not_help_is_not_started_again_by_the_same_call(play):
 def test_a_failed_login_is_told_with_its_reason_and_a_hint(play):
     held(play)
     told = text_of(play.relay.ended(SIGN_IN_CALL, LoginRequired("the person said no", "never seen")))
-    assert "A login to far is needed: there is none yet; the person said no." in told
+    assert "A login to far is needed: there is no stored login; the person said no." in told
     assert "Run: mcp-auth-bridge login far" in told
     assert "Then call this tool again." in told
     assert '"isError":true' in told
