@@ -176,7 +176,7 @@ class Session:
         if message.kind is not Kind.BATCH:
             return [message]
         try:
-            return (self._batches._agreed and split(message)) or [None]
+            return (self._batches._negotiated and split(message)) or [None]
         except Malformed:
             return [None]
 
