@@ -141,7 +141,7 @@ class Session:
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
         message = peek(raw)
-        if message.kind is Kind.RESPONSE:
+        if message.kind is Kind.REPLY:
             self.heard[message.key] += 1
 
     def complain(self, error):
@@ -176,7 +176,7 @@ class Session:
         if message.kind is not Kind.BATCH:
             return [message]
         try:
-            return (self._batches._agreed and split(message)) or [None]
+            return (self._batches._negotiated and split(message)) or [None]
         except Malformed:
             return [None]
 

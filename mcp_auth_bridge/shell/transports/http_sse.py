@@ -164,7 +164,7 @@ class _Stream:
 
     async def _route(self, message: Message) -> None:
         self._taken.clear()
-        response = self._responses.pop(message.key, None) if message.kind is Kind.RESPONSE else None
+        response = self._responses.pop(message.key, None) if message.kind is Kind.REPLY else None
         if response is None:
             await self.others.put(message)
         elif not response.done():

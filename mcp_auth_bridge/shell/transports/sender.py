@@ -154,9 +154,9 @@ class Sender:
         self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:
             self._jar.store(url, answer.headers.get("set-cookie", ()))
-        expects_answer = message is None or message.kind is Kind.REQUEST
+        expects_reply = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
-        verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
+        verdict = judge(answer.status, answer.headers, expects_reply=expects_reply, in_session=in_session)
         return answer, verdict
 
 

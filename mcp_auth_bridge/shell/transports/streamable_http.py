@@ -133,11 +133,11 @@ class StreamableHttp:
         while True:
             try:
                 async for message in streamed(answer, place):
-                    if first and message.kind is Kind.RESPONSE:
+                    if first and message.kind is Kind.REPLY:
                         admitted(message.raw)  # what has begun to be answered was admitted
                     first = False
                     yield message
-                    if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
+                    if awaited and message.kind is Kind.REPLY and message.key == request.key:
                         awaited = False
                         if resumed:  # this stream may stay open; the first one's end makes its connection ready again
                             return
