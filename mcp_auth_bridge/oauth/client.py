@@ -1,25 +1,21 @@
 """Who the bridge is to an authorization server, and where it is called back: the two are registered together."""
 
-from typing import TYPE_CHECKING
-
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Occupant, Tell, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.error_meaning import client_forgotten, scopes_refused, speaks_of_no_such_client
 from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.oauth.registration_management import still_registered
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, gate
 
-if TYPE_CHECKING:
-    from mcp_auth_bridge.oauth.login import Plan
-
 _LOCALHOST = "localhost"
 
 
-def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
+def client_for(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
     """Who we are there. The callback is bound before registration: what is registered is a port that we hold.
 
     An earlier registration whose port is taken, or that lacks some of the `scopes`, is replaced for this login; the
@@ -40,17 +36,17 @@ def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Cl
         elif plan.grant is authorization_code:
             known = yield from _unless_forgotten(server, known, scopes)
     try:
-        return (yield from register(server, redirect_uri, scopes, known, plan.introduction))
+        return (yield from register(server, redirect_uri, scopes, known, plan.registration))
     except OAuthRefused as refused:
         if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
             raise
         # Salesforce takes localhost and no address.
         redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST, plan.path))
-        return (yield from register(server, redirect_uri, scopes, None, plan.introduction))
+        return (yield from register(server, redirect_uri, scopes, None, plan.registration))
 
 
 def client_after(
-    error: BridgeError, client: Client, plan: "Plan", server: Server, scopes: tuple[str, ...]
+    error: BridgeError, client: Client, plan: LoginPlan, server: Server, scopes: tuple[str, ...]
 ) -> Flow[Client]:
     """Another client, after `client` was refused a grant with `error`: a new one for one that an earlier login made.
 
@@ -62,21 +58,21 @@ def client_after(
         error.hint = (
             "check client_id, client_secret, auth_method and issuer, or client_metadata_url, under auth for this server"
         )
-    elif plan.introduction.auth_method:
+    elif plan.registration.auth_method:
         error.hint = (
-            f'remove auth_method = "{plan.introduction.auth_method}" under auth for this server: then each way that its'
+            f'remove auth_method = "{plan.registration.auth_method}" under auth for this server: then each way that its'
             " authorization server may take is tried"
         )
     known = plan.clients.get(server.issuer)
     if known is None or known.id != client.id:
         raise error
     yield from ask(Tell(f"{_has_forgotten(server)}, so that you will be asked once more"))
-    return (yield from register(server, client.redirect_uri, scopes, None, plan.introduction))
+    return (yield from register(server, client.redirect_uri, scopes, None, plan.registration))
 
 
-def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
+def _known(plan: LoginPlan, server: Server) -> Flow[Client | None]:
     if plan.configured is None:
-        return (yield from _registered(plan.clients.get(server.issuer), plan.introduction.auth_method))
+        return (yield from _registered(plan.clients.get(server.issuer), plan.registration.auth_method))
     if not same_issuer(server.issuer, plan.configured.issuer):
         raise ConfigError(
             f"the configured client belongs to {quoted(plan.configured.issuer)}, "
@@ -95,7 +91,7 @@ def _registered(client: Client | None, auth_method: str) -> Flow[Client | None]:
     return None if client.expired((yield from ask(Now()))) else client
 
 
-def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
+def _by_document(plan: LoginPlan, server: Server) -> Flow[Client | None]:
     """The client of the metadata document, at a port that it lists; None if all are taken and something else may do."""
     ports = (plan.port,) if plan.port else METADATA_PORTS
     for port in ports:
@@ -107,7 +103,7 @@ def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
     return None
 
 
-def _place(plan: "Plan", known: Client | None) -> Listen:
+def _place(plan: LoginPlan, known: Client | None) -> Listen:
     """Where the callback is to be: as configured, else as it was registered, else anywhere."""
     if known is None or not known.redirect_uri:
         return Listen(plan.port, plan.host, plan.path)
@@ -116,7 +112,7 @@ def _place(plan: "Plan", known: Client | None) -> Listen:
     return Listen(plan.port or registered.port, host, plan.path)
 
 
-def _bind(plan: "Plan", place: Listen) -> Flow[str]:
+def _bind(plan: LoginPlan, place: Listen) -> Flow[str]:
     """The redirect URI at `place`. A configured port is that one or none: somebody relies on it."""
     redirect_uri = yield from ask(place)
     if plan.port and _port(redirect_uri) != plan.port:
@@ -136,14 +132,14 @@ def _port(redirect_uri: str) -> int:
     return gate(redirect_uri, Purpose.REDIRECT).port
 
 
-def _wider(plan: "Plan", server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client]:
+def _wider(plan: LoginPlan, server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client]:
     """A registration for `scopes` that `known` was not registered with, or `known` if the server makes no other.
 
     It is made anew and not updated (RFC 7592 section 2.2): other logins may live by `known`, which an update whose
     answer is lost would change under them. Nor does it ask for all that the server lists: a consent page may show that.
     """
     try:
-        return (yield from register(server, known.redirect_uri, scopes, None, plan.introduction))
+        return (yield from register(server, known.redirect_uri, scopes, None, plan.registration))
     except (ConfigError, ProtocolError) as refused:
         if scopes_refused(refused) and known.scope:
             raise  # of a registration that an earlier version stored, nobody knows what it lacks

@@ -1,25 +1,21 @@
 """Whose login it is: a profile may say who is to be signed in, and then nobody else is."""
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
-
 import msgspec
 
-from mcp_auth_bridge.effects import CALLBACK_PATH, Flow, Tell, ask
+from mcp_auth_bridge.effects import Flow, Tell, ask
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.challenge import scopes_to_ask
 from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.client import client_after, client_for
 from mcp_auth_bridge.oauth.discovery import Server, discover
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code, revoke
 from mcp_auth_bridge.oauth.metadata import ServerMetadata, endpoints
-from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.plan import LoginPlan
+from mcp_auth_bridge.oauth.providers import as_wanted, identifier
 from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, confined
-from mcp_auth_bridge.urls import Url
 
 
 def only_as(expected: str, session: Session) -> Flow[Session]:
@@ -41,56 +37,15 @@ def only_as(expected: str, session: Session) -> Flow[Session]:
     )
 
 
-Grant: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known before the login. `challenge` is the MCP server's own, `clients` are ours by issuer.
-
-    `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
-    is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
-    is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
-    spells the loopback interface, `path` the path there, `introduction` what the bridge says about itself when it
-    registers. It registers anew, whatever fits, where the plan is `fresh`. `offline` is whether offline_access may be
-    asked for. `metadata_url` is the client ID where the server takes metadata documents, `resource` and `ways` are what
-    the profile says about this server. `grant` is how the person is asked. `issuer`, `trusted_issuer`,
-    `resource_metadata`, `agreed` and the `last` session say whom to trust (`oauth/trust.py`); `given` is what is not
-    discovered, because the profile says it.
-    """
-
-    url: Url
-    challenge: Challenge | None = None
-    resource: str = ""
-    scopes: tuple[str, ...] = ()
-    granted: tuple[str, ...] = ()
-    configured: Client | None = None
-    clients: Mapping[str, Client] = {}
-    introduction: RegistrationRequest = RegistrationRequest()
-    fresh: bool = False
-    offline: bool = True
-    port: int = 0
-    host: str = "127.0.0.1"
-    path: str = CALLBACK_PATH
-    grant: Grant = authorization_code
-    issuer: str = ""
-    given: ServerMetadata | None = None
-    trusted_issuer: str = ""
-    resource_metadata: str = ""
-    agreed: tuple[str, ...] = ()
-    last: Session | None = None
-    metadata_url: str = ""
-    ways: Ways = Ways()
-
-
-def login(plan: Plan) -> Flow[Session]:
+def login(plan: LoginPlan) -> Flow[Session]:
     """A session for `plan.url`. Raises any `BridgeError`; on every path nothing has been stored."""
     trust = Trust(
         server=plan.url,
         resource_metadata=plan.resource_metadata,
         trusted_issuer=plan.trusted_issuer,
         issuer=plan.issuer,
-        endpoints=_origins(plan.given),
-        agreed=(*plan.agreed, *_origins(plan.given)),
+        endpoints=_origins(plan.server_metadata),
+        agreed=(*plan.agreed, *_origins(plan.server_metadata)),
         last=plan.last,
     )
     return confined(_login(plan, trust), trust)
@@ -101,8 +56,8 @@ def _origins(given: ServerMetadata | None) -> tuple[str, ...]:
     return tuple(url.origin for url in endpoints(given).values()) if given else ()
 
 
-def _login(plan: Plan, trust: Trust) -> Flow[Session]:
-    server = yield from discover(trust, plan.challenge, identifier(plan.resource), plan.given)
+def _login(plan: LoginPlan, trust: Trust) -> Flow[Session]:
+    server = yield from discover(trust, plan.challenge, identifier(plan.resource), plan.server_metadata)
     if server.authorization_endpoint is None and plan.grant is authorization_code:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers a login on another device only",
@@ -120,27 +75,27 @@ def _login(plan: Plan, trust: Trust) -> Flow[Session]:
     return (yield from only_as(plan.ways.account, session))
 
 
-def _scopes(plan: Plan, server: Server) -> tuple[str, ...]:
+def _scopes(plan: LoginPlan, server: Server) -> tuple[str, ...]:
     scopes = scopes_to_ask(
         plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
     )
-    scopes = _all(plan, scopes) if plan.granted else scopes
+    scopes = _all(plan, scopes) if plan.step_up else scopes
     return scopes if plan.offline else _without_offline_access(plan, scopes)
 
 
-def _all(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+def _all(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """`scopes` and those of the login before this one: as many as a URL can carry, and the configured ones."""
-    union = dict.fromkeys((*plan.granted, *scopes))
+    union = dict.fromkeys((*plan.step_up, *scopes))
     kept = {*plan.scopes, *fitting(union)}
     return tuple(scope for scope in union if scope in kept)
 
 
-def _without_offline_access(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+def _without_offline_access(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """`scopes` without the one that the bridge, or a server, has put among them."""
     return tuple(scope for scope in scopes if scope != OFFLINE_ACCESS or scope in plan.scopes)
 
 
-def _session(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
+def _session(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
     """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
 
     NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
@@ -160,7 +115,7 @@ def _session(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Sessio
     return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
 
 
-def _was_refused(plan: Plan, server: Server, scopes: tuple[str, ...]) -> bool:
+def _was_refused(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> bool:
     """Whether the last login was refused offline_access, and this one with `scopes` will be by the same client."""
     last, known = plan.last, plan.clients.get(server.issuer)
     if plan.fresh or last is None or last.issuer != server.issuer or OFFLINE_ACCESS not in last.denied.split():
@@ -168,7 +123,7 @@ def _was_refused(plan: Plan, server: Server, scopes: tuple[str, ...]) -> bool:
     return not last.client.registered or (known is not None and known.id == last.client.id and known.allows(scopes))
 
 
-def _granted(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def _granted(plan: LoginPlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     try:
         return (yield from plan.grant(server, client, scopes))
     except ProtocolError as refused:

@@ -178,7 +178,7 @@ def test_a_configured_client_that_is_not_known_is_never_replaced_and_the_hint_sa
 
 def test_a_registration_that_is_refused_for_the_configured_method_names_that_key():
     """The MCP Python SDK refuses Basic as RFC 6749 writes it, whatever it registered."""
-    basic = plan(introduction=RegistrationRequest(auth_method="client_secret_basic"))
+    basic = plan(registration=RegistrationRequest(auth_method="client_secret_basic"))
     with pytest.raises(OAuthRefused) as raised:
         play(login(basic), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:3], (TOKEN, UNKNOWN)])
     assert 'remove auth_method = "client_secret_basic"' in raised.value.hint
@@ -296,7 +296,7 @@ def test_without_a_free_port_of_the_document_and_without_registration_the_port_i
 def test_a_name_of_the_profiles_own_is_what_the_bridge_registers_as():
     asked = []
     play(
-        login(plan(introduction=RegistrationRequest("Acme Bridge"))),
+        login(plan(registration=RegistrationRequest("Acme Bridge"))),
         [*found(), ("listen 0", HERE), REGISTERED, *CODE],
         asked,
     )

@@ -128,7 +128,7 @@ def test_a_configured_method_is_what_is_registered_and_an_earlier_registration_b
     spoken = RegistrationRequest(auth_method="client_secret_basic_raw")
     made = answer({"client_id": "new", "client_secret": "a/b", "token_endpoint_auth_method": "client_secret_basic"})
     script = [*found(), ("listen 0", HERE), (REGISTERED[0], made), *CODE]
-    session = play(login(plan(introduction=spoken, clients={earlier.issuer: earlier})), script, asked)
+    session = play(login(plan(registration=spoken, clients={earlier.issuer: earlier})), script, asked)
     documents = [json.loads(each.document) for each in asked if getattr(each, "document", None)]
     assert documents[0]["token_endpoint_auth_method"] == "client_secret_basic"
     assert (shown(asked[-1])[0], session.client.auth_method) == ("new:a/b", "client_secret_basic_raw")

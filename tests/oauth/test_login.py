@@ -170,7 +170,7 @@ def test_a_registration_for_localhost_gets_localhost_back():
 
 
 def test_a_login_that_follows_on_a_missing_permission_asks_for_the_union():
-    wider = plan(granted=("read", "files:write"))
+    wider = plan(step_up=("read", "files:write"))
     asked = []
     play(login(wider), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "scope=read+files%3Awrite+offline_access" in asked[-2].url
@@ -217,7 +217,9 @@ def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
         *CODE[:3],
         ("POST https://tokens.example/token", CODE[3][1]),
     ]
-    session = play(login(plan(configured=configured, issuer="https://as.example", given=GIVEN)), script, asked)
+    session = play(
+        login(plan(configured=configured, issuer="https://as.example", server_metadata=GIVEN)), script, asked
+    )
     assert (session.issuer, session.token_endpoint) == ("https://as.example", "https://tokens.example/token")
     assert asked[-2].url.startswith("https://as.example/login?")
     assert "code_challenge_method=S256" in asked[-2].url

@@ -65,7 +65,7 @@ def test_a_registration_that_lacks_a_scope_is_replaced_at_its_own_port_and_nobod
 
 def test_a_step_up_registers_for_what_the_login_had_and_for_what_it_lacked():
     asked = []
-    wider = known(WIDE, granted=("read", "files:write"))
+    wider = known(WIDE, step_up=("read", "files:write"))
     session = play(login(wider), [*found(), ("listen 4711", HERE), REGISTERED, *CODE], asked)
     assert session.client.scope == "read files:write offline_access"
     assert registered_with(asked) == asked_for(asked) == ["read files:write offline_access"]

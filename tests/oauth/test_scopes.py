@@ -61,7 +61,7 @@ def test_no_part_of_a_secret_is_ever_a_scope(start, before, after):
 def test_a_login_after_a_server_named_scopes_without_end_still_has_a_url_that_passes_the_gate():
     last = session(scope=added(MANY, ""), wanted=added(("files:write", *reversed(MANY)), ""))
     asked = []
-    wishes = plan(granted=_step_up(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
+    wishes = plan(step_up=_step_up(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
     supported = answer({"resource": "https://mcp.example/mcp", "authorization_servers": ["https://as.example"]})
     script = [(PRM[0], supported), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
     new = play(login(wishes), script, asked)
@@ -72,7 +72,7 @@ def test_a_login_after_a_server_named_scopes_without_end_still_has_a_url_that_pa
 
 def test_configured_scopes_are_asked_for_however_many():
     asked, configured = [], tuple(f"s{number}" for number in range(2 * MOST))
-    wishes = plan(scopes=configured, granted=("old",))
+    wishes = plan(scopes=configured, step_up=("old",))
     play(login(wishes), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     url = next(effect.url for effect in asked if type(effect).__name__ == "Authorize")
     assert f"s{2 * MOST - 1}" in url

@@ -16,7 +16,8 @@ from mcp_auth_bridge.config.profile import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
 from mcp_auth_bridge.oauth.address_zones import Zone, within, zone_of
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.related_hosts import akin
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, check_issuer
@@ -261,7 +262,7 @@ PLAIN_NOTHING = [
 
 
 def plain_plan():
-    return Plan(url=gate(PLAIN_MCP, Purpose.PLAIN_SERVER))
+    return LoginPlan(url=gate(PLAIN_MCP, Purpose.PLAIN_SERVER))
 
 
 def plain_resource(issuer):

@@ -15,7 +15,8 @@ from mcp_auth_bridge.oauth.address_zones import Zone, literal
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import allowed
 from mcp_auth_bridge.secret import Secret
@@ -71,7 +72,7 @@ class World:
     def log_in(self, **more):
         """The session, or the error."""
         challenge = Challenge("bearer", {"resource_metadata": self.challenge}) if self.challenge else None
-        plan = Plan(url=gate(self.server, Purpose.SERVER), challenge=challenge, **more)
+        plan = LoginPlan(url=gate(self.server, Purpose.SERVER), challenge=challenge, **more)
         return outcome(lambda: self._drive(login(plan)))
 
     def log_in_in_every_way(self):

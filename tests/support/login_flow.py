@@ -2,7 +2,7 @@
 
 from playing import PAGE, answer
 
-from mcp_auth_bridge.oauth.login import Plan
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -64,7 +64,7 @@ def found(issuer="https://as.example", **more):
 
 
 def plan(**more):
-    return Plan(url=gate(MCP, Purpose.SERVER), **more)
+    return LoginPlan(url=gate(MCP, Purpose.SERVER), **more)
 
 
 CONFIGURED = Client(issuer="https://as.example", id="mine", secret=Secret("hunter2"), auth_method="", registered=False)
