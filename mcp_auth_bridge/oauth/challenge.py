@@ -89,21 +89,3 @@ def _parse_parameters(field: str, position: int) -> tuple[dict[str, str], int]:
 def _skip(field: str, position: int) -> int:
     separators = _SEPARATORS.match(field, position)
     return separators.end() if separators else position
-
-
-def scopes_to_ask(
-    configured: tuple[str, ...],
-    challenge: Challenge | None,
-    supported: tuple[str, ...] | None,
-    *,
-    offline_access: bool,
-) -> tuple[str, ...]:
-    """The configured scopes, else the challenge's, else all that the resource supports, else none.
-
-    That is MCP's "Scope Selection Strategy". `offline_access` is whether the authorization server lists that scope:
-    then it is added (SEP-2207), but only to others: asked for alone, it takes the place of the server's own default
-    scopes, with which most tools work (DollhouseMCP #2793).
-    """
-    chosen = configured or (challenge.scopes if challenge else ()) or supported or ()
-    wanted = (*chosen, "offline_access") if offline_access and chosen else chosen
-    return tuple(dict.fromkeys(wanted))

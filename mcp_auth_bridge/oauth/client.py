@@ -2,9 +2,10 @@
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Occupant, Tell, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
-from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.authorization_endpoint import Transaction, authorization_url
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.error_meaning import client_forgotten, scopes_refused, speaks_of_no_such_client
-from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
+from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.oauth.registration_management import still_registered

@@ -5,8 +5,8 @@ import msgspec
 from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, error_meaning
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
 from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
 from mcp_auth_bridge.oauth.session import Client, Session

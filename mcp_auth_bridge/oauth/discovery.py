@@ -1,14 +1,12 @@
 """An MCP server's URL → its authorization server (RFC 9728, RFC 8414, OpenID Connect Discovery, MCP 2025-03-26)."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
 from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.metadata import (
     ResourceMetadata,
     ServerMetadata,
@@ -21,39 +19,6 @@ from mcp_auth_bridge.oauth.scopes import fitting
 from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen, same_issuer
 from mcp_auth_bridge.oauth.well_known import HEADERS, Trail, look
 from mcp_auth_bridge.urls import Purpose, Url, gate
-
-
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """An authorization server, validated, as one protected resource names it.
-
-    `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
-    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say, and
-    `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`, nor one for devices
-    only. `takes_s256` is whether PKCE by that method is known to work (RFC 7636). `resource` is "" and
-    `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
-    `token` are as in `Session`. `binding` is whether its tokens for this resource are to be bound to a key
-    (`oauth/dpop.py`). `agreed` are the origins of endpoints away from the issuer's host.
-    """
-
-    issuer: str
-    resource: str
-    token_endpoint: Url
-    authorization_endpoint: Url | None = None
-    registration_endpoint: Url | None = None
-    revocation_endpoint: Url | None = None
-    scopes_supported: tuple[str, ...] | None = None
-    offers_offline_access: bool = False
-    auth_methods: tuple[str, ...] = ()
-    signing_algorithms: tuple[str, ...] = ()
-    sends_issuer: bool = False
-    takes_metadata_documents: bool = False
-    takes_s256: bool = True
-    device_endpoint: Url | None = None
-    authorize_params: Mapping[str, str] = {}
-    repeats_scope: bool = False
-    token: str = "access"
-    binding: Binding = Binding.NONE
-    agreed: tuple[str, ...] = ()
 
 
 def discover(

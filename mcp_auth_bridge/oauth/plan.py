@@ -6,8 +6,8 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import CALLBACK_PATH, Flow
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.providers import Ways

@@ -19,7 +19,7 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.oauth import client_auth, documents
-from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.providers import advice, provider_of
 from mcp_auth_bridge.oauth.registration_management import MANAGEMENT_TOKEN
 from mcp_auth_bridge.oauth.scopes import named

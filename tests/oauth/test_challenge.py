@@ -1,10 +1,10 @@
-"""`WWW-Authenticate` as it is met in the wild, and the scopes that follow from it."""
+"""`WWW-Authenticate` as servers write it."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, bearer, parse, scopes_to_ask
+from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, bearer, parse
 
 METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 
@@ -84,6 +84,10 @@ def test_a_challenge_without_parameters_wants_nothing_in_particular():
     assert (bare.error, bare.scopes, bare.resource_metadata) == ("", (), "")
 
 
+def test_each_scope_of_a_challenge_counts_once():
+    assert Challenge("bearer", {"scope": "read  write read"}).scopes == ("read", "write")
+
+
 def test_nothing_beyond_the_limit_is_read():
     [challenge] = parse(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
     assert challenge.parameters == {"a": "b"}
@@ -116,31 +120,3 @@ def test_what_a_strict_server_writes_is_always_read_back(challenges):
         for scheme, parameters in challenges
     )
     assert told(written) == challenges
-
-
-CHALLENGE = Challenge("bearer", {"scope": "read  write read"})
-
-
-@pytest.mark.parametrize(
-    ("configured", "challenge", "supported", "asked"),
-    [
-        (("mine",), CHALLENGE, ("all",), ("mine",)),
-        ((), CHALLENGE, ("all",), ("read", "write")),
-        ((), Challenge("bearer"), ("all", "of", "it"), ("all", "of", "it")),
-        ((), None, ("all",), ("all",)),
-        ((), None, (), ()),
-        ((), None, None, ()),
-    ],
-)
-def test_scopes_are_the_configured_else_the_challenged_else_the_supported_else_none(
-    configured, challenge, supported, asked
-):
-    assert scopes_to_ask(configured, challenge, supported, offline_access=False) == asked
-    assert scopes_to_ask(configured, challenge, supported, offline_access=True) == (
-        *asked,
-        *(["offline_access"] if asked else []),
-    )
-
-
-def test_offline_access_is_asked_for_once():
-    assert scopes_to_ask(("offline_access", "a"), None, None, offline_access=True) == ("offline_access", "a")

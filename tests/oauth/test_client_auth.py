@@ -13,9 +13,10 @@ from playing import answer, outcome, plain, play
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, with_others
-from mcp_auth_bridge.oauth.grants import refresh, revoke
+from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client
 from mcp_auth_bridge.secret import Secret
 

@@ -4,8 +4,8 @@ import pytest
 from playing import answer, plain, play
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.urls import Purpose, gate
 

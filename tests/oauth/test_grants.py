@@ -22,8 +22,10 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url, refresh, revoke
+from mcp_auth_bridge.oauth.authorization_endpoint import Transaction, authorization_url
+from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.grants import authorization_code, refresh
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate

@@ -12,9 +12,9 @@ from playing import NOT_FOUND, answer, plain, play
 
 from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.plan import LoginPlan

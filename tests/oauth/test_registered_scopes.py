@@ -289,7 +289,7 @@ def test_a_client_that_was_refused_offline_access_does_not_ask_for_it_again():
     ("more", "script"),
     [
         ({"fresh": True}, [REGISTERED]),
-        ({"granted": ("write",)}, [REGISTERED]),  # which this client is not registered for
+        ({"step_up": ("write",)}, [REGISTERED]),  # which this client is not registered for
         ({"scopes": ("read", "offline_access")}, WELCOME),
         ({"clients": {ISSUER: msgspec.structs.replace(WIDE, id="newer")}}, WELCOME),
     ],
@@ -321,7 +321,7 @@ def test_a_configured_client_that_was_refused_does_not_ask_again_either():
         ({}, "read"),
         ({"challenge": Challenge("bearer", {"scope": "files offline_access"})}, "files"),
         ({"challenge": Challenge("bearer", {"scope": "offline_access"})}, ""),
-        ({"granted": ("offline_access", "write")}, "write read"),
+        ({"step_up": ("offline_access", "write")}, "write read"),
     ],
 )
 def test_a_profile_without_offline_access_never_asks_for_it_wherever_it_comes_from(more, scope):

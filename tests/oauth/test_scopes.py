@@ -1,7 +1,8 @@
-"""What a server calls a scope may be anything, and as much as it likes: what becomes of it in records and URLs."""
+"""Which scopes a login asks for, and how those that a server names are bounded before they reach records and URLs."""
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, found, plan
@@ -11,7 +12,7 @@ from mcp_auth_bridge.commands.sign_in import _step_up
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.scopes import LONGEST, MOST, added, fitting, named, without
+from mcp_auth_bridge.oauth.scopes import LONGEST, MOST, added, fitting, named, select_scopes, without
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -96,3 +97,27 @@ def test_scopes_may_be_separated_by_commas_where_no_space_is():
     assert named("chat:write,search:read") == ("chat:write", "search:read")
     assert named("a,b c") == ("a,b", "c")
     assert named(" one ") == ("one",)
+
+
+@pytest.mark.parametrize(
+    ("configured", "challenged", "supported", "asked"),
+    [
+        (("mine",), ("read", "write"), ("all",), ("mine",)),
+        ((), ("read", "write"), ("all",), ("read", "write")),
+        ((), (), ("all", "of", "it"), ("all", "of", "it")),
+        ((), (), (), ()),
+        ((), (), None, ()),
+    ],
+)
+def test_scopes_are_the_configured_else_the_challenged_else_the_supported_else_none(
+    configured, challenged, supported, asked
+):
+    assert select_scopes(configured, challenged, supported, offline_access=False) == asked
+    assert select_scopes(configured, challenged, supported, offline_access=True) == (
+        *asked,
+        *(["offline_access"] if asked else []),
+    )
+
+
+def test_offline_access_is_asked_for_once():
+    assert select_scopes(("offline_access", "a"), (), None, offline_access=True) == ("offline_access", "a")

@@ -1,6 +1,6 @@
 """A registration by script: the authorization server, and the request that it is sent."""
 
-from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.urls import Purpose, gate
 
 REGISTER = "POST https://as.example/register"
