@@ -7,8 +7,8 @@ from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, Th
 from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
+from mcp_auth_bridge.oauth.client_metadata import DEVICE_GRANT
 from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
-from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import request_tokens
 from mcp_auth_bridge.urls import Purpose, Url, gate

@@ -6,7 +6,7 @@ from mcp_auth_bridge.effects import Flow, Tell, ask
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.claims import is_account
-from mcp_auth_bridge.oauth.client import client_after, client_for
+from mcp_auth_bridge.oauth.client import obtain_client, replace_client
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code
@@ -93,13 +93,13 @@ def _obtain_session(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) ->
     client = None
     if fewer == scopes or not _remembers_refusal(plan, server, fewer):
         try:
-            client = yield from client_for(plan, server, scopes)
+            client = yield from obtain_client(plan, server, scopes)
             return (yield from _grant(plan, server, client, scopes))
         except OAuthRefused as refused:
             if fewer == scopes or not scopes_refused(refused):
                 raise
         yield from ask(Tell(f"{quoted(server.issuer)} refused these scopes; trying once more without offline_access"))
-    client = client or (yield from client_for(plan, server, fewer))
+    client = client or (yield from obtain_client(plan, server, fewer))
     session = yield from _grant(plan, server, client, fewer)
     return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
 
@@ -117,7 +117,7 @@ def _grant(plan: LoginPlan, server: Server, client: Client, scopes: tuple[str, .
     try:
         return (yield from plan.grant(server, client, scopes))
     except ProtocolError as refused:
-        client = yield from client_after(refused, client, plan, server, scopes)
+        client = yield from replace_client(refused, client, plan, server, scopes)
     return (yield from plan.grant(server, client, scopes))
 
 
