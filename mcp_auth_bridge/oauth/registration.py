@@ -39,8 +39,8 @@ def register(
     some refuse a registration that holds `localhost` (RFC 8252 section 8.3), some one that holds an address, and a URI
     at which the callback does not listen would be worth nothing.
 
-    Raises `ConfigError` where the server does not register clients, and what `Fetch` and the modules
-    `registration_refusals` and `registration_response` raise.
+    Raises `ConfigError` where the server does not register clients, `ProtocolError` where it refuses this one or its
+    response cannot be used.
     """
     if known is not None and not known.registered:
         return _complete(known, redirect_uri, server)

@@ -62,7 +62,7 @@ def test_it_asks_less_often_when_it_is_told_to():
 def test_the_link_that_holds_the_code_is_preferred():
     complete = "https://as.example/device?code=ABCD-EFGH"
     document = {**DEVICE, "verification_uri_complete": complete, "expires_in": 0}
-    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+    with pytest.raises(LoginRequired, match="the code was not confirmed in time"):
         play(flow(), [(START, answer(document)), (f"show ABCD-EFGH at {complete}", None)])
 
 
@@ -78,7 +78,7 @@ def test_a_verdict_ends_the_waiting(error, kind):
 
 def test_the_codes_own_end_is_the_end():
     steps = [(START, answer(DEVICE)), SHOWN, *[("sleep 5", None), (TOKEN, PENDING)] * 3]
-    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+    with pytest.raises(LoginRequired, match="the code was not confirmed in time"):
         play(flow(), steps)
 
 

@@ -48,7 +48,7 @@ def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_a
         ("POST https://as.example/token", answer({"access_token": "AT"})),
     ]
     assert play(login(plan(grant=device_code)), script).access.reveal() == "AT"
-    with pytest.raises(TheirProtocolError, match="no place where a person could log in"):
+    with pytest.raises(TheirProtocolError, match="no endpoint where a user could log in"):
         play(login(plan()), found(**only))
 
 

@@ -15,10 +15,10 @@ from mcp_auth_bridge.commands.login import _agreed
 from mcp_auth_bridge.config.profile import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
-from mcp_auth_bridge.oauth.address_zones import Zone, within, zone_of
+from mcp_auth_bridge.oauth.address_zones import Zone, addresses_within, zone_of
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.plan import LoginPlan
-from mcp_auth_bridge.oauth.related_hosts import akin
+from mcp_auth_bridge.oauth.related_hosts import are_related
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, check_issuer
 from mcp_auth_bridge.secret import Secret
@@ -41,7 +41,7 @@ from mcp_auth_bridge.urls import Purpose, gate
     ],
 )
 def test_these_hosts_belong_together(issuer, host):
-    assert akin(issuer, host)
+    assert are_related(issuer, host)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_these_hosts_belong_together(issuer, host):
     ],
 )
 def test_these_do_not(issuer, host):
-    assert not akin(issuer, host)
+    assert not are_related(issuer, host)
 
 
 LAST = Session(
@@ -215,7 +215,7 @@ def test_nothing_that_the_registries_set_aside_is_ever_public_in_any_spelling(bl
         spellings += [ip_address(int(ip_address("2002::")) + (low << 80) + 1)]
     for spelling in spellings:
         assert zone_of(spelling) > Zone.PUBLIC
-        assert within([spelling], Zone.PUBLIC) == []
+        assert addresses_within([spelling], Zone.PUBLIC) == []
 
 
 @given(st.ip_addresses())
@@ -225,7 +225,7 @@ def test_what_python_calls_private_is_never_public_and_nobody_leads_to_the_forbi
         translated = address.version == 6 and (address.sixtofour or address in ip_network("64:ff9b:1::/48"))
         assert zone > Zone.PUBLIC or translated
     if zone is Zone.FORBIDDEN:
-        assert all(within([address], reach) == [] for reach in Zone)
+        assert all(addresses_within([address], reach) == [] for reach in Zone)
 
 
 @pytest.mark.parametrize("key", ["issuer", "trusted_issuer", "resource_metadata"])
