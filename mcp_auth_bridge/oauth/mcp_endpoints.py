@@ -21,7 +21,8 @@ _MOST = 8
 
 
 class _Metadata(msgspec.Struct):
-    mcp_endpoints: Any = None  # Any: a list, or an object by transport
+    # Any: a list, or an object by transport.
+    listed: Any = msgspec.field(name="mcp_endpoints", default=None)
 
 
 def mcp_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
@@ -37,7 +38,7 @@ def _fetch_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
         response = yield from fetch_document(url, Trail())
         if response is not None:
             metadata = documents.read(response, _Metadata, url, "the protected-resource metadata")
-            listed = (_same_origin_url(text, server) for text in _strings(metadata.mcp_endpoints))
+            listed = (_same_origin_url(text, server) for text in _strings(metadata.listed))
             return tuple(dict.fromkeys(endpoint for endpoint in listed if endpoint is not None))[:_MOST]
     return ()
 
