@@ -1,28 +1,47 @@
-"""Who the bridge is to an authorization server: registrations that are forgotten, expired, or whose port is taken."""
+"""The client of a login: registrations that are forgotten, expired, too narrow, or whose port is taken.
+
+claude-code #67714 (Clerk), openwork #2629, agor #855: a client is allowed the scopes that it registered with, and no
+others.
+"""
+
+import json
 
 import msgspec
 import pytest
-from login_flow import CODE, CONFIGURED, HERE, OTHER, REGISTERED, WELCOME, found, plan
+from login_flow import (
+    ASKED,
+    CODE,
+    CONFIGURED,
+    HERE,
+    ISSUER,
+    NARROW,
+    NOT_VALID,
+    OLD,
+    OTHER,
+    PRM,
+    REGISTER,
+    REGISTERED,
+    TOKEN,
+    WELCOME,
+    asked_for,
+    found,
+    known,
+    plan,
+    registered_with,
+)
 from playing import NOT_FOUND, PAGE, answer, plain, play
 
 from mcp_auth_bridge.effects import Authorize, Listen, Tell
 from mcp_auth_bridge.errors import ConfigError, OAuthRefused, Unreachable, UpstreamFailed
+from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.registration import RegistrationRequest
-from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.oauth.session import dump, load_client
 from mcp_auth_bridge.secret import Secret
 
-ISSUER = "https://as.example"
-REGISTER, TOKEN = "POST https://as.example/register", "POST https://as.example/token"
-ASKED = "read offline_access"
-OLD = Client(issuer=ISSUER, id="old", redirect_uri=HERE, scope=ASKED)
 DOCUMENT = "https://bridge.example/client.json"
 UNKNOWN = answer({"error": "invalid_client"}, 401)
-
-
-def known(client=OLD, **more):
-    return plan(clients={client.issuer: client}, **more)
 
 
 def look(page):
@@ -303,3 +322,155 @@ def test_a_name_of_the_profiles_own_is_what_the_bridge_registers_as():
     assert b'"client_name":"Acme Bridge"' in next(
         effect.document for effect in asked if getattr(effect, "document", None)
     )
+
+
+# What a registration is for
+
+
+@pytest.mark.parametrize("scope", ["", "read", "offline_access", "read write openid"])
+def test_a_registration_that_lacks_a_scope_is_replaced_at_its_own_port_and_nobody_meets_a_refusal(scope):
+    asked = []
+    narrow = msgspec.structs.replace(NARROW, scope=scope)
+    session = play(login(known(narrow)), [*found(), ("listen 4711", HERE), REGISTERED, *CODE], asked)
+    assert (session.client.id, session.client.scope) == ("new", ASKED)
+    assert registered_with(asked) == asked_for(asked) == [ASKED]
+
+
+def test_a_step_up_registers_for_what_the_login_had_and_for_what_it_lacked():
+    asked = []
+    wider = known(OLD, step_up=("read", "files:write"))
+    session = play(login(wider), [*found(), ("listen 4711", HERE), REGISTERED, *CODE], asked)
+    assert session.client.scope == "read files:write offline_access"
+    assert registered_with(asked) == asked_for(asked) == ["read files:write offline_access"]
+
+
+def test_a_login_on_another_device_registers_anew_for_more_as_one_in_the_browser():
+    started = {"device_code": "D", "user_code": "A", "verification_uri": f"{ISSUER}/go", "interval": 5}
+    script = [
+        *found(device_authorization_endpoint=f"{ISSUER}/device"),
+        *(("listen 4711", HERE), REGISTERED, (f"POST {ISSUER}/device", answer(started))),
+        *((f"show A at {ISSUER}/go", None), ("sleep 5", None), (TOKEN, answer({"access_token": "AT"}))),
+    ]
+    assert play(login(known(NARROW, grant=device_code)), script).client.id == "new"
+
+
+def test_a_registration_for_more_than_is_wanted_is_used_again():
+    more = msgspec.structs.replace(NARROW, scope=f"admin {ASKED}")
+    assert play(login(known(more)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE]).client == more
+
+
+def test_without_a_scope_any_registration_will_do():
+    script = [*found(scopes_supported=None), ("listen 4711", HERE), *WELCOME, *CODE]
+    script[0] = (PRM[0], answer({"resource": "https://mcp.example/mcp", "authorization_servers": [ISSUER]}))
+    assert play(login(known(msgspec.structs.replace(NARROW, scope=""))), script).client.id == "old"
+
+
+@pytest.mark.parametrize(
+    ("answered", "kept"),
+    [
+        ({}, ASKED),
+        ({"scope": ASKED}, ASKED),
+        ({"scope": "read"}, ASKED),  # another registration would bring no more
+        ({"scope": "admin read"}, f"{ASKED} admin"),
+        ({"scope": "admin,read"}, f"{ASKED} admin"),
+        ({"scope": None}, ASKED),
+        ({"scope": ["read", 1, {}]}, ASKED),
+        ({"scope": 'quo"ted \u00e4 ' + "x" * 600}, ASKED),
+    ],
+)
+def test_a_registration_is_for_what_was_asked_and_for_what_its_answer_names(answered, kept):
+    register = (REGISTER, answer({"client_id": "new", **answered}, 201))
+    session = play(login(plan()), [*found(), ("listen 0", HERE), register, *CODE])
+    assert session.client.scope == kept
+    again = known(session.client)
+    assert play(login(again), [*found(), ("listen 4711", HERE), *WELCOME, *CODE]).client == session.client
+
+
+def test_a_record_from_before_scopes_were_kept_is_read_and_replaced_once():
+    old = json.loads(dump(NARROW))
+    del old["scope"]
+    client = load_client(json.dumps(old))
+    assert client == msgspec.structs.replace(NARROW, scope="")
+    session = play(login(known(client)), [*found(), ("listen 4711", HERE), REGISTERED, *CODE])
+    assert play(login(known(session.client)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE]).client.id == "new"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer({"error": "access_denied"}, 403),
+        answer({"error": "invalid_client_metadata"}, 400),
+        answer(b"slow down", 429, "text/plain"),
+        answer(b"", 503),
+        NOT_FOUND,
+    ],
+)
+def test_where_no_other_registration_is_made_the_one_that_there_is_asks_for_more(refused):
+    asked = []
+    tries = 3 if refused.status == 400 else 1  # by each way to prove oneself
+    script = [*found(), ("listen 4711", HERE), *[(REGISTER, refused)] * tries, *CODE]
+    assert play(login(known(NARROW)), script, asked).client == NARROW
+    assert asked_for(asked) == [ASKED]
+
+
+def test_a_record_from_before_scopes_were_kept_is_used_where_its_scopes_are_refused_at_another_registration():
+    asked = []
+    before = msgspec.structs.replace(NARROW, scope="")
+    script = [*found(), ("listen 4711", HERE), (REGISTER, answer(NOT_VALID, 400)), *CODE]
+    assert play(login(known(before)), script, asked).client.id == "old"
+    assert asked_for(asked) == [ASKED]
+
+
+def test_where_clients_register_no_more_the_one_that_there_is_asks_for_more():
+    script = [*found(registration_endpoint=None), ("listen 4711", HERE), *CODE]
+    assert play(login(known(NARROW)), script).client == NARROW
+
+
+def test_a_registration_endpoint_that_is_down_ends_the_login_and_not_the_registration():
+    script = [*found(), ("listen 4711", HERE), (REGISTER, Unreachable("no route"))]
+    with pytest.raises(Unreachable):
+        play(login(known(NARROW)), script)
+
+
+def test_a_fresh_login_registers_anew_at_the_port_of_the_registration_that_it_replaces():
+    asked = []
+    session = play(login(known(OLD, fresh=True)), [*found(), ("listen 4711", HERE), REGISTERED, *CODE], asked)
+    assert (session.client.id, session.client.redirect_uri, session.client.scope) == ("new", HERE, ASKED)
+
+
+def test_a_fresh_login_that_is_not_registered_fails_and_uses_nothing_that_was_to_be_replaced():
+    with pytest.raises(OAuthRefused):
+        play(
+            login(known(OLD, fresh=True)),
+            [*found(), ("listen 4711", HERE), (REGISTER, answer({"error": "access_denied"}, 403))],
+        )
+    with pytest.raises(ConfigError):
+        play(login(known(OLD, fresh=True)), [*found(registration_endpoint=None), ("listen 4711", HERE)])
+
+
+# The callback's path
+
+THERE = "http://localhost:8765/oauth/callback"
+
+
+def test_a_configured_path_is_part_of_the_redirect_uri_of_each_kind_of_client():
+    def played(script, **more):
+        asked = []
+        session = play(login(plan(path="/oauth/callback", **more)), [*script, *CODE], asked)
+        assert [effect.path for effect in asked if isinstance(effect, Listen)] == ["/oauth/callback"] * (
+            sum(step[0].startswith("listen") for step in script)
+        )
+        return session.client
+
+    here = HERE.replace("/callback", "/oauth/callback")
+    mine = played([*found(), ("listen 8765", THERE)], configured=CONFIGURED, port=8765, host="localhost")
+    assert mine.redirect_uri == THERE
+    new = (REGISTER, answer({"client_id": "new", "redirect_uris": [here]}, 201))
+    assert played([*found(), ("listen 0", here), new]).redirect_uri == here
+    old_path = {ISSUER: OLD}  # registered before the path was configured
+    assert played([*found(), ("listen 4711", here), new], clients=old_path).redirect_uri == here
+    there = (REGISTER, answer({"client_id": "new", "redirect_uris": [THERE]}, 201))
+    address = (REGISTER, answer({"error": "invalid_redirect_uri"}, 400))
+    assert played([*found(), ("listen 0", here), address, ("listen 0", THERE), there]).redirect_uri == THERE
+    documents = [*found(client_id_metadata_document_supported=True), ("listen 8765", here.replace("4711", "8765"))]
+    assert not played(documents, metadata_url="https://bridge.example/c.json", port=8765).registered

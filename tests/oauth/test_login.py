@@ -1,10 +1,37 @@
-"""The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way."""
+"""The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way.
 
+NyxID #1217, ai-workflow #298: offline_access is listed, and refused.
+"""
+
+import msgspec
 import pytest
-from login_flow import ASKED, CODE, CONFIGURED, HERE, MCP, METADATA, OTHER, PRM, REGISTERED, WELCOME, at, found, plan
+from login_flow import (
+    ASKED,
+    CODE,
+    CONFIGURED,
+    HERE,
+    ISSUER,
+    MCP,
+    METADATA,
+    NARROW,
+    NOT_VALID,
+    OLD,
+    OTHER,
+    PRM,
+    REGISTER,
+    REGISTERED,
+    TOKEN,
+    WELCOME,
+    asked_for,
+    at,
+    found,
+    known,
+    plan,
+    registered_with,
+)
 from playing import NOT_FOUND, answer, plain, play
 
-from mcp_auth_bridge.effects import Listen
+from mcp_auth_bridge.effects import Listen, Tell
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -259,3 +286,169 @@ def test_what_the_profile_wants_wins_over_what_is_known():
     play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "prompt=none" in asked[-2].url
     assert "audience=urn%3Ax" in asked[-2].url
+
+
+INVALID = answer({"error": "invalid_scope"}, 400)
+
+
+def refusal(effect):
+    return {"state": effect.state, "error": "invalid_scope", "error_description": "offline_access is not allowed"}
+
+
+DENIED = [*CODE[:2], ("authorize", refusal)]
+
+
+# offline_access
+
+REFUSED_AT_THE_TOKEN_ENDPOINT = [*CODE[:3], (TOKEN, INVALID)]
+
+
+@pytest.mark.parametrize("refused", [DENIED, REFUSED_AT_THE_TOKEN_ENDPOINT])
+def test_where_offline_access_is_refused_the_same_client_goes_on_without_it_once_and_says_so(refused):
+    asked = []
+    script = [*found(), ("listen 0", HERE), REGISTERED, *refused, ("tell", None), *CODE]
+    session = play(login(plan()), script, asked)
+    assert asked_for(asked) == [ASKED, "read"]
+    assert (session.scope, session.asked, session.denied, session.client.id) == (
+        "read",
+        "read",
+        "offline_access",
+        "new",
+    )
+    (told,) = [effect.sentence for effect in asked if isinstance(effect, Tell)]
+    assert told == "“https://as.example” refused these scopes; trying once more without offline_access"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(NOT_VALID, 400),
+        INVALID,
+        answer({"error": "invalid_scope", "error_description": "Unknown scope"}, 422),
+        answer({"message": "scope.1: offline_access is not allowed"}, 422),
+        answer({"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected"}, 403),
+    ],
+)
+def test_where_nothing_registers_with_offline_access_the_bridge_registers_without_it(refused):
+    asked = []
+    script = [*found(), ("listen 0", HERE), (REGISTER, refused), ("tell", None), ("listen 0", HERE), REGISTERED, *CODE]
+    session = play(login(plan()), script, asked)
+    assert registered_with(asked) == [ASKED, "read"]
+    assert asked_for(asked) == ["read"]
+    assert (session.denied, session.client.scope) == ("offline_access", "read")
+
+
+def test_a_registration_without_offline_access_is_kept_where_none_is_made_with_it():
+    script = [*found(), ("listen 4711", HERE), (REGISTER, answer(NOT_VALID, 400)), ("tell", None)]
+    session = play(login(known(NARROW)), [*script, ("listen 4711", HERE), *WELCOME, *CODE])
+    assert (session.client, session.denied) == (NARROW, "offline_access")
+
+
+def test_where_a_device_is_refused_offline_access_it_goes_on_without_it():
+    asked = []
+    started = {"device_code": "D", "user_code": "A", "verification_uri": f"{ISSUER}/go", "interval": 5}
+    device = f"POST {ISSUER}/device"
+    script = [
+        *found(device_authorization_endpoint=f"{ISSUER}/device"),
+        *(("listen 0", HERE), REGISTERED, (device, INVALID), ("tell", None), (device, answer(started))),
+        *((f"show A at {ISSUER}/go", None), ("sleep 5", None), (TOKEN, answer({"access_token": "AT"}))),
+    ]
+    session = play(login(plan(grant=device_code)), script, asked)
+    assert [dict(effect.form).get("scope") for effect in asked if getattr(effect, "form", None)][:2] == [ASKED, "read"]
+    assert session.denied == "offline_access"
+
+
+def test_what_is_refused_without_offline_access_too_is_refused():
+    script = [*found(), ("listen 0", HERE), REGISTERED, *DENIED, ("tell", None), *DENIED]
+    with pytest.raises(OAuthRefused, match="invalid_scope") as raised:
+        play(login(plan()), script)
+    assert "set scopes under auth" in raised.value.hint
+
+
+def test_offline_access_that_is_configured_is_not_left_out():
+    mine = plan(scopes=("read", "offline_access"))
+    with pytest.raises(OAuthRefused, match="invalid_scope"):
+        play(login(mine), [*found(), ("listen 0", HERE), REGISTERED, *DENIED])
+
+
+@pytest.mark.parametrize("error", ["access_denied", "server_error", "invalid_request"])
+def test_another_refusal_is_not_answered_with_fewer_scopes(error):
+    refused = ("authorize", lambda effect: {"state": effect.state, "error": error})
+    with pytest.raises(BridgeError, match=r"declined|rejected the login"):
+        play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:2], refused])
+
+
+def test_a_registration_that_is_refused_for_its_scopes_alone_says_which_key_to_set():
+    script = [*found(scopes_supported=None), ("listen 0", HERE), (REGISTER, answer(NOT_VALID, 400))]
+    with pytest.raises(OAuthRefused, match="refused to register this bridge with these scopes") as raised:
+        play(login(plan()), script)
+    assert "set scopes under auth" in raised.value.hint
+
+
+def test_a_refusal_of_the_way_to_prove_oneself_is_no_refusal_of_scopes():
+    words = {"error": "invalid_client_metadata", "error_description": "token_endpoint_auth_method none, scope read: no"}
+    script = [*found(), ("listen 0", HERE), (REGISTER, answer(words, 400)), REGISTERED, *CODE]
+    assert play(login(plan()), script).client.id == "new"
+
+
+# Remembered
+
+
+def refused_before(client=OLD, denied="offline_access"):
+    """The session of a login that was refused offline_access."""
+    first = play(login(known(client)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
+    return msgspec.structs.replace(first, denied=denied)
+
+
+def test_a_client_that_was_refused_offline_access_does_not_ask_for_it_again():
+    asked = []
+    again = known(OLD, last=refused_before())
+    session = play(login(again), [*found(), ("listen 4711", HERE), *WELCOME, *CODE], asked)
+    assert asked_for(asked) == ["read"]
+    assert session.denied == "offline_access"
+
+
+@pytest.mark.parametrize(
+    ("more", "script"),
+    [
+        ({"fresh": True}, [REGISTERED]),
+        ({"step_up": ("write",)}, [REGISTERED]),  # which this client is not registered for
+        ({"scopes": ("read", "offline_access")}, WELCOME),
+        ({"clients": {ISSUER: msgspec.structs.replace(OLD, id="newer")}}, WELCOME),
+    ],
+)
+def test_what_was_denied_is_forgotten_when_the_registration_or_the_will_of_the_person_changes(more, script):
+    asked = []
+    again = msgspec.structs.replace(known(OLD, last=refused_before()), **more)
+    session = play(login(again), [*found(), ("listen 4711", HERE), *script, *CODE], asked)
+    assert "offline_access" in asked_for(asked)[0].split()
+    assert session.denied == ""
+
+
+def test_a_configured_client_that_was_refused_does_not_ask_again_either():
+    script = [*found(), ("listen 4711", HERE)]
+    mine = plan(configured=CONFIGURED, port=4711)
+    first = play(login(mine), [*script, *DENIED, ("tell", None), *CODE])
+    asked = []
+    second = play(login(msgspec.structs.replace(mine, last=first)), [*script, *CODE], asked)
+    assert asked_for(asked) == ["read"]
+    assert second.denied == "offline_access"
+
+
+# Left out by the profile
+
+
+@pytest.mark.parametrize(
+    ("more", "scope"),
+    [
+        ({}, "read"),
+        ({"challenge": Challenge("bearer", {"scope": "files offline_access"})}, "files"),
+        ({"challenge": Challenge("bearer", {"scope": "offline_access"})}, ""),
+        ({"step_up": ("offline_access", "write")}, "write read"),
+    ],
+)
+def test_a_profile_without_offline_access_never_asks_for_it_wherever_it_comes_from(more, scope):
+    asked = []
+    session = play(login(plan(offline=False, **more)), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert registered_with(asked) == asked_for(asked) == [scope]
+    assert session.denied == ""
