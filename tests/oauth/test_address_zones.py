@@ -15,7 +15,7 @@ BLOCKS = """
 
 
 @given(st.sampled_from([ip_network(block) for block in BLOCKS.split()]), st.data())
-def test_nothing_that_the_registries_set_aside_is_ever_public_in_any_spelling(block, data):
+def test_no_reserved_block_is_public_in_any_spelling(block, data):
     address = block[data.draw(st.integers(0, block.num_addresses - 1))]
     spellings = [address]
     if address.version == 4:
@@ -28,7 +28,7 @@ def test_nothing_that_the_registries_set_aside_is_ever_public_in_any_spelling(bl
 
 
 @given(st.ip_addresses())
-def test_what_python_calls_private_is_never_public_and_nobody_leads_to_the_forbidden(address):
+def test_private_addresses_are_never_public_and_no_zone_reaches_the_forbidden(address):
     zone = zone_of(address)
     if address.is_private or address.is_multicast or address.is_link_local or address.is_unspecified:
         translated = address.version == 6 and (address.sixtofour or address in ip_network("64:ff9b:1::/48"))

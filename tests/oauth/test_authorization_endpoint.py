@@ -39,7 +39,7 @@ def test_an_issuer_and_iss_may_differ_by_the_roots_slash_unless_the_server_promi
 
 
 @pytest.mark.parametrize("said", [f"{ISSUER}/tenant/", f"{ISSUER}/TENANT", ISSUER, f"{ISSUER}/"])
-def test_any_other_slash_makes_another_issuer(said):
+def test_an_issuer_with_a_path_does_not_differ_by_a_slash(said):
     with pytest.raises(TheirProtocolError, match="came back as one of"):
         code({"code": "C", "iss": said}, to=server(issuer=f"{ISSUER}/tenant"))
 
@@ -53,7 +53,7 @@ def test_any_other_slash_makes_another_issuer(said):
         for wrong in ("", f"{ISSUER}//", "https://AS.example", f"{ISSUER}:443", "https://evil.example", f" {ISSUER}")
     ],
 )
-def test_a_callback_of_another_issuer_is_refused_with_both_named_and_nothing_else_of_it_repeated(to, issuer, answered):
+def test_a_callback_of_another_issuer_is_refused_and_only_the_two_issuers_are_repeated(to, issuer, answered):
     with pytest.raises(
         TheirProtocolError, match=f"sent to “{ISSUER}”, but came back as one of “{issuer.strip()}”"
     ) as raised:
@@ -69,7 +69,7 @@ def test_a_callback_of_another_issuer_is_refused_with_both_named_and_nothing_els
         ({"error": "access_denied", "error_description": "evil words"}, "with an error but without iss"),
     ],
 )
-def test_an_answer_without_the_promised_issuer_is_not_believed_and_nobody_else_is_blamed(answered, words):
+def test_a_callback_without_the_promised_iss_is_refused_and_nothing_of_it_is_repeated(answered, words):
     with pytest.raises(TheirProtocolError, match=words) as raised:
         code(answered, to=SENDS)
     assert type(raised.value) is TheirProtocolError
@@ -79,7 +79,7 @@ def test_an_answer_without_the_promised_issuer_is_not_believed_and_nobody_else_i
     assert "declined" not in said
 
 
-def test_a_login_that_asks_for_an_id_token_sends_a_nonce_and_takes_no_id_token_of_another_login():
+def test_a_login_that_asks_for_an_id_token_sends_a_nonce_and_refuses_the_id_token_of_another_login():
     asked = []
     openid = ("openid", "read")
     code({"code": "C"}, (TOKEN, answer(id_token(sub="mia"))), scopes=openid, asked=asked)  # some leave it out
@@ -88,10 +88,10 @@ def test_a_login_that_asks_for_an_id_token_sends_a_nonce_and_takes_no_id_token_o
     assert sent["nonce"] not in (sent["state"], sent["code_challenge"], plain(asked[-1].form)["code_verifier"])
     assert code({"code": "C"}, (TOKEN, answer(id_token(nonce=sent["nonce"]))), scopes=openid).issuer == ISSUER
     with pytest.raises(TheirProtocolError, match="belongs to another login"):
-        code({"code": "C"}, (TOKEN, answer(id_token(nonce="somebody-elses"))), scopes=openid)
+        code({"code": "C"}, (TOKEN, answer(id_token(nonce="of-another-login"))), scopes=openid)
 
 
-def test_a_login_that_asks_for_no_id_token_sends_no_nonce_and_a_configured_one_is_the_users():
+def test_without_openid_no_nonce_is_sent_and_a_configured_nonce_wins():
     asked = []
     code({"code": "C"}, (TOKEN, answer(id_token(nonce="x"))), asked=asked)
     assert "nonce" not in dict(parse_qsl(urlsplit(asked[2].url).query))
@@ -107,19 +107,19 @@ def test_the_state_is_checked_before_everything_else(callback, state):
         code({**callback, "state": state}, to=SENDS)
 
 
-def test_an_error_counts_more_than_a_code():
+def test_an_error_wins_over_a_code():
     with pytest.raises(AccessDenied, match="declined"):
         code({"error": "access_denied", "code": "C"})
 
 
 @pytest.mark.parametrize("code_of_theirs", ["invalid_scope", "server_error", "temporarily_unavailable"])
-def test_an_error_that_a_specification_names_is_repeated(code_of_theirs):
+def test_an_error_code_of_a_specification_is_repeated(code_of_theirs):
     with pytest.raises(OAuthRefused, match=code_of_theirs):
         code({"error": code_of_theirs})
 
 
 @pytest.mark.parametrize("words", ["", "Call 555-1234 now", "\x1b[2J", "invalid_scope\n"])
-def test_any_other_code_is_unknown_and_stands_in_quotation_marks(words):
+def test_any_other_error_code_is_unknown_and_quoted(words):
     said = f", saying “{words.strip(chr(27))}”" if words.strip("\x1b\n") else ""
     with pytest.raises(OAuthRefused) as raised:
         code({"error": words})
@@ -129,7 +129,7 @@ def test_any_other_code_is_unknown_and_stands_in_quotation_marks(words):
 
 
 @pytest.mark.parametrize("name", ["access_denied", "invalid_scope", "made_up"])
-def test_the_server_s_own_sentence_is_quoted_and_cut(name):
+def test_the_servers_own_sentence_is_quoted_and_cut(name):
     words = "Ask\x1b[2J Mia\nfor access. " + "x" * 300
     with pytest.raises(BridgeError, match=r", saying “Ask \[2J Mia for access\. x+…”$") as raised:
         code({"error": name, "error_description": words})
@@ -148,7 +148,7 @@ def test_a_callback_without_a_code_is_refused(callback):
     st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]), min_size=1, max_size=20),
     st.sampled_from(["https://mcp.example/mcp", "https://mcp.example/?a=1&b=2#", "urn:example:a b"]),
 )
-def test_each_reserved_name_stands_in_the_url_exactly_once_and_with_its_value(query, scopes, identifier, resource):
+def test_each_reserved_parameter_is_in_the_url_exactly_once(query, scopes, identifier, resource):
     client = Client(issuer=ISSUER, id=identifier, redirect_uri=HERE)
     to = server(f"https://as.example/authorize{query}", resource=resource)
     url = authorization_url(to, client, scopes, Transaction("S", "V" * 43))
@@ -168,7 +168,7 @@ def test_each_reserved_name_stands_in_the_url_exactly_once_and_with_its_value(qu
 
 @pytest.mark.parametrize("name", [name for name in RESERVED if name != "resource"])
 @pytest.mark.parametrize("value", ["=evil", "=", ""])
-def test_an_endpoint_that_already_holds_a_reserved_name_is_refused(name, value):
+def test_an_endpoint_that_already_holds_a_reserved_parameter_is_refused(name, value):
     for spelling in (name, f"%{ord(name[0]):02x}{name[1:]}"):
         to = server(f"https://as.example/a?x=1&{spelling}{value}")
         with pytest.raises(TheirProtocolError, match=f"already holds {name}"):

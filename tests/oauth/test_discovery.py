@@ -30,7 +30,7 @@ from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 
 
-def test_of_several_authorization_servers_the_known_one_is_taken():
+def test_of_several_authorization_servers_the_known_one_is_chosen():
     several = answer({"resource": MCP, "authorization_servers": ["https://new.example", "https://as.example"]})
     trust = Trust(server=gate(MCP, Purpose.SERVER), issuer="https://as.example")
     assert play(discover(trust, None), [(f"{PRM}/a/b", several), (RFC8414, metadata())]).issuer == "https://as.example"
@@ -49,7 +49,7 @@ def test_of_several_authorization_servers_the_known_one_is_taken():
         ([], ["plain", "S256"], True),
     ],
 )
-def test_s256_is_known_to_work_where_the_server_says_so_or_else_the_resource(of_server, of_resource, known):
+def test_s256_is_known_to_work_where_the_server_or_else_the_resource_says_so(of_server, of_resource, known):
     named = resource(code_challenge_methods_supported=of_resource)
     server = found((f"{PRM}/a/b", named), (RFC8414, metadata(code_challenge_methods_supported=of_server)))
     assert server.takes_s256 is known
@@ -59,24 +59,24 @@ ELSEWHERE_TOO = "https://login.example"
 
 
 @pytest.mark.parametrize("missing", [NOT_FOUND, answer({"resource": MCP})])
-def test_a_configured_issuer_stands_where_the_server_names_none(missing):
-    """hermes-agent #113018: the server publishes nothing, and a person knows where to sign in."""
+def test_a_configured_issuer_is_used_where_the_server_names_none(missing):
+    """hermes-agent #113018: the server publishes nothing, and the user knows where to log in."""
     start = [(f"{PRM}/a/b", missing), *([(PRM, NOT_FOUND)] if missing is NOT_FOUND else [])]
     assert knowing(*start, (RFC8414, metadata()), issuer="https://as.example").issuer == "https://as.example"
 
 
-def test_a_challenge_that_names_metadata_elsewhere_is_no_obstacle_to_a_configured_issuer():
+def test_a_configured_issuer_is_used_although_a_challenge_names_metadata_elsewhere():
     challenge = Challenge("bearer", {"resource_metadata": "https://other.example/prm"})
     script = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (RFC8414, metadata())]
     assert knowing(*script, challenge=challenge, issuer="https://as.example").issuer == "https://as.example"
 
 
-def test_a_configured_issuer_that_the_server_contradicts_is_named_beside_the_servers():
+def test_a_configured_issuer_that_the_server_contradicts_is_an_error_that_names_both():
     with pytest.raises(ConfigError, match=r"takes tokens of “https://as\.example”, not of .*“https://login\.example”"):
         knowing((f"{PRM}/a/b", resource()), issuer=ELSEWHERE_TOO)
 
 
-def test_a_trusted_issuer_beside_the_configured_one_makes_no_room_for_a_third():
+def test_a_trusted_issuer_beside_the_configured_one_does_not_allow_a_third():
     trusted = {"issuer": "https://login.example", "trusted_issuer": "https://idp.example"}
     with pytest.raises(ConfigError, match=r"takes tokens of “https://as\.example”, not of .*“https://login\.example”"):
         knowing((f"{PRM}/a/b", resource()), (RFC8414, metadata()), **trusted)
@@ -86,7 +86,7 @@ def test_a_trusted_issuer_beside_the_configured_one_makes_no_room_for_a_third():
 
 
 def test_a_trusted_issuer_is_asked_where_the_servers_own_origin_publishes_nothing():
-    """copilot-cli #4769: all that the origin has is a redirect to it."""
+    """copilot-cli #4769: the origin has nothing but a redirect to it."""
     away = RedirectRefused("https://mcp.example redirects to another origin")
     start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (LEGACY, NOT_FOUND), (LEGACY_OIDC, away)]
     assert knowing(*start, (RFC8414, metadata()), trusted_issuer="https://as.example").issuer == "https://as.example"
@@ -102,7 +102,7 @@ GIVEN = ServerMetadata(
 
 @pytest.mark.plays("Snowflake")
 @pytest.mark.parametrize("named", ["https://as.example", "https://inner.corp.example"])
-def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
+def test_configured_endpoints_need_no_metadata_of_the_authorization_server(named):
     """claude-code #31349: Snowflake publishes no metadata; its endpoints are documented for people."""
     document = resource(issuer=named, scopes_supported=["read"])
     server = knowing((f"{PRM}/a/b", document), given=GIVEN, issuer="https://as.example")
@@ -111,23 +111,23 @@ def test_of_an_authorization_server_that_is_given_nothing_is_looked_up(named):
 
 
 @pytest.mark.plays("Entra ID")
-def test_where_the_resource_is_configured_too_nothing_at_all_is_looked_up():
+def test_configured_endpoints_and_resource_need_no_request_at_all():
     trust = Trust(server=gate(MCP, Purpose.SERVER), issuer="https://as.example")
     server = play(discover(trust, None, "urn:example:mcp", GIVEN), [])
     assert (server.resource, server.token_endpoint.path) == ("urn:example:mcp", "/oauth/token-request")
 
 
-def test_an_empty_name_among_the_authorization_servers_is_none():
+def test_an_empty_name_among_the_authorization_servers_is_ignored():
     document = answer({"resource": MCP, "authorization_servers": ["", "https://as.example"]})
     assert found((f"{PRM}/a/b", document), (RFC8414, metadata())).issuer == "https://as.example"
 
 
-def test_a_document_that_names_no_resource_stands_for_the_url():
+def test_a_document_without_a_resource_is_about_the_url():
     server = found((f"{PRM}/a/b", answer({"authorization_servers": ["https://as.example"]})), (RFC8414, metadata()))
     assert server.resource == MCP
 
 
-def test_the_first_authorization_server_of_the_list_is_taken():
+def test_the_first_authorization_server_of_the_list_is_chosen():
     document = answer({"resource": MCP, "authorization_servers": ["https://as.example", "https://other.example"]})
     assert found((f"{PRM}/a/b", document), (RFC8414, metadata())).issuer == "https://as.example"
 
@@ -151,7 +151,7 @@ def test_without_resource_metadata_the_origin_itself_is_the_authorization_server
     assert server.resource == MCP
 
 
-def test_that_origin_must_also_say_that_it_is_the_issuer():
+def test_the_metadata_at_that_origin_must_name_it_as_the_issuer():
     start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND)]
     with pytest.raises(TheirProtocolError, match="are of the issuer"):
         found(*start, (LEGACY, metadata()), (LEGACY_OIDC, NOT_FOUND))
@@ -163,7 +163,7 @@ NOTHING = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), (LEGACY, NOT_FOUND), (LE
 
 
 @pytest.mark.parametrize("there", [answer(b"", 405), answer({"error": "invalid_request"}, 400), answer(b"", 415)])
-def test_the_default_endpoints_are_used_only_where_one_of_them_answers(there):
+def test_the_default_endpoints_are_used_where_one_of_them_exists(there):
     server = found(*NOTHING, (REGISTER, there))
     assert server.issuer == "https://mcp.example"
     assert [
@@ -176,7 +176,7 @@ def test_the_default_endpoints_are_used_only_where_one_of_them_answers(there):
 
 
 @pytest.mark.parametrize("allowed", ["POST", "POST, OPTIONS", "GET,POST"])
-def test_a_default_endpoint_that_only_takes_a_post_is_found_by_asking_for_its_methods(allowed):
+def test_a_default_endpoint_that_only_takes_a_post_is_found_by_options(allowed):
     options = Response(200, {"allow": (allowed,)}, b"", 1000.0)
     server = found(*NOTHING, (REGISTER, NOT_FOUND), (METHODS, options))
     assert str(server.registration_endpoint) == "https://mcp.example/register"
@@ -209,7 +209,7 @@ def test_a_server_without_any_oauth_is_said_to_want_a_static_token(absent):
         assert place in raised.value.hint
 
 
-def test_what_the_metadata_say_is_kept():
+def test_the_server_holds_the_values_of_its_metadata():
     server = found(
         (f"{PRM}/a/b", resource(scopes_supported=["read"])),
         (
@@ -228,7 +228,7 @@ def test_what_the_metadata_say_is_kept():
     assert server.registration_endpoint is None
 
 
-def test_null_is_taken_for_what_is_not_there():
+def test_null_counts_as_absent():
     nulls = dict.fromkeys(("registration_endpoint", "revocation_endpoint", "scopes_supported"))
     server = found((f"{PRM}/a/b", resource(scopes_supported=None)), (RFC8414, metadata(**nulls)))
     assert (server.registration_endpoint, server.scopes_supported, server.offers_offline_access) == (None, None, False)

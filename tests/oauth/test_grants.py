@@ -26,7 +26,7 @@ from mcp_auth_bridge.oauth.grants import authorization_code, refresh
 from mcp_auth_bridge.secret import Secret
 
 
-def test_the_code_is_redeemed_with_the_verifier_that_belongs_to_its_challenge():
+def test_the_code_is_exchanged_with_the_verifier_of_its_challenge():
     asked = []
     made = code({"code": "C-1"}, (TOKEN, answer(TOKENS, at=1000.0)), asked=asked)
     form = plain(asked[-1].form)
@@ -50,22 +50,22 @@ def test_the_code_is_redeemed_with_the_verifier_that_belongs_to_its_challenge():
     assert made.token_endpoint == "https://as.example/token"
 
 
-def test_neither_code_nor_verifier_nor_tokens_print_themselves():
+def test_code_verifier_and_tokens_are_not_in_any_repr():
     asked = []
     made = code({"code": "C-1"}, (TOKEN, answer(TOKENS)), asked=asked)
     shown = repr(asked[-1]) + repr(made)
     assert not any(secret in shown for secret in ("C-1", "AT-1", "RT-1", plain(asked[-1].form)["code_verifier"]))
 
 
-def test_nobody_coming_back_ends_the_login():
-    script = [("entropy 32", bytes(32)), ("entropy 32", bytes(32)), ("authorize", LoginRequired("nobody"))]
+def test_a_user_who_does_not_come_back_ends_the_login():
+    script = [("entropy 32", bytes(32)), ("entropy 32", bytes(32)), ("authorize", LoginRequired("too late"))]
     with pytest.raises(LoginRequired):
         play(authorization_code(server(), CLIENT, ()), script)
 
 
 @pytest.mark.plays("Slack")
 @pytest.mark.parametrize("kind", [None, "Bearer", "bearer", "BEARER", "", "user"])
-def test_the_token_type_may_be_missing_in_any_case_or_slacks(kind):
+def test_the_token_type_may_be_absent_in_any_case_or_slacks_own(kind):
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind}))).access.reveal() == "AT-1"
 
 
@@ -75,14 +75,14 @@ def test_another_token_type_is_refused(kind):
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "token_type": kind})))
 
 
-def test_a_token_in_the_place_of_its_type_is_not_repeated():
+def test_a_token_type_that_holds_the_token_is_not_repeated():
     token = "AT-0123456789abcdef"
     with pytest.raises(TheirProtocolError, match="of a type that this bridge cannot use: “…”"):
         code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token, "token_type": token})))
 
 
 @pytest.mark.parametrize("token", ["alice@example.test:Zr4:s3cret", "a,b", "a" * 16384])
-def test_an_access_token_is_any_visible_ascii(token):
+def test_an_access_token_may_be_any_visible_ascii(token):
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "access_token": token}))).access.reveal() == token
 
 
@@ -116,18 +116,18 @@ def test_a_refresh_token_outside_the_specification_is_refused(token):
         (None, None),
     ],
 )
-def test_a_life_is_clamped_and_one_that_is_no_number_is_not_known(given_life, ends):
+def test_expires_in_is_clamped_and_ignored_unless_it_is_a_number(given_life, ends):
     made = code({"code": "C"}, (TOKEN, answer({**TOKENS, "expires_in": given_life}, at=1000.0)))
     assert made.expires_at == ends
 
 
-def test_the_granted_scope_is_the_servers_and_the_asked_one_where_it_says_nothing():
+def test_the_granted_scope_is_the_responses_or_else_the_requested_one():
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "scope": "less"}))).scope == "less"
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "scope": ""}))).scope == ""
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "scope": None})), scopes=("a", "b")).scope == "a b"
 
 
-def test_a_refusal_with_status_200_is_a_refusal():
+def test_an_error_with_status_200_is_an_error():
     with pytest.raises(OAuthRefused) as raised:
         code({"code": "C"}, (TOKEN, answer({"error": "bad_verification_code"}, 200)))
     assert "an unknown error" in raised.value.message
@@ -166,7 +166,7 @@ BODIES = st.one_of(
 @example(b'{"access_token": "CANARY-' + b'\\ud800"}', 200, "application/json")
 @example({"access_token": CANARY, "id_token": "e30.bnVsbA.x"}, 200, "application/json")
 @example({"access_token": CANARY, "expires_in": 1e400}, 200, "application/json")
-def test_whatever_the_token_endpoint_answers_there_is_a_session_or_an_error_without_a_secret(document, status, kind):
+def test_any_token_response_makes_a_session_or_an_error_without_a_secret(document, status, kind):
     reply = answer(document, status, kind)
     for made in (
         outcome(lambda: code({"code": "C-SECRET"}, (TOKEN, reply))),
@@ -180,7 +180,7 @@ def test_whatever_the_token_endpoint_answers_there_is_a_session_or_an_error_with
             assert made.expires_at is None or made.obtained_at <= made.expires_at <= made.obtained_at + 90 * 86400
 
 
-def test_a_refresh_goes_to_the_stored_endpoint_with_the_stored_resource_and_client():
+def test_a_refresh_uses_the_stored_endpoint_resource_and_client():
     asked = []
     elsewhere = session(token_endpoint="https://tokens.example/t", resource="https://mcp.example")
     play(refresh(elsewhere), [("POST https://tokens.example/t", answer(TOKENS))], asked)
@@ -199,7 +199,7 @@ def test_a_rotated_refresh_token_replaces_the_old_one():
 
 
 @pytest.mark.parametrize("absent", [{}, {"refresh_token": None}, {"refresh_token": ""}])
-def test_without_rotation_the_old_refresh_token_stays(absent):
+def test_without_rotation_the_old_refresh_token_is_kept(absent):
     made = play(refresh(session()), [(TOKEN, answer({"access_token": "AT-1", **absent}))])
     assert (made.refresh.reveal(), made.scope, made.expires_at) == ("RT-0", "read", None)
 
@@ -232,22 +232,22 @@ def test_a_grant_that_is_no_longer_honoured_has_ended(status):
         (LimitExceeded("long"), LimitExceeded),
     ],
 )
-def test_any_other_failure_says_nothing_about_the_grant(reply, kind):
+def test_any_other_failure_does_not_end_the_grant(reply, kind):
     with pytest.raises(kind) as raised:
         play(refresh(session()), [(TOKEN, reply)])
     assert not isinstance(raised.value, GrantEnded)
 
 
-def test_a_stored_endpoint_that_is_no_longer_acceptable_gets_nothing():
+def test_nothing_is_sent_to_a_stored_endpoint_that_is_no_longer_acceptable():
     with pytest.raises(TheirProtocolError):
         play(refresh(session(token_endpoint="http://as.example/token")), [])
 
 
-def test_tokens_that_were_created_are_tokens():
+def test_a_token_response_with_status_201_is_accepted():
     assert play(refresh(session()), [(TOKEN, answer(TOKENS, 201))]).access.reveal() == TOKENS["access_token"]
 
 
-def test_the_account_is_read_from_the_id_token_for_display():
+def test_the_account_to_show_is_read_from_the_id_token():
     payload = base64.urlsafe_b64encode(json.dumps({"email": "ann@example.org\u202e"}).encode()).rstrip(b"=").decode()
     token = f"eyJhbGciOiJub25lIn0.{payload}."
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "id_token": token}))).account == "ann@example.org"

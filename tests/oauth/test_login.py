@@ -62,7 +62,7 @@ def test_a_first_login_binds_its_port_before_it_registers():
     assert plain(asked[-1].form)["redirect_uri"] == HERE
 
 
-def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_anything_is_registered():
+def test_a_server_for_devices_only_refuses_a_browser_before_anything_is_registered():
     only = {"authorization_endpoint": None, "code_challenge_methods_supported": None}
     metadata = found(**only, device_authorization_endpoint="https://as.example/device")
     with pytest.raises(TheirProtocolError, match="on another device only") as raised:
@@ -86,7 +86,7 @@ def test_the_challenge_decides_the_scope():
     assert session.scope == "files"
 
 
-def test_a_known_registration_gets_its_own_port_back():
+def test_a_known_registration_listens_at_its_own_port_again():
     known = Client(issuer="https://as.example", id="old", redirect_uri=HERE, scope=ASKED)
     session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
     assert session.client == known
@@ -115,14 +115,14 @@ def test_a_configured_client_is_used_at_its_issuer_on_the_configured_port():
     assert asked[-1].headers["authorization"].reveal().startswith("Basic ")
 
 
-def test_a_configured_client_is_shown_to_no_other_issuer():
+def test_a_configured_client_is_not_sent_to_another_issuer():
     with pytest.raises(ConfigError, match=r"belongs to “https://as\.example”.*names.*“https://new\.example”") as raised:
         play(login(plan(configured=CONFIGURED)), found("https://new.example", **at("https://new.example")))
     assert "issuer" in raised.value.hint
     assert "hunter2" not in raised.value.message
 
 
-def test_a_wrong_resource_stops_before_anything_listens_or_opens():
+def test_metadata_of_another_resource_end_the_login_before_it_listens():
     document = {"resource": "https://evil.example/mcp", "authorization_servers": ["https://as.example"]}
     with pytest.raises(TheirProtocolError):
         play(login(plan()), [(*PRM, answer(document)), (PRM[0].removesuffix("/mcp"), NOT_FOUND)])
@@ -152,7 +152,7 @@ def test_every_failure_ends_the_login_with_its_own_error(script, kind):
     assert isinstance(raised.value, BridgeError)
 
 
-def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_ports():
+def test_a_metadata_document_needs_no_registration_and_uses_its_own_ports():
     asked = []
     wanted = plan(metadata_url="https://bridge.example/client.json")
     place = found(client_id_metadata_document_supported=True)
@@ -163,19 +163,19 @@ def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_po
     assert "client_id=https%3A%2F%2Fbridge.example%2Fclient.json" in asked[-2].url
 
 
-def test_without_a_free_port_of_the_document_the_bridge_registers():
+def test_without_a_free_port_of_its_metadata_document_the_bridge_registers():
     wanted = plan(metadata_url="https://bridge.example/client.json")
     place = found(client_id_metadata_document_supported=True)
     taken = [(f"listen {port}", OTHER) for port in (33418, 33419, 33420)]
     assert play(login(wanted), [*place, *taken, ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
 
 
-def test_a_server_that_takes_no_documents_gets_a_registration():
+def test_the_bridge_registers_where_metadata_documents_are_not_accepted():
     wanted = plan(metadata_url="https://bridge.example/client.json")
     assert play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
 
 
-def test_a_server_that_takes_no_address_is_offered_localhost_once():
+def test_localhost_is_tried_once_where_a_redirect_uri_with_an_address_is_refused():
     refused = answer({"error": "invalid_redirect_uri"}, 400)
     here = "http://localhost:4712/callback"
     registered = answer({"client_id": "new", "redirect_uris": [here]}, 201)
@@ -188,7 +188,7 @@ def test_a_server_that_takes_no_address_is_offered_localhost_once():
         play(login(plan()), [*found(), *steps[:3], (endpoint, refused)])
 
 
-def test_a_registration_for_localhost_gets_localhost_back():
+def test_a_registration_for_localhost_listens_at_localhost_again():
     known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback", scope=ASKED)
     asked = []
     steps = [("listen 4712", "http://localhost:4712/callback"), *WELCOME]
@@ -196,7 +196,7 @@ def test_a_registration_for_localhost_gets_localhost_back():
     assert (session.client.id, asked[2].host) == ("old", "localhost")
 
 
-def test_a_login_that_follows_on_a_missing_permission_asks_for_the_union():
+def test_a_step_up_asks_for_the_union_of_scopes():
     wider = plan(step_up=("read", "files:write"))
     asked = []
     play(login(wider), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
@@ -216,7 +216,7 @@ def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
     assert "trusted_issuer" in raised.value.hint
 
 
-def test_without_s256_in_the_metadata_nothing_is_registered_or_opened_unless_the_profile_says_it():
+def test_without_s256_in_the_metadata_the_login_ends_unless_the_profile_sets_pkce():
     silent = found(code_challenge_methods_supported=["plain"])
     with pytest.raises(TheirProtocolError, match="PKCE with S256") as raised:
         play(login(plan()), silent)
@@ -234,7 +234,7 @@ GIVEN = ServerMetadata(
 )
 
 
-def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
+def test_configured_endpoints_are_used_without_a_question_to_the_user():
     configured = Client(issuer="https://as.example", id="mine", registered=False)
     asked = []
     script = [
@@ -260,7 +260,7 @@ def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
         ("https://evil-accounts.google.com.example", ("resource=",), ("access_type",)),
     ],
 )
-def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issuer, sent, kept_back):
+def test_the_ways_of_a_known_provider_are_followed(issuer, sent, kept_back):
     host = issuer.split("/t/")[0]
     document = {**METADATA, "issuer": issuer, "authorization_endpoint": f"{host}/authorize", "scopes_supported": []}
     place = gate(issuer, Purpose.ISSUER)
@@ -280,7 +280,7 @@ def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issu
     assert ("resource" in asked[-1].form) is ("resource=" in asked[-2].url)
 
 
-def test_what_the_profile_wants_wins_over_what_is_known():
+def test_the_profile_wins_over_the_known_ways_of_a_provider():
     asked = []
     wanted = plan(ways=Ways(parameters={"prompt": "none", "audience": "urn:x"}))
     play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
@@ -304,7 +304,7 @@ REFUSED_AT_THE_TOKEN_ENDPOINT = [*CODE[:3], (TOKEN, INVALID)]
 
 
 @pytest.mark.parametrize("refused", [DENIED, REFUSED_AT_THE_TOKEN_ENDPOINT])
-def test_where_offline_access_is_refused_the_same_client_goes_on_without_it_once_and_says_so(refused):
+def test_after_a_refusal_of_offline_access_the_same_client_tries_once_without_it(refused):
     asked = []
     script = [*found(), ("listen 0", HERE), REGISTERED, *refused, ("tell", None), *CODE]
     session = play(login(plan()), script, asked)
@@ -329,7 +329,7 @@ def test_where_offline_access_is_refused_the_same_client_goes_on_without_it_once
         answer({"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected"}, 403),
     ],
 )
-def test_where_nothing_registers_with_offline_access_the_bridge_registers_without_it(refused):
+def test_after_a_refused_registration_with_offline_access_the_bridge_registers_without_it(refused):
     asked = []
     script = [*found(), ("listen 0", HERE), (REGISTER, refused), ("tell", None), ("listen 0", HERE), REGISTERED, *CODE]
     session = play(login(plan()), script, asked)
@@ -338,13 +338,13 @@ def test_where_nothing_registers_with_offline_access_the_bridge_registers_withou
     assert (session.denied, session.client.scope) == ("offline_access", "read")
 
 
-def test_a_registration_without_offline_access_is_kept_where_none_is_made_with_it():
+def test_a_registration_without_offline_access_is_used_where_none_with_it_is_made():
     script = [*found(), ("listen 4711", HERE), (REGISTER, answer(NOT_VALID, 400)), ("tell", None)]
     session = play(login(known(NARROW)), [*script, ("listen 4711", HERE), *WELCOME, *CODE])
     assert (session.client, session.denied) == (NARROW, "offline_access")
 
 
-def test_where_a_device_is_refused_offline_access_it_goes_on_without_it():
+def test_a_login_on_another_device_goes_on_without_offline_access_too():
     asked = []
     started = {"device_code": "D", "user_code": "A", "verification_uri": f"{ISSUER}/go", "interval": 5}
     device = f"POST {ISSUER}/device"
@@ -358,14 +358,14 @@ def test_where_a_device_is_refused_offline_access_it_goes_on_without_it():
     assert session.denied == "offline_access"
 
 
-def test_what_is_refused_without_offline_access_too_is_refused():
+def test_a_login_that_is_refused_without_offline_access_too_fails():
     script = [*found(), ("listen 0", HERE), REGISTERED, *DENIED, ("tell", None), *DENIED]
     with pytest.raises(OAuthRefused, match="invalid_scope") as raised:
         play(login(plan()), script)
     assert "set scopes under auth" in raised.value.hint
 
 
-def test_offline_access_that_is_configured_is_not_left_out():
+def test_configured_offline_access_is_not_left_out():
     mine = plan(scopes=("read", "offline_access"))
     with pytest.raises(OAuthRefused, match="invalid_scope"):
         play(login(mine), [*found(), ("listen 0", HERE), REGISTERED, *DENIED])
@@ -378,20 +378,20 @@ def test_another_refusal_is_not_answered_with_fewer_scopes(error):
         play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:2], refused])
 
 
-def test_a_registration_that_is_refused_for_its_scopes_alone_says_which_key_to_set():
+def test_a_registration_that_is_refused_for_its_scopes_gets_a_hint_that_names_the_setting():
     script = [*found(scopes_supported=None), ("listen 0", HERE), (REGISTER, answer(NOT_VALID, 400))]
     with pytest.raises(OAuthRefused, match="refused to register this bridge with these scopes") as raised:
         play(login(plan()), script)
     assert "set scopes under auth" in raised.value.hint
 
 
-def test_a_refusal_of_the_way_to_prove_oneself_is_no_refusal_of_scopes():
+def test_a_refusal_of_the_authentication_method_is_not_a_refusal_of_scopes():
     words = {"error": "invalid_client_metadata", "error_description": "token_endpoint_auth_method none, scope read: no"}
     script = [*found(), ("listen 0", HERE), (REGISTER, answer(words, 400)), REGISTERED, *CODE]
     assert play(login(plan()), script).client.id == "new"
 
 
-# Remembered
+# A refusal of offline_access is remembered
 
 
 def refused_before(client=OLD, denied="offline_access"):
@@ -417,7 +417,7 @@ def test_a_client_that_was_refused_offline_access_does_not_ask_for_it_again():
         ({"clients": {ISSUER: msgspec.structs.replace(OLD, id="newer")}}, WELCOME),
     ],
 )
-def test_what_was_denied_is_forgotten_when_the_registration_or_the_will_of_the_person_changes(more, script):
+def test_a_denied_scope_is_asked_for_again_after_a_new_registration_or_new_scopes(more, script):
     asked = []
     again = msgspec.structs.replace(known(OLD, last=refused_before()), **more)
     session = play(login(again), [*found(), ("listen 4711", HERE), *script, *CODE], asked)
@@ -435,7 +435,7 @@ def test_a_configured_client_that_was_refused_does_not_ask_again_either():
     assert second.denied == "offline_access"
 
 
-# Left out by the profile
+# offline_access that the profile leaves out
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def test_a_configured_client_that_was_refused_does_not_ask_again_either():
         ({"step_up": ("offline_access", "write")}, "write read"),
     ],
 )
-def test_a_profile_without_offline_access_never_asks_for_it_wherever_it_comes_from(more, scope):
+def test_a_profile_without_offline_access_never_asks_for_it(more, scope):
     asked = []
     session = play(login(plan(offline=False, **more)), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert registered_with(asked) == asked_for(asked) == [scope]

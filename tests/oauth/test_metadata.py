@@ -26,7 +26,7 @@ from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
 
 
-def test_the_metadata_that_the_challenge_names_are_taken_from_any_path_without_probing():
+def test_the_metadata_that_the_challenge_names_are_used_without_trying_others():
     challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/custom/place.json"})
     server = found(
         ("GET https://mcp.example/custom/place.json", resource()), (RFC8414, metadata()), challenge=challenge
@@ -34,14 +34,14 @@ def test_the_metadata_that_the_challenge_names_are_taken_from_any_path_without_p
     assert server.issuer == "https://as.example"
 
 
-def test_a_challenge_naming_metadata_that_do_not_exist_is_no_reason_to_skip_the_well_known_ones():
+def test_the_well_known_urls_are_tried_where_the_challenge_names_metadata_that_do_not_exist():
     challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/gone"})
     gone = ("GET https://mcp.example/gone", NOT_FOUND)
     server = found(gone, (f"{PRM}/a/b", NOT_FOUND), (PRM, resource()), (RFC8414, metadata()), challenge=challenge)
     assert server.issuer == "https://as.example"
 
 
-# Servers behind a proxy name their inner host; hostile ones name somebody else's.
+# Servers behind a proxy name their inner host; hostile ones name a foreign host.
 ELSEWHERE = [
     "http://mcp.example/prm",
     "https://other.example/prm",
@@ -58,7 +58,7 @@ def test_a_challenge_naming_metadata_of_another_origin_is_not_followed(named):
 
 
 @pytest.mark.parametrize("named", ELSEWHERE)
-def test_without_other_metadata_the_refused_place_is_named_and_so_is_the_setting(named):
+def test_metadata_of_another_origin_are_an_error_that_names_the_setting_where_there_are_no_others(named):
     challenge = Challenge("bearer", {"resource_metadata": named})
     with pytest.raises(TheirProtocolError, match="it says that they are at") as raised:
         found((f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND), challenge=challenge)
@@ -67,7 +67,7 @@ def test_without_other_metadata_the_refused_place_is_named_and_so_is_the_setting
     assert "is not followed" in raised.value.hint
 
 
-def test_the_place_that_the_configuration_names_is_the_only_one():
+def test_configured_resource_metadata_are_the_only_ones_that_are_read():
     trust = Trust(server=gate(MCP, Purpose.SERVER), resource_metadata="https://inner.example/prm")
     place = "GET https://inner.example/prm"
     challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/custom"})
@@ -78,16 +78,16 @@ def test_the_place_that_the_configuration_names_is_the_only_one():
 
 
 @pytest.mark.parametrize("missing", [NOT_FOUND, PAGE, answer(b"", 405), answer({}, 403), answer(b"", 410)])
-def test_without_one_the_path_is_tried_first_and_the_root_second(missing):
+def test_the_well_known_url_of_the_path_is_tried_before_that_of_the_origin(missing):
     server = found((f"{PRM}/a/b", missing), (PRM, resource()), (RFC8414, metadata()))
     assert server.token_endpoint.path == "/token"
 
 
-def test_a_server_at_the_root_has_one_place_for_its_metadata():
+def test_a_server_at_the_root_has_one_well_known_url():
     found((PRM, resource("https://mcp.example")), (RFC8414, metadata()), url="https://mcp.example")
 
 
-def test_an_issuer_with_a_path_has_three_places_in_the_order_of_the_specification():
+def test_an_issuer_with_a_path_has_three_well_known_urls_in_the_order_of_the_specification():
     issuer = "https://as.example/t1"
     server = found(
         (f"{PRM}/a/b", resource(issuer=issuer)),
@@ -98,7 +98,7 @@ def test_an_issuer_with_a_path_has_three_places_in_the_order_of_the_specificatio
     assert server.issuer == issuer
 
 
-def test_an_issuer_without_a_path_has_two():
+def test_an_issuer_without_a_path_has_two_well_known_urls():
     with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used") as raised:
         found((f"{PRM}/a/b", resource()), (RFC8414, NOT_FOUND), (OIDC, NOT_FOUND))
     assert "/.well-known/oauth-authorization-server: HTTP 404" in raised.value.hint
@@ -114,7 +114,7 @@ def test_an_issuer_without_a_path_has_two():
         ("https://as.example/t1", "https://as.example/t1"),
     ],
 )
-def test_an_issuer_equals_itself_and_only_the_slash_of_the_root_may_differ(asked_for, told):
+def test_only_the_roots_slash_may_differ_between_two_spellings_of_an_issuer(asked_for, told):
     path = "/t1" if asked_for.endswith("/t1") else ""
     server = found((f"{PRM}/a/b", resource(issuer=asked_for)), (f"{RFC8414}{path}", metadata(told)))
     assert server.issuer == told
@@ -164,7 +164,7 @@ def test_metadata_of_another_issuer_are_refused(asked_for, told):
         "https://mcp.example:443/a/b",
     ],
 )
-def test_the_resource_is_itself_or_a_parent_and_spelled_as_its_metadata_spell_it(named):
+def test_the_resource_or_a_parent_of_it_is_used_as_its_metadata_spell_it(named):
     server = found((f"{PRM}/a/b", resource(named)), (RFC8414, metadata()))
     assert server.resource == named
 
@@ -189,14 +189,14 @@ def test_the_resource_is_itself_or_a_parent_and_spelled_as_its_metadata_spell_it
         "https://u:p@mcp.example/a/b",
     ],
 )
-def test_metadata_of_another_resource_are_refused_and_the_document_and_the_setting_named(named):
+def test_metadata_of_another_resource_are_refused_with_the_document_and_the_setting_named(named):
     with pytest.raises(TheirProtocolError, match="are for") as raised:
         found((f"{PRM}/a/b", resource(named)), (PRM, NOT_FOUND))
     assert "/.well-known/oauth-protected-resource/a/b" in raised.value.message
     assert f'resource = "{offered(named)}"' in raised.value.hint
 
 
-def test_an_issuer_that_stands_for_many_tenants_is_explained():
+def test_an_issuer_for_many_tenants_is_explained():
     """codex #38973: Entra's metadata below /organizations/v2.0."""
     with pytest.raises(TheirProtocolError, match="are of the issuer") as raised:
         found(
@@ -244,14 +244,14 @@ DPOP = Challenge("dpop", {})
         (DPOP, {}, {}, Binding.DEMANDED),
     ],
 )
-def test_whether_tokens_are_bound_to_a_key_is_in_the_challenge_and_both_metadata(
+def test_the_challenge_and_both_metadata_decide_whether_tokens_are_bound_to_a_key(
     challenge, of_resource, of_server, expected
 ):
     script = [(f"{PRM}/a/b", resource(**of_resource)), (RFC8414, metadata(**of_server))]
     assert found(*script, challenge=challenge).binding is expected
 
 
-def test_a_demand_that_the_authorization_server_cannot_meet_ends_the_login_before_anybody_is_asked():
+def test_a_demand_for_proofs_that_the_authorization_server_cannot_meet_ends_the_discovery():
     script = [(f"{PRM}/a/b", resource()), (RFC8414, metadata(**{ALGORITHMS: ["RS256"]}))]
     with pytest.raises(TheirProtocolError, match="does not accept ES256"):
         found(*script, challenge=DPOP)

@@ -29,7 +29,7 @@ def test_a_native_public_client_is_registered_with_exactly_our_redirect_uri():
     assert asked[0].form is None
 
 
-def test_without_scopes_none_are_registered():
+def test_a_registration_without_scopes_omits_them():
     asked = []
     registered({"client_id": "abc"}, asked=asked)
     assert "scope" not in json.loads(asked[0].document)
@@ -45,7 +45,7 @@ def test_an_earlier_registration_whose_port_is_taken_is_replaced():
     assert registered({"client_id": "new"}, known=known).id == "new"
 
 
-def test_a_configured_client_is_never_registered_and_takes_the_port_that_there_is():
+def test_a_configured_client_is_not_registered_and_gets_the_redirect_uri():
     known = client(registered=False, redirect_uri="")
     assert play(register(server(registers=False), HERE, (), known), []).redirect_uri == HERE
 
@@ -60,13 +60,13 @@ def test_a_configured_client_is_never_registered_and_takes_the_port_that_there_i
         (("client_secret_post", "private_key_jwt"), "s", "client_secret_post"),
     ],
 )
-def test_a_configured_client_proves_itself_as_the_server_accepts_it(advertised, secret, method):
+def test_a_configured_client_gets_a_method_that_the_server_accepts(advertised, secret, method):
     known = client(registered=False, auth_method="", secret=Secret(secret) if secret else None)
     assert play(register(server(advertised), HERE, (), known), []).auth_method == method
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_basic", "client_secret_post"])
-def test_the_only_method_that_is_advertised_is_the_one_that_is_asked_for(method):
+def test_the_only_advertised_method_is_requested(method):
     asked = []
     secret = {} if method == "none" else {"client_secret": "s"}
     made = registered({"client_id": "abc", **secret}, methods=(method,), asked=asked)

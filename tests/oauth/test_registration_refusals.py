@@ -22,7 +22,7 @@ def test_a_refused_registration_says_why_and_what_to_configure():
     assert "client_id" in raised.value.hint
 
 
-def test_a_registration_that_answers_with_a_page_or_not_at_all_is_an_error():
+def test_a_page_or_no_response_is_an_error():
     flow = register(server(), HERE, (), None)
     with pytest.raises(UpstreamFailed, match="HTTP 403") as raised:
         play(flow, [(REGISTER, answer(PAGE.body, 403, "text/html"))])
@@ -56,7 +56,7 @@ def test_a_registration_that_is_refused_for_its_scopes_names_that_setting(status
         (400, b'{"error":"invalid_request","error_description":"Your integration is not currently allowlisted."}'),
     ],
 )
-def test_a_provider_with_a_list_of_clients_is_recognised_and_the_hint_says_what_can_be_done(status, body):
+def test_a_provider_with_an_allow_list_is_recognised_and_the_hint_says_what_to_ask_for(status, body):
     with pytest.raises(TheirProtocolError) as raised:
         registered(body, status=status)
     assert "approved clients only" in raised.value.hint
@@ -64,7 +64,7 @@ def test_a_provider_with_a_list_of_clients_is_recognised_and_the_hint_says_what_
     assert "client_name" in raised.value.hint
 
 
-def test_a_registration_that_comes_too_soon_says_when_to_come_back():
+def test_a_registration_that_is_sent_too_soon_says_when_to_try_again():
     refused = Response(429, {"retry-after": ("60",)}, b"slow down", 0.0)
     with pytest.raises(UpstreamFailed, match="429") as raised:
         play(register(server(), HERE, (), None), [(REGISTER, refused)])
@@ -72,7 +72,7 @@ def test_a_registration_that_comes_too_soon_says_when_to_come_back():
 
 
 @pytest.mark.parametrize("status", [400, 422])
-def test_a_refused_redirect_uri_is_recognised_without_its_code(status):
+def test_a_refused_redirect_uri_is_recognised_without_its_error_code(status):
     with pytest.raises(OAuthRefused, match="invalid_redirect_uri") as raised:
         registered({"message": "redirect_uris.0: Invalid url"}, status=status)
     assert raised.value.error == "invalid_redirect_uri"

@@ -29,13 +29,13 @@ from mcp_auth_bridge.urls import Purpose, gate
         ({"client_secret": "", "redirect_uris": []}, "none"),
     ],
 )
-def test_what_the_server_made_of_our_request_decides_how_we_prove_ourselves(document, method):
+def test_the_response_decides_how_the_client_proves_its_identity(document, method):
     made = registered({"client_id": "abc", **document})
     assert made.auth_method == method
     assert (made.secret is not None) == bool(document.get("client_secret"))
 
 
-def test_a_method_that_we_do_not_know_is_refused():
+def test_an_unknown_authentication_method_is_refused():
     with pytest.raises(OAuthRefused, match="a way to prove a client's identity that this bridge does not know"):
         registered({"client_id": "abc", "token_endpoint_auth_method": "private_key_jwt"})
 
@@ -50,7 +50,7 @@ def test_a_method_that_we_do_not_know_is_refused():
         ["https://gateway.example/callback", "http://[::1]:*/"],
     ],
 )
-def test_a_registration_of_a_loopback_uri_with_another_port_is_ours(uris):
+def test_a_registered_loopback_uri_may_have_another_port(uris):
     assert registered({"client_id": "abc", "redirect_uris": uris}).redirect_uri == HERE
 
 
@@ -76,7 +76,7 @@ def test_an_unusable_client_id_is_refused(identifier):
         registered({"client_id": identifier})
 
 
-def test_more_redirect_uris_than_ours_are_the_server_s_business():
+def test_a_response_may_name_more_redirect_uris():
     assert registered({"client_id": "abc", "redirect_uris": ["http://localhost/callback", HERE]}).redirect_uri == HERE
 
 
@@ -97,21 +97,21 @@ def test_more_redirect_uris_than_ours_are_the_server_s_business():
         ("nan", None),
     ],
 )
-def test_a_secret_expires_when_the_server_says_so_unless_that_was_before_it_was_made(given, expires_at):
+def test_a_secret_expires_when_the_response_says_so_unless_that_is_in_the_past(given, expires_at):
     made = registered({"client_id": "abc", "client_secret": "s", "client_secret_expires_at": given})
     assert made.secret_expires_at == expires_at
 
 
-def test_where_there_is_no_secret_none_expires():
+def test_without_a_secret_nothing_expires():
     assert registered({"client_id": "abc", "client_secret_expires_at": 5000}).secret_expires_at is None
 
 
-def test_a_registration_is_over_from_the_second_on_at_which_its_secret_expires():
+def test_a_registration_has_expired_from_the_second_of_its_secrets_end():
     assert [client(secret_expires_at=5.0).expired(now) for now in (4.9, 5.0)] == [False, True]
     assert not client().expired(1e12)
 
 
-def test_what_ends_a_registration_is_kept_with_it():
+def test_the_management_uri_and_token_are_kept_with_the_client():
     made = managed()
     assert made.management_uri == "https://as.example/register/abc"
     assert made.management_token.reveal() == "RAT-hunter2"
@@ -133,12 +133,12 @@ def test_what_ends_a_registration_is_kept_with_it():
         {"registration_client_uri": "/register/abc"},
     ],
 )
-def test_a_way_to_end_it_that_cannot_be_used_or_leads_elsewhere_is_not_kept(more):
+def test_an_unusable_or_foreign_management_uri_or_token_is_not_kept(more):
     made = managed(**more)
     assert (made.id, made.management_uri, made.management_token) == ("abc", "", None)
 
 
-def test_a_registration_may_be_managed_at_the_issuer_although_it_is_made_elsewhere():
+def test_a_registration_may_be_managed_at_the_issuer_or_at_the_registration_endpoint():
     there = msgspec.structs.replace(server(), registration_endpoint=gate("https://api.example/r", Purpose.REGISTRATION))
     for origin in ("https://as.example", "https://api.example"):
         document = {"client_id": "abc", **MANAGEMENT, "registration_client_uri": f"{origin}/c/abc"}
@@ -177,7 +177,7 @@ FIELDS = (
     ),
     st.sampled_from((200, 201, 400)),
 )
-def test_whatever_is_answered_there_is_a_usable_client_or_an_error_without_its_secret(document, status):
+def test_any_response_makes_a_usable_client_or_an_error_without_its_secret(document, status):
     made = outcome(lambda: registered(document, status=status))
     if isinstance(made, BridgeError):
         assert "\n" not in made.message

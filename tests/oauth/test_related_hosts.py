@@ -20,7 +20,7 @@ from mcp_auth_bridge.oauth.related_hosts import are_related
         ("127.0.0.1", "127.0.0.1"),
     ],
 )
-def test_these_hosts_belong_together(issuer, host):
+def test_these_hosts_are_related(issuer, host):
     assert are_related(issuer, host)
 
 
@@ -47,5 +47,5 @@ def test_these_hosts_belong_together(issuer, host):
         ("oauth2.googleapis.com", "accounts.google.com"),
     ],
 )
-def test_these_do_not(issuer, host):
+def test_these_hosts_are_not_related(issuer, host):
     assert not are_related(issuer, host)

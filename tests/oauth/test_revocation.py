@@ -21,14 +21,14 @@ def test_a_revocation_names_the_refresh_token_and_authenticates():
     assert plain(asked[0].form) == {"token": "RT-0", "token_type_hint": "refresh_token", "client_id": "abc"}
 
 
-def test_a_revocation_ends_an_access_token_too_while_it_is_good():
+def test_a_revocation_names_the_access_token_too_while_it_is_good():
     asked = []
     endpoint = "POST https://as.example/revoke"
     play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, answer(b"", 204))], asked)
     assert [plain(effect.form)["token"] for effect in asked] == ["RT-0", "AT-0"]
 
 
-def test_an_access_token_that_nobody_can_end_is_no_failure_of_a_revocation():
+def test_a_server_that_cannot_revoke_access_tokens_does_not_fail_a_revocation():
     endpoint = "POST https://as.example/revoke"
     refused = answer({"error": "unsupported_token_type"}, 400)
     play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, refused)])
@@ -45,17 +45,17 @@ def test_without_a_refresh_token_the_access_token_is_revoked():
     assert plain(asked[0].form)["token"] == "AT-0"
 
 
-def test_without_a_revocation_endpoint_nothing_is_asked():
+def test_without_a_revocation_endpoint_nothing_is_sent():
     assert play(revoke(session(revocation_endpoint="")), []) is None
 
 
-def test_a_refused_revocation_is_told():
+def test_a_refused_revocation_is_an_error():
     with pytest.raises(OAuthRefused, match="the revocation"):
         play(revoke(session()), [("POST https://as.example/revoke", answer({"error": "invalid_client"}, 401))])
 
 
-def test_a_revocation_endpoint_that_takes_basic_alone_gets_it_from_a_client_that_needs_no_secret_elsewhere():
-    """canaille, and whoever leaves Authlib's default: the secret came with a registration as `none`."""
+def test_a_revocation_endpoint_that_takes_basic_alone_gets_it_from_a_public_client():
+    """canaille, and other servers with Authlib's default: a registration as `none` brought the secret."""
     asked = []
     client = Client(issuer=ISSUER, id="abc", secret=Secret("S"), auth_method="none", registered=True, redirect_uri=HERE)
     endpoint = "POST https://as.example/revoke"

@@ -41,7 +41,7 @@ GOES_ON = [("listen 0", HERE), *[(REGISTERED[0].replace("as.", "new."), REGISTER
 REDEEMED = ("POST https://new.example/token", CODE[3][1])
 
 
-def test_another_issuer_than_the_last_logins_is_asked_about_before_anything_is_sent_there():
+def test_the_user_is_asked_about_another_issuer_before_anything_is_sent_there():
     asked = []
     with pytest.raises(LoginRequired, match=r"now wants logins at “https://new\.example”; the last one was"):
         play(login(plan(last=LAST)), [found(NEW)[0], (f"agree --trust {NEW}", refuse)], asked)
@@ -49,11 +49,11 @@ def test_another_issuer_than_the_last_logins_is_asked_about_before_anything_is_s
 
 
 def refuse(effect):
-    """Nobody says yes."""
+    """The user does not agree."""
     return LoginRequired(effect.question)
 
 
-def test_who_agrees_gets_a_login_with_nothing_of_the_old_one():
+def test_a_login_at_another_issuer_uses_nothing_of_the_last_one():
     asked = []
     steps = [found(NEW)[0], (f"agree --trust {NEW}", None), found(NEW, **at(NEW))[1], *GOES_ON, REDEEMED]
     session = play(login(plan(last=LAST, clients={LAST.issuer: LAST.client})), steps, asked)
@@ -69,12 +69,12 @@ def test_the_same_issuer_is_not_asked_about(last):
     play(login(plan(last=same)), [*found(), ("listen 0", HERE), REGISTERED, *CODE])
 
 
-def test_a_configured_issuer_is_the_users_will():
+def test_a_configured_issuer_needs_no_question():
     trust = Trust(server=gate("https://mcp.example/mcp", Purpose.SERVER), issuer=NEW, last=LAST)
     assert list(check_issuer(NEW, trust)) == []
 
 
-def test_of_several_issuers_the_last_logins_is_kept_without_a_question():
+def test_of_several_issuers_the_last_logins_is_chosen_without_a_question():
     several = answer({"resource": "https://mcp.example/mcp", "authorization_servers": [NEW, "https://as.example"]})
     play(login(plan(last=LAST)), [(*PRM, several), found()[1], ("listen 0", HERE), REGISTERED, *CODE])
 
@@ -85,13 +85,13 @@ BELOW = "https://tenant.as.example"
 ABOVE = {"authorization_endpoint": "https://as.example/authorize", "registration_endpoint": f"{BELOW}/register"}
 
 
-def test_an_issuer_below_a_host_does_not_get_the_codes_of_that_hosts_login_page_without_a_yes():
+def test_an_issuer_does_not_get_the_codes_of_its_parent_domains_login_page_without_a_yes():
     steps = found(BELOW, **{**at(BELOW), **ABOVE})
     with pytest.raises(LoginRequired, match="away from there; the code of the login goes to https://tenant"):
         play(login(plan()), [*steps, ("agree --trust https://as.example", refuse)])
 
 
-def test_an_issuer_whose_whole_login_is_at_the_host_above_it_needs_no_yes():
+def test_a_whole_login_at_the_parent_domain_of_its_issuer_needs_no_yes():
     whole = {**at(BELOW), **ABOVE, "token_endpoint": "https://as.example/token"}
     registered = (f"POST {BELOW}/register", REGISTERED[1])
     assert play(login(plan()), [*found(BELOW, **whole), ("listen 0", HERE), registered, *CODE]).issuer == BELOW
@@ -102,13 +102,13 @@ def elsewhere(**more):
 
 
 @pytest.mark.parametrize("path", ["/$(id)", "/'&calc&'", "/;id", "/%COMSPEC%&x", "/?a&b"])
-def test_no_server_writes_a_word_of_the_command_that_a_person_is_given(path):
+def test_a_server_cannot_add_a_word_to_the_command_in_a_hint(path):
     hostile = NEW + path
     with pytest.raises(LoginRequired):
         play(login(plan(last=LAST)), [found(hostile)[0], ("agree --trust …", refuse)])
 
 
-def test_what_was_agreed_to_once_is_remembered_with_the_login_and_for_its_issuer_alone():
+def test_an_agreement_is_remembered_with_the_login_and_for_its_issuer_alone():
     option = "agree --trust https://login.elsewhere.example"
     session = play(login(plan()), [*elsewhere(), (option, None), ("listen 0", HERE), REGISTERED, *CODE])
     assert session.agreed == ("https://login.elsewhere.example",)
@@ -130,7 +130,7 @@ def test_the_question_names_the_server_the_issuer_and_the_host_that_gets_the_cod
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=30))
-def test_an_option_that_a_hint_names_is_always_one_word_for_a_shell(tail):
+def test_the_value_of_an_option_in_a_hint_is_one_word_for_a_shell(tail):
     trust = Trust(server=gate("https://mcp.example/mcp", Purpose.SERVER), last=LAST)
     try:
         [wish] = list(check_issuer(f"https://evil.example/{tail}", trust))
@@ -148,7 +148,7 @@ def test_the_address_of_an_endpoint_is_checked_for_each_of_its_requests():
     assert {str(effect.led_by) for effect in fetched} == {"https://mcp.example/mcp"}
 
 
-def test_what_the_configuration_names_is_led_to_by_nobody():
+def test_a_request_to_a_configured_origin_is_not_led_by_the_mcp_server():
     asked = []
     play(login(plan(trusted_issuer="https://as.example")), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     led = {effect.url.host: effect.led_by for effect in asked if isinstance(effect, Fetch)}
@@ -168,7 +168,7 @@ def test_a_url_in_the_configuration_is_checked_when_it_is_read(key, value):
     assert "hunter2" not in raised.value.message
 
 
-def test_what_is_agreed_to_in_advance_is_a_url():
+def test_an_agreement_in_advance_names_a_url():
     assert _agreed(("https://AS.example:443/", "https://as.example/t")) == (
         "https://as.example",
         "https://as.example/t",
@@ -177,7 +177,7 @@ def test_what_is_agreed_to_in_advance_is_a_url():
         _agreed(("as.example",))
 
 
-# An MCP server of plain http, for which a person has set `allow_http`
+# An MCP server of plain http, for which the user has set `allow_http`
 
 
 PLAIN = "http://metrics.cluster.example"
@@ -203,21 +203,21 @@ def plain_resource(issuer):
     return (PLAIN_PRM, answer({"resource": PLAIN_MCP, "authorization_servers": [issuer]}))
 
 
-def test_what_a_server_of_plain_http_publishes_may_lead_to_an_authorization_server_of_https():
+def test_a_server_at_plain_http_may_lead_to_an_authorization_server_at_https():
     steps = [plain_resource("https://as.example"), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
     session = play(login(plain_plan()), steps)
     assert (session.issuer, session.resource) == ("https://as.example", PLAIN_MCP)
 
 
 @pytest.mark.parametrize("issuer", [PLAIN, "http://as.example", "http://127.0.0.1:9", "http://localhost:8080"])
-def test_it_leads_to_no_authorization_server_of_plain_http_not_even_to_itself(issuer):
+def test_it_may_not_lead_to_an_authorization_server_at_plain_http_not_even_to_itself(issuer):
     steps = [plain_resource(issuer)]
     with pytest.raises(UrlRefused, match=r"acceptable|encrypted") as raised:
         play(login(plain_plan()), steps)
     assert "http" in raised.value.hint
 
 
-def test_it_is_no_authorization_server_by_its_own_metadata():
+def test_its_own_metadata_do_not_make_it_an_authorization_server():
     own = {"issuer": PLAIN, "code_challenge_methods_supported": ["S256"]}
     metadata = {**own, "authorization_endpoint": f"{PLAIN}/authorize", "token_endpoint": f"{PLAIN}/token"}
     steps = [*PLAIN_NOTHING, (f"GET {PLAIN}/.well-known/oauth-authorization-server", answer(metadata))]
@@ -225,7 +225,7 @@ def test_it_is_no_authorization_server_by_its_own_metadata():
         play(login(plain_plan()), steps)
 
 
-def test_it_is_none_by_the_default_endpoints_of_2025_03_26_either():
+def test_the_default_endpoints_of_2025_03_26_do_not_make_it_one_either():
     steps = [
         *PLAIN_NOTHING,
         (f"GET {PLAIN}/.well-known/oauth-authorization-server", NOT_FOUND),

@@ -46,8 +46,8 @@ def test_every_discovery_request_names_a_protocol_version_and_asks_for_json():
         answer(b"{"),
     ],
 )
-def test_an_odd_answer_at_one_place_is_noted_and_the_next_place_is_tried(odd):
-    """mike #344, elementor-mcp #130: somebody else's document, a redirect to a sign-in page, a soft 404."""
+def test_an_odd_response_at_one_url_is_noted_and_the_next_url_is_tried(odd):
+    """mike #344, elementor-mcp #130: the document of another resource, a redirect to a sign-in page, a soft 404."""
     issuer = "https://as.example/t1"
     server = found(
         (f"{PRM}/a/b", odd),
@@ -62,18 +62,18 @@ def test_an_odd_answer_at_one_place_is_noted_and_the_next_place_is_tried(odd):
     found(custom, (f"{PRM}/a/b", resource()), (RFC8414, metadata()), challenge=challenge)
 
 
-def test_a_place_that_is_named_twice_is_asked_once():
+def test_a_url_that_is_named_twice_is_requested_once():
     challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/.well-known/oauth-protected-resource"})
     found((PRM, NOT_FOUND), (f"{PRM}/a/b", resource()), (RFC8414, metadata()), challenge=challenge)
 
 
 @pytest.mark.parametrize("soft", [answer({"error": "not_found"}), answer({})])
-def test_a_document_that_says_nothing_is_none(soft):
+def test_an_empty_document_counts_as_absent(soft):
     script = [(f"{PRM}/a/b", soft), (PRM, soft), (LEGACY, metadata("https://mcp.example", **NEAR))]
     assert found(*script).issuer == "https://mcp.example"
 
 
-def test_what_was_odd_is_in_the_hint_of_the_last_error():
+def test_odd_responses_are_in_the_hint_of_the_last_error():
     away = RedirectRefused("https://as.example redirects to another origin, https://idp.example, which is not followed")
     with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used") as raised:
         found((f"{PRM}/a/b", resource()), (RFC8414, away), (OIDC, PAGE))
@@ -84,8 +84,8 @@ def test_what_was_odd_is_in_the_hint_of_the_last_error():
 WALL = answer(b"<!DOCTYPE html><title>Just a moment...</title>", 403, "text/html")
 
 
-def test_a_firewall_that_answers_every_place_with_a_page_is_suspected():
-    """claude-code #72673: it is the server's operator who has to let programs pass."""
+def test_a_firewall_that_answers_every_request_with_a_page_is_suspected():
+    """claude-code #72673: the server's operator has to let programs pass."""
     with pytest.raises(TheirProtocolError, match="publishes no OAuth metadata") as raised:
         found(*((place, WALL) for place in (f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC, REGISTER)))
     assert "firewall" in raised.value.hint
@@ -120,7 +120,7 @@ def test_a_server_that_is_down_for_a_moment_stops_the_login_at_every_step(status
 
 
 @pytest.mark.parametrize("error", [Unreachable("no route"), OutcomeUnknown("cut off"), TheirProtocolError("elsewhere")])
-def test_a_missing_answer_stops_the_login_at_every_step(error):
+def test_a_missing_response_stops_the_login_at_every_step(error):
     for script in (
         [(f"{PRM}/a/b", error)],
         [(f"{PRM}/a/b", resource()), (RFC8414, error)],

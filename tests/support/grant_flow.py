@@ -57,7 +57,7 @@ def session(**more):
 
 
 def code(callback, *after, to=None, client=CLIENT, scopes=("read",), asked=None):
-    """Play a code grant whose callback carries the state it was sent with, unless it has its own."""
+    """Play a code grant in which the callback carries the state of the request, unless `callback` has its own."""
 
     def come_back(effect):
         return {"state": effect.state, **callback}
