@@ -120,15 +120,15 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
         answered = "with an error" if "error" in callback else "with a code"
         raise TheirProtocolError(
             f"the login came back {answered} but without iss, which {quoted(server.issuer)} says it always sends, so"
-            " nothing in the answer is believed",
+            " nothing in the response is believed",
             "log in again; if it keeps happening, the authorization server's operator has to send iss with every"
-            " answer, errors too (RFC 9207)",
+            " response, error responses too (RFC 9207)",
         )
     if issuer is not None and not _is_issuer(issuer, server):
         raise TheirProtocolError(
             f"the login was sent to {quoted(server.issuer, 100)}, but came back as one of {quoted(issuer, 100)}",
             "if both are the same server, its operator has to send the issuer of its metadata as iss (RFC 9207); if"
-            " not, somebody may have mixed up two logins: log in again",
+            " not, an attacker may have mixed up two logins: log in again",
         )
 
 

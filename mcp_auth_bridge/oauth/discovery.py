@@ -35,7 +35,7 @@ _STATIC = "it may want a static token or key instead of a login"
 _STATIC_HINT = (
     'for a token: auth = { kind = "bearer", token = "env:NAME" }; for a key: auth = { kind = "headers", headers ='
     ' { X-API-Key = "env:NAME" } }. If it wants a login, set issuer under auth for this server'
-    " to its authorization server; its operator can spare everybody that with a document at"
+    " to its authorization server; its operator can make that unnecessary with a document at"
     " /.well-known/oauth-protected-resource that names it (RFC 9728) and with the header WWW-Authenticate: Bearer"
     ' resource_metadata="…" that leads there'
 )
