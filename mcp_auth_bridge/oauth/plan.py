@@ -16,11 +16,14 @@ from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.urls import Url
 
 GrantFlow: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
-"""How the user is asked, with the scopes to ask for: `grants.authorization_code` or `device.device_code`."""
+"""A grant, which asks the user for the given scopes: `grants.authorization_code` or `device.device_code`."""
 
 
 class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One login as the configuration, the command line, the store and the MCP server's challenge describe it."""
+    """One login as the configuration, the command line, the store and the MCP server's challenge describe it.
+
+    The fields from `issuer` to `last` say which servers to trust (`oauth/trust.py`).
+    """
 
     # The MCP server to log in to.
     url: Url
@@ -48,15 +51,15 @@ class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     # The path of the redirect URI.
     path: str = CALLBACK_PATH
-    # How the user is asked.
+    # The grant with which the user is asked.
     grant: GrantFlow = authorization_code
-    # The configured authorization server (`oauth/trust.py`, as the next five fields are).
+    # The configured issuer, "" where discovery is to find it.
     issuer: str = ""
     # The authorization server's metadata as the configuration gives them, None to discover them.
     server_metadata: ServerMetadata | None = None
     # The one issuer that metadata found elsewhere may name.
     trusted_issuer: str = ""
-    # Where the MCP server's protected-resource metadata are, "" for the well-known places.
+    # Where the MCP server's protected-resource metadata are, "" for the well-known URLs.
     resource_metadata: str = ""
     # The issuers and the origins of endpoints that the user has agreed to in advance.
     agreed: tuple[str, ...] = ()
