@@ -93,7 +93,7 @@ def _obtain_session(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) ->
     client = None
     if fewer == scopes or not _remembers_refusal(plan, server, fewer):
         try:
-            client = yield from obtain_client(plan, server, scopes)
+            client = yield from obtain_client(plan, server, scopes)  # listens, and registers if need be
             return (yield from _grant(plan, server, client, scopes))
         except OAuthRefused as refused:
             if fewer == scopes or not scopes_refused(refused):
