@@ -1,6 +1,5 @@
 """A machine's `auth` → the plan by which its tokens are obtained, with every secret read anew."""
 
-from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -44,7 +43,7 @@ async def plan(url: Url, auth: MachineSettings, read: Read) -> "machine.MachineP
 
     return machine.MachinePlan(
         url=url,
-        party=await _party(auth, read),
+        registration=await _party(auth, read),
         grant=await _grant(auth, read),
         scopes=auth.scopes,
         resource=auth.resource,
@@ -156,16 +155,14 @@ def _expanded(template: EnvironmentVariable | Template, environ: Mapping[str, st
 
 
 def who(token: str) -> str:
-    """Whom a token is about: issuer and subject of a JWT, which outlive each token of theirs; else the token itself."""
-    try:
-        claims = msgspec.json.decode(urlsafe_b64decode(token.split(".")[1] + "=="), type=_Subject)
-    except (IndexError, ValueError, msgspec.DecodeError):
-        return sha256(token.encode()).hexdigest()
-    return f"{claims.iss} {claims.sub}"
+    """Whom a token is about: issuer and subject of a JWT (RFC 7519 section 4.1), which its successors repeat; else the
+    hash of the token itself.
+    """
+    # Imported here because most starts have no such token (docs/architecture.md, "Cold start").
+    from mcp_auth_bridge.oauth.claims import unverified
 
-
-class _Subject(msgspec.Struct):
-    """RFC 7519 sections 4.1.1 and 4.1.2. PyJWT would cost the cold start 40 ms."""
-
-    iss: str
-    sub: str
+    claims = unverified(token)
+    match claims.get("iss"), claims.get("sub"):
+        case str(issuer), str(subject):
+            return f"{issuer} {subject}"
+    return sha256(token.encode()).hexdigest()

@@ -113,7 +113,7 @@ class OutlivingRedemption:
         self._describe = describe
         self._own = own
 
-    async def __call__(self, session: "Session") -> None:
+    async def redeem(self, session: "Session") -> None:
         generation = self._kept.generation
         outcome = await _asked(self._describe(session, generation)) if generation is not None else None
         if outcome is not None:
@@ -122,7 +122,7 @@ class OutlivingRedemption:
         await self._kept.look()
         if self._kept.generation != generation:
             raise OutcomeUnknown("the process that renews the login has ended without a word", "try again")
-        await self._own(session)
+        await self._own.redeem(session)
 
     async def settle(self) -> None:
         """Nothing is lost with this process, unless it had to do the exchange itself."""
@@ -235,7 +235,7 @@ async def _do(task: RefreshTask) -> None:
     try:
         async with services.lock():
             try:
-                await InProcessRedemption(kept, services).under_lock(session)
+                await InProcessRedemption(kept, services).redeem_under_lock(session)
             except BridgeError as refused:
                 error = told(refused)
             unsaved = "" if kept.is_saved or kept.session is None else dump(kept.session)
