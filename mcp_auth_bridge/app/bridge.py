@@ -27,7 +27,7 @@ from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, Session, dump
 from mcp_auth_bridge.secret import Secret, describe
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.observed import ObservedCredentials
+from mcp_auth_bridge.shell.console.logging_wrappers import ObservedCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -85,7 +85,7 @@ class Bridge:
         return apart
 
     @cached_property
-    def wire(self) -> Pool:
+    def pool(self) -> Pool:
         return Pool(self.network)
 
     @cached_property
@@ -94,12 +94,12 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, kept: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The server as somebody with these `credentials` meets it; `kept` are headers that belong to them."""
-        jar = CookieJar(time.time) if self.profile.network.cookies == "affinity" else None
+        jar = CookieJar() if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
             credentials = ObservedCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation(kept), credentials)
-        return Remote(self.profile.url, self.wire, credentials, jar)
+        return Remote(self.profile.url, self.pool, credentials, jar)
 
     def _kept_headers(self) -> Mapping[str, Secret]:
         """Those of the login at hand, which only a person's has."""
@@ -147,7 +147,7 @@ class Bridge:
     def arguments(self) -> tuple[str, ...]:
         """What a command line has to say to mean this profile."""
         file = self._context.config.path.absolute()
-        spoken = ("--auth", self.profile.spoken) if self.profile.spoken else ()
+        spoken = ("--auth", self.profile.auth_argument) if self.profile.auth_argument else ()
         config = ("--config", str(file)) if file != self._context.paths.config else ()
         plain = ("--allow-http",) if self.profile.url.is_plain and self.profile.is_bare else ()
         return (self.profile.name, *spoken, *plain, *config)

@@ -144,7 +144,7 @@ class OutlivingRedemption:
 async def _asked(task: RefreshTask) -> RefreshOutcome | None:
     """What the process says, None where it cannot be started or has ended without a word."""
     from mcp_auth_bridge.shell.console import terminal
-    from mcp_auth_bridge.shell.process.detached import (
+    from mcp_auth_bridge.shell.process.detached_process import (
         ask,  # imports subprocess, and most starts refresh nothing
         reap,
     )
@@ -187,7 +187,7 @@ def main() -> None:
     """Do the task that stands on stdin, and say on stdout how it went. A task that was cut off is not begun."""
     from mcp_auth_bridge.shell.console import terminal
     from mcp_auth_bridge.shell.process import uncaught
-    from mcp_auth_bridge.shell.process.detached import leave_parent
+    from mcp_auth_bridge.shell.process.detached_process import leave_parent
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.name_only()
@@ -278,7 +278,7 @@ def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[Br
 
 def _say(outcome: RefreshOutcome) -> None:
     """Tell the bridge. If it is gone, the store is where the outcome is looked for."""
-    from mcp_auth_bridge.shell.process.detached import let_go
+    from mcp_auth_bridge.shell.process.detached_process import let_go
 
     with suppress(OSError):
         rest = memoryview(msgspec.json.encode(outcome))

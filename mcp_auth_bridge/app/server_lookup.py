@@ -23,7 +23,7 @@ async def bridge_to(choice: ServerChoice, context: Context) -> Bridge:
     """
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
         choice = await _by_short_name(choice, context)
-    profile = context.config.chosen(choice)
+    profile = context.config.choose(choice)
     terminal.about(profile.label)
     if profile.url.is_plain:
         terminal.say(
@@ -49,7 +49,7 @@ async def _by_short_name(choice: ServerChoice, context: Context) -> ServerChoice
 def _unknown(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
     """Why there is no such server, as far as the configuration knows: the store cannot say."""
     try:
-        context.config.chosen(choice)
+        context.config.choose(choice)
     except ConfigError as error:
         return ConfigError(f"{error.message}, and logins by URL cannot be seen: {closed.message}", error.hint)
     raise AssertionError(choice.target)

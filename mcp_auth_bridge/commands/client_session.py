@@ -60,7 +60,7 @@ async def ended(bridge: Bridge) -> AsyncIterator[None]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ROTATION):
                 await bridge.settle()
-        await bridge.wire.aclose()
+        await bridge.pool.aclose()
 
 
 def _end_like_ctrl_c() -> None:

@@ -96,7 +96,7 @@ async def _wait(turn: AsyncExitStack, bridge: Bridge) -> None:
 def keeping(bridge: Bridge) -> Bridge:
     """`bridge`, if people log in to its server and its store keeps the login. Raises `ConfigError`."""
     if not isinstance(bridge.profile.auth, LoginSettings):
-        where = "--auth" if bridge.profile.spoken else "its configuration"
+        where = "--auth" if bridge.profile.auth_argument else "its configuration"
         raise ConfigError(
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
             f"use it as it is: {bridge.command('tools')}",

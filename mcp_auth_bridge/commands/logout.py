@@ -10,9 +10,9 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
-from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registration_management import unregister
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
@@ -63,7 +63,7 @@ async def _log_out_everywhere(context: Context) -> int:
 
 async def _log_out(bridge: Bridge) -> bool:
     """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
-    bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
+    bridge.tabs.forbid()  # a tool call must not bring back what a person has ended
     async with bridge.lock():  # a refresh that is under way must not bring the login back
         store = await bridge.store_access.survey()
         taken = _take(store, bridge.record)

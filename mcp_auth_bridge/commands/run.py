@@ -88,7 +88,7 @@ async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/refresh_policy.py
         async with asyncio.timeout(_ROTATION):
             await bridge.settle()
-    await bridge.wire.aclose()
+    await bridge.pool.aclose()
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

@@ -18,8 +18,9 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, NoLo
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.login import Grant, Plan, login
+from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
+from mcp_auth_bridge.oauth.plan import GrantFlow, LoginPlan
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationRequest
 from mcp_auth_bridge.oauth.registration_management import unregister
@@ -46,7 +47,7 @@ class LoginManner(msgspec.Struct, frozen=True):
 
     open_url: Callable[[str], bool]
     pasted: AsyncIterator[str] | None = None
-    grant: Grant = authorization_code
+    grant: GrantFlow = authorization_code
     fresh: bool = False
     agreed: tuple[str, ...] = ()
     headers: Mapping[str, Secret] | None = None
@@ -67,7 +68,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: L
             asked = await challenge(bridge.remote_for(stranger, lambda: headers), stranger)
         plan = await _plan(bridge, clients, asked)
         plan = msgspec.structs.replace(
-            plan, granted=_step_up(last), grant=manner.grant, last=last, fresh=manner.fresh, agreed=manner.agreed
+            plan, step_up=_step_up(last), grant=manner.grant, last=last, fresh=manner.fresh, agreed=manner.agreed
         )
         session = msgspec.structs.replace(await drive(login(plan), http, person), headers=headers)
         renewable = session.refresh is not None
@@ -87,7 +88,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: L
         await loopback.finish(page)  # nobody waits for what comes after it
         await _end_registrations(store, http, replaced)
         await http.aclose()
-        await bridge.wire.aclose()
+        await bridge.pool.aclose()
     return session
 
 
@@ -176,7 +177,7 @@ async def _without_step_up(bridge: Bridge, store: Store) -> None:
             store.save(bridge.record, dump(session), record.generation)
 
 
-def grant(*, device: bool) -> Grant:
+def grant(*, device: bool) -> GrantFlow:
     """How the authorization server is asked for a token: by the browser's way back, or on another device."""
     if not device:
         return authorization_code
@@ -185,24 +186,24 @@ def grant(*, device: bool) -> Grant:
     return device_code
 
 
-async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> Plan:
+async def _plan(bridge: Bridge, clients: Mapping[str, Client], asked: Challenge | None) -> LoginPlan:
     auth = bridge.profile.auth
     assert isinstance(auth, LoginSettings), "run looked"  # noqa: S101 - a fact, not a check
     browser = auth if isinstance(auth, BrowserSettings) else BrowserSettings()
-    return Plan(
+    return LoginPlan(
         url=bridge.profile.url,
         challenge=asked,
         resource=auth.resource,
         scopes=auth.scopes,
         configured=await _configured(auth, bridge),
         clients=clients,
-        introduction=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
+        registration=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
         offline=auth.offline_access == "auto",
         port=browser.callback_port,
         host=browser.callback_host,
         path=browser.callback_path,
         issuer=auth.issuer,
-        given=_given(auth),
+        server_metadata=_given(auth),
         trusted_issuer=auth.trusted_issuer,
         resource_metadata=auth.resource_metadata,
         metadata_url=auth.client_metadata_url,

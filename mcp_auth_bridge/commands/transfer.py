@@ -158,7 +158,7 @@ def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None
             f"somebody has just logged in to {bridge.profile.name}: {path} holds the login before that",
             f"delete {path} and run it again",
         )
-    bridge.tabs.unwanted()  # a tool call must not open a browser for what a person has taken away
+    bridge.tabs.forbid()  # a tool call must not open a browser for what a person has taken away
     bridge.memory.forget()
 
 

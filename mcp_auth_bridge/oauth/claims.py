@@ -4,10 +4,11 @@ Nothing is verified: the signature is for the resource server to verify. Why a s
 `token_diagnosis.py`.
 """
 
-import base64
 from typing import Any, TypeGuard
 
 import msgspec
+
+from mcp_auth_bridge.http_syntax import from_base64url
 
 _NAMES = ("email", "preferred_username", "upn", "unique_name", "name", "sub")
 _LONGEST_NAME = 254  # an email address has no more (RFC 5321 section 4.5.3.1.3)
@@ -47,7 +48,7 @@ def unverified(token: str) -> dict[str, Any]:
     if token.count(".") != 2:
         return {}
     try:
-        claims = msgspec.json.decode(_from_base64url(token.split(".")[1]))
+        claims = msgspec.json.decode(from_base64url(token.split(".")[1]))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
@@ -70,11 +71,6 @@ def lifetime(token: str) -> float | None:
     claims = unverified(token)
     begins, ends = claims.get("iat"), claims.get("exp")
     return float(ends - begins) if is_time(begins) and is_time(ends) else None
-
-
-def _from_base64url(text: str) -> bytes:
-    """RFC 7515 section 2: without padding. Raises `ValueError`."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def is_time(claim: Any) -> TypeGuard[float]:  # Any: a claim may be any JSON

@@ -5,11 +5,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from mcp_auth_bridge import http_syntax
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.oauth.error_text import saying, sentence
-from mcp_auth_bridge.relay.http_semantics import retry_after
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -70,7 +70,7 @@ def known_error(code: str) -> str:
 
 def media_type(response: Response) -> str:
     """The media type of the body, without parameters, in lower case."""
-    return response.header("content-type").partition(";")[0].strip().lower()
+    return http_syntax.media_type(response.header("content-type"))
 
 
 def read(response: Response, shape: type[T], url: Url, what: str) -> T:
@@ -147,7 +147,7 @@ def error_code(response: Response) -> str:
 
 def _too_many_requests_error(response: Response, url: Url, what: str) -> UpstreamFailed:
     """RFC 6585 section 4: whatever the body says, the request was not looked at."""
-    wait = retry_after(response.headers)
+    wait = http_syntax.retry_after(response.headers)
     hint = "try again later" if wait is None else f"try again in {wait:g} s"
     return UpstreamFailed(
         f"{url.origin} has had too many requests and refused {what} (HTTP 429)", hint, status=429, retry_after=wait

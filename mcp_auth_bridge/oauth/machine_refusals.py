@@ -7,8 +7,8 @@ No user can log in here, and nothing is tried a second time: neither the same as
 from collections.abc import Sequence
 
 from mcp_auth_bridge.errors import BridgeError, ConfigError, CredentialRefused, OAuthRefused, quoted
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.token_diagnosis import diagnose_subject_token
 
 _TOKEN_ERRORS = ("invalid_grant", "invalid_token")

@@ -25,8 +25,8 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified
 
 if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.authorization_server import Server
     from mcp_auth_bridge.oauth.configured import SubjectToken
-    from mcp_auth_bridge.oauth.discovery import Server
     from mcp_auth_bridge.oauth.session import Session
 
 _SKEW = 30.0

@@ -1,6 +1,7 @@
 """A private folder: small files that only this user can read, each replaced as a whole or not at all."""
 
 import contextlib
+import hashlib
 from pathlib import Path
 
 from mcp_auth_bridge.errors import StoreError
@@ -104,3 +105,8 @@ class Folder:
 def _check_size(data: bytes) -> None:
     if len(data) > LIMIT:
         raise StoreError(f"a record of {len(data)} bytes is larger than the limit of {LIMIT} bytes")
+
+
+def hashed_name(key: str, suffix: str) -> str:
+    """The name of the file for `key`, which may be any text: 32 hexadecimal digits of its SHA-256, then `suffix`."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32] + suffix

@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from mcp_auth_bridge.app.machine_plan import fingerprint, kind, plan
-from mcp_auth_bridge.config.profile import parse
+from mcp_auth_bridge.config.config_file import parse
 from mcp_auth_bridge.oauth import machine
 from mcp_auth_bridge.secret import Secret
 

@@ -11,7 +11,7 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import bridge_to
 from mcp_auth_bridge.commands import login
 from mcp_auth_bridge.commands.sign_in import _configured
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, Unreachable
 from mcp_auth_bridge.shell.files.paths import Paths
@@ -22,7 +22,8 @@ def configured(folder, secret, **environ):
     auth = f"{{ kind = 'browser', client_id = 'c', issuer = 'https://as.example', client_secret = '{secret}' }}"
     text = f"[servers.acme]\nurl = 'https://mcp.example/mcp'\nauth = {auth}\n"
     bridge = Bridge(
-        profile.parse(text, paths.config).profile("acme"), Context(paths, profile.parse(text, paths.config), environ)
+        config_file.parse(text, paths.config).profile("acme"),
+        Context(paths, config_file.parse(text, paths.config), environ),
     )
     return asyncio.run(_configured(bridge.profile.auth, bridge))
 
@@ -45,7 +46,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
     paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
 
     def command(target, file, **choice):
-        context = Context(paths, profile.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
+        context = Context(paths, config_file.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
         return asyncio.run(bridge_to(ServerChoice(target, **choice), context)).login_command
 
     assert command("acme", paths.config) == "mcp-auth-bridge login acme"

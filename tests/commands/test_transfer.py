@@ -13,7 +13,7 @@ from mcp_auth_bridge.cli import main, manual
 from mcp_auth_bridge.commands import key, logout, transfer
 from mcp_auth_bridge.commands.stored_logins import is_used
 from mcp_auth_bridge.commands.transfer import Export, Import
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
@@ -45,7 +45,7 @@ class Machine:
 
     @property
     def context(self):
-        return Context(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
+        return Context(self.paths, config_file.parse(self.text, self.paths.config), ENVIRON)
 
     @property
     def store(self):
@@ -517,20 +517,20 @@ MISUSED = [
 
 @pytest.mark.parametrize(("options", "sentence"), MISUSED)
 def test_an_option_that_means_nothing_there_is_refused(options, sentence):
-    given = manual.parser().parse_args(["login", "acme", *options.split()])
+    given = manual.build_parser().parse_args(["login", "acme", *options.split()])
     assert refusal(main._login, given) == (ConfigError, sentence)
 
 
 @pytest.mark.parametrize("options", ["", "--export f", "--export f --copy --recipient mab1-x", "--import - --replace"])
 def test_what_belongs_together_is_taken(options):
-    assert callable(main._login(manual.parser().parse_args(["login", "acme", *options.split()])))
+    assert callable(main._login(manual.build_parser().parse_args(["login", "acme", *options.split()])))
 
 
 def test_an_empty_name_of_a_file_is_no_login_in_the_browser(desk):
     desk.log_in()
     kind, _ = refusal(desk.export, "")
     assert kind is ConfigError
-    story = main._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
+    story = main._login(manual.build_parser().parse_args(["login", "acme", "--import", ""]))
     with pytest.raises(BridgeError):
         desk.run(story(desk.context))
 

@@ -16,8 +16,8 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     printable,
 )
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.configured import SubjectToken
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_diagnosis import (
     ServerWords,
