@@ -164,4 +164,6 @@ def _kind(response: Response) -> str:
         return "an empty body"
     if is_page(response):
         return _PAGE
-    return f"content of type {quoted(_media_type(response), 60)}" if _media_type(response) else "content of no named type"
+    return (
+        f"content of type {quoted(_media_type(response), 60)}" if _media_type(response) else "content of no named type"
+    )
