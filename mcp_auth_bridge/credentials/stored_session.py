@@ -147,8 +147,7 @@ class StoredSession:
 
     async def _put_back(self, store: Store) -> None:
         """Replace a damaged or older record. Where that fails, the session in memory stays in use all the same."""
-        if self.session is None or self._generation is None:
-            return
-        record = Record(self._generation, dump(self.session))
-        with suppress(StoreError, Stale):  # the next look tries again, or adopts what another process has put back
-            await self._services.beside(lambda: store.put_back(self._key, record))
+        if self.session is not None and self._generation is not None:
+            record = Record(self._generation, dump(self.session))
+            with suppress(StoreError, Stale):  # the next look tries again, or adopts what another process has put back
+                await self._services.beside(lambda: store.put_back(self._key, record))

@@ -164,6 +164,5 @@ def _kind(response: Response) -> str:
         return "an empty body"
     if is_page(response):
         return _PAGE
-    return (
-        f"content of type {quoted(_media_type(response), 60)}" if _media_type(response) else "content of no named type"
-    )
+    media_type = _media_type(response)
+    return f"content of type {quoted(media_type, 60)}" if media_type else "content of no named type"

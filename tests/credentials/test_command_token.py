@@ -102,11 +102,13 @@ class Mint:
         self.errors = []
         self.warned = []
         self.running = 0
+        self.begun = asyncio.Event()
         self.locked = asyncio.Lock()
 
     async def __call__(self):
         self.runs += 1
         self.running += 1
+        self.begun.set()
         assert self.running == 1, "run by one process at a time"
         await asyncio.sleep(0)
         self.running -= 1
@@ -228,6 +230,24 @@ def test_a_failing_store_is_warned_of_once_and_costs_only_runs():
         assert await token.read() == Secret("token-1")
         assert await token.read(Secret("token-1")) == Secret("token-2")
         assert len(mint.warned) == 1
+
+    run(story)
+
+
+def test_a_token_without_an_expiry_is_used_until_it_is_refused():
+    assert not CommandReply(Secret("t"), NOW).due(NOW + 1e9)
+
+
+def test_a_logout_while_the_command_runs_leaves_nothing_in_the_store():
+    async def story(mint):
+        store = MemoryStore()
+        generation = store.save(KEY, "an older version's", None)
+        token = mint.process(store)
+        reading = asyncio.ensure_future(token.read())
+        await mint.begun.wait()
+        store.delete(KEY, generation)
+        assert await reading == Secret("token-1")
+        assert store.load(KEY) is None
 
     run(story)
 

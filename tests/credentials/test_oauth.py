@@ -24,6 +24,7 @@ from refreshing import (
 from mcp_auth_bridge.errors import (
     BridgeError,
     LoginRequired,
+    StepUpRequired,
     StoreError,
     Unreachable,
     UpstreamFailed,
@@ -187,6 +188,35 @@ async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_althou
     sent = await process.headers(TARGET)
     assert sent == bearer(0)
     assert await process.headers(TARGET, refused(sent)) == bearer(1)
+
+
+@told
+async def test_without_a_login_and_after_it_was_refused_bare_a_request_needs_one():
+    world = World()
+    process = world.process()
+    assert (await process.headers(TARGET), process.session) == ({}, None)
+    with pytest.raises(LoginRequired):
+        await process.headers(TARGET, refused({}))
+
+
+@told
+async def test_a_token_to_take_away_is_refreshed_if_it_is_due():
+    world = World(session())
+    world.now += 3550.0
+    process = world.process()
+    assert (await process.current()).access == Secret("AT-1")
+    await process.settle()
+    assert world.stored.access == process.session.access == Secret("AT-1")
+
+
+@told
+async def test_a_permission_that_the_login_lacks_is_an_error_and_costs_no_refresh():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    with pytest.raises(StepUpRequired, match="lacks a permission: “write”"):
+        await process.headers(TARGET, refused(sent, 403, scope="write"))
+    assert world.presented == []
 
 
 @told

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from playing import answer
 from refreshing import (
+    KEY,
     TARGET,
     UNKNOWN,
     World,
@@ -14,6 +15,8 @@ from refreshing import (
     told,
 )
 
+from mcp_auth_bridge.credentials.redemption import InProcessRedemption
+from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.errors import (
     LoginRequired,
     StoreError,
@@ -161,3 +164,14 @@ async def test_settling_waits_for_an_answer_under_way_and_for_nothing_else():
     await settling
     assert world.stored.refresh == Secret("RT-1")
     assert await waiting == bearer(1)
+
+
+@told
+async def test_a_token_that_another_process_has_redeemed_is_not_presented_again():
+    world = World(session())
+    lent = world.lent()
+    stored = StoredSession(KEY, lent)
+    await stored.look()
+    world.log_in(session(5))
+    await InProcessRedemption(stored, lent).redeem(session())
+    assert (world.presented, stored.session) == ([], session(5))

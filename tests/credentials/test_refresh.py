@@ -350,3 +350,15 @@ async def test_a_missing_permission_without_a_login_asks_for_one():
     process = World().process()
     with pytest.raises(LoginRequired, match="you are not logged in"):
         await process.headers(TARGET, refused({}, 403, error="insufficient_scope", scope="admin"))
+
+
+@told
+async def test_a_login_that_another_process_refreshed_while_this_one_waited_for_its_turn_is_used():
+    world = World(session())
+    world.now += 3600.0
+    turn = asyncio.Lock()
+    world.turn = lambda: turn
+    one, two = world.process(), world.process()
+    assert await asyncio.gather(one.headers(TARGET), two.headers(TARGET)) == [bearer(1)] * 2
+    assert world.presented == ["RT-0"]
+    await one.settle()

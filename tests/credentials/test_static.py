@@ -85,6 +85,13 @@ def test_a_server_that_wants_credentials_where_the_configuration_has_none_is_exp
     assert "mcp-auth-bridge login" in raised.value.hint
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_refuses_the_organisations_headers_is_not_said_to_want_a_login(status):
+    with pytest.raises(CredentialRefused, match="acme refuses requests with the headers x-team") as raised:
+        headers(AnonymousCredentials("acme"), Refusal(status, None, {"x-team": "blue"}))
+    assert raised.value.facts == {"status": status}
+
+
 def test_a_token_is_read_again_for_each_request():
     credentials = bearer(Place("one", "two"))
     assert headers(credentials) == {"authorization": "Bearer one"}

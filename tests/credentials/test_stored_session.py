@@ -153,3 +153,72 @@ def test_a_whole_store_that_was_put_back_during_a_renewal_costs_neither_the_new_
 
     store = PutBack()
     asyncio.run(story())
+
+
+def test_a_session_that_another_process_could_not_save_is_saved_by_settling():
+    async def story():
+        far = Far()
+        generation = far.save("a", dump(OLD), None)
+        kept = far.kept()
+        kept.take_over(NEW, generation)
+        kept.save_later()
+        assert (kept.session, kept.generation, kept.is_saved) == (NEW, generation, False)
+        far.away = True
+        await kept.settle()
+        assert not kept.is_saved
+        far.away = False
+        await kept.settle()
+        assert kept.is_saved
+        await kept.settle()
+        assert load_session(far.load("a").secret) == NEW
+
+    asyncio.run(story())
+
+
+def test_a_session_counts_as_the_stored_one_from_a_look_on():
+    async def story():
+        kept = Far().kept()
+        assert not kept.is_fresh()
+        await kept.look()
+        assert kept.is_fresh()
+        assert kept.session is None
+
+    asyncio.run(story())
+
+
+def test_a_mark_that_cannot_be_stored_is_an_error_and_changes_nothing():
+    async def story():
+        far = Far()
+        far.save("a", dump(OLD), None)
+        kept = far.kept()
+        store = await kept.look()
+        assert await kept.save_or_raise(store, NEW)
+        far.away = True
+        with pytest.raises(StoreError, match="the store is away"):
+            await kept.save_or_raise(store, OLD)
+        assert (kept.session, kept.is_saved) == (NEW, True)
+
+    asyncio.run(story())
+
+
+def test_a_login_that_another_process_stored_meanwhile_counts():
+    async def story():
+        far = Far()
+        generation = far.save("a", dump(OLD), None)
+        kept = far.kept()
+        store = await kept.look()
+        far.save("a", dump(NEW), generation)
+        assert not await kept.save_or_keep(store, OLD)
+        assert kept.session == NEW
+
+    asyncio.run(story())
+
+
+def test_a_store_that_fails_before_anything_was_read_is_an_error():
+    async def story():
+        far = Far()
+        far.away = True
+        with pytest.raises(StoreError, match="the store is away"):
+            await far.kept().look()
+
+    asyncio.run(story())

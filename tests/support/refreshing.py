@@ -83,7 +83,7 @@ class World:
         self.opened = 0
         self.behind = 0.0
         self._locked = asyncio.Lock()
-        self._turn = asyncio.Lock
+        self.turn = asyncio.Lock  # one of its own for each: processes do not wait for each other
         if stored is not None:
             self.log_in(stored)
 
@@ -99,7 +99,7 @@ class World:
         return services.Services(
             open_store=self._open,
             lock=self._lock,
-            turn=self._turn,
+            turn=self.turn,
             drive=self._drive,
             now=lambda: self.now,
             ticks=lambda: self.now + self.behind,
