@@ -6,8 +6,6 @@ from pathlib import Path
 
 from mcp_auth_bridge.stores.file_errors import translated
 
-POSIX = os.name == "posix"
-
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 OVERWRITE = os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -32,7 +30,7 @@ def create_file(path: Path, data: bytes) -> None:
 
 def _sync_parent(path: Path) -> None:
     """Make the new name `path` survive a power cut; its folder need not be this user's."""
-    if POSIX:
+    if os.name != "nt":
         descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             sync_folder(descriptor)

@@ -158,7 +158,7 @@ class InsecureKeyFile(KeyFile):
 def _check_key_file(status: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise StoreError(f"the key file {path} is not a regular file", _MAKE_A_KEY)
-    if os.name != "posix":
+    if os.name == "nt":
         return
     if status.st_uid not in (0, os.geteuid()):
         raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")

@@ -15,7 +15,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import StoreError, typed
 from mcp_auth_bridge.stores.file_errors import FULL, translated
-from mcp_auth_bridge.stores.file_io import CREATE, OVERWRITE, POSIX, READ, SAFE, fill, read_all, sync_folder
+from mcp_auth_bridge.stores.file_io import CREATE, OVERWRITE, READ, SAFE, fill, read_all, sync_folder
 
 LIMIT = 1 << 20  # bytes: 50 times the largest session seen, and far below what a planted file could cost in memory
 
@@ -121,7 +121,7 @@ def open_folder(path: Path) -> Iterator[OpenFolder]:
 
 
 def _open_descriptor(path: Path) -> int | None:
-    if not POSIX:
+    if os.name == "nt":
         path.stat()  # raises FileNotFoundError as the open below does
         return None
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFE)
@@ -134,7 +134,7 @@ def _open_descriptor(path: Path) -> int | None:
 
 
 def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
-    if not POSIX:
+    if os.name == "nt":
         return
     if status.st_uid != os.geteuid():
         raise StoreError(f"{path} belongs to another user", f"give it to this user with chown, or remove {path}")

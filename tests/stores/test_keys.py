@@ -1,21 +1,17 @@
-"""The places of the sealing key: files, commands, and a real GNOME Keyring on a D-Bus session of its own."""
+"""The places of the sealing key: files and commands, and how it is created once."""
 
 import asyncio
 import base64
 import errno
-import importlib
 import json
 import os
 import re
 import stat
-import subprocess
 import sys
-import textwrap
-import types
 from pathlib import Path
 
 import pytest
-from peers.keyring_session import keyring_session
+from sealing_keys import created_by
 
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.config_file import load
@@ -25,9 +21,8 @@ from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.files.secret_backends import key_from
-from mcp_auth_bridge.stores import keys, os_keyring
+from mcp_auth_bridge.stores import keys
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
-from mcp_auth_bridge.stores.os_keyring import KeyringKey
 from mcp_auth_bridge.stores.sealed import SealedStore
 
 KEY = bytes(range(32))
@@ -98,33 +93,6 @@ def test_a_lost_key_is_never_replaced_while_records_need_it(tmp_path):
     assert "restore the key" in refusal.value.hint
     store.delete("a", generation)
     assert ask(place, tmp_path) == place.kept
-
-
-CREATE = """
-    import os, sys
-    from pathlib import Path
-    from mcp_auth_bridge.shell.files.lock import Locks
-    from mcp_auth_bridge.stores.keys import KeyFile, sealing_key
-    from mcp_auth_bridge.stores.os_keyring import KeyringKey
-    folder = Path(sys.argv[1])
-    source = KeyFile(folder / "key") if sys.argv[2] == "file" else KeyringKey()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    print(sealing_key(source, os.urandom, Locks(folder / "locks").mutex, folder / "records").hex())
-"""
-
-
-def created_by(count, folder, kind, environment=None):
-    """The keys that `count` processes end with when all begin at once."""
-    command = [sys.executable, "-c", textwrap.dedent(CREATE), str(folder), kind]
-    pipe = subprocess.PIPE
-    processes = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment) for _ in range(count)]
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-    return [process.communicate()[0].strip() for process in processes]
 
 
 def test_processes_that_create_a_key_file_at_once_end_with_one_key(tmp_path):
@@ -332,181 +300,6 @@ def test_a_key_command_cannot_be_given_a_key():
     assert "openssl rand" in refusal.value.hint
 
 
-# The OS keyring
-
-
-KEYRING = """
-    import os, sys
-    from pathlib import Path
-    from mcp_auth_bridge.errors import StoreError
-    from mcp_auth_bridge.stores import os_keyring
-    source = os_keyring.KeyringKey()
-    if len(sys.argv) > 2:
-        os_keyring._RUNTIME = Path(sys.argv[2])
-    try:
-        if sys.argv[1] == "create":
-            source.create(bytes(range(32)))
-        key = source.load()
-        print(key and key.hex())
-    except StoreError as error:
-        print(error.message, error.hint, sep="\\n")
-"""
-
-
-def keyring(environment, *arguments):
-    argv = [sys.executable, "-c", textwrap.dedent(KEYRING), *map(str, arguments)]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    return done.stdout.splitlines()
-
-
-@pytest.fixture
-def session():
-    with keyring_session() as session:
-        yield session
-
-
-def test_the_keyring_keeps_the_key_for_the_next_process(session):
-    assert keyring(session.environment, "load") == ["None"]
-    assert keyring(session.environment, "create") == [KEY.hex()]
-    assert keyring(session.environment, "load") == [KEY.hex()]
-
-
-def test_processes_that_create_a_keyring_entry_at_once_end_with_one_key(session, tmp_path):
-    found = created_by(4, tmp_path, "keyring", session.environment)
-    assert set(found) == set(keyring(session.environment, "load"))
-
-
-def expect(said, sentence, *words):
-    message, hint = said
-    assert message == sentence
-    for word in (*words, "config.toml", "key_file", "key_command", "memory", "insecure_file"):
-        assert word in hint
-
-
-def test_a_locked_keyring_is_told_from_a_missing_one(session):
-    keyring(session.environment, "create")
-    session.lock()
-    expect(keyring(session.environment, "load"), "the OS keyring (Secret Service) is locked", "unlock it")
-
-
-def test_a_keyring_prompt_without_an_answer_is_explained():
-    with keyring_session(collection=False) as session:
-        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and its prompt was not answered"
-        expect(keyring(session.environment, "load"), sentence, "unlock it")
-
-
-NO_KEYRING = "the OS keyring (Secret Service) does not answer"
-
-
-def test_a_keyring_that_was_killed_is_explained(session):
-    session.kill_keyring()
-    expect(keyring(session.environment, "load"), NO_KEYRING)
-
-
-def test_a_bus_that_was_killed_is_explained(session):
-    session.kill_bus()
-    expect(keyring(session.environment, "create"), NO_KEYRING)
-
-
-def test_without_a_session_bus_there_is_no_keyring(session, tmp_path):
-    del session.environment["DBUS_SESSION_BUS_ADDRESS"]
-    expect(keyring(session.environment, "load", tmp_path), NO_KEYRING)
-
-
-@pytest.mark.parametrize("address", ["", "nonsense", "tcp:host=127.0.0.1,port=1", "unix:path=/nonexistent"])
-def test_a_bus_address_that_leads_nowhere_is_explained(address):
-    message, hint = keyring({"DBUS_SESSION_BUS_ADDRESS": address}, "load")
-    assert message == NO_KEYRING
-    assert "key_file" in hint
-
-
-def test_the_bus_of_the_login_session_is_found_without_the_variable(session, tmp_path):
-    (tmp_path / str(os.getuid())).mkdir()
-    address = session.environment.pop("DBUS_SESSION_BUS_ADDRESS")
-    (tmp_path / str(os.getuid()) / "bus").symlink_to(address.removeprefix("unix:path="))
-    assert keyring(session.environment, "create", tmp_path) == [KEY.hex()]
-
-
-def test_no_environment_variable_chooses_another_backend(session):
-    session.environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
-    assert keyring(session.environment, "create") == [KEY.hex()]
-    del session.environment["PYTHON_KEYRING_BACKEND"]
-    assert keyring(session.environment, "load") == [KEY.hex()]
-
-
-@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
-def test_each_platform_has_its_backend_in_the_installed_keyring(monkeypatch, platform):
-    monkeypatch.setattr(sys, "platform", platform)
-    backend = os_keyring._BACKENDS[platform]
-    assert backend.words in KeyringKey().describe()
-    monkeypatch.undo()
-    assert hasattr(importlib.import_module(backend.module), backend.name)
-
-
-class FakeVault:
-    """Stands for keyring's Windows class: an attribute and two methods."""
-
-    persist = "enterprise"
-    kept = None
-
-    def get_password(self, service, user):
-        assert (service, user) == ("mcp-auth-bridge", "sealing key")
-        return self.kept
-
-    def set_password(self, service, user, text):
-        assert (service, user) == ("mcp-auth-bridge", "sealing key")
-        self.kept = text
-
-
-@pytest.fixture
-def vault(monkeypatch):
-    """A `KeyringKey` as on Windows, before a vault that the test can change."""
-    vault = FakeVault()
-    module = types.SimpleNamespace(WinVaultKeyring=lambda: vault)
-    monkeypatch.setitem(sys.modules, "keyring.backends.Windows", module)
-    monkeypatch.setattr(sys, "platform", "win32")
-    return vault
-
-
-def test_on_windows_the_key_stays_on_this_machine(vault):
-    source = KeyringKey()
-    assert source.load() is None
-    source.create(KEY)
-    assert source.load() == KEY
-    assert vault.persist == "local machine"
-
-
-def test_an_entry_of_the_keyring_that_is_no_key_is_refused_without_showing_it(vault):
-    vault.kept = "canary"
-    with pytest.raises(StoreError, match="does not hold 32 bytes") as refusal:
-        KeyringKey().load()
-    assert "canary" not in refusal.value.message + refusal.value.hint
-
-
-@pytest.mark.parametrize(
-    ("failure", "sentence"),
-    [
-        (
-            NameError("name 'win32cred' is not defined"),
-            "the library for the OS keyring (Windows Credential Manager) is missing",
-        ),
-        (ImportError("canary"), "the library for the OS keyring (Windows Credential Manager) is missing"),
-        (ValueError("canary"), "the OS keyring (Windows Credential Manager) failed with ValueError"),
-    ],
-)
-def test_a_failure_of_the_keyring_is_told_by_its_kind_and_not_in_its_words(vault, failure, sentence):
-    def fail(*_):
-        raise failure
-
-    vault.get_password = vault.set_password = fail
-    for attempt in (KeyringKey().load, lambda: KeyringKey().create(KEY)):
-        with pytest.raises(StoreError) as refusal:
-            attempt()
-        assert refusal.value.message == sentence
-
-
 def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_path):
     file = tmp_path / "config.toml"
     for hint in (keys.keeping(file), keys.choices(file)):
@@ -518,18 +311,3 @@ def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_pa
         assert config.profiles["acme"].store == config.store
     assert '"memory"' in keys.choices(file)
     assert '"memory"' not in keys.keeping(file)
-
-
-def test_a_reference_to_a_keyring_that_is_not_there_names_other_references(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "freebsd14")
-    with pytest.raises(StoreError) as refusal:
-        os_keyring.entry("token")
-    assert refusal.value.hint == "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
-
-
-def test_a_platform_without_a_keyring_is_named(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "freebsd14")
-    assert KeyringKey().describe() == "the OS keyring"
-    with pytest.raises(StoreError, match="platform freebsd14") as refusal:
-        KeyringKey().load()
-    assert "key_file" in refusal.value.hint
