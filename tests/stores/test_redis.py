@@ -270,3 +270,15 @@ def test_a_store_lives_through_the_servers_restart(tmp_path):
         server.start()
         forget_the_rest(connection)
         assert store.save("a", "y", generation) == generation + 1
+
+
+def test_a_server_that_answers_with_something_else_is_named():
+    class Odd:
+        def run(self, script, key, *arguments):
+            return [b"7:ab:sealed", 8]
+
+        def describe(self):
+            return "the Redis at redis.example"
+
+    with pytest.raises(StoreError, match=r"^the Redis at redis\.example does not answer with a record$"):
+        RedisStore(Odd(), "test", lambda: KEY, os.urandom).load("a")

@@ -23,7 +23,7 @@ from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.open_folder import LIMIT
 from mcp_auth_bridge.stores.seal import Unopenable
-from mcp_auth_bridge.stores.sealed import SealedStore, file_name
+from mcp_auth_bridge.stores.sealed import SealedStore, file_name, has_record
 
 KEY = bytes(range(32))
 NAME = file_name("a")
@@ -378,6 +378,14 @@ def test_without_the_sealing_key_records_are_neither_listed_nor_called_damaged(t
     for look in (other.keys, other.unreadable):
         with pytest.raises(StoreError, match="locked"):
             look()
+
+
+def test_a_record_is_found_without_its_key_and_not_begun_twice(store, records):
+    assert not has_record(records, "a")
+    store.save("a", "x", None)
+    assert has_record(records, "a")
+    with pytest.raises(Stale):
+        store.save("a", "y", None)
 
 
 def test_a_record_whose_sealed_content_is_of_another_shape_is_damaged(store, records):
