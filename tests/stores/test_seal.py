@@ -27,7 +27,7 @@ def test_a_record_opens_under_its_name_and_hides_its_content():
 
 
 def test_under_another_name_it_is_damaged():
-    with pytest.raises(Damaged, match="^the record is damaged$") as raised:
+    with pytest.raises(Damaged, match=r"^the record is damaged$") as raised:
         seal().unsealed("other", seal().sealed("name", CONTENT), "the record")
     assert raised.value.hint == "log in again"
 
