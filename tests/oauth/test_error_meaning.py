@@ -104,3 +104,33 @@ def test_too_many_requests_say_when_to_come_back(header, wait, advice):
     error = documents.refusal(Response(429, {"retry-after": (header,)}, body, 0.0), TOKEN, "the registration")
     assert isinstance(error, UpstreamFailed)
     assert (error.status, error.retry_after, error.hint) == (429, wait, advice)
+
+
+def test_a_refusal_of_the_client_is_told_from_one_of_the_grant():
+    about_client = [
+        answer({"error": "invalid_client"}, 400),
+        answer({"error": "unauthorized_client"}, 400),
+        answer(b"", 401),
+        answer({"error": "invalid_request", "error_description": "Missing client_id"}, 400),
+        answer({"message": "Unrecognized client_id"}, 422),
+    ]
+    about_others = [
+        answer({"error": "invalid_grant"}, 401),
+        answer({"error": "invalid_request", "error_description": "code is missing"}, 400),
+        answer({"error": "invalid_client"}, 500),
+    ]
+    assert [error_meaning.refuses_client(each) for each in about_client] == [True] * 5
+    assert [error_meaning.refuses_client(each) for each in about_others] == [False] * 3
+
+
+def test_a_missing_client_secret_is_recognised():
+    assert error_meaning.lacks_secret(answer({"message": "Required parameter: client_secret"}, 400))
+    assert not error_meaning.lacks_secret(answer({"message": "client_secret"}, 401))
+
+
+@pytest.mark.parametrize(
+    ("code", "refused"), [("invalid_scope", True), ("insufficient_scope", True), ("invalid_grant", False)]
+)
+def test_refused_scopes_are_recognised_by_their_code(code, refused):
+    assert error_meaning.scopes_refused(OAuthRefused("no", error=code, status=400)) is refused
+    assert not error_meaning.scopes_refused(UpstreamFailed("no", status=400))

@@ -103,3 +103,7 @@ def test_a_sent_secret_is_cut_out_of_it_however_it_is_spelled(echo):
     assert left.startswith("before ")
     assert left.endswith(" after")
     assert len("".join(char for char in left[7:-6] if char.isalnum())) <= 10, left  # “Bearer ” in Base64
+
+
+def test_a_basic_credential_that_is_not_base64_hides_itself_alone():
+    assert hidden("Basic not/base64! is not base64", [Secret("Basic not/base64!")]).endswith("is not base64")

@@ -5,22 +5,36 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from key_pairs import KEYS, pem
-from machine_flow import AS, MCP, METADATA, PRM, TOKEN, client, described, discovery, metadata, plan, secretive
-from playing import NOT_FOUND, answer, plain, play
+from machine_flow import (
+    AS,
+    ID_TOKEN,
+    MCP,
+    NO_CLIENT,
+    PRM,
+    TOKEN,
+    client,
+    described,
+    discovery,
+    metadata,
+    plan,
+    secretive,
+    sent,
+    signing,
+    tokens,
+    vouching,
+)
+from playing import answer, play
 
 from mcp_auth_bridge.errors import (
     ConfigError,
-    CredentialRefused,
-    NotAToken,
     OAuthRefused,
     TheirProtocolError,
     TokenExpired,
     Unreachable,
     UpstreamFailed,
-    WrongAudience,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
+from mcp_auth_bridge.oauth.configured import ConfiguredClient
 from mcp_auth_bridge.oauth.machine import (
     ID_JAG,
     JWT_BEARER_GRANT,
@@ -28,39 +42,15 @@ from mcp_auth_bridge.oauth.machine import (
     Enterprise,
     JwtBearer,
     TokenExchange,
+    end,
     obtain,
     renew,
 )
-from mcp_auth_bridge.oauth.session import SigningKey, dump
+from mcp_auth_bridge.oauth.session import dump
 from mcp_auth_bridge.secret import Secret
 
 IDP = "https://idp.example"
 IDP_TOKEN = f"POST {IDP}/token"
-ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
-
-
-def tokens(**more):
-    return answer({"access_token": "AT", "token_type": "Bearer", "expires_in": 600, **more})
-
-
-def signing(key, **more):
-    return ConfiguredClient(
-        issuer=AS, client=client(signing=SigningKey(key=Secret(key), **more)), place="the file /run/key"
-    )
-
-
-NOBODY = ConfiguredClient(issuer=AS, client=client(id=""))
-
-
-def vouching(what="assertion", kind="", **claims):
-    value = jwt.encode({"iss": "https://platform.example", "aud": AS, "exp": 9000, **claims}, "k" * 32)
-    return SubjectToken(value=Secret(value), what=f"the {what}", place=f"the file /run/{what}", type=kind)
-
-
-def sent(asked):
-    """The form of the last request, and its headers without `accept`."""
-    headers = {name: plain({name: value})[name] for name, value in asked.headers.items() if name != "accept"}
-    return plain(asked.form), headers
 
 
 def test_a_client_with_a_secret_states_the_resource_as_the_metadata_spell_it():
@@ -130,26 +120,6 @@ def test_the_scopes_are_the_configured_ones_else_the_challenges_else_the_resourc
         assert sent(asked[-1])[0]["scope"] == session.asked == expected
 
 
-def test_the_place_of_the_metadata_in_the_challenge_is_used():
-    challenge = Challenge("bearer", {"resource_metadata": "https://mcp.example/meta"})
-    play(
-        obtain(plan(), challenge), [("GET https://mcp.example/meta", described()), *discovery()[1:], (TOKEN, tokens())]
-    )
-
-
-@pytest.mark.parametrize(("resource", "stated"), [("urn:acme", "urn:acme"), ("none", None)])
-def test_the_configured_resource_is_stated_instead_and_none_at_all_if_so_configured(resource, stated):
-    asked = []
-    named = described(resource=resource if stated else MCP)
-    play(obtain(plan(resource=resource)), [*discovery(named), (TOKEN, tokens())], asked)
-    assert sent(asked[-1])[0].get("resource") == stated
-
-
-def test_a_server_without_resource_metadata_is_reached_by_the_configured_issuer():
-    script = [(f"{PRM}/mcp", NOT_FOUND), (PRM, NOT_FOUND), (METADATA, metadata()), (TOKEN, tokens())]
-    assert play(obtain(plan()), script).resource == MCP
-
-
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_resource_as_audience_each_time():
     issuer = "https://acme.auth0.com"
@@ -165,25 +135,6 @@ def test_auth0_is_told_the_resource_as_audience_each_time():
     assert [sent(each)[0]["audience"] for each in (asked[2], asked[3])] == [MCP, MCP]
 
 
-def test_a_secret_goes_to_no_issuer_that_the_mcp_server_names_instead():
-    named = described(authorization_servers=["https://evil.example"])
-    with pytest.raises(ConfigError, match=r"takes tokens of “https://evil\.example”"):
-        play(obtain(plan()), [(f"{PRM}/mcp", named)])
-
-
-def test_metadata_of_another_issuer_are_no_place_for_a_secret():
-    nothing = (f"GET {AS}/.well-known/openid-configuration", NOT_FOUND)
-    with pytest.raises(TheirProtocolError, match="are of the issuer"):
-        play(obtain(plan()), [*discovery(server=metadata("https://evil.example")), nothing])
-
-
-def test_an_issuer_without_metadata_is_named_with_the_line_that_helps():
-    script = [*discovery(server=NOT_FOUND), (f"GET {AS}/.well-known/openid-configuration", NOT_FOUND)]
-    with pytest.raises(ConfigError, match="publishes no metadata") as raised:
-        play(obtain(plan()), script)
-    assert "token_endpoint" in raised.value.hint
-
-
 def test_a_server_that_demands_proofs_gets_a_token_bound_to_a_key():
     challenge = Challenge("dpop", {"algs": "ES256"})
     asked = []
@@ -196,7 +147,7 @@ def test_a_server_that_demands_proofs_gets_a_token_bound_to_a_key():
 def test_a_workload_presents_its_assertion_and_is_no_client():
     token = vouching()
     asked = []
-    play(obtain(plan(NOBODY, JwtBearer(token))), [*discovery(), (TOKEN, tokens())], asked)
+    play(obtain(plan(NO_CLIENT, JwtBearer(token))), [*discovery(), (TOKEN, tokens())], asked)
     expected = {"grant_type": JWT_BEARER_GRANT, "assertion": token.value.reveal(), "resource": MCP}
     assert sent(asked[-1]) == (expected, {})
 
@@ -211,7 +162,7 @@ def test_tokens_are_exchanged_with_their_types_and_the_actors():
     subject, actor = vouching("subject_token", ID_TOKEN), vouching("actor_token", "urn:a:b")
     grant = TokenExchange(subject, actor, "urn:ietf:params:oauth:token-type:access_token")
     asked = []
-    play(obtain(plan(NOBODY, grant, audience="files")), [*discovery(), (TOKEN, tokens())], asked)
+    play(obtain(plan(NO_CLIENT, grant, audience="files")), [*discovery(), (TOKEN, tokens())], asked)
     assert sent(asked[-1])[0] == {
         "grant_type": TOKEN_EXCHANGE_GRANT,
         "subject_token": subject.value.reveal(),
@@ -288,67 +239,6 @@ def test_a_refresh_token_is_used_and_where_it_is_refused_the_grant_itself_is():
     assert (obtained.access.reveal(), obtained.refresh) == ("AT3", None)
 
 
-def refused_with(code, the_plan=None, status=400, now=1000.0, extra=(), *, times=1):
-    script = [*discovery(), *extra, *[(TOKEN, answer({"error": code}, status))] * times, ("now", now)]
-    with pytest.raises((ConfigError, CredentialRefused, OAuthRefused)) as raised:
-        play(obtain(the_plan or plan()), script)
-    return raised.value
-
-
-def test_a_client_that_is_not_accepted_is_told_where_its_secret_comes_from():
-    error = refused_with("invalid_client", status=401, times=3)  # Basic, the form, Basic with the ID in the form
-    assert isinstance(error, ConfigError)
-    assert "“ci”" in error.message
-    assert "the file /run/secret" in error.hint
-    steps = [("entropy 16", b"x" * 16), ("now", 1000.0)]
-    error = refused_with("invalid_client", plan(signing(pem(KEYS["RS256"]))), status=401, extra=steps)
-    assert "assertion_audience" in error.hint
-    assert "the file /run/key" in error.hint
-
-
-@pytest.mark.parametrize("code", ["unauthorized_client", "unsupported_grant_type"])
-def test_a_grant_that_is_not_offered_is_a_mistake_of_the_configuration(code):
-    error = refused_with(code, plan(NOBODY, JwtBearer(vouching())))
-    assert isinstance(error, ConfigError)
-    assert code in error.message
-
-
-@pytest.mark.parametrize(("code", "key"), [("invalid_scope", "scopes"), ("invalid_target", "resource")])
-def test_a_wish_that_is_not_granted_names_the_key(code, key):
-    error = refused_with(code)
-    assert isinstance(error, ConfigError)
-    assert key in error.hint
-
-
-@pytest.mark.parametrize(
-    ("token", "kind", "words"),
-    [
-        (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
-        (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
-        (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
-        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "not a JWT"),
-        (
-            SubjectToken(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:a:b"),
-            CredentialRefused,
-            "opaque",
-        ),
-    ],
-)
-def test_a_refused_assertion_is_looked_at_and_told_where_it_comes_from(token, kind, words):
-    error = refused_with("invalid_grant", plan(NOBODY, JwtBearer(token)))
-    assert type(error) is kind
-    assert words in error.message
-    assert token.place in error.hint
-    assert token.value.reveal() not in error.message + error.hint
-
-
-def test_of_two_tokens_the_one_that_looks_wrong_is_named():
-    grant = TokenExchange(vouching("subject_token", ID_TOKEN, aud="me"), vouching("actor_token", ID_TOKEN, exp=1))
-    error = refused_with("invalid_grant", plan(NOBODY, grant))
-    assert isinstance(error, TokenExpired)
-    assert "actor_token" in error.message
-
-
 def test_an_identity_that_the_provider_refuses_is_not_blamed_on_the_mcp_servers_authorization_server():
     script = [*discovery(), (IDP_TOKEN, answer({"error": "invalid_grant"}, 400)), ("now", 9010.0)]
     with pytest.raises(TokenExpired, match=r"idp\.example refuses the identity_assertion"):
@@ -365,3 +255,19 @@ def test_an_unusable_key_stops_before_anything_is_sent():
     weak = rsa.generate_private_key(65537, 1024)
     with pytest.raises(ConfigError, match="too short"):
         play(obtain(plan(signing(pem(weak)))), discovery())
+
+
+@pytest.mark.parametrize("code", ["unsupported_token_type", "server_error"])
+def test_the_end_of_a_session_is_a_revocation_with_todays_secret_where_that_is_offered(code):
+    asked = []
+    offered = metadata(revocation_endpoint=f"{AS}/revoke")
+    last = play(obtain(plan()), [*discovery(server=offered), (TOKEN, tokens())])
+    play(end(plan(), last), [(f"POST {AS}/revoke", answer(b""))], asked)
+    assert sent(asked[-1])[0]["token"] == "AT"
+    assert "authorization" in sent(asked[-1])[1]
+    script = [(f"POST {AS}/revoke", answer({"error": code}, 400))]
+    if code == "unsupported_token_type":
+        play(end(plan(), last), script)
+    else:
+        with pytest.raises(OAuthRefused):
+            play(end(plan(), last), script)

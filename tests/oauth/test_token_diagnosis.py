@@ -238,3 +238,31 @@ def test_an_opaque_text_is_not_an_assertion_and_may_be_a_subject_token():
     subject = SubjectToken(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:x")
     assert diagnose_subject_token(assertion, SERVER, NOW).kind is NotAToken
     assert diagnose_subject_token(subject, SERVER, NOW).kind is CredentialRefused
+
+
+# An opaque token
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint", "kind", "reason"),
+    [
+        ("your-token-goes-here", "", NotAToken, "it looks like a placeholder"),
+        ("short", "", NotAToken, "it looks like a placeholder"),
+        ("eyJhbGciOiJSUzI1NiJ9.eyJ", "", NotAToken, "it looks like a truncated or damaged JWT"),
+        ("0123456789abcdef0123", "jwt malformed", NotAToken, "it is not a JWT, and the server cannot read it"),
+        ("0123456789abcdef0123", "the token has expired", TokenExpired, "the server says that it has expired"),
+        ("0123456789abcdef0123", "", CredentialRefused, "it is opaque"),
+        ("eyJ.0123456789abcdef.x.y.z", "", CredentialRefused, "it is opaque"),
+    ],
+)
+def test_an_opaque_token_is_judged_by_its_form_and_the_servers_words(text, complaint, kind, reason):
+    found = diagnose_configured_token(text, MCP, ServerWords(complaint, complaint), NOW)
+    assert found.kind is kind
+    assert found.reason.startswith(reason)
+    assert found.facts == {}
+
+
+def test_an_expired_token_is_called_so_whatever_else_is_wrong():
+    found = configured("bad audience", exp=NOW - 90, aud="x")
+    assert (found.kind, found.reason) == (TokenExpired, "it expired 90 seconds ago (2023-11-14 22:11 UTC)")
+    assert presented(exp=NOW - 90, aud="x").kind is TokenExpired

@@ -1,13 +1,14 @@
 """A machine's grant by script: its plan, its discovery, its token request."""
 
-from playing import answer
+import jwt
+from playing import answer, plain
 
-from mcp_auth_bridge.oauth.configured import ConfiguredClient
+from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.machine import (
     ClientCredentials,
     MachinePlan,
 )
-from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.oauth.session import Client, SigningKey
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -53,3 +54,30 @@ def plan(registration=None, grant=None, **more):
         grant=grant or ClientCredentials(),
         **more,
     )
+
+
+ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
+
+
+def tokens(**more):
+    return answer({"access_token": "AT", "token_type": "Bearer", "expires_in": 600, **more})
+
+
+def signing(key, **more):
+    return ConfiguredClient(
+        issuer=AS, client=client(signing=SigningKey(key=Secret(key), **more)), place="the file /run/key"
+    )
+
+
+NO_CLIENT = ConfiguredClient(issuer=AS, client=client(id=""))
+
+
+def vouching(what="assertion", kind="", **claims):
+    value = jwt.encode({"iss": "https://platform.example", "aud": AS, "exp": 9000, **claims}, "k" * 32)
+    return SubjectToken(value=Secret(value), what=f"the {what}", place=f"the file /run/{what}", type=kind)
+
+
+def sent(asked):
+    """The form of the last request, and its headers without `accept`."""
+    headers = {name: plain({name: value})[name] for name, value in asked.headers.items() if name != "accept"}
+    return plain(asked.form), headers
