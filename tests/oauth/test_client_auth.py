@@ -4,10 +4,12 @@ import base64
 import json
 from urllib.parse import unquote_plus
 
+import jwt
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from key_pairs import KEYS, pem
 from login_flow import CODE, HERE, REGISTERED, found, plan
 from playing import answer, outcome, plain, play
 from registration_flow import client
@@ -19,7 +21,7 @@ from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.registration import RegistrationRequest
 from mcp_auth_bridge.oauth.revocation import revoke
-from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client
+from mcp_auth_bridge.oauth.session import Client, Session, SigningKey, dump, load_client
 from mcp_auth_bridge.secret import Secret
 
 TOKEN = "POST https://as.example/token"
@@ -235,3 +237,13 @@ def test_post_authentication_and_public_clients_say_who_they_are_in_the_form():
 def test_the_secret_of_an_authentication_prints_nowhere():
     for method in ("client_secret_basic", "client_secret_post"):
         assert "hunter2" not in repr(play(authenticate(client(secret=Secret("hunter2"), auth_method=method), {}), []))
+
+
+def test_a_client_with_a_key_sends_an_assertion_and_its_id():
+    signing = SigningKey(key=Secret(pem(KEYS["ES256"])))
+    client = configured(secret=None, signing=signing, auth_method="private_key_jwt")
+    headers, form = play(authenticate(client, {"grant_type": "x"}), [("entropy 16", b"x" * 16), ("now", 1000.0)])
+    assert headers == {}
+    assert plain(form).keys() == {"grant_type", "client_id", "client_assertion_type", "client_assertion"}
+    claims = jwt.decode(plain(form)["client_assertion"], options={"verify_signature": False})
+    assert (claims["iss"], claims["aud"], claims["exp"]) == (ID, "https://as.example", 1120)

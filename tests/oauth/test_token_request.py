@@ -1,18 +1,25 @@
 """Token responses as servers send them: which ones make a session, and which are refused."""
 
+import jwt
+import msgspec
 import pytest
 from grant_flow import TOKEN, TOKENS, code, session
 from hypothesis import example, given
 from hypothesis import strategies as st
-from playing import answer, outcome, play
+from playing import answer, outcome, plain, play
 
 from mcp_auth_bridge.errors import (
     BridgeError,
     OAuthRefused,
     TheirProtocolError,
 )
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication
+from mcp_auth_bridge.oauth.dpop import new_key
 from mcp_auth_bridge.oauth.grants import refresh
+from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.oauth.token_request import Prover, exchange_tokens, request_tokens
 from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.urls import Purpose, gate
 
 
 @pytest.mark.plays("Slack")
@@ -134,3 +141,83 @@ def test_any_token_response_makes_a_session_or_an_error_without_a_secret(documen
 
 def test_a_token_response_with_status_201_is_accepted():
     assert play(refresh(session()), [(TOKEN, answer(TOKENS, 201))]).access.reveal() == TOKENS["access_token"]
+
+
+# Requests to the endpoint, without a grant around them
+
+AS = gate("https://as.example/token", Purpose.TOKEN)
+KEY = play(new_key(), [("entropy 40", bytes(range(40)))])
+PROVEN = [("entropy 16", b"x" * 16), ("now", 1000.0)]
+
+
+def requested(*script, prover=None, client=None, asked=None):
+    authentication = ClientAuthentication(client or Client(issuer="https://as.example", id="abc"))
+    return play(request_tokens(AS, authentication, {"grant_type": "x"}, "the request", prover), script, asked)
+
+
+def test_a_proof_is_made_again_with_the_nonce_that_was_missing_and_the_token_is_bound():
+    asked = []
+    wanted = msgspec.structs.replace(
+        answer({"error": "use_dpop_nonce"}, 400),
+        headers={"content-type": ("application/json",), "dpop-nonce": ("nonce-1",)},
+    )
+    prover = Prover(KEY)
+    tokens = answer({**TOKENS, "token_type": "DPoP"})
+    issued = requested(*PROVEN, (TOKEN, wanted), *PROVEN, (TOKEN, tokens), prover=prover, asked=asked)
+    assert (issued.dpop_key, len(prover.thumbprint)) == (KEY, 43)
+    proofs = [jwt.decode(asked[n].headers["dpop"], options={"verify_signature": False}) for n in (2, 5)]
+    assert [proof.get("nonce") for proof in proofs] == [None, "nonce-1"]
+
+
+def test_a_bound_token_is_refused_where_no_key_was_offered():
+    with pytest.raises(TheirProtocolError, match="bound to a key which the bridge does not have"):
+        requested((TOKEN, answer({**TOKENS, "token_type": "DPoP"})))
+
+
+def test_the_next_authentication_method_is_tried_after_a_refusal_of_the_client():
+    asked = []
+    client = Client(
+        issuer="https://as.example",
+        id="abc",
+        secret=Secret("s3cret"),
+        auth_method="client_secret_basic",
+        other_methods=("client_secret_post",),
+    )
+    refused = answer({"error": "invalid_client"}, 401)
+    assert (
+        requested((TOKEN, refused), (TOKEN, answer(TOKENS)), client=client, asked=asked).tokens.access_token == "AT-1"
+    )
+    assert [plain(each.form).get("client_secret") for each in asked] == [None, "s3cret"]
+
+
+@pytest.mark.parametrize(
+    ("claims", "expires_at"),
+    [({"iat": 5, "exp": 65}, 1060.0), ({}, None), ({"iat": 0, "exp": 1e10}, 1000.0 + 90 * 86400)],
+)
+def test_an_id_token_lives_by_its_own_claims_from_its_arrival_on(claims, expires_at):
+    token = jwt.encode({"sub": "mia", **claims}, "k" * 32)
+    issued = requested((TOKEN, answer({**TOKENS, "id_token": token}, at=1000.0)))
+    assert issued.presentable("id") == (Secret(token), expires_at)
+    assert issued.presentable("access") == (Secret("AT-1"), 4600.0)
+
+
+def test_an_id_token_that_is_missing_cannot_be_presented():
+    assert requested((TOKEN, answer(TOKENS))).presentable("id") is None
+
+
+def exchanged(document, status=200):
+    authentication = ClientAuthentication(Client(issuer="https://as.example", id="abc"))
+    return play(exchange_tokens(AS, authentication, {}, "the exchange"), [(TOKEN, answer(document, status))])
+
+
+def test_an_exchanged_token_comes_with_its_type():
+    assert exchanged({"access_token": "T", "issued_token_type": "urn:x"}) == (Secret("T"), "urn:x")
+
+
+@pytest.mark.parametrize(
+    ("document", "status"), [({"error": "invalid_target"}, 400), ({"error": "invalid_target"}, 200)]
+)
+def test_a_refused_exchange_has_the_providers_hint(document, status):
+    with pytest.raises(OAuthRefused, match="refused the exchange: invalid_target") as raised:
+        exchanged(document, status)
+    assert "set resource under auth" in raised.value.hint
