@@ -10,7 +10,7 @@ from remoting import STREAM, connected, story
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.shell.console import stdio
 from mcp_auth_bridge.shell.time_slice import CREDIT, TimeSlice, portions
-from mcp_auth_bridge.shell.transports.messages import LARGEST, events
+from mcp_auth_bridge.shell.transports.messages import LARGEST, read_events
 
 NOTE = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n'
 COUNT = 20_000
@@ -52,10 +52,10 @@ async def test_other_tasks_run_in_the_middle_of_a_flood_that_has_arrived(flood):
     data = FLOODS[flood]
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, STREAM + data + b"0\r\n\r\n"])
-        answer = await remote._sender.stream({})
+        answer = await remote._sender.open_stream({})
         with Rounds() as rounds:
             begun = rounds.count
-            async for _ in events(answer, Resumption()):
+            async for _ in read_events(answer, Resumption()):
                 pass
             # Everywhere a round is less than a hundred pieces of HTTP, and less than five thousand lines.
             assert rounds.count - begun >= max(COUNT // 5000, data.count(b"\r\n") // 2 // 100)
