@@ -49,7 +49,7 @@ def reader(*steps):
 
 async def collect(sent, heard):
     async for message in sent.messages():
-        heard.append(message)  # noqa: PERF401 - also the messages before an error
+        heard.append(message)
 
 
 def test_the_first_message_is_read_at_once_and_yielded_once():
