@@ -67,7 +67,7 @@ class OAuthHttp:
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
         method, headers, content = build_request(effect)
         message = _Message(method, {"host": url.authority, **headers}, content)
-        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated_errors(url):
+        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translate_errors(url):
             response = await self._request(url, effect.led_by, message)
             line.add(status=response.status_code)
             try:
@@ -190,7 +190,7 @@ def _redirect_target(url: Url, location: str) -> Url:
 
 
 @contextmanager
-def _translated_errors(url: Url) -> Iterator[None]:
+def _translate_errors(url: Url) -> Iterator[None]:
     """Raise httpx2's errors as the bridge's: with the system's own reason where nothing was sent."""
     import httpx2
 

@@ -1,4 +1,4 @@
-"""The proxy decision and the TLS context. Connections are test_shell_wire's business."""
+"""The proxy decision and the TLS context. Connections are in test_pool.py."""
 
 import base64
 import ssl
@@ -97,7 +97,7 @@ def test_the_setting_overrules_the_variables():
     assert via({"HTTPS_PROXY": PROXY}, proxy="none") is None
 
 
-def test_a_proxys_credentials_become_a_header_and_are_in_no_text():
+def test_a_proxys_credentials_become_a_header_and_are_never_printed():
     proxy = parse("http://us%65r:p%40ss:w@proxy.example:3128", "HTTPS_PROXY")
     assert proxy.authorization.reveal() == "Basic " + base64.b64encode(b"user:p@ss:w").decode()
     for text in (str(proxy), repr(proxy)):
@@ -130,7 +130,7 @@ def test_session_keys_are_never_logged(tmp_path, monkeypatch):
     assert not (tmp_path / "keys").exists()
 
 
-def test_a_ca_file_is_added_to_the_systems(tmp_path):
+def test_a_ca_file_is_added_to_the_trust_store_of_the_system(tmp_path):
     path = tmp_path / "ca.pem"
     trustme.CA().cert_pem.write_to_path(path)
     before = Network(NetworkSettings(), {}).tls.cert_store_stats()["x509_ca"]
@@ -179,6 +179,6 @@ def test_an_encrypted_client_key_is_refused_and_no_password_is_asked_for(tmp_pat
     assert "PEM pass phrase" not in done.stdout + done.stderr
 
 
-def test_a_misspelt_setting_is_no_setting():
+def test_a_misspelt_setting_is_refused():
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"ca-file": "x"}, NetworkSettings)

@@ -1,4 +1,4 @@
-"""The data plane against real sockets: every answer is whole or an error, and every error says whether to repeat."""
+"""The relay's plane against real sockets: a response is whole or an error, and an error says whether to repeat."""
 
 import asyncio
 import contextlib
@@ -74,11 +74,11 @@ async def call(pool, url, body=b"{}"):
     return await (await post(pool, url, body)).read(LIMIT)
 
 
-# Requests and answers
+# Requests and responses
 
 
 @story
-async def test_a_request_arrives_as_it_was_meant():
+async def test_a_request_arrives_as_it_was_given():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(b"hello", b"X-Twice: 1", b"x-twice: 2")])
         answer = await post(pool, Url("http", "127.0.0.1", server.port, "/mcp", "a=b"), b"body")
@@ -108,8 +108,8 @@ async def test_an_empty_body_has_a_length_only_where_one_is_expected(method, has
         b"HTTP/1.0 200 OK\r\n\r\nhello",
         b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Length: 5\r\n\r\nhello",
-        # What a recipient may accept, or must: one length said twice, bare LF in the head (RFC 9112 section 2.2), a
-        # folded field (section 5.2). None of them says a length in two ways.
+        # A recipient may accept these, or must: one length given twice, bare LF in the head (RFC 9112 section 2.2), a
+        # folded field (section 5.2). None of them gives two lengths.
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\nhello",
         b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
@@ -125,7 +125,7 @@ async def test_every_framing_is_read_whole_and_byte_by_byte(answer, bytewise):
 
 
 @story
-async def test_chunks_arrive_while_the_answer_is_still_open():
+async def test_chunks_are_read_while_the_response_is_still_open():
     async with Scripted() as server, pooled() as pool:
         gate = Gate()
         server.play([REQUEST, CHUNKED + b"3\r\none\r\n", gate, b"3\r\ntwo\r\n0\r\n\r\n"])
@@ -137,7 +137,7 @@ async def test_chunks_arrive_while_the_answer_is_still_open():
 
 
 @story
-async def test_a_large_body_goes_out_and_comes_back_whole():
+async def test_a_large_body_is_sent_and_received_whole():
     body = bytes(range(256)) * (8 * MIB // 256)
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(body)])
@@ -146,7 +146,7 @@ async def test_a_large_body_goes_out_and_comes_back_whole():
 
 
 @story
-async def test_an_early_answer_is_read_while_the_request_still_leaves():
+async def test_an_early_response_is_read_while_the_request_is_still_being_sent():
     async with Scripted() as server, pooled() as pool:
         server.play([HEAD, b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", Gate()], [REQUEST, ok()])
         answer = await post(pool, at(server), b"x" * (32 * MIB))
@@ -156,7 +156,7 @@ async def test_an_early_answer_is_read_while_the_request_still_leaves():
 
 
 @story
-async def test_a_body_above_the_callers_limit_is_refused_and_hung_up_on():
+async def test_a_body_above_the_callers_limit_is_refused_and_its_connection_closed():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, CHUNKED + b"5\r\nhello\r\n", DRAIN])
         with pytest.raises(LimitExceeded, match="more than 4 bytes"):
@@ -165,7 +165,7 @@ async def test_a_body_above_the_callers_limit_is_refused_and_hung_up_on():
 
 
 @story
-async def test_redirects_are_the_callers_business():
+async def test_redirects_are_left_to_the_caller():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, b"HTTP/1.1 307 Go\r\nLocation: http://elsewhere.example/\r\nContent-Length: 0\r\n\r\n"])
         answer = await post(pool, at(server))
@@ -187,7 +187,7 @@ async def test_a_header_that_http_forbids_is_not_sent_and_not_quoted():
 
 
 @story
-async def test_a_connection_is_used_again_after_each_complete_answer():
+async def test_a_connection_is_used_again_after_each_complete_response():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(b"1"), REQUEST, CHUNKED + b"1\r\n2\r\n0\r\n\r\n", REQUEST, ok(b"3")])
         assert [await call(pool, at(server)) for _ in range(3)] == [b"1", b"2", b"3"]
@@ -195,7 +195,7 @@ async def test_a_connection_is_used_again_after_each_complete_answer():
 
 
 @story
-async def test_an_answer_without_a_body_frees_its_connection_when_closed():
+async def test_a_response_without_a_body_frees_its_connection_when_closed():
     accepted = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, accepted, REQUEST, b"HTTP/1.1 204 No Content\r\n\r\n", REQUEST, ok()])
@@ -207,7 +207,7 @@ async def test_an_answer_without_a_body_frees_its_connection_when_closed():
 
 @pytest.mark.parametrize("how", ["aclose", "break", "cancel"])
 @story
-async def test_an_answer_left_unfinished_closes_its_connection_and_no_other(how):
+async def test_a_response_left_unfinished_closes_its_connection_and_no_other(how):
     async with Scripted() as server, pooled() as pool:
         gate = Gate()
         server.play([REQUEST, CHUNKED + b"1\r\nx\r\n", DRAIN], [REQUEST, gate, ok(b"other")])
@@ -254,7 +254,7 @@ async def test_a_cancelled_request_closes_its_connection():
     "ending", [[CUT], [RESET], [HALF_CLOSE, DRAIN], [b"HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n", DRAIN]]
 )
 @story
-async def test_an_idle_connection_that_ended_or_spoke_is_never_used(ending):
+async def test_an_idle_connection_that_ended_or_sent_bytes_is_never_used(ending):
     async with Scripted() as server, pooled() as pool:
         gate = Gate()
         server.play([REQUEST, ok(), gate, *ending], [REQUEST, ok(b"new")])
@@ -283,7 +283,7 @@ async def test_an_end_that_only_the_kernel_has_seen_is_noticed_before_a_connecti
 
 @pytest.mark.parametrize("extra", [b"x", ok(b"smuggled"), b"\r\n"])
 @story
-async def test_bytes_beyond_an_answer_are_never_the_next_answer(extra):
+async def test_bytes_beyond_a_response_are_never_the_next_response(extra):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(b"1") + extra, DRAIN], [REQUEST, ok(b"2")])
         assert [await call(pool, at(server)) for _ in range(2)] == [b"1", b"2"]
@@ -360,7 +360,7 @@ async def test_a_slow_reader_slows_the_server_down():
         answer = await post(pool, at(server))
         stuck = 0
         connection = answer._connection
-        while connection._reading is not HELD:  # nobody reads the body: the socket is left alone at the high-water mark
+        while connection._reading is not HELD:  # until the high-water mark, because no task reads the body
             stuck += 1
             assert stuck < 100_000
             await asyncio.sleep(0)
@@ -370,7 +370,7 @@ async def test_a_slow_reader_slows_the_server_down():
 
 
 @story
-async def test_closing_ends_what_is_open_and_lets_nothing_new_begin():
+async def test_closing_ends_open_exchanges_and_lets_no_new_one_begin():
     async with Scripted() as server, pooled() as pool:
         gate = Gate()
         server.play([REQUEST, gate], [REQUEST])
@@ -384,7 +384,7 @@ async def test_closing_ends_what_is_open_and_lets_nothing_new_begin():
         assert len(server.requests) == 1
 
 
-# Broken answers
+# Broken responses
 
 
 WHOLE = [
@@ -396,7 +396,7 @@ WHOLE = [
 @pytest.mark.parametrize("ending", [CUT, RESET])
 @pytest.mark.parametrize("answer", WHOLE)
 @story
-async def test_an_answer_cut_at_any_byte_is_never_taken_for_a_whole_one(answer, ending):
+async def test_a_response_cut_at_any_byte_is_never_taken_for_a_whole_one(answer, ending):
     async with Scripted() as server, pooled() as pool:
         for size in range(len(answer)):
             server.play([REQUEST, answer[:size], ending])
@@ -405,7 +405,7 @@ async def test_an_answer_cut_at_any_byte_is_never_taken_for_a_whole_one(answer, 
 
 
 @story
-async def test_an_answer_that_ends_with_its_connection_is_whole_at_an_orderly_end_only():
+async def test_a_response_that_ends_with_its_connection_is_whole_at_an_orderly_end_only():
     answer = b"HTTP/1.1 200 OK\r\n\r\nhello"
     head = answer.index(b"hello")
     async with Scripted() as server, pooled() as pool:
@@ -460,7 +460,7 @@ async def test_an_answer_that_ends_with_its_connection_is_whole_at_an_orderly_en
     ],
 )
 @story
-async def test_what_is_not_http_is_called_so(garbage):
+async def test_a_response_that_is_not_valid_http_is_named(garbage):
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, garbage, CUT])
         with pytest.raises(TheirProtocolError) as caught:
@@ -469,7 +469,7 @@ async def test_what_is_not_http_is_called_so(garbage):
 
 
 @story
-async def test_what_came_before_bad_framing_is_delivered_first():
+async def test_chunks_before_bad_framing_are_delivered_first():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, CHUNKED + b"3\r\none\r\nxyz\r\n", DRAIN])
         chunks = (await post(pool, at(server))).chunks()
@@ -504,7 +504,7 @@ async def test_a_refused_connection_is_safe_to_repeat():
 
 
 @story
-async def test_an_unknown_host_name_is_dns():
+async def test_an_unknown_host_name_is_a_dns_error():
     async with pooled() as pool:
         for name in ("nowhere.invalid", "x" * 70 + ".invalid"):
             with pytest.raises(Unreachable, match="DNS"):
@@ -531,7 +531,7 @@ async def test_ipv6_loopback_is_reached_by_its_literal():
 @story
 async def test_ipv4_only_is_respected():
     with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))  # held without listening: nobody else can answer there
+        held.bind(("127.0.0.1", 0))  # held without listening, so that no other process answers there
         async with Scripted(host="::1", port=held.getsockname()[1]) as server, pooled(ipv4_only=True) as pool:
             with pytest.raises(Unreachable):
                 await call(pool, at(server, host="localhost"))
@@ -645,7 +645,7 @@ async def test_plain_http_to_a_tls_port_is_named():
 
 @pytest.mark.parametrize("answer", [*WHOLE, b"HTTP/1.1 200 OK\r\n\r\nhello"])
 @story
-async def test_over_tls_an_answer_without_an_orderly_end_is_never_whole(answer, ca_file):
+async def test_over_tls_a_response_without_an_orderly_end_is_never_whole(answer, ca_file):
     async with Scripted(tls=server_context("localhost")) as server, pooled(ca_file=ca_file) as pool:
         url = at(server, scheme="https", host="localhost")
         for size in (0, 10, len(answer) - 1, *([len(answer)] if answer not in WHOLE else [])):
@@ -715,7 +715,7 @@ async def test_https_goes_through_a_proxys_tunnel(ca_file):
     ],
 )
 @story
-async def test_a_proxy_that_refuses_is_named_without_its_password(login, status, words):
+async def test_a_refusing_proxy_is_named_without_its_password(login, status, words):
     async with Scripted() as middle, pooled(through(middle, login)) as pool:
         middle.play([partial(proxy, middle, status=status)])
         with pytest.raises(Unreachable, match=words) as caught:

@@ -1,4 +1,4 @@
-"""Redirects of MCP requests: within the origin, with the same method and body, and never anywhere else."""
+"""Redirects of MCP requests: within the origin only, and with the same method and body."""
 
 import pytest
 from hypothesis import given
@@ -81,7 +81,7 @@ async def test_another_origin_is_never_contacted_and_only_its_origin_is_named(ve
     "path", [b"/login?next=/mcp", b"/cdn-cgi/access/login/mcp.example", b"/users/sign_in", b"/sso/saml2"]
 )
 @story
-async def test_a_redirect_to_a_page_where_people_sign_in_is_a_refusal_of_credentials(verb, status, path):
+async def test_a_redirect_to_a_sign_in_page_is_a_refusal_of_the_credentials(verb, status, path):
     """Cloudflare Access and its like (junior #832), of another origin and of the server's own."""
     async with Scripted() as server, Scripted() as target, connected(server) as remote:
         for origin in (b"http://127.0.0.1:%d" % target.port, b""):
@@ -101,7 +101,7 @@ async def test_a_redirect_to_a_page_where_people_sign_in_is_a_refusal_of_credent
         "",
     ],
 )
-def test_a_redirect_elsewhere_is_none(location):
+def test_another_redirect_does_not_lead_to_a_sign_in_page(location):
     assert not leads_to_login(location)
 
 
@@ -120,7 +120,7 @@ def test_a_redirect_elsewhere_is_none(location):
         "/\x7f",
     ],
 )
-def test_what_leads_out_or_cannot_be_read_is_refused(location):
+def test_a_redirect_to_another_origin_or_to_no_url_is_refused(location):
     with pytest.raises(UpstreamFailed):
         onward("POST", HERE, 307, location)
 
@@ -128,11 +128,11 @@ def test_what_leads_out_or_cannot_be_read_is_refused(location):
 @pytest.mark.parametrize(
     ("location", "path"), [("/x", "/x"), ("x", "/x"), ("?a=1", "/mcp?a=1"), ("HTTPS://MCP.example:443/y", "/y")]
 )
-def test_what_stays_in_is_followed(location, path):
+def test_a_redirect_within_the_origin_is_followed(location, path):
     assert onward("POST", HERE, 308, location).target == path
 
 
-def test_a_server_of_plain_http_that_a_person_has_allowed_may_redirect_within_itself_and_nowhere_else():
+def test_a_server_of_plain_http_that_the_user_allowed_may_redirect_within_its_origin_only():
     plain = gate("http://metrics.cluster.example/mcp", Purpose.PLAIN_SERVER)
     assert str(onward("POST", plain, 308, "/mcp/")) == "http://metrics.cluster.example/mcp/"
     for other in ("http://logs.cluster.example/mcp", "https://metrics.cluster.example/mcp"):
