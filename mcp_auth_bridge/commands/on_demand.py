@@ -67,7 +67,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
 
 async def _log_in(bridge: Bridge, store: Store) -> None:
     story = await in_background(_story)
-    manner = story.Manner(partial(_open, bridge))
+    manner = story.LoginManner(partial(_open, bridge))
     session = await story.sign_in(bridge.apart(), store, stored(store, bridge.record), manner)
     bridge.tabs.answered()
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
