@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
 from mcp_auth_bridge.commands.tool_arguments import Given, missing, parsed, typed
 from mcp_auth_bridge.commands.tool_result import made, pieces, shown
@@ -31,7 +31,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, context: Context) -> int:
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
     spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
     async with asking(bridge, _tell) as client:

@@ -60,7 +60,7 @@ async def ended(bridge: Bridge) -> AsyncIterator[None]:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ROTATION):
                 await bridge.settle()
-        await bridge.wire.aclose()
+        await bridge.pool.aclose()
 
 
 def _end_like_ctrl_c() -> None:
@@ -89,13 +89,13 @@ async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnClient]
 
 async def _opened(bridge: Bridge, progress: Progress) -> OwnClient:
     try:
-        return await _open(bridge, bridge.memory.load(), progress)
+        return await _open(bridge, bridge.server_cache.load(), progress)
     except WrongEra:  # by what is remembered; the server may have been replaced since
         return await _open(bridge, {}, progress)
 
 
 async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> OwnClient:
-    client = OwnClient(relay_stack.own(bridge.profile, remembered), bridge.remote, bridge.memory, progress)
+    client = OwnClient(relay_stack.own(bridge.profile, remembered), bridge.remote, bridge.server_cache, progress)
     try:
         await client.open()
     except BaseException:

@@ -17,7 +17,7 @@ async def run(context: Context) -> int:
     """Print the public half; the first time, make the key."""
     store_access = context.store_access()
     store_access.check_keeps("a key")
-    store = await store_access.unlock()
+    store = await store_access.open_to_write()
     private = machine_key(store) or _made(store)
     line = recipient(private)
     terminal.answer(line)

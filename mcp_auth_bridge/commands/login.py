@@ -9,7 +9,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to, own_short_name
+from mcp_auth_bridge.app.server_lookup import find_bridge, unique_short_name
 from mcp_auth_bridge.commands import next_step, server_choice
 from mcp_auth_bridge.commands.login_summary import doubt, scopes, validity
 from mcp_auth_bridge.commands.sign_in import LoginManner, grant, sign_in
@@ -55,8 +55,8 @@ async def run(given: Input, context: Context) -> int:
 
 async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge:
     """The bridge to the server of that `choice`, with a login that is kept. Raises any `BridgeError`."""
-    bridge, headers = _with_headers(keeping(await bridge_to(choice, context)), choice, context)
-    store = await bridge.store_access.unlock()
+    bridge, headers = _with_headers(keeping(await find_bridge(choice, context)), choice, context)
+    store = await bridge.store_access.open_to_write()
     before = stored(store, bridge.record)
     async with AsyncExitStack() as turn:
         await _wait(turn, bridge)
@@ -66,7 +66,7 @@ async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge
         session = session_in(record) if record != before else None
         session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     tell(bridge, session)
-    if short := own_short_name(bridge.profile, context, store.keys()):
+    if short := unique_short_name(bridge.profile, context, store.keys()):
         terminal.say(f"commands take {short} for it, too: mcp-auth-bridge tools {typed(short)}")
     return bridge
 
@@ -80,7 +80,7 @@ def _with_headers(bridge: Bridge, choice: ServerChoice, context: Context) -> tup
     for name in sorted(name for name in choice.headers if name.lower() in own):
         terminal.say(f"--header {name} is for this login alone: later commands go by {context.config.path}")
     kept = {name: Secret(value) for name, value in choice.headers.items() if name.lower() not in own}
-    return bridge.without(kept), kept or None
+    return bridge.without_headers(kept), kept or None
 
 
 async def _wait(turn: AsyncExitStack, bridge: Bridge) -> None:

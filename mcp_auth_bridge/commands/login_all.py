@@ -17,7 +17,7 @@ async def run(given: Input, context: Context) -> int:
         raise server_choice.nothing(context)
     store_access = context.store_access()
     store_access.check_keeps("a login")
-    keys = (await store_access.unlock()).keys()
+    keys = (await store_access.open_to_write()).keys()
     done: list[Bridge] = []
     left: list[str] = []
     failed: dict[str, BridgeError] = {name: broken.error for name, broken in context.config.broken.items()}

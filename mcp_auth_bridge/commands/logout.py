@@ -4,7 +4,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.stored_logins import forget_client, is_used, profiles
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -29,7 +29,7 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, context: Context) -> int:
     if given.server is None:
         return await _log_out_everywhere(context)
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     forgotten = await _forget_printed(bridge)
     if forgotten:
         terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
@@ -40,7 +40,7 @@ async def run(given: Input, context: Context) -> int:
 
 async def _log_out_everywhere(context: Context) -> int:
     """One login after the other: what fails is said, and the rest goes on."""
-    store = await context.store_access().survey()
+    store = await context.store_access().open_to_list()
     problems: list[BridgeError] = []
     count = 0
     # The configured ones in any case: a login that cannot be read does not say whose it is.
@@ -65,13 +65,13 @@ async def _log_out(bridge: Bridge) -> bool:
     """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
     bridge.tabs.unwanted()  # a tool call must not bring back what a person has ended
     async with bridge.lock():  # a refresh that is under way must not bring the login back
-        store = await bridge.store_access.survey()
+        store = await bridge.store_access.open_to_list()
         taken = _take(store, bridge.record)
         for key in _keys(store, f"{MACHINES}{bridge.profile.name} "):
             _delete(store, key)  # of the same name, when it was configured in another way
     if taken is None:
         return False
-    bridge.memory.forget()
+    bridge.server_cache.forget()
     try:
         await _end(bridge, store, taken)
     except BridgeError:
@@ -94,7 +94,7 @@ def _still_good(taken: Session | StoreError) -> str:
 
 async def _forget_printed(bridge: Bridge) -> bool:
     """Whether there was anything that a command had printed."""
-    store = await bridge.store_access.survey()
+    store = await bridge.store_access.open_to_list()
     keys = _keys(store, f"{RECORDS}{bridge.profile.key} ")
     for key in keys:
         _delete(store, key)
@@ -123,7 +123,7 @@ async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> Non
     if isinstance(taken, StoreError):
         raise taken
     auth = bridge.profile.auth
-    flow = end(await bridge.plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    flow = end(await bridge.machine_plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
     http = OAuthHttp(bridge.network)
     try:
         await drive(flow, http, Unattended())

@@ -39,10 +39,10 @@ async def _is_there(bridge: Bridge, used: str) -> bool:
 
     An earlier one is only kept for what is known about it.
     """
-    store = await bridge.store_access.read(bridge.record)
+    store = await bridge.store_access.open_to_read(bridge.record)
     record = await bridge.store_access.beside(lambda: store.load(bridge.record))
     session = load_session(record.secret) if record is not None else None
-    return session is not None and session.access.reveal() != used and not bridge.is_anothers(session)
+    return session is not None and session.access.reveal() != used and not bridge.belongs_to_another(session)
 
 
 async def _attempt(bridge: Bridge, used: str) -> bool:
@@ -56,7 +56,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
             return True
         if await _person_is_at_it(bridge):
             return False
-        store = await bridge.store_access.unlock()
+        store = await bridge.store_access.open_to_write()
         bridge.tabs.note()
         try:
             return await _unless(_person_comes(bridge), _log_in(bridge, store))
@@ -68,7 +68,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
 async def _log_in(bridge: Bridge, store: Store) -> None:
     story = await in_background(_story)
     manner = story.LoginManner(partial(_open, bridge))
-    session = await story.sign_in(bridge.apart(), store, stored(store, bridge.record), manner)
+    session = await story.sign_in(bridge.separate(), store, stored(store, bridge.record), manner)
     bridge.tabs.answered()
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
 

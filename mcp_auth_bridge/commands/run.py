@@ -12,8 +12,8 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import kind
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.machine_plan import grant_name
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.on_demand import sign_in
 from mcp_auth_bridge.config.auth import static
 from mcp_auth_bridge.config.machine import MachineSettings
@@ -47,13 +47,13 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, context: Context) -> int:
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     if not given.headless:
         _announce(bridge, given)
-        await _relay(relay_stack.relay(bridge.profile, bridge.memory.load()), bridge, given)
+        await _relay(relay_stack.relay(bridge.profile, bridge.server_cache.load()), bridge, given)
         return 0
-    await bridge.secrets.check()
-    unattended = relay_stack.unattended(bridge.profile, bridge.memory.load())
+    await bridge.secrets.check_present()
+    unattended = relay_stack.unattended(bridge.profile, bridge.server_cache.load())
     await _relay(unattended, bridge, given)
     return unattended.exit_code
 
@@ -70,13 +70,13 @@ def _announce(bridge: Bridge, given: Input) -> None:
 def _credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
-        return f"tokens obtained by {kind(auth)}"
+        return f"tokens obtained by {grant_name(auth)}"
     return static(auth) or "the login that is kept for it, if there is one"
 
 
 async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.StdoutWriter(given.outgoing)
-    performer = RelayRunner(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
+    performer = RelayRunner(relayed, bridge.remote, writer, bridge.server_cache.save, partial(sign_in, bridge))
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)
@@ -88,7 +88,7 @@ async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/refresh_policy.py
         async with asyncio.timeout(_ROTATION):
             await bridge.settle()
-    await bridge.wire.aclose()
+    await bridge.pool.aclose()
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

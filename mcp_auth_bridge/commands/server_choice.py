@@ -45,7 +45,7 @@ async def all_known(context: Context) -> list[Profile]:
 
 
 async def _by_url(context: Context) -> list[Profile]:
-    keys = (await context.store_access().survey()).keys()
+    keys = (await context.store_access().open_to_list()).keys()
     return [profile for profile in profiles(keys, context) if _has_only_a_url(profile)]
 
 
@@ -66,7 +66,7 @@ def nothing(context: Context) -> ConfigError:
 async def _asked(context: Context) -> ServerChoice | None:
     store_access = context.store_access()
     store_access.check_keeps("a login")
-    keys = (await store_access.unlock()).keys()  # what is shown depends on it, and so does the login
+    keys = (await store_access.open_to_write()).keys()  # what is shown depends on it, and so does the login
     shown = [
         await line(profile, context, keys) for profile in [*context.config.profiles.values(), *await _by_url(context)]
     ]

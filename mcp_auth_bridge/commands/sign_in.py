@@ -87,7 +87,7 @@ async def sign_in(bridge: Bridge, store: Store, record: Record | None, manner: L
         await loopback.finish(page)  # nobody waits for what comes after it
         await _end_registrations(store, http, replaced)
         await http.aclose()
-        await bridge.wire.aclose()
+        await bridge.pool.aclose()
     return session
 
 
@@ -120,7 +120,7 @@ async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Se
     trial = MemoryStore()
     trial.save(bridge.record, dump(session), None)
     refused = False
-    credentials = bridge.oauth_in(partial(_opened, trial))
+    credentials = bridge.oauth_from(partial(_opened, trial))
     try:
         async with naming_endpoints(bridge.profile.url, bridge.network):
             shown = await prove(bridge.remote_for(credentials, lambda: session.headers))
@@ -134,9 +134,9 @@ async def _kept(bridge: Bridge, store: Store, before: Record | None, session: Se
             _put(store, bridge.record, dump(session), before)
     last = session_in(before)
     if last is not None and last.headers != session.headers:
-        bridge.memory.forget()  # another organisation may have other tools
+        bridge.server_cache.forget()  # another organisation may have other tools
     for method, result in shown.items():
-        bridge.memory.save(method, result)
+        bridge.server_cache.save(method, result)
     return session
 
 

@@ -7,8 +7,8 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import kind
-from mcp_auth_bridge.app.server_lookup import own_short_name
+from mcp_auth_bridge.app.machine_plan import grant_name
+from mcp_auth_bridge.app.server_lookup import unique_short_name
 from mcp_auth_bridge.commands.login_summary import doubt, headers, scopes, validity
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.auth import static
@@ -71,7 +71,7 @@ async def run(given: Input, context: Context) -> int:
 async def _survey(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
     """The keys of the records that can be read, what is wrong with the others, and why none can be."""
     try:
-        store = await context.store_access().survey()
+        store = await context.store_access().open_to_list()
         return store.keys(), store.unreadable(), []
     except StoreError as error:
         return [], [], [error]
@@ -85,14 +85,14 @@ def misconfigured(name: str, broken: BrokenProfile) -> ServerStatus:
 async def line(profile: Profile, context: Context, keys: list[str]) -> ServerStatus:
     """The line of a server; `keys` are those of the store."""
     known = ServerStatus(
-        profile.key, str(profile.url), "", "", short=own_short_name(profile, context, keys), notes=_plain(profile)
+        profile.key, str(profile.url), "", "", short=unique_short_name(profile, context, keys), notes=_plain(profile)
     )
     state = msgspec.structs.replace
     if given := static(profile.auth):
         return state(known, state="static", detail=given)
     bridge = Bridge(profile, context)
     try:
-        store = await bridge.store_access.read(bridge.record)
+        store = await bridge.store_access.open_to_read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
@@ -113,7 +113,7 @@ def _plain(profile: Profile) -> tuple[str, ...]:
 
 def _machine_line(bridge: Bridge, auth: MachineSettings, session: Session | None, known: ServerStatus) -> ServerStatus:
     """What a machine would obtain, and what it has."""
-    detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
+    detail = f"obtains its tokens by {grant_name(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
         words = f"{detail} when one is needed"
         return msgspec.structs.replace(known, state="automatic", detail=words)

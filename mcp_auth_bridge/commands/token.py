@@ -10,7 +10,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.client_session import ended
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
@@ -56,7 +56,7 @@ async def run(given: Input, context: Context) -> int:
         raise ConfigError("--env is no name of a variable", "letters, digits and _, as in --env MCP_TOKEN")
     if _TAKEN.match(given.variable):
         raise ConfigError(f"--env {given.variable} steers the program itself", "choose another, as in --env MCP_TOKEN")
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     name = bridge.profile.name
     async with ended(bridge):
         token = await _token(bridge)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
 from mcp_auth_bridge.commands.tool_arguments import types_of
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -22,7 +22,7 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, context: Context) -> int:
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     async with asking(bridge, lambda _: None) as client:
         tools = await tools_of(client)
     if given.as_json:

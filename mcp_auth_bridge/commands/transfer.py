@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands import export_passphrase
 from mcp_auth_bridge.commands.key import machine_key
 from mcp_auth_bridge.commands.login import keeping, tell
@@ -63,12 +63,12 @@ class Import(msgspec.Struct, frozen=True):
 
 async def export_login(given: Export, context: Context) -> int:
     """Write the login into a new file and forget it here."""
-    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), context))
+    bridge = keeping(await find_bridge(ServerChoice(given.target, allow_http=True), context))
     path = _new_file(given.file)
-    _exportable(await bridge.store_access.read(bridge.record), bridge)  # before anybody thinks of a passphrase
+    _exportable(await bridge.store_access.open_to_read(bridge.record), bridge)  # before anybody thinks of a passphrase
     seal = await _sealer(given, context)
     async with bridge.lock():  # half a rotation would be a lost login
-        store = await bridge.store_access.read(bridge.record)
+        store = await bridge.store_access.open_to_read(bridge.record)
         record, session = _exportable(store, bridge)
         stays = given.copy or is_used(store, session.client, bridge.record)
         if stays:
@@ -85,11 +85,11 @@ async def export_login(given: Export, context: Context) -> int:
 
 async def import_login(given: Import, context: Context) -> int:
     """Open the file and keep its login here."""
-    bridge = keeping(await bridge_to(ServerChoice(given.target, allow_http=True), context))
+    bridge = keeping(await find_bridge(ServerChoice(given.target, allow_http=True), context))
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
     sealed = login_export.read(await _content(given.file))
-    store = await bridge.store_access.unlock()
+    store = await bridge.store_access.open_to_write()
     _check_free(store, bridge, given)
     login = await _opened(sealed, given, store, context)
     session = load_session(login.session)
@@ -157,7 +157,7 @@ def _take_away(bridge: Bridge, store: Store, record: Record, path: Path) -> None
             f"delete {path} and run it again",
         )
     bridge.tabs.unwanted()  # a tool call must not open a browser for what a person has taken away
-    bridge.memory.forget()
+    bridge.server_cache.forget()
 
 
 def _tell_exported(given: Export, bridge: Bridge) -> None:
@@ -225,7 +225,7 @@ def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, context:
             f"the exported login is that of {own.name}, not of {profile.name}",
             f"run: mcp-auth-bridge login {typed(own.name)} --import FILE",
         )
-    if bridge.is_anothers(session):
+    if bridge.belongs_to_another(session):
         who = quoted(session.account) if session.account else "somebody else"
         raise ConfigError(
             f"the exported login is of {who}, and {profile.name} expects {quoted(bridge.account)}",

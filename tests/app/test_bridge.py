@@ -11,7 +11,7 @@ from mcp_auth_bridge.secret import reference
 def remembered(tmp_path, environ, **headers):
     context = world_of(tmp_path, "https://mcp.example/mcp", environ=environ)
     named = {name.replace("_", "-"): reference(text, "a header") for name, text in headers.items()}
-    return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).memory
+    return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).server_cache
 
 
 @pytest.mark.parametrize(

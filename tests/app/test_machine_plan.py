@@ -5,7 +5,8 @@ import asyncio
 import jwt
 import pytest
 
-from mcp_auth_bridge.app.machine_plan import fingerprint, kind, plan
+from mcp_auth_bridge.app.machine_plan import build_plan, grant_name
+from mcp_auth_bridge.app.record_names import fingerprint
 from mcp_auth_bridge.config.profile import parse
 from mcp_auth_bridge.oauth import machine
 from mcp_auth_bridge.secret import Secret
@@ -69,7 +70,7 @@ def planned(text, tmp_path):
         return Secret(f"<{reference}>")
 
     profile = auth_of(text, tmp_path)
-    return asyncio.run(plan(profile.url, profile.auth, reader)), [each for each in read if each[0]]
+    return asyncio.run(build_plan(profile.url, profile.auth, reader)), [each for each in read if each[0]]
 
 
 def test_every_secret_is_read_for_each_plan(tmp_path):
@@ -99,4 +100,4 @@ def test_what_is_not_configured_is_not_there(tmp_path):
     ("word", "more"), [("client_credentials", 'client_secret = "env:S"'), ("jwt_bearer", 'assertion = "env:A"')]
 )
 def test_a_grant_is_called_what_the_configuration_calls_it(tmp_path, word, more):
-    assert kind(auth_of(f'kind = "{word}", {ISSUER}, client_id = "c", {more}', tmp_path).auth) == word
+    assert grant_name(auth_of(f'kind = "{word}", {ISSUER}, client_id = "c", {more}', tmp_path).auth) == word

@@ -15,8 +15,8 @@ from faults.bridge import bridge_in, environment, home, save_login, started, sto
 from faults.server import FaultServer, plain
 from processes import open_files, refreshing
 
-from mcp_auth_bridge.app import refresh_process
-from mcp_auth_bridge.app.refresh_process import raised, told
+from mcp_auth_bridge.app import outliving_redemption
+from mcp_auth_bridge.app.refresh_task import ErrorMessage, decode_error, encode_error
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.errors import (
@@ -84,7 +84,7 @@ def started_by(monkeypatch, folder, interpreter):
 )
 def test_an_error_is_the_same_one_in_the_other_process(error):
     error.facts["host"] = "as.example"
-    again = raised(told(error))
+    again = decode_error(encode_error(error))
     assert type(again) is type(error)
     assert str(again) == error.message
     assert (vars(again), again.sent, again.exit_code) == (
@@ -95,8 +95,8 @@ def test_an_error_is_the_same_one_in_the_other_process(error):
 
 
 def test_an_error_of_a_kind_that_nobody_knows_is_one_of_the_bridge():
-    said = refresh_process.TaskMessage("Odd", {"message": "odd", "hint": "", "facts": {}, "sent": "no"})
-    assert type(raised(said)) is BridgeError
+    said = ErrorMessage("Odd", {"message": "odd", "hint": "", "facts": {}, "sent": "no"})
+    assert type(decode_error(said)) is BridgeError
 
 
 @story
@@ -181,7 +181,7 @@ async def test_nothing_secret_is_in_the_arguments_or_the_environment_of_the_proc
         words, variables, session, parent, files = seen
         assert words.split(b"\0")[1:-1] == [b"-P", b"-m", b"mcp_auth_bridge.app.refresh_process"]
         names = {entry.partition(b"=")[0].decode() for entry in variables.split(b"\0") if entry}
-        assert names <= {*refresh_process._INHERITED, "LC_CTYPE"}
+        assert names <= {*outliving_redemption._INHERITED, "LC_CTYPE"}
         assert session not in (os.getsid(0), os.getsid(client.process.pid))
         assert parent != client.process.pid
         assert not clients_pipes(client) & files
@@ -197,11 +197,11 @@ def test_where_no_thread_can_be_started_the_bridge_does_it_itself(tmp_path, monk
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    monkeypatch.setattr(StoreAccess, "_ask", asked_at_once)
+    monkeypatch.setattr(StoreAccess, "_run", run_at_once)
     assert started_by(monkeypatch, tmp_path, sys.executable) == {"authorization": "Bearer new"}
 
 
-async def asked_at_once(_, function):
+async def run_at_once(_, function):
     function()
 
 

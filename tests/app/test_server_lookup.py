@@ -6,13 +6,13 @@ import pytest
 from commanding import world_of
 from stored_login import BROWSER, URL, log_in
 
-from mcp_auth_bridge.app.server_lookup import bridge_to, short_name
+from mcp_auth_bridge.app.server_lookup import find_bridge, short_name
 from mcp_auth_bridge.config.profile import ServerChoice, server_url
 from mcp_auth_bridge.errors import ConfigError
 
 
 def chosen(context, target):
-    return asyncio.run(bridge_to(ServerChoice(target), context)).profile
+    return asyncio.run(find_bridge(ServerChoice(target), context)).profile
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_login_by_a_url_of_plain_http_stands_in_nobodys_way_and_wants_the_same
     with pytest.raises(ConfigError) as raised:
         chosen(context, "metrics")
     assert "--allow-http" in raised.value.hint
-    assert asyncio.run(bridge_to(ServerChoice("metrics", allow_http=True), context)).profile.name == PLAIN
+    assert asyncio.run(find_bridge(ServerChoice("metrics", allow_http=True), context)).profile.name == PLAIN
 
 
 def test_a_name_of_the_configuration_comes_first(tmp_path):

@@ -8,7 +8,7 @@ from commanding import world_of
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
+from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands import login
 from mcp_auth_bridge.commands.sign_in import _configured
 from mcp_auth_bridge.config import profile
@@ -46,7 +46,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
 
     def command(target, file, **choice):
         context = Context(paths, profile.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
-        return asyncio.run(bridge_to(ServerChoice(target, **choice), context)).login_command
+        return asyncio.run(find_bridge(ServerChoice(target, **choice), context)).login_command
 
     assert command("acme", paths.config) == "mcp-auth-bridge login acme"
     assert command("https://a.example/mcp?x=1&y", paths.config) == "mcp-auth-bridge login 'https://a.example/mcp?x=1&y'"
@@ -60,7 +60,7 @@ def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
     context = world_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
 
     async def story():
-        async with (await bridge_to(ServerChoice("acme"), context)).person_lock(0):
+        async with (await find_bridge(ServerChoice("acme"), context)).person_lock(0):
             second = asyncio.ensure_future(login.run(login.Input(ServerChoice("acme")), context))
             while "another login" not in (said := capsys.readouterr().err):  # noqa: ASYNC110 - stderr has no event
                 await asyncio.sleep(0)
