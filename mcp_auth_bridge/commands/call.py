@@ -9,9 +9,9 @@ import msgspec
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
-from mcp_auth_bridge.commands.tool_arguments import Given, missing, parsed, typed
-from mcp_auth_bridge.commands.tool_result import made, pieces, shown
+from mcp_auth_bridge.commands.client_session import Tool, list_tools, open_session
+from mcp_auth_bridge.commands.tool_arguments import Arguments, convert_arguments, missing_arguments, parse_arguments
+from mcp_auth_bridge.commands.tool_result import content_blocks, format_blocks, make_folder
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, RemoteError, TheirProtocolError, printable, quoted
 from mcp_auth_bridge.relay.base import decoded
@@ -32,15 +32,17 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(given.server, context)
-    folder = made(given.output) if given.output is not None else None  # before the call: its result must not be lost
-    spoken = parsed(given.words, await terminal.piped() if given.words == ("-",) else b"")
-    async with asking(bridge, _tell) as client:
-        tool = _chosen(given.tool, await tools_of(client), bridge.profile.name)
-        arguments = typed(spoken, tool.schema)
+    folder = (
+        make_folder(given.output) if given.output is not None else None
+    )  # before the call: its result must not be lost
+    spoken = parse_arguments(given.words, await terminal.piped() if given.words == ("-",) else b"")
+    async with open_session(bridge, _show_progress) as client:
+        tool = _find_tool(given.tool, await list_tools(client), bridge.profile.name)
+        arguments = convert_arguments(spoken, tool.schema)
         try:
             raw = await client.request("tools/call", {"name": tool.name, "arguments": arguments})
         except RemoteError as refused:
-            raise RemoteError(refused.message, _hint(arguments, tool) or refused.hint) from None
+            raise RemoteError(refused.message, _missing_hint(arguments, tool) or refused.hint) from None
     result = decoded(raw)
     if not isinstance(result, dict):
         raise TheirProtocolError("the tool's answer is no result of a call")
@@ -48,21 +50,21 @@ async def run(given: Input, context: Context) -> int:
     if given.as_json:
         terminal.hand_over(raw + b"\n")
     if result.get("isError") is True:
-        text = " ".join(piece.text or piece.described() for piece in pieces(result))
-        raise RemoteError(f"the tool {tool.name} failed: {quoted(text, 2000)}", _hint(arguments, tool))
+        text = " ".join(piece.text or piece.described() for piece in content_blocks(result))
+        raise RemoteError(f"the tool {tool.name} failed: {quoted(text, 2000)}", _missing_hint(arguments, tool))
     if not given.as_json:
-        terminal.hand_over(shown(pieces(result), tool.name, folder).encode(errors="replace"))
+        terminal.hand_over(format_blocks(content_blocks(result), tool.name, folder).encode(errors="replace"))
     return 0
 
 
-def _chosen(name: str, tools: list[Tool], server: str) -> Tool:
+def _find_tool(name: str, tools: list[Tool], server: str) -> Tool:
     for tool in tools:
         if tool.name == name:
             return tool
-    raise ConfigError(f"{server} has no tool named {quoted(name)}", _those(name, [tool.name for tool in tools]))
+    raise ConfigError(f"{server} has no tool named {quoted(name)}", _suggest_tools(name, [tool.name for tool in tools]))
 
 
-def _those(name: str, names: list[str]) -> str:
+def _suggest_tools(name: str, names: list[str]) -> str:
     """The tools that there are, the likeliest first."""
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     ordered = [*close, *(other for other in names if other not in close)][:_MOST_NAMES]
@@ -70,13 +72,13 @@ def _those(name: str, names: list[str]) -> str:
     return f"its tools: {', '.join(printable(other) for other in ordered)}{more}" if names else "it has no tools"
 
 
-def _hint(arguments: Given, tool: Tool) -> str:
+def _missing_hint(arguments: Arguments, tool: Tool) -> str:
     """Whether arguments are missing is for the server to say; where it says no, they are named."""
-    names = missing(arguments, tool.schema)
-    return f"it requires {_listed(names)}, which this call did not give" if names else ""
+    names = missing_arguments(arguments, tool.schema)
+    return f"it requires {_join_names(names)}, which this call did not give" if names else ""
 
 
-def _listed(names: Iterable[str]) -> str:
+def _join_names(names: Iterable[str]) -> str:
     return ", ".join(quoted(name) for name in names)
 
 
@@ -89,7 +91,7 @@ def _check_complete(result: Mapping[str, Any], tool: str) -> None:
         )
 
 
-def _tell(progress: Mapping[str, Any]) -> None:
+def _show_progress(progress: Mapping[str, Any]) -> None:
     """How far the tool is, where somebody watches. Any: the server's JSON."""
     if terminal.shows_progress():
         total = f" of {progress['total']}" if isinstance(progress.get("total"), int | float) else ""

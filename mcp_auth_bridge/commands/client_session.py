@@ -51,9 +51,9 @@ class _Page(msgspec.Struct, rename="camel"):
 
 
 @contextlib.asynccontextmanager
-async def ended(bridge: Bridge) -> AsyncIterator[None]:
+async def closing(bridge: Bridge) -> AsyncIterator[None]:
     """Whatever becomes of it: nothing of `bridge` is left open, and no rotation half done."""
-    _end_like_ctrl_c()
+    _treat_signals_like_ctrl_c()
     try:
         yield
     finally:
@@ -63,7 +63,7 @@ async def ended(bridge: Bridge) -> AsyncIterator[None]:
         await bridge.pool.aclose()
 
 
-def _end_like_ctrl_c() -> None:
+def _treat_signals_like_ctrl_c() -> None:
     """`timeout` and a closed terminal leave time for a clean end, too: asyncio's own is for Ctrl-C alone."""
     loop = asyncio.get_running_loop()
     for name in ("SIGTERM", "SIGHUP"):
@@ -74,10 +74,10 @@ def _end_like_ctrl_c() -> None:
 
 
 @contextlib.asynccontextmanager
-async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnClient]:
+async def open_session(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnClient]:
     """A client in an open session with the server. Raises any `BridgeError`."""
-    async with ended(bridge):
-        client = await _opened(bridge, progress)
+    async with closing(bridge):
+        client = await _open_in_either_era(bridge, progress)
         try:
             yield client
         finally:
@@ -87,7 +87,7 @@ async def asking(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnClient]
                     await bridge.remote.close()
 
 
-async def _opened(bridge: Bridge, progress: Progress) -> OwnClient:
+async def _open_in_either_era(bridge: Bridge, progress: Progress) -> OwnClient:
     try:
         return await _open(bridge, bridge.server_cache.load(), progress)
     except WrongEra:  # by what is remembered; the server may have been replaced since
@@ -104,7 +104,7 @@ async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progr
     return client
 
 
-async def tools_of(client: OwnClient) -> list[Tool]:
+async def list_tools(client: OwnClient) -> list[Tool]:
     """All tools, page by page. Raises `LimitExceeded` for a list that is too long, or has no end."""
     size = 0
     tools: list[Tool] = []
@@ -115,7 +115,7 @@ async def tools_of(client: OwnClient) -> list[Tool]:
         size += len(result)
         if size > _LARGEST_LIST:
             raise LimitExceeded(f"the server's list of tools is larger than {_LARGEST_LIST} bytes", _TOO_MANY)
-        page = _page(result)
+        page = _decode_page(result)
         tools += [Tool(bytes(raw), replies.members(bytes(raw))) for raw in page.tools]
         if page.next_cursor is None:
             return tools
@@ -125,7 +125,7 @@ async def tools_of(client: OwnClient) -> list[Tool]:
     raise LimitExceeded(f"the server's list of tools has more than {_MOST_PAGES} pages", _TOO_MANY)
 
 
-def _page(result: bytes) -> _Page:
+def _decode_page(result: bytes) -> _Page:
     try:
         return msgspec.json.decode(result, type=_Page)
     except msgspec.DecodeError:

@@ -16,9 +16,9 @@ _FORMS = "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME, or - for s
 _GIVE_ONE = "give it with --passphrase env:NAME or --passphrase file:PATH"
 
 
-async def chosen(given: str, environ: Mapping[str, str]) -> Secret:
+async def choose_passphrase(given: str, environ: Mapping[str, str]) -> Secret:
     """A new passphrase: what `given` names, or if that is "", what a person types twice. Raises `BridgeError`."""
-    secret = await _given(given, environ) if given else _typed_twice()
+    secret = await _read_given(given, environ) if given else _ask_twice()
     if len(secret.reveal()) < _LEAST:
         raise ConfigError(
             f"the passphrase has less than {_LEAST} characters",
@@ -27,12 +27,12 @@ async def chosen(given: str, environ: Mapping[str, str]) -> Secret:
     return secret
 
 
-async def remembered(given: str, environ: Mapping[str, str]) -> Secret:
+async def read_passphrase(given: str, environ: Mapping[str, str]) -> Secret:
     """The passphrase that was chosen then, likewise. Raises `BridgeError`."""
-    return await _given(given, environ) if given else _typed("passphrase of the exported login")
+    return await _read_given(given, environ) if given else _ask("passphrase of the exported login")
 
 
-async def _given(text: str, environ: Mapping[str, str]) -> Secret:
+async def _read_given(text: str, environ: Mapping[str, str]) -> Secret:
     if text == STDIN:
         secret = Secret((await terminal.piped()).decode(errors="surrogateescape").rstrip("\r\n"))
     else:
@@ -45,14 +45,14 @@ async def _given(text: str, environ: Mapping[str, str]) -> Secret:
     return secret
 
 
-def _typed_twice() -> Secret:
-    secret = _typed("new passphrase for the exported login")
-    if secret != _typed("the same once more"):
+def _ask_twice() -> Secret:
+    secret = _ask("new passphrase for the exported login")
+    if secret != _ask("the same once more"):
         raise ConfigError("the two passphrases differ", "run it again")
     return secret
 
 
-def _typed(question: str) -> Secret:
+def _ask(question: str) -> Secret:
     secret = hidden_prompt.typed(question)
     if secret is None:
         raise ConfigError("a passphrase is needed, and nobody can be asked here", _GIVE_ONE)

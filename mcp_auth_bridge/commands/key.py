@@ -18,14 +18,14 @@ async def run(context: Context) -> int:
     store_access = context.store_access()
     store_access.check_keeps("a key")
     store = await store_access.open_to_write()
-    private = machine_key(store) or _made(store)
+    private = load_machine_key(store) or _make_key(store)
     line = recipient(private)
     terminal.answer(line)
     terminal.say(f"on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient {line}")
     return 0
 
 
-def machine_key(store: Store) -> bytes | None:
+def load_machine_key(store: Store) -> bytes | None:
     """The private half, if there is one. Raises `StoreError`."""
     record = store.load(_RECORD)
     if record is None:
@@ -36,10 +36,10 @@ def machine_key(store: Store) -> bytes | None:
         raise StoreError("the key of this machine has an unknown shape", "upgrade mcp-auth-bridge") from None
 
 
-def _made(store: Store) -> bytes:
+def _make_key(store: Store) -> bytes:
     private = os.urandom(KEY_BYTES)
     try:
         store.save(_RECORD, base64.b64encode(private).decode(), None)
     except Stale:  # another process has made one at this moment
-        return machine_key(store) or _made(store)
+        return load_machine_key(store) or _make_key(store)
     return private

@@ -5,7 +5,8 @@ import msgspec
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.stored_logins import forget_client, is_used, profiles
+from mcp_auth_bridge.commands.registrations import forget_registration, is_used
+from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
@@ -30,7 +31,7 @@ async def run(given: Input, context: Context) -> int:
     if given.server is None:
         return await _log_out_everywhere(context)
     bridge = await find_bridge(given.server, context)
-    forgotten = await _forget_printed(bridge)
+    forgotten = await _forget_command_tokens(bridge)
     if forgotten:
         terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
     if not (await _log_out(bridge) or forgotten):
@@ -73,16 +74,16 @@ async def _log_out(bridge: Bridge) -> bool:
         return False
     bridge.server_cache.forget()
     try:
-        await _end(bridge, store, taken)
+        await _end_at_server(bridge, store, taken)
     except BridgeError:
         terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
         raise
     again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, MachineSettings) else ""
-    terminal.say(f"signed out of {bridge.profile.name}{_still_good(taken)}{again}")
+    terminal.say(f"signed out of {bridge.profile.name}{_describe_rest(taken)}{again}")
     return True
 
 
-def _still_good(taken: Session | StoreError) -> str:
+def _describe_rest(taken: Session | StoreError) -> str:
     """What a logout leaves behind where the authorization server has no place to revoke tokens at (RFC 7009)."""
     if isinstance(taken, StoreError) or taken.revocation_endpoint:
         return ""
@@ -92,7 +93,7 @@ def _still_good(taken: Session | StoreError) -> str:
     )
 
 
-async def _forget_printed(bridge: Bridge) -> bool:
+async def _forget_command_tokens(bridge: Bridge) -> bool:
     """Whether there was anything that a command had printed."""
     store = await bridge.store_access.open_to_list()
     keys = _keys(store, f"{RECORDS}{bridge.profile.key} ")
@@ -119,7 +120,7 @@ def _take(store: Store, key: str) -> Session | StoreError | None:
         return unknown
 
 
-async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
+async def _end_at_server(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
     if isinstance(taken, StoreError):
         raise taken
     auth = bridge.profile.auth
@@ -128,12 +129,12 @@ async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> Non
     try:
         await drive(flow, http, Unattended())
         if not is_used(store, taken.client):
-            await _unregister(http, store, taken.client)
+            await _end_registration(http, store, taken.client)
     finally:
         await http.aclose()
 
 
-async def _unregister(http: OAuthHttp, store: Store, client: Client) -> None:
+async def _end_registration(http: OAuthHttp, store: Store, client: Client) -> None:
     """End the registration too, where that is offered. If it fails, it serves the next login: no reason to fail."""
     try:
         gone = await drive(unregister(client), http, Unattended())
@@ -141,7 +142,7 @@ async def _unregister(http: OAuthHttp, store: Store, client: Client) -> None:
         terminal.complain(error)
         return
     if gone:
-        forget_client(store, client)
+        forget_registration(store, client)
 
 
 def _keys(store: Store, prefix: str) -> list[str]:

@@ -24,23 +24,23 @@ class IdeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     env: dict[str, str] = {}
 
 
-def tell(bridges: Sequence[Bridge], *options: str) -> None:
+def show_ide_entries(bridges: Sequence[Bridge], *options: str) -> None:
     """Print the entries for `bridges`, whose command line has these `options` of `run`: JSON, for programs alone."""
     entries: dict[str, IdeEntry] = {}
     for bridge in bridges:
-        entries[_free(_key(bridge), entries)] = entry(bridge, *options)
+        entries[_unused_key(_key(bridge), entries)] = ide_entry(bridge, *options)
     text = json.dumps(msgspec.to_builtins({"mcpServers": entries}), indent=2, ensure_ascii=False)
     terminal.answer(f"{_LEAD}\n{text}" if terminal.shows_answers() else text)
 
 
-def entry(bridge: Bridge, *options: str) -> IdeEntry:
+def ide_entry(bridge: Bridge, *options: str) -> IdeEntry:
     """How an IDE starts the bridge that is logged in."""
     command, *words = invocation()
     home = bridge.environ.get(HOME_VARIABLE)
     return IdeEntry(command, (*words, "run", *bridge.arguments, *options), {HOME_VARIABLE: home} if home else {})
 
 
-def _free(key: str, taken: Container[str]) -> str:
+def _unused_key(key: str, taken: Container[str]) -> str:
     """`key`, or where two servers would be called so, the same with a number."""
     numbered = (key if number == 1 else f"{key}-{number}" for number in itertools.count(1))
     return next(name for name in numbered if name not in taken)

@@ -14,7 +14,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.on_demand import sign_in
+from mcp_auth_bridge.commands.on_demand import sign_in_on_demand
 from mcp_auth_bridge.config.auth import static
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
@@ -62,12 +62,12 @@ def _announce(bridge: Bridge, given: Input) -> None:
     """The one line that every log begins with, and what a person hears who has typed the command of an IDE."""
     name, url = bridge.profile.name, str(bridge.profile.url)
     server = url if name == url else f"{name} ({url})"
-    terminal.say(f"version {__version__} relays to {server} with {_credentials(bridge)}")
+    terminal.say(f"version {__version__} relays to {server} with {_describe_credentials(bridge)}")
     if os.isatty(given.incoming):
         terminal.say(f"an MCP client is awaited on stdin; to see the tools, run: mcp-auth-bridge tools {typed(name)}")
 
 
-def _credentials(bridge: Bridge) -> str:
+def _describe_credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
         return f"tokens obtained by {grant_name(auth)}"
@@ -76,7 +76,9 @@ def _credentials(bridge: Bridge) -> str:
 
 async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.StdoutWriter(given.outgoing)
-    performer = RelayRunner(relayed, bridge.remote, writer, bridge.server_cache.save, partial(sign_in, bridge))
+    performer = RelayRunner(
+        relayed, bridge.remote, writer, bridge.server_cache.save, partial(sign_in_on_demand, bridge)
+    )
     relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)

@@ -11,7 +11,7 @@ import msgspec
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.commands.client_session import ended
+from mcp_auth_bridge.commands.client_session import closing
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
@@ -58,8 +58,8 @@ async def run(given: Input, context: Context) -> int:
         raise ConfigError(f"--env {given.variable} steers the program itself", "choose another, as in --env MCP_TOKEN")
     bridge = await find_bridge(given.server, context)
     name = bridge.profile.name
-    async with ended(bridge):
-        token = await _token(bridge)
+    async with closing(bridge):
+        token = await _obtain_token(bridge)
     if given.form == "json":
         terminal.hand_over(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
         return 0
@@ -75,11 +75,11 @@ async def run(given: Input, context: Context) -> int:
     return 0
 
 
-async def _token(bridge: Bridge) -> TokenDocument:
+async def _obtain_token(bridge: Bridge) -> TokenDocument:
     if isinstance(bridge.credentials, OAuthCredentials):
         session = await bridge.credentials.current()
         _check_grant(session, bridge)
-        return _of_session(session)
+        return _token_of(session)
     # What somebody else keeps is known as the server gets it.
     headers = await bridge.credentials.headers(Target("POST", bridge.profile.url))
     named = {name.lower(): value for name, value in headers.items()}
@@ -89,7 +89,7 @@ async def _token(bridge: Bridge) -> TokenDocument:
             f"{bridge.profile.name} has no access token: its configuration gives it other credentials, or none",
             f"use it as it is: {bridge.command('tools')}",
         )
-    return TokenDocument("Bearer", value, _time(expiry(value)), bridge.profile.url.resource)
+    return TokenDocument("Bearer", value, _format_time(expiry(value)), bridge.profile.url.resource)
 
 
 def _check_grant(session: Session, bridge: Bridge) -> None:
@@ -99,11 +99,11 @@ def _check_grant(session: Session, bridge: Bridge) -> None:
         raise LoginRequired(f"a login to {bridge.profile.name} is needed: {why}", f"run: {bridge.login_command}")
 
 
-def _of_session(session: Session) -> TokenDocument:
+def _token_of(session: Session) -> TokenDocument:
     return TokenDocument(
         token_type="Bearer" if session.dpop_key is None else "DPoP",
         access_token=session.access.reveal(),
-        expires_at=_time(session.expires_at),
+        expires_at=_format_time(session.expires_at),
         resource=session.resource,
         issuer=session.issuer,
         scope=session.scope,
@@ -119,7 +119,7 @@ def _check_bearer(token: TokenDocument, name: str) -> None:
         )
 
 
-def _time(seconds: float | None) -> str | None:
+def _format_time(seconds: float | None) -> str | None:
     """Unix `seconds` as RFC 3339 writes them, None where they are beyond its years."""
     if seconds is None:
         return None

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.commands.tool_arguments import missing, parsed, typed, types_of
+from mcp_auth_bridge.commands.tool_arguments import convert_arguments, json_types, missing_arguments, parse_arguments
 from mcp_auth_bridge.errors import ConfigError
 
 NAMES = st.text(min_size=1).filter(lambda name: "=" not in name and name != "-" and name.lstrip()[:1] not in ("{", "["))
@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 def sent(words, schema=None, piped=b""):
     """The arguments as the server reads them."""
-    return json.loads(msgspec.json.encode(typed(parsed(words, piped), schema or {})))
+    return json.loads(msgspec.json.encode(convert_arguments(parse_arguments(words, piped), schema or {})))
 
 
 @given(st.dictionaries(st.text(), VALUES))
@@ -47,7 +47,7 @@ def test_json_for_what_has_no_type_or_a_type_of_its_own_arrives_as_json(values):
 def refusal(words, piped):
     """Why they are refused, "" if they are read."""
     try:
-        parsed(words, piped)
+        parse_arguments(words, piped)
     except ConfigError as refused:
         return refused.message
     return ""
@@ -115,9 +115,9 @@ def test_a_pair_that_cannot_have_its_type_is_refused_without_its_value(type_, te
 
 
 def test_what_is_required_and_missing_is_known_by_name_whatever_the_schema_is():
-    assert missing({"a": "1"}, {"required": ["a", "b", 5]}) == ["b"]
-    assert missing({}, {"required": "a"}) == []
-    assert types_of({"$ref": "#"}, {}) == frozenset()
+    assert missing_arguments({"a": "1"}, {"required": ["a", "b", 5]}) == ["b"]
+    assert missing_arguments({}, {"required": "a"}) == []
+    assert json_types({"$ref": "#"}, {}) == frozenset()
 
 
 def test_a_tool_may_be_called_without_arguments():

@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.cli import main, manual
-from mcp_auth_bridge.commands import key, logout, transfer
-from mcp_auth_bridge.commands.stored_logins import is_used
-from mcp_auth_bridge.commands.transfer import Export, Import
+from mcp_auth_bridge.commands import export_login, export_passphrase, import_login, key, logout
+from mcp_auth_bridge.commands.registrations import is_used
 from mcp_auth_bridge.config import profile
 from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError
@@ -86,11 +85,11 @@ class Machine:
         return asyncio.run(story)
 
     def export(self, file, *, recipient="", source=FROM, copy=False, name="acme"):
-        given = Export(name, str(file), recipient, "" if recipient else source, copy)
-        return self.run(transfer.export_login(given, self.context))
+        given = export_login.Input(name, str(file), recipient, "" if recipient else source, copy)
+        return self.run(export_login.run(given, self.context))
 
     def take(self, file, *, source=FROM, replace=False, name="acme"):
-        return self.run(transfer.import_login(Import(name, str(file), source, replace), self.context))
+        return self.run(import_login.run(import_login.Input(name, str(file), source, replace), self.context))
 
 
 @pytest.fixture(autouse=True)
@@ -183,12 +182,12 @@ def test_a_login_moves_to_a_machine_that_printed_its_key(desk, server, file, cap
 def test_the_key_of_a_machine_is_sealed_and_is_no_login(server, capsys):
     server.run(key.run(server.context))
     line = capsys.readouterr().out.strip()
-    private = key.machine_key(server.store)
+    private = key.load_machine_key(server.store)
     assert login_export.recipient(private) == line
     for path in server.paths.records.iterdir():
         assert private not in path.read_bytes()
     assert server.run(logout.run(logout.Input(None), server.context)) == 0
-    assert key.machine_key(server.store) == private
+    assert key.load_machine_key(server.store) == private
 
 
 def test_a_copy_leaves_the_login_and_says_what_that_risks(desk, server, file, said):
@@ -252,7 +251,7 @@ def test_without_a_login_there_is_nothing_to_export(desk, file):
 
 def test_a_login_that_is_over_is_neither_exported_nor_imported_nor_in_the_way(desk, server, file, monkeypatch):
     now = 1000.0
-    monkeypatch.setattr(transfer.time, "time", lambda: now)
+    monkeypatch.setattr(export_login.time, "time", lambda: now)
     desk.log_in(refresh=None, expires_at=1500.0)
     server.log_in(refresh=None, expires_at=900.0)
     desk.export(file, copy=True)
@@ -282,7 +281,7 @@ def test_a_file_that_appears_while_a_passphrase_is_chosen_is_not_overwritten_eit
         file.write_text("somebody's")
         return Secret(PASSPHRASE)
 
-    monkeypatch.setattr(transfer.export_passphrase, "chosen", meanwhile)
+    monkeypatch.setattr(export_passphrase, "choose_passphrase", meanwhile)
     assert refusal(desk.export, file) == (Exists, f"{file} exists already, and is not overwritten")
     assert (file.read_text(), desk.login()) == ("somebody's", session)
 
@@ -322,16 +321,16 @@ def test_a_login_that_cannot_be_deleted_is_said_to_be_in_two_places(desk, file, 
 
 def test_a_login_made_in_that_moment_stays(desk, file, monkeypatch):
     desk.log_in()
-    create = transfer.create_file
+    create = export_login.create_file
 
     def and_somebody_logs_in(path, data):
         create(path, data)
         record = desk.store.load(f"session acme {URL}")
         desk.store.save(f"session acme {URL}", record.secret.replace("canary-refresh", "newer"), record.generation)
 
-    monkeypatch.setattr(transfer, "create_file", and_somebody_logs_in)
+    monkeypatch.setattr(export_login, "create_file", and_somebody_logs_in)
     kind, sentence = refusal(desk.export, file)
-    assert (kind, "somebody has just logged in to acme" in sentence) == (StoreError, True)
+    assert (kind, "another process has just logged in to acme" in sentence) == (StoreError, True)
     assert desk.login().refresh == Secret("newer")
 
 
@@ -384,7 +383,7 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
     assert refusal(server.take, exported, source="env:OTHER") == wrong
     desk.log_in()
     server.run(key.run(server.context))
-    line = login_export.recipient(key.machine_key(server.store))
+    line = login_export.recipient(key.load_machine_key(server.store))
     sealed = tmp_path / "for-server"
     desk.export(sealed, recipient=line)
     third = Machine(tmp_path / "third")
