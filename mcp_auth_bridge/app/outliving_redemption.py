@@ -71,7 +71,7 @@ class OutlivingRedemption:
             return
         await self._stored.look()
         if self._stored.generation != generation:
-            raise OutcomeUnknown("the process that renews the login has ended without a word", "try again")
+            raise OutcomeUnknown("the process that refreshes the login ended without reporting an outcome", "try again")
         await self._own(session)
 
     async def settle(self) -> None:
@@ -114,7 +114,7 @@ def describe_task(
 
 
 async def _run_process(task: "RefreshTask") -> "RefreshOutcome | None":
-    """What the process says, None where it cannot be started or has ended without a word."""
+    """The outcome that the process reports; None where it cannot be started, or ended without reporting one."""
     from mcp_auth_bridge.app.refresh_task import RefreshOutcome  # as above
     from mcp_auth_bridge.shell.process.detached import ask, reap  # imports subprocess
 

@@ -225,8 +225,8 @@ class StoreAccess:
 def _sealed_records_error(records: Path) -> StoreError:
     """The error of the memory store where sealed logins exist: "there is no login" would be untrue."""
     return StoreError(
-        f"{records} holds sealed logins, and the store here, memory, does not open them",
-        'write where their key is under [store] in config.toml; kind = "keyring" has to stand there for --headless',
+        f"{records} holds sealed logins, which the memory store used here cannot open",
+        'name the store of their key under [store] in config.toml; --headless needs kind = "keyring" written there',
     )
 
 
@@ -234,5 +234,5 @@ def _key_file(text: str) -> Path:
     """The path of the sealing key, with variables: systemd names the folder of a service's credentials in one."""
     path = Path(place_of(template(text, "the path of the sealing key"), os.environ, "the sealing key"))
     if not path.is_absolute():  # an IDE starts the bridge in any folder, and each would have a key of its own
-        raise ConfigError(f"the path of the sealing key, {path}, does not begin at the root", "write it from / or ~")
+        raise ConfigError(f"the path of the sealing key, {path}, is not absolute", "begin it with / or ~")
     return path

@@ -1,4 +1,7 @@
-"""Show the whole way on this machine: log in, relay, refresh. The story is in `demo/`, which needs the extra `demo`."""
+"""`mcp-auth-bridge demo`: show a login, a relay and a refresh on this machine.
+
+The story is in `demo/`, which needs the extra `demo`.
+"""
 
 import os
 import time
@@ -11,7 +14,7 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`unattended`: nobody is there to click Allow, so the demo does."""
+    """With `unattended` the demo clicks Allow itself."""
 
     unattended: bool = False
 

@@ -125,7 +125,7 @@ def _show_export(given: Input, bridge: Bridge) -> None:
     if given.copy:
         terminal.say(f"copied the login to {name} into {given.file}, sealed with {lock}")
         terminal.say(
-            "if its refresh token rotates, only one of the two can be renewed, and the other's attempt ends both"
+            "if its refresh token rotates, only one of the two can be refreshed, and an attempt of the other ends both"
         )
     else:
         gone = f"it is gone {bridge.store_access.reach}"

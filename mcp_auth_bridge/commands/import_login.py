@@ -60,7 +60,7 @@ async def run(given: Input, context: Context) -> int:
     bridge.tabs.forget()
     show_login(bridge, session)
     if given.file != _STDIN:
-        terminal.say(f"delete {given.file}: what it holds is spent once this login has been renewed")
+        terminal.say(f"delete {given.file}: its tokens are spent once this login has been refreshed")
     return 0
 
 
@@ -88,7 +88,7 @@ def _replaceable_record(store: Store, bridge: Bridge, given: Input) -> Record | 
     session = session_in(record)
     if session is not None and not (session.ended or _is_over(session) or given.replace):
         account = f" as {session.account}" if session.account else ""
-        raise ConfigError(f"{bridge.profile.name} is signed in already{account}", "add --replace if that login may go")
+        raise ConfigError(f"{bridge.profile.name} is signed in already{account}", "add --replace to replace that login")
     return record
 
 
@@ -103,7 +103,7 @@ async def _open(sealed: ForPassphrase | ForRecipient, given: Input, store: Store
     private = load_machine_key(store)
     if private is None:
         raise StoreError(
-            "the exported login is sealed to the key of a machine, and this one has none",
+            "the exported login is sealed to the key of a machine, and this machine has no key",
             "run mcp-auth-bridge key here, and export with --recipient and the line that it prints",
         )
     return sealed.opened(private)
@@ -146,8 +146,8 @@ def _with_allowed_headers(session: Session, bridge: Bridge, context: Context) ->
     for name, value in named.items():
         if not isinstance(value, Literal):
             raise ConfigError(
-                f"the exported login wants the header {name} from {describe(value)}, and a file does not decide what is"
-                " read or run here",
+                f"the exported login wants the header {name} from {describe(value)}, and a file must not decide"
+                " what is read or run here",
                 f"add that header to headers for {bridge.profile.name} in {context.config.path}, and import again",
             )
     return msgspec.structs.replace(session, headers=kept)

@@ -1,4 +1,7 @@
-"""The key of this machine: logins that are exported to it open here and nowhere else. Its private half stays here."""
+"""`mcp-auth-bridge key`: the key pair of this machine. A login exported to it opens on this machine alone.
+
+The private key never leaves the machine.
+"""
 
 import base64
 import binascii
@@ -14,7 +17,7 @@ _RECORD = "key of this machine"
 
 
 async def run(context: Context) -> int:
-    """Print the public half; the first time, make the key."""
+    """Print the public key. The first call makes the key pair."""
     store_access = context.store_access()
     store_access.check_keeps("a key")
     store = await store_access.open_to_write()
@@ -26,20 +29,20 @@ async def run(context: Context) -> int:
 
 
 def load_machine_key(store: Store) -> bytes | None:
-    """The private half, if there is one. Raises `StoreError`."""
+    """The private key, None if there is none yet. Raises `StoreError`."""
     record = store.load(_RECORD)
     if record is None:
         return None
     try:
         return base64.b64decode(record.secret, validate=True)
     except binascii.Error:
-        raise StoreError("the key of this machine has an unknown shape", "upgrade mcp-auth-bridge") from None
+        raise StoreError("the key of this machine is stored in an unknown format", "upgrade mcp-auth-bridge") from None
 
 
 def _make_key(store: Store) -> bytes:
     private = os.urandom(KEY_BYTES)
     try:
         store.save(_RECORD, base64.b64encode(private).decode(), None)
-    except Stale:  # another process has made one at this moment
+    except Stale:  # another process has just made one
         return load_machine_key(store) or _make_key(store)
     return private

@@ -68,7 +68,7 @@ async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge
         session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     show_login(bridge, session)
     if short := unique_short_name(bridge.profile, context, store.keys()):
-        terminal.say(f"commands take {short} for it, too: mcp-auth-bridge tools {typed(short)}")
+        terminal.say(f"commands also take its short name {short}: mcp-auth-bridge tools {typed(short)}")
     return bridge
 
 

@@ -1,4 +1,7 @@
-"""Log in to every server that lacks a login, one after the other. One failure does not end the rest."""
+"""`mcp-auth-bridge login --all`: log in to every server that lacks a login, one after the other.
+
+A failure at one server does not stop the others.
+"""
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
@@ -11,7 +14,7 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 async def run(given: Input, context: Context) -> int:
-    """The exit code of the first failure, 0 if there was none."""
+    """Returns the exit code of the first failure, 0 if there was none."""
     known = await server_choice.known_servers(context)
     if not known and not context.config.broken:
         raise server_choice.no_server_error(context)

@@ -1,4 +1,4 @@
-"""Which server to log in to, where the command line names none."""
+"""The choice of a server to log in to, where the command line names none."""
 
 from collections.abc import Sequence
 
@@ -15,9 +15,9 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 async def choose_server(context: Context) -> ServerChoice | None:
-    """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
+    """The only known server, or the one that the user chooses; None if they choose none.
 
-    Raises `ConfigError` where there is none, and where there is no terminal to ask on.
+    Raises `ConfigError` where no server is known, and where there are several and no terminal to ask on.
     """
     known = configured_servers(context) or await _servers_by_url(context)
     if not known:
@@ -28,19 +28,19 @@ async def choose_server(context: Context) -> ServerChoice | None:
         for profile in known:
             terminal.say(f"for {profile.name}: {Bridge(profile, context).login_command}")
         raise ConfigError(
-            "there are several servers, and without a terminal you cannot be asked which one you mean",
+            "there are several servers, and there is no terminal to ask which one you mean",
             "run one of these commands, or mcp-auth-bridge login --all",
         )
     return await _ask(context)
 
 
 def configured_servers(context: Context) -> list[Profile]:
-    """The servers of the configuration that people log in to."""
+    """The servers in the configuration that need a login."""
     return [profile for profile in context.config.profiles.values() if isinstance(profile.auth, LoginSettings)]
 
 
 async def known_servers(context: Context) -> list[Profile]:
-    """Those, and the servers with a login that was made by URL."""
+    """The configured servers that need a login, and the servers with a login that was made by URL."""
     return [*configured_servers(context), *await _servers_by_url(context)]
 
 
@@ -54,7 +54,7 @@ def _has_only_a_url(profile: Profile) -> bool:
 
 
 def no_server_error(context: Context) -> ConfigError:
-    """The error where there is no server to log in to: the two ways to name one."""
+    """The error where no server is known. Its hint shows the two ways to name one."""
     file = context.config.path
     return ConfigError(
         f"no server was named, and {file} has none to log in to",
@@ -66,7 +66,7 @@ def no_server_error(context: Context) -> ConfigError:
 async def _ask(context: Context) -> ServerChoice | None:
     store_access = context.store_access()
     store_access.check_keeps("a login")
-    keys = (await store_access.open_to_write()).keys()  # what is shown depends on it, and so does the login
+    keys = (await store_access.open_to_write()).keys()  # the states below depend on the store, and so does the login
     shown = [
         await server_status(profile, context, keys)
         for profile in [*context.config.profiles.values(), *await _servers_by_url(context)]
@@ -84,7 +84,7 @@ async def _ask(context: Context) -> ServerChoice | None:
 async def _read_choice(choices: Sequence[ServerStatus]) -> ServerChoice | None:
     names = {name: each.server for each in choices for name in (each.server, each.short) if name}
     while True:
-        terminal.say("which server do you want to log in to? type its number or name, or nothing to leave")
+        terminal.say("which server do you want to log in to? type its number or name, or press Enter to leave")
         typed = (await typed_line()).strip()
         if not typed:
             terminal.say("no server was chosen, and nothing has changed")

@@ -1,4 +1,7 @@
-"""Which servers, which account, valid until when, stored where. Reads and changes nothing."""
+"""`mcp-auth-bridge status`: every server with its account, how long the login lasts, and where it is stored.
+
+It changes nothing.
+"""
 
 import json
 import time
@@ -25,26 +28,34 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
-    """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in), "unreadable",
-    or "misconfigured".
+    """One server, as `--json` prints it."""
 
-    `short` is what a server may be called that has only a URL; `scope` is what was granted, `asked` what was asked for;
-    `expires_at` is Unix seconds; `renews` is whether the login outlives that. `notes` are further sentences for a
-    person.
-    """
-
+    # Its name in the configuration, or its URL.
     server: str
+    # Its URL.
     url: str
+    # "signed in", "signed out", "ended", "static", "automatic" (a machine obtains tokens), "unreadable" or
+    # "misconfigured".
     state: str
+    # More about the state, for the user.
     detail: str
+    # The short name of a server that has only a URL.
     short: str = ""
+    # The account that is signed in.
     account: str = ""
+    # The authorization server.
     issuer: str = ""
+    # The scopes that were granted.
     scope: str = ""
+    # The scopes that were asked for.
     asked: str = ""
+    # When the access token expires, in Unix seconds.
     expires_at: float | None = None
+    # Whether the login outlives the access token.
     renews: bool = False
+    # Where the login is stored.
     stored: str = ""
+    # Further sentences for the user.
     notes: tuple[str, ...] = ()
 
 
@@ -63,13 +74,14 @@ async def run(given: Input, context: Context) -> int:
     for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
             terminal.complain(problem)
-    # A store that is closed matters to whoever keeps a login there, and not to a server with a token of its own.
+    # A store that cannot be opened is a failure only if there is nothing else to show: a server with a token of its own
+    # does not need it.
     failed = damaged or any(line.state == "unreadable" for line in lines) or (closed and not lines)
     return StoreError.exit_code if failed else 0
 
 
 async def _read_store(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
-    """The keys of the records that can be read, what is wrong with the others, and why none can be."""
+    """The keys of the readable records, the errors of the others, and the error of a store that cannot be opened."""
     try:
         store = await context.store_access().open_to_list()
         return store.keys(), store.unreadable(), []
@@ -78,12 +90,12 @@ async def _read_store(context: Context) -> tuple[list[str], list[StoreError], li
 
 
 def misconfigured_status(name: str, broken: BrokenProfile) -> ServerStatus:
-    """The line of a server whose table in the configuration is wrong."""
+    """The status of a server whose table in the configuration is wrong."""
     return ServerStatus(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
 
 
 async def server_status(profile: Profile, context: Context, keys: list[str]) -> ServerStatus:
-    """The line of a server; `keys` are those of the store."""
+    """The status of the server of `profile`; `keys` are those of the store."""
     known = ServerStatus(
         profile.key,
         str(profile.url),
@@ -110,7 +122,7 @@ async def server_status(profile: Profile, context: Context, keys: list[str]) -> 
 
 
 def _encryption_notes(profile: Profile) -> tuple[str, ...]:
-    """The note about a server for which `allow_http` is set."""
+    """The warning about a server for which `allow_http` is set."""
     if not profile.url.is_plain:
         return ()
     return ("warning: nothing on the way there is encrypted (allow_http)",)
@@ -119,7 +131,7 @@ def _encryption_notes(profile: Profile) -> tuple[str, ...]:
 def _machine_status(
     bridge: Bridge, auth: MachineSettings, session: Session | None, known: ServerStatus
 ) -> ServerStatus:
-    """What a machine would obtain, and what it has."""
+    """The status of a machine: how it obtains tokens, and the token that it has."""
     detail = f"obtains its tokens by {grant_name(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
         words = f"{detail} when one is needed"
@@ -162,5 +174,5 @@ def _describe(line: ServerStatus) -> str:
 
 
 def _describe_places(lines: list[ServerStatus]) -> list[str]:
-    """Where the logins are, once for all that are there."""
+    """Where the logins are stored, each place once."""
     return [f"\nstored in {place}" for place in dict.fromkeys(line.stored for line in lines if line.stored)]

@@ -1,4 +1,4 @@
-"""A tool's arguments as people write them in a shell: JSON, or `key=value` with the types of the tool's own schema."""
+"""A tool's arguments on a command line: JSON, or `key=value` with the types of the tool's input schema."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,13 +12,13 @@ _DEEPEST = 20  # references that lead to references
 _KINDS = {'"': "string", "{": "object", "[": "array", "t": "boolean", "f": "boolean", "n": "null"}
 
 Arguments = Mapping[str, str | msgspec.Raw]
-"""Arguments by name: JSON as it was written, or the text of a pair."""
+"""Arguments by name: JSON as the user wrote it, or the text of a pair."""
 
 
 def parse_arguments(words: Sequence[str], piped: bytes) -> Arguments:
-    """What `words` say: nothing, one JSON object, `-` for what was `piped`, or pairs. Raises `ConfigError`."""
+    """Parse `words`: nothing, one JSON object, `-` for the JSON object `piped`, or pairs. Raises `ConfigError`."""
     if any("\ud800" <= character <= "\udfff" for word in words for character in word):
-        # So Python writes bytes of a command line that are in no encoding that it knows.
+        # Python puts surrogates where a command line has bytes that it cannot decode.
         raise ConfigError("the arguments are not text in UTF-8", "give them as JSON on stdin, with - in their place")
     match list(words):
         case ["-"]:
@@ -29,7 +29,7 @@ def parse_arguments(words: Sequence[str], piped: bytes) -> Arguments:
 
 
 def convert_arguments(given: Arguments, schema: Mapping[str, Any]) -> Arguments:
-    """`given` with the text of each pair as the type that `schema` wants. Raises `ConfigError`. Any: the server's."""
+    """`given` with the text of each pair converted to its type in `schema`. Raises `ConfigError`. Any: the server's."""
     properties = schema.get("properties")
     known = properties if isinstance(properties, dict) else {}
     return {
@@ -39,12 +39,12 @@ def convert_arguments(given: Arguments, schema: Mapping[str, Any]) -> Arguments:
 
 
 def missing_arguments(given: Arguments, schema: Mapping[str, Any]) -> list[str]:
-    """The arguments that the schema requires and that were not given. Any: the server's JSON."""
+    """The names that the schema requires and `given` lacks. Any: the server's JSON."""
     return [name for name in _list(schema, "required") if isinstance(name, str) and name not in given]
 
 
 def json_types(schema: Any, root: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
-    """The JSON types that `schema`, a part of `root`, allows; none if it does not say. Any: the server's JSON."""
+    """The JSON types that `schema`, a part of `root`, allows; empty if it does not say. Any: the server's JSON."""
     if not isinstance(schema, dict) or depth > _DEEPEST:
         return frozenset()
     found = schema.get("type")
@@ -60,7 +60,7 @@ def _list(schema: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def _resolve(reference: Any, root: Mapping[str, Any]) -> Any:
-    """What `#/$defs/Name` names in `root`, None for anything else. Any: the server's JSON."""
+    """The part of `root` that a reference such as `#/$defs/Name` names, None for any other. Any: the server's JSON."""
     start, *path = reference.split("/") if isinstance(reference, str) else [""]
     place: Any = root if start == "#" else None
     for name in path:
@@ -69,11 +69,11 @@ def _resolve(reference: Any, root: Mapping[str, Any]) -> Any:
 
 
 def _parse_object(text: bytes) -> dict[str, str | msgspec.Raw]:
-    # The errors' own words would repeat what was given.
+    # The decoders' messages are not shown: they would repeat the arguments.
     try:
         return dict(msgspec.json.decode(text.decode("utf-8-sig"), type=dict[str, msgspec.Raw]))
     except msgspec.ValidationError:
-        raise ConfigError("the arguments are JSON, but no object", _HOW) from None
+        raise ConfigError("the arguments are JSON, but not an object", _HOW) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ConfigError("the arguments are not valid JSON", _HOW) from None
 
@@ -91,18 +91,18 @@ def _parse_pairs(words: Sequence[str]) -> dict[str, str | msgspec.Raw]:
 
 
 def _convert(name: str, text: str, types: frozenset[str]) -> str | msgspec.Raw:
-    """`text` as a type that it can be: where a string is allowed, it stays what was written."""
+    """`text` as JSON of one of the `types`. Where a string is allowed, it stays the text that the user wrote."""
     kind = _json_type(text)
     if "string" in types or (not types and not kind):
         return text
     if types and kind not in types and not (kind == "integer" and "number" in types):
         wanted = " or ".join(sorted(types - {"null"}))
-        raise ConfigError(f"the argument {quoted(name)} is to be of the type {wanted}", "its value is written as JSON")
+        raise ConfigError(f"the argument {quoted(name)} must be of the type {wanted}", "write its value as JSON")
     return msgspec.Raw(text)
 
 
 def _json_type(text: str) -> str:
-    """The name that JSON Schema has for the type of `text`, "" if it is no JSON."""
+    """The name that JSON Schema has for the type of `text`, "" if it is not JSON."""
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
     except (msgspec.DecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""A tool's result for a person: text as text, everything else described, and saved where a folder is given."""
+"""A tool's result for the user: text as text, any other content as a description, and saved if a folder is given."""
 
 import base64
 import itertools
@@ -20,8 +20,8 @@ class ContentBlock(msgspec.Struct, frozen=True):
     data: bytes | None = None
     mime: str = ""
 
-    def described(self) -> str:
-        """What a piece that is no text is, in words."""
+    def describe(self) -> str:
+        """The type and the size of a file."""
         return f"{self.mime or 'data'}, {len(self.data or b'')} bytes"
 
 
@@ -58,17 +58,17 @@ def _decode(data: str) -> bytes:
     try:
         return base64.b64decode(data, validate=True)
     except ValueError:
-        raise TheirProtocolError("the tool's answer has a file that is not in base64") from None
+        raise TheirProtocolError("the tool's result has a file that is not valid base64") from None
 
 
 def format_blocks(found: list[ContentBlock], tool: str, folder: Path | None) -> str:
-    """The text of all pieces, a line end after each; files are written into `folder`, if there is one."""
-    lines = [piece.text if piece.data is None else _describe_file(piece, piece.data, tool, folder) for piece in found]
+    """The text of all blocks, each with a line end. Files are written into `folder`, if there is one."""
+    lines = [block.text if block.data is None else _describe_file(block, block.data, tool, folder) for block in found]
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
 def make_folder(folder: Path) -> Path:
-    """`folder`, which is there afterwards. Raises `BridgeError`."""
+    """Make `folder` unless it exists, and return it. Raises `BridgeError`."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -76,17 +76,17 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
-def _describe_file(piece: ContentBlock, data: bytes, tool: str, folder: Path | None) -> str:
-    place = "--output DIR saves it" if folder is None else f"saved as {_save(piece, data, tool, folder)}"
-    return f"[{piece.described()}: {place}]"
+def _describe_file(block: ContentBlock, data: bytes, tool: str, folder: Path | None) -> str:
+    place = "--output DIR saves it" if folder is None else f"saved as {_save(block, data, tool, folder)}"
+    return f"[{block.describe()}: {place}]"
 
 
-def _save(piece: ContentBlock, data: bytes, tool: str, folder: Path) -> Path:
-    """Where `data` is now: nothing of the server's decides that, and nothing that is there is lost."""
+def _save(block: ContentBlock, data: bytes, tool: str, folder: Path) -> Path:
+    """Write `data` into a new file and return its path. The server does not choose the name; no file is replaced."""
     import mimetypes
 
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", tool)[:80]
-    suffix = mimetypes.guess_extension(piece.mime) or ".bin"
+    suffix = mimetypes.guess_extension(block.mime) or ".bin"
     for path in (folder / f"{stem}-{number}{suffix}" for number in itertools.count(1)):
         try:
             with path.open("xb") as file:

@@ -1,4 +1,4 @@
-"""Which tools a server has, for a person or a program."""
+"""`mcp-auth-bridge tools`: the tools of a server, for the user or for a program."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -35,7 +35,7 @@ async def run(given: Input, context: Context) -> int:
 
 
 def _describe(tool: Tool) -> Iterator[str]:
-    """How it is called, and in one line what for."""
+    """How to call the tool, and one line about its purpose."""
     yield " ".join([printable(tool.name), *(_describe_argument(*pair, tool) for pair in _properties(tool).items())])
     if text := _first_line(tool):
         yield f"    {text}"
@@ -47,7 +47,7 @@ def _properties(tool: Tool) -> Mapping[str, Any]:
 
 
 def _describe_argument(name: str, schema: Any, tool: Tool) -> str:
-    """`name=TYPE`, in brackets if it may be left out. Any: the server's schema."""
+    """`name=TYPE`, in brackets if the argument is optional. Any: the server's schema."""
     required = tool.schema.get("required")
     types = "|".join(sorted(json_types(schema, tool.schema) - {"null"})).upper() or "JSON"
     text = printable(f"{name}={types}")
@@ -55,7 +55,7 @@ def _describe_argument(name: str, schema: Any, tool: Tool) -> str:
 
 
 def _first_line(tool: Tool) -> str:
-    """The title, else the first line of the description, fit for a terminal."""
+    """The first line of the description, else the title, safe for a terminal."""
     for text in (tool.about.get("description"), tool.about.get("title")):
         if isinstance(text, str) and text.strip():
             line = printable(text.strip().splitlines()[0])

@@ -142,7 +142,7 @@ async def test_a_process_that_is_killed_in_the_middle_leaves_the_outcome_open(fo
             os.kill(pid, signal.SIGKILL)
 
     async with logged_in(folder, [killed]):
-        with pytest.raises(BridgeError, match="ended without a word") as lost:
+        with pytest.raises(BridgeError, match="ended without reporting an outcome") as lost:
             await headers(folder)
         assert (lost.value.sent, lost.value.exit_code) == (Sent.NO, OutcomeUnknown.exit_code)
         assert (await stored_login(folder)).in_doubt

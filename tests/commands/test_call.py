@@ -126,7 +126,7 @@ async def test_a_known_legacy_server_is_not_asked_which_era_it_speaks(tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (['["a"]'], "the arguments are JSON, but no object"),
+        (['["a"]'], "the arguments are JSON, but not an object"),
         (["{a: 1}"], "the arguments are not valid JSON"),
         (["a=1", "b"], "argument number 2 is neither key=value nor a JSON object"),
         (["a=1", "a=2"], "the argument “a” is given twice"),
@@ -143,7 +143,7 @@ async def test_arguments_that_are_none_are_refused_before_anybody_is_asked(tmp_p
 @story
 async def test_a_pair_of_another_type_is_refused_before_the_call(tmp_path):
     async with Acme() as far:
-        with pytest.raises(ConfigError, match="the argument “a” is to be of the type integer"):
+        with pytest.raises(ConfigError, match="the argument “a” must be of the type integer"):
             await far.call(tmp_path, "a=many", "b=2")
     assert "tools/call" not in far.methods()
     assert far.methods()[-1] == "DELETE"

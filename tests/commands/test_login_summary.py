@@ -57,8 +57,8 @@ def test_a_login_that_is_not_renewed_says_why(asked, scope, reason):
 
 
 def test_a_login_that_is_renewed_says_so_and_one_without_an_end_too():
-    assert describe_validity(session(expires_at=4000000000.0), 0).endswith(", renewed by itself")
-    assert describe_validity(session(), 0) == "valid until the server refuses it, renewed by itself"
+    assert describe_validity(session(expires_at=4000000000.0), 0).endswith(", renewed automatically")
+    assert describe_validity(session(), 0) == "valid until the server refuses it, renewed automatically"
 
 
 def test_a_time_that_is_past_is_told_as_past():

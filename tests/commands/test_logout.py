@@ -197,7 +197,7 @@ def test_of_all_logins_the_one_that_fails_is_named_and_the_rest_goes_on(story):
         machine.answers(NO, ok(), GONE)
         code, said = await machine.log_out(None)
         assert code == 7
-        assert said[0] == "signed out of acme on this machine, but its tokens may still be honoured"
+        assert said[0] == "signed out of acme on this machine, but its tokens may still work"
         assert "HTTP 403" in said[1]
         assert said[-1] == "signed out of forgotten"
         assert machine.asked == ["POST /revoke", "POST /revoke", "DELETE /c/b"]
@@ -216,7 +216,7 @@ def test_of_all_logins_those_that_cannot_be_read_are_named(story):
         machine.answers(ok())
         code, said = await machine.log_out(None)
         assert code == 5
-        assert said[0] == "signed out of acme on this machine, but its tokens may still be honoured"
+        assert said[0] == "signed out of acme on this machine, but its tokens may still work"
         assert "signed out of whole" in said
         assert sum("is damaged" in line for line in said) == 2
         assert machine.store.keys() == []
@@ -239,7 +239,7 @@ def test_what_a_command_printed_for_a_server_is_forgotten_with_its_login(story):
         machine.configure("acme", "acme2")
         for name in ("acme", "acme2"):
             machine.store.save(f"printed {name} {machine.url(name)} authorization", "{}", None)
-        said = "forgot what a command printed for acme, until the next request runs it again"
+        said = "forgot the token that a command printed for acme; the next request runs it again"
         assert await machine.log_out("acme") == (0, [said])
         assert machine.store.keys() == [f"printed acme2 {machine.url('acme2')} authorization"]
         assert await machine.log_out("acme") == (0, ["there is no login to acme"])
@@ -275,7 +275,7 @@ def test_a_damaged_login_is_deleted_and_said_to_be_out_of_reach(story):
         assert await machine.log_out("acme") == (
             0,
             [
-                "signed out of acme on this machine, but its tokens may still be honoured",
+                "signed out of acme on this machine, but its tokens may still work",
                 "there is no login to acme",
             ],
         )

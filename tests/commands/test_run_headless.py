@@ -71,7 +71,7 @@ def test_a_store_that_forgets_does_not_say_that_there_is_nothing_where_others_ke
         assert (await store_access.open_to_read(key)).load(key) is None
         records.save(key, "x", None)
         for look in (store_access.open_to_list(), store_access.open_to_read(key)):
-            with pytest.raises(StoreError, match="holds sealed logins, and the store here, memory") as raised:
+            with pytest.raises(StoreError, match="holds sealed logins, which the memory store used here") as raised:
                 await look
             assert "[store]" in raised.value.hint
         assert (await store_access.open_to_read("session other https://mcp.example.com/mcp")).keys() == []

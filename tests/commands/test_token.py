@@ -147,7 +147,7 @@ async def test_sixteen_at_once_cost_one_refresh(tmp_path, capfd):
 async def test_a_bound_token_is_described_but_not_given_to_those_who_cannot_use_it(tmp_path, capfd):
     context = signed_in(tmp_path, dpop_key=Secret("{}"))
     for more in ({}, {"command": ("true",)}):
-        with pytest.raises(ConfigError, match="is bound to a key of this bridge's"):
+        with pytest.raises(ConfigError, match="is bound to the bridge's key"):
             await token.run(token.Input(ServerChoice("acme"), **more), context)
     assert capfd.readouterr().out == ""
     assert json.loads((await printed(context, capfd, form="json")).out)["token_type"] == "DPoP"
@@ -240,14 +240,14 @@ async def test_a_machine_that_the_command_line_describes_shares_the_token_of_the
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "É"])
 @story
 async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
-    with pytest.raises(ConfigError, match="--env is no name of a variable"):
+    with pytest.raises(ConfigError, match="--env needs the name of a variable"):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "Path"])
 @story
 async def test_a_token_is_not_put_where_it_would_be_looked_up_or_printed(tmp_path, name):
-    with pytest.raises(ConfigError, match=f"--env {name} steers the program itself"):
+    with pytest.raises(ConfigError, match=f"--env {name} changes how the program is loaded"):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
@@ -256,7 +256,7 @@ async def test_a_person_at_a_terminal_is_told_what_they_are_looking_at(tmp_path,
     monkeypatch.setattr(terminal, "shows_answers", lambda: True)
     out, err = await printed(signed_in(tmp_path), capfd)
     assert out == "first-token\n"
-    assert err == ("mcp-auth-bridge: whoever has this token may do what you may at acme, until 2100-01-01T00:00:00Z\n")
+    assert err == ("mcp-auth-bridge: anyone with this token can do at acme what you can, until 2100-01-01T00:00:00Z\n")
 
 
 # As processes, because a process becomes another

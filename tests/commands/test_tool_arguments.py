@@ -111,7 +111,7 @@ def test_a_pair_has_the_type_that_the_schema_wants(schema, text, value):
 def test_a_pair_that_cannot_have_its_type_is_refused_without_its_value(type_, text):
     with pytest.raises(ConfigError) as caught:
         sent([f"x={text}"], {"properties": {"x": {"type": [type_, "null"]}}})
-    assert caught.value.message == f"the argument “x” is to be of the type {type_}"
+    assert caught.value.message == f"the argument “x” must be of the type {type_}"
 
 
 def test_what_is_required_and_missing_is_known_by_name_whatever_the_schema_is():

@@ -147,7 +147,7 @@ def test_a_login_moves_whole_and_is_nowhere_else(desk, server, file, said):
     assert server.take(file) == 0
     lines = said()
     assert lines[0] == "signed in to acme as mia@acme.example"
-    assert lines[-1] == f"delete {file}: what it holds is spent once this login has been renewed"
+    assert lines[-1] == f"delete {file}: its tokens are spent once this login has been refreshed"
     assert (server.login(), server.client) == (session, session.client)
 
 
@@ -193,7 +193,7 @@ def test_the_key_of_a_machine_is_sealed_and_is_no_login(server, capsys):
 def test_a_copy_leaves_the_login_and_says_what_that_risks(desk, server, file, said):
     session = desk.log_in()
     desk.export(file, copy=True)
-    assert any("only one of the two can be renewed" in line for line in said())
+    assert any("only one of the two can be refreshed" in line for line in said())
     assert (desk.login(), desk.client.id) == (session, session.client.id)
     server.take(file)
     assert server.login().refresh == session.refresh
@@ -388,7 +388,8 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
     desk.export(sealed, recipient=line)
     third = Machine(tmp_path / "third")
     assert (
-        refusal(third.take, sealed)[1] == "the exported login is sealed to the key of a machine, and this one has none"
+        refusal(third.take, sealed)[1]
+        == "the exported login is sealed to the key of a machine, and this machine has no key"
     )
     third.run(key.run(third.context))
     assert refusal(third.take, sealed)[1] == "the exported login is sealed to the key of another machine"
@@ -447,14 +448,14 @@ def test_a_passphrase_is_never_on_the_command_line(desk, file):
     desk.log_in()
     for words in ("canary", "literal:canary", "canary ${HOME}"):
         kind, sentence = refusal(desk.export, file, source=words)
-        assert (kind, sentence.startswith("--passphrase takes no passphrase")) == (ConfigError, True)
+        assert (kind, sentence.startswith("--passphrase does not take the passphrase itself")) == (ConfigError, True)
 
 
 def test_a_short_or_empty_passphrase_seals_nothing(desk, file, monkeypatch):
     desk.log_in()
     assert refusal(desk.export, file, source="env:SHORT") == (
         ConfigError,
-        "the passphrase has less than 12 characters",
+        "the passphrase has fewer than 12 characters",
     )
     monkeypatch.setattr(terminal, "piped", piped(b"\n"))
     assert refusal(desk.export, file, source="-") == (ConfigError, "the passphrase is empty")
@@ -479,7 +480,7 @@ def test_passphrase_or_login_may_come_on_stdin_but_not_both(desk, server, file, 
 
 
 def test_where_nobody_can_be_asked_the_option_is_named(desk, server, file, exported):
-    needed = (ConfigError, "a passphrase is needed, and nobody can be asked here")
+    needed = (ConfigError, "a passphrase is needed, and there is no terminal to ask for it")
     desk.log_in()
     assert refusal(desk.export, file.with_name("second"), source="") == needed
     assert refusal(server.take, exported, source="") == needed
