@@ -21,7 +21,7 @@ class Input(msgspec.Struct, frozen=True):
 
 async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
     try:
-        from mcp_auth_bridge.demo.story import tell
+        from mcp_auth_bridge.demo.story import tell_story
     except ModuleNotFoundError as missing:
         if "mcp_auth_bridge" in str(missing.name):
             raise
@@ -29,5 +29,5 @@ async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every co
             f"the demo needs the package {missing.name}, which is not installed",
             "run: uv tool install 'mcp-auth-bridge[demo]'",
         ) from None
-    await tell(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
+    await tell_story(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
     return 0
