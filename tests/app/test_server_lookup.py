@@ -1,4 +1,4 @@
-"""What a command line calls a server."""
+"""The words for a server on a command line: names, URLs and short names."""
 
 import asyncio
 
@@ -43,7 +43,7 @@ def test_a_login_by_url_answers_to_its_short_name(tmp_path):
 PLAIN = "http://metrics.cluster.example/mcp"
 
 
-def test_a_login_by_a_url_of_plain_http_stands_in_nobodys_way_and_wants_the_same_word_as_its_url(tmp_path):
+def test_a_login_by_a_url_of_plain_http_hides_no_other_login_and_needs_the_same_option_as_its_url(tmp_path):
     context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
     for url in (PLAIN, "https://mcp.suite.example/mcp"):
         log_in(context, url)

@@ -1,4 +1,4 @@
-"""What a login takes from the configuration."""
+"""The parts of a login's plan that come from the configuration."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What a person is told about a login: whose, what it is allowed, until when, and why no longer."""
+"""What the user is told about a login: the account, the scopes, how long it lasts, and why no longer."""
 
 import time
 

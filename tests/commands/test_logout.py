@@ -1,4 +1,4 @@
-"""The end of one login or of all, against a server that plays a script: what is said, what is left, which exit code."""
+"""The end of one login or of all, against a server that plays a script: the messages, the store and the exit code."""
 
 import asyncio
 
@@ -150,7 +150,7 @@ def test_a_registration_stays_while_a_login_cannot_be_read_that_may_use_it(story
     story(test)
 
 
-def test_another_registration_at_the_same_issuer_is_none_of_its_business(story):
+def test_another_registration_at_the_same_issuer_stays(story):
     async def test(machine):
         machine.configure("acme", "other")
         machine.log_in("other", client="newest")
@@ -212,7 +212,7 @@ def test_of_all_logins_those_that_cannot_be_read_are_named(story):
         for name in ("acme", "unnamed", "whole"):
             machine.log_in(name)
         machine.damage("acme")
-        machine.damage("unnamed")  # nothing says whose it is
+        machine.damage("unnamed")  # the record does not name its server
         machine.answers(ok())
         code, said = await machine.log_out(None)
         assert code == 5
@@ -225,7 +225,7 @@ def test_of_all_logins_those_that_cannot_be_read_are_named(story):
     story(test)
 
 
-def test_where_nobody_is_logged_in_there_is_nothing_to_end(story):
+def test_without_a_login_there_is_nothing_to_end(story):
     async def test(machine):
         machine.configure("acme")
         assert await machine.log_out(None) == (0, ["there is no login on this machine"])
@@ -283,7 +283,7 @@ def test_a_damaged_login_is_deleted_and_said_to_be_out_of_reach(story):
     story(test)
 
 
-def test_a_login_of_an_unknown_shape_is_deleted_too(story):
+def test_a_login_in_an_unknown_format_is_deleted_too(story):
     async def test(machine):
         machine.configure("acme")
         machine.store.save(machine.key("acme"), '{"version": 99}', None)

@@ -1,4 +1,4 @@
-"""What `status` says, with which exit code, of servers and logins in every state."""
+"""The output and the exit code of `status`, for servers and logins in every state."""
 
 import asyncio
 import json

@@ -20,7 +20,7 @@ CLIENT = Client(issuer="https://as.example", id="c")
 
 
 class Locked:
-    """As much of a bridge as has a record and a lock around its refresh."""
+    """The part of a bridge that `give_up` uses: a record, and a lock around its refresh."""
 
     record = "session acme https://mcp.example"
 
@@ -55,7 +55,7 @@ def given_up(**more):
     return load_session(store.load(bridge.record).secret), bridge.held
 
 
-def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_the_next_call():
+def test_an_unknown_scope_is_not_asked_for_again_by_the_next_login_or_the_next_call():
     session, held = given_up(scope="read", wanted="nonsense", denied="other", settings=digest(AUTH))
     assert (session.wanted, session.denied, session.refresh, held) == ("", "nonsense other", Secret("RT"), 1)
     assert isinstance(TODAY.not_to_be_had(session, "nonsense"), AccessDenied)
@@ -64,7 +64,7 @@ def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_t
 
 def test_a_denied_scope_is_forgotten_when_the_configuration_changes():
     session, _ = given_up(scope="read", wanted="write", denied="other")
-    assert session.denied == "write"  # what was denied under other settings is nothing any more
+    assert session.denied == "write"  # a refusal under other settings does not count any more
     changed = LoginDiagnosis("acme", "login", digest(BrowserSettings(scopes=("read", "write"))))
     assert isinstance(TODAY.not_to_be_had(session, "write"), AccessDenied)
     assert changed.not_to_be_had(session, "write") is None
@@ -77,7 +77,7 @@ def test_a_scope_that_a_step_up_has_brought_is_not_called_denied_with_the_one_th
 
 
 def last(**more):
-    """What a login sees of the one before it, which is stored like this."""
+    """The session before a login, stored with these attributes, as the login sees it."""
     session, _ = given_up(**more)
     kept = msgspec.structs.replace(session, **more)
     return last_session(Record(1, dump(kept)), digest(AUTH))

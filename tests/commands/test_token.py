@@ -1,4 +1,4 @@
-"""`token`: what is printed, in which form, how fresh, and what is said where there is none to print."""
+"""`token`: which token is printed, in which form, and which error is raised where there is none."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ REFUSED = (
 
 
 def signed_in(folder, server=None, **more):
-    """The world in which somebody is signed in to `acme`, at the authorization server `server`."""
+    """The context of a user who is signed in to `acme`, at the authorization server `server`."""
     context = world_of(folder, URL, '{ kind = "browser" }')
     origin = f"http://127.0.0.1:{server.port}" if server else "https://as.example"
     known = {
@@ -109,7 +109,7 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
     async with Scripted() as server:
         server.play([REQUEST, REFUSED, CUT])
         context = signed_in(tmp_path, server, expires_at=1.0)
-        for _ in range(2):  # the second one asks nobody
+        for _ in range(2):  # the second time no server is asked
             with pytest.raises(LoginRequired) as caught:
                 await token.run(token.Input(ServerChoice("acme")), context)
             assert caught.value.hint == "run: mcp-auth-bridge login acme"
@@ -117,7 +117,7 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
 
 
 @story
-async def test_nobody_signed_in_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
+async def test_no_login_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
     for context in (world_of(tmp_path, URL, '{ kind = "browser" }'), signed_in(tmp_path, refresh=None, expires_at=1.0)):
         with pytest.raises(LoginRequired) as caught:
             await token.run(token.Input(ServerChoice("acme")), context)
@@ -125,7 +125,7 @@ async def test_nobody_signed_in_and_an_expired_login_without_refresh_token_name_
 
 
 @story
-async def test_an_authorization_server_that_is_away_is_no_missing_login(tmp_path):
+async def test_an_unreachable_authorization_server_is_not_reported_as_a_missing_login(tmp_path):
     async with Scripted() as server:
         context = signed_in(tmp_path, server, expires_at=1.0)
     with pytest.raises((Unreachable, OAuthRefused)) as caught:
@@ -246,24 +246,24 @@ async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "Path"])
 @story
-async def test_a_token_is_not_put_where_it_would_be_looked_up_or_printed(tmp_path, name):
+async def test_a_token_is_not_put_into_a_variable_that_a_loader_reads_or_prints(tmp_path, name):
     with pytest.raises(ConfigError, match=f"--env {name} changes how the program is loaded"):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
 @story
-async def test_a_person_at_a_terminal_is_told_what_they_are_looking_at(tmp_path, capfd, monkeypatch):
+async def test_on_a_terminal_the_user_is_told_what_the_token_is(tmp_path, capfd, monkeypatch):
     monkeypatch.setattr(terminal, "shows_answers", lambda: True)
     out, err = await printed(signed_in(tmp_path), capfd)
     assert out == "first-token\n"
     assert err == ("mcp-auth-bridge: anyone with this token can do at acme what you can, until 2100-01-01T00:00:00Z\n")
 
 
-# As processes, because a process becomes another
+# In processes of their own, because `--exec` replaces the process
 
 
 def environment_of(context):
-    """That of a process in `context`, whose configuration is written down for it."""
+    """The environment of a process with the configuration of `context`, which is written into its file."""
     folder = context.paths.config.parent
     store = f"[store]\nkind = 'key_file'\npath = '{folder / 'sealing.key'}'\n"
     context.paths.config.write_text(f"{store}[servers.acme]\nurl = '{URL}'\n")
@@ -292,14 +292,14 @@ def test_the_variable_can_have_another_name_and_signals_are_the_programs(tmp_pat
     assert process.returncode == -signal.SIGTERM
 
 
-def test_a_program_whose_reader_leaves_ends_as_it_does_without_us(tmp_path):
+def test_a_program_that_loses_its_reader_ends_as_it_does_without_the_bridge(tmp_path):
     process = started(signed_in(tmp_path), "--exec", "sh", "-c", "yes | head -n 1")
     assert process.communicate() == ("y\n", "")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 @story
-async def test_who_is_ended_in_the_middle_of_a_rotation_keeps_what_it_leads_to(tmp_path, capfd, name):
+async def test_a_command_that_is_ended_in_the_middle_of_a_refresh_keeps_the_new_tokens(tmp_path, capfd, name):
     async with Scripted() as server:
         asked, answer, cut = renewed()
         server.play([asked, gate := Gate(), answer, cut])
@@ -343,7 +343,7 @@ def test_a_full_disk_is_said_as_what_it_is(tmp_path):
     assert err == "mcp-auth-bridge: the answer could not be written: no space left on device\n"
 
 
-def test_a_reader_who_has_left_is_nobodys_fault(tmp_path):
+def test_a_reader_that_has_closed_its_pipe_is_not_an_error(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     process = started(signed_in(tmp_path), stdout=writer)

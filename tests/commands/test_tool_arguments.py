@@ -1,4 +1,4 @@
-"""Arguments from a shell: what is written is what is sent, whatever it is."""
+"""Arguments from a shell: the server gets what the user wrote."""
 
 import json
 import subprocess
@@ -45,7 +45,7 @@ def test_json_for_what_has_no_type_or_a_type_of_its_own_arrives_as_json(values):
 
 
 def refusal(words, piped):
-    """Why they are refused, "" if they are read."""
+    """The error that refuses them, "" if they are accepted."""
     try:
         parse_arguments(words, piped)
     except ConfigError as refused:
@@ -62,12 +62,12 @@ def test_whatever_is_written_is_read_or_refused_in_one_sentence(words, piped):
 @pytest.mark.parametrize(
     "piped", [b"", b"{", b'{"x": "\xff"}', b'{"x": 1} y', b'{"x": NaN}', b'{"x":' + b"[" * 100_000]
 )
-def test_what_is_piped_and_is_no_json_is_refused(piped):
+def test_piped_text_that_is_not_json_is_refused(piped):
     assert refusal(["-"], piped) == "the arguments are not valid JSON"
 
 
 @pytest.mark.parametrize("words", [["x=\udcff"], ["\udcff=x"], ['{"x": "\udcff"}']])
-def test_a_command_line_that_is_no_text_is_refused(words):
+def test_a_command_line_that_is_not_text_is_refused(words):
     assert refusal(words, b"") == "the arguments are not text in UTF-8"
 
 

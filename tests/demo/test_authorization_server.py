@@ -364,7 +364,7 @@ def test_a_registration_answers_201_with_what_was_registered():
     assert response.json()["token_endpoint_auth_method"] == "none"
 
 
-def test_a_registration_that_is_no_json_object_is_refused():
+def test_a_registration_that_is_not_a_json_object_is_refused():
     for body in (b"", b"[]", b"\xff"):
         response = post(Story(), "/register", content=body)
         assert (response.status_code, response.json()["error"]) == (400, "invalid_client_metadata")
