@@ -121,12 +121,12 @@ async def _run_process(task: "RefreshTask") -> "RefreshOutcome | None":
     argv = [sys.executable, "-P", "-m", _MODULE]
     environment = {name: value for name, value in os.environ.items() if name.upper() in _INHERITED}
     try:
-        said, log = await ask(argv, environment, msgspec.json.encode(task))
+        output, log = await ask(argv, environment, msgspec.json.encode(task))
     except (OSError, RuntimeError):  # the system allows no more processes, or no thread to wait for it
         return None
     terminal.pass_on(log.decode(errors="replace"))
     with suppress(msgspec.DecodeError):
-        outcome = msgspec.json.decode(said, type=RefreshOutcome)
+        outcome = msgspec.json.decode(output, type=RefreshOutcome)
         reap(outcome.process)
         return outcome
     return None

@@ -141,8 +141,8 @@ def _with_allowed_headers(session: Session, bridge: Bridge, context: Context) ->
     sent.
     """
     own = {name.lower() for name in bridge.profile.headers}
-    kept = {name: value for name, value in session.headers.items() if name.lower() not in own}
-    named = headers.on_the_command_line({name: value.reveal() for name, value in kept.items()}, "the exported login")
+    allowed = {name: value for name, value in session.headers.items() if name.lower() not in own}
+    named = headers.on_the_command_line({name: value.reveal() for name, value in allowed.items()}, "the exported login")
     for name, value in named.items():
         if not isinstance(value, Literal):
             raise ConfigError(
@@ -150,7 +150,7 @@ def _with_allowed_headers(session: Session, bridge: Bridge, context: Context) ->
                 " what is read or run here",
                 f"add that header to headers for {bridge.profile.name} in {context.config.path}, and import again",
             )
-    return msgspec.structs.replace(session, headers=kept)
+    return msgspec.structs.replace(session, headers=allowed)
 
 
 def _save(store: Store, bridge: Bridge, record: Record | None, session: Session) -> None:

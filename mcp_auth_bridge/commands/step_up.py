@@ -15,7 +15,10 @@ from mcp_auth_bridge.stores.base import Record, Store
 
 
 def last_session(record: Record | None, settings: str) -> Session | None:
-    """The session before this login. One under other `settings` was denied nothing that counts, and given nothing."""
+    """The session before this login.
+
+    If it was made under other `settings`, nothing counts as denied, and only the scopes that it lacks as wanted.
+    """
     last = session_in(record)
     if last is None or last.settings == settings:
         return last
@@ -32,8 +35,8 @@ def scopes_to_add(last: Session | None) -> tuple[str, ...]:
     """The scopes of the `last` session and those that it lacked, () if it lacked none."""
     if last is None or not last.wanted:
         return ()
-    kept = fitting((*last.wanted.split(), *last.scope.split()))  # those that it lacked come first
-    return tuple(scope for scope in dict.fromkeys((*last.scope.split(), *last.wanted.split())) if scope in kept)
+    fitted = fitting((*last.wanted.split(), *last.scope.split()))  # those that it lacked come first
+    return tuple(scope for scope in dict.fromkeys((*last.scope.split(), *last.wanted.split())) if scope in fitted)
 
 
 def obtained_scopes(last: Session | None, session: Session) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from commanding import world_of
+from commanding import context_of
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
@@ -17,7 +17,7 @@ from mcp_auth_bridge.shell.files.paths import Paths
 
 
 def remembered(tmp_path, environ, **headers):
-    context = world_of(tmp_path, "https://mcp.example/mcp", environ=environ)
+    context = context_of(tmp_path, "https://mcp.example/mcp", environ=environ)
     named = {name.replace("_", "-"): reference(text, "a header") for name, text in headers.items()}
     return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).server_cache
 

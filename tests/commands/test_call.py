@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commanding import world_of
+from commanding import context_of
 from peers.far import EVENTS, WELCOMED, Far, event, status
 from relaying import notification, request
 from remoting import story
@@ -64,10 +64,10 @@ class Acme(Far):
         return [seen["params"] for seen in self.seen if isinstance(seen, dict) and seen.get("method") == method]
 
     async def call(self, folder, *words, tool="add", **more):
-        return await call.run(call.Input(ServerChoice("acme"), tool, words, **more), world_of(folder, self.url))
+        return await call.run(call.Input(ServerChoice("acme"), tool, words, **more), context_of(folder, self.url))
 
     async def tools(self, folder, **more):
-        return await tools.run(tools.Input(ServerChoice("acme"), **more), world_of(folder, self.url))
+        return await tools.run(tools.Input(ServerChoice("acme"), **more), context_of(folder, self.url))
 
 
 @story
@@ -243,7 +243,7 @@ async def test_a_server_that_cannot_be_reached_is_reported_as_that(tmp_path):
     async with Acme() as far:
         gone = far.url
     with pytest.raises(Unreachable):
-        await call.run(call.Input(ServerChoice("acme"), "add"), world_of(tmp_path, gone))
+        await call.run(call.Input(ServerChoice("acme"), "add"), context_of(tmp_path, gone))
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -252,7 +252,7 @@ async def test_without_a_login_the_command_that_helps_is_named(tmp_path, era):
     async with Acme() as far:
         refusing = lambda _: status(401, b"WWW-Authenticate: Bearer")  # noqa: E731 - one answer to everything
         far.replies |= dict.fromkeys(("server/discover", "initialize", "tools/list"), refusing)
-        context = world_of(tmp_path, far.url, '{ kind = "browser" }')
+        context = context_of(tmp_path, far.url, '{ kind = "browser" }')
         if era == "modern":
             far.replies["server/discover"] = lambda message: far.result(message, MODERN)
         with pytest.raises(LoginRequired) as caught:

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from commanding import world_of
+from commanding import context_of
 
 from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands import login
@@ -21,7 +21,7 @@ def test_what_is_trusted_in_advance_is_a_url():
 
 
 def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
-    context = world_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
+    context = context_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
 
     async def story():
         async with (await find_bridge(ServerChoice("acme"), context)).person_lock(0):

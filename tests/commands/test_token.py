@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commanding import store_of, world_of
+from commanding import context_of, store_of
 from peers.scripted import CUT, REQUEST, Gate, Scripted, ok
 from program import command
 from remoting import story
@@ -32,7 +32,7 @@ REFUSED = (
 
 def signed_in(folder, server=None, **more):
     """The context of a user who is signed in to `acme`, at the authorization server `server`."""
-    context = world_of(folder, URL, '{ kind = "browser" }')
+    context = context_of(folder, URL, '{ kind = "browser" }')
     origin = f"http://127.0.0.1:{server.port}" if server else "https://as.example"
     known = {
         "resource": URL,
@@ -118,7 +118,10 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
 
 @story
 async def test_no_login_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
-    for context in (world_of(tmp_path, URL, '{ kind = "browser" }'), signed_in(tmp_path, refresh=None, expires_at=1.0)):
+    for context in (
+        context_of(tmp_path, URL, '{ kind = "browser" }'),
+        signed_in(tmp_path, refresh=None, expires_at=1.0),
+    ):
         with pytest.raises(LoginRequired) as caught:
             await token.run(token.Input(ServerChoice("acme")), context)
         assert caught.value.hint == "run: mcp-auth-bridge login acme"
@@ -161,7 +164,7 @@ def jwt(**claims):
 @story
 async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itself(tmp_path, capfd):
     given = jwt(exp=FAR_AWAY)
-    context = world_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
+    context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
     assert (await printed(context, capfd)).out == f"{given}\n"
     about = json.loads((await printed(context, capfd, form="json")).out)
     assert (about["access_token"], about["expires_at"]) == (given, "2100-01-01T00:00:00Z")
@@ -171,7 +174,7 @@ async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itse
 @story
 async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_path, capfd, claims):
     given = jwt(**claims)
-    context = world_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
+    context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
     assert json.loads((await printed(context, capfd, form="json")).out)["access_token"] == given
 
 
@@ -186,12 +189,12 @@ async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_pa
 @story
 async def test_a_server_that_is_met_without_a_token_has_none(tmp_path, auth):
     with pytest.raises(ConfigError, match="acme has no access token"):
-        await token.run(token.Input(ServerChoice("acme")), world_of(tmp_path, URL, auth, {"T": "key"}))
+        await token.run(token.Input(ServerChoice("acme")), context_of(tmp_path, URL, auth, {"T": "key"}))
 
 
 @story
 async def test_a_server_that_is_met_with_a_token_in_a_header_has_that(tmp_path, capfd):
-    context = world_of(tmp_path, URL, '{ kind = "headers", headers = { Authorization = "bearer abc" } }')
+    context = context_of(tmp_path, URL, '{ kind = "headers", headers = { Authorization = "bearer abc" } }')
     assert await printed(context, capfd) == ("abc\n", "")
 
 
@@ -204,7 +207,7 @@ async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
             f'{{ kind = "client_credentials", client_id = "c", client_secret = "env:S", issuer = "{origin}",'
             f' token_endpoint = "{origin}/token" }}'
         )
-        context = world_of(tmp_path, URL, auth, {"S": "client-secret"})
+        context = context_of(tmp_path, URL, auth, {"S": "client-secret"})
         about = json.loads((await printed(context, capfd, form="json")).out)
         assert (about["access_token"], about["resource"]) == ("machine-token", URL)
         assert (await printed(context, capfd)).out == "machine-token\n"
@@ -224,7 +227,7 @@ async def test_a_machine_that_the_command_line_describes_shares_the_token_of_the
             )
             given = token.Input(ServerChoice("acme", auth=inside if auth is None else auth))
             assert (
-                await token.run(given, world_of(tmp_path, URL, context.format(inside), {"S": "secret", "T": "other"}))
+                await token.run(given, context_of(tmp_path, URL, context.format(inside), {"S": "secret", "T": "other"}))
                 == 0
             )
             return capfd.readouterr().out.strip()

@@ -321,7 +321,7 @@ def works(history, index):
 
 @given(st.lists(st.integers(0, 5), max_size=6))
 def test_a_family_never_has_more_than_one_living_refresh_token(history):
-    """Each token is tried in a world of its own (the entropy repeats itself), because trying changes the world."""
+    """Each token is tried at a server of its own (the entropy repeats itself), because a try changes the state."""
     count = len(after(history)[1])
     assert sum(works(history, index) for index in range(count)) <= 1
 
