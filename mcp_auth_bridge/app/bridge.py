@@ -149,11 +149,11 @@ class Bridge:
         """The lock around every login to this server, on demand or by hand; `Held` after `timeout` seconds."""
         return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
 
-    def person_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
+    def manual_login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around a login by hand, for which a login on demand gives way; `Held` after `timeout` seconds."""
         return self.store_access.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
-    def lock(self) -> AbstractAsyncContextManager[None]:
+    def refresh_lock(self) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of this login."""
         return self.store_access.refresh_lock(self.record)
 
@@ -191,7 +191,7 @@ class Bridge:
 
         services = Services(
             open_store=open_store,
-            lock=self.lock,
+            lock=self.refresh_lock,
             turn=partial(self.store_access.refresh_turn, self.record),
             drive=self._drive,
             now=time.time,

@@ -52,7 +52,7 @@ async def run(given: Input, context: Context) -> int:
     path = _new_file(given.file)
     _load(await bridge.store_access.open_to_read(bridge.record), bridge)  # before the user thinks of a passphrase
     seal = await _sealer(given, context)
-    async with bridge.lock():  # a login that is exported in the middle of a refresh would be lost
+    async with bridge.refresh_lock():  # a login that is exported in the middle of a refresh would be lost
         store = await bridge.store_access.open_to_read(bridge.record)
         record, session = _load(store, bridge)
         shared = given.copy or is_used(store, session.client, bridge.record)

@@ -54,7 +54,7 @@ async def run(given: Input, context: Context) -> int:
         raise LoginRequired("the exported login has expired, and has no refresh token", f"run {bridge.login_command}")
     _check_fits(login, session, bridge, context)
     session = _with_allowed_headers(session, bridge, context)
-    async with bridge.login_lock(_LOGIN_PATIENCE), bridge.lock():
+    async with bridge.login_lock(_LOGIN_PATIENCE), bridge.refresh_lock():
         record = _replaceable_record(store, bridge, given)
         _save(store, bridge, record, session)
     bridge.tabs.forget()

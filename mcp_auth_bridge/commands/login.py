@@ -98,10 +98,10 @@ def _take_headers(bridge: Bridge, choice: ServerChoice, context: Context) -> tup
 async def _take_locks(locks: AsyncExitStack, bridge: Bridge) -> None:
     """Wait for this login's turn: one login comes after the other, and a login on demand gives way."""
     try:
-        await locks.enter_async_context(bridge.person_lock(0))
+        await locks.enter_async_context(bridge.manual_login_lock(0))
     except Held:  # perhaps in a window that the user has forgotten
         terminal.say(f"waiting for another login to {bridge.profile.name} to end")
-        await locks.enter_async_context(bridge.person_lock(PATIENCE + 60))
+        await locks.enter_async_context(bridge.manual_login_lock(PATIENCE + 60))
     await locks.enter_async_context(bridge.login_lock(PATIENCE + 60))
 
 

@@ -109,7 +109,7 @@ async def _login_by_hand(bridge: Bridge) -> None:
 
 async def _is_login_by_hand(bridge: Bridge) -> bool:
     try:
-        async with bridge.person_lock(0):
+        async with bridge.manual_login_lock(0):
             return False
     except Held:
         return True

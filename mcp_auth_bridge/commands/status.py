@@ -7,6 +7,7 @@ import json
 import time
 
 import msgspec
+from msgspec.structs import replace
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
@@ -104,20 +105,19 @@ async def server_status(profile: Profile, context: Context, keys: list[str]) -> 
         short=unique_short_name(profile, context, keys),
         notes=_encryption_notes(profile),
     )
-    state = msgspec.structs.replace
     if given := static(profile.auth):
-        return state(known, state="static", detail=given)
+        return replace(known, state="static", detail=given)
     bridge = Bridge(profile, context)
     try:
         store = await bridge.store_access.open_to_read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
-        return state(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
+        return replace(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
     if isinstance(profile.auth, MachineSettings):
         return _machine_status(bridge, profile.auth, session, known)
     if session is None:
-        return state(known, state="signed out", detail=f"run: {bridge.login_command}")
+        return replace(known, state="signed out", detail=f"run: {bridge.login_command}")
     return _session_status(bridge, session, known)
 
 
@@ -135,9 +135,9 @@ def _machine_status(
     detail = f"obtains its tokens by {grant_name(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
         words = f"{detail} when one is needed"
-        return msgspec.structs.replace(known, state="automatic", detail=words)
+        return replace(known, state="automatic", detail=words)
     line = _session_status(bridge, session, known)
-    return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
+    return replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
 
 def _session_status(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:
@@ -145,7 +145,7 @@ def _session_status(bridge: Bridge, session: Session, known: ServerStatus) -> Se
     if session.ended or (session.expired(now) and not session.renewable):
         state = "ended"
         detail = f"{why_ended(session, now) if session.ended else detail}; run: {bridge.login_command}"
-    return msgspec.structs.replace(
+    return replace(
         known,
         state=state,
         detail=detail,

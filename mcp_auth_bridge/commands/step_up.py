@@ -47,7 +47,7 @@ def obtained_scopes(last: Session | None, session: Session) -> str:
 
 async def give_up(bridge: Bridge, store: Store) -> None:
     """Let the next login go without the scopes that this one was to add: the authorization server refused them."""
-    async with bridge.lock():
+    async with bridge.refresh_lock():
         record = readable_record(store, bridge.record)
         session = session_in(record)
         if record is not None and session is not None and session.wanted:

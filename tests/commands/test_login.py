@@ -24,7 +24,7 @@ def test_a_second_login_by_hand_says_what_it_waits_for(tmp_path, capsys):
     context = context_of(tmp_path, "http://127.0.0.1:1/mcp", "{ kind = 'browser' }")
 
     async def story():
-        async with (await find_bridge(ServerChoice("acme"), context)).person_lock(0):
+        async with (await find_bridge(ServerChoice("acme"), context)).manual_login_lock(0):
             second = asyncio.ensure_future(login.run(login.Input(ServerChoice("acme")), context))
             while "another login" not in (said := capsys.readouterr().err):  # noqa: ASYNC110 - stderr has no event
                 await asyncio.sleep(0)

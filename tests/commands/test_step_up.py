@@ -28,7 +28,7 @@ class Locked:
         self.held, self.profile = 0, SimpleNamespace(auth=auth)
 
     @asynccontextmanager
-    async def lock(self):
+    async def refresh_lock(self):
         self.held += 1
         yield
 
