@@ -6,22 +6,10 @@ Every module is parsed, none is imported. Where a module does what its room may 
 import ast
 import sys
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
-PACKAGE = "mcp_auth_bridge"
-ROOT = Path(__file__).parents[2] / PACKAGE
-
-
-ORDER = """
-    errors < secret urls < effects < http_syntax < config < oauth relay < stores < credentials
-    < shell/time_slice < shell/console < shell/process < shell/net shell/files
-    < shell/transports shell/browser shell/fleet < shell/ports < shell/run_flow shell/run_relay
-    < shell/run_refresh shell/own_client < app < demo < commands < cli < __main__
-"""
-"""A room imports itself and those before it. Rooms that no `<` separates do not know each other."""
+from rooms import ORDER, PACKAGE, ROOT, SOURCES
 
 
 def words(text):
@@ -105,12 +93,6 @@ class Use(NamedTuple):
     lazy: bool
 
 
-def modules():
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        yield ".".join(part for part in parts if part != "__init__"), path
-
-
 def is_module(dotted):
     path = ROOT.parent.joinpath(*dotted.split("."))
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
@@ -181,9 +163,6 @@ def is_fine(module, use):
 def breaches(module, source):
     """What `module` uses and its room may not."""
     return [use for use in uses(source) if not is_fine(module, use)]
-
-
-SOURCES = dict(modules())
 
 
 @pytest.mark.parametrize("module", [module for module in SOURCES if module])

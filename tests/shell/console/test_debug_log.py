@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import Unreachable, quoted
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
 
-PACKAGE = Path(debug_log.__file__).parents[1]
+PACKAGE = Path(debug_log.__file__).parents[2]
 
 
 @pytest.fixture

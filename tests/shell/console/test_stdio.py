@@ -275,7 +275,7 @@ assert not os.get_inheritable(incoming) and not os.get_inheritable(outgoing)
 
 async def main():
     line = b"".join([chunk async for chunk in stdio.chunks(incoming)])
-    await stdio.Writer(outgoing).write(line.rstrip())
+    await stdio.StdoutWriter(outgoing).write(line.rstrip())
 
 asyncio.run(main())
 """
