@@ -1,5 +1,9 @@
-"""How a configuration names a secret: what each form means, and what is told about one that is malformed."""
+"""Secrets, which never print themselves, and the references by which a configuration names them."""
 
+import copy
+import pickle
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +15,40 @@ from mcp_auth_bridge.secret import (
     FileContent,
     KeyringEntry,
     Literal,
+    Secret,
     Template,
     describe,
     described_now,
     reference,
     template,
 )
+
+
+class Holder(msgspec.Struct):
+    secret: Secret
+
+
+def test_a_secret_never_prints_itself():
+    secret = Secret("hunter2")
+    shown = (repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret]))  # noqa: UP031 - a way to print
+    assert not any("hunter2" in text for text in (*shown, repr(Holder(secret)), repr(vars(Literal))))
+    assert secret.reveal() == "hunter2"
+
+
+def test_a_secret_cannot_be_written_out_by_accident():
+    secret = Secret("hunter2")
+    for write in (pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError) as raised:
+            write(secret)
+        assert "hunter2" not in str(raised.value)
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_exactly_if_their_values_are(one, two):
+    assert (Secret(one) == Secret(two)) is (one == two)
+    assert Secret(one) != one
+    assert bool(Secret(one)) is bool(one)
+    assert len({Secret(one), Secret(one)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -45,7 +77,7 @@ from mcp_auth_bridge.secret import (
         ("$$${X}", Template(("$${X}",))),
     ],
 )
-def test_a_reference_names_its_place_or_is_the_value(text, meant):
+def test_a_reference_is_parsed_by_its_prefix(text, meant):
     assert reference(text, "the key") == meant
 
 
@@ -53,7 +85,7 @@ def test_a_reference_names_its_place_or_is_the_value(text, meant):
     "text",
     ["hunter2${", "hunter2${}", "hunter2${X", "${1X}hunter2", "${X-hunter2}", "${X:-${Y}}hunter2", "file:/x/${hunter2"],
 )
-def test_a_place_that_names_no_variable_is_refused_without_the_text(text):
+def test_a_malformed_variable_is_refused_without_the_text(text):
     with pytest.raises(ConfigError, match=r"^config.toml: servers.acme.auth.token has a \$\{ that names no") as raised:
         reference(text, "config.toml: servers.acme.auth.token")
     assert "hunter2" not in raised.value.message + raised.value.hint
@@ -80,7 +112,7 @@ VARIABLES = st.builds(
 
 
 @given(st.lists(VARIABLES | st.text(st.sampled_from("a{} \n:"), min_size=1)))
-def test_a_template_is_what_was_written(parts):
+def test_a_template_keeps_its_text_and_its_variables(parts):
     def written(part):
         if isinstance(part, str):
             return part
@@ -106,7 +138,7 @@ def test_a_template_is_what_was_written(parts):
         ("keyring:acme", "the entry “acme” of the OS keyring"),
     ],
 )
-def test_a_place_is_described_without_what_may_be_secret(text, place):
+def test_a_source_is_described_without_its_secrets(text, place):
     assert describe(reference(text, "the key")) == place
     assert described_now(reference(text, "the key"), {"X": "x", "Y": "y"}) == place
 
@@ -119,5 +151,5 @@ def test_a_place_is_described_without_what_may_be_secret(text, place):
         ("${X:-}${Z}", "the environment variables X and Z"),
     ],
 )
-def test_a_default_that_was_used_is_said(text, place):
+def test_a_description_says_which_defaults_were_used(text, place):
     assert described_now(reference(text, "the key"), {"X": "", "Z": "z"}) == place

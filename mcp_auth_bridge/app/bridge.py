@@ -132,7 +132,7 @@ class Bridge:
     def arguments(self) -> tuple[str, ...]:
         """The arguments with which a command line means this profile."""
         file = self._context.config.path.absolute()
-        auth = ("--auth", self.profile.spoken) if self.profile.spoken else ()
+        auth = ("--auth", self.profile.auth_argument) if self.profile.auth_argument else ()
         config = ("--config", str(file)) if file != self._context.paths.config else ()
         plain = ("--allow-http",) if self.profile.url.is_plain and self.profile.is_bare else ()
         return (self.profile.name, *auth, *plain, *config)

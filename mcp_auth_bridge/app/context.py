@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config.profile import Config, load
+from mcp_auth_bridge.config.config_file import Config, load
 from mcp_auth_bridge.config.store import StoreSettings
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.paths import Paths

@@ -23,7 +23,7 @@ async def find_bridge(choice: ServerChoice, context: Context) -> Bridge:
     """
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
         choice = await _find_by_short_name(choice, context)
-    profile = context.config.chosen(choice)
+    profile = context.config.choose(choice)
     terminal.about(profile.label)
     if profile.url.is_plain:
         terminal.say(
@@ -49,7 +49,7 @@ async def _find_by_short_name(choice: ServerChoice, context: Context) -> ServerC
 def _unknown_server_error(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
     """The error of the configuration for an unknown name, and the one of a store that cannot be searched for it."""
     try:
-        context.config.chosen(choice)
+        context.config.choose(choice)
     except ConfigError as error:
         return ConfigError(f"{error.message}, and logins by URL cannot be seen: {closed.message}", error.hint)
     raise AssertionError(choice.target)

@@ -75,7 +75,7 @@ async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge
 def check_can_log_in(bridge: Bridge) -> None:
     """Raise `ConfigError` unless users log in to the server of `bridge`, and its store keeps the login."""
     if not isinstance(bridge.profile.auth, LoginSettings):
-        where = "--auth" if bridge.profile.spoken else "its configuration"
+        where = "--auth" if bridge.profile.auth_argument else "its configuration"
         raise ConfigError(
             f"{bridge.profile.name} uses credentials from {where}: there is nothing to log in to",
             f"use it as it is: {bridge.command('tools')}",

@@ -16,8 +16,9 @@ from mcp_auth_bridge.app.server_lookup import unique_short_name
 from mcp_auth_bridge.commands.login_summary import account_doubt, describe_headers, describe_scopes, describe_validity
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.config_file import BrokenProfile
 from mcp_auth_bridge.config.machine import MachineSettings
-from mcp_auth_bridge.config.profile import BrokenProfile, Profile
+from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session

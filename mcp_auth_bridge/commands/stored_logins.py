@@ -33,7 +33,7 @@ def _profile(key: str, context: Context) -> Profile:
     other = _BY_OTHER_SETTINGS.fullmatch(name)
     if other is None or name == url:
         return profile
-    return msgspec.structs.replace(profile, name=other[1], variant=other[2], spoken="…")
+    return msgspec.structs.replace(profile, name=other[1], variant=other[2], auth_argument="…")
 
 
 def readable_record(store: Store, key: str) -> Record | None:

@@ -1,12 +1,12 @@
 """A client proves with a private key who it is: `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core 9)."""
 
-from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Flow, Now, ask
 from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.http_syntax import to_base64url
 from mcp_auth_bridge.oauth.session import Client, SigningKey
 from mcp_auth_bridge.secret import Secret
 
@@ -26,11 +26,10 @@ _LIFETIME = 120
 _JTI_SIZE = 16
 _SMALLEST_RSA = 2048  # bits, as RFC 7518 section 3.3 demands
 
+# The algorithms of each kind of key (RFC 7518 section 3.1, RFC 8037 section 3.1), the most common one first.
 _RSA = ("RS256", "PS256")
 _CURVES = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
 _ED25519 = ("EdDSA",)
-ALGORITHMS = (*_RSA, *(name for names in _CURVES.values() for name in names), *_ED25519)
-"""Of RFC 7518 section 3.1 and RFC 8037 section 3.1."""
 
 _FORMS = "a private key is RSA, EC (P-256, P-384, P-521) or Ed25519, in PEM or as one JWK"
 
@@ -59,7 +58,7 @@ def client_assertion(client: Client) -> Flow[Secret]:
         "iss": client.id,
         "sub": client.id,
         "aud": client.signing.audience or client.issuer,
-        "jti": urlsafe_b64encode(jti).rstrip(b"=").decode(),
+        "jti": to_base64url(jti),
         "iat": now,
         "exp": now + _LIFETIME,
     }

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from mcp_auth_bridge.http_syntax import TOKEN
 from mcp_auth_bridge.oauth.scopes import named
 
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 # An unquoted value ends where it must: servers write URLs and scopes bare, which are no tokens.
-_PARAMETER = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))\s*')
-_SCHEME = re.compile(rf"\s*({_TOKEN})(?=\s|,|$)")
+_PARAMETER = re.compile(rf'\s*({TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))\s*')
+_SCHEME = re.compile(rf"\s*({TOKEN})(?=\s|,|$)")
 _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 _SEPARATORS = re.compile(r"[\s,]*")
 

@@ -1,6 +1,5 @@
 """What a token says about itself: for display and diagnosis. Its signature is the resource server's to verify."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeGuard
@@ -8,6 +7,7 @@ from typing import Any, TypeGuard
 import msgspec
 
 from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.http_syntax import from_base64url
 from mcp_auth_bridge.oauth.session import Session
 
 _NAMES = ("email", "preferred_username", "upn", "unique_name", "name", "sub")
@@ -52,7 +52,7 @@ def unverified(token: str) -> dict[str, Any]:
     if token.count(".") != 2:
         return {}
     try:
-        claims = msgspec.json.decode(_from_base64url(token.split(".")[1]))
+        claims = msgspec.json.decode(from_base64url(token.split(".")[1]))
     except (msgspec.DecodeError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
@@ -142,11 +142,6 @@ def _span(seconds: float) -> str:
     unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1])
     count = int(seconds // size)
     return f"{count} {unit}{'' if count == 1 else 's'}"
-
-
-def _from_base64url(text: str) -> bytes:
-    """RFC 7515 section 2: without padding. Raises `ValueError`."""
-    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def _is_time(claim: Any) -> TypeGuard[float]:  # Any: a claim may be any JSON

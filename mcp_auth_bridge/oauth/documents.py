@@ -7,9 +7,9 @@ import msgspec
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.http_syntax import media_type, retry_after
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.oauth.error_text import saying, sentence
-from mcp_auth_bridge.relay.http_semantics import retry_after
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -70,7 +70,7 @@ def known_error(code: str) -> str:
 
 def essence(response: Response) -> str:
     """The media type without parameters, lower case."""
-    return response.header("content-type").partition(";")[0].strip().lower()
+    return media_type(response.header("content-type"))
 
 
 def read(response: Response, shape: type[T], url: Url, what: str) -> T:

@@ -2,7 +2,6 @@
 
 import enum
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -11,6 +10,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Flow, ask
 from mcp_auth_bridge.errors import TheirProtocolError
+from mcp_auth_bridge.http_syntax import to_base64url
 from mcp_auth_bridge.oauth.challenge import Challenge, parse
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
@@ -87,7 +87,7 @@ def proof(key: ProofKey, request: ProvenRequest, now: float, jti: bytes) -> str:
     import jwt
 
     claims: dict[str, str | int] = {
-        "jti": _text(jti),
+        "jti": to_base64url(jti),
         "htm": request.method,
         "htu": f"{request.url.origin}{request.url.path}",
         "iat": int(now),
@@ -144,8 +144,4 @@ def _check(algorithms: Sequence[str] | None, who: str) -> None:
 
 
 def _hash(data: bytes) -> str:
-    return _text(sha256(data).digest())
-
-
-def _text(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return to_base64url(sha256(data).digest())

@@ -1,6 +1,5 @@
 """Grants → sessions: the authorization code with PKCE, the refresh, and the revocation that ends one."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import sha256
 from hmac import compare_digest
@@ -11,6 +10,7 @@ import msgspec
 from mcp_auth_bridge.config.login import RESERVED_PARAMETERS
 from mcp_auth_bridge.effects import Authorize, Entropy, Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import AccessDenied, GrantEnded, OAuthRefused, ProtocolError, TheirProtocolError, quoted
+from mcp_auth_bridge.http_syntax import to_base64url
 from mcp_auth_bridge.oauth import documents, error_meaning
 from mcp_auth_bridge.oauth.claims import account_of, names_of, unverified
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form, with_others
@@ -41,7 +41,7 @@ class Transaction(msgspec.Struct, frozen=True):
 
         It stands in a URL and must tell nothing of the verifier, from which it is made.
         """
-        return _text(sha256(f"nonce {self.verifier}".encode()).digest())
+        return to_base64url(sha256(f"nonce {self.verifier}".encode()).digest())
 
 
 def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
@@ -49,8 +49,8 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
 
     Raises `AccessDenied` when the person says no, `LoginRequired` when nobody answers.
     """
-    verifier = _text((yield from ask(Entropy(32))))
-    state = _text((yield from ask(Entropy(32))))
+    verifier = to_base64url((yield from ask(Entropy(32))))
+    state = to_base64url((yield from ask(Entropy(32))))
     prover = yield from prover_for(server)
     transaction = Transaction(state, verifier, prover.thumbprint if prover is not None else "")
     url = authorization_url(server, client, scopes, transaction)
@@ -295,7 +295,3 @@ def _denied(error: str, description: str) -> AccessDenied | ProtocolError:
     known = documents.known_error(error)
     text = f"the authorization server rejected the login{': ' if known == error else ' with '}{known}{said}"
     return OAuthRefused(text, advice(error, description), error=error, status=302, said=said)
-
-
-def _text(entropy: bytes) -> str:
-    return urlsafe_b64encode(entropy).rstrip(b"=").decode()

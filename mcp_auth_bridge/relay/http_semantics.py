@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
+from mcp_auth_bridge.http_syntax import first_value, media_type, retry_after
 from mcp_auth_bridge.relay.redirects import leads_to_sign_in
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
@@ -69,11 +70,11 @@ Verdict: TypeAlias = Accepted | SingleMessage | EventStream | Unauthorized | Fai
 
 def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: bool, in_session: bool) -> Verdict:
     """What an HTTP answer to a POST means."""
-    kind = _first(headers, "content-type").partition(";")[0].strip().lower()
+    kind = media_type(first_value(headers, "content-type"))
     if 200 <= status < 300:
         return _success(status, kind, expects_answer=expects_answer)
     challenges = tuple(headers.get("www-authenticate", ()))
-    if _asks_for_credentials(status, challenges, _first(headers, "location")):
+    if _asks_for_credentials(status, challenges, first_value(headers, "location")):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
         return Failure(session_lost())
@@ -180,26 +181,6 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
     wait = retry_after(headers)
     hint = f"it asks to wait {wait:g} s" if wait is not None else TRY_AGAIN
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
-
-
-def retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
-    """`Retry-After` in seconds; a date is measured from the answer's own `Date`, so that no clock has to agree."""
-    wait = _first(headers, "retry-after").strip()
-    if wait.isdecimal() and wait.isascii():
-        return float(wait[:9])
-    if not wait:
-        return None
-    from email.utils import parsedate_to_datetime  # a date is rare, and the import is not cheap
-
-    try:
-        pause = parsedate_to_datetime(wait) - parsedate_to_datetime(_first(headers, "date"))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, pause.total_seconds())
-
-
-def _first(headers: Mapping[str, Iterable[str]], name: str) -> str:
-    return next(iter(headers.get(name, ())), "")
 
 
 def _web_page(status: int) -> UpstreamFailed:

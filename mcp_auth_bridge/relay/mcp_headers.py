@@ -3,11 +3,11 @@
 Source: specification 2026-07-28, basic/transports/streamable-http, "Request Metadata".
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from mcp_auth_bridge.http_syntax import is_field_value, is_token
 from mcp_auth_bridge.relay.base import Message
 
 MODERN_VERSIONS = ("2026-07-28",)
@@ -26,8 +26,6 @@ _NAMED_BY = {
     "tasks/cancel": "taskId",
 }
 _ANNOTATION = "x-mcp-header"
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PLAIN = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _PRIMITIVE = frozenset({"string", "integer", "boolean"})
 
 Annotations: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -73,7 +71,7 @@ def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str
 
 def encoded(value: str) -> str:
     """`value` if a header can carry it as it is, else in the Base64 form ("Value Encoding")."""
-    if value == "" or (_PLAIN.fullmatch(value) and not _looks_encoded(value)):
+    if is_field_value(value) and "\t" not in value and not _looks_encoded(value):
         return value
     return f"=?base64?{b64encode(value.encode('utf-8', 'surrogatepass')).decode()}?="
 
@@ -93,7 +91,7 @@ def annotations_of(tool: Mapping[str, Any]) -> Annotations:
 def _annotations_in(schema: Any) -> Annotations:
     found: dict[str, tuple[str, ...]] = {}
     for name, path, parameter in _annotated(schema, ()):
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+        if not isinstance(name, str) or not is_token(name):
             raise InvalidAnnotation("an x-mcp-header is no header name")
         if name.lower() in {known.lower() for known in found}:
             raise InvalidAnnotation(f"the x-mcp-header {name} stands twice")

@@ -7,6 +7,7 @@ nor modes in this sense; there the folder inherits the access list of the user's
 
 import contextlib
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -281,6 +282,11 @@ def _link(directory: _Directory, old: str, new: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def hashed_name(key: str, suffix: str) -> str:
+    """The name of the file for `key`, which may be any text: 32 hexadecimal digits of its SHA-256, then `suffix`."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32] + suffix
 
 
 def create_file(path: Path, data: bytes) -> None:

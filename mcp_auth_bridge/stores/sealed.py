@@ -28,7 +28,7 @@ from typing import Protocol
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.base import Record, Stale, is_older
-from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 from mcp_auth_bridge.stores.seal import Content, Damaged, Seal, Unopenable
 
 SUFFIX = ".sealed"
@@ -224,7 +224,7 @@ class SealedStore:
 
 
 def file_name(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:32] + SUFFIX
+    return hashed_name(key, SUFFIX)
 
 
 def has_record(folder: Path, key: str) -> bool:

@@ -10,7 +10,7 @@ from commanding import context_of
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import find_bridge
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.secret import reference
 from mcp_auth_bridge.shell.files.paths import Paths
@@ -41,7 +41,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
     paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
 
     def command(target, file, **choice):
-        context = Context(paths, profile.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
+        context = Context(paths, config_file.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
         return asyncio.run(find_bridge(ServerChoice(target, **choice), context)).login_command
 
     assert command("acme", paths.config) == "mcp-auth-bridge login acme"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from mcp_auth_bridge.app.machine_plan import build_plan, grant_name
-from mcp_auth_bridge.config.profile import parse
+from mcp_auth_bridge.config.config_file import parse
 from mcp_auth_bridge.oauth import machine
 from mcp_auth_bridge.secret import Secret
 

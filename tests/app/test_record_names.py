@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from mcp_auth_bridge.app.record_names import fingerprint
-from mcp_auth_bridge.config.profile import parse
+from mcp_auth_bridge.config.config_file import parse
 
 ISSUER = 'issuer = "https://as.example"'
 

@@ -22,13 +22,13 @@ MISUSED = [
 
 @pytest.mark.parametrize(("options", "sentence"), MISUSED)
 def test_an_option_that_means_nothing_there_is_refused(options, sentence):
-    given = manual.parser().parse_args(["login", "acme", *options.split()])
+    given = manual.build_parser().parse_args(["login", "acme", *options.split()])
     assert refusal(main._login, given) == (ConfigError, sentence)
 
 
 @pytest.mark.parametrize("options", ["", "--export f", "--export f --copy --recipient mab1-x", "--import - --replace"])
 def test_what_belongs_together_is_taken(options):
-    assert callable(main._login(manual.parser().parse_args(["login", "acme", *options.split()])))
+    assert callable(main._login(manual.build_parser().parse_args(["login", "acme", *options.split()])))
 
 
 def test_an_empty_file_name_does_not_start_a_login_in_the_browser(tmp_path):
@@ -36,6 +36,6 @@ def test_an_empty_file_name_does_not_start_a_login_in_the_browser(tmp_path):
     desk.log_in()
     kind, _ = refusal(desk.export, "")
     assert kind is ConfigError
-    story = main._login(manual.parser().parse_args(["login", "acme", "--import", ""]))
+    story = main._login(manual.build_parser().parse_args(["login", "acme", "--import", ""]))
     with pytest.raises(BridgeError):
         desk.run(story(desk.context))

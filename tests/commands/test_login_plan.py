@@ -7,7 +7,7 @@ import pytest
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands.login_plan import configured_client
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.files.paths import Paths
 
@@ -17,7 +17,8 @@ def configured(folder, secret, **environ):
     auth = f"{{ kind = 'browser', client_id = 'c', issuer = 'https://as.example', client_secret = '{secret}' }}"
     text = f"[servers.acme]\nurl = 'https://mcp.example/mcp'\nauth = {auth}\n"
     bridge = Bridge(
-        profile.parse(text, paths.config).profile("acme"), Context(paths, profile.parse(text, paths.config), environ)
+        config_file.parse(text, paths.config).profile("acme"),
+        Context(paths, config_file.parse(text, paths.config), environ),
     )
     return asyncio.run(configured_client(bridge.profile.auth, bridge))
 

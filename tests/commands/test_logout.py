@@ -8,7 +8,7 @@ from peers.scripted import CUT, REQUEST, Scripted, ok
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.commands import logout
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def context(self):
-        return Context(self.paths, profile.parse(self.text, self.paths.config), {})
+        return Context(self.paths, config_file.parse(self.text, self.paths.config), {})
 
     def configure(self, *names):
         self.text += "".join(f"[servers.{name}]\nurl = '{self.url(name)}'\n" for name in names)
@@ -251,7 +251,7 @@ def test_a_login_that_was_made_with_auth_ends_with_all_others(story):
     async def test(machine):
         machine.configure("acme")
         auth = 'kind = "browser", scopes = ["more"]'
-        variant = machine.context.config.chosen(ServerChoice("acme", auth=auth)).key
+        variant = machine.context.config.choose(ServerChoice("acme", auth=auth)).key
         machine.log_in("acme")
         login = machine.store.load(machine.key("acme")).secret
         machine.store.save(f"session {variant} {machine.url('acme')}", login, None)

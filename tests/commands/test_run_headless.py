@@ -7,7 +7,7 @@ import pytest
 
 from mcp_auth_bridge.app.context import context
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.config.store import KeyFileStoreSettings, KeyringStoreSettings, MemoryStoreSettings
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.shell.files.lock import Locks

@@ -121,7 +121,7 @@ def test_what_is_required_and_missing_is_known_by_name_whatever_the_schema_is():
 
 
 def test_a_tool_may_be_called_without_arguments():
-    assert sent(manual.parser().parse_args(["call", "acme", "whoami"]).arguments) == {}
+    assert sent(manual.build_parser().parse_args(["call", "acme", "whoami"]).arguments) == {}
     words = [sys.executable, "-m", "mcp_auth_bridge", "call", "acme"]
     refused = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert refused.splitlines()[0] == "mcp-auth-bridge: the following arguments are required: TOOL"

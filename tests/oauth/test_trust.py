@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, at, found, plan
 from playing import NOT_FOUND, answer, play
 
-from mcp_auth_bridge.config.profile import parse
+from mcp_auth_bridge.config.config_file import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
 from mcp_auth_bridge.oauth.address_zones import Zone, within, zone_of

@@ -10,8 +10,8 @@ from playing import answer, play
 from registration_flow import REGISTER, server
 
 from mcp_auth_bridge import __version__, errors
-from mcp_auth_bridge.cli.manual import parser
-from mcp_auth_bridge.config import auth, login, machine, profile, store
+from mcp_auth_bridge.cli.manual import build_parser
+from mcp_auth_bridge.config import auth, config_file, login, machine, network, store
 from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -20,17 +20,17 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_example_configuration_holds_every_key_and_is_valid():
     example = (ROOT / "config.example.toml").read_text()
-    profiles = profile.parse(example, Path("config.example.toml")).profiles
+    profiles = config_file.parse(example, Path("config.example.toml")).profiles
     assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
     shapes = (
-        profile._ServerTable,
-        profile._File,
+        config_file._ServerTable,
+        config_file._File,
         login.BrowserSettings,
         *(machine.RegisteredClientSettings, machine.ClientCredentialsSettings, machine.JwtBearerSettings),
         *(machine.TokenExchangeSettings, machine.EnterpriseSettings),
         auth.BearerSettings,
         auth.HeaderSettings,
-        profile.NetworkSettings,
+        network.NetworkSettings,
         store.KeyFileStoreSettings,
         store.RedisStoreSettings,
     )
@@ -43,11 +43,11 @@ def test_a_documented_configuration_is_valid(document):
     text = (ROOT / document).read_text()
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
     for block in blocks:
-        assert profile.parse(block, Path(document)).profiles
+        assert config_file.parse(block, Path(document)).profiles
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    commands = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
     assert set(commands) == {"run", "login", "key", "secret", "logout", "status", "token", "tools", "call", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()

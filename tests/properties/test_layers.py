@@ -62,7 +62,7 @@ GRANTED = {
 }
 
 EXCEPTIONS = {
-    ("config.profile", "pathlib"): "reads its file, which is not secret and is known before anything else",
+    ("config.config_file", "pathlib"): "reads its file, which is not secret and is known before anything else",
     ("oauth.claims", "datetime"): "writes the date of a moment, which is pure",
     ("credentials.token_diagnosis", "datetime"): "as above",
     ("credentials.command_token", "datetime"): "reads the date of a moment, which is pure",
@@ -79,11 +79,7 @@ EXCEPTIONS = {
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
-    (
-        "oauth.documents",
-        "mcp_auth_bridge.relay.http_semantics",
-    ): "`Retry-After` is read in one place: it is HTTP's, not MCP's",
-    ("relay.http_semantics", "email.utils"): "knows the dates of HTTP, which is pure",
+    ("http_syntax", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 
 

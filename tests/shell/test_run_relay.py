@@ -14,7 +14,8 @@ from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, r
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands import run
 from mcp_auth_bridge.config.auth import AnonymousSettings
-from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.config_file import Config
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
 from mcp_auth_bridge.relay.base import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession

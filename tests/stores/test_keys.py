@@ -18,7 +18,7 @@ import pytest
 from peers.keyring_session import keyring_session
 
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSettings
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends

@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mcp_auth_bridge"]):
-    from mcp_auth_bridge.config import profile
+    from mcp_auth_bridge.config import config_file, profile
     from mcp_auth_bridge.effects import Response
     from mcp_auth_bridge.errors import BridgeError, StoreError
     from mcp_auth_bridge.oauth import challenge, documents
@@ -77,7 +77,7 @@ def record(data: bytes) -> None:
 
 
 def configuration(data: bytes) -> None:
-    profile.parse(data.decode(errors="replace"), Path("config.toml"))
+    config_file.parse(data.decode(errors="replace"), Path("config.toml"))
 
 
 TARGETS = {each.__name__: each for each in (sse, message, www_authenticate, oauth_document, record, configuration)}

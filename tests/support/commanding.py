@@ -4,7 +4,7 @@ import json
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.shell.files.paths import Paths
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
@@ -18,7 +18,7 @@ def context_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
     paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
     store = f"[store]\nkind = 'key_file'\npath = {json.dumps(str(key))}\n"
     text = f"{store}[servers.acme]\nurl = {json.dumps(url)}\nauth = {auth}\n{more}"
-    return Context(paths, profile.parse(text, paths.config), environ or {})
+    return Context(paths, config_file.parse(text, paths.config), environ or {})
 
 
 def store_of(context):

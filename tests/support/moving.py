@@ -7,7 +7,7 @@ import pytest
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.commands import export_login, import_login
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def context(self):
-        return Context(self.paths, profile.parse(self.text, self.paths.config), ENVIRON)
+        return Context(self.paths, config_file.parse(self.text, self.paths.config), ENVIRON)
 
     @property
     def store(self):

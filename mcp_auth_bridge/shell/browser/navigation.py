@@ -5,12 +5,14 @@ import asyncio
 import h11
 import msgspec
 
+from mcp_auth_bridge.http_syntax import media_type
+
 HEAD_LIMIT = 8192
 
 _FORM_LIMIT = 65536
 """Bytes of a posted form. After a 307 it is the consent page's own, and some frameworks carry their state in one."""
 
-_FORM = b"application/x-www-form-urlencoded"
+_FORM = "application/x-www-form-urlencoded"
 
 
 class Navigation(msgspec.Struct, frozen=True):
@@ -50,7 +52,7 @@ class Navigation(msgspec.Struct, frozen=True):
         return self.method == b"GET" and b"origin" not in self.headers
 
     def _is_form(self, consent: bytes) -> bool:
-        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        kind = media_type(self.headers.get(b"content-type", b"").decode("latin-1"))
         return self.method == b"POST" and kind == _FORM and self.headers.get(b"origin", b"null") in (b"null", consent)
 
 

@@ -6,7 +6,6 @@ name), and never the file that it guards. No process id, no time stamp, no lease
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.stores.folder import Folder, translated
+from mcp_auth_bridge.stores.folder import Folder, hashed_name, translated
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -88,7 +87,7 @@ class Locks:
 
         self._folder.create()
         self._folder.verify()
-        path = self._folder.path / (hashlib.sha256(name.encode()).hexdigest()[:32] + suffix)
+        path = self._folder.path / hashed_name(name, suffix)
         # thread_local=False: a task may be resumed, and its lock released, on another thread.
         return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
 

@@ -23,6 +23,7 @@ from mcp_auth_bridge.errors import (
     RedirectRefused,
     UrlRefused,
 )
+from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.address_zones import Address
 from mcp_auth_bridge.oauth.error_text import hidden, sentence
 from mcp_auth_bridge.secret import Secret
@@ -174,7 +175,7 @@ def said(status: int, content_type: str, body: bytes, effect: Fetch) -> str:
     """The sentence in a refusal, for the log; "" in any other answer."""
     if status < 400 or not debug_log.on:
         return ""
-    return hidden(sentence(content_type.partition(";")[0].strip().lower(), body), effect.secrets)
+    return hidden(sentence(media_type(content_type), body), effect.secrets)
 
 
 def _patience(effect: Fetch) -> float:

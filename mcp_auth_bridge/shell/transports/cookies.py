@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from mcp_auth_bridge.http_syntax import is_token
 from mcp_auth_bridge.urls import Url
 
 MOST_COOKIES = 32
 LARGEST_COOKIE = 4096  # bytes of name and value together
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\"")
 _SECONDS = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 
@@ -58,7 +58,7 @@ class CookieJar:
 def _parsed(url: Url, field: str, now: float) -> _Cookie | None:
     pair, *rest = field.split(";")
     name, equals, value = (part.strip() for part in pair.partition("="))
-    if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or len(name + value) > LARGEST_COOKIE:
+    if not equals or not is_token(name) or not _VALUE.fullmatch(value) or len(name + value) > LARGEST_COOKIE:
         return None
     attributes = {key.strip().lower(): text.strip() for key, _, text in (part.partition("=") for part in rest)}
     domain = attributes.get("domain", "").lstrip(".").lower()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.error_text import LONGEST, saying, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
@@ -20,7 +21,7 @@ async def words(answer: StreamedResponse) -> str:
 
     Frees the connection.
     """
-    kind = kind_of(answer)
+    kind = media_type(answer.header("content-type"))
     try:
         if kind not in _FOR_PEOPLE:
             return ""
@@ -38,8 +39,3 @@ def quote(error: BridgeError, said: str, sent: Mapping[str, str]) -> BridgeError
     text = sentence("text/plain", said.encode())
     error.add(saying(text, map(Secret, sent.values())))
     return error
-
-
-def kind_of(answer: StreamedResponse) -> str:
-    """The media type without parameters, lower case."""
-    return answer.header("content-type").partition(";")[0].strip().lower()

@@ -14,9 +14,10 @@ from black_hole import black_hole
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, story
 
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
+from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.errors import OutcomeUnknown, Unreachable
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -146,9 +147,9 @@ async def test_a_client_certificate_that_is_missing_is_named_and_nothing_was_don
 
 @pytest.mark.parametrize("command", ["run", "login"])
 def test_a_run_may_want_ipv4_only(command):
-    assert parser().parse_args([command, "acme", "--ipv4"]).ipv4
-    assert not parser().parse_args([command, "acme"]).ipv4
+    assert build_parser().parse_args([command, "acme", "--ipv4"]).ipv4
+    assert not build_parser().parse_args([command, "acme"]).ipv4
     slow = NetworkSettings(connect_timeout=3.0)
     config = Config(Path("config.toml"), profiles={"acme": Profile("acme", at(1), network=slow)})
-    assert config.chosen(ServerChoice("acme")).network == slow
-    assert config.chosen(ServerChoice("acme", ipv4=True)).network == msgspec.structs.replace(slow, ipv4_only=True)
+    assert config.choose(ServerChoice("acme")).network == slow
+    assert config.choose(ServerChoice("acme", ipv4=True)).network == msgspec.structs.replace(slow, ipv4_only=True)
