@@ -111,12 +111,6 @@ class Tell(Effect[None], frozen=True):
     sentence: str
 
 
-class Occupant(Effect[str], frozen=True):
-    """The name of the program that listens at the TCP `port`, "" if the system does not say."""
-
-    port: int
-
-
 class Sleep(Effect[None], frozen=True):
     """Wait for `seconds`."""
 

@@ -27,7 +27,7 @@ from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.observed import ObservedCredentials
+from mcp_auth_bridge.shell.console.logging_wrappers import ObservedCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -79,7 +79,7 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, login_headers: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The MCP server, reached with these `credentials` and the headers that are stored with their login."""
-        jar = CookieJar(time.time) if self.profile.network.cookies == "affinity" else None
+        jar = CookieJar() if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
             credentials = ObservedCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):

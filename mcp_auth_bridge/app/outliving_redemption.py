@@ -116,7 +116,7 @@ def describe_task(
 async def _run_process(task: "RefreshTask") -> "RefreshOutcome | None":
     """The outcome that the process reports; None where it cannot be started, or ended without reporting one."""
     from mcp_auth_bridge.app.refresh_task import RefreshOutcome  # as above
-    from mcp_auth_bridge.shell.process.detached import ask, reap  # imports subprocess
+    from mcp_auth_bridge.shell.process.detached_process import ask, reap  # imports subprocess
 
     argv = [sys.executable, "-P", "-m", _MODULE]
     environment = {name: value for name, value in os.environ.items() if name.upper() in _INHERITED}

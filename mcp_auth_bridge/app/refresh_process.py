@@ -42,7 +42,7 @@ def main() -> None:
     """Do the task on stdin, and report the outcome on stdout. A task that was cut off is not begun."""
     from mcp_auth_bridge.shell.console import terminal
     from mcp_auth_bridge.shell.process import uncaught
-    from mcp_auth_bridge.shell.process.detached import leave_parent
+    from mcp_auth_bridge.shell.process.detached_process import leave_parent
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.name_only()
@@ -139,7 +139,7 @@ def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[Br
 
 def _report(outcome: RefreshOutcome) -> None:
     """Tell the bridge. If it is gone, other processes find the outcome in the store."""
-    from mcp_auth_bridge.shell.process.detached import let_go
+    from mcp_auth_bridge.shell.process.detached_process import let_go
 
     with suppress(OSError):
         rest = memoryview(msgspec.json.encode(outcome))

@@ -22,7 +22,7 @@ from mcp_auth_bridge.credentials.services import Companion, at_once
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.secret import template
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.observed import ObservedStore
+from mcp_auth_bridge.shell.console.logging_wrappers import ObservedStore
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.files.secret_backends import key_from, sources

@@ -56,9 +56,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command != "run":
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends it cleanly, with its exit code
         if not headless:
-            from mcp_auth_bridge.shell.console import silence
+            from mcp_auth_bridge.shell.console import silence_notice
 
-            silence.tell()
+            silence_notice.tell()
     from pathlib import Path
 
     from mcp_auth_bridge.app.context import context

@@ -115,7 +115,7 @@ def _delete(bridge: Bridge, store: Store, record: Record, path: Path) -> None:
             f"another process has just logged in to {bridge.profile.name}: {path} holds the login before that",
             f"delete {path} and run it again",
         )
-    bridge.tabs.unwanted()  # a tool call must not open a browser for a login that the user has moved
+    bridge.tabs.forbid()  # a tool call must not open a browser for a login that the user has moved
     bridge.server_cache.forget()
 
 

@@ -75,7 +75,7 @@ async def _log_out(bridge: Bridge) -> bool:
 
     Raises `BridgeError` where it did not end at the authorization server, or not in the store.
     """
-    bridge.tabs.unwanted()  # a tool call must not bring back a login that the user has ended
+    bridge.tabs.forbid()  # a tool call must not bring back a login that the user has ended
     async with bridge.refresh_lock():  # a refresh that is under way must not bring the login back
         store = await bridge.store_access.open_to_list()
         taken = _take(store, bridge.record)

@@ -71,7 +71,7 @@ async def _log_in(bridge: Bridge, store: Store) -> None:
 
     manner = LoginManner(partial(_open, bridge))
     session = await sign_in(bridge.separate(), store, readable_record(store, bridge.record), manner)
-    bridge.tabs.answered()
+    bridge.tabs.record_login()
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
 
 

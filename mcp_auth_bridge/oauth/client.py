@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Occupant, Tell, ask
+from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Tell, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
 from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.error_meaning import client_forgotten, scopes_refused, speaks_of_no_such_client
@@ -103,7 +103,7 @@ def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
         if _port(redirect_uri) == port:
             return Client(issuer=server.issuer, id=plan.metadata_url, redirect_uri=redirect_uri, registered=False)
     if plan.port or server.registration_endpoint is None:
-        raise (yield from _taken(ports[0]))
+        raise _port_taken_error(ports[0])
     return None
 
 
@@ -120,15 +120,14 @@ def _bind(plan: "Plan", place: Listen) -> Flow[str]:
     """The redirect URI at `place`. A configured port is that one or none: somebody relies on it."""
     redirect_uri = yield from ask(place)
     if plan.port and _port(redirect_uri) != plan.port:
-        raise (yield from _taken(plan.port))
+        raise _port_taken_error(plan.port)
     return redirect_uri
 
 
-def _taken(port: int) -> Flow[ConfigError]:
-    occupant = yield from ask(Occupant(port))
+def _port_taken_error(port: int) -> ConfigError:
     return ConfigError(
-        f"port {port}, where the browser is to come back to, is taken{f' by {occupant}' if occupant else ''}",
-        "end that program, or set a callback_port under auth for this server that is free and registered",
+        f"another program uses port {port}, to which the browser is to return after the login",
+        "end that program, or set callback_port under auth for this server to a port that is free and registered",
     )
 
 

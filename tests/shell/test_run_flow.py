@@ -1,4 +1,4 @@
-"""The driver performs effects one by one, and throws what goes wrong in the world into the flow."""
+"""A flow's effects are performed one by one, and their errors are thrown into the flow."""
 
 import asyncio
 
@@ -13,7 +13,7 @@ WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))
 
 
 class World:
-    """A fetcher and a person in one."""
+    """A fetcher and a user in one."""
 
     def __init__(self, failure=None):
         self.failure = failure
@@ -53,7 +53,7 @@ def test_each_effect_is_performed_in_its_turn():
     )
 
 
-def test_a_failure_of_the_world_may_be_caught_by_the_flow():
+def test_the_flow_may_catch_the_error_of_an_effect():
     def flow():
         try:
             yield from ask(WANTED)
@@ -64,7 +64,7 @@ def test_a_failure_of_the_world_may_be_caught_by_the_flow():
     assert asyncio.run(drive(flow(), world, world)) == "no route"
 
 
-def test_a_failure_that_the_flow_does_not_catch_is_the_drivers():
+def test_an_error_that_the_flow_does_not_catch_is_raised():
     def flow():
         yield from ask(WANTED)
 
@@ -94,16 +94,16 @@ def test_a_cancelled_drive_closes_its_flow():
     assert ends == ["closed"]
 
 
-def test_where_there_is_no_person_nothing_listens_and_nothing_opens():
+def test_without_a_user_nothing_listens_and_nothing_opens():
     def flow(effect):
         yield from ask(effect)
 
     for effect in (Listen(0), Authorize("https://as.example", "S")):
-        with pytest.raises(LoginRequired, match="only a person"):
+        with pytest.raises(LoginRequired, match="only a user"):
             asyncio.run(drive(flow(effect), World(), Unattended()))
 
 
-def test_a_wish_that_nobody_knows_is_a_bug():
+def test_an_unknown_effect_is_a_bug():
     class Unknown(Effect[int], frozen=True):
         pass
 

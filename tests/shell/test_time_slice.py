@@ -70,7 +70,7 @@ async def test_other_tasks_run_in_the_middle_of_a_body_in_pieces_of_one_byte():
         outcome = await remote._sender.send("GET", {})
         with Rounds() as rounds:
             begun = rounds.count
-            assert len(await outcome.answer.read(LARGEST)) == COUNT
+            assert len(await outcome.response.read(LARGEST)) == COUNT
             assert rounds.count - begun >= COUNT // 100
 
 

@@ -45,7 +45,7 @@ def message(data: bytes) -> None:
         hash(part.key)
         hash(part.target)
         http_semantics.unauthorized(part.raw)
-        if part.kind is Kind.RESPONSE:
+        if part.kind is Kind.REPLY:
             replies.members(result_of(part))
             peek(replies.with_id(part, b'"other"').raw)
         if part.kind is Kind.REQUEST:

@@ -61,7 +61,7 @@ class Wire:
         self._older = older
         self._stream = None
 
-    async def send(self, verb, url, fields, body):
+    async def exchange(self, verb, url, fields, body):
         assert all(isinstance(value, bytes) for field in fields for value in field)
         if verb == "GET":
             return self._listened()
@@ -141,7 +141,7 @@ class Session:
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
         message = peek(raw)
-        if message.kind is Kind.RESPONSE:
+        if message.kind is Kind.REPLY:
             self.heard[message.key] += 1
 
     def complain(self, error):
@@ -176,7 +176,7 @@ class Session:
         if message.kind is not Kind.BATCH:
             return [message]
         try:
-            return (self._batches._agreed and split(message)) or [None]
+            return (self._batches._negotiated and split(message)) or [None]
         except Malformed:
             return [None]
 

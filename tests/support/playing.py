@@ -2,7 +2,7 @@
 
 import json
 
-from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Occupant, Response, Show, Sleep, Tell
+from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Response, Show, Sleep, Tell
 from mcp_auth_bridge.errors import BridgeError
 
 
@@ -44,8 +44,6 @@ def words(effect):
             wish = f"sleep {seconds:g}"
         case Agree(answer=option):
             wish = f"agree {option}"
-        case Occupant(port=port):
-            wish = f"occupant {port}"
         case Entropy(size=size):
             wish = f"entropy {size}"
         case Authorize() | Tell() | Now():

@@ -1,8 +1,8 @@
-"""macOS's table of TCP sockets, each with its user: `net.inet.tcp.pcblist_n`, which everybody may read (netstat does).
+"""macOS's table of TCP sockets, each with its user: `net.inet.tcp.pcblist_n`, which every user may read (as netstat).
 
-After a head, each socket is a run of records, which have their length and kind in front and are padded to eight bytes
-(XNU, bsd/netinet/in_pcblist.c, bsd/sys/socketvar.h): `xinpcb_n` with the two ends is followed by `xsocket_n` with the
-user.
+After a head, each socket is a run of records, each of which begins with its length and kind and is padded to eight
+bytes (XNU, bsd/netinet/in_pcblist.c, bsd/sys/socketvar.h): `xinpcb_n`, which holds the two ends, comes before
+`xsocket_n`, which holds the user.
 """
 
 import struct
@@ -22,12 +22,12 @@ _USER_AT, _SOCKET_LENGTH = 64, 68
 
 
 def sockets() -> Mapping[tuple[End, End], int]:
-    """The TCP sockets by their own end and the other one, each with its user; none where the kernel does not tell."""
-    return parsed(_table())
+    """The user of each TCP socket, by its own end and its peer's; empty where the kernel does not tell."""
+    return parse(_read_table())
 
 
-def parsed(table: bytes) -> Mapping[tuple[End, End], int]:
-    """What `sockets` returns, from the bytes of the `table`."""
+def parse(table: bytes) -> Mapping[tuple[End, End], int]:
+    """As `sockets`, from the bytes of the `table`."""
     found, ends = {}, None
     for kind, record in _records(table):
         if kind == _INPCB and len(record) >= _INPCB_LENGTH:
@@ -50,13 +50,13 @@ def _records(table: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _ends(record: bytes) -> tuple[End, End]:
     foreign, local = _PORTS.unpack_from(record, _PORTS_AT)
-    skipped = 12 if record[_FLAGS_AT] & _IPV4 else 0  # an IPv4 address is the end of the place for an IPv6 one
+    skipped = 12 if record[_FLAGS_AT] & _IPV4 else 0  # an IPv4 address fills the last bytes of the IPv6 field
     theirs = record[_FOREIGN_AT + skipped : _FOREIGN_AT + 16]
     ours = record[_LOCAL_AT + skipped : _LOCAL_AT + 16]
     return (str(ip_address(ours)), local), (str(ip_address(theirs)), foreign)
 
 
-def _table() -> bytes:
+def _read_table() -> bytes:
     import ctypes
 
     call = ctypes.CDLL(None).sysctlbyname
@@ -67,7 +67,7 @@ def _table() -> bytes:
     size = ctypes.c_size_t()
     if call(_NAME, None, ctypes.byref(size), None, 0) != 0:
         return b""
-    buffer = ctypes.create_string_buffer(size.value)  # the kernel adds some for the sockets that are opened meanwhile
+    buffer = ctypes.create_string_buffer(size.value)  # the kernel adds room for sockets that are opened meanwhile
     if call(_NAME, buffer, ctypes.byref(size), None, 0) != 0:
         return b""
     return buffer.raw[: size.value]

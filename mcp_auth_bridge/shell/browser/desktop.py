@@ -1,6 +1,6 @@
-"""Where this process runs, as far as a login minds: whether a browser that opens here is the one of its person.
+"""The desktop of this process: which command opens a URL on it, and whether its browser is the user's.
 
-`$BROWSER` is never looked at: it is a command that anything in between may have set.
+`$BROWSER` is never read: it is a command that any program in between may have set.
 """
 
 import os
@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _SSH = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
-# systemd's and podman's own, then Docker's file, Kubernetes, and the development containers of VS Code and GitHub.
+# systemd's and podman's own, then Kubernetes, and the development containers of VS Code, GitHub and Gitpod; the files
+# are Docker's and podman's.
 _CONTAINER = ("container", "KUBERNETES_SERVICE_HOST", "REMOTE_CONTAINERS", "CODESPACES", "GITPOD_WORKSPACE_ID")
 _CONTAINER_FILES = ("/.dockerenv", "/run/.containerenv")
 _WSL = ("WSL_DISTRO_NAME", "WSL_INTEROP")
@@ -20,28 +21,30 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _WINDOWS_OPENER = "/mnt/c/Windows/System32/rundll32.exe"
 
 PathExists = Callable[[str], bool]
+"""Whether a path exists, as `os.path.exists`."""
 
 
 def foreign(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> str:
-    """What makes it likely that the person's browser runs on another system than this process, "" if nothing does."""
-    if _any(environ, _SSH):
+    """Where this process runs, if the user's browser probably runs on another system: as "an SSH session", else ""."""
+    if _is_any_set(environ, _SSH):
         return "an SSH session"
     if is_wsl(environ, exists):
         return "WSL"
-    if _any(environ, _CONTAINER) or any(exists(path) for path in _CONTAINER_FILES):
+    if _is_any_set(environ, _CONTAINER) or any(exists(path) for path in _CONTAINER_FILES):
         return "a container"
     return ""
 
 
 def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
-    """Why a browser that nobody asked for must not be opened, "" if one may be; a `command` of the person's opens any.
+    """The reason not to open a browser unasked, "" if one may be opened.
 
-    WSL hands its URLs to the Windows that it runs in, whose browser reaches WSL's loopback.
+    A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, whose
+    browser reaches WSL's loopback.
     """
     if command:
         return ""
     if environ.get("CI", "").lower() not in ("", "0", "false"):
-        return "nobody sits at a CI job's browser"
+        return "a CI job has no user at a browser"
     place = foreign(environ, exists)
     if place not in ("", "WSL"):
         return f"a browser cannot be opened from {place}"
@@ -49,39 +52,39 @@ def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: PathE
 
 
 def desktop_opener(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> tuple[str, ...]:
-    """The command that opens URLs on this desktop, with an absolute path, () where there is no desktop.
+    """The command that opens URLs on this desktop, with an absolute path; () without a desktop.
 
     A program comes before a shell script: `wslview` hands its argument to PowerShell as a part of a command, and
-    `xdg-open` has done the like with sh. None of them is given anything that a shell would evaluate (`browser.py`).
+    `xdg-open` has done the like with sh. Neither gets a URL that a shell would evaluate (`opener.py`).
     """
     if sys.platform == "darwin":
         return ("/usr/bin/open",)
     if environ.get("TERMUX_VERSION"):
-        path = _program("termux-open-url")
+        path = _find_program("termux-open-url")
         return () if path is None else (path,)
     wsl = is_wsl(environ, exists)
     if wsl and exists(_WINDOWS_OPENER):
         return (_WINDOWS_OPENER, "url.dll,FileProtocolHandler")
-    if wsl and (path := _program("wslview")) is not None:
+    if wsl and (path := _find_program("wslview")) is not None:
         return (path,)
-    path = _program("xdg-open") if _any(environ, _DISPLAYS) else None
+    path = _find_program("xdg-open") if _is_any_set(environ, _DISPLAYS) else None
     return () if path is None else (path,)
 
 
-def absolute_path(path: str) -> str:
-    """The variable `PATH` without its relative folders, which a project could put programs into."""
+def absolute_folders(path: str) -> str:
+    """The variable `PATH` without its relative folders, into which a project could put programs."""
     return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder).is_absolute())
 
 
-def _program(name: str) -> str | None:
-    return shutil.which(name, path=absolute_path(os.environ.get("PATH", os.defpath)))
+def _find_program(name: str) -> str | None:
+    return shutil.which(name, path=absolute_folders(os.environ.get("PATH", os.defpath)))
 
 
 def is_wsl(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> bool:
-    """Whether this Linux runs inside Windows, and its person's browser outside of it."""
-    # Most programs of an IDE start without the variables of a login shell; the kernel knows all the same.
-    return _any(environ, _WSL) or exists(_WSL_FILE)
+    """Whether this Linux runs inside Windows, where the user's browser is."""
+    # Most programs of an IDE start without the variables of a login shell, but the kernel shows it all the same.
+    return _is_any_set(environ, _WSL) or exists(_WSL_FILE)
 
 
-def _any(environ: Mapping[str, str], names: Sequence[str]) -> bool:
+def _is_any_set(environ: Mapping[str, str], names: Sequence[str]) -> bool:
     return any(environ.get(name) for name in names)

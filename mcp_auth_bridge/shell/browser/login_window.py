@@ -1,4 +1,7 @@
-"""The person in front of this machine, or in front of another one: how a URL gets to them, and what comes back."""
+"""The user's side of a login: it shows them the URL, opens their browser, and waits until the callback comes back.
+
+The browser may run on another machine than the bridge; then the user pastes the address at which it ended.
+"""
 
 import asyncio
 import os
@@ -16,17 +19,18 @@ PATIENCE = 300.0
 """Seconds for a login in the browser."""
 
 _REMINDED = 60.0
-"""Seconds after which a person hears what an error page may mean: few servers send it to the callback."""
+"""Seconds after which the user is told what an error page may mean: few servers redirect such an error to us."""
 
 _ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this command and add --fresh to it"
 
 
 class LoginWindow:
-    """`open_url` gets an address on our loopback, never the authorization URL, and returns whether it found a browser.
+    """Performs the steps of a login that need the user (`run_flow.LoginSteps`).
 
-    The authorization URL is printed in any case, because finding a browser is not showing it. `pasted` are lines of the
-    person's: where the browser runs on another machine, its loopback is not ours, and the address that it ends at has
-    to be carried over by hand. None where nobody is asked for that. `command` is what they run for this login.
+    `open_url` gets an address on our loopback, never the authorization URL, and returns whether it found a browser. The
+    authorization URL is printed in any case, because a browser that was found may not show it. `pasted` are the lines
+    that the user types: if the browser runs on another machine, its loopback is not ours, and the user copies the
+    address at which it ends; None if the user is not asked for that. `command` is the command line of this login.
     """
 
     def __init__(
@@ -48,24 +52,24 @@ class LoginWindow:
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
         endpoint = gate(url, Purpose.AUTHORIZATION)
         address = for_person(endpoint)
-        opened = self._open_url(self._loopback.entrance(address))
-        told = "sign in at {} in your browser" if opened else "open this URL to sign in at {}"
-        terminal.say(f"{told.format(endpoint.authority)}; waiting for {PATIENCE / 60:g} minutes")
+        opened = self._open_url(self._loopback.create_entrance(address))
+        sentence = "sign in at {} in your browser" if opened else "open this URL to sign in at {}"
+        terminal.say(f"{sentence.format(endpoint.authority)}; waiting for {PATIENCE / 60:g} minutes")
         terminal.print_url(address)
         reminder = asyncio.get_running_loop().call_later(_REMINDED, terminal.say, _ABOUT_THE_CLIENT)
         try:
-            return await self._answer(state)
+            return await self._wait_for_parameters(state)
         finally:
             reminder.cancel()
 
-    async def _answer(self, state: str) -> Mapping[str, str]:
-        callback = asyncio.ensure_future(self._loopback.callback(state, PATIENCE))
+    async def _wait_for_parameters(self, state: str) -> Mapping[str, str]:
+        callback = asyncio.ensure_future(self._loopback.wait_for_callback(state, PATIENCE))
         if self._pasted is None:
             return await callback
         terminal.say("if the browser ends at an error page, paste the address of that page here, and press Enter")
-        carried = asyncio.ensure_future(_carried_over(self._pasted, state))
-        done, _ = await asyncio.wait((callback, carried), return_when=asyncio.FIRST_COMPLETED)
-        for other in {callback, carried} - done:
+        pasted = asyncio.ensure_future(_read_pasted_parameters(self._pasted, state))
+        done, _ = await asyncio.wait((callback, pasted), return_when=asyncio.FIRST_COMPLETED)
+        for other in {callback, pasted} - done:
             other.cancel()
         return done.pop().result()
 
@@ -82,7 +86,10 @@ class LoginWindow:
 
 
 async def typed_line() -> str:
-    """One line, read where it is typed: what comes after it is somebody else's to read."""
+    """Read one line without a buffer, so that later input stays for the next reader, as `--paste`.
+
+    It is "" when the user types nothing for `PATIENCE` seconds.
+    """
     typed = in_background(lambda: os.read(0, 4096))
     try:
         return (await asyncio.wait_for(typed, PATIENCE)).decode(errors="replace")
@@ -90,8 +97,11 @@ async def typed_line() -> str:
         return ""
 
 
-async def _carried_over(lines: AsyncIterator[str], state: str) -> Mapping[str, str]:
-    """The parameters of the first pasted address that belongs to this login."""
+async def _read_pasted_parameters(lines: AsyncIterator[str], state: str) -> Mapping[str, str]:
+    """The parameters of the first pasted address that carries the `state` of this login.
+
+    It never returns if the `lines` end before that: the callback may still come.
+    """
     async for line in lines:
         pairs = parse_qsl(urlsplit(line.strip()).query, keep_blank_values=True)
         parameters = dict(pairs)
@@ -99,5 +109,5 @@ async def _carried_over(lines: AsyncIterator[str], state: str) -> Mapping[str, s
             return parameters
         if line.strip():
             terminal.say("that address does not belong to this login; paste the whole of it, up to its end")
-    nobody_types: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
-    return await nobody_types  # the callback decides
+    never: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
+    return await never

@@ -1,16 +1,17 @@
-"""The callback on 127.0.0.1 (RFC 8252 section 7.3): one path, one valid answer, and no page before the truth is known.
+"""The callback on 127.0.0.1 (RFC 8252 section 7.3): one path takes one valid callback and shows how the login ended.
 
-The way to the authorization server begins here as well. What an opener gets stands in a command line that every user of
-the machine can read, so it is an address of our own, which leads one browser on, once.
+The way to the authorization server begins here as well. An opener gets its address in a command line that every user of
+the machine can read. So that address is the entrance, one of our own, which redirects one browser, once.
 
-Only a request of this user that carries the login's own `state` has any effect. The browser that brought it is sent on
-at once to an address without the code, waits there for the end of the login and is then told how it went; everybody
-else gets the same short 404.
+Only a request of this user that carries the login's own `state` has any effect. Its browser is redirected at once to an
+address without the code, waits there for the end of the login and is then shown the outcome. Every other request gets
+the same short 404.
 
-A POST with the good state counts as well: where a posted consent page is answered with 307, the browser posts to the
-redirect URI (claude-ai-mcp #250), and `form_post` means to. The state proves it as it proves a GET: nobody guesses it,
-it counts once, and PKCE makes a code of somebody else's worthless. Beside that, a POST must be a form of bounded size,
-sent by a page of the authorization endpoint's origin, or by one whose origin the browser hides (Fetch says when).
+A POST with the right state counts as well: where a server answers a posted consent page with 307, the browser posts to
+the redirect URI (claude-ai-mcp #250), and with `form_post` it does so on purpose. The state proves a POST as it proves
+a GET: it cannot be guessed, it counts once, and PKCE makes another login's code worthless. In addition, a POST must be
+a form of bounded size, sent by a page of the authorization endpoint's origin, or by one whose origin the browser hides
+(Fetch says when).
 """
 
 import asyncio
@@ -26,14 +27,14 @@ import h11
 from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.shell.browser import navigation, pages, socket_owner
-from mcp_auth_bridge.shell.browser.navigation import Navigation
+from mcp_auth_bridge.shell.browser import callback_request, pages, socket_owner
+from mcp_auth_bridge.shell.browser.callback_request import CallbackRequest
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import Purpose, gate
 
-_MOST_UNREAD = 64
-_REQUEST_TIMEOUT = 5.0
-_LAST_PAGE_TIMEOUT = 1.0
+_MOST_UNREAD = 64  # connections that have not sent a whole request yet
+_REQUEST_TIMEOUT = 5.0  # seconds
+_LAST_PAGE_TIMEOUT = 1.0  # seconds
 _HEADERS = [
     (b"content-type", b"text/html; charset=utf-8"),
     (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
@@ -43,35 +44,47 @@ _HEADERS = [
     (b"connection", b"close"),
 ]
 
-_FOREIGNER = (
+_OTHER_USER = (
     "another user of this machine tried to use the address of this login, and was turned away; if that was you, log in"
     " as the user whose browser it is, or with --paste"
 )
 
 
 class Loopback:
-    """Waits for one login. `listen` binds, `callback` waits, `finish` answers the browser and closes."""
+    """Waits for one login. `listen` binds, `wait_for_callback` waits, `finish` shows the last page and closes."""
 
     def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        # the listening sockets; `localhost` has two
         self._servers: list[asyncio.Server] = []
+        # the redirect URI
         self._host, self._port, self._path = "", 0, CALLBACK_PATH
+        # the state of the login that is waited for, b"" before that
         self._state = b""
-        self._arrived: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
-        self._outcome: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        # Nobody else may read how the login went; and what stays in the browser's history is no code.
-        self._end = f"/login/{os.urandom(8).hex()}"
-        self._entrance, self._beyond, self._consent = "", "", b""
-        self._told = False
-        self._met_foreigners = False
+        # the parameters of the first valid callback
+        self._callback: asyncio.Future[Mapping[str, str]] = loop.create_future()
+        # the page that shows how the login ended
+        self._outcome: asyncio.Future[bytes] = loop.create_future()
+        # path of that page: other users cannot guess it, and the browser's history keeps it instead of the code
+        self._outcome_path = f"/login/{os.urandom(8).hex()}"
+        # path of the entrance, the URL to which it redirects once ("" afterwards), and the origin of that URL
+        self._entrance_path, self._authorization_url, self._consent_origin = "", "", b""
+        # whether the user has been told of an error without state, and of another user
+        self._reported_stray, self._reported_other_user = False, False
+        # set once the page about the outcome has been sent
         self._shown = asyncio.Event()
-        self._let_go = b""  # the page for browsers whose sign-in did not count
-        self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}  # no request yet; the oldest comes first
+        # the page for a browser whose login did not count, b"" before there is one
+        self._superseded_page = b""
+        # connections that have not sent a whole request yet, the oldest first
+        self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        # connections that wait for their page or get it
         self._answering: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def listen(self, port: int = 0, host: str = "127.0.0.1", path: str = CALLBACK_PATH) -> str:
-        """Bind and return the redirect URI. A busy `port` is replaced by a free one: the caller compares.
+        """Bind `port` and return the redirect URI. A busy port is replaced by a free one, so the caller must compare.
 
-        Only `path` answers. `localhost` may mean either family to a browser, so both are bound where there are both.
+        Only `path` takes callbacks. A browser may resolve `localhost` to either address family, so both are bound if
+        the system has both.
         """
         self._path = path
         if self._servers and port in (0, self._port) and host == self._host:
@@ -86,11 +99,11 @@ class Loopback:
         self._host, self._port = host, self._servers[0].sockets[0].getsockname()[1]
         return self._redirect_uri
 
-    def entrance(self, url: str) -> str:
-        """The address at which one browser is sent on to `url`, which nobody reads from a command line then."""
-        self._entrance, self._beyond = f"/open/{os.urandom(16).hex()}", url
-        self._consent = gate(url, Purpose.AUTHORIZATION).origin.encode()
-        return f"http://{self._host}:{self._port}{self._entrance}"
+    def create_entrance(self, url: str) -> str:
+        """Return an address that redirects one browser to `url`, which so stays out of every command line."""
+        self._entrance_path, self._authorization_url = f"/open/{os.urandom(16).hex()}", url
+        self._consent_origin = gate(url, Purpose.AUTHORIZATION).origin.encode()
+        return f"http://{self._host}:{self._port}{self._entrance_path}"
 
     @property
     def _redirect_uri(self) -> str:
@@ -99,41 +112,44 @@ class Loopback:
     async def _bind(self, port: int, host: str) -> list[asyncio.Server]:
         servers = [await asyncio.start_server(self._accept, "127.0.0.1", port)]
         if host == "localhost":
-            taken = servers[0].sockets[0].getsockname()[1]
+            bound = servers[0].sockets[0].getsockname()[1]
             try:
-                servers.append(await asyncio.start_server(self._accept, "::1", taken))
+                servers.append(await asyncio.start_server(self._accept, "::1", bound))
             except OSError as error:
-                if error.errno == errno.EADDRINUSE:  # somebody else would get what is meant for us
+                if error.errno == errno.EADDRINUSE:  # another process would get the callback
                     servers[0].close()
                     raise
         return servers
 
-    async def callback(self, state: str, timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109 - the error explains it
-        """The parameters of the first callback with this `state`. Raises `LoginRequired` after `timeout` seconds."""
+    async def wait_for_callback(self, state: str, timeout: float) -> Mapping[str, str]:  # noqa: ASYNC109 - the error explains it
+        """Return the parameters of the first callback with this `state`.
+
+        Raises `LoginRequired` after `timeout` seconds.
+        """
         self._state = state.encode()
-        if self._arrived.done():
+        if self._callback.done():
             self._begin_again()
-        done, _ = await asyncio.wait((self._arrived,), timeout=timeout)
+        done, _ = await asyncio.wait((self._callback,), timeout=timeout)
         if not done:
             minutes = f"{timeout / 60:g} minutes"
             raise LoginRequired(
-                f"nobody finished the login in the browser within {minutes}",
+                f"the login was not finished in the browser within {minutes}",
                 "run the command again; with --fresh if the browser showed an error about the client",
             )
-        return self._arrived.result()
+        return self._callback.result()
 
     def _begin_again(self) -> None:
-        """The person is asked once more: the browser that came back from the first time must not wait for that."""
-        self._let_go = pages.failure("this sign-in did not count", "sign in once more in the tab that opens")
-        self._outcome.set_result(self._let_go)
+        """Release the browser of the first callback: the login asks the user once more, in another tab."""
+        self._superseded_page = pages.failure("this login did not count", "sign in once more in the tab that opens")
+        self._outcome.set_result(self._superseded_page)
         loop = asyncio.get_running_loop()
-        self._arrived, self._outcome = loop.create_future(), loop.create_future()
+        self._callback, self._outcome = loop.create_future(), loop.create_future()
 
     async def finish(self, page: bytes) -> None:
-        """Give the waiting browser its page, and close the port."""
+        """Send the waiting browser its last `page`, and close the port."""
         if not self._outcome.done():
             self._outcome.set_result(page)
-        if self._arrived.done():  # its browser may still be on its way to the last page
+        if self._callback.done():  # its browser may still be on its way to the last page
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._shown.wait(), _LAST_PAGE_TIMEOUT)
         for server in self._servers:
@@ -150,79 +166,83 @@ class Loopback:
         task = asyncio.current_task()
         assert task is not None, "asyncio runs this callback as a task"  # noqa: S101 - a fact, not a check
         if len(self._unread) >= _MOST_UNREAD:
-            self._hang_up_on_the_oldest()
+            self._abort_oldest_unread()
         self._unread[task] = writer
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=navigation.HEAD_LIMIT)
+        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=callback_request.HEAD_LIMIT)
         try:
             async with asyncio.timeout(_REQUEST_TIMEOUT):
-                request = await navigation.read(connection, reader, self._path)
+                request = await callback_request.read_request(connection, reader, self._path)
             self._unread.pop(task, None)
             self._answering[task] = writer
             await self._answer(connection, request, writer)
         except (OSError, TimeoutError, h11.ProtocolError):
-            writer.transport.abort()  # somebody's broken request is not worth a word
+            writer.transport.abort()  # a malformed request gets no response
         finally:
             self._unread.pop(task, None)
             self._answering.pop(task, None)
             writer.close()
 
-    def _hang_up_on_the_oldest(self) -> None:
-        """Whoever holds connections open and says nothing must not keep the login's browser out."""
+    def _abort_oldest_unread(self) -> None:
+        """Make room: a program that holds silent connections open must not keep the login's browser out."""
         oldest = next(iter(self._unread))
         self._unread.pop(oldest).transport.abort()
 
-    async def _answer(self, connection: h11.Connection, request: Navigation, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, connection: h11.Connection, request: CallbackRequest, writer: asyncio.StreamWriter) -> None:
         path = request.path
         parameters = self._parameters(request.parameters) if path == self._path else None
-        of_browser = request.is_of_browser(f"{self._host}:{self._port}".encode(), self._consent)
-        if path == self._path and parameters is None and of_browser:
-            self._tell_of_stray(request.parameters)
-        meant = parameters is not None or (request.method == b"GET" and path in (self._entrance, self._end))
-        navigates = meant and of_browser and not self._is_foreign(writer)
-        if navigates and path == self._entrance:
-            beyond, self._beyond = self._beyond, ""
-            if beyond:
-                await _send(connection, writer, 303, b"", (b"location", beyond.encode()))
+        is_navigation = request.is_navigation(f"{self._host}:{self._port}".encode(), self._consent_origin)
+        if path == self._path and parameters is None and is_navigation:
+            self._report_stray(request.parameters)
+        is_known_page = request.method == b"GET" and path in (self._entrance_path, self._outcome_path)
+        belongs_here = parameters is not None or is_known_page
+        accepted = belongs_here and is_navigation and not self._is_of_other_user(writer)
+        if accepted and path == self._entrance_path:
+            url, self._authorization_url = self._authorization_url, ""
+            if url:
+                await _send(connection, writer, 303, b"", (b"location", url.encode()))
             else:
                 await _send(connection, writer, 410, pages.OPENED)
-        elif navigates and parameters is not None:
-            if not self._arrived.done():
-                self._arrived.set_result(parameters)
-            await _send(connection, writer, 303, b"", (b"location", self._end.encode()))
-        elif navigates and path == self._end and self._arrived.done():
+        elif accepted and parameters is not None:
+            if not self._callback.done():
+                self._callback.set_result(parameters)
+            await _send(connection, writer, 303, b"", (b"location", self._outcome_path.encode()))
+        elif accepted and path == self._outcome_path and self._callback.done():
             # A second tab or a reload gets the same page; the first one's parameters count.
             await _send(connection, writer, 200, await asyncio.shield(self._outcome))
             self._shown.set()
-        elif navigates and path == self._end and self._let_go:
-            await _send(connection, writer, 200, self._let_go)  # it was still on its way here when it was let go
+        elif accepted and path == self._outcome_path and self._superseded_page:
+            await _send(connection, writer, 200, self._superseded_page)  # it was on its way when its callback lost
         else:
             await _send(connection, writer, 404, pages.NOT_FOUND)
 
-    def _tell_of_stray(self, text: str) -> None:
-        """Say once that an error came back without a `state`, which RFC 6749 section 4.1.2.1 demands (medusa #15331).
+    def _report_stray(self, text: str) -> None:
+        """Tell the user once of an error without a `state`, which RFC 6749 section 4.1.2.1 demands (medusa #15331).
 
-        It may be anybody's, so it ends nothing; but the person would wait for nothing else.
+        Any program may have sent it, so it ends nothing; but it may be all that the user is waiting for.
         """
         parameters = dict(parse_qsl(text, keep_blank_values=True))
-        if "error" in parameters and "state" not in parameters and not self._told:
-            self._told = True
+        if "error" in parameters and "state" not in parameters and not self._reported_stray:
+            self._reported_stray = True
             terminal.say(
                 f"a browser came back with {known_error(parameters['error'])} but without state, which would prove that"
                 " this is about the login here; if it is, press Ctrl-C: the authorization server refused it"
             )
 
-    def _is_foreign(self, writer: asyncio.StreamWriter) -> bool:
-        """Whether another user calls, with what belongs to this login: of that, this user hears once."""
+    def _is_of_other_user(self, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection is of another user of the machine, whose request belongs to this login.
+
+        This user is told of that once.
+        """
         ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
-        if not socket_owner.is_foreign(ours[:2], theirs[:2]):
+        if not socket_owner.is_of_other_user(ours[:2], theirs[:2]):
             return False
-        if not self._met_foreigners:
-            self._met_foreigners = True
-            terminal.say(_FOREIGNER)
+        if not self._reported_other_user:
+            self._reported_other_user = True
+            terminal.say(_OTHER_USER)
         return True
 
     def _parameters(self, text: str) -> Mapping[str, str] | None:
-        """The callback's parameters if they are this login's, None if they are anybody else's."""
+        """The callback's parameters if they carry this login's state and no name twice, else None."""
         pairs = parse_qsl(text, keep_blank_values=True)
         parameters = dict(pairs)
         if len(parameters) != len(pairs) or not self._state:

@@ -1,4 +1,4 @@
-"""Opens a URL without a shell and without `$BROWSER`, with nothing of ours inherited; says when there is no browser."""
+"""Opens a URL in the user's browser, without a shell, without `$BROWSER`, and with only an allowed environment."""
 
 import os
 import subprocess
@@ -6,10 +6,10 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.browser.desktop import absolute_path, desktop_opener
+from mcp_auth_bridge.shell.browser.desktop import absolute_folders, desktop_opener
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
-# What a desktop program needs to find its display, its session and its person's settings; no secret lives here.
+# Variables by which a desktop program finds its display, its session and its user's settings; none holds a secret.
 _INHERITED = frozenset(
     {
         "ANDROID_ART_ROOT",
@@ -48,21 +48,21 @@ _INHERITED = frozenset(
 
 
 def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """The part of `environ` that a child process gets; nothing on its `PATH` depends on the folder that it starts in.
+    """The part of `environ` that a child process gets, with only absolute folders on its `PATH`.
 
-    An IDE starts us in a project's folder, and openers start programs by name.
+    An IDE starts the bridge in a project's folder, and openers start programs by name.
     """
     inherited = {name: value for name, value in environ.items() if name.upper() in _INHERITED}
-    paths = {name: absolute_path(value) for name, value in inherited.items() if name.upper() == "PATH"}
+    paths = {name: absolute_folders(value) for name, value in inherited.items() if name.upper() == "PATH"}
     return {**inherited, **paths}
 
 
 def open_url(url: str, command: Sequence[str]) -> bool:
-    """Start `command` with `url` as its last argument, or the desktop's own opener if it is (); whether one was found.
+    """Start `command` with `url` as its last argument, or the desktop's opener if it is (); whether there is one.
 
-    `url` is an address on our loopback, without anything in it that a server wrote: what starts a browser is often a
-    shell script, and everybody may read its command line. It is re-serialised all the same. Raises `ConfigError` if the
-    command cannot be started and `UrlRefused` if the URL must not be opened.
+    `url` is an address on our loopback that holds no text of a server: an opener is often a shell script, and every
+    user may read its command line. It is re-serialised all the same. Raises `ConfigError` if the command cannot be
+    started and `UrlRefused` if the URL must not be opened.
     """
     address = for_person(gate(url, Purpose.AUTHORIZATION))
     if not command and sys.platform == "win32":

@@ -1,9 +1,9 @@
-"""The pages that the loopback callback shows: static, without scripts, without anything from outside."""
+"""The pages that the loopback callback shows: static, without scripts, and without anything from another server."""
 
 import re
 from html import escape
 
-from mcp_auth_bridge.shell.console.text_layout import apart
+from mcp_auth_bridge.shell.console.text_layout import split_command
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -40,14 +40,14 @@ def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> byt
 
 
 def _paragraph(text: str) -> str:
-    """`text` as a sentence; a command at its end stands apart, to be copied as it is."""
-    said, command = apart(text)
+    """`text` as a sentence in HTML; a command at its end stands apart, so that it can be copied."""
+    sentence, command = split_command(text)
     code = f"<code>{escape(command)}</code>" if command else ""
-    return f"<p>{escape(_sentence(said))}{code}</p>"
+    return f"<p>{escape(_sentence(sentence))}{code}</p>"
 
 
 def _sentence(text: str) -> str:
-    """A name of a machine and a URL keep their first letter."""
+    """`text` with a capital letter and a full stop; a host name or URL at its beginning keeps its first letter."""
     first = text.partition(" ")[0]
     begun = text if re.search(r"[.:/]", first.rstrip(":")) else f"{text[:1].upper()}{text[1:]}"
     return begun if begun.endswith((".", ":")) else f"{begun}."
@@ -66,18 +66,19 @@ OPENED = _page(
     "Opened already",
     "?",
     "#7b838d",
-    "This address leads to a sign-in, and it works once. A browser has followed it already.",
+    "This address leads to a login, and it works once. A browser has followed it already.",
     quiet="If that was not you, press Ctrl-C where the login began, and log in again.",
 )
 
 
 def success(server: str, account: str) -> bytes:
-    """Shown only after the token was issued, stored and proven."""
+    """The page of a login that succeeded, shown only after the token was issued, stored and proven."""
     who = f"You are signed in to {server}{f' as {account}' if account else ''}."
     quiet = "You can close this tab and go back to what you were doing."
     return _page("Signed in", "✓", "#23854f", who, quiet=quiet)
 
 
 def failure(message: str, hint: str) -> bytes:
+    """The page of a login that failed."""
     quiet = "You can close this tab. The same message is in the terminal, or in the program that asked for the login."
     return _page("The login did not succeed", "!", "#c93a36", message, hint, quiet=quiet)

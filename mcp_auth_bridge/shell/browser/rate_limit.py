@@ -1,6 +1,7 @@
-"""How often this machine opens a tab by itself: a person who closed one, or said no, is left in peace.
+"""The limit on tabs that the bridge opens unasked: a user who closed one, or said no, is left in peace.
 
-What was opened is a small file that outlives every process; whoever holds the login lock of its server writes it.
+One small file per server notes the tabs and outlives every process. Only the process that holds the login lock of the
+server writes it.
 """
 
 import contextlib
@@ -18,21 +19,25 @@ PAUSE = 600.0
 """Seconds between two tabs."""
 
 A_DAY = 86400.0
+"""Seconds."""
+
 MOST_A_DAY = 3
+"""Tabs."""
 
 
 class _Notes(msgspec.Struct, frozen=True):
-    """When tabs were opened (Unix seconds), whether the last one ended in a login, and whether none may be opened until
-    a person logs in by hand.
-    """
+    """The content of the file."""
 
+    # when tabs were opened, in Unix seconds
     opened: tuple[float, ...] = ()
+    # whether the last tab ended in a login
     answered: bool = False
+    # whether no tab may be opened before the user logs in by hand
     unwanted: bool = False
 
 
 class TabLimit:
-    """The tabs of the server under `key`; `now` is the clock (Unix seconds)."""
+    """The limit for the server under `key`, in a file of `folder`; `now` is the clock (Unix seconds)."""
 
     def __init__(self, folder: Path, key: str, now: Callable[[], float]) -> None:
         self._folder = Folder(folder)
@@ -40,15 +45,15 @@ class TabLimit:
         self._now = now
 
     def note(self) -> None:
-        """One more tab is about to be opened. Raises `LoginRequired` if it must not.
+        """Note a tab that is about to be opened. Raises `LoginRequired` if it must not be opened.
 
-        Raises `StoreError` if that cannot be noted: what nobody remembers would be opened again and again.
+        Raises `StoreError` if it cannot be noted: without the note, tabs would be opened again and again.
         """
         notes = self._load()
         if notes.unwanted:
-            raise LoginRequired("somebody logged out")
+            raise LoginRequired("the user logged out")
         now = self._now()
-        # A tab of the future was opened before the clock was set back: nobody knows when.
+        # A tab of the future was opened before the clock was set back, so its real time is unknown.
         today = tuple(at for at in notes.opened if now - A_DAY < at <= now)
         if len(today) >= MOST_A_DAY:
             raise LoginRequired(f"a browser was opened for it {len(today)} times today")
@@ -57,31 +62,31 @@ class TabLimit:
         self._save(_Notes((*today, now)))
 
     def take_back(self) -> None:
-        """The tab that was noted last was not opened after all."""
-        with contextlib.suppress(StoreError):  # then the next one comes later
+        """Remove the note of the last tab, which was not opened after all."""
+        with contextlib.suppress(StoreError):  # then the next tab comes later
             notes = self._load()
             self._save(_Notes(notes.opened[:-1], unwanted=notes.unwanted))
 
-    def answered(self) -> None:
-        """A person signed in by the tab that was noted last: one that asks for more may follow at once."""
-        with contextlib.suppress(StoreError):  # then the next one comes later
+    def record_login(self) -> None:
+        """Note that the last tab ended in a login, so that a tab for more scopes may follow at once."""
+        with contextlib.suppress(StoreError):  # then the next tab comes later
             self._save(_Notes(self._load().opened, answered=True))
 
-    def unwanted(self) -> None:
-        """No tab until `forget`: a person ended this login on purpose."""
+    def forbid(self) -> None:
+        """Allow no tab until `forget`, because the user ended this login on purpose."""
         with contextlib.suppress(StoreError):  # the login is gone, and that is what counts
             self._save(_Notes(self._load().opened, unwanted=True))
 
     def forget(self) -> None:
-        """A person logs in by hand, so tabs are welcome again."""
-        with contextlib.suppress(StoreError):  # there was nothing
+        """Remove all notes, because the user logs in by hand."""
+        with contextlib.suppress(StoreError):  # there was no note
             self._folder.remove(self._name)
 
     def _load(self) -> _Notes:
         try:
             return msgspec.convert(json.loads(self._folder.read(self._name) or b"{}"), _Notes)
         except (ValueError, msgspec.ValidationError):
-            return _Notes()  # a damaged file says nothing
+            return _Notes()  # a damaged file counts as an empty one
 
     def _save(self, notes: _Notes) -> None:
         self._folder.write(self._name, msgspec.json.encode(notes), f"{self._name}.{os.urandom(6).hex()}")

@@ -1,7 +1,7 @@
-"""Whose process is at the other end of a loopback connection, as far as the kernel tells.
+"""The user at the other end of a loopback connection, as far as the kernel tells.
 
 The loopback interface belongs to every user of a machine. Another user who has read a login's parameters somewhere
-could finish it with an account of their own.
+could finish that login with an account of their own.
 """
 
 import os
@@ -19,49 +19,50 @@ End = tuple[str, int]
 """An address and a port."""
 
 
-def is_foreign(ours: End, theirs: End, environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the connection between `ours` and `theirs` is another user's. False where the system does not tell."""
+def is_of_other_user(ours: End, theirs: End, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the end `theirs` of a connection to `ours` is another user's. False where the system does not tell."""
     if sys.platform == "win32":
         from mcp_auth_bridge.shell.browser import windows_sockets
 
         try:
-            return windows_sockets.is_foreign(ours, theirs)
+            return windows_sockets.is_of_other_user(ours, theirs)
         except OSError:
             return False
-    sockets = _sockets()
-    if not {(ours, theirs), (theirs, ours)} <= sockets.keys():
-        sockets = {**sockets, **_sockets()}  # the kernel writes it in pieces, while sockets come and go
-    if (ours, theirs) not in sockets:  # another system, or a sandbox whose table is not its network's
+    owners = _socket_owners()
+    if not {(ours, theirs), (theirs, ours)} <= owners.keys():
+        owners = {**owners, **_socket_owners()}  # the kernel writes the table in pieces, while sockets come and go
+    if (ours, theirs) not in owners:  # another system, or a sandbox whose table is not its network's
         return False
-    owner = sockets.get((theirs, ours))
+    owner = owners.get((theirs, ours))
     if owner is None:
         # A peer that has closed its end already is not a browser, which waits for a page; and Linux shows a closed
-        # socket as nobody's. Windows' browsers have no socket inside WSL; macOS keeps some sockets out of its table.
+        # socket without an owner. Windows' browsers have no socket inside WSL; macOS keeps some sockets out of its
+        # table.
         return sys.platform == "linux" and not is_wsl(environ)
-    return owner not in _trusted(environ)
+    return owner not in _trusted_users(environ)
 
 
-def _trusted(environ: Mapping[str, str]) -> set[int]:
-    """Root, who can do everything anyway, the user of this process, and the person behind sudo and su."""
+def _trusted_users(environ: Mapping[str, str]) -> set[int]:
+    """Root, who can do everything anyway, the user of this process, and the user behind sudo and su."""
     try:
-        person = _LOGIN_USER.read_text(encoding="ascii")
+        login_user = _LOGIN_USER.read_text(encoding="ascii")
     except OSError:
-        person = ""
-    persons = {int(text) for text in (environ.get("SUDO_UID", ""), person) if text.isdecimal()}
-    return {0, os.getuid(), os.geteuid(), *persons}
+        login_user = ""
+    users = {int(text) for text in (environ.get("SUDO_UID", ""), login_user) if text.isdecimal()}
+    return {0, os.getuid(), os.geteuid(), *users}
 
 
-def _sockets() -> Mapping[tuple[End, End], int]:
-    """The open TCP sockets by their own end and the other one, each with its user."""
+def _socket_owners() -> Mapping[tuple[End, End], int]:
+    """The user of each open TCP socket, by its own end and its peer's."""
     if sys.platform == "darwin":
         from mcp_auth_bridge.shell.browser import darwin_sockets
 
         return darwin_sockets.sockets()
-    return _linux()
+    return _linux_sockets()
 
 
-def _linux() -> Mapping[tuple[End, End], int]:
-    """proc(5), "/proc/net/tcp"."""
+def _linux_sockets() -> Mapping[tuple[End, End], int]:
+    """As `_socket_owners`, from proc(5), "/proc/net/tcp"."""
     found = {}
     for table in _TABLES:
         try:
@@ -69,13 +70,13 @@ def _linux() -> Mapping[tuple[End, End], int]:
         except OSError:
             continue
         for fields in map(str.split, lines):
-            if fields[9] != "0":  # the inode: none is left of a socket that its process has closed
-                found[_end(fields[1]), _end(fields[2])] = int(fields[7])
+            if fields[9] != "0":  # the inode, which is 0 once the process has closed the socket
+                found[_parse_end(fields[1]), _parse_end(fields[2])] = int(fields[7])
     return found
 
 
-def _end(text: str) -> End:
-    """`0100007F:1F90` → ("127.0.0.1", 8080): 32-bit words in the machine's order. IPv4 in IPv6 is IPv4."""
+def _parse_end(text: str) -> End:
+    """`0100007F:1F90` → ("127.0.0.1", 8080): 32-bit words in the machine's order. IPv4 in IPv6 becomes IPv4."""
     words, port = text.split(":")
     raw = b"".join(int(words[at : at + 8], 16).to_bytes(4, sys.byteorder) for at in range(0, len(words), 8))
     address = ip_address(raw)

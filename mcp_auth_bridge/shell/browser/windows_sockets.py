@@ -1,7 +1,7 @@
-"""Windows' tables of TCP connections, each with its process, and whose processes these are.
+"""Windows' tables of TCP connections, each with its process, and the users of these processes.
 
-Another user's process cannot be asked for its user, but its session can be seen: another person at this machine, at
-another screen or over Remote Desktop, has a session of their own. Session 0 is that of the services.
+The user of another user's process cannot be read, but its session can: another person at this machine, at another
+screen or over Remote Desktop, has a session of their own. Session 0 is that of the services.
 """
 
 import os
@@ -18,17 +18,17 @@ ROW6 = struct.Struct("<16s 4x 2s2x 16s 4x 2s2x 4x I")
 
 
 def connections(table: bytes, row: struct.Struct) -> Mapping[tuple[End, End], int]:
-    """The processes in a `table`, whose `row`s follow on their number, by their own end and the other one."""
+    """The process of each connection in `table`, by its own end and its peer's. The table is a count, then `row`s."""
     if not table:
         return {}
     found = {}
     count = min(int.from_bytes(table[:4], "little"), (len(table) - 4) // row.size)
     for local, local_port, remote, remote_port, process in row.iter_unpack(table[4 : 4 + count * row.size]):
-        found[_end(local, local_port), _end(remote, remote_port)] = process
+        found[_parse_end(local, local_port), _parse_end(remote, remote_port)] = process
     return found
 
 
-def _end(address: bytes, port: bytes) -> End:
+def _parse_end(address: bytes, port: bytes) -> End:
     return str(ip_address(address)), int.from_bytes(port, "big")
 
 
@@ -62,15 +62,15 @@ if sys.platform == "win32":
     _security.GetLengthSid.argtypes = (ctypes.c_void_p,)
     _security.GetLengthSid.restype = wintypes.DWORD
 
-    def is_foreign(ours: End, theirs: End) -> bool:
-        """Whether the connection between `ours` and `theirs` is another person's. False where Windows does not tell."""
-        found = connections(_table(_AF_INET6), ROW6) if ":" in theirs[0] else connections(_table(_AF_INET), ROW)
-        process = found.get((theirs, ours))
+    def is_of_other_user(ours: End, theirs: End) -> bool:
+        """Whether the end `theirs` of a connection to `ours` is another user's. False where Windows does not tell."""
+        family, row = (_AF_INET6, ROW6) if ":" in theirs[0] else (_AF_INET, ROW)
+        process = connections(_read_table(family), row).get((theirs, ours))
         if process is None:
             return False
         return _session(process) not in (_SERVICES, _session(os.getpid())) and _user(process) != _user(os.getpid())
 
-    def _table(family: int) -> bytes:
+    def _read_table(family: int) -> bytes:
         size, status = wintypes.DWORD(0), _ERROR_INSUFFICIENT_BUFFER
         buffer = ctypes.create_string_buffer(0)
         while status == _ERROR_INSUFFICIENT_BUFFER:  # the table may have grown since it was measured
@@ -84,7 +84,7 @@ if sys.platform == "win32":
         return session.value if _kernel.ProcessIdToSessionId(process, ctypes.byref(session)) else None
 
     def _user(process: int) -> bytes | None:
-        """The security identifier of the user of `process`, None if it does not let us ask."""
+        """The security identifier of the user of `process`, None if Windows does not let us read it."""
         opened, token = _kernel.OpenProcess(_PROCESS_QUERY_LIMITED_INFORMATION, 0, process), wintypes.HANDLE()
         if not opened:
             return None

@@ -1,14 +1,15 @@
-"""The debug log: what happened, in lines that are safe to paste into an issue. Off by default; see `--debug`.
+"""The debug log: events in lines that are safe to paste into an issue. Off by default; see `--debug`.
 
-One line an event, to stderr (voice.py). Nothing secret can get in, for two reasons, each enough by itself:
+Each event is one line on stderr (`line_format.py`). Nothing secret can get in:
 
-1. Types. An event's name and its fields come from closed sets, and a field is a number, a bool or a short string.
-   There is none for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id
-   of a client's request; the one foreign text is a refusal's sentence for people, without what was sent to it as a
-   credential (`oauth/error_text.py`). What is no such scalar, a `Secret` above all, is refused.
-2. Patterns. What looks like a credential is cut out of every string, also out of paths, where some servers keep one.
+- An event's name and its fields come from closed sets, and a field is a number, a bool or a short string. No field
+  exists for a body, an argument, a result, a header's value, a query, a code, a state, a session id or the id of a
+  client's request. Any other type is refused, a `Secret` above all.
+- URLs lose their user info, their query, and each part of the path that may be a key.
+- The only text from a server is the sentence of a refusal, from which the credentials sent to that server are removed
+  (`oauth/error_text.py`).
 
-There is no list of live secrets to compare with: it would be one more place where they are.
+The module keeps no list of live secrets to compare with: it would be one more place where they are.
 """
 
 import os
@@ -54,44 +55,76 @@ LogEvent: TypeAlias = Literal[
 
 
 class LoggedFailure(TypedDict, total=False):
-    """An error: its class, and its words if they are ours."""
+    """The fields that describe an error."""
 
+    # its class
     failure: str
+    # its message, if the error is one of the bridge's own
     says: str
 
 
 class Fields(LoggedFailure, total=False):
-    """Every field that there is. `ms` are milliseconds, `bytes` those of a body, `said` is a server's own sentence."""
+    """Every field that an event may have."""
 
+    # version of the bridge
     version: str
+    # version of Python
     python: str
+    # the platform, as `sys.platform` names it
     system: str
+    # the process id of the bridge
     pid: int
+    # the command of the command line
     command: str
+    # name of the server's profile
     profile: str
+    # class of the profile's auth settings, or scheme of the credentials that were sent
     auth: str
+    # HTTP method
     verb: str
+    # URL without its query
     url: str
+    # path of a URL without its query
     path: str
+    # JSON-RPC method
     method: str
+    # HTTP status
     status: int
+    # milliseconds that the block took
     ms: int
+    # bytes of the request's body
     bytes: int
+    # number of the relay's call
     call: int
+    # whether the stream goes on from an earlier one
     again: bool
+    # the other end of a connection, as host and port
     peer: str
+    # the proxy of the connection
     proxy: str
+    # port of the loopback callback
     port: int
+    # host of the loopback callback
     host: str
+    # issuer of the authorization server
     issuer: str
+    # scopes that were granted
     scope: str
+    # whether the login has a refresh token
     renewable: bool
+    # seconds until a timer ends
     seconds: float
+    # error code of a refusal
     error: str
+    # the server's own sentence in a refusal, without credentials
     said: str
+    # what the event is about: the kind of a record, the name of a lock or of a timer
     what: str
+    # how a decision of credentials or of a store ended
     outcome: str
+    # status of the refusal that the credentials were asked about
     refused: int | None
+    # generation of the record
     generation: int | None
 
 
@@ -99,29 +132,25 @@ LONGEST = 200  # characters of one field
 
 _SCALARS = (str, int, float, bool, type(None))
 
-_SECRET_NAMES = """
-    access_token api[_-]?key assertion client_secret code code_verifier id_token password refresh_token sig state token
-"""
-# What no word is, percent-encoded or not: long, and with a digit, or of upper and lower case, or without a break.
-_LONG = r"(?=[A-Za-z_%~+=-]*[0-9])[\w%~+=-]{16,}|(?=[a-z_-]*[A-Z][A-Z_-]*[a-z])[A-Za-z_-]{20,}|[A-Za-z]{24,}"
 _CUT = "…"
-_PATTERNS = [
-    (re.compile(r"-----BEGIN [^-]*-----.*", re.DOTALL), _CUT),  # PEM
-    (re.compile(r"(?<=//)[^/?#\s]*@"), f"{_CUT}@"),  # user info
-    (re.compile(rf"\b({'|'.join(_SECRET_NAMES.split())})=[^&\s]*", re.IGNORECASE), rf"\1={_CUT}"),
-    (re.compile(r"[?#]\S*"), ""),  # the query of a URL
-    (re.compile(r"\b(bearer|basic|dpop)\s+\S+", re.IGNORECASE), rf"\1 {_CUT}"),
-    (re.compile(r"\b(eyJ|sk-|gh[a-z]_|xox[a-z]-)[\w.~+/=-]+"), _CUT),  # JWTs, and keys that say so themselves
-    (re.compile(_LONG), _CUT),
-]
+_USER_INFO = re.compile(r"(?<=//)[^/?#\s]*@")
+_QUERY = re.compile(r"[?#]\S*")
+_KEY_IN_PATH = re.compile(
+    r"(?=[A-Za-z_%~+=-]*[0-9])[\w%~+=-]{16,}|(?=[a-z_-]*[A-Z][A-Z_-]*[a-z])[A-Za-z_-]{20,}|[A-Za-z]{24,}"
+)
+"""A run of characters that is not a word, percent-encoded or not: long, and with a digit, in both cases, or unbroken.
+
+Some MCP servers have the user's key in the path of their URL. The closed list of fields does not stop that one, which
+stands in URLs, paths, names of locks and error messages (tests/e2e/test_canaries.py proves it).
+"""
 _QUOTED = re.compile("“.*”", re.DOTALL)
 
 on = False
-"""Whether there is a log. Whoever has to compute a field looks at this first."""
+"""Whether the log is on. Code that has to compute a field looks at this first."""
 
 
 def begin(command: str) -> None:
-    """There is a log from now on, and it says first what it is about."""
+    """Turn the log on for the rest of the process, and write the first event, which describes this process."""
     global on  # noqa: PLW0603 - one process has one stderr, and one decision about it
     on = True
     python = ".".join(map(str, sys.version_info[:3]))
@@ -129,14 +158,17 @@ def begin(command: str) -> None:
 
 
 def event(name: LogEvent, **fields: Unpack[Fields]) -> None:
-    """Write one event, if there is a log. Raises `TypeError` for what is no scalar and for what has no field."""
+    """Write one event if the log is on. Raises `TypeError` for an unknown field and for a value that is not a scalar.
+
+    An empty string and None are left out.
+    """
     if on:
         checked = {field: _checked(field, value) for field, value in fields.items()}
-        terminal.record(name, {field: value for field, value in checked.items() if value is not None})
+        terminal.write_event(name, {field: value for field, value in checked.items() if value is not None})
 
 
 class LogLine:
-    """One event at the end of a block, with its `ms`, and the failure if an exception leaves it."""
+    """Writes one event when its block ends, with the block's `ms`, and with the failure if an exception leaves it."""
 
     __slots__ = ("_began", "_fields", "_name")
 
@@ -149,7 +181,7 @@ class LogLine:
         self._fields.update(fields)
 
     def fail(self, error: BaseException | None) -> None:
-        """Say how the block ended, where an error does not leave it."""
+        """Add `error`, which the block has caught, as its failure; None adds nothing."""
         if error is not None:
             self.add(**failure(error))
 
@@ -163,7 +195,7 @@ class LogLine:
 
 
 class _NoLine:
-    """Stands for a `Line` while there is no log: this is on every message's way."""
+    """Stands in for a `LogLine` while the log is off, at no cost: every message passes here."""
 
     __slots__ = ()
 
@@ -184,27 +216,26 @@ _NO_LINE = _NoLine()
 
 
 def timed(name: LogEvent, **fields: Unpack[Fields]) -> LogLine | _NoLine:
-    """`with log.timed(…) as line`: one event when the block is over, to which the block may `add` fields."""
+    """`with debug_log.timed(…) as line` writes one event when the block ends; the block may `add` fields to it."""
     return LogLine(name, fields) if on else _NO_LINE
 
 
 def failure(error: BaseException) -> LoggedFailure:
-    """The class of `error`, and what one of ours says without what it quotes: that may be the remote's."""
+    """The class of `error`, and the message of a `BridgeError` without its quotations, which may be a server's text."""
     if not isinstance(error, BridgeError):
         return {"failure": type(error).__name__}
     return {"failure": type(error).__name__, "says": _QUOTED.sub("“…”", error.message)}
 
 
 def _checked(name: str, value: object) -> Scalar | None:
-    """`value` fit for the log, None for what need not be said. Raises `TypeError` for what must not be."""
+    """`value` as it may be written, None if it is to be left out. Raises as `event`."""
     if name not in Fields.__annotations__ or not isinstance(value, _SCALARS) or type(value) not in _SCALARS:
-        raise TypeError(f"no field of the log: {name}, a {type(value).__name__}")
+        raise TypeError(f"not a field of the log: {name}, a {type(value).__name__}")
     return clean(value) or None if isinstance(value, str) else value
 
 
 def clean(text: str) -> str:
-    """`text` without what looks like a credential and without what is not printable, at most `LONGEST` characters."""
-    text = printable(text[: LONGEST * 4])
-    for pattern, instead in _PATTERNS:
-        text = pattern.sub(instead, text)
+    """`text` in printable characters, at most `LONGEST` of them, and its URLs without what may be secret."""
+    text = _USER_INFO.sub(f"{_CUT}@", printable(text[: LONGEST * 4]))
+    text = _KEY_IN_PATH.sub(_CUT, _QUERY.sub("", text))
     return text if len(text) <= LONGEST else text[:LONGEST] + _CUT

@@ -1,4 +1,4 @@
-"""A secret that a person types without seeing it."""
+"""Asks the user for a secret, which the terminal does not show while they type."""
 
 import getpass
 import signal
@@ -12,12 +12,12 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 def typed(question: str) -> Secret | None:
-    """The answer to `question`, None where nobody can be asked. Raises `ConfigError` where nothing is answered.
+    """Ask the `question` and return the answer, None without a terminal. Raises `ConfigError` for an empty answer.
 
-    It blocks the thread, which must be the main one: in another, Ctrl-C would leave the terminal dark.
+    It blocks the thread, which must be the main one: in another, Ctrl-C would leave the terminal without echo.
     """
     if not (terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty()):
-        return None  # getpass itself would open the terminal of whoever started us, or echo
+        return None  # getpass itself would open the terminal of the process that started this one, or echo
     try:
         with _interruptible():
             answer = Secret(getpass.getpass(f"mcp-auth-bridge: {question}: "))
@@ -30,7 +30,7 @@ def typed(question: str) -> Secret | None:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C ends the question at once: asyncio's own handler would wait for a loop that waits for the answer."""
+    """Let Ctrl-C end the question at once: asyncio's handler would wait for the loop, which waits for the answer."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield

@@ -1,6 +1,6 @@
-"""The one way to stderr, which never waits: a host may close its end, or leave it open and never read.
+"""The only writer to stderr, which never waits: a host may close its end, or leave it open and never read.
 
-A pipe that nobody reads is full after 64 KiB, and a process that waits for room there answers nobody any more.
+A pipe that the host does not read is full after 64 KiB, and a bridge that waited for room in it would stop relaying.
 """
 
 import contextlib
@@ -13,16 +13,23 @@ from typing import TextIO
 
 
 class Stderr:
-    """What finds no room is left out, and counted where there is room again by the line of `left_out`. None is torn."""
+    """Drops the lines for which there is no room, and never tears one.
 
-    def __init__(self, left_out: Callable[[int], str]) -> None:
-        self._line = left_out
+    Once there is room again, it first writes `dropped_line(count)`, a line that says how many were dropped.
+    """
+
+    def __init__(self, dropped_line: Callable[[int], str]) -> None:
+        # makes the line about dropped ones
+        self._dropped_line = dropped_line
+        # bytes of a line that has been begun, and of those after it that must follow
         self._rest = b""
-        self._left_out = 0
-        self._turn = RLock()  # a keyring's thread has something to say as well
+        # lines dropped since the last one that was written
+        self._dropped = 0
+        # a keyring's thread writes as well
+        self._turn = RLock()
 
     def write(self, text: str) -> None:
-        """Write `text`, whole lines, or leave it out. Never raises: there would be nobody to tell."""
+        """Write `text`, which is whole lines, or drop it. Never raises: no place is left to report it."""
         stream = sys.stderr
         if stream is None:  # closed before the process began
             return
@@ -36,25 +43,25 @@ class Stderr:
 
     def _send(self, fd: int, data: bytes) -> None:
         if not self._flush(fd):
-            self._left_out += 1
+            self._dropped += 1
             return
-        missing = self._line(self._left_out).encode() if self._left_out else b""
-        self._left_out, self._rest = 0, missing + data
+        missing = self._dropped_line(self._dropped).encode() if self._dropped else b""
+        self._dropped, self._rest = 0, missing + data
         self._flush(fd)
 
     def _flush(self, fd: int) -> bool:
-        """Whether all has left that had begun to."""
+        """Write as much of the rest as there is room for; whether all of it is written."""
         poll = select.poll()
         poll.register(fd, select.POLLOUT)
         while self._rest and poll.poll(0):
-            # What is writable takes this much without waiting (POSIX on PIPE_BUF).
+            # A writable pipe takes this much without waiting (POSIX on PIPE_BUF).
             self._rest = self._rest[os.write(fd, self._rest[: select.PIPE_BUF]) :]
         return not self._rest
 
 
 def _pollable(stream: TextIO) -> int | None:
-    """The descriptor behind `stream`; None where nothing tells whether it has room: on Windows, and where a test or an
-    embedding program has put an object of its own.
+    """The descriptor behind `stream`, None if nothing tells whether it has room: on Windows, and where a test or an
+    embedding program has replaced the stream by an object of its own.
     """
     if not hasattr(select, "poll"):
         return None

@@ -1,7 +1,7 @@
-"""The stdio transport: stdin as chunks, stdout as whole lines, both kept away from every other code in the process.
+"""The stdio transport: stdin as chunks, stdout as whole lines, both out of reach of all other code in the process.
 
-The loop itself reads and writes: a thread hop costs a call a tenth of its time. Where no loop can watch what stdin is
-(files, and everything on Windows), a thread reads it.
+The event loop reads and writes: a hop to a thread costs a call a tenth of its time. Where the loop cannot watch stdin
+(a file, and everything on Windows), a thread reads it.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work
 
 _CHUNK = 64 * 1024
-_READ_AHEAD = 16  # chunks that wait for their consumer before reading stops
+_READ_AHEAD = 16  # chunks that may wait for their consumer; then reading stops
 _ATOMIC = 4096  # bytes that a pipe takes at once when it is writable (PIPE_BUF on Linux; POSIX promises 512)
-_UNITS = 5  # of work, as `TimeSlice` counts it, for a message, beyond those for finding it
-_GATHERED = 64 * 1024  # bytes that are written together; what is more waits for the client
+_UNITS = 5  # units of work (`TimeSlice`) that a message costs, beyond those for finding its line
+_GATHERED = 64 * 1024  # bytes that are gathered at most and written together; longer messages wait for the client
 
 
 def claim() -> tuple[int, int]:
-    """Take fd 0 and 1 for JSON-RPC. Whatever a library or a child reads or prints now goes elsewhere.
+    """Reserve stdin and stdout for JSON-RPC and return private duplicates of both descriptors.
 
-    Returns private duplicates of them; 0 reads nothing any more, 1 is stderr.
+    From now on a library or a child that reads fd 0 is at its end at once, and what it writes to fd 1 goes to stderr.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -37,11 +37,11 @@ def claim() -> tuple[int, int]:
 
 
 async def chunks(fd: int) -> AsyncIterator[bytes]:
-    """What arrives at `fd` until its end. Reading stops while the consumer is busy: a flood waits in the pipe."""
+    """Read `fd` until its end. Reading stops while the consumer is busy, so that a flood waits in the pipe."""
     arrived: asyncio.Queue[bytes] = asyncio.Queue()
     try:
         proceed = _read_in_loop(fd, arrived)
-    except (PermissionError, NotImplementedError):  # epoll knows no files, Windows' loop knows nothing but sockets
+    except (PermissionError, NotImplementedError):  # epoll takes no files, and Windows' loop only sockets
         proceed = _read_in_thread(fd, arrived)
     turn = TimeSlice()
     while chunk := await arrived.get():
@@ -52,7 +52,7 @@ async def chunks(fd: int) -> AsyncIterator[bytes]:
 
 
 def _read_in_loop(fd: int, arrived: asyncio.Queue[bytes]) -> Callable[[], None]:
-    """Read `fd` whenever there is something; gives back what is to be called after each chunk that was used."""
+    """Read `fd` whenever it is readable. Returns a function that the consumer calls after each chunk."""
     loop = asyncio.get_running_loop()
 
     def read() -> None:
@@ -70,7 +70,7 @@ def _read_in_loop(fd: int, arrived: asyncio.Queue[bytes]) -> Callable[[], None]:
 
 
 def _read_in_thread(fd: int, arrived: asyncio.Queue[bytes]) -> Callable[[], None]:
-    """The same with a thread, which works on everything."""
+    """As `_read_in_loop`, with a thread, which can read everything."""
     loop = asyncio.get_running_loop()
     room = threading.Semaphore(_READ_AHEAD)
 
@@ -92,25 +92,32 @@ def _read(fd: int) -> bytes:
     try:
         return os.read(fd, _CHUNK)
     except OSError:
-        return b""  # the client is gone: the same as the end
+        return b""  # the client has gone, which is the same as the end
 
 
 class StdoutWriter:
-    """The one writer to the client. Raises `BrokenPipeError` when the client has closed its end.
+    """The only writer to the client.
 
-    The first line of a round of the loop leaves at once; those that come after it in the same round leave together when
-    the round is over: a system call costs as much as all the rest of a small message.
+    It writes the first line of an iteration of the loop at once. It gathers those that follow in the same iteration and
+    writes them together at its end: a system call costs as much as all the rest of a small message.
     """
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        # held while bytes are written, so that lines do not mix
         self._turn = asyncio.Lock()
+        # bytes of a line that has been begun; they come before everything else
         self._rest = memoryview(b"")
+        # lines that are written together after the rest, and their size in bytes
         self._gathered: list[bytes] = []
-        self._size = 0  # of what is gathered, in bytes
-        self._round: asyncio.Handle | None = None  # the end of this one, after which nothing is gathered
-        self._leaving: asyncio.Task[None] | None = None
+        self._size = 0
+        # the end of this iteration of the loop; None while lines are not gathered
+        self._end_of_iteration: asyncio.Handle | None = None
+        # writes the gathered lines
+        self._flushing: asyncio.Task[None] | None = None
+        # the error by which a gathered line was lost; the next write raises it
         self._gone: OSError | None = None
+        # tells whether the client's pipe has room; None on Windows, where the thread writes
         self._poll = select.poll() if hasattr(select, "poll") else None
         if self._poll is not None:
             self._poll.register(fd, select.POLLOUT)
@@ -118,28 +125,29 @@ class StdoutWriter:
             self._thread = ThreadPoolExecutor(1)
 
     async def write(self, raw: bytes) -> None:
-        """Write the message `raw` as a line, after all earlier ones. Waits as long as the client does not read.
+        """Write the message `raw` as a line, after all earlier ones. Waits while the client does not read.
 
-        Who is cancelled within a line leaves its rest to be written: half a line would spoil two messages.
+        If it is cancelled within the line, a later write finishes the line: half a line would spoil two messages.
+        Raises `BrokenPipeError` when the client has closed its end.
         """
         if self._poll is None:
             await asyncio.get_running_loop().run_in_executor(self._thread, _write_line, self._fd, raw)
-        elif self._round and not self._turn.locked() and self._size + len(raw) <= _GATHERED:
+        elif self._end_of_iteration and not self._turn.locked() and self._size + len(raw) <= _GATHERED:
             self._gather(one_line(raw) + b"\n")
         else:
             async with self._turn:
-                await self._now(self._poll, raw)
+                await self._write_at_once(self._poll, raw)
 
     def _gather(self, part: bytes) -> None:
         self._gathered.append(part)
         self._size += len(part)
 
-    async def _now(self, poll: "select.poll", raw: bytes) -> None:
+    async def _write_at_once(self, poll: "select.poll", raw: bytes) -> None:
         if self._gone:
             raise BrokenPipeError from self._gone
         try:
             await self._flush(poll)
-            # Only now, so that those who wait hold no second copy; and a large one is not copied for its line end.
+            # Only now, so that a waiting write holds no second copy; a large message is not copied for its line end.
             if len(raw) <= _GATHERED:
                 self._rest = memoryview(one_line(raw) + b"\n")
             else:
@@ -147,19 +155,20 @@ class StdoutWriter:
                 self._gather(b"\n")
             await self._flush(poll)
         finally:
-            self._round = self._round or asyncio.get_running_loop().call_soon(self._end_round, poll)
+            if self._end_of_iteration is None:
+                self._end_of_iteration = asyncio.get_running_loop().call_soon(self._end_iteration, poll)
 
-    def _end_round(self, poll: "select.poll") -> None:
-        self._round = None
+    def _end_iteration(self, poll: "select.poll") -> None:
+        self._end_of_iteration = None
         if self._rest or self._gathered:
-            self._leaving = asyncio.ensure_future(self._leave(poll))
+            self._flushing = asyncio.ensure_future(self._flush_gathered(poll))
 
-    async def _leave(self, poll: "select.poll") -> None:
+    async def _flush_gathered(self, poll: "select.poll") -> None:
         async with self._turn:
             try:
                 await self._flush(poll)
             except OSError as error:
-                self._gone = error  # for the next to write: those whose lines these were have gone on
+                self._gone = error  # for the next write: those of the lost lines have returned already
 
     async def _flush(self, poll: "select.poll") -> None:
         while self._rest or self._gathered:
@@ -168,10 +177,10 @@ class StdoutWriter:
                 self._gathered.clear()
                 self._size = 0
             if not poll.poll(0):
-                await self._writable()
+                await self._wait_for_room()
             self._rest = self._rest[os.write(self._fd, self._rest[:_ATOMIC]) :]
 
-    async def _writable(self) -> None:
+    async def _wait_for_room(self) -> None:
         loop = asyncio.get_running_loop()
         writable = asyncio.Event()
         loop.add_writer(self._fd, writable.set)

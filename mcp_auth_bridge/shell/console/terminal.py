@@ -1,8 +1,8 @@
-"""Every word to people: the rules of speech, as in age's `tui.go`.
+"""Everything that the bridge tells the user, and what it reads from them: the rules of speech, as in age's `tui.go`.
 
-What a person asked for goes to stdout (`status`); everything else goes to stderr, lower case, without a full stop: one
-line each in a log, within the width of a terminal (voice.py: in which form). During `run`, stdout belongs to JSON-RPC
-and this module never writes there.
+The result that the user asked for goes to stdout (`status`). Everything else goes to stderr, in lower case and without
+a full stop: one line each in a log, within the width on a terminal (`line_format.py`). During `run`, stdout belongs to
+JSON-RPC and this module never writes there.
 """
 
 import contextlib
@@ -15,11 +15,14 @@ from typing import NoReturn
 from mcp_auth_bridge.errors import BridgeError, printable, reason
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
-_voice: LineFormat = TextLines()
+_format: LineFormat = TextLines()
 
 
 def fill() -> None:
-    """Open what was closed before the process began: its next file would be stdin, stdout or stderr otherwise."""
+    """Open those of stdin, stdout and stderr that were closed before the process began.
+
+    Otherwise the next file that the process opens would take the place of one.
+    """
     for fd in range(3):
         try:
             os.fstat(fd)
@@ -28,63 +31,66 @@ def fill() -> None:
 
 
 def speak_json() -> None:
-    """From now on each line on stderr is one JSON object."""
-    global _voice  # noqa: PLW0603 - one process has one stderr, and one decision about it
-    _voice = JsonLines()
+    """Write each later line on stderr as one JSON object."""
+    global _format  # noqa: PLW0603 - one process has one stderr, and one decision about it
+    _format = JsonLines()
 
 
 def about(server: str) -> None:
-    """All that is said from now on is about the server of that name, "" for none."""
-    _voice.about(server)
+    """Say that all later lines are about the server of that name, "" for no server."""
+    _format.set_server(server)
 
 
 def say(text: str) -> None:
-    """One line about what is going on. A closed or stuck stderr is nobody's problem."""
-    _voice.note(text)
+    """Write one line about what is going on. If stderr is closed or full, it is dropped."""
+    _format.write_message(text)
 
 
 def print_url(url: str) -> None:
-    """A URL that a person is to open."""
-    _voice.url(url)
+    """Write a URL that the user is to open."""
+    _format.write_url(url)
 
 
 def complain(error: BridgeError) -> None:
-    """A failure: the sentence, then the hint."""
-    _voice.failure(error)
+    """Write the message of `error`, then its hint."""
+    _format.write_error(error)
 
 
 def pass_on(lines: str) -> None:
-    """Lines that another process of ours has said, in the same form."""
+    """Write `lines` that another process of the bridge has written in the same format."""
     if lines:
-        _voice.pass_on(lines)
+        _format.pass_on(lines)
 
 
 def speaks_json() -> bool:
     """Whether each line on stderr is one JSON object."""
-    return isinstance(_voice, JsonLines)
+    return isinstance(_format, JsonLines)
 
 
-def record(name: str, fields: Mapping[str, Scalar]) -> None:
-    """One event of the debug log."""
-    _voice.event(name, fields)
+def write_event(name: str, fields: Mapping[str, Scalar]) -> None:
+    """Write one event of the debug log."""
+    _format.write_event(name, fields)
 
 
 def answer(text: str) -> None:
-    """What the person asked for, on stdout. Lines stay lines. Raises as `hand_over`."""
+    """Write the result that the user asked for to stdout. Its lines stay lines.
+
+    Raises `BrokenPipeError` when the reader has closed its end, `BridgeError` when nothing more can be written.
+    """
     if sys.stdout is None:  # it was closed before the process began
         return
     shown = "".join(f"{printable(line)}\n" for line in text.split("\n"))
-    # A program reads the same letters in every locale; what a terminal has no letter for is a question mark there.
+    # A program reads the same letters in every locale; a terminal shows a question mark for a letter that it lacks.
     encoding = sys.stdout.encoding if shows_answers() else "utf-8"
-    with _writing():
+    with _translating_errors():
         sys.stdout.buffer.write(shown.encode(encoding, "replace"))
         sys.stdout.flush()
 
 
 def hand_over(data: bytes) -> None:
-    """What was asked for, on stdout: byte for byte to a program, as an `answer` where a person reads it.
+    """Write the result `data` to stdout: byte for byte to a program, and made printable on a terminal.
 
-    Raises `BrokenPipeError` when the reader has seen enough, `BridgeError` when nothing more can be written.
+    Raises `BrokenPipeError` when the reader has closed its end, `BridgeError` when nothing more can be written.
     """
     if shows_answers():
         answer(data.decode(errors="replace").removesuffix("\n"))
@@ -92,14 +98,14 @@ def hand_over(data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         try:
-            with _writing():
+            with _translating_errors():
                 rest = rest[os.write(1, rest) :]
-        except BlockingIOError:  # whoever started us shares a pipe with us that does not wait
+        except BlockingIOError:  # the process that started this one has made their pipe non-blocking
             select.select([], [1], [])
 
 
 @contextlib.contextmanager
-def _writing() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     try:
         yield
     except (BrokenPipeError, BlockingIOError):
@@ -109,17 +115,17 @@ def _writing() -> Iterator[None]:
 
 
 def shows_answers() -> bool:
-    """Whether stdout is a terminal: what goes there is read by a person."""
+    """Whether stdout is a terminal, so that the user reads what is written there."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def shows_progress() -> bool:
-    """Whether stderr is a terminal, so that somebody may be watching."""
+    """Whether stderr is a terminal, so that the user may be watching."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
 async def lines() -> AsyncIterator[str]:
-    """What the person types, line by line, until the end of stdin."""
+    """Read what the user types, line by line, until the end of stdin."""
     from mcp_auth_bridge.shell.console.stdio import chunks
 
     rest = b""
@@ -130,19 +136,19 @@ async def lines() -> AsyncIterator[str]:
 
 
 async def piped() -> bytes:
-    """All that stdin has, until its end."""
+    """Read stdin until its end."""
     from mcp_auth_bridge.shell.console.stdio import chunks
 
     return b"".join([chunk async for chunk in chunks(0)])
 
 
 def is_interactive() -> bool:
-    """Whether a person can answer here."""
+    """Whether stdin is a terminal, so that the user can answer a question."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def leave(code: int) -> NoReturn:
-    """End the process now. Threads that wait for a keyring or a name server must not hold it up."""
+    """End the process now, without waiting for threads that wait for a keyring or a name server."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never open
             stream.flush()

@@ -1,4 +1,4 @@
-"""How a message is laid out on a terminal: within its width, what is copied on lines of its own and in one piece."""
+"""The layout of a message on a terminal: it stays within the width, but a command or URL to copy is never wrapped."""
 
 import os
 import re
@@ -6,15 +6,15 @@ import sys
 from collections.abc import Iterator
 
 _INDENT = "    "
-_NARROWEST, _USUAL = 20, 80
+_NARROWEST, _USUAL = 20, 80  # columns
 
-# A command, or a line of TOML, stands at the end of a hint, after a colon; a URL anywhere.
+# A command, or a line of TOML, stands at the end of a hint, after a colon; a URL stands anywhere.
 _COMMAND = re.compile(r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$")
 _URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
 
 
-def width() -> int:
-    """Columns of the terminal that stderr is, 0 where it is none: then nobody's eyes are to be guided."""
+def terminal_width() -> int:
+    """Columns of the terminal that stderr is, 0 if it is not a terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         return 0
     told = os.environ.get("COLUMNS", "")
@@ -26,33 +26,33 @@ def width() -> int:
         return _USUAL
 
 
-def lines(text: str, columns: int, first: str = "") -> Iterator[str]:
-    """The lines of `text` in `columns`, `first` before the first one and blanks before the others.
+def wrap_lines(text: str, columns: int, first: str = "") -> Iterator[str]:
+    """Wrap `text` into lines of `columns`, with `first` before the first one and blanks before the others.
 
-    A command that ends it, and a long URL, have lines of their own, longer than `columns` if need be.
+    A command at its end and a long URL get lines of their own, longer than `columns` if need be.
     """
-    said, command = apart(text)
-    whole = f"{first}{said}"
+    sentence, command = split_command(text)
+    whole = f"{first}{sentence}"
     if len(whole) <= columns:
         yield whole
     else:
-        yield from _filled(said, max(columns, _NARROWEST), first)
+        yield from _wrap(sentence, max(columns, _NARROWEST), first)
     if command:
         yield f"{_INDENT}{command}"
 
 
-def apart(text: str) -> tuple[str, str]:
-    """`text` and the command that it ends with, "" for none."""
+def split_command(text: str) -> tuple[str, str]:
+    """`text` without the command at its end, and that command, "" if it ends without one."""
     found = _COMMAND.search(text)
     return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
-def _filled(text: str, columns: int, first: str) -> Iterator[str]:
-    """Words fill lines, with the blanks that were between them; a long URL takes a line of its own."""
+def _wrap(text: str, columns: int, first: str) -> Iterator[str]:
+    """Fill lines with words and the blanks between them; a long URL takes a line of its own."""
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
         alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
-        if line == _INDENT:  # a new line begins without those of the text
+        if line == _INDENT:  # a new line begins without the blanks before its word
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
             yield line.rstrip()

@@ -1,7 +1,7 @@
-"""Kernel locks between processes: the kernel frees them with the process, so there is no stale lock to reclaim.
+"""Kernel locks between processes: the kernel frees them when their process ends, so that a lock never becomes stale.
 
 Each lock is a file of its own that is never deleted (deleting it would let two processes lock two inodes under one
-name), and never the file that it guards. No process id, no time stamp, no lease.
+name), and never the file that it guards. It holds neither a process id nor a time stamp.
 """
 
 import asyncio
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 _FIRST_POLL, _LONGEST_POLL = 0.01, 0.16
-"""Seconds between two attempts: the kernel offers no way to wait that a cancellation could interrupt. Doubled each
-time, because dozens of processes may wait for one slow authorization server.
+"""Seconds between two attempts: a wait in the kernel could not be cancelled. Doubled each time, because dozens of
+processes may wait for one slow authorization server.
 """
 
 _MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
 
 
 class Held(StoreError):
-    """Somebody else has the lock, and had it for all the time that there was to wait."""
+    """Another process or task has held the lock during the whole time-out."""
 
 
 class Locks:
-    """The locks in one private folder. A mutex and a lock of the same name are two different things."""
+    """The locks in one private folder. A mutex and a lock of the same name are independent of each other."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = Folder(folder)
 
     @contextlib.contextmanager
     def mutex(self, name: str) -> Iterator[None]:
-        """Exclude every other thread and process from `name` for a few milliseconds of file work; blocks the thread.
+        """Exclude every other thread and process from `name` for a few milliseconds of file work.
 
-        Raises `StoreError` after 10 seconds.
+        It blocks the thread. Raises `StoreError` after 10 seconds.
         """
         from filelock import Timeout
 
@@ -51,7 +51,7 @@ class Locks:
                 lock.acquire(timeout=_MUTEX_TIMEOUT, poll_interval=0.002)
             except Timeout:
                 _check_contention(lock)
-                raise _held(name, _MUTEX_TIMEOUT) from None
+                raise _held_error(name, _MUTEX_TIMEOUT) from None
         try:
             yield
         finally:
@@ -74,7 +74,7 @@ class Locks:
                     with translated(Path(lock.lock_file)):
                         _check_contention(lock)
                 if loop.time() >= deadline:
-                    raise _held(name, timeout)
+                    raise _held_error(name, timeout)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_POLL)
         try:
@@ -83,7 +83,7 @@ class Locks:
             lock.release()
 
     def _lock(self, name: str, suffix: str) -> "FileLock":
-        from filelock import FileLock  # 10 ms beside asyncio, and reading a login needs no lock
+        from filelock import FileLock  # its import takes 10 ms, and reading a login needs no lock
 
         self._folder.create()
         self._folder.verify()
@@ -104,10 +104,10 @@ def _attempt(lock: "FileLock") -> bool:
 
 
 def _check_contention(lock: "FileLock") -> None:
-    """Raise the `OSError` with which the kernel refuses `lock`, unless that is that another process has it.
+    """Raise the `OSError` with which the kernel refuses `lock`, unless another process holds it.
 
-    filelock waits on EACCES too, because some systems answer so to contention; on Linux it is a security module's no,
-    which lasts.
+    filelock waits on EACCES too, because some systems use it for contention. On Linux it is the refusal of a security
+    module, which lasts.
     """
     if sys.platform != "linux":
         return
@@ -116,12 +116,12 @@ def _check_contention(lock: "FileLock") -> None:
     descriptor = os.open(lock.lock_file, os.O_RDWR | os.O_CLOEXEC)
     try:
         with contextlib.suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing gives it back
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # closing the descriptor releases it
     finally:
         os.close(descriptor)
 
 
-def _held(name: str, timeout: float) -> Held:
+def _held_error(name: str, timeout: float) -> Held:
     return Held(
         f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
         "try again; if it keeps happening, end the one that hangs",

@@ -1,4 +1,4 @@
-"""Where everything lives: one folder of the user's for the configuration, one for what the bridge keeps.
+"""The folders of the bridge: the user's folder for configuration, and one for the data that the bridge keeps.
 
 `MCP_AUTH_BRIDGE_HOME` puts both below one folder.
 """
@@ -23,7 +23,7 @@ class Paths(msgspec.Struct, frozen=True):
 
 
 def paths() -> Paths:
-    """The paths of this user on this system. Raises `ConfigError` for one without a home."""
+    """The paths of this user on this system. Raises `ConfigError` for a user without a home folder."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return _below(Path(home).absolute(), Path(home).absolute())
@@ -34,7 +34,7 @@ def paths() -> Paths:
         data = platformdirs.user_data_path("mcp-auth-bridge", appauthor=False)
     except RuntimeError:
         config = data = Path("~")
-    if not config.is_absolute():  # what older releases of platformdirs answer, instead of raising
+    if not config.is_absolute():  # older releases of platformdirs return this instead of raising
         raise ConfigError("this user has no home folder", f"set {HOME_VARIABLE} to a folder that is kept")
     return _below(config, data)
 

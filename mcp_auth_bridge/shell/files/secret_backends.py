@@ -1,4 +1,4 @@
-"""The world behind secret references: programs, the OS keyring, and a little patience with files."""
+"""The backends of secret references: programs, the OS keyring, and a clock to wait for a file that is replaced."""
 
 import asyncio
 import os
@@ -13,41 +13,47 @@ _KEYRING_TIMEOUT = 30.0
 """Seconds for an OS keyring that may be showing an unlock dialog."""
 
 _KEY_TIMEOUT = 10.0
-"""Seconds for a password manager: whoever waits for the sealing key waits for a login, and gives up after 30."""
+"""Seconds for a password manager: the process that waits for the sealing key gives up after 30."""
 
 
 def sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretSources:
-    """Commands get what programs need to find their agents and their data, and the variables that are `passed`."""
-    environment = _allowed(environ, passed)
+    """Sources that read variables from `environ`, run commands and ask the OS keyring.
+
+    Commands get the variables by which programs find their agents and data, and those named in `passed`.
+    """
+    environment = _command_environment(environ, passed)
 
     async def run(argv: Sequence[str]) -> bytes:
-        from mcp_auth_bridge.shell.process.run_command import output  # most starts run none
+        from mcp_auth_bridge.shell.process.run_command import output  # most bridges run no command
 
         return await output(argv, environment, LIMIT)
 
-    return SecretSources(environ, run, _entry, asyncio.sleep)
+    return SecretSources(environ, run, _read_keyring, asyncio.sleep)
 
 
 def key_from(argv: Sequence[str]) -> bytes:
-    """What the command of the sealing key prints. For a thread without an event loop: keys are fetched in one."""
+    """Run `argv`, the command of the sealing key, and return its output. Raises `CredentialMissing`.
+
+    It must run in a thread without an event loop, as the one in which keys are fetched.
+    """
     from mcp_auth_bridge.shell.process.run_command import output  # as above
 
-    return asyncio.run(output(argv, _allowed(os.environ, ()), LIMIT, _KEY_TIMEOUT))
+    return asyncio.run(output(argv, _command_environment(os.environ, ()), LIMIT, _KEY_TIMEOUT))
 
 
-def _allowed(environ: Mapping[str, str], passed: Sequence[str]) -> Mapping[str, str]:
+def _command_environment(environ: Mapping[str, str], passed: Sequence[str]) -> Mapping[str, str]:
     names = COMMAND_ENVIRONMENT | {name.upper() for name in passed}
     return {name: value for name, value in environ.items() if name.upper() in names}
 
 
 async def keep(name: str, secret: Secret) -> None:
     """Put `secret` into the OS keyring as `name`. Raises `StoreError`."""
-    from mcp_auth_bridge.stores.os_keyring import put  # as in _entry
+    from mcp_auth_bridge.stores.os_keyring import put  # as in _read_keyring
 
     await in_daemon_thread(lambda: put(name, secret.reveal()), _KEYRING_TIMEOUT)
 
 
-async def _entry(name: str) -> str | None:
-    from mcp_auth_bridge.stores.os_keyring import entry  # 65 to 90 ms, and most starts ask no keyring
+async def _read_keyring(name: str) -> str | None:
+    from mcp_auth_bridge.stores.os_keyring import entry  # its import takes 65 to 90 ms, and most bridges need none
 
     return await in_daemon_thread(lambda: entry(name), _KEYRING_TIMEOUT)

@@ -1,4 +1,4 @@
-"""What machines that share one credential have in common: a store, locks, and the server that both are on."""
+"""The store and the locks that several machines share, and the Redis that holds both."""
 
 import os
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,10 @@ from mcp_auth_bridge.stores.redis import RedisStore
 
 
 class Fleet:
-    """`key` returns the sealing key; `password` reads that of the server, None if it wants none."""
+    """The shared store and locks of one machine.
+
+    `key` returns the sealing key. `password` reads the server's password; None if the server does not want one.
+    """
 
     def __init__(
         self, settings: Settings, key: Callable[[], bytes], password: Callable[[], Awaitable[Secret]] | None
@@ -30,11 +33,11 @@ class Fleet:
 
 
 def shared_key(source: KeySource) -> bytes:
-    """The key in `source`. None is made: each machine would make another. Raises `StoreError`."""
+    """Read the sealing key from `source`. Raises `StoreError` without one: each machine would make another key."""
     key = source.load()
     if key is None:
         raise StoreError(
-            f"{source.describe()} is not there, and every machine that shares the store needs the same key",
+            f"{source.describe()} does not exist, and every machine that shares the store needs the same key",
             "make one with: openssl rand -base64 32, and give it to each of them",
         )
     return key

@@ -1,14 +1,15 @@
-"""A lock between machines: a lease in the Redis that they share, by that server's clock.
+"""A lock between machines: a lease in the Redis that they share, by the clock of that server.
 
-A lease is longer than a token request may take (shell/net/oauth_http.py): whoever loses the server in the middle of
-one has its answer before anybody else may present the same refresh token. It is prolonged while it is held.
+A lease is longer than a token request may take (shell/net/oauth_http.py). So a holder that loses the Redis server
+during a token request has its response before another machine may present the same refresh token. A holder prolongs its
+lease while it lives.
 
-No lock with an expiry can stop a holder that was stopped itself and comes back. What stops it is the generation of the
-record, which serves as the fencing token: it grows with each save, a holder reads it under the lock, marks the record
-before it spends a token and saves after it, and the server refuses a save upon any generation but the newest.
+A lock that expires cannot stop a holder that was paused and goes on. The record's generation does, as a fencing token:
+it grows with each save, a holder reads it under the lock, marks the record before it spends a token and saves after it,
+and the server refuses a save upon any generation but the newest.
 
-A holder that could not save is not forgotten: it goes on trying to, and gives the lease back only afterwards. One whose
-lease ran out without having been given back may just have lost the server, so its successor first waits a moment.
+A holder that could not save keeps trying, and releases the lease only afterwards. A holder whose lease ran out without
+a release may just have lost the server, so its successor first waits a moment.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ LEASE = 100.0
 """Seconds."""
 
 _AGAIN = 1.0
-"""Seconds between attempts to give back what could not be saved or released."""
+"""Seconds between attempts to save and release after a failure."""
 
 _FIRST_POLL, _LONGEST_POLL = 0.02, 0.5  # seconds, doubled each time
 
@@ -45,8 +46,8 @@ redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'turn', ARGV[2], 'ends', string.fo
 return foreign and 'left' or 'free'
 """
 )
-"""ARGV: the owner, its turn, milliseconds. `left`: the holder before did not give it back. One's own earlier turn is
-over for certain, because the kernel's lock comes first: such a one was taken without our hearing of it.
+"""ARGV: the owner, its turn, milliseconds. `left`: the holder before did not release it. An earlier turn of the same
+owner is certainly over, because the kernel's lock comes first: its reply was lost.
 """
 
 PROLONG = (
@@ -58,69 +59,81 @@ return 'held'
 """
 )
 
-GIVE_BACK = (
+RELEASE = (
     _CLOCK
     + """
 if owner and not foreign and tonumber(turn) <= tonumber(ARGV[2]) then redis.call('DEL', KEYS[1]) end
 return 'free'
 """
 )
-"""This turn, or an earlier one."""
+"""It releases this turn or an earlier one of the same owner."""
 
 T = TypeVar("T")
 
 
 class AsksServer(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """Run `function`, which asks the server, beside the loop."""
+        """Run `function`, which sends a request to the server, in a thread."""
 
 
 class Leases:
-    """The locks under `prefix`; whoever takes one holds the kernel's lock of that name already.
+    """The locks of one machine under `prefix`. Before it takes one, it holds the kernel's lock of that name.
 
-    `flush` saves what could not be saved before. A lease lasts `lease` seconds.
+    `flush` saves the records that could not be saved before. A lease lasts `lease` seconds.
     """
 
     def __init__(
         self, server: RedisScripts, ask: AsksServer, prefix: str, flush: Callable[[], None], lease: float = LEASE
     ) -> None:
+        # runs the scripts
         self._server = server
+        # runs a function in a thread
         self._ask = ask
+        # first part of every key
         self._prefix = prefix
+        # saves the records that could not be saved before
         self._flush = flush
+        # seconds
         self._lease = lease
+        # the name of this process in the server
         self._owner = os.urandom(8).hex().encode()
+        # leases that were asked for; the last number is the current turn
         self._turns = 0
-        self._owed: dict[str, int] = {}
-        self._paying: asyncio.Future[None] | None = None
+        # turns that must still be released, by lock
+        self._unreleased: dict[str, int] = {}
+        # releases them
+        self._releasing: asyncio.Future[None] | None = None
 
     @contextlib.asynccontextmanager
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
-        """Hold the lock `name` across awaits. Raises `Held` after `timeout` seconds, `StoreError` without a server."""
+        """Hold the lock `name` across awaits.
+
+        Raises `Held` after `timeout` seconds, which may be 0, and `StoreError` if the server does not respond.
+        """
         self._turns += 1
         turn = self._turns
         try:
             await self._take(name, turn, timeout)
         except BaseException:
-            self._owe(name, turn)  # it may have been taken without our hearing of it
+            self._release_later(name, turn)  # it may have been taken, and the reply was lost
             raise
         prolonging = asyncio.ensure_future(self._prolong(name, turn))
         try:
             yield
         finally:
             prolonging.cancel()
-            await self._give_back(name, turn)
+            await self._release(name, turn)
 
     async def settle(self) -> None:
-        """Wait until everything is saved and given back."""
-        if self._paying is not None:
-            await asyncio.wait((self._paying,))
+        """Wait until everything is saved and released."""
+        if self._releasing is not None:
+            await asyncio.wait((self._releasing,))
 
     async def _take(self, name: str, turn: int, timeout: float) -> None:  # noqa: ASYNC109 - as above
         loop = asyncio.get_running_loop()
         deadline, pause = loop.time() + timeout, _FIRST_POLL
         with debug_log.timed("lock", what=f"{name}, of the fleet"):
-            while (answer := await self._run(TAKE, name, turn)) == b"held":
+            while (outcome := await self._run(TAKE, name, turn)) == b"held":
                 if loop.time() >= deadline:
                     raise Held(
                         f"another machine has held the lock for {name} for more than {timeout:g} seconds",
@@ -128,43 +141,43 @@ class Leases:
                     )
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_POLL)
-            if answer == b"left":
+            if outcome == b"left":
                 await asyncio.sleep(self._lease / 20)
 
     async def _prolong(self, name: str, turn: int) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            with contextlib.suppress(StoreError):  # a lost server may come back before the lease is over
+            with contextlib.suppress(StoreError):  # a lost server may return before the lease ends
                 if await self._run(PROLONG, name, turn) == b"lost":
                     return
 
-    async def _give_back(self, name: str, turn: int) -> None:
+    async def _release(self, name: str, turn: int) -> None:
         try:
             await self._ask(self._flush)
-            await self._run(GIVE_BACK, name, turn)
+            await self._run(RELEASE, name, turn)
         except BaseException as error:
-            self._owe(name, turn)
+            self._release_later(name, turn)
             if not isinstance(error, StoreError):
                 raise
 
-    def _owe(self, name: str, turn: int) -> None:
-        """Give back later: all in one task, for as long as it takes."""
-        self._owed[name] = turn
-        if self._paying is None:
-            self._paying = asyncio.ensure_future(self._pay())
+    def _release_later(self, name: str, turn: int) -> None:
+        """Release in the background, for as long as it takes; one task does it for all locks."""
+        self._unreleased[name] = turn
+        if self._releasing is None:
+            self._releasing = asyncio.ensure_future(self._release_all())
 
-    async def _pay(self) -> None:
+    async def _release_all(self) -> None:
         try:
-            while self._owed:
+            while self._unreleased:
                 await asyncio.sleep(_AGAIN)
                 with contextlib.suppress(StoreError):  # the next attempt may succeed
                     await self._ask(self._flush)
-                    for name, turn in list(self._owed.items()):
-                        await self._run(GIVE_BACK, name, turn)
-                        if self._owed[name] == turn:
-                            del self._owed[name]
+                    for name, turn in list(self._unreleased.items()):
+                        await self._run(RELEASE, name, turn)
+                        if self._unreleased[name] == turn:
+                            del self._unreleased[name]
         finally:
-            self._paying = None
+            self._releasing = None
 
     async def _run(self, script: str, name: str, turn: int) -> object:
         milliseconds = round(1000 * self._lease)

@@ -1,4 +1,4 @@
-"""Names → addresses that may be connected to (`oauth/address_zones.py`)."""
+"""Host names → the addresses that may be connected to (`oauth/address_zones.py`)."""
 
 import asyncio
 import socket
@@ -12,21 +12,21 @@ from mcp_auth_bridge.urls import Url
 
 
 class Resolver:
-    """Looks each name up once and stays with the answer: nobody can give another one between the check and the use."""
+    """Looks each name up once and keeps the result, so that no name server can change it between check and use."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._known: dict[str, list[Address]] = {}
 
     async def addresses(self, url: Url, led_by: Url | None) -> list[Address]:
-        """Where to connect to for `url`, at least one address, the best first.
+        """The addresses to connect to for `url`, at least one, the best first.
 
-        Raises `Unreachable` for a name that is not known, `UrlRefused` where `led_by` may not lead there.
+        Raises `Unreachable` for an unknown name, `UrlRefused` if `led_by` may not lead there.
         """
         return allowed(await self._look_up(url), await self._reach(led_by), url, led_by)
 
     async def check_for_proxy(self, url: Url, led_by: Url | None) -> None:
-        """As `addresses`, for a `url` whose name the proxy resolves: then only an address itself can be judged."""
+        """As `addresses`, where the proxy resolves the name of `url`: then only a literal address can be judged."""
         address = literal(url.host)
         if address is not None:
             allowed([address], await self._reach(led_by), url, led_by)
@@ -62,7 +62,7 @@ class Resolver:
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:
-    """The families by turns, in the resolver's order (RFC 8305 section 4): one that leads nowhere costs one attempt."""
+    """The families by turns, in the resolver's order (RFC 8305 section 4): an unreachable one costs one attempt."""
     first = [address for address in addresses if address.version == addresses[0].version]
     second = [address for address in addresses if address.version != addresses[0].version]
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]

@@ -1,10 +1,10 @@
-"""No core file of this process holds a token.
+"""Prevents core dumps, so that no core file of this process holds a token.
 
 RLIMIT_CORE alone does not stop a core that the kernel hands to a program, such as systemd-coredump: "the limit is not
 enforced for core dumps that are piped to a program" (core(5)). /proc/self/coredump_filter empties both kinds of core.
-Unlike PR_SET_DUMPABLE, it leaves /proc/PID readable for the person whose process it is, and needs no ctypes.
+Unlike PR_SET_DUMPABLE, it leaves /proc/PID readable for the user of the process, and needs no ctypes.
 Both are inherited, so a program that takes this process's place gets them back as they were. Windows writes no dumps
-unless somebody configured that.
+unless an administrator has configured them.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ _NOTHING = "0"
 
 
 class _Before:
-    """What this process was started with; None where nothing was changed."""
+    """The settings with which this process was started; None where `forbid` changed nothing."""
 
     soft: int | None = None
     filter: str | None = None
 
 
 def forbid() -> None:
-    """Call it first. What the system does not let us change stays as it is: a sandbox may forbid it."""
+    """Forbid core dumps; to be called first. Does nothing where the system does not allow it, as in a sandbox."""
     if sys.platform == "win32":
         return
     import resource
@@ -32,7 +32,7 @@ def forbid() -> None:
         soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
         resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
         _Before.soft = soft
-    with contextlib.suppress(OSError):  # there is none but on Linux
+    with contextlib.suppress(OSError):  # only Linux has this file
         before = _FILTER.read_text().strip()
         _FILTER.write_text(_NOTHING)
         _Before.filter = before

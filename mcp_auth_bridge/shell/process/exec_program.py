@@ -1,4 +1,4 @@
-"""The last act of this process: to become the program that a person named, with one more variable around it."""
+"""Replaces this process by the program that the user named (`token --exec`)."""
 
 import os
 import signal
@@ -9,16 +9,17 @@ from mcp_auth_bridge.shell.process import core_dumps
 
 
 def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
-    """Run `command`; its exit code, where the system cannot replace a process by another (Windows).
+    """Replace this process by `command` with `environment`. Raises `ConfigError` if it cannot be run.
 
-    Elsewhere this does not return: signals, terminal and exit code are the program's. Raises `ConfigError`.
+    It does not return: signals, terminal and exit code are the program's. Windows cannot replace a process, so there it
+    runs the program and returns its exit code.
     """
     try:
         if os.name == "nt":
             import subprocess
 
-            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the person's own
-        # Python ignores it for itself; a program that is started expects to end when nobody reads it.
+            return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the user's own
+        # Python ignores this signal for itself; a program expects it, to end when its output is not read any more.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         core_dumps.allow_again()
         os.execvpe(command[0], command, environment)  # noqa: S606 - as above

@@ -1,4 +1,4 @@
-"""How this program is started again: by whoever reads a configuration, from any folder and with any PATH."""
+"""The command that starts this program again from any folder and with any PATH, for an IDE's configuration."""
 
 import os
 import re
@@ -8,11 +8,11 @@ from pathlib import Path
 
 _NAME = "mcp-auth-bridge"
 _OF_UVX = re.compile(r"archive-v\d+")
-"""The folder in uv's cache below which `uvx` has what it runs, until the cache is cleaned."""
+"""The folder in uv's cache below which `uvx` keeps the programs that it runs, until the cache is cleaned."""
 
 
 def invocation() -> tuple[str, ...]:
-    """The words before a command line of ours. The first is a full path: what a dock starts has a short PATH."""
+    """The words before the bridge's arguments. The first is a full path: an IDE that a dock starts has a short PATH."""
     if any(_OF_UVX.fullmatch(part) for part in Path(sys.prefix).parts):
         return (_uvx(), _NAME)
     begun = Path(sys.argv[0]).absolute() if sys.argv else Path()

@@ -1,4 +1,4 @@
-"""The event loop of a command: asyncio's own, with name lookups that never hold up the end of the process."""
+"""The event loop of a command: asyncio's own, with name lookups that never delay the end of the process."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ else:
 
 
 class Loop(_Loop):
-    """asyncio looks names up in executor threads, for which `asyncio.run` waits: up to a minute behind a dead VPN."""
+    """Looks names up in daemon threads: asyncio's executor delays the end, by up to a minute behind a dead VPN."""
 
     # Any: arguments and results are socket.getaddrinfo's own
     async def getaddrinfo(self, host: Any, port: Any, **wanted: Any) -> list[Any]:
@@ -26,7 +26,7 @@ class Loop(_Loop):
 
 
 def run(story: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run` on such a loop."""
+    """As `asyncio.run`, on a `Loop`."""
     with asyncio.Runner(loop_factory=Loop) as runner:
-        runner.get_loop().set_exception_handler(uncaught.in_loop)
+        runner.get_loop().set_exception_handler(uncaught.report_in_loop)
         return runner.run(story)

@@ -1,6 +1,7 @@
-"""The death of the parent, for hosts that die without closing the pipe: somebody else may hold its other end.
+"""Notices the end of the parent process, for hosts that die without closing stdin: another process may hold it open.
 
-Not Linux's PR_SET_PDEATHSIG: it fires when the *thread* that started us ends, and hosts start us from passing threads.
+Linux's PR_SET_PDEATHSIG does not do: it fires when the *thread* that started the bridge ends, and hosts use short-lived
+threads for that.
 """
 
 import asyncio
@@ -9,36 +10,36 @@ import select
 import sys
 from collections.abc import Callable
 
-_LOOK = 2.0
-"""Seconds between two looks where the kernel does not tell."""
+_POLL_INTERVAL = 2.0
+"""Seconds between two checks where the kernel does not notify."""
 
 
 def watch(parent: int, gone: Callable[[], object]) -> None:
     """Call `gone` once when the process `parent`, which started this one, has ended.
 
-    On Windows nothing is watched: there a process keeps its parent's number, and hosts end their children by job.
+    On Windows it does nothing: a process keeps its parent's number there, and hosts end their children by job.
     """
     if sys.platform == "win32" or parent <= 0:  # 0: the parent is outside of our container
         return
     loop = asyncio.get_running_loop()
     try:
-        fd = _death(parent)
+        fd = _open_watch(parent)
     except (OSError, AttributeError):  # an old kernel or Python, a sandbox, or a parent that has gone already
-        _look(loop, parent, gone)
+        _poll(loop, parent, gone)
         return
 
-    def told() -> None:
+    def notify() -> None:
         loop.remove_reader(fd)
         os.close(fd)
         gone()
 
-    loop.add_reader(fd, told)
-    if os.getppid() != parent:  # between its end and the watch its number may have become another's
-        told()
+    loop.add_reader(fd, notify)
+    if os.getppid() != parent:  # it ended before the watch began, and its number may be another process's by now
+        notify()
 
 
-def _death(pid: int) -> int:
-    """A file descriptor that becomes readable when the process `pid` ends."""
+def _open_watch(pid: int) -> int:
+    """Return a file descriptor that becomes readable when the process `pid` ends."""
     if sys.platform != "linux":
         queue = select.kqueue()
         queue.control([select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)], 0)
@@ -46,8 +47,8 @@ def _death(pid: int) -> int:
     return os.pidfd_open(pid)
 
 
-def _look(loop: asyncio.AbstractEventLoop, parent: int, gone: Callable[[], object]) -> None:
+def _poll(loop: asyncio.AbstractEventLoop, parent: int, gone: Callable[[], object]) -> None:
     if os.getppid() == parent:
-        loop.call_later(_LOOK, _look, loop, parent, gone)
+        loop.call_later(_POLL_INTERVAL, _poll, loop, parent, gone)
     else:
         gone()

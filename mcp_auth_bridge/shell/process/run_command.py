@@ -1,4 +1,4 @@
-"""Runs a program for what it prints: without a shell, a terminal or our stdin, and never longer than it may."""
+"""Runs a program for its output: without a shell, a terminal or our stdin, and with a time limit."""
 
 import asyncio
 import os
@@ -15,23 +15,23 @@ from mcp_auth_bridge.shell.process.threads import in_background
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
 TIMEOUT = 30.0
-"""Seconds for a program that may ask a server, and start a slow interpreter for it."""
+"""Seconds for a program that may start a slow interpreter and send a request to a server."""
 
 _RUN_IT = "run it in a terminal to see the error (it gets no stdin and only the variables in pass_environment)"
 
-_LONGEST_WORDS = 4096
-"""Bytes at the end of stderr that are looked at."""
+_LAST_BYTES = 4096
+"""Bytes at the end of stderr in which the last line is looked for."""
 
-_PATIENCE = 0.2
-"""Seconds for the end of stderr after that of the program."""
+_STDERR_TIMEOUT = 0.2
+"""Seconds to wait for the end of stderr after the program has ended."""
 
 
 async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int, timeout: float = TIMEOUT) -> bytes:  # noqa: ASYNC109 - the error names the command
-    """What `argv` prints, if it ends with 0 within `timeout` seconds and prints at most `limit` bytes.
+    """Run `argv` and return its output: at most `limit` bytes, within `timeout` seconds and with exit status 0.
 
-    Raises `CredentialMissing` with its first word only: the others may be secret, and so may what it prints. One that
-    fails is quoted with the last line of its stderr, without anything that it was given or has printed.
-    Whatever happens, neither it nor a child that it has left in its process group goes on once nobody waits.
+    Otherwise raises `CredentialMissing`, which names only the first word: the others and the output may be secret. It
+    quotes the last line of the program's stderr, from which its arguments, variables and output are removed. When this
+    returns, raises or is cancelled, it ends the program and the children in its process group.
     """
     program = f"the command {quoted(argv[0])}"
     child = _Child(argv, environment, limit)
@@ -40,7 +40,7 @@ async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int
         await asyncio.wait((running,), timeout=timeout)
         if not running.done():
             raise CredentialMissing(f"{program} did not end within {timeout:g} seconds", _RUN_IT)
-        status, printed, words = running.result()
+        status, printed, last_line = running.result()
     except OSError as error:
         hint = "write its whole path, and words with blanks in quotation marks"
         raise CredentialMissing(f"{program} cannot be run: {reason(error)}", hint) from None
@@ -50,50 +50,60 @@ async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int
     if len(printed) > limit:
         raise CredentialMissing(f"{program} printed more than {limit // 1024} KiB", _RUN_IT)
     if status != 0:
-        hidden = (*_given(argv, environment), *printed.decode(errors="replace").split())
-        raise CredentialMissing(f"{program} {_ending(status)}{saying(words, map(Secret, hidden))}", _RUN_IT)
+        hidden = (*_possible_secrets(argv, environment), *printed.decode(errors="replace").split())
+        raise CredentialMissing(f"{program} {_ending(status)}{saying(last_line, map(Secret, hidden))}", _RUN_IT)
     return printed
 
 
 class _Child:
-    """One program. `run` belongs to a thread, `end` to everybody."""
+    """One program. A background thread calls `run`; any thread may call `end`."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], limit: int) -> None:
+        # the program and its arguments
         self._argv = argv
+        # all its variables
         self._environment = environment
+        # bytes of output
         self._limit = limit
+        # None before it is started
         self._process: subprocess.Popen[bytes] | None = None
+        # whether `end` was called
         self._ended = False
+        # held while it is started and while it is killed
         self._mutex = threading.Lock()
 
     def run(self) -> tuple[int, bytes, str]:
-        """Its status, what it printed, one byte more than the limit at most, and its last words. Raises `OSError`."""
+        """Run it and return its status, its output, and the last line of its stderr. Raises `OSError`.
+
+        The output is cut one byte after the limit.
+        """
         with self._mutex:
             if self._ended:
-                return 0, b"", ""  # nobody waits any more
-            words = _LastWords()
+                return 0, b"", ""  # the caller has stopped waiting
+            stderr = _StderrReader()
             try:
-                self._process = self._start(words.end)
+                self._process = self._start(stderr.end)
             finally:
-                words.begin()
+                stderr.begin()
         with self._process as process:
             printed = process.stdout.read(self._limit + 1) if process.stdout else b""
             if len(printed) > self._limit:
                 self.end()
-            return process.wait(), printed, words.line()
+            return process.wait(), printed, stderr.last_line()
 
     def end(self) -> None:
+        """Kill it, or keep it from being started."""
         with self._mutex:
             self._ended = True
-            # Without a status it has not been waited for, so its number is still its own.
+            # Without a return code it has not been waited for, so its number is still its own.
             if self._process is not None and self._process.returncode is None:
                 _kill(self._process)
 
     def _start(self, stderr: int) -> subprocess.Popen[bytes]:
-        import shutil  # a start that runs no command needs none of it
+        import shutil  # a bridge that runs no command does not need it
 
         path = self._environment.get("PATH")
-        return subprocess.Popen(  # noqa: S603 - the person's own configuration names the program
+        return subprocess.Popen(  # noqa: S603 - the user's own configuration names the program
             [shutil.which(self._argv[0], path=path) or self._argv[0], *self._argv[1:]],  # on Windows it may be a .cmd
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -104,33 +114,36 @@ class _Child:
         )
 
 
-class _LastWords:
-    """What comes out of a program's stderr last. A thread reads it all, so that the program never waits."""
+class _StderrReader:
+    """Keeps the last bytes of a program's stderr. A thread reads all of it, so that the program never waits.
+
+    `end` is the end of the pipe that the program writes to.
+    """
 
     def __init__(self) -> None:
-        self._beginning, self.end = os.pipe()
+        self._reading_end, self.end = os.pipe()
         self._kept = b""
         self._reader = threading.Thread(target=self._read, daemon=True)
 
     def begin(self) -> None:
-        """Read from now on: the program has its end of the pipe."""
+        """Start to read, once the program has inherited its end of the pipe."""
         os.close(self.end)
         self._reader.start()
 
-    def line(self) -> str:
-        """The last line that is not blank. A child of the program's may hold the pipe open: it is not waited for."""
-        self._reader.join(_PATIENCE)
+    def last_line(self) -> str:
+        """The last line that is not blank. A child of the program may hold the pipe open; it is not waited for."""
+        self._reader.join(_STDERR_TIMEOUT)
         lines = self._kept.decode(errors="replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _read(self) -> None:
-        while data := os.read(self._beginning, 65536):
-            self._kept = (self._kept + data)[-_LONGEST_WORDS:]
-        os.close(self._beginning)
+        while data := os.read(self._reading_end, 65536):
+            self._kept = (self._kept + data)[-_LAST_BYTES:]
+        os.close(self._reading_end)
 
 
-def _given(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
-    """What a program was given that may be secret: values of its arguments, and of variables that are passed on."""
+def _possible_secrets(argv: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+    """The values of the program's arguments, and of the variables of `pass_environment`."""
     for word in argv[1:]:
         yield word.partition("=")[2] if word.startswith("-") else word
     yield from (value for name, value in environment.items() if name.upper() not in COMMAND_ENVIRONMENT)
@@ -143,7 +156,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
-        return  # it ended by itself in this moment
+        return  # it has just ended by itself
 
 
 def _ending(status: int) -> str:

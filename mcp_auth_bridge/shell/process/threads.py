@@ -1,4 +1,4 @@
-"""Blocking calls that may never come back, kept away from the event loop and from the end of the process."""
+"""Runs blocking calls that may never return, so that they delay neither the event loop nor the end of the process."""
 
 import asyncio
 import contextlib
@@ -12,16 +12,16 @@ T = TypeVar("T")
 
 
 def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
-    """Run `function` in a thread of its own; the future has its result, or what it raised.
+    """Run `function` in a thread of its own; the future gets its result, or the exception that it raises.
 
-    A daemon thread: unlike an executor's it does not hold up the end of the process.
+    It is a daemon thread: unlike an executor's it does not delay the end of the process.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def settle(result: T | None, error: BaseException | None) -> None:
         if future.done():
-            return  # nobody waits any more
+            return  # it was cancelled
         if error is None:
             future.set_result(result)  # type: ignore[arg-type]  # without an error, result is a T
         else:
@@ -33,7 +33,7 @@ def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
             result = function()
         except BaseException as error:  # noqa: BLE001 - it is raised again where it is awaited
             failure = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(settle, result, failure)
 
     threading.Thread(target=run, name="background", daemon=True).start()
@@ -41,9 +41,9 @@ def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
 
 
 async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
-    """Run `function` in a thread of its own and return its result, or raise what it raised.
+    """Run `function`, which asks a credential store, in a thread of its own; return its result or raise its exception.
 
-    After `timeout` seconds raise `StoreError`. The thread is then left alone: an OS keyring that shows an unlock dialog
+    Raises `StoreError` after `timeout` seconds. The thread then goes on: an OS keyring that shows an unlock dialog
     cannot be interrupted.
     """
     future = in_background(function)

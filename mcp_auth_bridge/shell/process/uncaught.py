@@ -1,6 +1,6 @@
-"""What nobody catches is named by class and place: Python's own words for it hold its text, which may be a secret.
+"""Reports uncaught exceptions by class and place only: Python's own report holds their text, which may be a secret.
 
-A traceback also quotes whatever the error quotes, and libraries log what they like. None of it reaches stderr.
+A traceback also quotes lines and values, and libraries log what they like. None of it reaches stderr.
 """
 
 import logging
@@ -14,18 +14,18 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 def name_only() -> None:
-    """From now on, in this process."""
+    """Install the hooks of this process for exceptions in the main thread, in other threads and in destructors."""
     logging.getLogger().addHandler(logging.NullHandler())  # else warnings of libraries go to stderr
-    sys.excepthook = lambda _kind, error, _trace: _tell(error)
-    threading.excepthook = lambda uncaught: _tell(uncaught.exc_value)
-    sys.unraisablehook = lambda uncaught: _tell(uncaught.exc_value)
+    sys.excepthook = lambda _kind, error, _trace: _report(error)
+    threading.excepthook = lambda uncaught: _report(uncaught.exc_value)
+    sys.unraisablehook = lambda uncaught: _report(uncaught.exc_value)
 
 
-def in_loop(_: AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: what asyncio puts there
-    """An exception handler for a loop: whose result nobody took, or what a callback raised."""
-    _tell(context.get("exception"))
+def report_in_loop(_: AbstractEventLoop, context: dict[str, Any]) -> None:  # Any: what asyncio puts there
+    """The exception handler of a loop, for a failed task that is never awaited and for a callback that raises."""
+    _report(context.get("exception"))
 
 
-def _tell(error: BaseException | None) -> None:
+def _report(error: BaseException | None) -> None:
     if error is not None:
         terminal.complain(fault(error))

@@ -5,9 +5,9 @@ The stream is the session. It cannot be resumed: when it is lost, so is every an
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable
+from contextlib import aclosing
 from urllib.parse import urljoin
 
-from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError, UrlRefused, fault
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
@@ -18,7 +18,8 @@ from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, events, parsed
 from mcp_auth_bridge.shell.transports.refusal_text import quote, words
-from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 ENDPOINT_TIMEOUT = 10.0
@@ -55,22 +56,14 @@ class HttpSse:
         if stream is None or stream.lost:
             raise SessionLost("the stream that was the session has ended")
         stream.used = True
-        if message.kind is not Kind.REQUEST:
-            await self._send(stream, message, None)
-            return
-        refused: Refusal | None = None
-        while True:
-            try:
-                outcome, received = await self._exchange(stream, message, refused)
-                try:
-                    admitted(received.raw)
-                except Denied as denied:
-                    refused = outcome.refusal(denied.verdict)  # the second one raises when it is sent
-                else:
+        call = _Call(stream, message)
+        try:
+            outcome = await self._sender.send("POST", {}, message, stream.endpoint, call.read)
+            async with aclosing(outcome.messages()) as messages:
+                async for received in messages:
                     yield received
-                    return
-            finally:
-                stream.go_on()
+        finally:
+            call.close()
 
     async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
         """All that answers no request of ours. Raises `SessionLost` when the stream ends."""
@@ -88,33 +81,34 @@ class HttpSse:
             stream, self._stream = self._stream, None
             await stream.close()
 
-    async def _exchange(
-        self, stream: "_Stream", message: Message, refused: Refusal | None
-    ) -> tuple[SendOutcome, Message]:
-        """Send a request, and its response from the stream with the outcome of the POST."""
-        response = stream.expect(message)
-        try:
-            outcome = await self._send(stream, message, refused)
-            received = await response
-        finally:
-            stream.forget(message, response)
+
+class _Call:
+    """A message to the server, and its response on the `stream` if it is a request."""
+
+    def __init__(self, stream: "_Stream", message: Message) -> None:
+        self._stream = stream
+        self._message = message
+        self._response = stream.expect(message) if message.kind is Kind.REQUEST else None
+
+    async def read(self, outcome: SendOutcome) -> AsyncGenerator[Message, None]:
+        """The response, once the POST was accepted. Raises `Denied` if it refuses the credentials."""
+        await _check_accepted(outcome)
+        if self._response is None:
+            return
+        received = await self._response
         if isinstance(received, BridgeError):
             raise received
-        return outcome, received
+        try:
+            admitted(received.raw)
+        except Denied:
+            self._response = self._stream.expect(self._message)  # the message is sent again after this
+            raise
+        yield received
 
-    async def _send(self, stream: "_Stream", message: Message, refused: Refusal | None) -> SendOutcome:
-        outcome = await self._sender.send("POST", {}, message, stream.endpoint, refused)
-        answer, verdict = outcome.answer, outcome.verdict
-        if 200 <= answer.status < 300:
-            await answer.read(LARGEST)
-            await answer.aclose()
-            return outcome
-        if isinstance(verdict, Failure) and answer.status != 404:
-            raise quote(verdict.error, await words(answer), outcome.sent)
-        await answer.aclose()
-        if answer.status == 404:  # the endpoint's URL is the session's
-            raise SessionLost("the server no longer knows the MCP session")
-        return outcome
+    def close(self) -> None:
+        if self._response is not None:
+            self._stream.forget(self._message, self._response)
+            self._stream.go_on()
 
 
 class _Stream:
@@ -170,7 +164,7 @@ class _Stream:
 
     async def _route(self, message: Message) -> None:
         self._taken.clear()
-        response = self._responses.pop(message.key, None) if message.kind is Kind.RESPONSE else None
+        response = self._responses.pop(message.key, None) if message.kind is Kind.REPLY else None
         if response is None:
             await self.others.put(message)
         elif not response.done():
@@ -185,6 +179,18 @@ class _Stream:
         for response in self._responses.values():
             if not response.done():
                 response.set_result(why)
+
+
+async def _check_accepted(outcome: SendOutcome) -> None:
+    """Raise the error that a POST led to. Otherwise free its connection: nothing in the body counts."""
+    response, verdict = outcome.response, outcome.verdict
+    if 200 <= response.status < 300:
+        await response.read(LARGEST)
+        await response.aclose()
+    elif response.status == 404:  # the endpoint's URL is the session's
+        raise SessionLost("the server no longer knows the MCP session")
+    elif isinstance(verdict, Failure):
+        raise quote(verdict.error, await words(response), outcome.sent)
 
 
 async def _endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:

@@ -98,7 +98,7 @@ async def failure_of(
 
     Otherwise it is an error that quotes the body, without what was `sent` as credentials.
     """
-    if not verdict.body_may_answer or request.id is None:
+    if not verdict.body_may_reply or request.id is None:
         return quote(verdict.error, await words(answer), sent)
     body = await answer.read(LARGEST)
     failed = quote(verdict.error, body.decode(errors="replace") if len(body) <= LONGEST else "", sent)
@@ -110,5 +110,5 @@ async def failure_of(
         if in_session and answer.status == 400 and code == _UNKNOWN_SESSION:
             return session_lost()
         raw = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (request.id, bytes(refusal.error))
-        return Message(Kind.RESPONSE, raw, id=request.id)
-    return message if message.kind is Kind.RESPONSE and message.key == request.key else failed
+        return Message(Kind.REPLY, raw, id=request.id)
+    return message if message.kind is Kind.REPLY and message.key == request.key else failed

@@ -115,6 +115,6 @@ async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
 
 async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:
     async for message in remote.post(request, headers):
-        if message.kind is Kind.RESPONSE and message.key == request.key:
+        if message.kind is Kind.REPLY and message.key == request.key:
             return message
     raise TheirProtocolError(f"the server did not answer {request.method}")

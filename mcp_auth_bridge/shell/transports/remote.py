@@ -15,7 +15,6 @@ from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.http_sse import HttpSse
-from mcp_auth_bridge.shell.transports.messages import failure_of
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
@@ -26,8 +25,8 @@ _OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Bac
 class Remote:
     """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
-        self._sender = Sender(url, wire, credentials, jar)
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
+        self._sender = Sender(url, pool, credentials, jar)
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 
@@ -51,26 +50,23 @@ class Remote:
         await (self._http_sse or self._streamable).close()
 
     async def _initialize(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        outcome = await self._streamable.send(message, headers)
-        answer, verdict = outcome.answer, outcome.verdict
-        try:
-            if not isinstance(verdict, Failure) or answer.status not in _OLDER:
-                async with aclosing(self._streamable.read(outcome, message, headers)) as messages:
-                    async for received in messages:
-                        yield received
-                return
-            refusal = await failure_of(answer, verdict, message, outcome.sent, in_session=False)
-        finally:
-            await answer.aclose()
-        if isinstance(refusal, BridgeError) or replies.error_code(refusal) not in MODERN_ERRORS:
+        outcome = await self._streamable.exchange(message, headers)
+        if not isinstance(outcome.verdict, Failure) or outcome.response.status not in _OLDER:
+            async with aclosing(outcome.messages()) as messages:
+                async for received in messages:
+                    yield received
+            return
+        refusal = outcome.first
+        await outcome.aclose()
+        if not isinstance(refusal, Message) or replies.error_code(refusal) not in MODERN_ERRORS:
             self._http_sse = await self._older()
         if self._http_sse is not None:
             async for received in self._http_sse.post(message, headers):
                 yield received
-        elif isinstance(refusal, BridgeError):
-            raise refusal
-        else:
+        elif isinstance(refusal, Message):
             yield refusal
+        elif refusal is not None:
+            raise refusal
 
     async def _older(self) -> HttpSse | None:
         """The transport of 2024-11-05 if the server speaks it; else what it said to the POST is what counts."""

@@ -1,10 +1,5 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
-import msgspec
-
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -14,56 +9,36 @@ from mcp_auth_bridge.errors import (
     TokenExpired,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.challenge import bearer
-from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
-from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence import watched
-from mcp_auth_bridge.shell.net.cors_preflight import missing_header
+from mcp_auth_bridge.shell.console.silence_notice import watched
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.refusal_text import quote, words
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, SendOutcome
 from mcp_auth_bridge.urls import Url
-
-HeaderFields: TypeAlias = Mapping[str, str]
 
 _MOST_NONCES = 5
 
 
-class SendOutcome(msgspec.Struct, frozen=True):
-    """An answer, what it means, and the credentials that it answers; `again` is whether they replaced refused ones."""
-
-    answer: StreamedResponse
-    verdict: Verdict
-    sent: HeaderFields
-    again: bool
-
-    def refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
-        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it.
-
-        `said` is what the answer says besides.
-        """
-        challenge = bearer(verdict.fields)
-        refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
-        blamed = known_error(challenge.error) if challenge and challenge.error else ""
-        debug_log.event("mcp.refused", status=verdict.status, error=blamed, said=refused.said)
-        return refused
-
-
 class Sender:
-    """`url` is the server's; all that is sent stays in its origin. `credentials` may give other headers too."""
+    """`url` is the server's; every request stays in its origin. `credentials` may give other headers too."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
         self.url = url
-        self._wire = wire
+        self._pool = pool
         self._credentials = credentials
         self._jar = jar
+        # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
         self._nonce = ""
+        # Names of all headers that the credentials have given so far.
         self._sent: frozenset[str] = frozenset()
+        # The header that the server takes and that is not sent, "" for none; None while it was not asked.
         self._missing_header: str | None = None
 
     async def send(
@@ -72,32 +47,47 @@ class Sender:
         headers: HeaderFields,
         message: Message | None = None,
         url: Url | None = None,
-        refused: Refusal | None = None,
+        read: Read | None = None,
     ) -> SendOutcome:
-        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin.
+        """Send with credentials, to `url` or else to the server's, and follow redirects within the origin.
 
-        `refused` is what became of the same message before.
+        This is the one retry of all transports: when the credentials are refused, ask once for others and send once
+        more. The refusal is an HTTP status, or a JSON-RPC error with the code 401 in place of the first message that
+        `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) answer HTTP
+        200 with it. Neither is an execution (RFC 9110 section 15.5.2), so this never does anything twice.
         """
-        url = url or self.url
-        for _ in range(MOST_REDIRECTS + 1):
+        try:
+            return await self._accepted(verb, headers, message, url or self.url, read)
+        except CredentialRefused as error:
+            await self._name_missing_header(error)
+            raise
+
+    async def _accepted(
+        self, verb: str, headers: HeaderFields, message: Message | None, url: Url, read: Read | None
+    ) -> SendOutcome:
+        """The first response that neither leads on nor refuses the credentials."""
+        refused: Refusal | None = None
+        redirects = 0
+        while True:
+            outcome = await self._present(verb, url, headers, message, refused)
             try:
-                outcome = await self._authorized(verb, url, headers, message, refused)
-            except CredentialRefused as error:
-                await self._name_missing_header(error)
-                raise
-            answer = outcome.answer
-            if not 300 <= answer.status < 400:
-                return outcome
-            try:
-                target = onward(verb, url, answer.status, answer.header("location"))
+                target = outcome.redirect(verb, url)
+                refused = await outcome.refusal(read) if target is None else None
             except BaseException:
-                await answer.aclose()
+                await outcome.aclose()
                 raise
-            if target is None:
+            if target is None and refused is None:
                 return outcome
-            await answer.aclose()
-            url = target
-        raise circles(answer.status)
+            await outcome.aclose()
+            if target is not None:
+                url = target
+                redirects += 1
+                if redirects > MOST_REDIRECTS:
+                    raise circles(outcome.response.status)
+            elif refused is not None and refused.again:
+                await self._credentials.headers(Target(verb, url, self._nonce), refused)
+                # The credentials do not know the reason either: another process has changed them in this moment.
+                raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
     async def _name_missing_header(self, error: CredentialRefused) -> None:
         """Put into the hint which header the server takes and nobody has configured, where it says so when asked, once.
@@ -107,7 +97,7 @@ class Sender:
         if isinstance(error, TokenExpired | NotAToken):
             return
         if self._missing_header is None:
-            self._missing_header = await missing_header(self._wire, self.url, self._sent)
+            self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
         if name := self._missing_header:
             header = f'headers = {{ "{name}" = "…" }}'
             error.hint = (
@@ -119,27 +109,11 @@ class Sender:
         """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
         outcome = await self.send("GET", headers)
         if isinstance(outcome.verdict, EventStream):
-            return outcome.answer
+            return outcome.response
         if isinstance(outcome.verdict, Failure):
-            raise quote(outcome.verdict.error, await words(outcome.answer), outcome.sent)
-        await outcome.answer.aclose()
+            raise quote(outcome.verdict.error, await words(outcome.response), outcome.sent)
+        await outcome.aclose()
         raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
-
-    async def _authorized(
-        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
-    ) -> SendOutcome:
-        """When the credentials are refused, ask once for others and send once more.
-
-        A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
-        """
-        while refused is None or not refused.again:
-            outcome = await self._present(verb, url, headers, message, refused)
-            if not isinstance(outcome.verdict, Unauthorized):
-                return outcome
-            refused = outcome.refusal(outcome.verdict, await words(outcome.answer))
-        await self._credentials.headers(Target(verb, url, self._nonce), refused)
-        # Not even they know why: somebody else has changed them in this moment.
-        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
     async def _present(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
@@ -169,20 +143,20 @@ class Sender:
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
     ) -> tuple[StreamedResponse, Verdict]:
         self._sent |= credentials.keys()
-        cookies = self._jar.headers(url) if self._jar else {}
+        cookies = self._jar.headers() if self._jar else {}
         fields = request_headers(verb, headers, cookies, credentials)
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
             with watched(url.origin):
-                answer = await self._wire.send(verb, url, fields, body)
+                answer = await self._pool.exchange(verb, url, fields, body)
             line.add(status=answer.status)
         self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:
             self._jar.store(url, answer.headers.get("set-cookie", ()))
-        expects_answer = message is None or message.kind is Kind.REQUEST
+        expects_reply = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
-        verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
+        verdict = judge(answer.status, answer.headers, expects_reply=expects_reply, in_session=in_session)
         return answer, verdict
 
 

@@ -8,8 +8,8 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
-from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import (
     BridgeError,
     OutcomeUnknown,
@@ -24,8 +24,9 @@ from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure,
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
-from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
+from mcp_auth_bridge.shell.transports.messages import LARGEST, admitted, failure_of, parsed, streamed
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.sender import Sender
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _PASSING = (408, 409, 425, 429)  # 409: a server that has not yet noticed the end of the stream before
@@ -41,60 +42,38 @@ class StreamableHttp:
         self._session: dict[str, str] = {}
 
     async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield what the server answers."""
-        async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
+        """Send `message` once and yield the messages that answer it."""
+        async with aclosing((await self.exchange(message, headers)).messages()) as messages:
             async for received in messages:
                 yield received
                 del received
 
-    async def send(self, message: Message, headers: HeaderFields, refused: Refusal | None = None) -> SendOutcome:
-        """The first half of `post`; whoever calls it reads the answer, or closes it."""
-        if message.method != "initialize":
-            return await self._sender.send("POST", {**headers, **self._session}, message, refused=refused)
-        outcome = await self._sender.send("POST", headers, message, refused=refused)
-        try:
-            self._session = session_of(outcome.answer)
+    async def exchange(self, message: Message, headers: HeaderFields) -> SendOutcome:
+        """The first half of `post`, up to the first message."""
+        fields = headers if message.method == "initialize" else {**headers, **self._session}
+        return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers))
+
+    async def _read(
+        self, message: Message, headers: HeaderFields, outcome: SendOutcome
+    ) -> AsyncGenerator[Message, None]:
+        """The messages in the response, whatever its shape. Raises `Denied` if the first refuses the credentials."""
+        response = outcome.response
+        if message.method == "initialize":
+            self._session = session_of(response)
             if self._session:
                 debug_log.event("session.opened")
-        except BaseException:
-            await outcome.answer.aclose()
-            raise
-        return outcome
-
-    async def read(
-        self, outcome: SendOutcome, message: Message, headers: HeaderFields
-    ) -> AsyncGenerator[Message, None]:
-        """The second half of `post`; an answer that refuses the credentials is closed and followed by another one."""
-        try:
-            async for received in self._messages(outcome, message, headers):
-                yield received
-                del received
-        except Denied as denied:
-            refused = outcome.refusal(denied.verdict)
-        else:
-            return
-        finally:
-            await outcome.answer.aclose()
-        async with aclosing(self.read(await self.send(message, headers, refused), message, headers)) as messages:
-            async for received in messages:
-                yield received
-
-    async def _messages(self, outcome: SendOutcome, message: Message, headers: HeaderFields) -> AsyncIterator[Message]:
-        """What the answer holds, whatever its shape. Raises `Denied` if that is a refusal."""
         match outcome.verdict:
             case Accepted():
-                admitted(await outcome.answer.read(LARGEST))
+                admitted(await response.read(LARGEST))
             case SingleMessage():
-                for received in parsed(admitted(await outcome.answer.read(LARGEST))):
+                for received in parsed(admitted(await response.read(LARGEST))):
                     yield received
             case EventStream():
-                async for received in self._until_answered(outcome.answer, message, headers):
+                async for received in self._until_answered(response, message, headers):
                     yield received
                     del received
             case Failure() as failed:
-                refusal = await failure_of(
-                    outcome.answer, failed, message, outcome.sent, in_session=bool(self._session)
-                )
+                refusal = await failure_of(response, failed, message, outcome.sent, in_session=bool(self._session))
                 if isinstance(refusal, BridgeError):
                     raise refusal
                 admitted(refusal.raw)
@@ -139,7 +118,7 @@ class StreamableHttp:
         if self._session:
             session, self._session = self._session, {}
             outcome = await self._sender.send("DELETE", session)
-            await outcome.answer.aclose()
+            await outcome.aclose()
             debug_log.event("session.closed")
 
     async def _until_answered(
@@ -154,11 +133,11 @@ class StreamableHttp:
         while True:
             try:
                 async for message in streamed(answer, place):
-                    if first and message.kind is Kind.RESPONSE:
+                    if first and message.kind is Kind.REPLY:
                         admitted(message.raw)  # what has begun to be answered was admitted
                     first = False
                     yield message
-                    if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
+                    if awaited and message.kind is Kind.REPLY and message.key == request.key:
                         awaited = False
                         if resumed:  # this stream may stay open; the first one's end makes its connection ready again
                             return

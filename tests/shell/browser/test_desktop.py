@@ -1,4 +1,4 @@
-"""Where a browser can be expected, by what the environment says, and by nothing that it merely claims with $BROWSER."""
+"""Where a browser can be expected: the environment decides, but never its variable $BROWSER."""
 
 import sys
 
@@ -52,7 +52,7 @@ def tools(tmp_path, monkeypatch):
         ({"REMOTE_CONTAINERS": "true"}, (), "a container"),
     ],
 )
-def test_a_place_whose_browser_is_elsewhere_has_a_name(environ, files, place):
+def test_an_environment_whose_browser_is_elsewhere_has_a_name(environ, files, place):
     assert foreign(environ, only(*files)) == place
 
 
@@ -62,7 +62,7 @@ def test_a_place_whose_browser_is_elsewhere_has_a_name(environ, files, place):
         (DISPLAY, (), ""),
         ({"WAYLAND_DISPLAY": "wayland-0"}, (), ""),
         ({}, (), "there is no display for a browser"),
-        ({**DISPLAY, "CI": "true"}, (), "nobody sits at a CI job's browser"),
+        ({**DISPLAY, "CI": "true"}, (), "a CI job has no user at a browser"),
         ({**DISPLAY, "CI": "false"}, (), ""),
         ({**DISPLAY, "SSH_TTY": "/dev/pts/0"}, (), "a browser cannot be opened from an SSH session"),
         (DISPLAY, ("/.dockerenv",), "a browser cannot be opened from a container"),
@@ -71,7 +71,7 @@ def test_a_place_whose_browser_is_elsewhere_has_a_name(environ, files, place):
         ({"BROWSER": "firefox"}, (), "there is no display for a browser"),
     ],
 )
-def test_a_tab_is_opened_only_where_somebody_can_see_it(tools, environ, files, reason):
+def test_a_tab_is_opened_only_where_a_user_can_see_it(tools, environ, files, reason):
     tools("xdg-open")
     assert why_no_tab(environ, (), only(*files)) == reason
     assert why_no_tab(environ, ("firefox",), only(*files)) == ""
@@ -88,7 +88,7 @@ def test_the_desktops_opener_has_an_absolute_path(tools, variable):
     assert desktop_opener({}, only()) == ()
 
 
-def test_a_program_of_the_folder_that_an_ide_starts_us_in_is_no_opener(tools, tmp_path, monkeypatch):
+def test_a_program_in_the_folder_in_which_an_ide_starts_us_is_not_an_opener(tools, tmp_path, monkeypatch):
     tools("xdg-open")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", ":.:")

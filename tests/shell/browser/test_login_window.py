@@ -1,4 +1,4 @@
-"""What a person agrees to: at a terminal by a letter, elsewhere by an option, and by silence never."""
+"""The user agrees at a terminal by a letter, elsewhere by an option, and never by silence."""
 
 import asyncio
 import os
@@ -17,15 +17,15 @@ QUESTION, OPTION = "https://mcp.example wants something", "--trust https://new.e
 
 def agree():
     async def story():
-        person = LoginWindow(Loopback(), lambda _: False, command="mcp-auth-bridge login acme")
-        await person.agree(QUESTION, OPTION)
+        window = LoginWindow(Loopback(), lambda _: False, command="mcp-auth-bridge login acme")
+        await window.agree(QUESTION, OPTION)
 
     asyncio.run(story())
 
 
 @pytest.fixture
 def typing(monkeypatch):
-    """A terminal in front of the process; gives what a person types there."""
+    """A terminal in front of the process; a call types there, as the user does."""
     outer, inner = pty.openpty()
     kept = os.dup(0)
     os.dup2(inner, 0)
@@ -51,7 +51,7 @@ def test_anything_else_is_a_no_and_there_is_no_second_question(typing, typed):
     assert raised.value.message == QUESTION
 
 
-def test_without_a_terminal_nobody_is_asked_and_the_hint_is_the_whole_command():
+def test_without_a_terminal_there_is_no_question_and_the_hint_is_the_whole_command():
     with pytest.raises(LoginRequired) as raised:
         agree()
     assert raised.value.message == QUESTION

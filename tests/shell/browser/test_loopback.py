@@ -1,4 +1,4 @@
-"""The callback against real sockets: nothing but the login's own browser has any effect, and it learns the truth."""
+"""The callback with real sockets: only the login's own browser has any effect, and it is shown how the login ended."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ class Login:
         self.loopback = Loopback()
         self.uri = await self.loopback.listen(0)
         self.port = int(self.uri.split(":")[2].split("/")[0])
-        self.waiting = asyncio.create_task(self.loopback.callback(STATE, 60.0))
+        self.waiting = asyncio.create_task(self.loopback.wait_for_callback(STATE, 60.0))
         await asyncio.sleep(0)  # the task has told the loopback its state
         return self
 
@@ -41,7 +41,7 @@ class Login:
         assert self.complaints == []
 
     async def send(self, raw):
-        """The whole answer to `raw`, b"" if the connection was just closed."""
+        """The whole response to `raw`, b"" if the connection was closed without one."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(raw)
@@ -58,12 +58,12 @@ class Login:
         return await self.send(f"{method} {target} HTTP/1.1\r\n{head}\r\n{body}".encode("latin-1"))
 
     async def post(self, target, form="", **headers):
-        """As a browser does after a form: `form` is its body, already encoded."""
+        """Post as a browser does; `form` is the body, already encoded."""
         kind = {"Content_Type": "application/x-www-form-urlencoded", **headers}
         return await self.get(target, "POST", form, **{"Content_Length": str(len(form)), **kind})
 
     async def come_back(self, target=GOOD, **headers):
-        """The address that a browser is sent on to."""
+        """The address to which a browser that came back is redirected."""
         return sent_on(await self.get(target, **headers))
 
     async def open(self, target=GOOD, **headers):
@@ -71,7 +71,7 @@ class Login:
         return await self.wait(await self.come_back(target, **headers))
 
     async def wait(self, where):
-        """A browser that waits for the page where it was sent on to."""
+        """A browser that waits for its page at the address to which it was redirected."""
         before = len(self.loopback._answering)
         browser = asyncio.create_task(self.get(where))
         self.browsers.append(browser)  # the loop itself keeps no task alive
@@ -111,7 +111,7 @@ async def test_the_parameters_of_the_callback_are_returned_and_its_page_comes_on
 
 
 @told
-async def test_every_answer_is_locked_down(login):
+async def test_every_response_has_the_protective_headers(login):
     answers = [await login.get("/"), await login.get(GOOD)]
     browser = await login.open()
     await login.loopback.finish(PAGE)
@@ -124,11 +124,11 @@ async def test_every_answer_is_locked_down(login):
 
 
 @told
-async def test_the_browser_ends_at_an_address_without_the_code_that_nobody_can_guess(login):
+async def test_the_browser_ends_at_an_address_that_holds_no_code_and_cannot_be_guessed(login):
     where = await login.come_back()
     assert "?" not in where
     assert "C-1" not in where
-    assert where != Loopback()._end
+    assert where != Loopback()._outcome_path
     browser = await login.open()
     for guess in ("/login", "/login/", where[:-1], f"{where}x", where.replace("/login", "/callback")):
         assert b"404" in (await login.get(guess))[:20]
@@ -139,8 +139,8 @@ async def test_the_browser_ends_at_an_address_without_the_code_that_nobody_can_g
 
 
 @told
-async def test_before_the_callback_its_last_address_is_nothing(login):
-    assert b"404" in (await login.get(login.loopback._end))[:20]
+async def test_before_the_callback_the_address_of_the_outcome_is_not_found(login):
+    assert b"404" in (await login.get(login.loopback._outcome_path))[:20]
 
 
 @told
@@ -162,10 +162,10 @@ async def test_a_second_tab_gets_the_same_page_and_the_first_ones_parameters_cou
 
 
 @told
-async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_for_the_second(login):
+async def test_a_login_that_asks_once_more_releases_the_first_browser_and_waits_for_the_second(login):
     first = await login.open()
     assert (await login.waiting)["code"] == "C-1"
-    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    login.waiting = asyncio.create_task(login.loopback.wait_for_callback("T" * 43, 60.0))
     assert b"Sign in once more" in await first
     assert b" 404 " in await login.get(GOOD)
     second = await login.open(f"/callback?state={'T' * 43}&code=C-2")
@@ -175,10 +175,10 @@ async def test_a_login_that_asks_once_more_lets_the_first_browser_go_and_waits_f
 
 
 @told
-async def test_a_first_browser_that_is_on_its_way_to_the_last_page_is_let_go_there(login):
+async def test_a_first_browser_on_its_way_to_the_last_page_is_released_there(login):
     where = await login.come_back()
     await login.waiting
-    login.waiting = asyncio.create_task(login.loopback.callback("T" * 43, 60.0))
+    login.waiting = asyncio.create_task(login.loopback.wait_for_callback("T" * 43, 60.0))
     await asyncio.sleep(0)
     assert b"Sign in once more" in await login.get(where)
     assert not login.waiting.done()
@@ -250,7 +250,7 @@ POSTS = {
 def test_a_callback_by_post_is_as_good_as_any_other(name):
     @told
     async def story(login):
-        login.loopback.entrance(AUTHORIZE)
+        login.loopback.create_entrance(AUTHORIZE)
         target, form, headers = POSTS[name]
         browser = await login.wait(sent_on(await login.post(target, form, **headers)))
         assert (await login.waiting)["code"] == "C-1"
@@ -288,7 +288,7 @@ FORGED_POSTS = {
 def test_a_forged_post_changes_nothing(name):
     @told
     async def story(login):
-        login.loopback.entrance(AUTHORIZE)
+        login.loopback.create_entrance(AUTHORIZE)
         target, form, headers = FORGED_POSTS[name]
         asking = asyncio.create_task(login.post(target, form, **headers))
         if "announced" not in name:  # that one waits for its time limit
@@ -305,14 +305,14 @@ def test_a_forged_post_changes_nothing(name):
 
 @told
 async def test_a_post_opens_neither_the_entrance_nor_the_page_of_the_end(login):
-    entrance = login.loopback.entrance(AUTHORIZE).removeprefix(f"http://127.0.0.1:{login.port}")
+    entrance = login.loopback.create_entrance(AUTHORIZE).removeprefix(f"http://127.0.0.1:{login.port}")
     where = await login.come_back()
     for path in (entrance, where):
         assert (await login.post(path)).startswith(b"HTTP/1.1 404 ")
 
 
 @told
-async def test_an_error_without_a_state_is_told_when_it_comes_by_post_too(login):
+async def test_an_error_without_a_state_is_reported_for_a_post_too(login):
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "say", said.append)
@@ -322,7 +322,7 @@ async def test_an_error_without_a_state_is_told_when_it_comes_by_post_too(login)
 
 
 @pytest.mark.parametrize("path", ["/", "/oauth/callback", "/a%20b;c=1/'"])
-def test_a_path_that_somebody_has_registered_answers_and_no_other(path):
+def test_only_the_registered_path_answers(path):
     @told
     async def story(login):
         uri = await login.loopback.listen(0, path=path)
@@ -358,7 +358,7 @@ def test_another_method_changes_nothing(method):
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ],
 )
-def test_what_is_no_request_is_hung_up_on(raw):
+def test_a_malformed_request_gets_no_response(raw):
     @told
     async def story(login):
         reader, writer = await asyncio.open_connection("127.0.0.1", login.port)
@@ -398,7 +398,7 @@ def test_nothing_of_a_request_is_ever_reflected(text):
     story()
 
 
-def test_the_refused_get_one_static_page():
+def test_every_refused_request_gets_the_same_static_page():
     @told
     async def story(login):
         answers = {
@@ -421,7 +421,7 @@ async def test_five_hundred_idle_sockets_do_not_stop_the_login(login):
 
 
 @told
-async def test_idle_sockets_that_come_later_do_not_take_the_page_away(login):
+async def test_idle_sockets_that_come_later_do_not_close_the_waiting_browser(login):
     browser = await login.open()
     await login.waiting
     idle = [await asyncio.open_connection("127.0.0.1", login.port) for _ in range(100)]
@@ -444,7 +444,7 @@ def test_the_redirect_uri_is_the_address_and_only_that_address_listens():
     asyncio.run(story())
 
 
-def test_a_free_port_is_taken_as_asked_and_a_busy_one_is_replaced():
+def test_a_free_port_is_bound_and_a_busy_one_is_replaced():
     async def story():
         with socket.create_server(("127.0.0.1", 0)) as busy:
             port = busy.getsockname()[1]
@@ -458,7 +458,7 @@ def test_a_free_port_is_taken_as_asked_and_a_busy_one_is_replaced():
     asyncio.run(story())
 
 
-def test_after_the_end_nobody_listens():
+def test_after_the_end_the_port_is_closed():
     async def story():
         login = Login()
         async with login:
@@ -469,12 +469,12 @@ def test_after_the_end_nobody_listens():
     asyncio.run(story())
 
 
-def test_nobody_coming_back_is_said_with_what_to_do():
+def test_a_login_that_is_not_finished_is_an_error_with_a_hint():
     async def story():
         loopback = Loopback()
         await loopback.listen(0)
-        with pytest.raises(LoginRequired, match="nobody finished the login in the browser") as raised:
-            await loopback.callback(STATE, 0.0)
+        with pytest.raises(LoginRequired, match="the login was not finished in the browser") as raised:
+            await loopback.wait_for_callback(STATE, 0.0)
         assert "--fresh" in raised.value.hint
         await loopback.finish(PAGE)
 
@@ -482,7 +482,7 @@ def test_nobody_coming_back_is_said_with_what_to_do():
 
 
 @given(st.text(), st.text())
-def test_whatever_an_error_says_its_page_holds_no_markup_of_it(message, hint):
+def test_the_page_of_an_error_holds_no_markup_of_its_text(message, hint):
     page = pages.failure(f"<b>{message}", f"<script>{hint}").decode()
     assert "<b>" not in page
     assert "<script" not in page
@@ -495,7 +495,7 @@ def test_a_page_spells_urls_and_commands_as_they_are():
     assert "<p>Run:<code>mcp-auth-bridge login acme</code></p>" in page
     assert "<p>mcp.acme.example:8443 says no.</p>" in pages.failure("mcp.acme.example:8443 says no", "").decode()
     assert '<p class="name">mcp-auth-bridge</p>' in page
-    assert "<p>Nobody came.</p><p>Try again.</p>" in pages.failure("nobody came", "try again").decode()
+    assert "<p>The time is over.</p><p>Try again.</p>" in pages.failure("the time is over", "try again").decode()
 
 
 def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only():
@@ -504,14 +504,18 @@ def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only()
         uri = await loopback.listen(0, "localhost")
         port = int(uri.split(":")[2].split("/")[0])
         assert uri == f"http://localhost:{port}/callback"
-        waiting = asyncio.ensure_future(loopback.callback(STATE, 60))
+        waiting = asyncio.ensure_future(loopback.wait_for_callback(STATE, 60))
         statuses = []
         back = f"/callback?state={STATE}&code=C"
-        asked = [("127.0.0.1", "127.0.0.1", back), ("::1", "localhost", back), ("::1", "localhost", loopback._end)]
+        asked = [
+            ("127.0.0.1", "127.0.0.1", back),
+            ("::1", "localhost", back),
+            ("::1", "localhost", loopback._outcome_path),
+        ]
         for address, host, target in asked:
             reader, writer = await asyncio.open_connection(address, port)
             writer.write(f"GET {target} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
-            if target == loopback._end:
+            if target == loopback._outcome_path:
                 assert (await waiting)["code"] == "C"
                 await loopback.finish(PAGE)
             statuses.append((await reader.readline())[9:12])
@@ -521,7 +525,7 @@ def test_localhost_is_bound_for_both_families_and_answers_to_its_own_name_only()
     asyncio.run(story())
 
 
-def test_the_callback_can_move_to_another_port_and_keeps_no_earlier_one():
+def test_the_callback_can_move_to_another_port_and_closes_the_earlier_one():
     async def story():
         loopback = Loopback()
         first = await loopback.listen(0)
@@ -543,8 +547,8 @@ BEYOND = "https://as.example/authorize?client_id=c&state=S"
 
 
 @told
-async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
-    address = login.loopback.entrance(BEYOND)
+async def test_the_entrance_redirects_one_browser_and_shows_the_next_a_page(login):
+    address = login.loopback.create_entrance(BEYOND)
     path = address.removeprefix(f"http://127.0.0.1:{login.port}")
     assert path.replace("/", "").isalnum()  # nothing that any shell evaluates
     first = (await login.get(path)).decode()
@@ -558,8 +562,8 @@ async def test_the_entrance_leads_one_browser_on_and_tells_the_next_one(login):
 
 
 @told
-async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
-    path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+async def test_the_entrance_is_not_found_by_guessing_or_from_a_web_page(login):
+    path = login.loopback.create_entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
     for target, headers in [
         ("/open/", {}),
         (path[:-1], {}),
@@ -578,18 +582,18 @@ async def test_nobody_finds_the_entrance_by_guessing_or_from_a_web_page(login):
 
 
 def owned_by(monkeypatch, uid):
-    """As if every other end of a connection belonged to the user `uid`."""
-    sockets = socket_owner._sockets
-    monkeypatch.setattr(socket_owner, "_sockets", lambda: dict.fromkeys(sockets(), uid))
+    """Make every peer appear to belong to the user `uid`."""
+    sockets = socket_owner._socket_owners
+    monkeypatch.setattr(socket_owner, "_socket_owners", lambda: dict.fromkeys(sockets(), uid))
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
-def test_another_users_callback_and_entrance_do_nothing_and_this_user_hears_of_it_once(monkeypatch, capsys):
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells the owner of a socket")
+def test_another_users_callback_and_entrance_do_nothing_and_this_user_is_told_once(monkeypatch, capsys):
     owned_by(monkeypatch, os.getuid() + 12345)
 
     @told
     async def story(login):
-        path = login.loopback.entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
+        path = login.loopback.create_entrance(BEYOND).removeprefix(f"http://127.0.0.1:{login.port}")
         assert (await login.get("/")).startswith(b"HTTP/1.1 404 ")  # has nothing of this login's
         assert capsys.readouterr().err == ""
         for target in (GOOD, path):
@@ -604,7 +608,7 @@ def test_another_users_callback_and_entrance_do_nothing_and_this_user_hears_of_i
 
 
 @pytest.mark.parametrize("uid", sorted({0, os.getuid(), 4711}))
-def test_root_this_user_and_the_person_behind_sudo_are_let_in(monkeypatch, uid):
+def test_root_this_user_and_the_user_behind_sudo_are_accepted(monkeypatch, uid):
     owned_by(monkeypatch, uid)
     monkeypatch.setenv("SUDO_UID", "4711")
 
@@ -615,18 +619,18 @@ def test_root_this_user_and_the_person_behind_sudo_are_let_in(monkeypatch, uid):
     story()
 
 
-@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells whose a socket is")
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells the owner of a socket")
 @told
 async def test_a_peer_that_has_closed_its_end_already_is_not_a_browser(login):
     with socket.create_connection(("127.0.0.1", login.port)) as hasty:
         hasty.sendall(f"GET {GOOD} HTTP/1.1\r\nHost: 127.0.0.1:{login.port}\r\n\r\n".encode())
-    # The socket is an orphan now, which the kernel shows as nobody's.
+    # The socket is an orphan now, which the kernel shows without an owner.
     assert await login.get("/")  # the one before it has been answered
     assert not login.waiting.done()
 
 
 @told
-async def test_an_error_without_a_state_is_told_once_and_ends_nothing(login):
+async def test_an_error_without_a_state_is_reported_once_and_ends_nothing(login):
     said = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(terminal, "say", said.append)

@@ -1,4 +1,4 @@
-"""Opening the browser: one argument, nothing inherited, and nothing started for a URL that must not be opened."""
+"""The browser gets one argument and inherits nothing; for a URL that must not be opened it is not started."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from mcp_auth_bridge.shell.browser.login_window import PATIENCE, LoginWindow
 from mcp_auth_bridge.shell.browser.opener import child_environment, open_url
 from mcp_auth_bridge.urls import Purpose, for_person, gate
 
-# The browser goes on after the bridge has ended, so nobody waits for its end.
+# The browser goes on after the bridge has ended, which does not wait for it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 
 RECORDER = """
@@ -28,7 +28,7 @@ with open(sys.argv[1], "w") as pipe:
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """Opens a URL with a browser that notes how it was started; the pipe's end is the browser's end."""
+    """A call opens a URL with a browser that notes how it was started, waits for its end and returns the notes."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     monkeypatch.chdir(tmp_path)
@@ -72,7 +72,7 @@ def test_the_url_is_one_argument_or_nothing_is_started(record, tmp_path, place, 
     assert not (tmp_path / CANARY).exists()
 
 
-def test_the_child_inherits_nothing_but_the_desktops_own(record, monkeypatch):
+def test_the_child_inherits_only_the_desktops_variables(record, monkeypatch):
     for name in ("ACME_KEY", "SSLKEYLOGFILE", "LD_PRELOAD_X", "BROWSER", "PYTHONPATH", "MCP_AUTH_BRIDGE_HOME"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("DISPLAY", ":7")
@@ -157,7 +157,7 @@ def test_a_command_that_cannot_be_started_is_named(tmp_path):
     assert "state" not in raised.value.message
 
 
-def test_without_a_desktop_nothing_is_started_and_browser_is_never_looked_at(monkeypatch, tmp_path):
+def test_without_a_desktop_nothing_is_started_and_the_variable_browser_is_not_read(monkeypatch, tmp_path):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "WSL_INTEROP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("BROWSER", f"touch {tmp_path / CANARY} %s")
@@ -169,7 +169,7 @@ def test_without_a_desktop_nothing_is_started_and_browser_is_never_looked_at(mon
     ("opened", "told"),
     [(True, "sign in at as.example in your browser"), (False, "open this URL to sign in at as.example")],
 )
-def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_was_found(capsys, opened, told):
+def test_the_user_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_was_found(capsys, opened, told):
     url = "https://as.example/authorize?state=S&x=" + "y" * 500
     seen = []
 
@@ -177,10 +177,10 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
         async def listen(self, port, host, path):
             return f"http://{host}:{port}{path}"
 
-        def entrance(self, url):
+        def create_entrance(self, url):
             return f"entrance to {url}"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             return {"state": state, "patience": seconds}
 
     def opener(text):
@@ -188,9 +188,9 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
         return opened
 
     async def story():
-        person = LoginWindow(Loopback(), opener)
-        assert await person.listen(7, "127.0.0.1", "/callback") == "http://127.0.0.1:7/callback"
-        return await person.authorize(url, "S")
+        window = LoginWindow(Loopback(), opener)
+        assert await window.listen(7, "127.0.0.1", "/callback") == "http://127.0.0.1:7/callback"
+        return await window.authorize(url, "S")
 
     assert asyncio.run(story()) == {"state": "S", "patience": PATIENCE}
     said = capsys.readouterr()
@@ -201,12 +201,12 @@ def test_a_person_is_told_the_host_and_the_whole_url_whether_or_not_a_browser_wa
     assert "mcp-auth-bridge: " in said.err
 
 
-def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsys):
+def test_a_pasted_address_counts_as_a_callback(capsys):
     class Loopback:
-        def entrance(self, url):
+        def create_entrance(self, url):
             return "http://127.0.0.1:1/open/0"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             await asyncio.Event().wait()
 
     async def typed():
@@ -215,8 +215,8 @@ def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsy
         yield " http://127.0.0.1:1/callback?state=S&code=C%20D \n"
 
     async def story():
-        person = LoginWindow(Loopback(), lambda _: False, typed())
-        return await person.authorize("https://as.example/a'", "S")
+        window = LoginWindow(Loopback(), lambda _: False, typed())
+        return await window.authorize("https://as.example/a'", "S")
 
     assert asyncio.run(story()) == {"state": "S", "code": "C D"}
     said = capsys.readouterr().err
@@ -224,12 +224,12 @@ def test_an_address_that_was_carried_over_by_hand_is_as_good_as_a_callback(capsy
     assert said.count("does not belong to this login") == 2
 
 
-def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
+def test_a_callback_ends_the_wait_for_a_pasted_address():
     class Loopback:
-        def entrance(self, url):
+        def create_entrance(self, url):
             return "http://127.0.0.1:1/open/0"
 
-        async def callback(self, state, seconds):
+        async def wait_for_callback(self, state, seconds):
             return {"state": state, "code": "C"}
 
     async def nothing():
@@ -237,7 +237,7 @@ def test_a_callback_that_comes_after_all_ends_the_waiting_for_a_paste():
             yield line
 
     async def story():
-        person = LoginWindow(Loopback(), lambda _: True, nothing())
-        return await person.authorize("https://as.example/a", "S")
+        window = LoginWindow(Loopback(), lambda _: True, nothing())
+        return await window.authorize("https://as.example/a", "S")
 
     assert asyncio.run(story()) == {"state": "S", "code": "C"}

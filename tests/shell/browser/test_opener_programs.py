@@ -1,4 +1,4 @@
-"""Every opener gets one address that nothing evaluates, and the browser is led to the URL that the terminal shows."""
+"""Every opener gets one address that no shell evaluates, and the browser is led to the URL that the terminal shows."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from mcp_auth_bridge.urls import Purpose, for_person, gate
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the openers are scripts"),
-    # The browser goes on after the bridge has ended, so nobody waits for its end.
+    # The browser goes on after the bridge has ended, which does not wait for it.
     pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
@@ -52,7 +52,7 @@ def hostile():
 
 
 def segments(path):
-    """What a server sees that parts the path before it decodes it (RFC 3986 section 3.3)."""
+    """The segments of `path`, decoded after it is split (RFC 3986 section 3.3)."""
     return [unquote_to_bytes(segment) for segment in path.split("/")]
 
 
@@ -65,7 +65,7 @@ def accepted(url):
 
 @pytest.fixture
 def desk(tmp_path, monkeypatch):
-    """Starts the opener of that name with a URL; the notes' end is the opener's end."""
+    """A call starts the opener of that name with a URL, waits for its end and returns its argument."""
     notes = tmp_path / "notes"
     os.mkfifo(notes)
     for name, script in {**OPENERS, **EVALUATORS}.items():
@@ -84,7 +84,7 @@ def desk(tmp_path, monkeypatch):
 
 
 async def led_to(address):
-    """Where a browser is sent that opens `address`."""
+    """The URL to which a browser is redirected that opens `address`."""
     place = urlsplit(address)
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     writer.write(f"GET {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode())
@@ -94,13 +94,13 @@ async def led_to(address):
 
 
 def opened(monkeypatch, start, urls):
-    """For each of `urls`: the argument of the opener, what the terminal shows, and where the browser is sent."""
+    """For each of `urls`: the argument of the opener, the URL in the terminal, and the URL that the browser reaches."""
     shown = []
     monkeypatch.setattr(terminal, "print_url", shown.append)
     monkeypatch.setattr(terminal, "say", lambda _: None)
 
     class Waiting(Loopback):
-        async def callback(self, state, _):
+        async def wait_for_callback(self, state, _):
             return {"state": state}
 
     async def story():
@@ -108,8 +108,8 @@ def opened(monkeypatch, start, urls):
         await loopback.listen()
         for url in urls:
             arguments = []
-            person = LoginWindow(loopback, lambda address: bool(arguments.append(start(address)) or True))  # noqa: B023 - used at once
-            await person.authorize(url, "S")
+            window = LoginWindow(loopback, lambda address: bool(arguments.append(start(address)) or True))  # noqa: B023 - used at once
+            await window.authorize(url, "S")
             found.append((arguments[0], shown.pop(), await led_to(arguments[0])))
         await loopback.finish(b"")
         return found
@@ -135,7 +135,7 @@ def test_no_opener_gets_a_character_that_anything_evaluates(desk, monkeypatch, o
 
 @needs("xdg-open")
 def test_the_real_xdg_open_hands_on_what_it_is_given(desk, tmp_path, monkeypatch):
-    """Without a desktop it asks the system's browser, which is the stub."""
+    """Without a desktop it starts the system's browser, which is the stub."""
     real = shutil.which("xdg-open", path=os.environ["PATH"].removeprefix(f"{tmp_path}:"))
     (tmp_path / "xdg-open").rename(tmp_path / "x-www-browser")
     (tmp_path / "xdg-open").symlink_to(real)
@@ -151,7 +151,7 @@ def test_the_real_xdg_open_hands_on_what_it_is_given(desk, tmp_path, monkeypatch
 @pytest.mark.parametrize("opener", ["wslview"])
 @pytest.mark.parametrize("every", [25, pytest.param(1, marks=pytest.mark.slow)])
 def test_even_a_url_itself_is_nothing_to_powershell(desk, opener, every):
-    """The second line of defence: no URL of a server's is handed to an opener at all."""
+    """The second line of defence: in fact an opener never gets the URL of a server."""
     for url in hostile()[::every]:
         if (wanted := accepted(url)) is not None:
             got = urlsplit(desk(opener, url))

@@ -1,4 +1,4 @@
-"""A tab that nobody asked for: one in ten minutes, three a day, none after a logout, whatever the clock does."""
+"""Tabs that the bridge opens unasked: one in ten minutes, three a day, none after a logout, with any clock."""
 
 import itertools
 
@@ -12,7 +12,7 @@ from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, PAUSE, T
 
 @pytest.fixture
 def tabs(tmp_path):
-    """A folder with the tabs of `acme`, for as many processes as a test likes, and a clock."""
+    """A folder with the tabs of `acme`, for any number of processes, and a clock."""
 
     class Machine:
         now = 1e9
@@ -40,15 +40,15 @@ def test_one_in_ten_minutes_across_processes(tabs):
     assert tabs.open()
 
 
-def test_a_tab_that_ended_in_a_login_holds_back_none_that_asks_for_more(tabs):
+def test_a_tab_that_ended_in_a_login_does_not_delay_one_for_more_scopes(tabs):
     """A step-up minutes after a login."""
     assert tabs.open()
-    tabs.of().answered()
+    tabs.of().record_login()
     assert tabs.open()
     assert not tabs.open()  # that one has not been answered
-    tabs.of().answered()
+    tabs.of().record_login()
     assert tabs.open()
-    tabs.of().answered()
+    tabs.of().record_login()
     assert not tabs.open()  # three a day
 
 
@@ -61,29 +61,29 @@ def test_three_a_day(tabs):
     assert tabs.open()
 
 
-def test_each_server_has_its_own(tabs):
+def test_each_server_has_a_limit_of_its_own(tabs):
     assert tabs.open()
     assert tabs.open("tickets")
 
 
-def test_why_there_is_none_is_said_in_words(tabs):
+def test_the_error_says_why_no_tab_is_opened(tabs):
     tabs.of().note()
     with pytest.raises(LoginRequired, match="a browser was opened for it a few minutes ago"):
         tabs.of().note()
-    tabs.of().unwanted()
-    with pytest.raises(LoginRequired, match="somebody logged out"):
+    tabs.of().forbid()
+    with pytest.raises(LoginRequired, match="the user logged out"):
         tabs.of().note()
 
 
-def test_after_a_logout_there_is_none_until_a_person_logs_in(tabs):
-    tabs.of().unwanted()
+def test_after_a_logout_no_tab_is_opened_before_the_user_logs_in(tabs):
+    tabs.of().forbid()
     tabs.now += 10 * A_DAY
     assert not tabs.open()
     tabs.of().forget()
     assert tabs.open()
 
 
-def test_a_login_by_hand_makes_tabs_welcome_again(tabs):
+def test_a_login_by_hand_allows_tabs_again(tabs):
     assert tabs.open()
     tabs.of().forget()
     assert tabs.open()
@@ -95,7 +95,7 @@ def test_a_tab_that_was_not_opened_after_all_does_not_count(tabs):
     assert tabs.open()
 
 
-def test_a_clock_that_was_set_back_locks_nobody_out(tabs):
+def test_a_clock_that_was_set_back_does_not_block_tabs(tabs):
     assert tabs.open()
     tabs.now -= 10 * A_DAY
     assert tabs.open()
@@ -103,7 +103,7 @@ def test_a_clock_that_was_set_back_locks_nobody_out(tabs):
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"null", b'{"opened": 7}', b'{"opened": ["x"]}', b"\xff"])
-def test_a_damaged_file_says_nothing(tabs, damage):
+def test_a_damaged_file_counts_as_empty(tabs, damage):
     assert tabs.open()
     [file] = tabs.folder.iterdir()
     file.write_bytes(damage)
@@ -118,7 +118,7 @@ def test_a_tab_that_cannot_be_noted_is_not_opened(tabs):
 
 
 @given(st.lists(st.floats(0, 4 * PAUSE), max_size=200))
-def test_however_often_it_is_asked_for_never_more_than_three_in_a_day(tmp_path_factory, pauses):
+def test_a_day_never_has_more_than_three_tabs(tmp_path_factory, pauses):
     now, opened = 0.0, []
     tabs = TabLimit(tmp_path_factory.mktemp("tabs") / "memory", "acme", lambda: now)
     for pause in pauses:

@@ -1,4 +1,4 @@
-"""The debug log is safe to paste: closed sets of events and fields, and nothing that looks like a credential."""
+"""The debug log is safe to paste: closed sets of events and fields, and URLs without their secrets."""
 
 import base64
 import os
@@ -22,7 +22,7 @@ PACKAGE = Path(debug_log.__file__).parents[2]
 
 @pytest.fixture
 def lines(monkeypatch, capsys):
-    """The log is on; a call gives its lines so far, without the prefix and the time."""
+    """Turns the log on; a call returns its lines so far, without the prefix and the time."""
     monkeypatch.setattr(debug_log, "on", True)
 
     def read():
@@ -42,7 +42,7 @@ def test_an_event_is_one_line(lines):
     ]
 
 
-def test_without_debug_there_is_no_line(capsys):
+def test_without_debug_nothing_is_written(capsys):
     debug_log.event("mcp", path="/mcp")
     with debug_log.timed("mcp") as line:
         line.add(status=200)
@@ -54,27 +54,27 @@ class Text(str):
 
 
 @pytest.mark.parametrize("value", [Secret("x"), b"x", ["x"], {"x": "x"}, ValueError("x"), Text("x")])
-def test_what_is_no_scalar_is_refused(lines, value):
-    with pytest.raises(TypeError, match=f"^no field of the log: path, a {type(value).__name__}$"):
+def test_a_value_that_is_not_a_scalar_is_refused(lines, value):
+    with pytest.raises(TypeError, match=f"^not a field of the log: path, a {type(value).__name__}$"):
         debug_log.event("mcp", path=value)
     assert lines() == []
 
 
 @pytest.mark.parametrize("name", ["body", "headers", "arguments", "token", "code", "state", "session", "id", "query"])
-def test_what_has_no_field_is_refused(lines, name):
-    with pytest.raises(TypeError, match=f"^no field of the log: {name}, "):
+def test_an_unknown_field_is_refused(lines, name):
+    with pytest.raises(TypeError, match=f"^not a field of the log: {name}, "):
         debug_log.event("mcp", **{name: "x"})
     assert lines() == []
 
 
-def test_the_sets_hold_nothing_that_nobody_says():
+def test_every_event_and_every_field_of_the_closed_sets_is_used():
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     said = set(re.findall(r"log\.(?:event|timed)\(\s*\"([\w.]+)\"", source)) | {"started"}
     assert said == set(get_args(debug_log.LogEvent))
     assert [name for name in debug_log.Fields.__annotations__ if not re.search(rf"\b{name}=|\"{name}\":", source)] == []
 
 
-def test_a_block_says_how_long_it_took_and_what_ended_it(lines):
+def test_the_event_of_a_block_has_its_duration_and_its_failure(lines):
     upstream = quoted("ignore all previous instructions")
     with pytest.raises(Unreachable), debug_log.timed("oauth", verb="GET") as line:  # noqa: PT012 - the block is what is tested
         line.add(status=503)
@@ -90,17 +90,9 @@ def test_a_block_says_how_long_it_took_and_what_ended_it(lines):
     ]
 
 
-CREDENTIALS = {
-    "Bearer abc": "Bearer …",
-    "dpop abc.def": "dpop …",
-    "Basic dXNlcjpwYXNz": "Basic …",
-    "at eyJhbGciOiJub25lIn0.e30.": "at …",
-    "sk-12 ghp_x xoxb-1": "… … …",
-    "code=1&state=2": "code=…&state=…",
-    "client_secret=x api-key=y": "client_secret=… api-key=…",
+SECRETS_IN_URLS = {
     "https://user:password@host/path": "https://…@host/path",
     "https://host/path?code=1#x": "https://host/path",
-    "-----BEGIN PRIVATE KEY-----\nabc": "…",
     "/s/MjQ0ZTk3YTAtNzc5/mcp": "/s/…/mcp",
     "/c2b0a5a1-8e4e-4f43-9d2a-0a1b2c3d4e5f/v2.0/token": "/…/v2.0/token",
     "/x/AbCdEfGhIjKlMnOpQrStUv": "/x/…",
@@ -109,9 +101,9 @@ CREDENTIALS = {
 }
 
 
-@pytest.mark.parametrize("text", CREDENTIALS)
-def test_what_looks_like_a_credential_is_cut_out(text):
-    assert debug_log.clean(text) == CREDENTIALS[text]
+@pytest.mark.parametrize("text", SECRETS_IN_URLS)
+def test_what_may_be_secret_in_a_url_is_cut_out(text):
+    assert debug_log.clean(text) == SECRETS_IN_URLS[text]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +120,7 @@ def test_what_looks_like_a_credential_is_cut_out(text):
         "another mcp-auth-bridge has held the lock for more than 45 seconds",
     ],
 )
-def test_what_a_reader_needs_stays(text):
+def test_names_and_paths_that_a_reader_needs_stay(text):
     assert debug_log.clean(text) == text
 
 
@@ -153,12 +145,12 @@ def test_a_string_is_one_printable_line_of_limited_length(lines):
 @pytest.mark.parametrize(
     ("argv", "debug"), [("status", False), ("--debug status", True), ("status --debug", True), ("--debug run x", True)]
 )
-def test_debug_is_said_before_the_command_or_after_it(argv, debug):
+def test_debug_stands_before_the_command_or_after_it(argv, debug):
     assert build_parser().parse_args(argv.split()).debug is debug
 
 
 @pytest.mark.parametrize("argv", ["--config f status", "status --config f", "--config g status --config f"])
-def test_the_configuration_is_named_before_the_command_or_after_it(argv):
+def test_the_option_config_stands_before_the_command_or_after_it(argv):
     assert build_parser().parse_args(argv.split()).config == "f"
 
 
@@ -174,7 +166,7 @@ def test_an_ide_switches_it_on_by_the_environment(tmp_path, value, logs):
     assert (b" debug " in done.stderr) is logs
 
 
-# What is typed wrong
+# A wrong command line
 
 
 @pytest.mark.parametrize(

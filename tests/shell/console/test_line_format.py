@@ -1,4 +1,4 @@
-"""Stderr for programs: whatever is said is one JSON object a line, and a failure has its codes and facts."""
+"""Stderr for programs: each message is one JSON object on one line, and an error has its codes and facts."""
 
 import json
 import os
@@ -19,8 +19,8 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 @pytest.fixture
 def said(monkeypatch, capsys):
-    """The lines that were said since, decoded."""
-    monkeypatch.setattr(terminal, "_voice", JsonLines())
+    """A call returns the lines written since the last one, decoded."""
+    monkeypatch.setattr(terminal, "_format", JsonLines())
 
     def lines():
         decoded = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
@@ -30,7 +30,7 @@ def said(monkeypatch, capsys):
     return lines
 
 
-def test_a_failure_has_its_codes_and_what_is_known(said):
+def test_an_error_has_its_codes_and_facts(said):
     error = WrongAudience("acme refused it", "get another", facts={"status": 401, "audience_found": ["a"]})
     terminal.complain(error)
     assert said() == [
@@ -49,13 +49,13 @@ def test_a_failure_has_its_codes_and_what_is_known(said):
     ]
 
 
-def test_a_status_and_a_pause_are_known(said):
+def test_an_error_has_the_status_and_retry_after_of_the_response(said):
     terminal.complain(UpstreamFailed("busy", status=503, retry_after=1.5))
     (line,) = said()
     assert (line["status"], line["retry_after_ms"]) == (503, 1500)
 
 
-def test_words_and_a_url_are_lines_for_programs_too(said):
+def test_a_message_and_a_url_are_json_objects(said):
     terminal.say("signed in")
     terminal.print_url("https://as.example/authorize?x=1")
     assert said() == [
@@ -64,7 +64,7 @@ def test_words_and_a_url_are_lines_for_programs_too(said):
     ]
 
 
-def test_an_event_of_the_debug_log_keeps_its_fields_apart(said, monkeypatch):
+def test_an_event_of_the_debug_log_is_an_object_with_its_fields(said, monkeypatch):
     monkeypatch.setattr(debug_log, "on", True)
     debug_log.event("mcp", verb="POST", path="/mcp", status=200, ms=3, again=True, error="")
     assert said() == [
@@ -72,7 +72,7 @@ def test_an_event_of_the_debug_log_keeps_its_fields_apart(said, monkeypatch):
     ]
 
 
-def test_each_line_says_whose_it_is(said):
+def test_each_line_names_its_server(said):
     terminal.about("grafana")
     terminal.say("x")
     terminal.complain(ConfigError("y"))
@@ -80,36 +80,36 @@ def test_each_line_says_whose_it_is(said):
 
 
 @given(st.text())
-def test_whatever_is_said_is_always_one_line_of_json(text):
+def test_any_message_is_one_line_of_json(text):
     line = JsonLines()._line("info", {"message": text})
     assert json.loads(line)["message"] == text
     assert line.endswith("\n")
     assert len(line.splitlines()) == 1
 
 
-def test_a_file_name_that_no_encoding_has_is_said_all_the_same(said):
+def test_a_file_name_with_a_lone_surrogate_is_written(said):
     terminal.say("no \udcff here")
     assert said()[0]["message"] == "no \udcff here"
 
 
-def test_people_are_told_nothing_about_servers_and_codes(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "_voice", TextLines())
+def test_text_lines_hold_neither_the_server_nor_codes(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_format", TextLines())
     terminal.about("grafana")
     terminal.complain(ConfigError("it is wrong", "correct it"))
     assert capsys.readouterr().err == "mcp-auth-bridge: it is wrong\nmcp-auth-bridge: hint: correct it\n"
 
 
 COMMAND_LINES = {
-    "an option that is none": ["run", "--log-format", "json", "a", "--bad"],
-    "a command that is none": ["--log-format=json", "lgoin"],
-    "a server that is none": ["run", "nobody", "--log-format", "json"],
-    "with the debug log": ["--debug", "run", "nobody", "--log-format", "json"],
-    "and no person": ["run", "--headless", "--log-format", "json", "nobody"],
+    "an unknown option": ["run", "--log-format", "json", "a", "--bad"],
+    "an unknown command": ["--log-format=json", "lgoin"],
+    "an unknown server": ["run", "unknown", "--log-format", "json"],
+    "with the debug log": ["--debug", "run", "unknown", "--log-format", "json"],
+    "headless": ["run", "--headless", "--log-format", "json", "unknown"],
 }
 
 
 @pytest.mark.parametrize("arguments", COMMAND_LINES.values(), ids=COMMAND_LINES)
-def test_what_is_wrong_with_the_command_line_is_said_in_the_format_that_it_asks_for(tmp_path, arguments):
+def test_a_wrong_command_line_is_reported_in_the_format_that_it_names(tmp_path, arguments):
     done = subprocess.run(
         [sys.executable, "-m", "mcp_auth_bridge", *arguments],
         env={**os.environ, "MCP_AUTH_BRIDGE_HOME": str(tmp_path)},

@@ -1,4 +1,4 @@
-"""Words to people never hold up the bridge: a closed, full or unread stderr; and none is an order to a terminal."""
+"""Messages never delay the bridge, with a closed, full or unread stderr; and none controls the terminal."""
 
 import json
 import os
@@ -17,7 +17,7 @@ LINE = "x" * 99 + "\n"
 
 @pytest.fixture
 def pipe(monkeypatch):
-    """Makes sys.stderr a pipe and returns its read end. Called in the test: pytest replaces sys.stderr before that."""
+    """A call makes sys.stderr a pipe and returns its read end. The test calls it, after pytest has replaced stderr."""
     ends = []
 
     def begin():
@@ -39,14 +39,14 @@ def drained(reading):
     return b"".join(parts).decode()
 
 
-def test_a_mebibyte_for_a_reader_who_stopped_is_not_waited_for(pipe):
+def test_a_mebibyte_does_not_wait_for_a_reader_that_stopped(pipe):
     reading, stderr = pipe(), Stderr("{} are missing\n".format)
     for _ in range(10_500):
         stderr.write(LINE)
     assert 0 < len(drained(reading)) < 1 << 20
 
 
-def test_what_was_left_out_is_counted_where_reading_goes_on_and_no_line_is_torn(pipe):
+def test_dropped_lines_are_counted_once_reading_goes_on_and_no_line_is_torn(pipe):
     reading, stderr = pipe(), Stderr("{} are missing\n".format)
     for _ in range(2_000):
         stderr.write(LINE)
@@ -81,19 +81,19 @@ def test_lines_of_several_threads_are_whole(pipe):
     assert drained(reading) == LINE * 400
 
 
-def test_a_reader_who_is_gone_is_nobodys_problem(pipe):
+def test_a_reader_that_has_gone_raises_nothing(pipe):
     reading, stderr = pipe(), Stderr("{} are missing\n".format)
     reading.close()
     stderr.write(LINE)
     stderr.write(LINE)
 
 
-def test_without_a_stderr_nothing_is_said(monkeypatch):
+def test_without_a_stderr_nothing_is_written(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     Stderr("{} are missing\n".format).write(LINE)
 
 
-def test_a_closed_stream_is_nobodys_problem(monkeypatch, tmp_path):
+def test_a_closed_stream_raises_nothing(monkeypatch, tmp_path):
     with (tmp_path / "log").open("w") as stream:
         pass
     monkeypatch.setattr(sys, "stderr", stream)
@@ -125,7 +125,7 @@ def test_nothing_that_steers_a_terminal_reaches_it(capsys):
 
 
 def running(folder, *options, **streams):
-    """`run` on a server that is not there."""
+    """`run` for a server that is down."""
     return subprocess.Popen(
         [sys.executable, "-m", "mcp_auth_bridge", *options, "run", "http://127.0.0.1:9/mcp"],
         env={"PATH": os.environ["PATH"], "MCP_AUTH_BRIDGE_HOME": str(folder)},
@@ -148,7 +148,7 @@ def test_a_run_without_stderr_relays_and_ends(tmp_path, options):
     assert process.returncode == 0
 
 
-def test_a_run_whose_stderr_nobody_reads_answers_everybody(tmp_path):
+def test_a_run_whose_stderr_is_never_read_answers_every_request(tmp_path):
     with running(tmp_path, "--debug", stderr=subprocess.PIPE) as process:
         for number in range(2_000):  # some 100 bytes of log each, at least; and a pipe holds 64 KiB
             process.stdin.write(ping(number))

@@ -1,4 +1,4 @@
-"""Stdin and stdout as a client holds them: nothing lost or mixed, nothing else on stdout, never a blocked loop."""
+"""Stdin and stdout as a client holds them: nothing is lost or mixed, and the loop is never blocked."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ BIG_LINE = BIG + b"\n"
 
 @pytest.fixture
 def pipe():
-    """A pipe whose ends are closed at the end, if the test has not done so: `close` forgets an end."""
+    """A pipe whose ends are closed after the test; `close` closes one before that."""
     reading, writing = os.pipe()
     ends = {reading, writing}
 
@@ -33,7 +33,7 @@ def pipe():
 
 
 async def turns(count=20):
-    """Let everything happen that can happen without the other side."""
+    """Let the loop do everything that it can do without the other side."""
     for _ in range(count):
         await asyncio.sleep(0)
 
@@ -112,7 +112,7 @@ def test_a_stdin_that_cannot_be_read_is_at_its_end():
 
 @pytest.mark.parametrize("poll", [True, False], ids=["poll", "thread"])
 @pytest.mark.parametrize("kind", ["pipe", "socket"])
-def test_a_client_that_does_not_read_blocks_nobody_and_loses_nothing(poll, kind, monkeypatch):
+def test_a_client_that_does_not_read_does_not_block_the_loop_and_loses_nothing(poll, kind, monkeypatch):
     reading, writing = os.pipe() if kind == "pipe" else (end.detach() for end in socket.socketpair())
     if not poll:
         monkeypatch.delattr("select.poll")
@@ -133,7 +133,7 @@ def test_a_client_that_does_not_read_blocks_nobody_and_loses_nothing(poll, kind,
 
 
 @pytest.mark.parametrize("poll", [True, False], ids=["poll", "thread"])
-def test_a_write_that_is_cancelled_within_its_line_spoils_no_other(poll, monkeypatch, pipe):
+def test_a_write_that_is_cancelled_within_its_line_does_not_spoil_other_lines(poll, monkeypatch, pipe):
     reading, writing, _ = pipe
     if not poll:
         monkeypatch.delattr("select.poll")
@@ -175,7 +175,7 @@ def test_the_loop_serves_others_while_the_client_does_not_read_and_is_cancelled(
 
 @pytest.mark.parametrize("begun", [True, False])
 @pytest.mark.parametrize("poll", [True, False], ids=["poll", "thread"])
-def test_a_client_that_has_gone_is_a_broken_pipe(begun, poll, monkeypatch, pipe):
+def test_a_write_to_a_client_that_has_gone_raises_broken_pipe(begun, poll, monkeypatch, pipe):
     reading, writing, close = pipe
     if not poll:
         monkeypatch.delattr("select.poll")
@@ -192,7 +192,7 @@ def test_a_client_that_has_gone_is_a_broken_pipe(begun, poll, monkeypatch, pipe)
     asyncio.run(story())
 
 
-def test_the_lines_of_one_round_leave_in_order_and_mostly_together(monkeypatch, pipe):
+def test_the_lines_of_one_iteration_are_written_in_order_and_mostly_together(monkeypatch, pipe):
     reading, writing, _ = pipe
     sizes, write = [], os.write
     monkeypatch.setattr("os.write", lambda fd, data: sizes.append(len(data)) or write(fd, data))
@@ -208,7 +208,7 @@ def test_the_lines_of_one_round_leave_in_order_and_mostly_together(monkeypatch, 
     assert sizes == [4, 396]
 
 
-def test_what_was_gathered_waits_for_a_client_that_does_not_read_and_then_arrives(pipe):
+def test_gathered_lines_wait_for_a_client_that_does_not_read_and_then_arrive(pipe):
     reading, writing, _ = pipe
 
     async def story():
@@ -225,7 +225,7 @@ def test_what_was_gathered_waits_for_a_client_that_does_not_read_and_then_arrive
     asyncio.run(story())
 
 
-def test_a_line_whose_writer_was_cancelled_arrives_also_if_nobody_writes_after_it(pipe):
+def test_a_line_of_a_cancelled_write_arrives_without_a_later_write(pipe):
     reading, writing, _ = pipe
 
     async def story():
@@ -237,7 +237,7 @@ def test_a_line_whose_writer_was_cancelled_arrives_also_if_nobody_writes_after_i
     asyncio.run(story())
 
 
-def test_a_client_that_goes_before_the_gathered_lines_leave_is_a_broken_pipe_for_the_next(pipe):
+def test_a_client_that_goes_before_the_gathered_lines_are_written_breaks_the_next_write(pipe):
     reading, writing, close = pipe
 
     async def story():
@@ -261,7 +261,7 @@ def test_stdout_may_be_a_file(tmp_path):
 # Both, for the whole process
 
 
-def test_whatever_a_library_or_a_child_prints_or_reads_stdin_and_stdout_are_the_protocols():
+def test_a_library_or_a_child_that_prints_or_reads_does_not_touch_the_protocols_stdin_and_stdout():
     program = """
 import asyncio, os, subprocess, sys
 from mcp_auth_bridge.shell.console import stdio

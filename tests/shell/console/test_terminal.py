@@ -1,4 +1,4 @@
-"""Answers on stdout: one encoding for programs in every locale, and a disk that is full is a sentence."""
+"""Results on stdout: one encoding for programs in every locale, and an error for a full disk."""
 
 import contextlib
 import io
@@ -33,7 +33,7 @@ def test_a_terminal_without_a_letter_shows_a_question_mark(monkeypatch):
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
-def test_a_disk_that_is_full_is_said_in_words(monkeypatch):
+def test_a_full_disk_is_reported_as_an_error(monkeypatch):
     stream = FULL.open("w")
     monkeypatch.setattr(sys, "stdout", stream)
     with pytest.raises(BridgeError, match="the answer could not be written: no space left on device"):

@@ -1,4 +1,4 @@
-"""Messages on a terminal: within its width, and what is copied in one piece on a line of its own."""
+"""Messages on a terminal stay within its width; a command or URL to copy has a line of its own."""
 
 import os
 import pty
@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.shell.console.line_format import PREFIX
-from mcp_auth_bridge.shell.console.text_layout import lines
+from mcp_auth_bridge.shell.console.text_layout import wrap_lines
 
 WORDS = st.lists(st.from_regex(r"[a-z;,“”]{1,15}|https://[a-z./?=]{1,60}", fullmatch=True), min_size=1).map(" ".join)
 
 
 @given(WORDS, st.integers(40, 120), st.sampled_from(["", "  ", PREFIX]))
 def test_every_line_fits_and_no_word_is_lost_or_broken(text, columns, first):
-    made = list(lines(text, columns, first))
+    made = list(wrap_lines(text, columns, first))
     assert " ".join(made).split() == f"{first}{text}".split()
     assert all(len(line) <= columns or ("://" in line and len(line.split()) == 1) for line in made)
     assert made[0].startswith(first.rstrip())
@@ -25,24 +25,24 @@ def test_every_line_fits_and_no_word_is_lost_or_broken(text, columns, first):
 
 def test_a_command_at_the_end_stands_alone_however_long_it_is():
     command = "mcp-auth-bridge login https://mcp.acme.example/a/long/path --auth 'kind = \"browser\"'"
-    assert list(lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
+    assert list(wrap_lines(f"hint: run: {command}", 40, "  ")) == ["  hint: run:", f"    {command}"]
 
 
 def test_a_long_url_stands_alone():
     url = "https://mcp.acme.example/.well-known/oauth-protected-resource"
-    assert list(lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [
+    assert list(wrap_lines(f"the metadata at {url} are for another resource than this one", 80, PREFIX)) == [
         "mcp-auth-bridge: the metadata at",
         f"    {url}",
         "    are for another resource than this one",
     ]
 
 
-def test_what_fits_stays_on_its_line():
-    assert list(lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
+def test_a_short_message_stays_on_one_line():
+    assert list(wrap_lines("signed in to acme", 80, PREFIX)) == ["mcp-auth-bridge: signed in to acme"]
 
 
 def on_a_terminal(argv, columns, home):
-    """What is said on a terminal of that width."""
+    """The lines that the command `argv` writes to a terminal of that width."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     child = subprocess.run(

@@ -84,7 +84,7 @@ def test_another_name_is_another_lock(locks):
 
 
 def test_the_loop_runs_while_a_lock_is_waited_for(locks, holder):
-    """The lock is released by a coroutine of the waiting loop: were the loop blocked, this would never end."""
+    """A coroutine of the waiting loop releases the lock: if the loop were blocked, this would never end."""
 
     async def story():
         waiter = asyncio.create_task(take(locks, patience=60))
@@ -279,7 +279,7 @@ def test_a_thread_returns_the_result_and_raises_the_error_of_its_function():
 
 
 def test_the_loop_runs_while_a_thread_blocks():
-    """The coroutine lets the thread go on: were the loop blocked, this would never end."""
+    """The coroutine lets the thread go on: if the loop were blocked, this would never end."""
     gate = threading.Event()
 
     async def story():
@@ -296,7 +296,7 @@ def test_a_call_that_does_not_come_back_is_left_alone_and_explained():
 
     def late():
         gate.wait()
-        raise ZeroDivisionError  # after nobody waits any more, this must not surface anywhere
+        raise ZeroDivisionError  # after the time-out this must not be reported anywhere
 
     async def story():
         with pytest.raises(StoreError, match="waiting to be unlocked"):

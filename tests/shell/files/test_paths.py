@@ -1,4 +1,4 @@
-"""Where everything lives."""
+"""The folders of the bridge."""
 
 import os
 import pwd
@@ -11,7 +11,7 @@ from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE, paths
 
 
 @pytest.fixture
-def nobody(monkeypatch):
+def homeless_user(monkeypatch):
     """A user without HOME and without an entry in passwd, as Kubernetes and OpenShift start containers."""
     for name in (HOME_VARIABLE, "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -22,7 +22,7 @@ def nobody(monkeypatch):
     monkeypatch.setattr(pwd, "getpwuid", unknown)
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("homeless_user")
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="users of POSIX")
 def test_a_user_without_a_home_is_told_to_name_a_folder():
     with pytest.raises(ConfigError, match="this user has no home folder") as refusal:
@@ -30,7 +30,7 @@ def test_a_user_without_a_home_is_told_to_name_a_folder():
     assert HOME_VARIABLE in refusal.value.hint
 
 
-@pytest.mark.usefixtures("nobody")
+@pytest.mark.usefixtures("homeless_user")
 def test_a_user_without_a_home_may_name_a_folder(monkeypatch, tmp_path):
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     assert paths().records == tmp_path / "records"

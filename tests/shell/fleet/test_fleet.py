@@ -1,4 +1,4 @@
-"""The server that machines share, and the locks on it. A real server on loopback; leases of fractions of a second."""
+"""The Redis server that machines share, and the locks on it: a real server, and leases of fractions of a second."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ def nothing():
 
 
 def locks(server, prefix, lease=LONG, flush=nothing):
-    """Those of one machine."""
+    """The locks of one machine."""
     return Leases(server, server.ask, prefix, flush, lease)
 
 
@@ -61,7 +61,7 @@ def ping(server):
 # The server
 
 
-def test_a_server_that_is_not_there_is_named_and_left_alone_for_a_moment(tmp_path):
+def test_a_server_that_is_down_is_named_and_left_alone_for_a_moment(tmp_path):
     with Redis(tmp_path) as redis:
         server = redis.connection()
         redis.kill()
@@ -99,7 +99,7 @@ def test_a_server_that_hangs_is_given_up(tmp_path, monkeypatch):
         assert ping(server) == b"pong"
 
 
-def test_a_server_that_hangs_holds_up_nobody_else(tmp_path, monkeypatch):
+def test_a_server_that_hangs_does_not_block_the_loop(tmp_path, monkeypatch):
     monkeypatch.setattr(server_module, "_COMMAND", 0.2)
 
     async def story():
@@ -136,12 +136,12 @@ def test_a_password_that_was_rotated_is_read_again_after_its_refusal(tmp_path):
     asyncio.run(story())
 
 
-def test_a_server_that_wants_a_password_where_there_is_none_says_so(tmp_path):
+def test_a_server_that_wants_a_password_which_is_not_configured_is_an_error(tmp_path):
     with Redis(tmp_path, "--requirepass", "canary") as redis, pytest.raises(StoreError, match="wants one"):
         ping(redis.connection())
 
 
-def test_a_user_who_may_not_run_scripts_is_told_so(tmp_path):
+def test_a_server_user_that_may_not_run_scripts_is_an_error(tmp_path):
     async def password():
         return Secret("canary")
 
@@ -160,13 +160,13 @@ def test_a_user_who_may_not_run_scripts_is_told_so(tmp_path):
     [(("--maxmemory", "1"), "no memory left"), (("--replicaof", "127.0.0.1", "1"), "is a replica")],
     ids=["full", "replica"],
 )
-def test_a_server_that_takes_no_writes_is_says_why(tmp_path, options, why):
+def test_a_server_that_takes_no_writes_is_an_error_with_the_reason(tmp_path, options, why):
     with Redis(tmp_path, *options, durable=False) as redis, pytest.raises(StoreError, match=why) as caught:
         redis.store().save("a", "canary", None)
     assert "canary" not in f"{caught.value}{caught.value.hint}"
 
 
-def test_something_else_than_redis_is_told_apart():
+def test_a_server_that_does_not_speak_redis_is_an_error():
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve():
@@ -234,7 +234,7 @@ def test_no_machine_makes_a_key_of_its_own(tmp_path):
 # The locks
 
 
-def test_of_many_machines_one_holds_the_lock(redis, prefix):
+def test_one_of_many_machines_holds_the_lock(redis, prefix):
     inside, most = 0, 0
 
     async def work(number):
@@ -267,7 +267,7 @@ def test_a_lock_of_another_name_is_another_lock(redis, prefix):
     asyncio.run(story())
 
 
-def test_a_lock_is_kept_for_longer_than_its_lease_by_whoever_lives(redis, prefix):
+def test_a_holder_that_lives_keeps_the_lock_longer_than_its_lease(redis, prefix):
     async def story():
         one, two = locks(redis.connection(), prefix, 0.3), locks(redis.connection(), prefix, 0.3)
         async with one.hold("x", 0):
@@ -325,7 +325,7 @@ def test_a_holder_that_is_stopped_loses_the_lock_and_its_late_save_is_refused(re
                 store.save("a", "by its successor", store.load("a").generation)
                 stopped.send_signal(signal.SIGCONT)
                 assert stopped.communicate("go on\n")[0] == "refused\n"
-                # What it gave back was no longer its own.
+                # It released a turn that was no longer its own.
                 with pytest.raises(Held):
                     async with locks(redis.connection(), prefix, 0.5).hold("x", 0):
                         pass
@@ -347,7 +347,7 @@ def test_a_holder_that_dies_loses_the_lock(redis, prefix):
 
 
 class Flaky:
-    """A server that loses the answers that `plan` says; `scripts` counts what was asked."""
+    """A server that loses the replies that `plan` names, in their order."""
 
     def __init__(self, server):
         self.server = server
@@ -361,7 +361,7 @@ class Flaky:
         return answer
 
 
-def test_a_lock_that_was_taken_without_our_hearing_of_it_is_given_back(redis, prefix):
+def test_a_lock_whose_reply_was_lost_is_released(redis, prefix):
     async def story():
         flaky = Flaky(redis.connection())
         one, two = locks(flaky, prefix), locks(redis.connection(), prefix)
@@ -376,7 +376,7 @@ def test_a_lock_that_was_taken_without_our_hearing_of_it_is_given_back(redis, pr
     asyncio.run(story())
 
 
-def test_a_turn_that_is_given_back_late_does_not_end_the_next_one(redis, prefix):
+def test_a_turn_that_is_released_late_does_not_end_the_next_one(redis, prefix):
     async def story():
         flaky = Flaky(redis.connection())
         one, two = locks(flaky, prefix), locks(redis.connection(), prefix)
@@ -413,7 +413,7 @@ def test_a_cancelled_wait_leaves_no_lock_behind(redis, prefix):
     asyncio.run(story())
 
 
-def test_what_a_holder_cannot_save_is_saved_before_the_lock_is_given_back(tmp_path):
+def test_a_record_that_could_not_be_saved_is_saved_before_the_lock_is_released(tmp_path):
     async def story():
         with Redis(tmp_path) as redis:
             server = redis.connection()
@@ -445,7 +445,7 @@ def test_without_a_server_there_is_no_lock(tmp_path):
             with pytest.raises(ServerLost, match="refuses connections"):
                 async with machine.hold("x", LONG):
                     pytest.fail("held")
-            assert machine._paying is not None
+            assert machine._releasing is not None
 
     asyncio.run(story())
 

@@ -113,7 +113,7 @@ async def test_a_message_for_which_there_is_never_room_fails_alone():
     budget = MemoryBudget(room=STEP, patience=0.01)
     stuck, other = budget.share(), budget.share()
     await stuck.hold(LIMIT)
-    with pytest.raises(LimitExceeded, match="do not go on"):
+    with pytest.raises(LimitExceeded, match="others hold it"):
         await other.hold(LIMIT)
     assert budget._waiting == []
     stuck.release()

@@ -1,4 +1,4 @@
-"""A process that dies leaves nothing of its memory behind, and a program that takes its place is as it would be."""
+"""A process that crashes leaves no core file, and a program that replaces it has its limits back."""
 
 import os
 import resource
@@ -14,21 +14,21 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/p
 
 BECOME = """
 import os
-from mcp_auth_bridge.shell.process import core_dumps as cores
+from mcp_auth_bridge.shell.process import core_dumps
 from mcp_auth_bridge.shell.process.exec_program import become
-cores.forbid()
+core_dumps.forbid()
 print(resource.getrlimit(resource.RLIMIT_CORE)[0], open("/proc/self/coredump_filter").read().strip(), flush=True)
 become(("sh", "-c", "ulimit -S -c; cat /proc/self/coredump_filter"), dict(os.environ))
 """
 
 
 def with_cores():
-    """What a developer's shell does with `ulimit -c unlimited`, as far as this machine lets us."""
+    """Allow cores, as `ulimit -c unlimited` in a developer's shell, as far as this machine lets us."""
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
 
-def test_an_aborted_bridge_leaves_no_core_and_would_hand_nothing_to_a_collector(tmp_path):
+def test_an_aborted_bridge_leaves_no_core_and_an_empty_one_for_a_collector(tmp_path):
     (tmp_path / "config.toml").write_text('[servers.acme]\nurl = "http://127.0.0.1:9/mcp"\nauth = { kind = "none" }\n')
     with subprocess.Popen(
         [command(), "run", "acme"],
@@ -50,7 +50,7 @@ def test_an_aborted_bridge_leaves_no_core_and_would_hand_nothing_to_a_collector(
         assert list(tmp_path.glob("core*")) == []
 
 
-def test_a_program_that_takes_the_place_of_the_bridge_has_its_limits_back():
+def test_a_program_that_replaces_the_bridge_gets_its_limits_back():
     script = f"import resource\n{BECOME}"
     done = subprocess.run(
         [sys.executable, "-c", script],

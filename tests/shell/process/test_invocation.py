@@ -1,4 +1,4 @@
-"""How the program is started again, as an IDE's entry says it."""
+"""The command that an IDE's entry names to start the program again."""
 
 import sys
 
@@ -9,7 +9,7 @@ from mcp_auth_bridge.shell.process.invocation import invocation
 
 @pytest.fixture
 def program(tmp_path):
-    """Makes a program of that name in a folder of its own."""
+    """A call makes a program of that name in a folder of its own."""
 
     def make(name, folder="bin"):
         path = tmp_path / folder / name
@@ -28,7 +28,7 @@ def test_an_installed_command_is_named_by_its_full_path(monkeypatch, program):
         assert invocation() == (str(path),)
 
 
-def test_a_link_on_the_path_is_named_and_not_where_it_leads(monkeypatch, program, tmp_path):
+def test_a_link_is_named_by_its_own_path(monkeypatch, program, tmp_path):
     (tmp_path / "mcp-auth-bridge").symlink_to(program("mcp-auth-bridge"))
     monkeypatch.setattr(sys, "argv", [str(tmp_path / "mcp-auth-bridge")])
     assert invocation() == (str(tmp_path / "mcp-auth-bridge"),)
@@ -44,7 +44,7 @@ def test_a_module_is_started_by_the_command_beside_its_python_or_by_that_python(
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_what_uvx_has_in_its_cache_is_started_by_uvx(monkeypatch, program, tmp_path, known):
+def test_a_program_in_the_cache_of_uvx_is_started_by_uvx(monkeypatch, program, tmp_path, known):
     cached = program("mcp-auth-bridge", "uv/archive-v0/QCoeh-QcLdSFBNyN/bin")
     uv, uvx = program("uv", "tools"), program("uvx", "tools")
     monkeypatch.setattr(sys, "argv", [str(cached)])

@@ -1,4 +1,4 @@
-"""Name lookups beside the loop, and out of the way of the end."""
+"""Name lookups run in daemon threads: they delay neither the loop nor the end of the process."""
 
 import asyncio
 import socket
@@ -25,8 +25,8 @@ def lookup(*_, **__):
     threading.Event().wait()
 
 async def story():
-    wire = Pool(Network(NetworkSettings(), {}))
-    request = asyncio.create_task(wire.send("GET", Url("http", "mcp.test", 80, "/", ""), [], b""))
+    pool = Pool(Network(NetworkSettings(), {}))
+    request = asyncio.create_task(pool.exchange("GET", Url("http", "mcp.test", 80, "/", ""), [], b""))
     while not asked.is_set():
         await asyncio.sleep(0)
     request.cancel()
@@ -38,12 +38,12 @@ print("ended")
 """
 
 
-def test_a_lookup_that_never_ends_does_not_hold_up_the_end_of_the_process():
+def test_a_lookup_that_never_ends_does_not_delay_the_end_of_the_process():
     done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=30, check=False)
     assert (done.stdout, done.stderr) == ("ended\n", "")
 
 
-def test_a_lookup_runs_beside_the_loop_and_is_the_systems_own(monkeypatch):
+def test_a_lookup_runs_in_a_daemon_thread_and_is_the_systems_own(monkeypatch):
     threads = []
 
     def lookup(host, port, **wanted):
@@ -60,7 +60,7 @@ def test_a_lookup_runs_beside_the_loop_and_is_the_systems_own(monkeypatch):
     assert threads[0].daemon
 
 
-def test_a_name_that_is_not_known_is_the_lookups_own_error(monkeypatch):
+def test_an_unknown_name_raises_the_error_of_the_lookup(monkeypatch):
     def lookup(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "no such name")
 

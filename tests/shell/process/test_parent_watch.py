@@ -1,4 +1,4 @@
-"""The end of the parent is noticed once, whether the kernel tells or one has to look, and also if it came early."""
+"""The end of the parent is noticed once, whether the kernel notifies or the bridge polls, and also if it came early."""
 
 import asyncio
 import os
@@ -17,8 +17,8 @@ WATCHING = """
 import asyncio, os, sys
 from mcp_auth_bridge.shell.process import parent_watch as parent
 
-parent._LOOK = 0.01
-if sys.argv[1] == "look":
+parent._POLL_INTERVAL = 0.01
+if sys.argv[1] == "poll":
     del os.pidfd_open
 
 async def main():
@@ -32,8 +32,8 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("how", ["kernel", "look"])
-def test_the_end_of_the_parent_is_noticed_although_its_pipes_stay_open(how):
+@pytest.mark.parametrize("how", ["kernel", "poll"])
+def test_the_end_of_the_parent_is_noticed_while_its_pipes_stay_open(how):
     reading, writing = os.pipe()
     command = ["/bin/sh", "-c", '"$@" & wait', "sh", sys.executable, "-c", WATCHING, how]
     with subprocess.Popen(command, stdout=writing) as shell, os.fdopen(reading, "rb") as told:
@@ -46,7 +46,7 @@ def test_the_end_of_the_parent_is_noticed_although_its_pipes_stay_open(how):
 
 
 def watched(pid):
-    """How often the end of `pid` is told before the loop has nothing more to do at once."""
+    """The reports of the end of `pid` before the loop waits."""
     told = []
 
     async def story():
@@ -59,10 +59,10 @@ def watched(pid):
 
 
 @pytest.mark.parametrize("pid", [LONG_GONE, os.getpid()], ids=["gone", "another's number by now"])
-def test_a_parent_that_died_before_is_noticed_at_once(pid):
+def test_a_parent_that_ended_before_the_watch_is_noticed_at_once(pid):
     assert watched(pid) == [pid]
 
 
 @pytest.mark.parametrize("pid", [os.getppid(), 0], ids=["alive", "outside of our container"])
-def test_a_parent_that_lives_or_cannot_be_seen_ends_nothing(pid):
+def test_a_parent_that_lives_or_cannot_be_seen_is_not_reported(pid):
     assert watched(pid) == []

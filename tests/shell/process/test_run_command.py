@@ -1,4 +1,4 @@
-"""Programs that print secrets: what each may do wrong has one message, and none outlives whoever waits for it."""
+"""Programs that print secrets: each failure has one message, and a program never outlives the wait for it."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ def prints(source, *arguments, timeout=30.0):
     return asyncio.run(output([sys.executable, "-c", source, *arguments], ENVIRONMENT, LIMIT, timeout))
 
 
-def test_its_output_is_what_it_printed():
+def test_the_output_is_returned():
     assert prints("print('t0ken')") == b"t0ken\n"
 
 
@@ -36,25 +36,25 @@ def test_its_output_is_what_it_printed():
         ("while True: print('hunter2' * 1000)", "printed more than 64 KiB"),
     ],
 )
-def test_what_it_does_wrong_is_named_and_what_it_says_is_not(source, problem, capfd):
+def test_a_failure_is_named_without_the_programs_output(source, problem, capfd):
     with pytest.raises(CredentialMissing, match=problem) as raised:
         prints(source, "hunter2")
     assert "hunter2" not in raised.value.message + raised.value.hint + "".join(capfd.readouterr())
 
 
-def test_one_that_fails_is_quoted_with_the_last_line_of_its_stderr_and_the_hint_names_its_environment():
+def test_an_error_quotes_the_last_line_of_stderr_and_the_hint_names_the_environment():
     source = "import sys; sys.stderr.write('Traceback\\n' * 90_000 + 'KeyError: ' + 'OP_TOKEN\\n\\n'); sys.exit(1)"
     with pytest.raises(CredentialMissing, match=r"ended with status 1, saying “KeyError: OP_TOKEN”$") as raised:
         prints(source)
     assert "pass_environment" in raised.value.hint
 
 
-def test_a_program_that_is_not_there_is_named():
+def test_a_program_that_does_not_exist_is_named():
     with pytest.raises(CredentialMissing, match=r"^the command “no-such-program” cannot be run: no such file"):
         asyncio.run(output(["no-such-program", "hunter2"], ENVIRONMENT, LIMIT))
 
 
-def test_it_has_no_stdin_no_terminal_and_a_small_environment(monkeypatch):
+def test_a_program_has_neither_stdin_nor_terminal_and_a_small_environment(monkeypatch):
     monkeypatch.setenv("SECRET", "hunter2")
     source = """
 import os, sys
@@ -88,7 +88,7 @@ time.sleep(600)
 
 
 @needs_proc
-def test_one_that_hangs_is_ended_with_its_children(tmp_path):
+def test_a_program_that_hangs_is_killed_with_its_children(tmp_path):
     with pytest.raises(CredentialMissing, match="did not end within 1 seconds"):
         prints(HANGS, str(tmp_path / "pids"), timeout=1.0)
     pids = (tmp_path / "pids").read_text().split()
@@ -96,7 +96,7 @@ def test_one_that_hangs_is_ended_with_its_children(tmp_path):
 
 
 @needs_proc
-def test_one_that_nobody_waits_for_any_more_is_ended_with_its_children(tmp_path):
+def test_a_program_is_killed_with_its_children_when_the_caller_is_cancelled(tmp_path):
     async def story():
         task = asyncio.ensure_future(output([sys.executable, "-c", HANGS, str(tmp_path / "pids")], ENVIRONMENT, LIMIT))
         await asyncio.to_thread(wait_for, (tmp_path / "pids").exists)
@@ -110,7 +110,7 @@ def test_one_that_nobody_waits_for_any_more_is_ended_with_its_children(tmp_path)
 
 
 @needs_proc
-def test_a_child_that_has_left_its_group_holds_nobody_up(tmp_path):
+def test_a_child_that_has_left_the_process_group_does_not_delay_the_error(tmp_path):
     source = f"""
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
@@ -123,7 +123,7 @@ print("t0ken", flush=True)
 
 
 def secret(text, environ=ENVIRONMENT, passed=()):
-    """What `text` refers to, through the real world."""
+    """The secret to which `text` refers, from a real file or program."""
     return asyncio.run(sources(environ, passed).read(reference(text, "it"), "the token of acme")).reveal()
 
 
@@ -133,12 +133,12 @@ def program(tmp_path, source):
     return f"command:{sys.executable} '{path}'"
 
 
-def test_a_reference_runs_it_without_a_shell(tmp_path):
+def test_a_reference_runs_its_command_without_a_shell(tmp_path):
     text = program(tmp_path, "import sys; print(sys.argv[1:])")
     assert secret(f"{text} '$HOME' ${{X}} a;b") == "['$HOME', '${X}', 'a;b']"
 
 
-def test_it_gets_the_variables_that_are_passed_and_no_others(tmp_path):
+def test_a_command_gets_the_passed_variables_and_no_others(tmp_path):
     text = program(tmp_path, "import os; print(os.environ.get('OP_TOKEN'), os.environ.get('OTHER'))")
     environ = {**ENVIRONMENT, "OP_TOKEN": "1", "OTHER": "2"}
     assert secret(text, environ) == "None None"
@@ -155,7 +155,7 @@ def test_it_gets_the_variables_that_are_passed_and_no_others(tmp_path):
         ("raise SystemExit('first log in')", "ended with status 1, saying “first log in”$"),
     ],
 )
-def test_what_a_reference_cannot_use_is_named(tmp_path, source, problem):
+def test_unusable_output_of_a_reference_is_named(tmp_path, source, problem):
     with pytest.raises(
         CredentialMissing, match=f"^the token of acme cannot be had: the command .* {problem}"
     ) as raised:
@@ -163,7 +163,7 @@ def test_what_a_reference_cannot_use_is_named(tmp_path, source, problem):
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
-def test_several_lines_are_a_secret_too(tmp_path):
+def test_a_secret_may_have_several_lines(tmp_path):
     assert secret(program(tmp_path, "print('-----BEGIN\\nx\\n-----END')")) == "-----BEGIN\nx\n-----END"
 
 
@@ -174,7 +174,7 @@ def test_a_file_is_read_without_its_last_line_end(tmp_path):
     assert secret("file:${PLACE:-/nowhere}/token", {"PLACE": str(tmp_path)}) == "hunter2"
 
 
-def test_a_file_in_the_middle_of_being_replaced_is_waited_for(tmp_path):
+def test_a_file_that_is_being_replaced_is_read_again(tmp_path):
     path = tmp_path / "token"
     path.touch()
     waited = []
@@ -213,7 +213,7 @@ def test_a_file_that_cannot_be_used_is_named_within_a_second(tmp_path, make, pro
 
 @pytest.mark.parametrize(("environ", "state"), [({}, "not set"), ({"TOKEN": ""}, "empty")])
 @pytest.mark.parametrize("text", ["env:TOKEN", "Bearer ${TOKEN}", "file:${TOKEN}/x"])
-def test_a_variable_that_has_nothing_is_named(environ, state, text):
+def test_a_variable_that_is_missing_or_empty_is_named(environ, state, text):
     with pytest.raises(CredentialMissing, match=f"the environment variable TOKEN, which is {state}"):
         secret(text, environ)
 
@@ -224,6 +224,6 @@ def test_a_template_takes_its_defaults_from_itself():
 
 
 @pytest.mark.parametrize("name", ["sealing key", "Sealing Key"])  # Windows ignores case
-def test_the_key_that_seals_the_logins_is_not_given_away(name):
+def test_the_sealing_key_cannot_be_read_by_a_reference(name):
     with pytest.raises(BridgeError, match="the key that seals the logins is not given away"):
         secret(f"keyring:{name}")

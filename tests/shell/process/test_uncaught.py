@@ -1,4 +1,4 @@
-"""Whatever fails wherever it fails: no traceback, no local variable and no text of the error reaches stderr."""
+"""Wherever an exception is raised, stderr gets no traceback, no local variable and no text of the exception."""
 
 import subprocess
 import sys
@@ -44,14 +44,14 @@ CASES = {
                 raise RuntimeError(secret) from error
         """,
     "several": "async def story(): raise ExceptionGroup(secret, [ValueError(secret)])",
-    "several that are no exceptions": "async def story(): raise BaseExceptionGroup(secret, [GeneratorExit(secret)])",
+    "several beyond Exception": "async def story(): raise BaseExceptionGroup(secret, [GeneratorExit(secret)])",
     "an end of its own": "async def story(): raise SystemExit(secret)",
     "a cancellation": "async def story(): raise asyncio.CancelledError(secret)",
     "a RecursionError": "async def story(): deeper(0, secret)",
     "a MemoryError": "async def story(): bytes(1 << 62)",
 }
 QUIET = {
-    "a task that nobody awaits": """
+    "a task that is never awaited": """
         async def fail(): raise ValueError(secret)
         async def story():
             task = asyncio.ensure_future(fail())
@@ -84,7 +84,7 @@ def words(done):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_failure_is_named_without_its_text(case):
+def test_an_exception_is_reported_without_its_text(case):
     done = driven(CASES[case])
     sentence, hint = words(done)
     assert (done.returncode, done.stdout, hint) == (1, "", "mcp-auth-bridge: hint: please report it")
@@ -93,7 +93,7 @@ def test_a_failure_is_named_without_its_text(case):
 
 
 @pytest.mark.parametrize("case", QUIET)
-def test_what_nobody_waits_for_is_named_without_its_text(case):
+def test_an_exception_outside_the_story_is_reported_without_its_text(case):
     done = driven(QUIET[case])
     assert (done.returncode, done.stdout) == (0, "")
     assert CANARY not in done.stderr

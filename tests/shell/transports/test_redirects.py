@@ -7,7 +7,7 @@ from peers.scripted import CUT, REQUEST, Scripted
 from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, header, heads, one, reply, story
 
 from mcp_auth_bridge.errors import LoginRequired, UpstreamFailed
-from mcp_auth_bridge.relay.redirects import leads_to_sign_in, onward
+from mcp_auth_bridge.relay.redirects import leads_to_login, onward
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
@@ -102,7 +102,7 @@ async def test_a_redirect_to_a_page_where_people_sign_in_is_a_refusal_of_credent
     ],
 )
 def test_a_redirect_elsewhere_is_none(location):
-    assert not leads_to_sign_in(location)
+    assert not leads_to_login(location)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,27 @@ async def test_the_session_is_that_of_the_initialize_which_was_not_refused():
 
 
 @story
+async def test_an_initialize_that_is_refused_so_is_sent_once_more_before_an_older_transport_is_looked_for():
+    async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
+        server.play(one(reply(b"400 Bad Request", body=refusal(0))), one(reply(b"200 OK", body=INITIALIZED)))
+        assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
+        assert heads(server) == ["POST /mcp", "POST /mcp"]
+        assert tokens_of(server) == [b"Bearer t1", b"Bearer t2"]
+
+
+@pytest.mark.parametrize("shape", ["status", "message"])
+@story
+async def test_a_refusal_where_a_redirect_led_is_answered_there(shape):
+    refused = {"status": reply(b"401 No"), "message": SHAPES["json"]}[shape]
+    async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
+        moved = reply(b"307 T", b"Location: /b")
+        server.play(one(moved), one(refused), one(reply(b"200 OK", body=ANSWER)))
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
+        assert heads(server) == ["POST /mcp", "POST /b", "POST /b"]
+        assert tokens_of(server) == [b"Bearer t1", b"Bearer t1", b"Bearer t2"]
+
+
+@story
 async def test_what_comes_after_the_server_has_begun_to_answer_is_its_answer():
     """The method was running: sending it again could do its work twice."""
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:

@@ -1,4 +1,7 @@
-"""What credentials and stores decide, for the debug log: they are below the shell and do not log themselves."""
+"""Wrappers around credentials and stores that write their decisions to the debug log.
+
+Both rooms lie below the shell and do not log themselves.
+"""
 
 from collections.abc import Mapping
 
@@ -9,7 +12,7 @@ from mcp_auth_bridge.stores.base import Record, Store
 
 
 class ObservedCredentials:
-    """Says when the answer is another than before, and what became of a refusal."""
+    """Logs when the credentials differ from those before, and how a refusal ended."""
 
     def __init__(self, credentials: Credentials) -> None:
         self._credentials = credentials
@@ -37,7 +40,7 @@ class ObservedCredentials:
 
 
 class ObservedStore:
-    """Says which generation is read, when it is another than before, and what is written."""
+    """Logs which generation is read, when it differs from the one before, and everything that is written."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -89,5 +92,5 @@ class ObservedStore:
 
 
 def _kind(key: str) -> str:
-    """What a record is: the first word of its key."""
+    """The kind of a record, which is the first word of its key."""
     return key.partition(" ")[0]

@@ -1,4 +1,4 @@
-"""A request to the loopback callback: read within limits, and whether a person's browser sent it by going there."""
+"""A request to the loopback callback: read within limits, and recognised as a browser's navigation."""
 
 import asyncio
 
@@ -9,14 +9,16 @@ from mcp_auth_bridge.http_syntax import media_type
 
 HEAD_LIMIT = 8192
 
+"""Bytes of a request's head."""
+
 _FORM_LIMIT = 65536
 """Bytes of a posted form. After a 307 it is the consent page's own, and some frameworks carry their state in one."""
 
 _FORM = "application/x-www-form-urlencoded"
 
 
-class Navigation(msgspec.Struct, frozen=True):
-    """`form` is the body of what was posted to the callback, "" for every other request: no other body is read."""
+class CallbackRequest(msgspec.Struct, frozen=True):
+    """`form` is the body of a POST to the callback, "" for every other request, whose body is not read."""
 
     method: bytes
     target: str
@@ -29,21 +31,21 @@ class Navigation(msgspec.Struct, frozen=True):
 
     @property
     def parameters(self) -> str:
-        """The query. Only where there is none the form: it may repeat names that the query has, with values of its own.
+        """The query; only without one the form, which may repeat names of the query with values of its own.
 
         A page that answers 307 keeps the query of the redirect URI; one that posts it (`form_post`) writes none.
         """
         return self.target.partition("?")[2] or self.form
 
-    def is_of_browser(self, host: bytes, consent: bytes) -> bool:
-        """Whether a person's browser goes to `host`, rather than a web page's script or image, or a look ahead.
+    def is_navigation(self, host: bytes, consent: bytes) -> bool:
+        """Whether a browser navigates to `host`; not for a web page's script or image, and not to prefetch it.
 
-        With a POST comes the origin of the page that began it: `consent`, or `null` after redirects and downgrades
-        (Fetch, "append a request `Origin` header"). With a GET comes none.
+        A POST carries the origin of the page that began it: `consent`, or `null` after redirects and downgrades (Fetch,
+        "append a request `Origin` header"). A GET carries no origin.
         """
         return (
             self.headers.get(b"host") == host
-            and not {b"purpose", b"sec-purpose"} & self.headers.keys()  # a browser that only looks ahead
+            and not {b"purpose", b"sec-purpose"} & self.headers.keys()  # a browser that prefetches
             and self.headers.get(b"sec-fetch-dest", b"document") == b"document"
             and (self._is_get() or self._is_form(consent))
         )
@@ -56,26 +58,27 @@ class Navigation(msgspec.Struct, frozen=True):
         return self.method == b"POST" and kind == _FORM and self.headers.get(b"origin", b"null") in (b"null", consent)
 
 
-async def read(connection: h11.Connection, reader: asyncio.StreamReader, callback: str) -> Navigation:
-    """The next request; with its body if it is a POST to the path `callback`.
+async def read_request(connection: h11.Connection, reader: asyncio.StreamReader, callback: str) -> CallbackRequest:
+    """Read the next request, with its body if it is a POST to the path `callback`.
 
-    Raises `h11.RemoteProtocolError` for what is none or exceeds the limits, `ConnectionError` where it breaks off.
+    Raises `h11.RemoteProtocolError` for a malformed request and for one beyond the limits, `ConnectionError` if the
+    connection ends within it.
     """
-    request = await _event(connection, reader)
+    request = await _read_event(connection, reader)
     if not isinstance(request, h11.Request):
         raise h11.RemoteProtocolError("a request was expected")
-    found = Navigation(request.method, request.target.decode("ascii", "replace"), dict(request.headers))
+    found = CallbackRequest(request.method, request.target.decode("ascii", "replace"), dict(request.headers))
     if found.method != b"POST" or found.path != callback:
         return found
     form = bytearray()
-    while isinstance(data := await _event(connection, reader), h11.Data):
+    while isinstance(data := await _read_event(connection, reader), h11.Data):
         form += data.data
         if len(form) > _FORM_LIMIT:
             raise h11.RemoteProtocolError("the form is too long")
     return msgspec.structs.replace(found, form=form.decode("utf-8", "replace"))
 
 
-async def _event(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Event:
+async def _read_event(connection: h11.Connection, reader: asyncio.StreamReader) -> h11.Event:
     while not isinstance(event := connection.next_event(), h11.Event):
         if event is not h11.NEED_DATA:
             raise h11.RemoteProtocolError("a request was expected")

@@ -1,4 +1,4 @@
-"""A server that is silent is told of where somebody waits for it, and nowhere else."""
+"""The user of a command is notified of a silent server; `run`, behind which a client waits, says nothing."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from remoting import ANSWER, CALL, collect, connected, reply, story
 
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
-from mcp_auth_bridge.shell.console import silence, terminal
+from mcp_auth_bridge.shell.console import silence_notice, terminal
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Purpose, gate
@@ -16,17 +16,17 @@ from mcp_auth_bridge.urls import Purpose, gate
 
 @pytest.fixture
 def said(monkeypatch):
-    """What was said, as an event with the sentence."""
-    monkeypatch.setattr(silence, "SECONDS", 0.01)
-    monkeypatch.setattr(silence, "_told", False)
+    """The messages to the user, as they come."""
+    monkeypatch.setattr(silence_notice, "SECONDS", 0.01)
+    monkeypatch.setattr(silence_notice, "_enabled", False)
     words = asyncio.Queue()
     monkeypatch.setattr(terminal, "say", words.put_nowait)
     return words
 
 
 @story
-async def test_a_silent_mcp_server_is_told_of(said):
-    silence.tell()
+async def test_the_user_is_notified_of_a_silent_mcp_server(said):
+    silence_notice.tell()
     silent = Gate()
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, silent, reply(b"200 OK", body=ANSWER), CUT])
@@ -39,8 +39,8 @@ async def test_a_silent_mcp_server_is_told_of(said):
 
 
 @story
-async def test_a_silent_authorization_server_is_told_of(said):
-    silence.tell()
+async def test_the_user_is_notified_of_a_silent_authorization_server(said):
+    silence_notice.tell()
     silent = Gate()
     async with Scripted() as server:
         server.play([REQUEST, silent, reply(b"200 OK", body=b"{}"), CUT])
@@ -54,10 +54,10 @@ async def test_a_silent_authorization_server_is_told_of(said):
 
 
 @story
-async def test_run_says_nothing_and_neither_does_anybody_of_a_server_that_answers(said):
+async def test_without_enabling_and_for_a_server_that_responds_there_is_no_notice(said):
     async with Scripted() as server, connected(server) as remote:
         for _ in range(2):
             server.play([REQUEST, reply(b"200 OK", body=ANSWER), CUT])
             assert await collect(remote.post(CALL, {})) == [ANSWER]
-            silence.tell()
+            silence_notice.tell()
     assert said.empty()

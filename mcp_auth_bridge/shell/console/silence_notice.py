@@ -1,0 +1,32 @@
+"""A notice to the user of a command that a server does not respond: without it, waiting looks like a hang."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mcp_auth_bridge.shell.console import terminal
+
+SECONDS = 5.0
+"""Seconds of silence before the notice."""
+
+_enabled = False
+
+
+def tell() -> None:
+    """Turn notices on for the rest of the process. `run` leaves them off: a client waits there, and not a user."""
+    global _enabled  # noqa: PLW0603 - one process runs one command
+    _enabled = True
+
+
+@contextmanager
+def watched(origin: str) -> Iterator[None]:
+    """Notify the user if the block, which waits for a response of `origin`, takes longer than `SECONDS`."""
+    if not _enabled:
+        yield
+        return
+    words = f"{origin} has not answered for {SECONDS:g} seconds; still waiting"
+    timer = asyncio.get_running_loop().call_later(SECONDS, terminal.say, words)
+    try:
+        yield
+    finally:
+        timer.cancel()
