@@ -1,4 +1,4 @@
-"""From a profile, a command line and the last session to the `Plan` of a login, which is built once."""
+"""From a profile, a command line and the last session to the `LoginPlan` of a login, which is built once."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -9,8 +9,8 @@ from mcp_auth_bridge.commands.step_up import scopes_to_add
 from mcp_auth_bridge.config.login import ENDPOINTS, BrowserSettings, LoginSettings
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.login import Grant, Plan
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
+from mcp_auth_bridge.oauth.plan import GrantFlow, LoginPlan
 from mcp_auth_bridge.oauth.providers import Ways
 from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationRequest
 from mcp_auth_bridge.oauth.session import Client, Session
@@ -25,7 +25,7 @@ class LoginManner(msgspec.Struct, frozen=True):
     # The lines that the user types, None if none are read.
     pasted: AsyncIterator[str] | None = None
     # How the authorization server is asked for tokens.
-    grant: Grant = authorization_code
+    grant: GrantFlow = authorization_code
     # Register the bridge anew instead of using an earlier registration.
     fresh: bool = False
     # The issuers and origins that the user trusts in advance (`oauth/trust.py`).
@@ -34,7 +34,7 @@ class LoginManner(msgspec.Struct, frozen=True):
     headers: Mapping[str, Secret] | None = None
 
 
-def choose_grant(*, device: bool) -> Grant:
+def choose_grant(*, device: bool) -> GrantFlow:
     """The grant of a login: by a redirect of this machine's browser, or on another `device` (RFC 8628)."""
     if not device:
         return authorization_code
@@ -45,7 +45,7 @@ def choose_grant(*, device: bool) -> Grant:
 
 async def build_plan(
     bridge: Bridge, manner: LoginManner, clients: Mapping[str, Client], asked: Challenge | None, last: Session | None
-) -> Plan:
+) -> LoginPlan:
     """The plan for a login through `bridge`.
 
     `clients` are the bridge's registrations by issuer, `asked` is the MCP server's challenge, `last` is the session
@@ -54,15 +54,15 @@ async def build_plan(
     auth = bridge.profile.auth
     assert isinstance(auth, LoginSettings), "the command checked it"  # noqa: S101 - a fact, not a check
     browser = auth if isinstance(auth, BrowserSettings) else BrowserSettings()
-    return Plan(
+    return LoginPlan(
         url=bridge.profile.url,
         challenge=asked,
         resource=auth.resource,
         scopes=auth.scopes,
-        granted=scopes_to_add(last),
+        step_up=scopes_to_add(last),
         configured=await configured_client(auth, bridge),
         clients=clients,
-        introduction=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
+        registration=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
         fresh=manner.fresh,
         offline=auth.offline_access == "auto",
         port=browser.callback_port,
@@ -70,7 +70,7 @@ async def build_plan(
         path=browser.callback_path,
         grant=manner.grant,
         issuer=auth.issuer,
-        given=_configured_metadata(auth),
+        server_metadata=_configured_metadata(auth),
         trusted_issuer=auth.trusted_issuer,
         resource_metadata=auth.resource_metadata,
         agreed=manner.agreed,

@@ -14,9 +14,9 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
-from mcp_auth_bridge.oauth.grants import revoke
 from mcp_auth_bridge.oauth.machine import end
 from mcp_auth_bridge.oauth.registration_management import unregister
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp

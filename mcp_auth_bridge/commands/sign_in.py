@@ -24,7 +24,8 @@ from mcp_auth_bridge.config.auth import digest
 from mcp_auth_bridge.errors import BridgeError, ConfigError, NoLoginOffered
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.browser import pages
@@ -83,7 +84,7 @@ async def _challenge(bridge: Bridge, stranger: Stranger, headers: Mapping[str, S
         return await challenge(bridge.remote_for(stranger, lambda: headers), stranger)
 
 
-async def _obtain(plan: Plan, http: OAuthHttp, window: LoginWindow) -> Session:
+async def _obtain(plan: LoginPlan, http: OAuthHttp, window: LoginWindow) -> Session:
     session = await drive(login(plan), http, window)
     renewable = session.refresh is not None
     debug_log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)

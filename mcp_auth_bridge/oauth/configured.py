@@ -8,8 +8,8 @@ import msgspec
 
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.metadata import (
     ResourceMetadata,
     ServerMetadata,

@@ -10,14 +10,16 @@ from mcp_auth_bridge.effects import Flow, Now, ask
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import accepted
-from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
+from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, session_of
 from mcp_auth_bridge.oauth.machine_refusals import explained
 from mcp_auth_bridge.oauth.providers import Ways, as_wanted
+from mcp_auth_bridge.oauth.revocation import revoke
+from mcp_auth_bridge.oauth.scopes import select_scopes
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import exchange_tokens, request_tokens
 from mcp_auth_bridge.oauth.well_known import Trail
@@ -81,7 +83,8 @@ def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Sessio
     else:
         server = yield from configured.at_issuer(party, plan.url, challenge, plan.resource)
     server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
-    scopes = scopes_to_ask(plan.scopes, challenge, server.scopes_supported, offline_access=False)
+    challenged = challenge.scopes if challenge is not None else ()
+    scopes = select_scopes(plan.scopes, challenged, server.scopes_supported, offline_access=False)
     return (yield from _requested(plan, server, _client(party, server), scopes))
 
 

@@ -16,9 +16,9 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     quoted,
 )
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.claims import ago, numeric_date, unverified
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
-from mcp_auth_bridge.oauth.discovery import Server
 
 _OF_TOKENS = ("invalid_grant", "invalid_token")
 _OF_SETTINGS = ("invalid_scope", "invalid_target")

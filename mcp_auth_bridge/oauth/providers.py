@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcp_auth_bridge.config.login import OMITTED
-from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.authorization_server import Server
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, Unreachable
 
 
-def test_what_is_trusted_in_advance_is_a_url():
+def test_an_agreement_in_advance_names_a_url():
     assert login._trusted(("https://AS.example:443/", "https://as.example/t")) == (
         "https://as.example",
         "https://as.example/t",

@@ -17,9 +17,9 @@ from mcp_auth_bridge.credentials.token_headers import TokenHeaders, is_refused
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError, Unreachable
 from mcp_auth_bridge.oauth import dpop
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding, ProvenRequest, Terms, binding, complaint, load, new_key, nonce_of, proof
 from mcp_auth_bridge.oauth.grants import authorization_code, refresh
 from mcp_auth_bridge.oauth.session import dump, load_session

@@ -12,11 +12,12 @@ from playing import NOT_FOUND, answer, plain, play
 
 from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth.authorization_server import Server
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import refresh
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, Ways, advice, provider_of
 from mcp_auth_bridge.oauth.session import Client, dump, load_session
 from mcp_auth_bridge.urls import Purpose, gate
@@ -78,7 +79,7 @@ class Told:
             *after,
         ]
         url = gate(MCP, Purpose.SERVER)
-        self.session = play(login(Plan(url=url, **asked_for(plan))), script, self.asked)
+        self.session = play(login(LoginPlan(url=url, **asked_for(plan))), script, self.asked)
         self.browser = dict(parse_qsl(urlsplit(self.asked[6].url).query))
         self.form = plain(self.asked[7].form)
 
@@ -117,7 +118,7 @@ def test_operators_that_take_s256_without_saying_so_are_known_by_name(issuer):
 def test_a_name_that_only_resembles_a_known_operator_gets_no_exception():
     with pytest.raises(TheirProtocolError, match="PKCE with S256"):
         play(
-            login(Plan(url=gate(MCP, Purpose.SERVER))),
+            login(LoginPlan(url=gate(MCP, Purpose.SERVER))),
             metadata("https://login.microsoftonline.com.evil.example", MCP, None, code_challenge_methods_supported=[]),
         )
 
@@ -158,7 +159,7 @@ def test_a_profile_may_name_another_resource_or_forbid_it():
 def test_a_resource_that_is_not_sent_must_still_be_that_of_the_server():
     with pytest.raises(TheirProtocolError, match="are for"):
         play(
-            login(Plan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
+            login(LoginPlan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
             [
                 *metadata("https://as.example", "https://evil.example/mcp", None)[:1],
                 ("GET https://mcp.example/.well-known/oauth-protected-resource", NOT_FOUND),
@@ -263,7 +264,9 @@ def test_slack_takes_an_app_at_its_own_port_and_has_endpoints_above_its_issuer()
         ("POST https://slack.com/api/oauth.v2.user.access", answer(granted)),
     ]
     app = Client(issuer="https://mcp.slack.com", id="1601.8899", registered=False)
-    session = play(login(Plan(url=gate(MCP, Purpose.SERVER), configured=app, port=33418, host="localhost")), script)
+    session = play(
+        login(LoginPlan(url=gate(MCP, Purpose.SERVER), configured=app, port=33418, host="localhost")), script
+    )
     assert (session.scope, session.client.id) == ("chat:write search:read", "1601.8899")
 
 
@@ -287,7 +290,7 @@ def test_atlassians_metadata_of_another_issuer_are_taken_where_that_is_trusted(t
     if not trusted:
         others = ("/.well-known/openid-configuration/VCeDsk", "/VCeDsk/.well-known/openid-configuration")
         with pytest.raises(TheirProtocolError, match=r"are of the issuer “https://auth\.atlassian\.com”") as raised:
-            play(login(Plan(url=url)), [*found, *((f"GET {place}{other}", NOT_FOUND) for other in others)])
+            play(login(LoginPlan(url=url)), [*found, *((f"GET {place}{other}", NOT_FOUND) for other in others)])
         assert "trusted_issuer" in raised.value.hint
         return
     script = [
@@ -299,7 +302,7 @@ def test_atlassians_metadata_of_another_issuer_are_taken_where_that_is_trusted(t
         ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
         (f"POST {place}/token", answer(TOKENS)),
     ]
-    assert play(login(Plan(url=url, trusted_issuer=trusted)), script).issuer == place
+    assert play(login(LoginPlan(url=url, trusted_issuer=trusted)), script).issuer == place
 
 
 def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle():
@@ -313,7 +316,7 @@ def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle
 def test_where_a_known_operator_registers_nobody_the_error_says_what_to_do_there():
     exchanges = metadata("https://github.com/login/oauth", MCP, None, registration_endpoint=None)
     with pytest.raises(ConfigError, match="does not register clients") as raised:
-        play(login(Plan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
+        play(login(LoginPlan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
     assert "GitHub has no dynamic registration" in raised.value.hint
     assert "GITHUB_TOKEN" in raised.value.hint
 
@@ -332,7 +335,7 @@ def test_a_resource_that_an_endpoint_brings_along_is_replaced():
         ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
         (f"POST {origin}/token", answer(TOKENS)),
     ]
-    play(login(Plan(url=gate(MCP, Purpose.SERVER))), script, asked)
+    play(login(LoginPlan(url=gate(MCP, Purpose.SERVER))), script, asked)
     pairs = parse_qsl(urlsplit(asked[6].url).query)
     assert [value for name, value in pairs if name == "resource"] == [MCP]
     assert ("x", "1") in pairs

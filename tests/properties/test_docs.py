@@ -12,7 +12,8 @@ from registration_flow import REGISTER, server
 from mcp_auth_bridge import __version__, errors
 from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.config import auth, config_file, login, machine, network, store
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.oauth.client_metadata import METADATA_DOCUMENT_PORTS
+from mcp_auth_bridge.oauth.registration import register
 from mcp_auth_bridge.urls import Purpose, gate
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +71,9 @@ def test_no_document_names_a_path_of_the_machine_it_was_written_on():
 
 def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with_it():
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
-    expected = [f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_PORTS]
+    expected = [
+        f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_DOCUMENT_PORTS
+    ]
     assert document["redirect_uris"] == expected
 
 
