@@ -33,7 +33,7 @@ async def build_plan(url: Url, auth: MachineSettings, read: Read) -> "machine.Ma
 
     return machine.MachinePlan(
         url=url,
-        party=await _client(auth, read),
+        registration=await _client(auth, read),
         grant=await _grant(auth, read),
         scopes=auth.scopes,
         resource=auth.resource,

@@ -63,7 +63,7 @@ class OutlivingRedemption:
         self._describe = describe
         self._own = own
 
-    async def __call__(self, session: Session) -> None:
+    async def redeem(self, session: Session) -> None:
         generation = self._stored.generation
         outcome = await _run_process(self._describe(session, generation)) if generation is not None else None
         if outcome is not None:
@@ -72,7 +72,7 @@ class OutlivingRedemption:
         await self._stored.look()
         if self._stored.generation != generation:
             raise OutcomeUnknown("the process that refreshes the login ended without reporting an outcome", "try again")
-        await self._own(session)
+        await self._own.redeem(session)
 
     async def settle(self) -> None:
         """Wait for a redemption that this process does itself; one by another process is not lost with this one."""

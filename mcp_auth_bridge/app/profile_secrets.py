@@ -112,11 +112,10 @@ class ProfileSecrets:
 
     def _command_token(self, name: str, argv: tuple[str, ...], read: Callable[[], Awaitable[Secret]]) -> HeaderValue:
         # Imported here because most starts run no command (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.command_token import RECORDS, CommandServices, CommandToken
+        from mcp_auth_bridge.credentials.command_token import RECORDS, CommandRecord, CommandToken
 
         key = f"{RECORDS}{self._profile.key} {self._profile.url.resource} {name}"
         lock = partial(self._store_access.hold, f"the command for {key}", COMMAND_TIMEOUT)
-        beside = self._store_access.beside
-        return CommandToken(
-            key, argv, CommandServices(read, lock, self._store_access.open_shared, time.time, terminal.complain, beside)
-        )
+        store_access = self._store_access
+        record = CommandRecord(key, argv, store_access.open_shared, terminal.complain, store_access.beside)
+        return CommandToken(argv, read, lock, time.time, record)

@@ -101,7 +101,7 @@ async def _redeem(session: "Session", stored: "StoredSession", services: "Servic
     from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
     try:
-        await InProcessRedemption(stored, services).under_lock(session)
+        await InProcessRedemption(stored, services).redeem_under_lock(session)
     except BridgeError as refused:
         return refused
     return None

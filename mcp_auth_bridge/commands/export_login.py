@@ -28,7 +28,7 @@ from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.base import Record, Store
-from mcp_auth_bridge.stores.folder import create_file
+from mcp_auth_bridge.stores.file_io import create_file
 from mcp_auth_bridge.stores.login_export import ExportedLogin
 
 

@@ -21,8 +21,10 @@ from mcp_auth_bridge.secret import Literal, describe
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.base import Record, Stale, Store
-from mcp_auth_bridge.stores.folder import LIMIT, Missing, read_all, translated
+from mcp_auth_bridge.stores.file_errors import Missing, translated
+from mcp_auth_bridge.stores.file_io import read_all
 from mcp_auth_bridge.stores.login_export import ExportedLogin, ForPassphrase, ForRecipient
+from mcp_auth_bridge.stores.open_folder import LIMIT
 
 _STDIN = export_passphrase.STDIN
 _LOGIN_PATIENCE = 10.0  # seconds for another login to this server to end

@@ -38,8 +38,11 @@ def test_every_secret_is_read_for_each_plan(tmp_path):
         ("env:S", "the client_secret"),
         ("file:/k", "the private_key"),
     ]
-    assert made.party.client.secret == Secret("<env:S>")
-    assert (made.party.client.auth_method, made.party.place) == ("client_secret_post", "the environment variable S")
+    assert made.registration.client.secret == Secret("<env:S>")
+    assert (made.registration.client.auth_method, made.registration.place) == (
+        "client_secret_post",
+        "the environment variable S",
+    )
     assert made.grant.idp.client.signing.key == Secret("<file:/k>")
     assert (made.grant.idp.client.signing.algorithm, made.grant.idp.place) == ("ES256", "the file /k")
     assert made.grant.identity.type == "urn:ietf:params:oauth:token-type:id_token"
@@ -49,7 +52,11 @@ def test_settings_that_are_not_configured_are_empty_in_the_plan(tmp_path):
     made, read = planned(f'kind = "token_exchange", {ISSUER}, subject_token = "env:T"', tmp_path)
     assert read == [("env:T", "the subject_token")]
     assert made.grant == machine.TokenExchange(made.grant.subject)
-    assert (made.party.client.id, made.party.client.secret, made.party.client.signing) == ("", None, None)
+    assert (made.registration.client.id, made.registration.client.secret, made.registration.client.signing) == (
+        "",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(

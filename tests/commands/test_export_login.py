@@ -10,7 +10,7 @@ from mcp_auth_bridge.commands import export_login, export_passphrase, key
 from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.stores.folder import Exists
+from mcp_auth_bridge.stores.file_errors import Exists
 
 # The move
 
@@ -129,7 +129,7 @@ def test_a_disk_that_is_full_costs_no_login_and_leaves_no_file(desk, file, monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("mcp_auth_bridge.stores.folder.fill", full)
+        patch.setattr("mcp_auth_bridge.stores.file_io.fill", full)
         assert refusal(desk.export, file) == (StoreError, f"there is no space left to write {file}")
     assert (desk.login(), file.exists()) == (session, False)
 
@@ -164,7 +164,10 @@ def test_a_login_made_in_that_moment_stays(desk, file, monkeypatch):
 
 def test_a_mistyped_key_of_a_machine_costs_no_login(desk, file):
     session = desk.log_in()
-    assert refusal(desk.export, file, recipient="mab1-abc") == (StoreError, "--recipient is no key of a machine")
+    assert refusal(desk.export, file, recipient="mab1-abc") == (
+        StoreError,
+        "--recipient is not the public key of a machine",
+    )
     assert (desk.login(), file.exists()) == (session, False)
 
 

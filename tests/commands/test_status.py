@@ -79,7 +79,7 @@ def test_a_store_that_is_closed_fails_the_command_only_where_a_server_keeps_its_
     config = msgspec.structs.replace(closed, store=store, profiles=profiles)
     code, out, err = told(msgspec.structs.replace(context, config=config), capsys)
     assert code == expected
-    assert "the sealing key cannot be had" in out + err
+    assert "the sealing key could not be read" in out + err
 
 
 def test_without_any_server_nothing_is_wrong(tmp_path, capsys):

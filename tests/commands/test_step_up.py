@@ -58,17 +58,17 @@ def given_up(**more):
 def test_an_unknown_scope_is_not_asked_for_again_by_the_next_login_or_the_next_call():
     session, held = given_up(scope="read", wanted="nonsense", denied="other", settings=digest(AUTH))
     assert (session.wanted, session.denied, session.refresh, held) == ("", "nonsense other", Secret("RT"), 1)
-    assert isinstance(TODAY.not_to_be_had(session, "nonsense"), AccessDenied)
-    assert TODAY.not_to_be_had(session, "write") is None
+    assert isinstance(TODAY.denied_scope_error(session, "nonsense"), AccessDenied)
+    assert TODAY.denied_scope_error(session, "write") is None
 
 
 def test_a_denied_scope_is_forgotten_when_the_configuration_changes():
     session, _ = given_up(scope="read", wanted="write", denied="other")
     assert session.denied == "write"  # a refusal under other settings does not count any more
     changed = LoginDiagnosis("acme", "login", digest(BrowserSettings(scopes=("read", "write"))))
-    assert isinstance(TODAY.not_to_be_had(session, "write"), AccessDenied)
-    assert changed.not_to_be_had(session, "write") is None
-    assert isinstance(changed.not_to_be_had(session, "read"), AccessDenied)  # it has that one
+    assert isinstance(TODAY.denied_scope_error(session, "write"), AccessDenied)
+    assert changed.denied_scope_error(session, "write") is None
+    assert isinstance(changed.denied_scope_error(session, "read"), AccessDenied)  # it has that one
 
 
 def test_a_scope_that_a_step_up_has_brought_is_not_called_denied_with_the_one_that_it_did_not():

@@ -1,4 +1,4 @@
-"""Session + store + lock + refresh → headers, in a world that is played: a clock that stands still, a strict server."""
+"""The headers of a login, from memory, store or refresh; the clock and a strict server are played."""
 
 import asyncio
 from contextlib import suppress
@@ -48,7 +48,7 @@ def session(number=0, *, life=3600.0, at=1000.0, **more):
 
 
 @told
-async def test_a_good_session_is_used_without_asking_anybody():
+async def test_a_good_session_is_used_without_any_request():
     world = World(session())
     assert await world.process().headers(TARGET) == bearer(0)
     assert world.presented == []
@@ -79,7 +79,7 @@ async def test_an_expired_session_is_refreshed_and_stored_before_it_is_used():
 
 
 @told
-async def test_a_session_that_is_due_but_good_is_used_at_once_and_renewed_behind_once():
+async def test_a_session_that_is_due_but_good_is_used_at_once_and_refreshed_once_in_the_background():
     world = World(session())
     world.gate = asyncio.Event()
     process = world.process()
@@ -94,7 +94,7 @@ async def test_a_session_that_is_due_but_good_is_used_at_once_and_renewed_behind
 
 
 @told
-async def test_whoever_needs_the_renewal_that_goes_on_behind_waits_for_that_one():
+async def test_a_request_that_needs_a_new_token_waits_for_the_refresh_in_the_background():
     world = World(session())
     world.gate = asyncio.Event()
     process = world.process()
@@ -110,7 +110,7 @@ async def test_whoever_needs_the_renewal_that_goes_on_behind_waits_for_that_one(
 
 
 @told
-async def test_renewals_that_nobody_waits_for_back_off_from_a_server_that_fails():
+async def test_refreshes_in_the_background_back_off_from_a_server_that_fails():
     world = World(session())
     world.reply = DOWN
     process = world.process()
@@ -163,7 +163,7 @@ async def test_eight_processes_need_one_refresh_and_all_get_it():
 
 
 @told
-async def test_what_another_process_renewed_is_taken_from_the_store():
+async def test_the_session_that_another_process_refreshed_is_taken_from_the_store():
     world = World(session())
     one, two = world.process(), world.process()
     sent = await one.headers(TARGET)
@@ -197,7 +197,7 @@ async def test_a_login_elsewhere_is_noticed_at_once_after_a_refusal():
 async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_although_there_was_no_login_before():
     world = World()
     process = world.process()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await process.headers(TARGET, refused({}))
     world.log_in(session())
     sent = await process.headers(TARGET)
@@ -206,12 +206,22 @@ async def test_a_token_that_is_refused_right_after_its_login_is_refreshed_althou
 
 
 @told
+async def test_a_token_to_take_away_is_that_of_the_newest_login_without_waiting_for_the_next_look():
+    world = World(session())
+    process = world.process()
+    assert await process.current() == session()
+    world.log_in(session(5))
+    assert await process.current() == session(5)
+    assert world.presented == []
+
+
+@told
 async def test_a_logout_elsewhere_ends_the_login_here():
     world = World(session())
     process = world.process()
     sent = await process.headers(TARGET)
     world.log_out()
-    with pytest.raises(LoginRequired, match="nobody is logged in") as raised:
+    with pytest.raises(LoginRequired, match="you are not logged in") as raised:
         await process.headers(TARGET, refused(sent))
     assert raised.value.hint == "run: mcp-auth-bridge login acme"
     assert world.presented == []
@@ -227,7 +237,7 @@ async def test_a_logout_during_a_refresh_wins():
     await world.asked.wait()
     world.log_out()
     world.gate.set()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await request
     assert world.store.keys() == []
 
@@ -669,7 +679,7 @@ async def test_a_token_that_is_said_to_live_for_no_time_is_used_once_each():
 
 
 @told
-async def test_a_missing_permission_is_noted_for_the_next_login_and_no_reason_to_refresh():
+async def test_a_missing_permission_is_noted_for_the_next_login_and_does_not_cause_a_refresh():
     world = World(session())
     process = world.process()
     sent = await process.headers(TARGET)
@@ -700,6 +710,17 @@ async def test_a_server_that_names_other_scopes_each_time_or_its_own_token_makes
 
 
 @told
+async def test_a_login_with_the_missing_permission_that_another_process_stored_is_used_at_once():
+    world = World(session())
+    process = world.process()
+    sent = await process.headers(TARGET)
+    world.log_in(session(5, scope="files:write"))
+    challenge = {"error": "insufficient_scope", "scope": "files:write"}
+    assert await process.headers(TARGET, refused(sent, 403, **challenge)) == bearer(5)
+    assert world.stored.wanted == ""
+
+
+@told
 async def test_a_permission_that_no_login_can_add_is_said_to_be_the_accounts():
     world = World(session())
     process = world.process()
@@ -717,7 +738,7 @@ async def test_before_any_login_requests_go_out_bare_until_one_is_refused():
     assert await process.headers(TARGET) == {}
     assert await process.headers(TARGET) == {}
     for refusal in (refused({}), None, None):
-        with pytest.raises(LoginRequired, match="a login to acme is needed: nobody is logged in"):
+        with pytest.raises(LoginRequired, match="a login to acme is needed: you are not logged in"):
             await process.headers(TARGET, refusal)
 
 
@@ -836,9 +857,9 @@ async def test_a_permission_that_was_asked_for_and_denied_is_not_asked_for_again
 
 
 @told
-async def test_a_permission_that_nobody_who_is_logged_in_lacks_wants_a_login():
+async def test_a_missing_permission_without_a_login_asks_for_one():
     process = World().process()
-    with pytest.raises(LoginRequired, match="nobody is logged in"):
+    with pytest.raises(LoginRequired, match="you are not logged in"):
         await process.headers(TARGET, refused({}, 403, error="insufficient_scope", scope="admin"))
 
 

@@ -256,6 +256,13 @@ def test_a_registration_with_an_address_is_replaced_where_localhost_is_configure
     here = "http://localhost:4711/callback"
     steps = [("listen 4711", here), (REGISTER, answer({"client_id": "new"}, 201)), *CODE]
     assert play(login(known(host="localhost")), [*found(), *steps], asked).client.redirect_uri == here
+    assert [effect.host for effect in asked if isinstance(effect, Listen)] == ["localhost"]
+
+
+def test_a_registration_with_an_address_gets_that_address_back():
+    asked = []
+    assert play(login(known()), [*found(), ("listen 4711", HERE), *WELCOME, *CODE], asked).client.redirect_uri == HERE
+    assert [effect.host for effect in asked if isinstance(effect, Listen)] == ["127.0.0.1"]
 
 
 @pytest.mark.parametrize(

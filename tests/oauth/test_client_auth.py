@@ -1,4 +1,4 @@
-"""How the way in which a server accepts the bridge is found out, and what is never tried for it."""
+"""How the authentication method that a server accepts is found, and which attempts are never made."""
 
 import base64
 import json
@@ -35,14 +35,14 @@ def configured(**more):
 
 
 def shown(fetch):
-    """How a request proves who sends it: the `Authorization` header's pair, and what the form says."""
+    """How a request authenticates the client: the `Authorization` header's pair, and what the form says."""
     form = plain(fetch.form)
     basic = plain(fetch.headers).get("authorization", "").removeprefix("Basic ")
     return base64.b64decode(basic).decode(), form.get("client_id"), form.get("client_secret")
 
 
 def attempts(*answers, client=None, metadata=METHODS, **more):
-    """The session of a login whose token endpoint gives these `answers`, and how each request proved itself."""
+    """The session of a login whose token endpoint gives these `answers`, and how each request authenticated."""
     asked = []
     registered = [] if client else [(REGISTERED[0], more.pop("registration"))]
     script = [*found(**metadata), ("listen 0", HERE), *registered, *CODE[:3], *[(TOKEN, each) for each in answers]]
@@ -206,7 +206,7 @@ def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(cli
 
 @pytest.mark.parametrize(("advertised", "public"), [(("private_key_jwt",), True), (("none",), False)])
 def test_a_server_that_accepts_none_of_our_ways_is_refused_with_their_names(advertised, public):
-    with pytest.raises(TheirProtocolError, match="none of the ways") as raised:
+    with pytest.raises(TheirProtocolError, match="no authentication method") as raised:
         choose(advertised, public=public)
     assert "client_secret_basic" in raised.value.hint
 

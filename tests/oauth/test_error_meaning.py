@@ -1,4 +1,4 @@
-"""What refused requests mean, in OAuth's words and in the servers' own."""
+"""The meaning of refusals, in OAuth's codes and in the servers' own words."""
 
 import json
 
@@ -64,7 +64,7 @@ def test_nothing_else_is_taken_for_a_forgotten_client(body):
 
 
 @pytest.mark.parametrize("status", [302, 408, 429, 500, 502, 503])
-def test_a_server_in_trouble_forgets_nobody(status):
+def test_a_server_in_trouble_has_not_forgotten_the_client(status):
     assert not meant(answer({"message": "unknown client"}, status))[1]
 
 

@@ -110,7 +110,7 @@ def asked_for(plan):
     ],
 )
 def test_operators_that_take_s256_without_saying_so_are_known_by_name(issuer):
-    """claude-ai-mcp #786, #946: nobody who uses them can change their metadata."""
+    """claude-ai-mcp #786, #946: their users cannot change their metadata."""
     told = Told(issuer, said={"code_challenge_methods_supported": None})
     assert told.browser["code_challenge_method"] == "S256"
 
@@ -313,7 +313,7 @@ def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle
 
 
 @pytest.mark.plays("GitHub")
-def test_where_a_known_operator_registers_nobody_the_error_says_what_to_do_there():
+def test_where_a_known_provider_registers_no_clients_the_error_says_what_to_do_there():
     exchanges = metadata("https://github.com/login/oauth", MCP, None, registration_endpoint=None)
     with pytest.raises(ConfigError, match="does not register clients") as raised:
         play(login(LoginPlan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
@@ -378,7 +378,7 @@ def test_the_expected_account_is_hinted_at_and_recognised_in_any_case_and_token(
     assert told.session.account == "Mia@Acme.example"
 
 
-def test_without_an_expected_account_anybody_may_sign_in_and_nobody_is_hinted_at():
+def test_without_an_expected_account_any_may_sign_in_and_none_is_hinted_at():
     assert "login_hint" not in Told(tokens={**TOKENS, "id_token": token(**MIA)}).browser
 
 

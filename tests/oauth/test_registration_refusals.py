@@ -27,7 +27,7 @@ def test_a_page_or_no_response_is_an_error():
     with pytest.raises(UpstreamFailed, match="HTTP 403") as raised:
         play(flow, [(REGISTER, answer(PAGE.body, 403, "text/html"))])
     assert "a firewall or a proxy may stand in between" in raised.value.hint
-    with pytest.raises(TheirProtocolError, match="no JSON but a web page"):
+    with pytest.raises(TheirProtocolError, match="is not JSON but a web page"):
         registered(PAGE.body, status=200)
     with pytest.raises(Unreachable):
         play(register(server(), HERE, (), None), [(REGISTER, Unreachable("no route"))])

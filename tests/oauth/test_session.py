@@ -1,4 +1,4 @@
-"""What is remembered between runs: written and read back whole, and due at the right moment."""
+"""Stored sessions: written and read back whole, and due at the right moment."""
 
 import math
 
@@ -118,7 +118,7 @@ def test_a_forgotten_client_is_told_from_an_ended_grant(ended, forgotten):
 
 
 @given(st.lists(st.none() | st.text() | st.from_regex(r"[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,9}")))
-def test_looking_inside_any_token_never_raises_and_names_nobody_unprintable(tokens):
+def test_looking_inside_any_token_never_raises_and_gives_printable_names(tokens):
     account = account_of(*tokens)
     assert account.isprintable()
     assert len(account) <= 80

@@ -54,10 +54,27 @@ def test_every_command_has_an_example_in_its_help(capsys):
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
 
 
-def test_the_documented_exit_codes_are_those_of_the_errors():
-    readme = (ROOT / "README.md").read_text()
-    for error in (errors.ConfigError, errors.LoginRequired, errors.AccessDenied, errors.StoreError, errors.Unreachable):
-        assert re.search(rf"\b{error.exit_code} [a-z]", readme)
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (errors.ConfigError, "configuration"),
+        (errors.LoginRequired, "login"),
+        (errors.AccessDenied, "permission"),
+        (errors.StoreError, "store"),
+        (errors.Unreachable, "unreachable"),
+    ],
+)
+def test_the_exit_codes_in_the_readme_are_those_of_the_errors(error, word):
+    listed = (ROOT / "README.md").read_text().partition("has an exit code:")[2].partition("docs/headless.md")[0]
+    codes = dict(re.findall(r"\b(\d+) ([^,()]+)", listed))
+    assert word in codes[str(error.exit_code)]
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors():
+    table = re.findall(r"^\| (\d+) \| (`.*?`) \|", (ROOT / "docs" / "headless.md").read_text(), re.MULTILINE)
+    documented = {reason: int(code) for code, reasons in table for reason in re.findall(r"`(\w+)`", reasons)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BridgeError)]
+    assert documented == {kind.reason: kind.exit_code for kind in kinds}
 
 
 def test_the_changelog_knows_this_version():

@@ -1,4 +1,4 @@
-"""What every store promises, as one suite that each store's class inherits. See `mcp_auth_bridge/stores/base.py`."""
+"""The contract of stores, as one suite that each store's class inherits. See `mcp_auth_bridge/stores/base.py`."""
 
 import base64
 import contextlib

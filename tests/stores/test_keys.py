@@ -230,7 +230,7 @@ def test_where_no_key_file_can_be_made_the_way_to_make_one_elsewhere_is_named(tm
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "open", closed)
-    with pytest.raises(StoreError, match="there is no key file, and none can be made: ") as refusal:
+    with pytest.raises(StoreError, match="there is no key file, and it cannot be created: ") as refusal:
         KeyFile(tmp_path / "key").create(KEY)
     assert str(tmp_path / "key") in refusal.value.message
     assert "openssl rand" in refusal.value.hint
@@ -391,9 +391,9 @@ def test_a_locked_keyring_is_told_from_a_missing_one(session):
     expect(keyring(session.environment, "load"), "the OS keyring (Secret Service) is locked", "unlock it")
 
 
-def test_a_keyring_whose_prompt_nobody_answers_is_explained():
+def test_a_keyring_prompt_without_an_answer_is_explained():
     with keyring_session(collection=False) as session:
-        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and nobody answered its prompt"
+        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and its prompt was not answered"
         expect(keyring(session.environment, "load"), sentence, "unlock it")
 
 

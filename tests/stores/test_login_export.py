@@ -1,4 +1,4 @@
-"""A login in a file: it opens for its addressee and for nobody else, and not at all if a byte of it has changed."""
+"""A login in a file: it opens for its recipient only, and not at all if a byte of it has changed."""
 
 import base64
 import itertools
@@ -19,7 +19,7 @@ ADDRESS = recipient(MINE)
 
 DAMAGED = "the exported login is damaged"
 CUT_OFF = "the exported login is cut off before its end"
-NONE = "this is no login that mcp-auth-bridge exported"
+NONE = "this is not a login that mcp-auth-bridge exported"
 WRONG_PASSPHRASE = "the passphrase does not open the exported login"
 NOT_FOR_US = "the exported login is sealed to the key of another machine"
 ANOTHER_FORMAT = "the exported login has the format {}, which this mcp-auth-bridge does not know"
@@ -55,11 +55,11 @@ def content(data):
 
 
 def rewritten(data, change):
-    """`data` by somebody who knows the format: `change` is made to the bytes, and the checksum is right."""
+    """`data` with a `change` to its bytes and the right checksum, as an attacker who knows the format would make it."""
     return login_export._lines(login_export._checked(change(content(data)[:-8])))
 
 
-def test_what_a_passphrase_seals_it_opens():
+def test_a_passphrase_opens_the_login_that_it_sealed():
     data = for_passphrase(LOGIN, PASSPHRASE, os.urandom)
     assert read(data).opened(PASSPHRASE) == LOGIN
     assert refusal(read(data).opened, "another") == WRONG_PASSPHRASE
@@ -76,13 +76,13 @@ def test_a_passphrase_that_the_terminal_could_not_decode_is_the_bytes_that_were_
     assert read(for_passphrase(LOGIN, typed, counting())).opened(typed) == LOGIN
 
 
-def test_what_is_sealed_to_a_machine_opens_there_and_nowhere_else():
+def test_a_login_that_is_sealed_to_a_machine_opens_there_and_nowhere_else():
     data = for_recipient(LOGIN, ADDRESS, counting())
     assert read(data).opened(MINE) == LOGIN
     assert refusal(read(data).opened, ANOTHERS) == NOT_FOR_US
 
 
-def test_who_has_the_wrong_machine_is_told_its_own_address():
+def test_on_the_wrong_machine_the_hint_has_its_own_recipient_line():
     with pytest.raises(StoreError) as refused:
         read(for_recipient(LOGIN, ADDRESS, counting())).opened(ANOTHERS)
     assert f"--recipient {recipient(ANOTHERS)}" in refused.value.hint
@@ -93,13 +93,13 @@ logins = st.builds(ExportedLogin, st.text(), st.text(), st.text())
 
 @given(logins, st.binary(min_size=32, max_size=32), st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_whatever_is_sealed_to_a_machine_opens_there_unchanged(login, private, random):
+def test_any_login_that_is_sealed_to_a_machine_opens_there_unchanged(login, private, random):
     assert read(for_recipient(login, recipient(private), random.randbytes)).opened(private) == login
 
 
 @given(logins, st.text(min_size=1), st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_whatever_a_passphrase_seals_it_opens_unchanged(login, passphrase, random):
+def test_a_passphrase_opens_any_login_unchanged(login, passphrase, random):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(login_export, "_SCRYPT_N", 4)
         assert read(for_passphrase(login, passphrase, random.randbytes)).opened(passphrase) == login
@@ -119,7 +119,7 @@ def test_every_change_of_one_byte_is_refused(lock):
 
 @given(st.data())
 @settings(deadline=None, max_examples=200)
-def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(draw):
+def test_every_change_of_one_byte_with_the_right_checksum_is_refused(draw):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(login_export, "_SCRYPT_N", 4)
         seal, key = draw.draw(st.sampled_from([(for_passphrase, PASSPHRASE), (for_recipient, ADDRESS)]))
@@ -130,14 +130,14 @@ def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(dr
         refusal(opened, changed)
 
 
-def test_what_is_cut_off_anywhere_is_refused_and_where_its_beginning_is_there_named_so():
+def test_a_file_that_is_cut_off_is_refused_and_called_so_where_its_beginning_is_there():
     data = for_recipient(LOGIN, ADDRESS, counting()).rstrip(b"\n")
     for size in range(len(data)):
         assert refusal(read, data[:size]) == (NONE if size < len(login_export._BEGIN) else CUT_OFF)
 
 
 @given(st.binary())
-def test_what_is_no_export_is_refused(data):
+def test_a_file_that_is_not_an_export_is_refused(data):
     assert refusal(read, data) in {NONE, CUT_OFF}
     assert refusal(read, login_export._BEGIN + data + login_export._END)
 
@@ -150,15 +150,15 @@ def test_bytes_of_the_right_shape_that_hold_no_login_are_refused(data):
             refusal(opened, login_export._lines(login_export._checked(lock + data)))
 
 
-def test_what_a_newer_version_exported_is_named_so():
+def test_the_export_of_a_newer_version_is_called_so():
     data = rewritten(for_recipient(LOGIN, ADDRESS, counting()), lambda content: b"\x02" + content[1:])
     assert refusal(read, data) == ANOTHER_FORMAT.format(2)
 
 
-def test_a_recipient_with_a_key_that_everybody_could_agree_with_is_refused():
+def test_a_recipient_key_with_which_every_secret_would_be_known_is_refused():
     """RFC 7748 section 6.1: a point of small order makes the shared secret zero."""
-    nobody = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
-    assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is no key of a machine"
+    weak = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
+    assert refusal(for_recipient, LOGIN, weak, counting()) == "--recipient is not the public key of a machine"
     small = rewritten(
         for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
     )
@@ -183,6 +183,6 @@ def test_an_address_that_was_copied_with_any_mistake_is_refused():
     for at, letter in enumerate(ADDRESS):
         for other in {"A", "B", "-", "é", ""} - {letter}:
             line = ADDRESS[:at] + other + ADDRESS[at + 1 :]
-            assert refusal(login_export.check_recipient, line) == "--recipient is no key of a machine"
+            assert refusal(login_export.check_recipient, line) == "--recipient is not the public key of a machine"
     for line in ("", "mab1-", ADDRESS[:-1], f"{ADDRESS}A", ADDRESS * 2):
         refusal(login_export.check_recipient, line)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.stores.folder import Folder, hashed_name, translated
+from mcp_auth_bridge.stores.file_errors import translated
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 
 if TYPE_CHECKING:
     from filelock import FileLock

@@ -225,5 +225,5 @@ def test_a_template_takes_its_defaults_from_itself():
 
 @pytest.mark.parametrize("name", ["sealing key", "Sealing Key"])  # Windows ignores case
 def test_the_sealing_key_cannot_be_read_by_a_reference(name):
-    with pytest.raises(BridgeError, match="the key that seals the logins is not given away"):
+    with pytest.raises(BridgeError, match="the key that seals the logins cannot be used as a secret"):
         secret(f"keyring:{name}")

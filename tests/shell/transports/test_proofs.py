@@ -13,7 +13,7 @@ from remoting import ANSWER, CALL, OPENED, OPENING, collect, connected, heads, o
 
 from mcp_auth_bridge.credentials.token_headers import TokenHeaders
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, UpstreamFailed
-from mcp_auth_bridge.oauth.dpop import load, new_key
+from mcp_auth_bridge.oauth.dpop import load_key, new_key
 from mcp_auth_bridge.secret import Secret
 
 KEY = play(new_key(), [("entropy 40", bytes(range(40)))])
@@ -54,7 +54,7 @@ class Guard:
         header, claims = verified(headers.get("dpop", ""))
         assert claims["jti"] not in self.identifiers, "a proof is never sent twice"
         self.identifiers.add(claims["jti"])
-        assert (scheme, thumbprint(header["jwk"])) == ("DPoP", load(KEY).thumbprint)
+        assert (scheme, thumbprint(header["jwk"])) == ("DPoP", load_key(KEY).thumbprint)
         assert (claims["htm"], claims["htu"]) == (method, f"http://{headers['host']}/mcp")
         assert claims["ath"] == digest(token.encode())
         if claims.get("nonce") not in self.nonces[-self.kept :]:
