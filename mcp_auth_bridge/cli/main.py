@@ -120,16 +120,17 @@ def _check_login_server(arguments: argparse.Namespace) -> None:
 
 
 def _moving(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.commands import transfer
-
     passphrase = arguments.passphrase or ""
     if arguments.export is not None:
-        sent = transfer.Export(
-            arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
-        )
-        return lambda context: transfer.export_login(sent, context)
-    brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
-    return lambda context: transfer.import_login(brought, context)
+        from mcp_auth_bridge.commands import export_login
+
+        recipient = arguments.recipient or ""
+        sent = export_login.Input(arguments.server, arguments.export, recipient, passphrase, copy=arguments.copy)
+        return lambda context: export_login.run(sent, context)
+    from mcp_auth_bridge.commands import import_login
+
+    brought = import_login.Input(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
+    return lambda context: import_login.run(brought, context)
 
 
 _LOGIN_OPTIONS = {

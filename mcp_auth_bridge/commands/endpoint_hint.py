@@ -1,4 +1,4 @@
-"""A wrong URL: where the server's metadata list its MCP endpoints, the error names them."""
+"""The hint for a wrong URL: the MCP endpoints that the server's metadata list."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ _NO_ENDPOINT = (404, 405)
 
 @contextlib.asynccontextmanager
 async def naming_endpoints(server: Url, network: Network) -> AsyncIterator[None]:
-    """Around requests to the MCP endpoint `server`. Raises what they raise, perhaps with a better hint."""
+    """For requests to the MCP endpoint `server`. If it does not exist, the error names those that the server lists."""
     try:
         yield
     except UpstreamFailed as failed:
         if failed.status not in _NO_ENDPOINT:
             raise
-        with contextlib.suppress(BridgeError):  # what is wrong is told in any case
+        with contextlib.suppress(BridgeError):  # the error itself is raised in any case
             if listed := [url for url in await run_alone(network, mcp_endpoints(server)) if url != server]:
                 named = ", ".join(offered(str(url)) for url in listed)
                 failed.hint = f"its metadata name these MCP endpoints: {named}"

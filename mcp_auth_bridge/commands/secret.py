@@ -1,4 +1,7 @@
-"""Put a secret into the OS keyring, for `keyring:NAME` in the configuration. It is typed, or comes from stdin."""
+"""`mcp-auth-bridge secret`: store a secret in the OS keyring, for `keyring:NAME` in the configuration.
+
+The user types it, or it comes from stdin.
+"""
 
 import msgspec
 
@@ -13,7 +16,7 @@ class Input(msgspec.Struct, frozen=True):
     name: str
 
 
-async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command has a world
+async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command is given a context
     secret = hidden_prompt.typed(f"the secret for keyring:{given.name}")
     if secret is None:
         secret = Secret((await terminal.piped()).decode(errors="replace").rstrip("\r\n"))
@@ -22,5 +25,5 @@ async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every co
             "there is no secret on stdin", f"type it, or run: mcp-auth-bridge secret {typed(given.name)} < FILE"
         )
     await keep(given.name, secret)
-    terminal.say(f"kept in the OS keyring: write keyring:{given.name} in the configuration")
+    terminal.say(f"stored in the OS keyring; write keyring:{given.name} in the configuration")
     return 0

@@ -17,7 +17,7 @@ from mcp_auth_bridge.shell.files.paths import paths
 async def _save() -> None:
     around = context(paths(), None, KeyringStoreSettings())
     bridge = Bridge(around.config.profile("bench"), around)
-    store = await bridge.store_access.unlock()
+    store = await bridge.store_access.open_to_write()
     session = Session(
         resource=str(bridge.profile.url),
         issuer="https://login.example",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, found, plan
 from playing import answer, play
 
-from mcp_auth_bridge.commands.sign_in import _step_up
+from mcp_auth_bridge.commands.step_up import scopes_to_add
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
@@ -62,7 +62,7 @@ def test_no_part_of_a_secret_is_ever_a_scope(start, before, after):
 def test_a_login_after_a_server_named_thousands_of_scopes_has_a_url_that_passes_the_gate():
     last = session(scope=added(MANY, ""), wanted=added(("files:write", *reversed(MANY)), ""))
     asked = []
-    wishes = plan(step_up=_step_up(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
+    wishes = plan(step_up=scopes_to_add(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
     supported = answer({"resource": "https://mcp.example/mcp", "authorization_servers": ["https://as.example"]})
     script = [(PRM[0], supported), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
     new = play(login(wishes), script, asked)

@@ -318,9 +318,9 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
 
     async def story():
         vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
-        store = await vault.unlock()
+        store = await vault.open_to_write()
         store.save("a", "x", None)
-        assert (await vault.read("a")).load("a").secret == "x"
+        assert (await vault.open_to_read("a")).load("a").secret == "x"
 
     asyncio.run(story())
     assert runs.read_text() == "x"
