@@ -127,7 +127,7 @@ class StreamableHttp:
         """The messages of a stream, over as many connections as it takes until `request` has its answer."""
         place = Resumption()
         awaited = request.kind is Kind.REQUEST
-        lost = OutcomeUnknown("the server ended its answer without a response", _LOOK)
+        lost = OutcomeUnknown("the server ended its response without a reply", _LOOK)
         first = True
         resumed = False
         while True:
