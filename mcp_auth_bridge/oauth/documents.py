@@ -68,7 +68,7 @@ def known_error(code: str) -> str:
     return code if code in _KNOWN_ERRORS else "an unknown error"
 
 
-def media_type(response: Response) -> str:
+def _media_type(response: Response) -> str:
     """The media type of the body, without parameters, in lower case."""
     return http_syntax.media_type(response.header("content-type"))
 
@@ -114,7 +114,7 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 
 def said(response: Response) -> str:
     """The sentence for people in a refusal, as the end of a message (`error_text.saying`); "" if it is a known code."""
-    text = sentence(media_type(response), response.body)
+    text = sentence(_media_type(response), response.body)
     return "" if text in _KNOWN_ERRORS else saying(text, (*response.secrets, *_issued(response)))
 
 
@@ -156,7 +156,7 @@ def _too_many_requests_error(response: Response, url: Url, what: str) -> Upstrea
 
 def is_page(response: Response) -> bool:
     """Whether the body is a web page, whatever its media type says."""
-    return media_type(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
+    return _media_type(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
 
 
 def _kind(response: Response) -> str:
@@ -164,4 +164,6 @@ def _kind(response: Response) -> str:
         return "an empty body"
     if is_page(response):
         return _PAGE
-    return f"content of type {quoted(media_type(response), 60)}" if media_type(response) else "content of no named type"
+    return (
+        f"content of type {quoted(_media_type(response), 60)}" if _media_type(response) else "content of no named type"
+    )

@@ -189,8 +189,6 @@ def _check_usable(tokens: Tokens, prover: Prover | None) -> None:
             "ask its operator for bearer tokens (RFC 6750)",
         )
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
-        raise TheirProtocolError(
-            "the authorization server issued an access token with characters that an HTTP header cannot carry"
-        )
+        raise TheirProtocolError("the authorization server issued an access token that an HTTP header cannot carry")
     if tokens.refresh_token and not _REFRESH_TOKEN.fullmatch(tokens.refresh_token):
         raise TheirProtocolError("the authorization server issued a refresh token with characters outside RFC 6749")
