@@ -22,12 +22,12 @@ from mcp_auth_bridge.credentials.base import Credentials, Renewal
 from mcp_auth_bridge.credentials.static import AnonymousCredentials, WithOrganisation
 from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.effects import Flow
-from mcp_auth_bridge.errors import LoginRequired, quoted, typed
+from mcp_auth_bridge.errors import LoginRequired, quoted, shell_quoted
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
-from mcp_auth_bridge.shell.console.logging_wrappers import ObservedCredentials
+from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -81,7 +81,7 @@ class Bridge:
         """The MCP server, reached with these `credentials` and the headers that are stored with their login."""
         jar = CookieJar() if self.profile.network.cookies == "affinity" else None
         if debug_log.on:
-            credentials = ObservedCredentials(credentials)
+            credentials = LoggingCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation_headers(login_headers), credentials)
         return Remote(self.profile.url, self.pool, credentials, jar)
@@ -143,14 +143,16 @@ class Bridge:
 
     def command(self, verb: str) -> str:
         """The command line of `verb` for this server, quoted for a shell."""
-        return f"mcp-auth-bridge {verb} {' '.join(map(typed, self.arguments))}"
+        return f"mcp-auth-bridge {verb} {' '.join(map(shell_quoted, self.arguments))}"
 
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
-        """The lock around every login to this server, on demand or by hand; `Held` after `timeout` seconds."""
+        """The lock around every login to this server, on demand or by hand; `LockHeld` after `timeout` seconds."""
         return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
 
     def manual_login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
-        """The lock around a login by hand, for which a login on demand gives way; `Held` after `timeout` seconds."""
+        """The lock around a login by hand, for which a login on demand gives way; `LockHeld` after `timeout`
+        seconds.
+        """
         return self.store_access.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
     def refresh_lock(self) -> AbstractAsyncContextManager[None]:
@@ -196,7 +198,7 @@ class Bridge:
             drive=self._drive,
             now=time.time,
             ticks=time.monotonic,
-            warn=terminal.complain,
+            warn=terminal.report_error,
             entropy=os.urandom,
             beside=self.store_access.beside,
         )
@@ -205,12 +207,12 @@ class Bridge:
     async def _drive(self, flow: Flow[Session]) -> Session:
         """Run a flow in which no person takes part. Its modules are imported here: most starts need none."""
         if isinstance(self.profile.auth, MachineSettings):
-            from mcp_auth_bridge.shell.run_flow import run_alone
+            from mcp_auth_bridge.shell.run_flow import run_flow_headless
 
-            return await run_alone(self.network, flow)
-        from mcp_auth_bridge.shell.run_refresh import refreshed
+            return await run_flow_headless(self.network, flow)
+        from mcp_auth_bridge.shell.run_refresh import run_refresh
 
-        return await refreshed(self.network, flow)
+        return await run_refresh(self.network, flow)
 
     def _oauth_credentials(
         self, stored: StoredSession, services: "Services", redemption: "Redemption"

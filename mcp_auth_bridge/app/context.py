@@ -26,7 +26,7 @@ class Context(msgspec.Struct, frozen=True):
         return StoreAccess(self.config.store, self.paths, config=self.config.path)
 
 
-def context(paths: Paths, config_file: Path | None, default_store: StoreSettings) -> Context:
+def load_context(paths: Paths, config_file: Path | None, default_store: StoreSettings) -> Context:
     """The context with the configuration in `config_file`, None for the user's own.
 
     `default_store` is the store of a configuration that names none. Raises `ConfigError`, also where `config_file` does

@@ -9,10 +9,10 @@ from mcp_auth_bridge.config.machine import (
     MachineSettings,
     RegisteredClientSettings,
     TokenExchangeSettings,
-    token_type,
+    token_type_uri,
 )
 from mcp_auth_bridge.oauth.session import Client, SigningKey
-from mcp_auth_bridge.secret import Secret, describe, reference
+from mcp_auth_bridge.secret import Secret, describe, parse_reference
 from mcp_auth_bridge.urls import Url
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def _grant(auth: MachineSettings, read: Read) -> "machine.MachineGrant":
         case TokenExchangeSettings():
             subject = await _token(auth.subject_token, auth.subject_token_type, "the subject_token", read)
             actor = await _token(auth.actor_token, auth.actor_token_type, "the actor_token", read)
-            requested = token_type(auth.requested_token_type)
+            requested = token_type_uri(auth.requested_token_type)
             return machine.TokenExchange(subject, actor if auth.actor_token else None, requested)
         case EnterpriseSettings():
             kind, what = auth.identity_assertion_type, "the identity_assertion"
@@ -87,11 +87,11 @@ async def _client(registered: RegisteredClientSettings, read: Read) -> "Configur
 async def _token(text: str, kind: str, what: str, read: Read) -> "SubjectToken":
     from mcp_auth_bridge.oauth.configured import SubjectToken  # as above
 
-    return SubjectToken(value=await read(text, what), what=what, place=_describe_place(text), type=token_type(kind))
+    return SubjectToken(value=await read(text, what), what=what, place=_describe_place(text), type=token_type_uri(kind))
 
 
 def _describe_place(text: str) -> str:
-    return describe(reference(text, "the configuration")) if text else ""
+    return describe(parse_reference(text, "the configuration")) if text else ""
 
 
 def grant_name(auth: MachineSettings) -> str:

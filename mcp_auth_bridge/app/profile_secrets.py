@@ -25,11 +25,11 @@ from mcp_auth_bridge.secret import (
     Secret,
     SecretRef,
     Template,
-    described_now,
-    reference,
+    describe_used,
+    parse_reference,
 )
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.secret_backends import sources
+from mcp_auth_bridge.shell.files.secret_backends import secret_sources
 
 COMMAND_TIMEOUT = 120.0
 """Seconds to wait while other processes run the command that prints a token: each run may take 30."""
@@ -42,16 +42,16 @@ class ProfileSecrets:
         self._profile = profile
         self._store_access = store_access
         self._environ = environ
-        self._sources = sources(environ, profile.pass_environment)
+        self._sources = secret_sources(environ, profile.pass_environment)
 
     def static_credentials(self, auth: BearerSettings | HeaderSettings) -> StaticCredentials:
         """Credentials that present the configured token or headers, and cannot renew them."""
         resource = self._profile.url.resource
         if isinstance(auth, HeaderSettings):
-            fields = self.header_fields(headers_module.credential(auth.headers, "the configuration"))
+            fields = self.header_fields(headers_module.parse_credentials(auth.headers, "the configuration"))
         else:
             resource = auth.resource or resource
-            fields = (self._field(BearerField, "authorization", reference(auth.token, "the token"), "the token"),)
+            fields = (self._field(BearerField, "authorization", parse_reference(auth.token, "the token"), "the token"),)
         return StaticCredentials(self._profile.name, resource, fields, time.time)
 
     def header_fields(self, references: Mapping[str, SecretRef]) -> tuple[Field, ...]:
@@ -73,15 +73,15 @@ class ProfileSecrets:
         def current() -> tuple[Field, ...]:
             nonlocal known, fields
             if (now := login_headers()) != known:
-                own = {name: reference(text.reveal(), f"the header {name}") for name, text in now.items()}
-                known, fields = now, self.header_fields(headers_module.merged(own, self._profile.headers))
+                own = {name: parse_reference(text.reveal(), f"the header {name}") for name, text in now.items()}
+                known, fields = now, self.header_fields(headers_module.merge(own, self._profile.headers))
             return fields
 
         return current
 
     async def read(self, text: str, what: str) -> Secret:
         """The secret that `text` is or names. Raises `CredentialMissing` if the named place has none."""
-        return await self._read(reference(text, what), what)
+        return await self._read(parse_reference(text, what), what)
 
     async def check_present(self) -> None:
         """Raise `CredentialMissing` for a secret that is missing from its environment variable or file.
@@ -97,7 +97,7 @@ class ProfileSecrets:
         return await self._sources.read(value, f"{what} of {self._profile.name}")
 
     def _field(self, kind: type[Field], name: str, value: SecretRef, what: str) -> Field:
-        place = described_now(value, self._environ)
+        place = describe_used(value, self._environ)
         return kind(name, self._value(name, value, what), f"{what} of {self._profile.name}", place)
 
     def _value(self, name: str, value: SecretRef, what: str) -> HeaderValue:
@@ -117,5 +117,5 @@ class ProfileSecrets:
         key = f"{RECORDS}{self._profile.key} {self._profile.url.resource} {name}"
         lock = partial(self._store_access.hold, f"the command for {key}", COMMAND_TIMEOUT)
         store_access = self._store_access
-        record = CommandRecord(key, argv, store_access.open_shared, terminal.complain, store_access.beside)
+        record = CommandRecord(key, argv, store_access.open_shared, terminal.report_error, store_access.beside)
         return CommandToken(argv, read, lock, time.time, record)

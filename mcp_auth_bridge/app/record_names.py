@@ -12,7 +12,15 @@ import msgspec
 from mcp_auth_bridge.config.machine import EnterpriseSettings, MachineSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS
-from mcp_auth_bridge.secret import EnvironmentVariable, FileContent, Literal, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import (
+    EnvironmentVariable,
+    FileContent,
+    Literal,
+    SecretRef,
+    Template,
+    describe,
+    parse_reference,
+)
 
 
 def session_name(profile: Profile, environ: Mapping[str, str]) -> str:
@@ -54,7 +62,7 @@ def _without_proofs(auth: MachineSettings) -> MachineSettings:
 
 
 def _cheap_text(text: str, environ: Mapping[str, str]) -> str:
-    return cheap_value(reference(text, "the configuration"), environ) or text
+    return cheap_value(parse_reference(text, "the configuration"), environ) or text
 
 
 def cheap_value(value: SecretRef, environ: Mapping[str, str]) -> str:
@@ -84,9 +92,9 @@ def _expanded(template: EnvironmentVariable | Template, environ: Mapping[str, st
 def token_identity(token: str) -> str:
     """Issuer and subject of a JWT (RFC 7519 section 4.1), which its successors repeat; the hash of any other token."""
     # Imported here because most starts have no such token (docs/architecture.md, "Cold start").
-    from mcp_auth_bridge.oauth.claims import unverified
+    from mcp_auth_bridge.oauth.claims import unverified_claims
 
-    claims = unverified(token)
+    claims = unverified_claims(token)
     match claims.get("iss"), claims.get("sub"):
         case str(issuer), str(subject):
             return f"{issuer} {subject}"

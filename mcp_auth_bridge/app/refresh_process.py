@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from mcp_auth_bridge.app.refresh_task import ErrorMessage, RefreshOutcome, RefreshTask, encode_error
-from mcp_auth_bridge.errors import BridgeError, fault
+from mcp_auth_bridge.errors import BridgeError, internal_error
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.app.store_access import StoreAccess
@@ -45,7 +45,7 @@ def main() -> None:
     from mcp_auth_bridge.shell.process.detached_process import leave_parent
     from mcp_auth_bridge.shell.process.loop import run
 
-    uncaught.name_only()
+    uncaught.install_hooks()
     leave_parent()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
@@ -53,21 +53,21 @@ def main() -> None:
     try:
         task = msgspec.json.decode(sys.stdin.buffer.read(), type=RefreshTask)
     except msgspec.DecodeError:
-        terminal.leave(1)
+        terminal.exit_now(1)
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in task.environ})
     _begin_log(task)
     run(_do(task))
-    terminal.leave(0)
+    terminal.exit_now(0)
 
 
 def _begin_log(task: RefreshTask) -> None:
     from mcp_auth_bridge.shell.console import debug_log, terminal
 
     if task.log == "json":
-        terminal.speak_json()
-    terminal.about(task.server)
+        terminal.use_json_lines()
+    terminal.set_server(task.server)
     if task.log != "off":
-        debug_log.begin("refresh")
+        debug_log.enable("refresh")
 
 
 async def _do(task: RefreshTask) -> None:
@@ -90,7 +90,7 @@ async def _do(task: RefreshTask) -> None:
     except BridgeError as held:
         _report(RefreshOutcome(process=os.getpid(), error=encode_error(held)))
     except Exception as bug:  # noqa: BLE001 - the bridge hears of it as an error, which names the fault
-        _report(RefreshOutcome(process=os.getpid(), error=encode_error(fault(bug))))
+        _report(RefreshOutcome(process=os.getpid(), error=encode_error(internal_error(bug))))
     with suppress(TimeoutError):  # a lease ends by itself
         async with asyncio.timeout(PATIENCE):
             await store_access.settle()
@@ -122,13 +122,13 @@ def _outcome(stored: "StoredSession", error: BridgeError | None, warnings: list[
 def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[BridgeError], None]) -> "Services":
     from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.shell.net.network import Network
-    from mcp_auth_bridge.shell.run_refresh import refreshed
+    from mcp_auth_bridge.shell.run_refresh import run_refresh
 
     return Services(
         open_store=lambda: store_access.open_to_read(task.record),
         lock=lambda: store_access.refresh_lock(task.record),
         turn=lambda: store_access.refresh_turn(task.record),
-        drive=partial(refreshed, Network(task.network)),
+        drive=partial(run_refresh, Network(task.network)),
         now=time.time,
         ticks=time.monotonic,
         warn=warn,
@@ -139,13 +139,13 @@ def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[Br
 
 def _report(outcome: RefreshOutcome) -> None:
     """Tell the bridge. If it is gone, other processes find the outcome in the store."""
-    from mcp_auth_bridge.shell.process.detached_process import let_go
+    from mcp_auth_bridge.shell.process.detached_process import close_output
 
     with suppress(OSError):
         rest = memoryview(msgspec.json.encode(outcome))
         while rest:
             rest = rest[os.write(1, rest) :]
-    let_go()
+    close_output()
 
 
 async def _until_saved(stored: "StoredSession") -> None:

@@ -23,7 +23,7 @@ from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 
-def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     legacy: Relay = EarlyInitialize(_session(profile), profile.name, remembered)
     modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
@@ -32,13 +32,13 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     return LoginNotices(Batches(Isolation(Negotiation(legacy, modern, remembered))))
 
 
-def unattended(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
+def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
     """The same for `--headless`."""
     modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     return Headless(Batches(Isolation(Negotiation(_session(profile), modern, remembered))))
 
 
-def own(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+def build_own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay for the bridge's own calls: it waits for the server, and it never opens a browser."""
     return Isolation(Negotiation(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
 

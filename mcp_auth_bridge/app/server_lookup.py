@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.config.profile import Profile, ServerChoice, server_url
+from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS
 from mcp_auth_bridge.shell.console import terminal
@@ -24,7 +24,7 @@ async def find_bridge(choice: ServerChoice, context: Context) -> Bridge:
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
         choice = await _find_by_short_name(choice, context)
     profile = context.config.choose(choice)
-    terminal.about(profile.label)
+    terminal.set_server(profile.label)
     if profile.url.is_plain:
         terminal.say(
             f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
@@ -63,7 +63,7 @@ def login_urls(keys: Iterable[str]) -> list[str]:
 
 def urls_with_short_name(name: str, keys: Iterable[str]) -> list[str]:
     """The logins by URL whose short name is `name`."""
-    urls = [server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in login_urls(keys)]
+    urls = [parse_server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in login_urls(keys)]
     return [str(url) for url in urls if short_name(url) == name]
 
 

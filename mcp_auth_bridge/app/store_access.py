@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, password
+from mcp_auth_bridge.config.redis import RedisStoreSettings, password_reference
 from mcp_auth_bridge.config.store import (
     InsecureFileStoreSettings,
     KeyCommandStoreSettings,
@@ -20,17 +20,25 @@ from mcp_auth_bridge.config.store import (
 from mcp_auth_bridge.credentials.secret_sources import place_of
 from mcp_auth_bridge.credentials.services import Companion, at_once
 from mcp_auth_bridge.errors import ConfigError, StoreError
-from mcp_auth_bridge.secret import template
+from mcp_auth_bridge.secret import parse_template
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.logging_wrappers import ObservedStore
+from mcp_auth_bridge.shell.console.logging_wrappers import LoggingStore
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
-from mcp_auth_bridge.shell.files.secret_backends import key_from, sources
-from mcp_auth_bridge.shell.process.threads import in_daemon_thread
+from mcp_auth_bridge.shell.files.secret_backends import read_key_command, secret_sources
+from mcp_auth_bridge.shell.process.threads import run_with_timeout
 from mcp_auth_bridge.stores import memory
 from mcp_auth_bridge.stores.base import Store
 from mcp_auth_bridge.stores.folder import Folder
-from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, choices, keeping, sealing_key
+from mcp_auth_bridge.stores.keys import (
+    InsecureKeyFile,
+    KeyCommand,
+    KeyFile,
+    KeySource,
+    keep_hint,
+    sealing_key,
+    store_hint,
+)
 from mcp_auth_bridge.stores.sealed import SealedStore, has_record, record_names
 
 if TYPE_CHECKING:
@@ -70,7 +78,7 @@ class StoreAccess:
     def check_keeps(self, what: str) -> None:
         """Raise `ConfigError` where `what`, such as "a login", would be lost at the end of the process."""
         if self.forgets:  # by configuration, or because no keyring was found here
-            raise ConfigError(f"{what} cannot be kept: the store here is memory", keeping(self._config))
+            raise ConfigError(f"{what} cannot be kept: the store here is memory", keep_hint(self._config))
 
     @cached_property
     def store(self) -> Store:
@@ -80,7 +88,7 @@ class StoreAccess:
         store: Store = SealedStore(self.paths.records, self.sealing_key, os.urandom, self.locks.mutex)
         if self._fleet is not None:
             store = self._fleet.store
-        return ObservedStore(store) if debug_log.on else store
+        return LoggingStore(store) if debug_log.on else store
 
     async def open_to_read(self, key: str) -> Store:
         """The store, ready to read the record `key` without a prompt. Raises `StoreError`.
@@ -117,7 +125,7 @@ class StoreAccess:
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
         """Hold the lock `name` against every process that shares the store, on any machine.
 
-        Raises `Held` after `timeout` seconds for this machine's lock, and again for the fleet's.
+        Raises `LockHeld` after `timeout` seconds for this machine's lock, and again for the fleet's.
         """
         async with self.locks.hold(name, timeout):
             if self._fleet is None:
@@ -178,16 +186,16 @@ class StoreAccess:
             case KeyFileStoreSettings(path=path):
                 return KeyFile(_key_file(path))
             case KeyCommandStoreSettings(command=command):
-                return KeyCommand(command, key_from)
+                return KeyCommand(command, read_key_command)
             case InsecureFileStoreSettings():
                 return InsecureKeyFile(self.paths.records)
             case RedisStoreSettings(key_command=(_, *_) as command):
-                return KeyCommand(command, key_from)
+                return KeyCommand(command, read_key_command)
             case RedisStoreSettings(key_file=path):
                 return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
-        return KeyringKey(choices(self._config))
+        return KeyringKey(store_hint(self._config))
 
     @cached_property
     def _fleet(self) -> "Fleet | None":
@@ -195,14 +203,14 @@ class StoreAccess:
             return None
         from mcp_auth_bridge.shell.fleet.fleet import Fleet  # most stores belong to one machine
 
-        named = password(self._settings, "store")
-        read = partial(sources(os.environ, ()).read, named, "the password of the store") if named else None
+        named = password_reference(self._settings, "store")
+        read = partial(secret_sources(os.environ, ()).read, named, "the password of the store") if named else None
         return Fleet(self._settings, self.sealing_key, read)
 
     async def _run(self, function: Callable[[], object]) -> None:
         """Run `function`, which uses the store, beside the event loop."""
         if self._fleet is None:
-            await in_daemon_thread(function, KEYRING_TIMEOUT)
+            await run_with_timeout(function, KEYRING_TIMEOUT)
         else:
             await self._fleet.ask(function)
 
@@ -216,9 +224,9 @@ class StoreAccess:
 
     def _fetch_key(self) -> bytes:
         if self._fleet is not None:
-            from mcp_auth_bridge.shell.fleet.fleet import shared_key
+            from mcp_auth_bridge.shell.fleet.fleet import load_shared_key
 
-            return shared_key(self._source)
+            return load_shared_key(self._source)
         return sealing_key(self._source, os.urandom, self.locks.mutex, self.paths.records)
 
 
@@ -232,7 +240,7 @@ def _sealed_records_error(records: Path) -> StoreError:
 
 def _key_file(text: str) -> Path:
     """The path of the sealing key, with variables: systemd names the folder of a service's credentials in one."""
-    path = Path(place_of(template(text, "the path of the sealing key"), os.environ, "the sealing key"))
+    path = Path(place_of(parse_template(text, "the path of the sealing key"), os.environ, "the sealing key"))
     if not path.is_absolute():  # an IDE starts the bridge in any folder, and each would have a key of its own
         raise ConfigError(f"the path of the sealing key, {path}, is not absolute", "begin it with / or ~")
     return path

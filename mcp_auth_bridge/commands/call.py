@@ -36,7 +36,7 @@ async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(given.server, context)
     # Before the call, because its result must not be lost.
     folder = make_folder(given.output) if given.output is not None else None
-    written = parse_arguments(given.words, await terminal.piped() if given.words == ("-",) else b"")
+    written = parse_arguments(given.words, await terminal.read_stdin() if given.words == ("-",) else b"")
     async with open_session(bridge, _show_progress) as client:
         tool = _find_tool(given.tool, await list_tools(client), bridge.profile.name)
         arguments = convert_arguments(written, tool.schema)
@@ -49,12 +49,12 @@ async def run(given: Input, context: Context) -> int:
         raise TheirProtocolError("the tool's result is malformed")
     _check_complete(result, tool.name)
     if given.as_json:
-        terminal.hand_over(raw + b"\n")
+        terminal.write_result(raw + b"\n")
     if result.get("isError") is True:
         text = " ".join(block.text or block.describe() for block in content_blocks(result))
         raise RemoteError(f"the tool {tool.name} failed: {quoted(text, 2000)}", _missing_hint(arguments, tool))
     if not given.as_json:
-        terminal.hand_over(format_blocks(content_blocks(result), tool.name, folder).encode(errors="replace"))
+        terminal.write_result(format_blocks(content_blocks(result), tool.name, folder).encode(errors="replace"))
     return 0
 
 
@@ -97,7 +97,7 @@ def _check_complete(result: Mapping[str, Any], tool: str) -> None:
 
 def _show_progress(progress: Mapping[str, Any]) -> None:
     """Show a progress notification on a terminal. Any: the server's JSON."""
-    if terminal.shows_progress():
+    if terminal.stderr_is_terminal():
         total = f" of {progress['total']}" if isinstance(progress.get("total"), int | float) else ""
         text = progress.get("message")
         words = f": {quoted(text)}" if isinstance(text, str) and text else ""

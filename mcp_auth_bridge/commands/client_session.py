@@ -98,7 +98,9 @@ async def _open_in_either_era(bridge: Bridge, progress: Progress) -> OwnClient:
 
 
 async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> OwnClient:
-    client = OwnClient(relay_stack.own(bridge.profile, remembered), bridge.remote, bridge.server_cache, progress)
+    client = OwnClient(
+        relay_stack.build_own_relay(bridge.profile, remembered), bridge.remote, bridge.server_cache, progress
+    )
     try:
         await client.open()
     except BaseException:

@@ -29,5 +29,5 @@ async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every co
             f"the demo needs the package {missing.name}, which is not installed",
             "run: uv tool install 'mcp-auth-bridge[demo]'",
         ) from None
-    await tell_story(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
+    await tell_story(terminal.print_result, unattended=given.unattended, now=time.time, entropy=os.urandom)
     return 0

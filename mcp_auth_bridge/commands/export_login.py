@@ -23,7 +23,7 @@ from mcp_auth_bridge.commands.registrations import (
     without_management,
 )
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, typed
+from mcp_auth_bridge.errors import BridgeError, ConfigError, LoginRequired, StoreError, shell_quoted
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores import login_export
@@ -98,9 +98,9 @@ def _new_file(name: str) -> Path:
 async def _sealer(given: Input, context: Context) -> Callable[[ExportedLogin], bytes]:
     if given.recipient:
         login_export.check_recipient(given.recipient)
-        return lambda login: login_export.for_recipient(login, given.recipient, os.urandom)
+        return lambda login: login_export.seal_for_recipient(login, given.recipient, os.urandom)
     chosen = await export_passphrase.choose_passphrase(given.passphrase, context.environ)
-    return lambda login: login_export.for_passphrase(login, chosen.reveal(), os.urandom)
+    return lambda login: login_export.seal_for_passphrase(login, chosen.reveal(), os.urandom)
 
 
 def _delete(bridge: Bridge, store: Store, record: Record, path: Path) -> None:
@@ -130,4 +130,6 @@ def _show_export(given: Input, bridge: Bridge) -> None:
     else:
         gone = f"it is gone {bridge.store_access.reach}"
         terminal.say(f"moved the login to {name} into {given.file}, sealed with {lock}; {gone}")
-    terminal.say(f"on the other machine: mcp-auth-bridge login {typed(name)} --import {typed(given.file)}")
+    terminal.say(
+        f"on the other machine: mcp-auth-bridge login {shell_quoted(name)} --import {shell_quoted(given.file)}"
+    )

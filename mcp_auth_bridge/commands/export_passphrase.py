@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import Literal, Secret, Template, reference
+from mcp_auth_bridge.secret import Literal, Secret, Template, parse_reference
 from mcp_auth_bridge.shell.console import hidden_prompt, terminal
-from mcp_auth_bridge.shell.files.secret_backends import sources
+from mcp_auth_bridge.shell.files.secret_backends import secret_sources
 
 STDIN = "-"
 
@@ -37,15 +37,15 @@ async def read_passphrase(given: str, environ: Mapping[str, str]) -> Secret:
 
 async def _read_given(text: str, environ: Mapping[str, str]) -> Secret:
     if text == STDIN:
-        secret = Secret((await terminal.piped()).decode(errors="surrogateescape").rstrip("\r\n"))
+        secret = Secret((await terminal.read_stdin()).decode(errors="surrogateescape").rstrip("\r\n"))
     else:
-        named = reference(text, "--passphrase")
+        named = parse_reference(text, "--passphrase")
         if isinstance(named, Literal | Template):
             raise ConfigError(
                 "--passphrase does not take the passphrase itself: every user of this machine can read command lines",
                 _FORMS,
             )
-        secret = await sources(environ, ()).read(named, "the passphrase")
+        secret = await secret_sources(environ, ()).read(named, "the passphrase")
     if not secret:
         raise ConfigError("the passphrase is empty", _FORMS)
     return secret
@@ -59,7 +59,7 @@ def _ask_twice() -> Secret:
 
 
 def _ask(question: str) -> Secret:
-    secret = hidden_prompt.typed(question)
+    secret = hidden_prompt.ask_secret(question)
     if secret is None:
         raise ConfigError("a passphrase is needed, and there is no terminal to ask for it", _GIVE_ONE)
     return secret

@@ -15,7 +15,7 @@ from mcp_auth_bridge.commands.login import check_can_log_in, show_login
 from mcp_auth_bridge.commands.stored_logins import readable_record, session_in
 from mcp_auth_bridge.config import headers
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.errors import ConfigError, LoginRequired, StoreError, quoted, typed
+from mcp_auth_bridge.errors import ConfigError, LoginRequired, StoreError, quoted, shell_quoted
 from mcp_auth_bridge.oauth.session import CLIENTS, Session, dump, load_session
 from mcp_auth_bridge.secret import Literal, describe
 from mcp_auth_bridge.shell.console import terminal
@@ -47,7 +47,7 @@ async def run(given: Input, context: Context) -> int:
     check_can_log_in(bridge)
     if given.file == given.passphrase == _STDIN:
         raise ConfigError("stdin cannot hold both the login and its passphrase", "give one of them as a file")
-    sealed = login_export.read(await _read(given.file))
+    sealed = login_export.parse_export(await _read(given.file))
     store = await bridge.store_access.open_to_write()
     _replaceable_record(store, bridge, given)
     login = await _open(sealed, given, store, context)
@@ -68,7 +68,7 @@ async def run(given: Input, context: Context) -> int:
 
 async def _read(name: str) -> bytes:
     if name == _STDIN:
-        return (await terminal.piped())[:LIMIT]
+        return (await terminal.read_stdin())[:LIMIT]
     path = Path(name)
     try:
         with translated(path):
@@ -125,7 +125,7 @@ def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, context:
     if own is not None and own.name != profile.name and own.url == profile.url:
         raise ConfigError(
             f"the exported login is that of {own.name}, not of {profile.name}",
-            f"run: mcp-auth-bridge login {typed(own.name)} --import FILE",
+            f"run: mcp-auth-bridge login {shell_quoted(own.name)} --import FILE",
         )
     if bridge.belongs_to_another(session):
         who = quoted(session.account) if session.account else "another account"
@@ -144,7 +144,7 @@ def _with_allowed_headers(session: Session, bridge: Bridge, context: Context) ->
     """
     own = {name.lower() for name in bridge.profile.headers}
     allowed = {name: value for name, value in session.headers.items() if name.lower() not in own}
-    named = headers.on_the_command_line({name: value.reveal() for name, value in allowed.items()}, "the exported login")
+    named = headers.parse_unexpanded({name: value.reveal() for name, value in allowed.items()}, "the exported login")
     for name, value in named.items():
         if not isinstance(value, Literal):
             raise ConfigError(

@@ -11,7 +11,7 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
-from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient
+from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient_line
 
 _RECORD = "key of this machine"
 
@@ -22,8 +22,8 @@ async def run(context: Context) -> int:
     store_access.check_keeps("a key")
     store = await store_access.open_to_write()
     private = load_machine_key(store) or _make_key(store)
-    line = recipient(private)
-    terminal.answer(line)
+    line = recipient_line(private)
+    terminal.print_result(line)
     terminal.say(f"on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient {line}")
     return 0
 

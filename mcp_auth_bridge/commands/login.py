@@ -17,14 +17,14 @@ from mcp_auth_bridge.commands.sign_in import sign_in
 from mcp_auth_bridge.commands.stored_logins import readable_record, session_in
 from mcp_auth_bridge.config.login import DeviceSettings, LoginSettings
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.errors import ConfigError, UrlRefused, typed
+from mcp_auth_bridge.errors import ConfigError, UrlRefused, shell_quoted
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.secret import Literal, Secret, describe, reference
-from mcp_auth_bridge.shell.browser.desktop import foreign
+from mcp_auth_bridge.secret import Literal, Secret, describe, parse_reference
+from mcp_auth_bridge.shell.browser.desktop import remote_environment
 from mcp_auth_bridge.shell.browser.login_window import PATIENCE
 from mcp_auth_bridge.shell.browser.opener import open_url
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.lock import Held
+from mcp_auth_bridge.shell.files.lock import LockHeld
 from mcp_auth_bridge.urls import Purpose, gate
 
 
@@ -68,7 +68,7 @@ async def log_in(given: Input, choice: ServerChoice, context: Context) -> Bridge
         session = session or await sign_in(bridge, store, record, _manner(given, bridge, headers))
     show_login(bridge, session)
     if short := unique_short_name(bridge.profile, context, store.keys()):
-        terminal.say(f"commands also take its short name {short}: mcp-auth-bridge tools {typed(short)}")
+        terminal.say(f"commands also take its short name {short}: mcp-auth-bridge tools {shell_quoted(short)}")
     return bridge
 
 
@@ -99,14 +99,14 @@ async def _take_locks(locks: AsyncExitStack, bridge: Bridge) -> None:
     """Wait for this login's turn: one login comes after the other, and a login on demand gives way."""
     try:
         await locks.enter_async_context(bridge.manual_login_lock(0))
-    except Held:  # perhaps in a window that the user has forgotten
+    except LockHeld:  # perhaps in a window that the user has forgotten
         terminal.say(f"waiting for another login to {bridge.profile.name} to end")
         await locks.enter_async_context(bridge.manual_login_lock(PATIENCE + 60))
     await locks.enter_async_context(bridge.login_lock(PATIENCE + 60))
 
 
 def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) -> LoginManner:
-    place = foreign(bridge.environ)
+    place = remote_environment(bridge.environ)
     device = given.device or isinstance(bridge.profile.auth, DeviceSettings)
     has_command = bool(given.browser or bridge.profile.browser_command)
     if place and not (has_command or given.paste or device):
@@ -117,7 +117,7 @@ def _manner(given: Input, bridge: Bridge, headers: Mapping[str, Secret] | None) 
             f"this is {place}: the browser on your own computer may not be able to reach this machine;"
             f" if it can't, {otherwise}"
         )
-    pasted = terminal.lines() if given.paste or (place and terminal.is_interactive()) else None
+    pasted = terminal.read_lines() if given.paste or (place and terminal.is_interactive()) else None
     open_it = partial(_open, None if given.paste else given.browser, bridge)
     return LoginManner(open_it, pasted, choose_grant(device=device), given.fresh, _trusted(given.trust), headers)
 
@@ -146,5 +146,5 @@ def show_login(bridge: Bridge, session: Session) -> None:
 
 
 def _describe_place(name: str, value: Secret) -> str:
-    named = reference(value.reveal(), f"the header {name}")
+    named = parse_reference(value.reveal(), f"the header {name}")
     return "the command line" if isinstance(named, Literal) else f"{describe(named)}, which later commands read again"

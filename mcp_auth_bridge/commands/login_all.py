@@ -25,18 +25,18 @@ async def run(given: Input, context: Context) -> int:
     left: list[str] = []
     failed: dict[str, BridgeError] = {name: broken.error for name, broken in context.config.broken.items()}
     for error in failed.values():
-        terminal.complain(error)
+        terminal.report_error(error)
     for profile in known:
         if (await server_status(profile, context, keys)).state == "signed in":
             left.append(profile.name)
             continue
-        terminal.about(profile.label)
+        terminal.set_server(profile.label)
         try:
             done.append(await log_in(given, ServerChoice(profile.name), context))
         except BridgeError as error:
-            terminal.complain(error)
+            terminal.report_error(error)
             failed[profile.name] = error
-    terminal.about("")
+    terminal.set_server("")
     _show_summary([bridge.profile.name for bridge in done], left, list(failed))
     if done:
         next_step.show_ide_entries(done)

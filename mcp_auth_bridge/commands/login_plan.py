@@ -11,8 +11,8 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.plan import GrantFlow, LoginPlan
-from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationRequest
+from mcp_auth_bridge.oauth.providers import ProviderOverrides
+from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationSettings
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
@@ -62,7 +62,7 @@ async def build_plan(
         step_up=scopes_to_add(last),
         configured=await configured_client(auth, bridge),
         clients=clients,
-        registration=RegistrationRequest(auth.client_name or CLIENT_NAME, auth.auth_method),
+        registration=RegistrationSettings(auth.client_name or CLIENT_NAME, auth.auth_method),
         fresh=manner.fresh,
         offline=auth.offline_access == "auto",
         port=browser.callback_port,
@@ -76,7 +76,7 @@ async def build_plan(
         agreed=manner.agreed,
         last=last,
         metadata_url=auth.client_metadata_url,
-        ways=Ways(
+        ways=ProviderOverrides(
             audience=auth.audience,
             token=auth.token,
             account=auth.account,

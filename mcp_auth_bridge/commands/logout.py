@@ -14,13 +14,13 @@ from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
-from mcp_auth_bridge.oauth.machine import end
+from mcp_auth_bridge.oauth.machine import revoke_session
 from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 from mcp_auth_bridge.stores.base import Store
 
 
@@ -57,13 +57,13 @@ async def _log_out_everywhere(context: Context) -> int:
         try:
             count += await _log_out(Bridge(profile, context))
         except BridgeError as problem:
-            terminal.complain(problem)
+            terminal.report_error(problem)
             problems.append(problem)
     for key in (key for prefix in (CLIENTS, SHARED, RECORDS, MACHINES) for key in _keys(store, prefix)):
         _delete(store, key)
     for damage in store.unreadable():
         if damage.message not in {problem.message for problem in problems}:
-            terminal.complain(damage)
+            terminal.report_error(damage)
             problems.append(damage)
     if not count and not problems:
         terminal.say("there is no login on this machine")
@@ -136,10 +136,12 @@ async def _end_at_server(bridge: Bridge, store: Store, taken: Session | StoreErr
     if isinstance(taken, StoreError):
         raise taken
     auth = bridge.profile.auth
-    flow = end(await bridge.machine_plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    flow = (
+        revoke_session(await bridge.machine_plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    )
     http = OAuthHttp(bridge.network)
     try:
-        await drive(flow, http, Unattended())
+        await run_flow(flow, http, HeadlessLogin())
         if not is_used(store, taken.client):
             await _end_registration(http, store, taken.client)
     finally:
@@ -149,9 +151,9 @@ async def _end_at_server(bridge: Bridge, store: Store, taken: Session | StoreErr
 async def _end_registration(http: OAuthHttp, store: Store, client: Client) -> None:
     """End the registration too, where that is offered. A failure is only reported: the next login can use it."""
     try:
-        gone = await drive(unregister(client), http, Unattended())
+        gone = await run_flow(unregister(client), http, HeadlessLogin())
     except BridgeError as error:
-        terminal.complain(error)
+        terminal.report_error(error)
         return
     if gone:
         forget_registration(store, client)

@@ -30,7 +30,7 @@ def show_ide_entries(bridges: Sequence[Bridge], *options: str) -> None:
     for bridge in bridges:
         entries[_unused_key(_key(bridge), entries)] = ide_entry(bridge, *options)
     text = json.dumps(msgspec.to_builtins({"mcpServers": entries}), indent=2, ensure_ascii=False)
-    terminal.answer(f"{_LEAD}\n{text}" if terminal.shows_answers() else text)
+    terminal.print_result(f"{_LEAD}\n{text}" if terminal.stdout_is_terminal() else text)
 
 
 def ide_entry(bridge: Bridge, *options: str) -> IdeEntry:

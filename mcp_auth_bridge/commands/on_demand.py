@@ -13,10 +13,10 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands.stored_logins import readable_record
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
 from mcp_auth_bridge.oauth.session import load_session
-from mcp_auth_bridge.shell.browser.desktop import why_no_tab
+from mcp_auth_bridge.shell.browser.desktop import no_tab_reason
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.files.lock import Held
-from mcp_auth_bridge.shell.process.threads import in_background
+from mcp_auth_bridge.shell.files.lock import LockHeld
+from mcp_auth_bridge.shell.process.threads import run_in_background
 from mcp_auth_bridge.stores.base import Store
 
 _INTERVAL = 0.25
@@ -26,7 +26,7 @@ _INTERVAL = 0.25
 async def sign_in_on_demand(bridge: Bridge) -> None:
     """Return once there is another login than the one that failed. Raises a `BridgeError` if there will be none."""
     failed = bridge.oauth.session
-    if reason := why_no_tab(bridge.environ, bridge.profile.browser_command):
+    if reason := no_tab_reason(bridge.environ, bridge.profile.browser_command):
         raise LoginRequired(reason)
     used = failed.access.reveal() if failed is not None else ""
     while not (await _has_login(bridge, used) or await _attempt(bridge, used)):  # noqa: ASYNC110 - other processes set no event
@@ -49,7 +49,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
     async with AsyncExitStack() as locks:
         try:
             await locks.enter_async_context(bridge.login_lock(0))
-        except Held:
+        except LockHeld:
             return False
         if await _has_login(bridge, used):
             return True
@@ -65,7 +65,7 @@ async def _attempt(bridge: Bridge, used: str) -> bool:
 
 
 async def _log_in(bridge: Bridge, store: Store) -> None:
-    await in_background(_import_login)
+    await run_in_background(_import_login)
     from mcp_auth_bridge.commands.login_plan import LoginManner
     from mcp_auth_bridge.commands.sign_in import sign_in
 
@@ -111,5 +111,5 @@ async def _is_login_by_hand(bridge: Bridge) -> bool:
     try:
         async with bridge.manual_login_lock(0):
             return False
-    except Held:
+    except LockHeld:
         return True

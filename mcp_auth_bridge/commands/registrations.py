@@ -10,7 +10,7 @@ from mcp_auth_bridge.errors import BridgeError, StoreError
 from mcp_auth_bridge.oauth.registration_management import unregister
 from mcp_auth_bridge.oauth.session import CLIENTS, SESSIONS, SHARED, Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 from mcp_auth_bridge.stores.base import Record, Store
 
 
@@ -55,7 +55,7 @@ async def end_unused_registrations(store: Store, http: OAuthHttp, clients: list[
     for client in clients:
         if not is_used(store, client):
             with suppress(BridgeError):
-                await drive(unregister(client), http, Unattended())
+                await run_flow(unregister(client), http, HeadlessLogin())
 
 
 def is_used(store: Store, client: Client, apart_from: str = "") -> bool:

@@ -15,10 +15,10 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.commands.on_demand import sign_in_on_demand
-from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.errors import BridgeError, typed
+from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell.console import stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
@@ -48,10 +48,10 @@ async def run(given: Input, context: Context) -> int:
     bridge = await find_bridge(given.server, context)
     if not given.headless:
         _announce(bridge, given)
-        await _run_relay(relay_stack.relay(bridge.profile, bridge.server_cache.load()), bridge, given)
+        await _run_relay(relay_stack.build_relay(bridge.profile, bridge.server_cache.load()), bridge, given)
         return 0
     await bridge.secrets.check_present()
-    headless = relay_stack.unattended(bridge.profile, bridge.server_cache.load())
+    headless = relay_stack.build_headless_relay(bridge.profile, bridge.server_cache.load())
     await _run_relay(headless, bridge, given)
     return headless.exit_code
 
@@ -62,14 +62,16 @@ def _announce(bridge: Bridge, given: Input) -> None:
     server = url if name == url else f"{name} ({url})"
     terminal.say(f"version {__version__} relays to {server} with {_describe_credentials(bridge)}")
     if os.isatty(given.incoming):
-        terminal.say(f"waiting for an MCP client on stdin; to see the tools, run: mcp-auth-bridge tools {typed(name)}")
+        terminal.say(
+            f"waiting for an MCP client on stdin; to see the tools, run: mcp-auth-bridge tools {shell_quoted(name)}"
+        )
 
 
 def _describe_credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
         return f"tokens obtained by {grant_name(auth)}"
-    return static(auth) or "its stored login, if there is one"
+    return describe_static(auth) or "its stored login, if there is one"
 
 
 async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:

@@ -10,7 +10,7 @@ from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.shell.browser.login_window import typed_line
+from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
 
 
@@ -24,7 +24,7 @@ async def choose_server(context: Context) -> ServerChoice | None:
         raise no_server_error(context)
     if len(known) == 1:
         return ServerChoice(known[0].name)
-    if not (terminal.is_interactive() and terminal.shows_progress()):
+    if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
         for profile in known:
             terminal.say(f"for {profile.name}: {Bridge(profile, context).login_command}")
         raise ConfigError(
@@ -85,7 +85,7 @@ async def _read_choice(choices: Sequence[ServerStatus]) -> ServerChoice | None:
     names = {name: each.server for each in choices for name in (each.server, each.short) if name}
     while True:
         terminal.say("which server do you want to log in to? type its number or name, or press Enter to leave")
-        typed = (await typed_line()).strip()
+        typed = (await read_typed_line()).strip()
         if not typed:
             terminal.say("no server was chosen, and nothing has changed")
             return None

@@ -33,8 +33,8 @@ from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
-from mcp_auth_bridge.shell.run_flow import drive
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
+from mcp_auth_bridge.shell.run_flow import run_flow
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 from mcp_auth_bridge.stores.base import Record, Store
 
 
@@ -81,11 +81,11 @@ def _headers(manner: LoginManner, last: Session | None) -> dict[str, Secret]:
 async def _challenge(bridge: Bridge, stranger: Stranger, headers: Mapping[str, Secret]) -> Challenge | None:
     """The challenge of the MCP server to a client without credentials, None if it sends none."""
     async with naming_endpoints(bridge.profile.url, bridge.network):
-        return await challenge(bridge.remote_for(stranger, lambda: headers), stranger)
+        return await ask_for_challenge(bridge.remote_for(stranger, lambda: headers), stranger)
 
 
 async def _obtain(plan: LoginPlan, http: OAuthHttp, window: LoginWindow) -> Session:
-    session = await drive(login(plan), http, window)
+    session = await run_flow(login(plan), http, window)
     renewable = session.refresh is not None
     debug_log.event("login.granted", issuer=session.issuer, scope=session.scope, renewable=renewable)
     return session

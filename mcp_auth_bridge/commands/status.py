@@ -15,7 +15,7 @@ from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.app.server_lookup import unique_short_name
 from mcp_auth_bridge.commands.login_summary import account_doubt, describe_headers, describe_scopes, describe_validity
 from mcp_auth_bridge.commands.stored_logins import profiles
-from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.config_file import BrokenProfile
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import Profile
@@ -67,15 +67,15 @@ async def run(given: Input, context: Context) -> int:
     shown = [profile for profile in profiles(keys, context) if profile.name not in context.config.broken]
     lines += [await server_status(profile, context, keys) for profile in shown]
     if given.as_json:
-        terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
+        terminal.print_result(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif lines:
-        terminal.answer("\n".join([*map(_describe, lines), *_describe_places(lines)]))
+        terminal.print_result("\n".join([*map(_describe, lines), *_describe_places(lines)]))
     else:
         unread = " that can be read" if damaged or closed else ""
-        terminal.answer(f"no servers in {context.config.path} and no logins{unread}")
+        terminal.print_result(f"no servers in {context.config.path} and no logins{unread}")
     for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
-            terminal.complain(problem)
+            terminal.report_error(problem)
     # A store that cannot be opened is a failure only if there is nothing else to show: a server with a token of its own
     # does not need it.
     failed = damaged or any(line.state == "unreadable" for line in lines) or (closed and not lines)
@@ -106,7 +106,7 @@ async def server_status(profile: Profile, context: Context, keys: list[str]) -> 
         short=unique_short_name(profile, context, keys),
         notes=_encryption_notes(profile),
     )
-    if given := static(profile.auth):
+    if given := describe_static(profile.auth):
         return replace(known, state="static", detail=given)
     bridge = Bridge(profile, context)
     try:

@@ -9,7 +9,7 @@ import msgspec
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.commands.stored_logins import readable_record, session_in
 from mcp_auth_bridge.config.auth import digest
-from mcp_auth_bridge.oauth.scopes import added, fitting
+from mcp_auth_bridge.oauth.scopes import limit_scopes, merge_scopes
 from mcp_auth_bridge.oauth.session import Session, dump
 from mcp_auth_bridge.stores.base import Record, Store
 
@@ -35,7 +35,7 @@ def scopes_to_add(last: Session | None) -> tuple[str, ...]:
     """The scopes of the `last` session and those that it lacked, () if it lacked none."""
     if last is None or not last.wanted:
         return ()
-    fitted = fitting((*last.wanted.split(), *last.scope.split()))  # those that it lacked come first
+    fitted = limit_scopes((*last.wanted.split(), *last.scope.split()))  # those that it lacked come first
     return tuple(scope for scope in dict.fromkeys((*last.scope.split(), *last.wanted.split())) if scope in fitted)
 
 
@@ -52,6 +52,6 @@ async def give_up(bridge: Bridge, store: Store) -> None:
         session = session_in(record)
         if record is not None and session is not None and session.wanted:
             settings = digest(bridge.profile.auth)
-            denied = added(_missing(session), session.denied if session.settings == settings else "")
+            denied = merge_scopes(_missing(session), session.denied if session.settings == settings else "")
             session = msgspec.structs.replace(session, wanted="", denied=denied, settings=settings)
             store.save(bridge.record, dump(session), record.generation)

@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS, Session, load_session
 from mcp_auth_bridge.stores.base import Record, Stale, Store
@@ -28,7 +28,7 @@ def profiles(keys: list[str], context: Context) -> list[Profile]:
 
 def _profile(key: str, context: Context) -> Profile:
     name, _, url = key.removeprefix(SESSIONS).partition(" ")
-    place = server_url(url, f"the stored login to {name}", Purpose.PLAIN_SERVER)
+    place = parse_server_url(url, f"the stored login to {name}", Purpose.PLAIN_SERVER)
     profile = Profile(name=name, url=place, store=context.config.store)
     other = _BY_OTHER_SETTINGS.fullmatch(name)
     if other is None or name == url:

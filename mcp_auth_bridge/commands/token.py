@@ -19,7 +19,7 @@ from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.base import Target
 from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.refresh_policy import why_ended
-from mcp_auth_bridge.errors import ConfigError, LoginRequired, typed
+from mcp_auth_bridge.errors import ConfigError, LoginRequired, shell_quoted
 from mcp_auth_bridge.oauth.claims import expiry
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell.console import terminal
@@ -70,17 +70,17 @@ async def run(given: Input, context: Context) -> int:
     async with closing(bridge):
         token = await _obtain_token(bridge)
     if given.form == "json":
-        terminal.hand_over(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
+        terminal.write_result(json.dumps(msgspec.to_builtins(token), indent=2).encode() + b"\n")
         return 0
     _check_bearer(token, name)
     if given.command:
-        from mcp_auth_bridge.shell.process.exec_program import become
+        from mcp_auth_bridge.shell.process.exec_program import exec_program
 
-        return become(given.command, {**context.environ, given.variable: token.access_token})
-    if terminal.shows_answers():
+        return exec_program(given.command, {**context.environ, given.variable: token.access_token})
+    if terminal.stdout_is_terminal():
         until = f", until {token.expires_at}" if token.expires_at else ""
         terminal.say(f"anyone with this token can do at {name} what you can{until}")
-    terminal.hand_over(token.access_token.encode() + b"\n")
+    terminal.write_result(token.access_token.encode() + b"\n")
     return 0
 
 
@@ -126,7 +126,8 @@ def _check_bearer(token: TokenDocument, name: str) -> None:
     if token.token_type != "Bearer":
         raise ConfigError(
             f"the token of {name} is bound to the bridge's key ({token.token_type}): no other program can use it",
-            f"use: mcp-auth-bridge call {typed(name)}, or an MCP client with: mcp-auth-bridge run {typed(name)}",
+            f"use: mcp-auth-bridge call {shell_quoted(name)},"
+            f" or an MCP client with: mcp-auth-bridge run {shell_quoted(name)}",
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, ConfigError, TheirProtocolError, printable, reason
+from mcp_auth_bridge.errors import BridgeError, ConfigError, TheirProtocolError, os_error_text, printable
 
 
 class ContentBlock(msgspec.Struct, frozen=True):
@@ -100,4 +100,4 @@ def _save(block: ContentBlock, data: bytes, tool: str, folder: Path) -> Path:
 
 
 def _unwritable_error(path: Path, error: OSError) -> BridgeError:
-    return ConfigError(f"{path} cannot be written: {reason(error)}", "name another folder with --output")
+    return ConfigError(f"{path} cannot be written: {os_error_text(error)}", "name another folder with --output")

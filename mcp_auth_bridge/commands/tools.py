@@ -26,11 +26,11 @@ async def run(given: Input, context: Context) -> int:
     async with open_session(bridge, lambda _: None) as client:
         tools = await list_tools(client)
     if given.as_json:
-        terminal.hand_over(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
+        terminal.write_result(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
     elif not tools:
-        terminal.answer(f"{bridge.profile.name} has no tools")
+        terminal.print_result(f"{bridge.profile.name} has no tools")
     else:
-        terminal.answer("\n".join(line for tool in tools for line in _describe(tool)))
+        terminal.print_result("\n".join(line for tool in tools for line in _describe(tool)))
     return 0
 
 

@@ -90,7 +90,7 @@ _IN_BETWEEN = (
 )
 
 
-def refusal(response: Response, url: Url, what: str) -> ProtocolError:
+def refusal_error(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
     if response.status == 429:
         return _too_many_requests_error(response, url, what)

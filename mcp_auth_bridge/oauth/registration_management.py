@@ -34,7 +34,7 @@ def unregister(client: Client) -> Flow[bool]:
     if response.status in (405, 501):
         return False
     if response.status not in (200, 202, 204) and not _says_gone(response):
-        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
+        raise documents.refusal_error(response, endpoint, "to delete the registration of this bridge")
     return True
 
 
@@ -50,7 +50,7 @@ def read_registration(client: Client) -> Flow[Client | None]:
     if _says_gone(response):
         return None
     if response.status != 200:
-        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
+        raise documents.refusal_error(response, endpoint, "to show the registration of this bridge")
     found = documents.read(response, _ClientInformation, endpoint, "the registration")
     if found.client_id != client.id:
         raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")

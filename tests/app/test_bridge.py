@@ -12,13 +12,13 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.server_lookup import find_bridge
 from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.secret import parse_reference
 from mcp_auth_bridge.shell.files.paths import Paths
 
 
 def remembered(tmp_path, environ, **headers):
     context = context_of(tmp_path, "https://mcp.example/mcp", environ=environ)
-    named = {name.replace("_", "-"): reference(text, "a header") for name, text in headers.items()}
+    named = {name.replace("_", "-"): parse_reference(text, "a header") for name, text in headers.items()}
     return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).server_cache
 
 

@@ -7,7 +7,7 @@ from commanding import context_of
 from stored_login import BROWSER, URL, log_in
 
 from mcp_auth_bridge.app.server_lookup import find_bridge, short_name
-from mcp_auth_bridge.config.profile import ServerChoice, server_url
+from mcp_auth_bridge.config.profile import ServerChoice, parse_server_url
 from mcp_auth_bridge.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def chosen(context, target):
     ],
 )
 def test_a_server_without_a_name_is_called_by_its_host(url, name):
-    assert short_name(server_url(url, "a test")) == name
+    assert short_name(parse_server_url(url, "a test")) == name
 
 
 def test_a_login_by_url_answers_to_its_short_name(tmp_path):

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from mcp_auth_bridge.app.context import context
+from mcp_auth_bridge.app.context import load_context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.config.store import KeyFileStoreSettings, KeyringStoreSettings, MemoryStoreSettings
@@ -48,9 +48,9 @@ def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
 @pytest.mark.parametrize("store", [MemoryStoreSettings(), KeyringStoreSettings()])
 def test_a_configuration_that_the_command_line_names_must_exist(tmp_path, monkeypatch, store):
     monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
-    assert context(paths(), None, store).config.store == store
+    assert load_context(paths(), None, store).config.store == store
     with pytest.raises(ConfigError, match=r"--config: there is no /.*/bridge\.toml"):
-        context(paths(), tmp_path / "bridge.toml", store)
+        load_context(paths(), tmp_path / "bridge.toml", store)
 
 
 def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):

@@ -12,7 +12,7 @@ from mcp_auth_bridge.shell.console import terminal
 @pytest.fixture
 def refused(monkeypatch, capfd):
     """The exit code of a command line, and what is on stdout and stderr then."""
-    monkeypatch.setattr(terminal, "leave", sys.exit)
+    monkeypatch.setattr(terminal, "exit_now", sys.exit)
 
     def refused(*arguments):
         with pytest.raises(SystemExit) as left:

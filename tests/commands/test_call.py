@@ -197,7 +197,7 @@ async def test_a_result_that_asks_for_more_is_an_error(tmp_path):
 
 @story
 async def test_requests_of_the_server_are_declined_and_progress_is_shown_on_a_terminal(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(terminal, "shows_progress", lambda: True)
+    monkeypatch.setattr(terminal, "stderr_is_terminal", lambda: True)
 
     async def streaming(message, writer):
         token = message["params"]["_meta"]["progressToken"]

@@ -20,7 +20,7 @@ def test_a_short_or_empty_passphrase_seals_nothing(desk, file, monkeypatch):
         ConfigError,
         "the passphrase has fewer than 12 characters",
     )
-    monkeypatch.setattr(terminal, "piped", piped(b"\n"))
+    monkeypatch.setattr(terminal, "read_stdin", piped(b"\n"))
     assert refusal(desk.export, file, source="-") == (ConfigError, "the passphrase is empty")
     assert not file.exists()
 
@@ -34,11 +34,11 @@ def piped(data):
 
 def test_passphrase_or_login_may_come_on_stdin_but_not_both(desk, server, file, monkeypatch, tmp_path):
     desk.log_in()
-    monkeypatch.setattr(terminal, "piped", piped(f"{PASSPHRASE}\r\n".encode()))
+    monkeypatch.setattr(terminal, "read_stdin", piped(f"{PASSPHRASE}\r\n".encode()))
     desk.export(file, source="-")
     assert refusal(server.take, "-", source="-")[1] == "stdin cannot hold both the login and its passphrase"
     (tmp_path / "words").write_text(f"{PASSPHRASE}\n")
-    monkeypatch.setattr(terminal, "piped", piped(file.read_bytes()))
+    monkeypatch.setattr(terminal, "read_stdin", piped(file.read_bytes()))
     assert server.take("-", source=f"file:{tmp_path / 'words'}") == 0
 
 
@@ -52,7 +52,7 @@ def test_without_a_terminal_the_option_is_named(desk, server, file, exported):
 def test_a_new_passphrase_is_typed_twice(desk, server, file, monkeypatch):
     desk.log_in()
     answers = iter([PASSPHRASE, "canary of others", PASSPHRASE, PASSPHRASE, PASSPHRASE])
-    monkeypatch.setattr(hidden_prompt, "typed", lambda _question: Secret(next(answers)))
+    monkeypatch.setattr(hidden_prompt, "ask_secret", lambda _question: Secret(next(answers)))
     assert refusal(desk.export, file, source="") == (ConfigError, "the two passphrases differ")
     assert desk.export(file, source="") == 0
     assert server.take(file, source="") == 0

@@ -31,7 +31,7 @@ def test_another_passphrase_and_another_machine_are_told_apart(desk, server, exp
     assert refusal(server.take, exported, source="env:OTHER") == wrong
     desk.log_in()
     server.run(key.run(server.context))
-    line = login_export.recipient(key.load_machine_key(server.store))
+    line = login_export.recipient_line(key.load_machine_key(server.store))
     sealed = tmp_path / "for-server"
     desk.export(sealed, recipient=line)
     third = Machine(tmp_path / "third")

@@ -256,7 +256,7 @@ async def test_a_token_is_not_put_into_a_variable_that_a_loader_reads_or_prints(
 
 @story
 async def test_on_a_terminal_the_user_is_told_what_the_token_is(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(terminal, "shows_answers", lambda: True)
+    monkeypatch.setattr(terminal, "stdout_is_terminal", lambda: True)
     out, err = await printed(signed_in(tmp_path), capfd)
     assert out == "first-token\n"
     assert err == ("mcp-auth-bridge: anyone with this token can do at acme what you can, until 2100-01-01T00:00:00Z\n")

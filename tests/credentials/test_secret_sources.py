@@ -7,15 +7,15 @@ import sys
 import pytest
 
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing
-from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.shell.files.secret_backends import sources
+from mcp_auth_bridge.secret import parse_reference
+from mcp_auth_bridge.shell.files.secret_backends import secret_sources
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
 def secret(text, environ=ENVIRONMENT, passed=()):
     """The secret to which `text` refers, from a real file or program."""
-    return asyncio.run(sources(environ, passed).read(reference(text, "it"), "the token of acme")).reveal()
+    return asyncio.run(secret_sources(environ, passed).read(parse_reference(text, "it"), "the token of acme")).reveal()
 
 
 def program(tmp_path, source):
@@ -74,11 +74,11 @@ def test_a_file_that_is_being_replaced_is_read_again(tmp_path):
         waited.append(seconds)
         path.write_text("new")
 
-    real = sources({}, ())
+    real = secret_sources({}, ())
     patient = type(real)(real.environ, real.run, real.entry, write)
-    assert asyncio.run(patient.read(reference(f"file:{path}", "it"), "the token")).reveal() == "new"
+    assert asyncio.run(patient.read(parse_reference(f"file:{path}", "it"), "the token")).reveal() == "new"
     path.unlink()
-    assert asyncio.run(patient.read(reference(f"file:{path}", "it"), "the token")).reveal() == "new"
+    assert asyncio.run(patient.read(parse_reference(f"file:{path}", "it"), "the token")).reveal() == "new"
     assert len(waited) == 2
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.claims import account_of, unverified
+from mcp_auth_bridge.oauth.claims import account_of, unverified_claims
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
 
@@ -126,4 +126,4 @@ def test_looking_inside_any_token_never_raises_and_gives_printable_names(tokens)
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "e30.W10.", "e30.bnVsbA.", "e30.MQ.", "....", "é.é.é"])
 def test_an_opaque_token_has_no_claims(token):
-    assert unverified(token) == {}
+    assert unverified_claims(token) == {}

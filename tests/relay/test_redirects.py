@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import UpstreamFailed
-from mcp_auth_bridge.relay.redirects import leads_to_login, onward
+from mcp_auth_bridge.relay.redirects import leads_to_login, redirect_target
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
@@ -42,28 +42,28 @@ def test_another_redirect_does_not_lead_to_a_sign_in_page(location):
 )
 def test_a_redirect_to_another_origin_or_to_no_url_is_refused(location):
     with pytest.raises(UpstreamFailed):
-        onward("POST", HERE, 307, location)
+        redirect_target("POST", HERE, 307, location)
 
 
 @pytest.mark.parametrize(
     ("location", "path"), [("/x", "/x"), ("x", "/x"), ("?a=1", "/mcp?a=1"), ("HTTPS://MCP.example:443/y", "/y")]
 )
 def test_a_redirect_within_the_origin_is_followed(location, path):
-    assert onward("POST", HERE, 308, location).target == path
+    assert redirect_target("POST", HERE, 308, location).target == path
 
 
 def test_a_server_of_plain_http_that_the_user_allowed_may_redirect_within_its_origin_only():
     plain = gate("http://metrics.cluster.example/mcp", Purpose.PLAIN_SERVER)
-    assert str(onward("POST", plain, 308, "/mcp/")) == "http://metrics.cluster.example/mcp/"
+    assert str(redirect_target("POST", plain, 308, "/mcp/")) == "http://metrics.cluster.example/mcp/"
     for other in ("http://logs.cluster.example/mcp", "https://metrics.cluster.example/mcp"):
         with pytest.raises(UpstreamFailed):
-            onward("POST", plain, 308, other)
+            redirect_target("POST", plain, 308, other)
 
 
 @given(st.sampled_from(["POST", "GET", "DELETE"]), st.sampled_from([301, 302, 303, 307, 308]), st.text(max_size=30))
 def test_a_redirect_never_leads_to_another_origin(verb, status, location):
     try:
-        target = onward(verb, HERE, status, location)
+        target = redirect_target(verb, HERE, status, location)
     except UpstreamFailed:
         return
     assert target is None or target.origin == HERE.origin

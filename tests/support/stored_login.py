@@ -5,7 +5,7 @@ import time
 from commanding import store_of
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose
@@ -20,7 +20,7 @@ def log_in(context, target, **more):
     """A login to a server of the configuration, or to a URL."""
     known = context.config.profiles.get(target)
     profile = known or Profile(
-        name=target, url=server_url(target, "a test", Purpose.PLAIN_SERVER), store=context.config.store
+        name=target, url=parse_server_url(target, "a test", Purpose.PLAIN_SERVER), store=context.config.store
     )
     session = Session(
         resource=profile.url.resource,

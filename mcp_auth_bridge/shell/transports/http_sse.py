@@ -8,7 +8,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from contextlib import aclosing
 from urllib.parse import urljoin
 
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError, UrlRefused, fault
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    UrlRefused,
+    internal_error,
+)
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
@@ -159,8 +166,8 @@ class _Stream:
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
-            broken = fault(bug)
-            terminal.complain(broken)
+            broken = internal_error(bug)
+            terminal.report_error(broken)
             why = OutcomeUnknown(broken.message, "please report it, and look before you repeat the request")
         finally:
             self._end(why)

@@ -8,12 +8,12 @@ from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolErro
 from mcp_auth_bridge.oauth.error_text import LONGEST
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
-from mcp_auth_bridge.relay.envelope import peek, split
-from mcp_auth_bridge.relay.http_semantics import Failure, Unauthorized, session_lost, unauthorized
+from mcp_auth_bridge.relay.envelope import peek, split_batch
+from mcp_auth_bridge.relay.http_semantics import Failure, Unauthorized, refusal_in_reply, session_lost_error
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.relay.sse import EventParser, ServerSentEvent
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work
+from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work_units
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 
 LARGEST = 64 * 1024 * 1024
@@ -46,7 +46,7 @@ class Denied(Exception):
 
 def check_admitted(message: bytes) -> bytes:
     """`message`, the first in a response. Raises `Denied` if it refuses the credentials."""
-    if (verdict := unauthorized(message)) is not None:
+    if (verdict := refusal_in_reply(message)) is not None:
         raise Denied(verdict)
     return message
 
@@ -55,7 +55,7 @@ def parsed(data: bytes) -> list[Message]:
     """The message in `data`, or those of a batch (MCP 2025-03-26). Raises `TheirProtocolError`, or `LimitExceeded`."""
     try:
         message = peek(data)
-        return split(message) if message.kind is Kind.BATCH else [message]
+        return split_batch(message) if message.kind is Kind.BATCH else [message]
     except Excessive as excessive:
         raise LimitExceeded(
             f"the server sent something that MCP clients may be unable to read: {excessive.message}"
@@ -80,7 +80,7 @@ async def read_events(response: StreamedResponse, place: Resumption) -> AsyncIte
                 yield event
                 del event
                 await time_slice.spend(_EVENT)
-            await time_slice.spend(work(portion))
+            await time_slice.spend(work_units(portion))
         place.advance(parser.last_id, parser.retry)  # a priming event has an id and no data
         await response.share.hold(parser.kept)
 
@@ -112,7 +112,7 @@ async def read_failure(
         return failed
     if message.key is None and (code := replies.error_code(message)) is not None:
         if in_session and response.status == 400 and code == _UNKNOWN_SESSION:
-            return session_lost()
+            return session_lost_error()
         raw = b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (request.id, bytes(refusal.error))
         return Message(Kind.REPLY, raw, id=request.id)
     return message if message.kind is Kind.REPLY and message.key == request.key else failed

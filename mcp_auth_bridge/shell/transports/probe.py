@@ -10,8 +10,8 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
-from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
-from mcp_auth_bridge.relay.revision_fallback import older
+from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
+from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _NO_SESSIONS = {*MODERN_ERRORS, -32601, -32602}
@@ -42,7 +42,7 @@ class Stranger:
         raise LoginRequired("the server asks for credentials")
 
 
-async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
+async def ask_for_challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
     """The server's challenge to a `stranger`, whose credentials `remote` uses; None if the server has none.
 
     Many servers open a session without credentials and ask for them only afterwards. If there is no MCP server at all
@@ -77,14 +77,14 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
 
 async def _initialize(remote: Remote) -> Message:
     """The reply to `initialize` in the newest revision that the server does not refuse."""
-    opening = OPENING
+    opening = INITIALIZE
     while True:
         outcome: Message | UpstreamFailed
         try:
             outcome = await _ask(remote, opening, {})
         except UpstreamFailed as failed:
             outcome = failed
-        if (lower := older(opening, outcome)) is not None:
+        if (lower := with_older_revision(opening, outcome)) is not None:
             opening = lower
         elif isinstance(outcome, UpstreamFailed):
             raise outcome
@@ -95,7 +95,7 @@ async def _initialize(remote: Remote) -> Message:
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     welcome = replies.members(opened)
     headers = version_headers(welcome.get("protocolVersion"))
-    async for _ in remote.post(OPENED, headers):
+    async for _ in remote.post(INITIALIZED, headers):
         pass  # a notification has no reply
     request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
     listed = result_of(await _ask(remote, request, headers))

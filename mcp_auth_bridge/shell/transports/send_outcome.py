@@ -5,11 +5,11 @@ from typing import TypeAlias
 
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import bearer
+from mcp_auth_bridge.oauth.challenge import choose_challenge
 from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_semantics import Unauthorized, Verdict
-from mcp_auth_bridge.relay.redirects import onward
+from mcp_auth_bridge.relay.redirects import redirect_target
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.messages import Denied
@@ -43,7 +43,7 @@ class SendOutcome:
         """Where this response to a request for `url` redirects to, None if nowhere. Raises `UpstreamFailed`."""
         if not 300 <= self.response.status < 400 or isinstance(self.verdict, Unauthorized):
             return None  # a redirect to a sign-in page is a refusal
-        return onward(verb, url, self.response.status, self.response.header("location"))
+        return redirect_target(verb, url, self.response.status, self.response.header("location"))
 
     async def refusal(self, read: "Read | None") -> Refusal | None:
         """The refusal of the credentials, None if there is none. Then `first` holds what `read` yields first."""
@@ -82,7 +82,7 @@ class SendOutcome:
         await self.response.aclose()
 
     def _refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
-        challenge = bearer(verdict.fields)
+        challenge = choose_challenge(verdict.fields)
         refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
         blamed = known_error(challenge.error) if challenge and challenge.error else ""
         debug_log.event("mcp.refused", status=verdict.status, error=blamed, said=refused.said)

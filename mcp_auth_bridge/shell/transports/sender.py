@@ -9,12 +9,12 @@ from mcp_auth_bridge.errors import (
     TokenExpired,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, challenge_error, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
-from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence_notice import watched
+from mcp_auth_bridge.shell.console.silence_notice import announce_wait
 from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
@@ -87,7 +87,7 @@ class Sender:
                 url = target
                 redirects += 1
                 if redirects > MOST_REDIRECTS:
-                    raise circles(outcome.response.status)
+                    raise redirect_loop_error(outcome.response.status)
             elif refused is not None and refused.again:
                 await self._credentials.headers(Target(verb, url, self._nonce), refused)
                 # The credentials do not know why either: another process has just changed them.
@@ -132,7 +132,9 @@ class Sender:
             nonce = self._nonce
             credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
             response, verdict = await self._attempt(verb, url, headers, message, credentials)
-            doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            doubt = (
+                challenge_error(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            )
             if doubt not in (USE_NONCE, INVALID_PROOF):
                 return SendOutcome(response, verdict, credentials, again=refused is not None)
             await response.aclose()
@@ -156,7 +158,7 @@ class Sender:
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
-            with watched(url.origin):
+            with announce_wait(url.origin):
                 response = await self._pool.exchange(verb, url, fields, body)
             line.add(status=response.status)
         self._nonce = nonce_of(response.headers.get("dpop-nonce", ())) or self._nonce

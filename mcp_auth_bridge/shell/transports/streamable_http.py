@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
     UpstreamFailed,
-    fault,
+    internal_error,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
@@ -107,9 +107,9 @@ class StreamableHttp:
                 raise
             except Exception as bug:  # noqa: BLE001 - a fault at one event costs this connection, not the stream
                 place.forget()
-                if (broken := fault(bug)).message != said:
+                if (broken := internal_error(bug)).message != said:
                     said = broken.message
-                    terminal.complain(broken)
+                    terminal.report_error(broken)
             place.lived(loop.time() - opened)
             await self._sleep(place.pause(_random_fraction()))
 

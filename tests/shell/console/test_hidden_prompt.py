@@ -31,7 +31,7 @@ def answers(monkeypatch, answer):
 
 def test_the_answer_is_a_secret_and_the_question_says_who_asks(monkeypatch, at_a_terminal):
     asked = answers(monkeypatch, "hunter2")
-    typed = hidden_prompt.typed("the passphrase")
+    typed = hidden_prompt.ask_secret("the passphrase")
     assert typed.reveal() == "hunter2"
     assert "hunter2" not in repr(typed)
     assert asked[0][0] == "mcp-auth-bridge: the passphrase: "
@@ -41,7 +41,7 @@ def test_ctrl_c_ends_the_question_at_once_and_belongs_to_the_loop_afterwards(mon
     before = signal.getsignal(signal.SIGINT)
     asked = answers(monkeypatch, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        hidden_prompt.typed("x")
+        hidden_prompt.ask_secret("x")
     assert asked[0][1] is signal.default_int_handler
     assert signal.getsignal(signal.SIGINT) is before
 
@@ -50,7 +50,7 @@ def test_ctrl_c_ends_the_question_at_once_and_belongs_to_the_loop_afterwards(mon
 def test_an_empty_answer_is_an_error(monkeypatch, at_a_terminal, answer):
     answers(monkeypatch, answer)
     with pytest.raises(ConfigError, match="nothing was typed"):
-        hidden_prompt.typed("x")
+        hidden_prompt.ask_secret("x")
 
 
 @pytest.mark.parametrize("missing", ["stdin", "stderr"])
@@ -60,5 +60,5 @@ def test_without_a_terminal_nothing_is_asked(monkeypatch, at_a_terminal, missing
         monkeypatch.setattr(terminal, "is_interactive", lambda: False)
     else:
         monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    assert hidden_prompt.typed("x") is None
+    assert hidden_prompt.ask_secret("x") is None
     assert asked == []

@@ -8,7 +8,7 @@ import pytest
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.logging_wrappers import ObservedCredentials, ObservedStore
+from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials, LoggingStore
 from mcp_auth_bridge.stores.base import Record, Stale
 from mcp_auth_bridge.stores.memory import MemoryStore
 from mcp_auth_bridge.urls import Purpose, gate
@@ -51,14 +51,14 @@ def headers(observed, refused=None):
 
 
 def test_only_a_change_of_credentials_is_logged(lines):
-    observed = ObservedCredentials(Scripted(bearer("canary-1"), bearer("canary-1"), bearer("canary-2"), {}))
+    observed = LoggingCredentials(Scripted(bearer("canary-1"), bearer("canary-1"), bearer("canary-2"), {}))
     for _ in range(4):
         headers(observed)
     assert lines() == ["credentials outcome=cached", "credentials outcome=renewed", "credentials outcome=none"]
 
 
 def test_a_refusal_is_logged_with_what_it_led_to(lines):
-    observed = ObservedCredentials(Scripted(bearer("canary-1"), bearer("canary-1"), LoginRequired("log in")))
+    observed = LoggingCredentials(Scripted(bearer("canary-1"), bearer("canary-1"), LoginRequired("log in")))
     refused = Refusal(401, None, bearer("canary-1"))
     headers(observed)
     headers(observed, refused)
@@ -71,7 +71,7 @@ def test_a_refusal_is_logged_with_what_it_led_to(lines):
 
 
 def test_a_read_is_logged_once_for_each_generation(lines):
-    store = ObservedStore(MemoryStore())
+    store = LoggingStore(MemoryStore())
     assert store.load(KEY) is None
     store.load(KEY)
     generation = store.save(KEY, "canary", None)
@@ -85,7 +85,7 @@ def test_a_read_is_logged_once_for_each_generation(lines):
 
 
 def test_everything_that_is_written_is_logged(lines):
-    store = ObservedStore(MemoryStore())
+    store = LoggingStore(MemoryStore())
     generation = store.save(KEY, "canary", None)
     store.reserve(KEY)
     assert store.keys() == [KEY]
@@ -112,7 +112,7 @@ def test_a_failure_is_logged_by_its_class_and_message(lines):
         def save(self, key, secret, expected):
             raise Stale
 
-    store = ObservedStore(Locked())
+    store = LoggingStore(Locked())
     with pytest.raises(StoreError):
         store.load(KEY)
     with pytest.raises(Stale):

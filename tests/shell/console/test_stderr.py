@@ -115,7 +115,7 @@ STEERING = "a\x1b]8;;https://evil.example\x07b\u202ec\u200bd\x9be\U000e0041f\r\n
 def test_nothing_that_steers_a_terminal_reaches_it(capsys):
     terminal.say(STEERING)
     terminal.print_url(STEERING)
-    terminal.answer(STEERING)
+    terminal.print_result(STEERING)
     out, err = capsys.readouterr()
     blank = "a ]8;;https://evil.example b c d e f"
     assert err == f"mcp-auth-bridge: {blank}  g\n\n{blank}  g\n\n"

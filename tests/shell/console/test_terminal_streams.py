@@ -55,7 +55,7 @@ def test_a_stream_that_was_closed_before_the_start_is_opened_again():
     kept = os.dup(0)
     try:
         os.close(0)
-        terminal.fill()
+        terminal.open_standard_streams()
         assert os.read(0, 1) == b""
     finally:
         os.dup2(kept, 0)
@@ -73,7 +73,7 @@ def test_a_result_for_a_program_is_written_byte_for_byte_and_whole(stdout):
 
     reader = threading.Thread(target=read)
     reader.start()
-    terminal.hand_over(data)
+    terminal.write_result(data)
     reader.join()
     assert received == data
 
@@ -82,12 +82,12 @@ def test_a_reader_that_has_closed_its_end_is_told_from_a_full_disk(stdout):
     reading = stdout()
     os.dup2(os.open(os.devnull, os.O_RDONLY), reading)
     with pytest.raises(BrokenPipeError):
-        terminal.hand_over(b"x")
+        terminal.write_result(b"x")
 
 
 def test_on_a_terminal_a_result_is_made_printable(monkeypatch, capsys):
-    monkeypatch.setattr(terminal, "shows_answers", lambda: True)
-    terminal.hand_over(b"one\ntwo \x1b[31m\xff\n")
+    monkeypatch.setattr(terminal, "stdout_is_terminal", lambda: True)
+    terminal.write_result(b"one\ntwo \x1b[31m\xff\n")
     shown = capsys.readouterr().out
     assert shown.splitlines()[0] == "one"
     assert "\x1b" not in shown
@@ -95,13 +95,17 @@ def test_on_a_terminal_a_result_is_made_printable(monkeypatch, capsys):
 
 def test_without_stdout_a_result_is_dropped(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
-    terminal.answer("x")
-    assert not terminal.shows_answers()
+    terminal.print_result("x")
+    assert not terminal.stdout_is_terminal()
 
 
 @pytest.mark.parametrize("name", ["stdin", "stdout", "stderr"])
 def test_a_stream_that_is_missing_is_not_a_terminal(monkeypatch, name):
-    ask = {"stdin": terminal.is_interactive, "stdout": terminal.shows_answers, "stderr": terminal.shows_progress}[name]
+    ask = {
+        "stdin": terminal.is_interactive,
+        "stdout": terminal.stdout_is_terminal,
+        "stderr": terminal.stderr_is_terminal,
+    }[name]
     monkeypatch.setattr(sys, name, None)
     assert not ask()
 
@@ -110,23 +114,23 @@ def test_what_the_user_types_is_read_line_by_line_and_an_unfinished_one_is_dropp
     stdin("one\ntwö\nunfinished".encode())
 
     async def story():
-        return [line async for line in terminal.lines()]
+        return [line async for line in terminal.read_lines()]
 
     assert asyncio.run(story()) == ["one", "twö"]
 
 
 def test_piped_input_is_read_to_its_end(stdin):
     stdin(b"one\ntwo")
-    assert asyncio.run(terminal.piped()) == b"one\ntwo"
+    assert asyncio.run(terminal.read_stdin()) == b"one\ntwo"
 
 
 def test_json_is_spoken_from_then_on(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "_format", TextLines())
-    assert not terminal.speaks_json()
-    terminal.speak_json()
-    assert terminal.speaks_json()
-    terminal.about("acme")
-    terminal.complain(ConfigError("x"))
+    assert not terminal.uses_json_lines()
+    terminal.use_json_lines()
+    assert terminal.uses_json_lines()
+    terminal.set_server("acme")
+    terminal.report_error(ConfigError("x"))
     assert '"server": "acme"' in capsys.readouterr().err
 
 
@@ -137,7 +141,7 @@ def test_the_end_of_the_process_flushes_and_waits_for_no_thread(monkeypatch):
     monkeypatch.setattr(os, "_exit", left)
     monkeypatch.setattr(sys, "stdout", None)  # it was closed before the process began
     with pytest.raises(Left, match="7"):
-        terminal.leave(7)
+        terminal.exit_now(7)
 
 
 def test_every_word_to_people_passes_the_one_format(monkeypatch, capsys):

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.shell.process.threads import in_daemon_thread
+from mcp_auth_bridge.shell.process.threads import run_with_timeout
 
 
 async def turns(count=10):
@@ -21,9 +21,9 @@ def test_a_thread_returns_the_result_and_raises_the_error_of_its_function():
     def fail():
         raise StoreError("the keyring is locked")
 
-    assert asyncio.run(in_daemon_thread(lambda: 42, 60)) == 42
+    assert asyncio.run(run_with_timeout(lambda: 42, 60)) == 42
     with pytest.raises(StoreError, match="locked"):
-        asyncio.run(in_daemon_thread(fail, 60))
+        asyncio.run(run_with_timeout(fail, 60))
 
 
 def test_the_loop_runs_while_a_thread_blocks():
@@ -31,7 +31,7 @@ def test_the_loop_runs_while_a_thread_blocks():
     gate = threading.Event()
 
     async def story():
-        call = asyncio.create_task(in_daemon_thread(lambda: gate.wait() and "done", 60))
+        call = asyncio.create_task(run_with_timeout(lambda: gate.wait() and "done", 60))
         await turns()
         gate.set()
         return await call
@@ -48,7 +48,7 @@ def test_a_call_that_does_not_come_back_is_left_alone_and_explained():
 
     async def story():
         with pytest.raises(StoreError, match="waiting to be unlocked"):
-            await in_daemon_thread(late, 0)
+            await run_with_timeout(late, 0)
         gate.set()
         for thread in threading.enumerate():
             if thread.name == "background":
@@ -62,9 +62,9 @@ def test_a_process_ends_although_a_call_never_comes_back():
     source = """
         import asyncio, threading
         from mcp_auth_bridge.errors import StoreError
-        from mcp_auth_bridge.shell.process.threads import in_daemon_thread
+        from mcp_auth_bridge.shell.process.threads import run_with_timeout
         try:
-            asyncio.run(in_daemon_thread(threading.Event().wait, 0))
+            asyncio.run(run_with_timeout(threading.Event().wait, 0))
         except StoreError as error:
             print(error.hint)
     """

@@ -33,7 +33,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.shell.transports import http_sse
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
 GREETING = event(b"/messages?session=1", kind=b"endpoint")
@@ -75,7 +75,7 @@ async def test_a_server_whose_url_takes_no_post_is_asked_for_its_challenge_at_it
     async with Scripted() as server, connected(server, "/sse", stranger) as remote:
         refusal = reply(b"401 Unauthorized", b'WWW-Authenticate: Bearer scope="files"')
         server.play([REQUEST, reply(status), REQUEST, refusal, CUT])
-        assert (await challenge(remote, stranger)).parameters == {"scope": "files"}
+        assert (await ask_for_challenge(remote, stranger)).parameters == {"scope": "files"}
         assert heads(server) == ["POST /sse", "GET /sse"]
 
 

@@ -9,7 +9,7 @@ from relaying import WELCOMED, message, notification
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge, prove
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge, prove
 from mcp_auth_bridge.urls import Purpose, gate
 
 DISCOVERED = {"supportedVersions": ["2026-07-28"]}
@@ -137,24 +137,24 @@ ASKED = Challenge("bearer", {"scope": "files"})
 def test_a_stranger_is_challenged_at_initialize_or_only_afterwards(method):
     stranger = Stranger()
     far = Guarded(stranger, method, initialize=WELCOMED, list=TOOLS)
-    assert asyncio.run(challenge(far, stranger)) == ASKED
+    assert asyncio.run(ask_for_challenge(far, stranger)) == ASKED
     assert far.closed
 
 
 def test_an_open_server_has_no_challenge():
-    assert asyncio.run(challenge(Far(initialize=WELCOMED, list=TOOLS), Stranger())) is None
+    assert asyncio.run(ask_for_challenge(Far(initialize=WELCOMED, list=TOOLS), Stranger())) is None
 
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_gateways_refusal_of_a_stranger_is_not_a_reason_to_give_up(status):
-    assert asyncio.run(challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
+    assert asyncio.run(ask_for_challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
 
 
 @pytest.mark.parametrize("error", [UpstreamFailed("no MCP endpoint", status=404), Unreachable("refused")])
 def test_without_a_server_there_the_user_is_not_sent_to_a_browser(error):
     with pytest.raises(type(error)):
-        asyncio.run(challenge(Far(initialize=error), Stranger()))
+        asyncio.run(ask_for_challenge(Far(initialize=error), Stranger()))
 
 
 def test_an_odd_server_is_left_to_its_metadata():
-    assert asyncio.run(challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None
+    assert asyncio.run(ask_for_challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None

@@ -27,9 +27,9 @@ from remoting import (
 )
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired
-from mcp_auth_bridge.oauth.challenge import parse
-from mcp_auth_bridge.relay.http_semantics import Unauthorized, unauthorized
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
+from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.relay.http_semantics import Unauthorized, refusal_in_reply
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 CHALLENGE = 'Bearer realm="files"'
 DATA = {"www_authenticate": CHALLENGE, "supported_methods": ["bearer", "api_key"]}
@@ -60,7 +60,7 @@ async def test_other_credentials_are_sent_once_for_a_refusal_in_any_shape(shape)
         assert tokens_of(server) == [b"Bearer t1", b"Bearer t2"]
         [refused] = tokens.refusals
         assert (refused.status, refused.sent["authorization"], refused.again) == (401, "Bearer t1", False)
-        assert refused.challenge == parse([CHALLENGE])[0]
+        assert refused.challenge == parse_challenges([CHALLENGE])[0]
         assert "Authentication required" in refused.words
         assert str(refused) == "JSON-RPC 401, saying “Authentication required”"
 
@@ -142,7 +142,7 @@ async def test_a_login_finds_the_challenge_in_a_message():
     stranger = Stranger()
     async with Scripted() as server, connected(server, credentials=stranger) as remote:
         server.play(one(reply(b"200 OK", body=opened)), one(ACCEPTED), one(reply(b"200 OK", body=asked)))
-        found = await challenge(remote, stranger)
+        found = await ask_for_challenge(remote, stranger)
         assert found.resource_metadata == "https://mcp.example/meta"
 
 
@@ -200,7 +200,7 @@ async def test_over_the_transport_of_2024_11_05_the_refusal_comes_on_the_stream(
 )
 def test_the_challenge_is_read_from_the_data_of_the_error(data, fields):
     said = refusal(data=data)
-    assert unauthorized(said) == Unauthorized(401, fields, said.decode(), "JSON-RPC")
+    assert refusal_in_reply(said) == Unauthorized(401, fields, said.decode(), "JSON-RPC")
 
 
 _json = st.recursive(
@@ -215,9 +215,9 @@ def test_a_message_is_a_refusal_if_and_only_if_the_code_of_its_error_is_401(valu
     error = value.get("error") if isinstance(value, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
     expected = code == 401 and not isinstance(code, bool)
-    assert (unauthorized(json.dumps(value).encode()) is not None) == expected
+    assert (refusal_in_reply(json.dumps(value).encode()) is not None) == expected
 
 
 @given(st.binary(max_size=40))
 def test_bytes_that_are_not_a_message_are_not_a_refusal(noise):
-    assert unauthorized(b'{"error":{"code":401' + noise) is None or noise.strip().endswith(b"}")
+    assert refusal_in_reply(b'{"error":{"code":401' + noise) is None or noise.strip().endswith(b"}")
