@@ -60,7 +60,7 @@ class Bridge:
         return self._with(self.profile)
 
     def without_headers(self, names: Collection[str]) -> "Bridge":
-        """A separate bridge whose profile lacks the organisation headers of these `names`."""
+        """A separate bridge, without the organisation headers of these `names`."""
         others = {name: value for name, value in self.profile.headers.items() if name not in names}
         return self._with(msgspec.structs.replace(self.profile, headers=others))
 

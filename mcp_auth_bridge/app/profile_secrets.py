@@ -55,7 +55,7 @@ class ProfileSecrets:
         return StaticCredentials(self._profile.name, resource, fields, time.time)
 
     def header_fields(self, references: Mapping[str, SecretRef]) -> tuple[Field, ...]:
-        """The headers whose values `references` name, in the same order."""
+        """The headers with the values that `references` name, in the same order."""
         # In lower case: what was sent is looked up by name, and names ignore case (RFC 9110 section 5.1).
         named = references.items()
         return tuple(self._field(Field, name.lower(), value, f"the header {name}") for name, value in named)

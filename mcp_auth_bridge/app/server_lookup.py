@@ -62,7 +62,7 @@ def login_urls(keys: Iterable[str]) -> list[str]:
 
 
 def urls_with_short_name(name: str, keys: Iterable[str]) -> list[str]:
-    """The logins by URL whose short name is `name`."""
+    """The logins by URL with the short name `name`."""
     urls = [parse_server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in login_urls(keys)]
     return [str(url) for url in urls if short_name(url) == name]
 

@@ -134,7 +134,7 @@ def _open(browser: tuple[str, ...] | None, bridge: Bridge, url: str) -> bool:
 
 
 def show_login(bridge: Bridge, session: Session) -> None:
-    """Say whose login it is, what it may do, how long it lasts and where it is stored."""
+    """Say which account has logged in, what it may do, how long it lasts and where it is stored."""
     terminal.say(f"signed in to {bridge.profile.name}{f' as {session.account}' if session.account else ''}")
     if words := account_doubt(session, bridge.account):
         terminal.say(words)

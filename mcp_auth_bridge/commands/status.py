@@ -92,7 +92,7 @@ async def _read_store(context: Context) -> tuple[list[str], list[StoreError], li
 
 
 def misconfigured_status(name: str, broken: BrokenProfile) -> ServerStatus:
-    """The status of a server whose table in the configuration is wrong."""
+    """The status of a server with a wrong table in the configuration."""
     return ServerStatus(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
 
 

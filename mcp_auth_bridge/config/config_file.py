@@ -58,7 +58,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BrokenProfile(msgspec.Struct, frozen=True):
-    """A server whose table is wrong, as `error` says. `url` is the text of its URL, "" if there is none."""
+    """A server with a wrong table, as `error` says. `url` is the text of its URL, "" if there is none."""
 
     url: str
     error: ConfigError

@@ -104,7 +104,7 @@ class _KeyPath:
         for name in re.findall(r"[^.\[\]]+", path):
             table = _chosen(place, value)
             if not isinstance(table, inspect.StructType):
-                break  # in a list, or in a table whose keys the user chooses: all items are of one type
+                break  # in a list, or in a table with keys of the user's choice: all items are of one type
             place = next(field.type for field in table.fields if field.encode_name == name)
             value = value[name]
         self._value = value

@@ -25,7 +25,7 @@ class _Form(HTMLParser):
 
 
 def click_allow(url: str) -> None:
-    """Click Allow on the page at `url`, and follow the redirects to the bridge's callback, whose page comes after the
+    """Click Allow on the page at `url`, and follow the redirects to the bridge's callback. Its page comes after the
     login.
 
     No proxy is used: everything is on loopback.

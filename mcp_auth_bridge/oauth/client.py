@@ -24,9 +24,9 @@ _LOCALHOST = "localhost"
 def obtain_client(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Client]:
     """Bind the callback, then return the client for it, registered if need be: the bridge holds the registered port.
 
-    An earlier registration whose port is taken, or that lacks some of the `scopes`, is replaced for this login; the
-    session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be registered, or
-    the configured port is taken.
+    An earlier registration that lacks some of the `scopes`, or has lost its port to another program, is replaced for
+    this login; the session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be
+    registered, or the configured port is taken.
     """
     known = yield from _find_known(plan, server)
     if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:

@@ -77,7 +77,7 @@ class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
-    """A new session, whose client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
+    """A new session. Its client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
 
     Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
     """

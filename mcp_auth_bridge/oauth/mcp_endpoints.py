@@ -1,6 +1,6 @@
 """MCP endpoints that a server lists in its metadata: a custom that no specification knows, used for a hint alone.
 
-Scenario S5: a web app whose resource is its origin, while MCP is spoken at two paths of it.
+Scenario S5: the resource of a web app is its origin, while MCP is spoken at two of its paths.
 """
 
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """A product or service whose authorization servers have ways in common."""
+    """A product or service, and how its authorization servers deviate."""
 
     # For the documentation.
     name: str = ""

@@ -1,4 +1,4 @@
-"""Dynamic client registration (RFC 7591), for a login whose client is neither configured nor known."""
+"""Dynamic client registration (RFC 7591), for a login without a configured or known client."""
 
 import msgspec
 

@@ -15,7 +15,7 @@ MANAGEMENT_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")
 """RFC 6750 section 2.1, with a limit and with the colons of Cloudflare's tokens."""
 
 
-class _ClientInformation(msgspec.Struct):
+class _CurrentRegistration(msgspec.Struct):
     """RFC 7592 section 3, the members that may change."""
 
     client_id: str
@@ -51,7 +51,7 @@ def read_registration(client: Client) -> Flow[Client | None]:
         return None
     if response.status != 200:
         raise documents.refusal_error(response, endpoint, "to show the registration of this bridge")
-    found = documents.read(response, _ClientInformation, endpoint, "the registration")
+    found = documents.read(response, _CurrentRegistration, endpoint, "the registration")
     if found.client_id != client.id:
         raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
     token = found.registration_access_token or ""

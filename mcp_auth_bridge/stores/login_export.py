@@ -54,7 +54,7 @@ class ExportedLogin(msgspec.Struct, frozen=True):
 
 
 class ForPassphrase(msgspec.Struct, frozen=True):
-    """A file whose lock is a passphrase."""
+    """A file that a passphrase locks."""
 
     head: bytes
     sealed: bytes

@@ -47,7 +47,9 @@ class OpenFolder(msgspec.Struct, frozen=True):
         fill(self._open(name, CREATE), data)
 
     def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
-        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, whose blocks are there."""
+        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, which has its blocks
+        already.
+        """
         try:
             self.create(name, data)
         except OSError as error:

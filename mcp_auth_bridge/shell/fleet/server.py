@@ -89,7 +89,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def _open_client(self) -> Iterator["Redis"]:
-        """The client, whose errors in the block become the bridge's own."""
+        """The client; its errors in the block become the bridge's own."""
         if time.monotonic() < self._rests_until:
             raise ServerLost(f"{self._last_failure} (a moment ago)", _CHECK)
         with self._translating_errors():
