@@ -282,7 +282,7 @@ class LimitExceeded(TheirProtocolError):
     reason = "limit"
 
 
-def described(error: BridgeError) -> dict[str, Any]:
+def error_data(error: BridgeError) -> dict[str, Any]:
     """The members of `error` by which a program decides, without the message. Any: JSON."""
     action = {"action": error.hint} if error.hint else {}
     known = {"code": error.reason, "sent": error.sent.value, "retry_safe": error.retry_safe}
@@ -315,7 +315,7 @@ def quoted(text: str, limit: int = 200) -> str:
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
 
 
-def typed(text: str) -> str:
+def shell_quoted(text: str) -> str:
     """`text` as one word of a command that the user copies into a POSIX shell."""
     if text.isascii() and text.translate(_PLAIN).isalnum():
         return text
@@ -324,22 +324,22 @@ def typed(text: str) -> str:
     return shlex.quote(text)
 
 
-def offered(text: str) -> str:
+def copyable_url(text: str) -> str:
     """A server's URL as part of a command or a line that the user copies, or "…" for an unsafe one.
 
     The user's shell is not known, and no quotation works in all of them: cmd.exe does not know single quotes, and
     PowerShell evaluates within double ones. So a URL passes only if none of its characters has a meaning to a shell.
     """
     word = text.replace("[", "").replace("]", "")  # an IPv6 address; at worst, zsh reads it as a file name pattern
-    return text if typed(word) == word else "…"
+    return text if shell_quoted(word) == word else "…"
 
 
-def reason(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """The operating system's text for `error`, without the path and whatever else Python adds."""
     return (error.strerror or type(error).__name__).lower()
 
 
-def fault(bug: BaseException) -> BridgeError:
+def internal_error(bug: BaseException) -> BridgeError:
     """The error for an unexpected exception, named by class and place: its text may hold a secret."""
     trace = bug.__traceback__
     while trace is not None and trace.tb_next is not None:

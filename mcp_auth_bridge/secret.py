@@ -89,7 +89,7 @@ _PLACES = re.compile(r"(\$?\$\{)")
 _PLACE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
-def reference(text: str, where: str) -> SecretRef:
+def parse_reference(text: str, where: str) -> SecretRef:
     """Parse `env:NAME`, `file:PATH`, `command:ARGV…`, `keyring:NAME`, `literal:TEXT`, or a template.
 
     Raises `ConfigError` for malformed text; it names the place `where` the text was written, and never the text.
@@ -101,16 +101,16 @@ def reference(text: str, where: str) -> SecretRef:
         case "env":
             return EnvironmentVariable(_given(rest, where, "env:NAME"))
         case "file":
-            return FileContent(template(_given(rest, where, "file:PATH"), where))
+            return FileContent(parse_template(_given(rest, where, "file:PATH"), where))
         case "command":
             return CommandOutput(_words(rest, where))
         case "keyring":
             return KeyringEntry(_given(rest, where, "keyring:NAME"))
-    value = template(text, where)
+    value = parse_template(text, where)
     return Literal(text) if value.parts in ((), (text,)) else value
 
 
-def template(text: str, where: str) -> Template:
+def parse_template(text: str, where: str) -> Template:
     """Parse `${NAME}` and `${NAME:-DEFAULT}` in `text`. `$${` stands for `${`, and any other `$` for itself.
 
     Raises `ConfigError` for a `${` that is not closed, or not followed by a variable's name.
@@ -182,7 +182,7 @@ def describe(reference: SecretRef) -> str:
             return "the value in the configuration"
 
 
-def described_now(reference: SecretRef, environ: Mapping[str, str]) -> str:
+def describe_used(reference: SecretRef, environ: Mapping[str, str]) -> str:
     """The source of a value in this environment: as `describe`, but it says which variables gave their defaults."""
     parts = reference.parts if isinstance(reference, Template) else (reference,)
     unset = [

@@ -96,7 +96,7 @@ def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
     Plain http beyond loopback is accepted for an MCP server only, if the user allows it (`PLAIN_SERVER`), and for other
     URLs at the origin of such a `server`, which has passed the gate before. A proxy may be plain and have a password.
     """
-    refuse = f"{purpose.value} has a URL that is not acceptable: {shown(text)}"
+    refuse = f"{purpose.value} has a URL that is not acceptable: {redacted_url(text)}"
     if len(text) > _LONGEST:
         raise UrlRefused(refuse, f"it is longer than {_LONGEST} characters")
     if _FORBIDDEN.search(text) or not text.isascii():
@@ -139,7 +139,7 @@ _UNRESERVED = "-._~"  # RFC 3986 section 2.3, besides letters and digits
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def for_person(url: Url) -> str:
+def shell_safe(url: Url) -> str:
     """`url` to open or print: percent-encoded again, so that it means the same and no shell evaluates it.
 
     Besides the unreserved characters the path keeps `/:@+,=`, and the query keeps `&` too, which separates parameters.
@@ -149,7 +149,7 @@ def for_person(url: Url) -> str:
     return f"{url.origin}{path}?{query}" if query else f"{url.origin}{path}"
 
 
-def shown(text: str) -> str:
+def redacted_url(text: str) -> str:
     """The URL `text` for a message, acceptable or not: `quoted`, without its user name and password."""
     return quoted(re.sub(r"(?<=//)[^/?#]*@", "…@", text))
 

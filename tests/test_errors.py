@@ -21,12 +21,12 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
     WrongEra,
-    described,
-    fault,
-    offered,
+    copyable_url,
+    error_data,
+    internal_error,
+    os_error_text,
     quoted,
-    reason,
-    typed,
+    shell_quoted,
 )
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
@@ -58,7 +58,7 @@ def test_only_an_unsent_request_is_safe_to_repeat():
 
 def test_a_program_gets_the_members_by_which_it_decides():
     limited = UpstreamFailed("x", "wait", status=429, retry_after=1.5)
-    assert described(limited) == {
+    assert error_data(limited) == {
         "code": "upstream_http",
         "sent": "no",  # a refusal, not an execution
         "retry_safe": True,
@@ -66,9 +66,9 @@ def test_a_program_gets_the_members_by_which_it_decides():
         "status": 429,
         "retry_after_ms": 1500,
     }
-    assert described(UpstreamFailed("x", status=503))["sent"] == "yes"
-    assert described(CredentialRefused("x", facts={"aud": ["y"]}))["aud"] == ["y"]
-    era = described(WrongEra("x", supported=["1", "2"], requested="3"))
+    assert error_data(UpstreamFailed("x", status=503))["sent"] == "yes"
+    assert error_data(CredentialRefused("x", facts={"aud": ["y"]}))["aud"] == ["y"]
+    era = error_data(WrongEra("x", supported=["1", "2"], requested="3"))
     assert (era["supported"], era["requested"], era["action"]) == (
         ["1", "2"],
         "3",
@@ -79,7 +79,7 @@ def test_a_program_gets_the_members_by_which_it_decides():
 def test_an_error_of_an_authorization_server_keeps_its_code_and_its_sentence():
     refused = OAuthRefused("x", error="invalid_scope", status=400, said=": no")
     assert (refused.error, refused.status, refused.said) == ("invalid_scope", 400, ": no")
-    assert described(refused)["status"] == 400
+    assert error_data(refused)["status"] == 400
     ended = GrantEnded("x", error="invalid_grant", said=": gone")
     assert (ended.error, ended.said) == ("invalid_grant", ": gone")
 
@@ -92,9 +92,10 @@ def test_a_clause_that_is_added_is_part_of_the_message():
 
 def test_an_operating_systems_error_is_told_without_its_path():
     assert (
-        reason(FileNotFoundError(errno.ENOENT, "No such file or directory", "/secret")) == "no such file or directory"
+        os_error_text(FileNotFoundError(errno.ENOENT, "No such file or directory", "/secret"))
+        == "no such file or directory"
     )
-    assert reason(TimeoutError()) == "timeouterror"
+    assert os_error_text(TimeoutError()) == "timeouterror"
 
 
 HOSTILE = "\x1b[2J\x07\x9b1m\u202eevil\u200b\ufeff\U000e0041\r\n\x00\x7f"
@@ -108,25 +109,25 @@ def test_foreign_text_loses_everything_that_moves_a_cursor_or_hides():
 
 @given(st.text())
 def test_text_in_a_command_to_copy_is_one_word_of_the_shell(text):
-    assert shlex.split(typed(text)) == [text]
+    assert shlex.split(shell_quoted(text)) == [text]
 
 
 @pytest.mark.parametrize(
     "plain", ["acme", "https://mcp.acme.example:8443/mcp", "/run/secrets/key_1.pem", "a+b,c%20@d="]
 )
 def test_most_words_need_no_quotation(plain):
-    assert typed(plain) == plain
-    assert typed(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
+    assert shell_quoted(plain) == plain
+    assert shell_quoted(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
 
 
 @pytest.mark.parametrize("url", ["https://as.example", "https://as.example:8443/a%20b", "https://[2001:db8::1]/t"])
 def test_a_servers_url_without_shell_characters_may_be_copied(url):
-    assert offered(url) == url
+    assert copyable_url(url) == url
 
 
 @given(st.text(alphabet="$`'\"();&|<>*!?{}\\ \n\t^~#", min_size=1), st.text())
 def test_a_servers_url_with_shell_characters_is_never_part_of_a_command(evil, text):
-    assert offered(f"https://as.example/{text}{evil}") == "…"
+    assert copyable_url(f"https://as.example/{text}{evil}") == "…"
 
 
 @given(st.text(), st.integers(1, 300))
@@ -141,11 +142,11 @@ def test_quoted_text_is_always_one_short_printable_line(text, limit):
 def test_a_bug_is_named_by_class_and_place_without_its_text():
     with pytest.raises(KeyError) as raised:
         {}["hunter2"]
-    told = fault(raised.value)
+    told = internal_error(raised.value)
     assert "KeyError" in told.message
     assert "test_errors:" in told.message
     assert "hunter2" not in told.message + told.hint
-    assert "(ValueError)" in fault(ValueError("hunter2")).message
+    assert "(ValueError)" in internal_error(ValueError("hunter2")).message
 
 
 def test_every_exit_code_is_in_the_help():

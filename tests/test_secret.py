@@ -18,9 +18,9 @@ from mcp_auth_bridge.secret import (
     Secret,
     Template,
     describe,
-    described_now,
-    reference,
-    template,
+    describe_used,
+    parse_reference,
+    parse_template,
 )
 
 
@@ -78,7 +78,7 @@ def test_secrets_are_equal_exactly_if_their_values_are(one, two):
     ],
 )
 def test_a_reference_is_parsed_by_its_prefix(text, meant):
-    assert reference(text, "the key") == meant
+    assert parse_reference(text, "the key") == meant
 
 
 @pytest.mark.parametrize(
@@ -87,21 +87,21 @@ def test_a_reference_is_parsed_by_its_prefix(text, meant):
 )
 def test_a_malformed_variable_is_refused_without_the_text(text):
     with pytest.raises(ConfigError, match=r"^config.toml: servers.acme.auth.token has a \$\{ that names no") as raised:
-        reference(text, "config.toml: servers.acme.auth.token")
+        parse_reference(text, "config.toml: servers.acme.auth.token")
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
 @pytest.mark.parametrize("text", ["env:", "file:", "command:", "command:  ", "keyring:", "command:op 'hunter2"])
 def test_a_reference_to_nothing_is_refused(text):
     with pytest.raises(ConfigError, match=r"^the key: .*(names nothing|cannot be split)") as raised:
-        reference(text, "the key")
+        parse_reference(text, "the key")
     assert raised.value.hint
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
 @given(st.text(st.sampled_from("${}:-aX\n\\ ")) | st.text())
 def test_every_text_can_be_written_as_a_template(text):
-    assert "".join(template(text.replace("${", "$${"), "the key").parts) == text
+    assert "".join(parse_template(text.replace("${", "$${"), "the key").parts) == text
 
 
 VARIABLES = st.builds(
@@ -118,7 +118,7 @@ def test_a_template_keeps_its_text_and_its_variables(parts):
             return part
         return f"${{{part.name}}}" if part.default is None else f"${{{part.name}:-{part.default}}}"
 
-    read = template("".join(map(written, parts)), "the key").parts
+    read = parse_template("".join(map(written, parts)), "the key").parts
     assert [part for part in read if isinstance(part, EnvironmentVariable)] == [
         part for part in parts if isinstance(part, EnvironmentVariable)
     ]
@@ -139,8 +139,8 @@ def test_a_template_keeps_its_text_and_its_variables(parts):
     ],
 )
 def test_a_source_is_described_without_its_secrets(text, place):
-    assert describe(reference(text, "the key")) == place
-    assert described_now(reference(text, "the key"), {"X": "x", "Y": "y"}) == place
+    assert describe(parse_reference(text, "the key")) == place
+    assert describe_used(parse_reference(text, "the key"), {"X": "x", "Y": "y"}) == place
 
 
 @pytest.mark.parametrize(
@@ -152,4 +152,4 @@ def test_a_source_is_described_without_its_secrets(text, place):
     ],
 )
 def test_a_description_says_which_defaults_were_used(text, place):
-    assert described_now(reference(text, "the key"), {"X": "", "Z": "z"}) == place
+    assert describe_used(parse_reference(text, "the key"), {"X": "", "Z": "z"}) == place

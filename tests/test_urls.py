@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import UrlRefused
-from mcp_auth_bridge.urls import Purpose, Url, for_person, gate, shown, with_query, with_scheme
+from mcp_auth_bridge.urls import Purpose, Url, gate, redacted_url, shell_safe, with_query, with_scheme
 
 
 def passed(text, purpose=Purpose.SERVER):
@@ -165,7 +165,7 @@ def test_a_url_without_its_scheme_gets_the_one_that_the_gate_accepts(text, whole
 
 
 def test_a_url_is_shown_without_its_password():
-    assert shown("https://me:hunter2@mcp.example/x@y\x1b") == "“https://…@mcp.example/x@y”"
+    assert redacted_url("https://me:hunter2@mcp.example/x@y\x1b") == "“https://…@mcp.example/x@y”"
 
 
 @pytest.mark.parametrize(
@@ -203,18 +203,18 @@ CHARACTERS = st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_chara
 
 
 def opened(text):
-    return for_person(gate(text, Purpose.AUTHORIZATION))
+    return shell_safe(gate(text, Purpose.AUTHORIZATION))
 
 
 @given(path=st.text(CHARACTERS), query=st.text(CHARACTERS))
 def test_a_printed_url_means_the_same_and_is_safe_in_a_shell(path, query):
     url = gate(f"https://as.example/{path}?{query}", Purpose.AUTHORIZATION)
-    address = for_person(url)
+    address = shell_safe(url)
     assert SHELL_SAFE.fullmatch(address), address
     again = gate(address, Purpose.AUTHORIZATION)
     assert [*map(unquote_to_bytes, again.path.split("/"))] == [*map(unquote_to_bytes, url.path.split("/"))]
     assert parse_qsl(again.query, keep_blank_values=True) == parse_qsl(url.query, keep_blank_values=True)
-    assert for_person(again) == address
+    assert shell_safe(again) == address
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
+from mcp_auth_bridge.errors import BridgeError, ConfigError, internal_error
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
@@ -26,21 +26,21 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse `argv`, run the command, and exit with its exit code."""
-    terminal.fill()
+    terminal.open_standard_streams()
     arguments = manual.build_parser().parse_args(argv)
     try:
         code = _run(arguments)
     except BridgeError as error:
-        terminal.complain(error)
+        terminal.report_error(error)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
         code = 0  # the reader of stdout has seen enough
     except BaseException as bug:  # noqa: BLE001 - no traceback is printed: its text may hold a secret
-        terminal.complain(fault(bug))
+        terminal.report_error(internal_error(bug))
         code = 1
-    terminal.leave(code)
+    terminal.exit_now(code)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -50,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
         from mcp_auth_bridge.shell.console import debug_log
 
-        debug_log.begin(arguments.command)
+        debug_log.enable(arguments.command)
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
@@ -58,19 +58,19 @@ def _run(arguments: argparse.Namespace) -> int:
         if not headless:
             from mcp_auth_bridge.shell.console import silence_notice
 
-            silence_notice.tell()
+            silence_notice.enable()
     from pathlib import Path
 
-    from mcp_auth_bridge.app.context import context
+    from mcp_auth_bridge.app.context import load_context
     from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
     from mcp_auth_bridge.shell.files.paths import paths
     from mcp_auth_bridge.shell.process import uncaught
     from mcp_auth_bridge.shell.process.loop import run
 
-    uncaught.name_only()
+    uncaught.install_hooks()
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
-    return run(story(context(paths(), Path(arguments.config) if arguments.config else None, store)))
+    return run(story(load_context(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
@@ -120,16 +120,17 @@ def _check_login_server(arguments: argparse.Namespace) -> None:
 
 
 def _moving(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.commands import transfer
-
     passphrase = arguments.passphrase or ""
     if arguments.export is not None:
-        sent = transfer.Export(
-            arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
-        )
-        return lambda context: transfer.export_login(sent, context)
-    brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
-    return lambda context: transfer.import_login(brought, context)
+        from mcp_auth_bridge.commands import export_login
+
+        recipient = arguments.recipient or ""
+        sent = export_login.Input(arguments.server, arguments.export, recipient, passphrase, copy=arguments.copy)
+        return lambda context: export_login.run(sent, context)
+    from mcp_auth_bridge.commands import import_login
+
+    brought = import_login.Input(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
+    return lambda context: import_login.run(brought, context)
 
 
 _LOGIN_OPTIONS = {

@@ -20,7 +20,7 @@ class LogFormat(argparse.Action):
         _option: str | None = None,
     ) -> None:
         if value == "json":
-            terminal.speak_json()
+            terminal.use_json_lines()
 
 
 class Formatter(argparse.HelpFormatter):
@@ -46,8 +46,8 @@ class ArgumentParser(argparse.ArgumentParser):
         self.refuse(message, f"see: {self.prog} --help")
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
-        terminal.complain(ConfigError(message, hint))
-        terminal.leave(ConfigError.exit_code)
+        terminal.report_error(ConfigError(message, hint))
+        terminal.exit_now(ConfigError.exit_code)
 
     def refuse_unknown(self, message: str, word: str, known: Iterable[str]) -> NoReturn:
         """Refuse `word`, which is not one of the `known` ones, with `message` and a suggestion."""

@@ -18,7 +18,7 @@ from mcp_auth_bridge.config.machine import (
     TokenExchangeSettings,
 )
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, parse_reference
 
 
 class BearerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
@@ -108,11 +108,11 @@ def convert_argument(table: dict[str, Any]) -> Auth:
     return auth
 
 
-def static(auth: Auth) -> str:
+def describe_static(auth: Auth) -> str:
     """The credentials in `auth` itself, in words; "" if they come from a login or from an authorization server."""
     match auth:
         case BearerSettings(token=token):
-            return f"a token from {describe(reference(token, 'the token'))}"
+            return f"a token from {describe(parse_reference(token, 'the token'))}"
         case HeaderSettings(headers=headers):
             return f"the headers {', '.join(headers)}"
         case AnonymousSettings():
@@ -133,8 +133,8 @@ def _check(auth: Auth, where: str) -> None:
         case LoginSettings():
             login.check(auth, where)
         case BearerSettings(token=token):
-            reference(token, f"{where}.token")
-        case HeaderSettings(headers=headers) if not headers_module.credential(headers, f"{where}.headers"):
+            parse_reference(token, f"{where}.token")
+        case HeaderSettings(headers=headers) if not headers_module.parse_credentials(headers, f"{where}.headers"):
             raise ConfigError(f"{where}.headers is empty", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
         case _:
             pass
@@ -144,9 +144,9 @@ def references(auth: Auth) -> dict[str, SecretRef]:
     """Every secret that `auth` names, by its description."""
     match auth:
         case BearerSettings(token=token):
-            return {"the token": reference(token, "the token")}
+            return {"the token": parse_reference(token, "the token")}
         case HeaderSettings(headers=headers):
-            named = headers_module.credential(headers, "the configuration")
+            named = headers_module.parse_credentials(headers, "the configuration")
             return {f"the header {name}": value for name, value in named.items()}
         case AnonymousSettings():
             return {}
@@ -157,4 +157,4 @@ def references(auth: Auth) -> dict[str, SecretRef]:
 
 def _named(table: LoginSettings | RegisteredClientSettings, article: str) -> dict[str, SecretRef]:
     given = {f"{article} {key}": getattr(table, key, "") for key in _SECRETS}
-    return {what: reference(text, what) for what, text in given.items() if text}
+    return {what: parse_reference(text, what) for what, text in given.items() if text}

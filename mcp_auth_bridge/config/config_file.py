@@ -23,11 +23,11 @@ from mcp_auth_bridge.config import headers as headers_module
 from mcp_auth_bridge.config import store as store_module
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.profile import OpensBrowser, Profile, ServerChoice, server_url, with_headers
+from mcp_auth_bridge.config.profile import OpensBrowser, Profile, ServerChoice, parse_server_url, with_headers
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.config.store import KeyringStoreSettings, StoreSettings
 from mcp_auth_bridge.config.suggestion import nearest
-from mcp_auth_bridge.errors import ConfigError, quoted, reason
+from mcp_auth_bridge.errors import ConfigError, os_error_text, quoted
 from mcp_auth_bridge.urls import Purpose, with_scheme
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -58,7 +58,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BrokenProfile(msgspec.Struct, frozen=True):
-    """A server whose table is wrong, as `error` says. `url` is the text of its URL, "" if there is none."""
+    """A server with a wrong table, as `error` says. `url` is the text of its URL, "" if there is none."""
 
     url: str
     error: ConfigError
@@ -79,9 +79,9 @@ class Config(msgspec.Struct, frozen=True):
         profile = msgspec.structs.replace(own, network=network)
         if choice.auth is not None:
             profile = _with_auth(profile, choice.auth)
-        extra = headers_module.on_the_command_line(choice.headers, "--header")
+        extra = headers_module.parse_unexpanded(choice.headers, "--header")
         where = "--header" if choice.auth is None else "--auth"
-        return with_headers(profile, headers_module.merged(own.headers, extra), where)
+        return with_headers(profile, headers_module.merge(own.headers, extra), where)
 
     def profile(self, target: str, purpose: Purpose = Purpose.SERVER) -> Profile:
         """The profile with the name or URL `target`, or a new one for another URL. Raises `ConfigError`."""
@@ -92,7 +92,7 @@ class Config(msgspec.Struct, frozen=True):
         if "://" not in target:
             self._check_variant(target)
             raise ConfigError(f"there is no server named {quoted(target)} in {self.path}", self._target_hint(target))
-        url = server_url(target, "the URL on the command line", Purpose.PLAIN_SERVER)
+        url = parse_server_url(target, "the URL on the command line", Purpose.PLAIN_SERVER)
         match [known for known in self.profiles.values() if known.url == url]:
             case [known]:
                 return known
@@ -105,7 +105,7 @@ class Config(msgspec.Struct, frozen=True):
         for broken in self.broken.values():
             if broken.url in (target, str(url)):
                 raise broken.error  # without the settings in its table, this would be another login
-        url = server_url(target, "the URL on the command line", purpose)
+        url = parse_server_url(target, "the URL on the command line", purpose)
         return Profile(name=str(url), url=url, store=self.store)
 
     def _target_hint(self, target: str) -> str:
@@ -154,7 +154,7 @@ def load(path: Path, default_store: StoreSettings = _KEYRING) -> Config:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not text in UTF-8", "save it as UTF-8") from None
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {reason(error)}", "check the file's owner and mode") from None
+        raise ConfigError(f"{path} cannot be read: {os_error_text(error)}", "check the file's owner and mode") from None
     return parse(text, path, default_store)
 
 
@@ -205,7 +205,7 @@ def _profile(name: str, table: Any, path: Path, store: StoreSettings) -> Profile
     allowed = Purpose.PLAIN_SERVER if server.allow_http else Purpose.SERVER
     profile = Profile(
         name=name,
-        url=server_url(server.url, f"{path}: {where}.url", allowed),
+        url=parse_server_url(server.url, f"{path}: {where}.url", allowed),
         auth=auth_module.convert(server.auth, str(path), f"{where}.auth"),
         store=store,
         browser_command=toml.split_arguments(server.browser_command, f"{path}: {where}.browser_command"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import ConfigError, quoted
 from mcp_auth_bridge.http_syntax import is_field_value, is_token
-from mcp_auth_bridge.secret import Literal, SecretRef, Template, reference
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, parse_reference
 
 # Set by the bridge itself or by HTTP: a configuration cannot override them.
 _RESERVED = re.compile(
@@ -22,10 +22,10 @@ def parse(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
         if name.lower() == _AUTHORIZATION:
             hint = 'use auth = { kind = "bearer", token = "env:NAME" }'
             raise ConfigError(f"{where}: {name} is set by the bridge itself", hint)
-    return credential(headers, where)
+    return parse_credentials(headers, where)
 
 
-def on_the_command_line(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+def parse_unexpanded(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     """As `parse`, without expanding variables: the command line may come with a folder that another person wrote."""
     references = parse(headers, where)
     for name, value in references.items():
@@ -35,7 +35,7 @@ def on_the_command_line(headers: Mapping[str, str], where: str) -> dict[str, Sec
     return references
 
 
-def credential(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+def parse_credentials(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
     """Parse headers that are the credentials: `Authorization` may be among them. Raises `ConfigError`."""
     seen: set[str] = set()
     for name in headers:
@@ -46,20 +46,20 @@ def credential(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
         if name.lower() in seen:
             raise ConfigError(f"{where}: {name} is given twice", "header names ignore case")
         seen.add(name.lower())
-    references = {name: reference(value, f"{where}: {name}") for name, value in headers.items()}
+    references = {name: parse_reference(value, f"{where}: {name}") for name, value in headers.items()}
     for name, value in references.items():
         if isinstance(value, Literal):
-            header_value(value.value, f"{where}: {name}")
+            check_value(value.value, f"{where}: {name}")
     return references
 
 
-def merged(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
+def merge(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
     """`own` and `extra`, which wins. Names are compared without case: one name twice would be two organisations."""
     taken = {name.lower() for name in extra}
     return {**{name: value for name, value in own.items() if name.lower() not in taken}, **extra}
 
 
-def header_value(value: str, where: str) -> str:
+def check_value(value: str, where: str) -> str:
     """Return `value` if a header can carry it (RFC 9110 section 5.5). Raises `ConfigError`, which never quotes it."""
     if not is_field_value(value):
         raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")

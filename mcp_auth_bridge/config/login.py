@@ -9,8 +9,8 @@ import msgspec
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
-from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.urls import Purpose, gate, shown
+from mcp_auth_bridge.secret import parse_reference
+from mcp_auth_bridge.urls import Purpose, gate, redacted_url
 
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
@@ -123,7 +123,7 @@ def check(auth: LoginSettings, where: str) -> None:
     if auth.client_id and auth.auth_method and (auth.auth_method == "none") == bool(auth.client_secret):
         fix = "remove one of them" if auth.client_secret else "add client_secret, or remove auth_method"
         raise ConfigError(f"{where}: auth_method and client_secret contradict each other", fix)
-    reference(auth.client_secret, f"{where}.client_secret")
+    parse_reference(auth.client_secret, f"{where}.client_secret")
     if auth.offline_access == "never" and "offline_access" in auth.scopes:
         fix = "remove the key, or offline_access from the scopes"
         raise ConfigError(f'{where}: scopes and offline_access = "never" contradict each other', fix)
@@ -179,6 +179,6 @@ def _check_client(auth: LoginSettings, where: str) -> None:
         )
     if auth.client_metadata_url and not _METADATA_URL.fullmatch(auth.client_metadata_url):
         raise ConfigError(
-            f"{where}.client_metadata_url: {shown(auth.client_metadata_url)} cannot be a client's identifier",
+            f"{where}.client_metadata_url: {redacted_url(auth.client_metadata_url)} cannot be a client's identifier",
             "write an https URL with a path and without a fragment, as https://example.com/client-metadata.json",
         )

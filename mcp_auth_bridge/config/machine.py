@@ -9,7 +9,7 @@ import msgspec
 
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.secret import parse_reference
 from mcp_auth_bridge.urls import Purpose
 
 _TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
@@ -81,7 +81,7 @@ class EnterpriseSettings(MachineSettings, frozen=True, kw_only=True, tag="enterp
     idp: RegisteredClientSettings
 
 
-def token_type(name: str) -> str:
+def token_type_uri(name: str) -> str:
     """The identifier of the token type `name` (RFC 8693 section 3), which may be written without its prefix."""
     return _TOKEN_TYPE + name if name in _TOKEN_TYPES else name
 
@@ -94,8 +94,8 @@ def check(auth: MachineSettings, where: str) -> None:
     for key in _VOUCHING:
         if getattr(auth, key, None) == "":
             raise ConfigError(f"{where}.{key} is empty", f'write it as {key} = "file:PATH"')
-        reference(getattr(auth, key, ""), f"{where}.{key}")
-    reference(getattr(auth, "actor_token", ""), f"{where}.actor_token")
+        parse_reference(getattr(auth, key, ""), f"{where}.{key}")
+    parse_reference(getattr(auth, "actor_token", ""), f"{where}.actor_token")
     match auth:
         case ClientCredentialsSettings() if not (auth.client_id and (auth.client_secret or auth.private_key)):
             raise ConfigError(
@@ -123,7 +123,7 @@ def _check_party(party: RegisteredClientSettings, where: str) -> None:
     if party.client_secret and party.private_key:
         raise ConfigError(f"{where}: client_secret and private_key are both given", "remove one of them")
     for key in ("client_secret", "private_key"):
-        reference(getattr(party, key), f"{where}.{key}")
+        parse_reference(getattr(party, key), f"{where}.{key}")
     for key, needed in _GO_WITH.items():
         if getattr(party, key) and not getattr(party, needed):
             raise ConfigError(f"{where}: {key} without {needed}", f"add {needed}, or remove {key}")
@@ -140,7 +140,7 @@ _GO_WITH = {
 
 
 def _check_type(name: str, where: str) -> None:
-    if name and ":" not in token_type(name):
+    if name and ":" not in token_type_uri(name):
         raise ConfigError(
             f"{where}: {quoted(name)} is not a token type", f"one of: {', '.join(_TOKEN_TYPES)}, or a URN in full"
         )

@@ -84,7 +84,7 @@ def with_headers(profile: Profile, headers: Mapping[str, SecretRef], where: str)
     return msgspec.structs.replace(profile, headers=headers)
 
 
-def server_url(text: str, where: str, purpose: Purpose = Purpose.SERVER) -> Url:
+def parse_server_url(text: str, where: str, purpose: Purpose = Purpose.SERVER) -> Url:
     """Parse the URL of an MCP server, which was written `where`. Raises `ConfigError`."""
     text = text.partition("#")[0]
     toml.parse_url(text, Purpose.PLAIN_SERVER, where, "a server's URL looks like https://mcp.example.com/mcp")

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
-from mcp_auth_bridge.secret import SecretRef, reference
+from mcp_auth_bridge.secret import SecretRef, parse_reference
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _PORT = 6379  # IANA's for redis, with TLS or without
@@ -49,7 +49,7 @@ class RedisAddress(msgspec.Struct, frozen=True):
         return f"{host}:{self.url.port}" + (f"/{self.database}" if self.database else "")
 
 
-def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
+def parse_address(settings: RedisStoreSettings, where: str) -> RedisAddress:
     """Check `settings`, which were written `where`, and return the address in them. Raises `ConfigError`."""
     if bool(settings.key_file) == bool(settings.key_command):
         hint = 'every machine needs the same: key_file = "…", or key_command = ["op", "read", "…"]'
@@ -58,7 +58,7 @@ def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
         raise ConfigError(f"{where}.prefix is not a prefix of names", "use letters, digits and . _ : { } / -")
     if settings.user and not settings.password:
         raise ConfigError(f"{where}: user without password", 'add password = "env:NAME"')
-    password(settings, where)
+    password_reference(settings, where)
     found = _place(settings.url, f"{where}.url")
     if not (found.tls or settings.insecure or found.url.is_loopback):
         raise ConfigError(
@@ -68,9 +68,9 @@ def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
     return found
 
 
-def password(settings: RedisStoreSettings, where: str) -> SecretRef | None:
+def password_reference(settings: RedisStoreSettings, where: str) -> SecretRef | None:
     """The reference to the password, None if none is configured. Raises `ConfigError`."""
-    return reference(settings.password, f"{where}.password") if settings.password else None
+    return parse_reference(settings.password, f"{where}.password") if settings.password else None
 
 
 def _place(text: str, where: str) -> RedisAddress:

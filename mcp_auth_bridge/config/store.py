@@ -4,8 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, place
-from mcp_auth_bridge.secret import template
+from mcp_auth_bridge.config.redis import RedisStoreSettings, parse_address
+from mcp_auth_bridge.secret import parse_template
 
 
 class KeyringStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
@@ -53,9 +53,9 @@ def check(store: StoreSettings, where: str) -> None:
     """Check what the types do not say. `where` is the table. Raises `ConfigError`."""
     match store:
         case RedisStoreSettings(key_file=path):
-            place(store, where)
-            template(path, f"{where}.key_file")
+            parse_address(store, where)
+            parse_template(path, f"{where}.key_file")
         case KeyFileStoreSettings(path=path):
-            template(path, f"{where}.path")
+            parse_template(path, f"{where}.path")
         case _:
             pass

@@ -10,7 +10,7 @@ import msgspec
 
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
-from mcp_auth_bridge.urls import Purpose, Url, gate, shown, with_scheme
+from mcp_auth_bridge.urls import Purpose, Url, gate, redacted_url, with_scheme
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class _KeyPath:
         for name in re.findall(r"[^.\[\]]+", path):
             table = _chosen(place, value)
             if not isinstance(table, inspect.StructType):
-                break  # in a list, or in a table whose keys the user chooses: all items are of one type
+                break  # in a list, or in a table with keys of the user's choice: all items are of one type
             place = next(field.type for field in table.fields if field.encode_name == name)
             value = value[name]
         self._value = value
@@ -182,7 +182,7 @@ def parse_url(text: str, purpose: Purpose, where: str, hint: str = "write it as 
     except UrlRefused as refused:
         if meant := with_scheme(text):
             hint = f"did you mean {meant}?"
-        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
+        raise ConfigError(f"{where}: {redacted_url(text)} is not acceptable: {refused.hint}", hint) from None
 
 
 def split_arguments(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:

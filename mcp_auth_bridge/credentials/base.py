@@ -8,7 +8,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.error_text import hidden, saying, sentence
+from mcp_auth_bridge.oauth.error_text import redacted, saying, sentence
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
@@ -55,7 +55,7 @@ class Refusal(msgspec.Struct, frozen=True):
     def said(self) -> str:
         """The server's own sentence, without the headers that it was sent; foreign text, "" for none."""
         text = self.description or sentence("text/plain", self.words.encode())
-        return hidden("" if known_error(text) == text else text, map(Secret, self.sent.values()))
+        return redacted("" if known_error(text) == text else text, map(Secret, self.sent.values()))
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.status}{saying(self.said)}"

@@ -18,7 +18,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     quoted,
 )
-from mcp_auth_bridge.oauth.scopes import added, without
+from mcp_auth_bridge.oauth.scopes import drop_secret_scopes, merge_scopes
 from mcp_auth_bridge.oauth.session import Session
 
 
@@ -103,11 +103,11 @@ class RefreshRenewal:
             session = self._stored.session
             if session is None:
                 return self._login_required("you are not logged in")
-            wanted = " ".join(without(refused.scopes, session.secrets))
+            wanted = " ".join(drop_secret_scopes(refused.scopes, session.secrets))
             if (denied := self._diagnosis.denied_scope_error(session, wanted)) is not None:
                 return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
-                union = added(wanted.split(), session.wanted)
+                union = merge_scopes(wanted.split(), session.wanted)
                 await self._stored.save_or_keep(store, msgspec.structs.replace(session, wanted=union))
         return StepUpRequired(
             f"the login to {self._name} lacks a permission: {quoted(wanted)}",

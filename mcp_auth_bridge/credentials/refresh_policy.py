@@ -83,7 +83,7 @@ def why_ended(session: Session, now: float) -> str:
     """Why the authorization server ended `session`, with its own sentence."""
     if session.client_forgotten and session.client.expired(now):
         return "the registration of this bridge at the authorization server has expired"
-    doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
+    doubt = " after a renewal without an answer" if session.in_doubt else ""
     return f"the authorization server ended it{doubt} ({known_error(session.ended)}{session.ended_saying})"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason, typed
+from mcp_auth_bridge.errors import BridgeError, CredentialMissing, os_error_text, quoted, shell_quoted
 from mcp_auth_bridge.secret import (
     CommandOutput,
     EnvironmentVariable,
@@ -89,7 +89,7 @@ class SecretSources(msgspec.Struct, frozen=True):
                 f"{what} cannot be had: {error.message}", "unlock the keyring, or write file:PATH"
             ) from None
         if not text:
-            hint = f"put it there with: mcp-auth-bridge secret {typed(name)}"
+            hint = f"put it there with: mcp-auth-bridge secret {shell_quoted(name)}"
             raise CredentialMissing(
                 f"{what} should come from the entry {quoted(name)} of the OS keyring, which is not there", hint
             )
@@ -127,7 +127,7 @@ def _text(place: str, what: str) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        problem = f"cannot be read: {reason(error)}"
+        problem = f"cannot be read: {os_error_text(error)}"
     else:
         if len(data) > LIMIT:
             problem = f"holds more than {LIMIT // 1024} KiB"

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from mcp_auth_bridge.config.headers import header_value
+from mcp_auth_bridge.config.headers import check_value
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -15,7 +15,7 @@ from mcp_auth_bridge.errors import (
     CredentialRefused,
     LoginRequired,
     quoted,
-    typed,
+    shell_quoted,
 )
 from mcp_auth_bridge.secret import Secret
 
@@ -72,7 +72,7 @@ class AnonymousCredentials:
         if refused is not None:
             raise LoginRequired(
                 f"{self._name} wants credentials, but its configuration says that there are none",
-                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {typed(self._name)}',
+                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {shell_quoted(self._name)}',
             )
         return {}
 
@@ -90,7 +90,7 @@ class Field(msgspec.Struct, frozen=True):
 
     async def read(self, refused: str | None) -> str:
         """The field's value; a `refused` one is fetched again. Raises `ConfigError` if a header cannot carry it."""
-        return header_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
+        return check_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
 
 
 class BearerField(Field, frozen=True):

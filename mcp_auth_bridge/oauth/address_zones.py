@@ -63,7 +63,7 @@ def addresses_within(addresses: Iterable[Address], reach: Zone) -> list[Address]
     return [address for address in addresses if zone_of(address) <= min(reach, Zone.LOOPBACK)]
 
 
-def literal(host: str) -> Address | None:
+def parse_address(host: str) -> Address | None:
     """Parse `host` as an address, None for a name."""
     try:
         return ip_address(host)

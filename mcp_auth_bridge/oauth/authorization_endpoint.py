@@ -16,8 +16,8 @@ from mcp_auth_bridge.effects import Entropy, Flow, ask
 from mcp_auth_bridge.errors import AccessDenied, OAuthRefused, ProtocolError, TheirProtocolError, quoted
 from mcp_auth_bridge.http_syntax import to_base64url
 from mcp_auth_bridge.oauth import documents
-from mcp_auth_bridge.oauth.authorization_server import Server
-from mcp_auth_bridge.oauth.claims import unverified
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
+from mcp_auth_bridge.oauth.claims import unverified_claims
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.oauth.providers import advice
 from mcp_auth_bridge.oauth.session import Client
@@ -51,7 +51,9 @@ def new_transaction() -> Flow[Transaction]:
     return Transaction(state, verifier)
 
 
-def authorization_url(server: Server, client: Client, scopes: tuple[str, ...], transaction: Transaction) -> str:
+def authorization_url(
+    server: AuthorizationServer, client: Client, scopes: tuple[str, ...], transaction: Transaction
+) -> str:
     """The URL for the user's browser, with each parameter exactly once.
 
     Raises `TheirProtocolError` where the endpoint's URL already holds one of them, and `UrlRefused`.
@@ -87,12 +89,14 @@ def _without_resource(endpoint: Url) -> Url:
     return msgspec.structs.replace(endpoint, query="&".join(kept))
 
 
-def _additional_parameters(server: Server, scopes: tuple[str, ...], transaction: Transaction) -> Mapping[str, str]:
+def _additional_parameters(
+    server: AuthorizationServer, scopes: tuple[str, ...], transaction: Transaction
+) -> Mapping[str, str]:
     """The parameters beside OAuth's own: the nonce where an ID token is asked for, and those of `server`, which win."""
     return {**({"nonce": transaction.nonce} if "openid" in scopes else {}), **server.authorize_params}
 
 
-def read_code(callback: Mapping[str, str], server: Server, state: str) -> str:
+def read_code(callback: Mapping[str, str], server: AuthorizationServer, state: str) -> str:
     """Check the authorization response in `callback` and return its code.
 
     The order of the checks is state, issuer, error, code: before the issuer is proven, nothing else is believed. Raises
@@ -110,7 +114,7 @@ def read_code(callback: Mapping[str, str], server: Server, state: str) -> str:
     return code
 
 
-def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
+def _check_issuer(callback: Mapping[str, str], server: AuthorizationServer) -> None:
     """Raise `TheirProtocolError` for a response of another issuer (RFC 9207).
 
     Where the check fails, the error repeats nothing of the response but `iss`.
@@ -132,7 +136,7 @@ def _check_issuer(callback: Mapping[str, str], server: Server) -> None:
         )
 
 
-def _is_issuer(found: str, server: Server) -> bool:
+def _is_issuer(found: str, server: AuthorizationServer) -> bool:
     """RFC 9207 section 2.4: exact comparison. Only a server that does not promise `iss` may differ by the root's slash:
     its metadata and its responses are spelled by different libraries.
     """
@@ -149,7 +153,9 @@ def _authorization_error(error: str, description: str) -> AccessDenied | Protoco
     return OAuthRefused(text, advice(error, description), error=error, status=302, said=said)
 
 
-def check_nonce(id_token: str | None, server: Server, scopes: tuple[str, ...], transaction: Transaction) -> None:
+def check_nonce(
+    id_token: str | None, server: AuthorizationServer, scopes: tuple[str, ...], transaction: Transaction
+) -> None:
     """Raise `TheirProtocolError` for an ID token of another login, which an attacker may have put in the place of this
     one (OpenID Connect Core section 3.1.3.7).
 
@@ -157,6 +163,6 @@ def check_nonce(id_token: str | None, server: Server, scopes: tuple[str, ...], t
     OpenID Connect leave it out.
     """
     sent = _additional_parameters(server, scopes, transaction).get("nonce")
-    nonce = unverified(id_token or "").get("nonce")
+    nonce = unverified_claims(id_token or "").get("nonce")
     if None not in (nonce, sent) and nonce != sent:
         raise TheirProtocolError("the authorization server issued an id token that belongs to another login")

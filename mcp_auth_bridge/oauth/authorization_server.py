@@ -8,7 +8,7 @@ from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.urls import Url
 
 
-class Server(msgspec.Struct, frozen=True, kw_only=True):
+class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     """An authorization server for one protected resource, validated.
 
     `oauth/providers.py` adjusts it to the operator's ways and to the configuration.

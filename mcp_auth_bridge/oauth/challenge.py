@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from mcp_auth_bridge.http_syntax import TOKEN
-from mcp_auth_bridge.oauth.scopes import named
+from mcp_auth_bridge.oauth.scopes import parse_scopes
 
 # An unquoted value may hold more than a token may: servers leave URLs and scopes unquoted.
 _PARAMETER = re.compile(rf'\s*({TOKEN})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]+))\s*')
@@ -32,7 +32,7 @@ class Challenge(msgspec.Struct, frozen=True):
     @property
     def scopes(self) -> tuple[str, ...]:
         """The scopes that the resource wants (RFC 6750 section 3), within the limits of `oauth/scopes.py`."""
-        return named(self.parameters.get("scope", ""))
+        return parse_scopes(self.parameters.get("scope", ""))
 
     @property
     def resource_metadata(self) -> str:
@@ -40,19 +40,19 @@ class Challenge(msgspec.Struct, frozen=True):
         return self.parameters.get("resource_metadata", "")
 
 
-def parse(fields: Iterable[str]) -> list[Challenge]:
+def parse_challenges(fields: Iterable[str]) -> list[Challenge]:
     """Parse every challenge of every field, in order. Unreadable parts are skipped, never guessed."""
     return [challenge for field in fields for challenge in _parse_field(field[:HEADER_LIMIT])]
 
 
-def bearer(fields: Iterable[str]) -> Challenge | None:
+def choose_challenge(fields: Iterable[str]) -> Challenge | None:
     """Choose the challenge that a token answers: the first `Bearer`, else the first `DPoP` (RFC 9449), else one
     that names metadata, else None.
 
     A challenge of any scheme may name the metadata (RFC 9728 section 5.1), as at Cloudflare Access (open-seo #47). The
     chosen challenge takes over that URL.
     """
-    challenges = parse(fields)
+    challenges = parse_challenges(fields)
     naming = next((challenge for challenge in challenges if challenge.resource_metadata), None)
     for scheme in ("bearer", "dpop"):
         for challenge in challenges:

@@ -21,7 +21,7 @@ def names_of(*tokens: str | None) -> tuple[str, ...]:
 
     The signatures are not verified: the tokens came from their issuer over TLS (OpenID Connect Core 3.1.3.7).
     """
-    every = [unverified(token) for token in tokens if token]
+    every = [unverified_claims(token) for token in tokens if token]
     found = [claims[name] for claims in every for name in _NAMES if isinstance(claims.get(name), str)]
     shown = ("".join(char for char in name if char.isprintable())[:_LONGEST_NAME] for name in found)
     return tuple(dict.fromkeys(name for name in shown if name))
@@ -43,7 +43,7 @@ def is_account(expected: str, names: tuple[str, ...]) -> bool | None:
     return False if comparable else None
 
 
-def unverified(token: str) -> dict[str, Any]:
+def unverified_claims(token: str) -> dict[str, Any]:
     """The claims of a JWT (RFC 7519), {} for an opaque token. Any: a claim may be any JSON."""
     if token.count(".") != 2:
         return {}
@@ -56,7 +56,7 @@ def unverified(token: str) -> dict[str, Any]:
 
 def expiry(token: str) -> float | None:
     """When a JWT ends by its own `exp` (RFC 7519 section 4.1.4), in Unix seconds; None where it does not say."""
-    return numeric_date(unverified(token).get("exp"))
+    return numeric_date(unverified_claims(token).get("exp"))
 
 
 def numeric_date(value: Any) -> float | None:  # Any: a member of foreign JSON
@@ -68,7 +68,7 @@ def numeric_date(value: Any) -> float | None:  # Any: a member of foreign JSON
 
 def lifetime(token: str) -> float | None:
     """Seconds from a token's issue to its end by its own claims, None where they do not say."""
-    claims = unverified(token)
+    claims = unverified_claims(token)
     begins, ends = claims.get("iat"), claims.get("exp")
     return float(ends - begins) if is_time(begins) and is_time(ends) else None
 

@@ -7,9 +7,9 @@ registered now (RFC 7591).
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Tell, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
 from mcp_auth_bridge.oauth.authorization_endpoint import Transaction, authorization_url
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.client_metadata import METADATA_DOCUMENT_PORTS
-from mcp_auth_bridge.oauth.error_meaning import client_forgotten, scopes_refused, speaks_of_no_such_client
+from mcp_auth_bridge.oauth.error_meaning import client_forgotten, mentions_unknown_client, scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.registration import register
@@ -21,12 +21,12 @@ from mcp_auth_bridge.urls import Purpose, gate
 _LOCALHOST = "localhost"
 
 
-def obtain_client(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
+def obtain_client(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Client]:
     """Bind the callback, then return the client for it, registered if need be: the bridge holds the registered port.
 
-    An earlier registration whose port is taken, or that lacks some of the `scopes`, is replaced for this login; the
-    session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be registered, or
-    the configured port is taken.
+    An earlier registration that lacks some of the `scopes`, or has lost its port to another program, is replaced for
+    this login; the session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be
+    registered, or the configured port is taken.
     """
     known = yield from _find_known(plan, server)
     if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:
@@ -52,7 +52,7 @@ def obtain_client(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> F
 
 
 def replace_client(
-    error: BridgeError, client: Client, plan: LoginPlan, server: Server, scopes: tuple[str, ...]
+    error: BridgeError, client: Client, plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]
 ) -> Flow[Client]:
     """Register anew after the server refused `client` with `error`, if an earlier login had registered that client.
 
@@ -76,7 +76,7 @@ def replace_client(
     return (yield from register(server, client.redirect_uri, scopes, None, plan.registration))
 
 
-def _find_known(plan: LoginPlan, server: Server) -> Flow[Client | None]:
+def _find_known(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
     """The configured client, else the one that an earlier login registered at the issuer.
 
     Raises `ConfigError` where the configured client belongs to another issuer.
@@ -101,7 +101,7 @@ def _check_usable(client: Client | None, auth_method: str) -> Flow[Client | None
     return None if client.expired((yield from ask(Now()))) else client
 
 
-def _use_metadata_document(plan: LoginPlan, server: Server) -> Flow[Client | None]:
+def _use_metadata_document(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
     """The client of the metadata document, at a port that it lists. None if all are taken, and registration may do."""
     ports = (plan.port,) if plan.port else METADATA_DOCUMENT_PORTS
     for port in ports:
@@ -143,7 +143,9 @@ def _port_of(redirect_uri: str) -> int:
     return gate(redirect_uri, Purpose.REDIRECT).port
 
 
-def _register_for_scopes(plan: LoginPlan, server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client]:
+def _register_for_scopes(
+    plan: LoginPlan, server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
+) -> Flow[Client]:
     """Register for `scopes` that `known` was not registered with; `known` if the server makes no other registration.
 
     It is made anew and not updated (RFC 7592 section 2.2): other logins may use `known`, which an update whose response
@@ -157,7 +159,7 @@ def _register_for_scopes(plan: LoginPlan, server: Server, known: Client, scopes:
         return known  # many servers do not hold a client to its scopes
 
 
-def _check_registration(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
+def _check_registration(server: AuthorizationServer, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
     """`known` as it is registered, or None if the authorization server no longer knows it.
 
     Otherwise only the user would see that, on an error page, and this login would wait for nothing. A registration that
@@ -176,7 +178,9 @@ def _check_registration(server: Server, known: Client, scopes: tuple[str, ...]) 
     return (yield from _check_authorization_page(server, known, scopes))
 
 
-def _check_authorization_page(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
+def _check_authorization_page(
+    server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
+) -> Flow[Client | None]:
     """`known`, or None if its authorization page says that there is no such client.
 
     This sends an authorization request of its own, which is never finished. A redirect in its response is not followed
@@ -186,7 +190,7 @@ def _check_authorization_page(server: Server, known: Client, scopes: tuple[str, 
     url = authorization_url(server, known, scopes, Transaction(random, random))
     page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
     try:
-        forgotten = speaks_of_no_such_client((yield from ask(page)))
+        forgotten = mentions_unknown_client((yield from ask(page)))
     except BridgeError:
         forgotten = False  # it may pass; if not, the user will see it
     if not forgotten:
@@ -195,5 +199,5 @@ def _check_authorization_page(server: Server, known: Client, scopes: tuple[str, 
     return None
 
 
-def _forgotten_sentence(server: Server) -> str:
+def _forgotten_sentence(server: AuthorizationServer) -> str:
     return f"{quoted(server.issuer)} no longer knows this bridge, which registers anew"

@@ -47,16 +47,16 @@ def registered_as(method: str) -> str:
     return "client_secret_basic" if method in (_BASIC_RAW, _BASIC_WITH_ID) else method
 
 
-def to_ask_for(advertised: tuple[str, ...]) -> tuple[str, ...]:
+def methods_to_request(advertised: tuple[str, ...]) -> tuple[str, ...]:
     """The methods to ask for at a registration, one after the other while the server refuses the metadata.
 
     Raises `TheirProtocolError` if there are none.
     """
-    first = choose(advertised, public=True)
+    first = choose_method(advertised, public=True)
     return (first, *(method for method in SUPPORTED if method != first and method in (advertised or SUPPORTED)))
 
 
-def choose(advertised: tuple[str, ...], *, public: bool) -> str:
+def choose_method(advertised: tuple[str, ...], *, public: bool) -> str:
     """The first method to try: for a client that may be `public`, or else for one that was registered with a secret.
 
     For the latter it is Basic, the default of a registration (RFC 7591 section 2). Servers that advertise nothing are
@@ -73,7 +73,7 @@ def choose(advertised: tuple[str, ...], *, public: bool) -> str:
     )
 
 
-def with_others(client: Client, advertised: tuple[str, ...]) -> Client:
+def with_other_methods(client: Client, advertised: tuple[str, ...]) -> Client:
     """`client` with the methods to try after its `auth_method`: the advertised ones, or all if no other is advertised.
 
     context7 advertises Basic and reads the form alone. `none` is only for the bridge's own registrations: a configured

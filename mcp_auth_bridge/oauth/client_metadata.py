@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 
 METADATA_DOCUMENT_PORTS = (33418, 33419, 33420)
 """The callback ports in the bridge's client ID metadata document (docs/client-metadata.json): a fixed few, because many
@@ -31,7 +31,9 @@ class ClientMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
     scope: str = ""
 
 
-def client_metadata(server: Server, redirect_uri: str, scopes: tuple[str, ...], name: str) -> ClientMetadata:
+def client_metadata(
+    server: AuthorizationServer, redirect_uri: str, scopes: tuple[str, ...], name: str
+) -> ClientMetadata:
     """The metadata for `server`, still without a method of authentication."""
     # Some servers refuse a grant type that they do not offer.
     more_grants = (DEVICE_GRANT,) if server.device_endpoint is not None else ()

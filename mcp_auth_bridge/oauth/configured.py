@@ -8,20 +8,20 @@ import msgspec
 
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.metadata import (
     ResourceMetadata,
     ServerMetadata,
-    dpop_binding,
-    endpoints,
-    resource_metadata,
-    server_metadata,
+    choose_dpop_binding,
+    fetch_resource_metadata,
+    fetch_server_metadata,
+    gate_endpoints,
 )
-from mcp_auth_bridge.oauth.providers import identifier
-from mcp_auth_bridge.oauth.scopes import fitting
+from mcp_auth_bridge.oauth.providers import resource_identifier
+from mcp_auth_bridge.oauth.scopes import limit_scopes
 from mcp_auth_bridge.oauth.session import Client
-from mcp_auth_bridge.oauth.trust import Trust, check_configured, confined
+from mcp_auth_bridge.oauth.trust import Trust, check_configured, confine
 from mcp_auth_bridge.oauth.well_known import Trail
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -51,13 +51,15 @@ class SubjectToken(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
 
 
-def server_at_endpoint(registration: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str) -> Server:
+def server_at_endpoint(
+    registration: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str
+) -> AuthorizationServer:
     """The server with a configured token endpoint: nothing is looked up. `url` is the MCP server's."""
-    return Server(
+    return AuthorizationServer(
         issuer=registration.issuer or registration.token_endpoint,
-        resource=identifier(resource) or url.resource,
+        resource=resource_identifier(resource) or url.resource,
         token_endpoint=gate(registration.token_endpoint, Purpose.TOKEN),
-        binding=dpop_binding(
+        binding=choose_dpop_binding(
             challenge, ResourceMetadata(), ServerMetadata(registration.issuer, registration.token_endpoint)
         ),
     )
@@ -65,32 +67,34 @@ def server_at_endpoint(registration: ConfiguredClient, url: Url, challenge: Chal
 
 def server_at_issuer(
     registration: ConfiguredClient, url: Url, challenge: Challenge | None, resource: str
-) -> Flow[Server]:
+) -> Flow[AuthorizationServer]:
     """The server as its own metadata and the MCP server's describe it.
 
     Raises `ConfigError` if the MCP server names another issuer, or this one publishes no metadata; else as `discover`.
     """
     trust, trail = Trust(server=url, issuer=registration.issuer), Trail()
-    own = yield from confined(resource_metadata(trust, challenge, identifier(resource), trail), trust)
+    own = yield from confine(fetch_resource_metadata(trust, challenge, resource_identifier(resource), trail), trust)
     own = own or ResourceMetadata()
     check_configured(own.authorization_servers or [], trust)
     metadata = yield from metadata_of(registration, trail)
-    named = endpoints(metadata)
-    return Server(
+    named = gate_endpoints(metadata)
+    return AuthorizationServer(
         issuer=metadata.issuer,
-        resource=identifier(resource) or own.resource or url.resource,
+        resource=resource_identifier(resource) or own.resource or url.resource,
         token_endpoint=named[Purpose.TOKEN],
         revocation_endpoint=named.get(Purpose.REVOCATION),
-        scopes_supported=None if own.scopes_supported is None else fitting(own.scopes_supported),
+        scopes_supported=None if own.scopes_supported is None else limit_scopes(own.scopes_supported),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         signing_algorithms=tuple(metadata.token_endpoint_auth_signing_alg_values_supported or ()),
-        binding=dpop_binding(challenge, own, metadata),
+        binding=choose_dpop_binding(challenge, own, metadata),
     )
 
 
 def metadata_of(registration: ConfiguredClient, trail: Trail) -> Flow[ServerMetadata]:
     """The issuer's metadata. Raises `ConfigError` if it publishes none."""
-    metadata = yield from server_metadata(gate(registration.issuer, Purpose.ISSUER), (registration.issuer, ""), trail)
+    metadata = yield from fetch_server_metadata(
+        gate(registration.issuer, Purpose.ISSUER), (registration.issuer, ""), trail
+    )
     if metadata is None:
         raise ConfigError(
             f"the issuer {quoted(registration.issuer)} publishes no metadata that can be used",

@@ -5,10 +5,10 @@ import msgspec
 from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, error_meaning
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.client_metadata import DEVICE_GRANT
-from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
+from mcp_auth_bridge.oauth.grants import build_session, new_prover, resource_parameter
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import request_tokens
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -37,13 +37,13 @@ class _DeviceAuthorization(msgspec.Struct):
     interval: float = 5.0
 
 
-def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def device_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     """RFC 8628. Raises `AccessDenied` when the user says no, `LoginRequired` when the code expires."""
     applicant = ClientAuthentication(client)
     device = yield from _start(server, applicant, scopes)
     yield from ask(Show(_printable(device.user_code), device.verification_uri_complete or device.verification_uri))
-    form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
-    prover = yield from prover_for(server)
+    form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_parameter(server.resource)}
+    prover = yield from new_prover(server)
     interval, waited = max(device.interval, 1.0), 0.0
     while waited < min(device.expires_in, _LONGEST):
         yield from ask(Sleep(interval))
@@ -53,11 +53,13 @@ def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow
         except OAuthRefused as refused:
             interval += _added_interval(refused)
         else:
-            return session_of(server, applicant.client, scopes, issued)
+            return build_session(server, applicant.client, scopes, issued)
     raise _expired_error()
 
 
-def _start(server: Server, applicant: ClientAuthentication, scopes: tuple[str, ...]) -> Flow[_DeviceAuthorization]:
+def _start(
+    server: AuthorizationServer, applicant: ClientAuthentication, scopes: tuple[str, ...]
+) -> Flow[_DeviceAuthorization]:
     if server.device_endpoint is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers no login on another device",
@@ -66,12 +68,12 @@ def _start(server: Server, applicant: ClientAuthentication, scopes: tuple[str, .
     form: Form = {"scope": " ".join(scopes)} if scopes else {}
     if audience := server.authorize_params.get("audience"):
         form["audience"] = audience  # Auth0 wants it here too; the other parameters are for browsers
-    form |= resource_of(server.resource)
+    form |= resource_parameter(server.resource)
     response = yield from _request(server.device_endpoint, applicant, form)
     while applicant.learn(response):
         response = yield from _request(server.device_endpoint, applicant, form)
     if response.status != 200:
-        raise error_meaning.of_token_request(response, server.device_endpoint, "the login on another device")
+        raise error_meaning.token_request_error(response, server.device_endpoint, "the login on another device")
     device = documents.read(response, _DeviceAuthorization, server.device_endpoint, "the device's authorization")
     gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
     return device

@@ -5,17 +5,17 @@ import msgspec
 from mcp_auth_bridge.effects import Fetch, Flow, ask
 from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.metadata import (
     ResourceMetadata,
     ServerMetadata,
-    dpop_binding,
-    endpoints,
-    resource_metadata,
-    server_metadata,
+    choose_dpop_binding,
+    fetch_resource_metadata,
+    fetch_server_metadata,
+    gate_endpoints,
 )
-from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
+from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, limit_scopes
 from mcp_auth_bridge.oauth.trust import (
     Trust,
     check_configured,
@@ -43,7 +43,7 @@ _STATIC_HINT = (
 
 def discover(
     trust: Trust, challenge: Challenge | None, resource: str = "", given: ServerMetadata | None = None
-) -> Flow[Server]:
+) -> Flow[AuthorizationServer]:
     """Find the authorization server that protects `trust.server`.
 
     `resource` overrides the identifier that the resource's metadata must name (for a URN, say). `given` are the
@@ -55,7 +55,7 @@ def discover(
     """
     url, trail = trust.server, Trail()
     needed = given is None or not resource  # else the configuration decides everything, whatever the server publishes
-    found = (yield from resource_metadata(trust, challenge, resource, trail)) if needed else None
+    found = (yield from fetch_resource_metadata(trust, challenge, resource, trail)) if needed else None
     own = found or ResourceMetadata()
     if not given and own.resource and not (own.authorization_servers or trust.issuer or trust.trusted_issuer):
         raise TheirProtocolError(
@@ -67,7 +67,7 @@ def discover(
     if metadata is None:
         return (yield from _use_default_endpoints(trust, identifier, trail))
     server = yield from _build_server(metadata, identifier, own, trust)
-    return msgspec.structs.replace(server, binding=dpop_binding(challenge, own, metadata))
+    return msgspec.structs.replace(server, binding=choose_dpop_binding(challenge, own, metadata))
 
 
 def _find_metadata(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
@@ -109,7 +109,7 @@ def _fetch_agreed_metadata(location: Url, issuer: str, trust: Trust, trail: Trai
     """
     if not trust.was_at_trusted_issuer:
         yield from check_issuer(issuer, trust)
-    metadata = yield from server_metadata(location, (issuer, trust.trusted_issuer), trail)
+    metadata = yield from fetch_server_metadata(location, (issuer, trust.trusted_issuer), trail)
     if metadata is not None and trust.was_at_trusted_issuer:
         yield from check_issuer(metadata.issuer, trust)
     return metadata
@@ -125,23 +125,25 @@ def _firewall_hint(trail: Trail) -> str:
     )
 
 
-def _build_server(metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust) -> Flow[Server]:
+def _build_server(
+    metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust
+) -> Flow[AuthorizationServer]:
     if not (metadata.authorization_endpoint or metadata.device_authorization_endpoint):
         raise TheirProtocolError(
             f"the authorization server {quoted(metadata.issuer)} has no endpoint where a user could log in",
             "it seems to know machines only: see client_credentials in config.example.toml",
         )
-    urls = endpoints(metadata)
+    urls = gate_endpoints(metadata)
     away = yield from check_endpoints(metadata.issuer, urls, trust)
     challenge_methods = (metadata.code_challenge_methods_supported or own.code_challenge_methods_supported) or ()
-    return Server(
+    return AuthorizationServer(
         issuer=metadata.issuer,
         resource=resource,
         authorization_endpoint=urls.get(Purpose.AUTHORIZATION),
         token_endpoint=urls[Purpose.TOKEN],
         registration_endpoint=urls.get(Purpose.REGISTRATION),
         revocation_endpoint=urls.get(Purpose.REVOCATION),
-        scopes_supported=None if own.scopes_supported is None else fitting(own.scopes_supported),
+        scopes_supported=None if own.scopes_supported is None else limit_scopes(own.scopes_supported),
         offers_offline_access=OFFLINE_ACCESS in (metadata.scopes_supported or ()),
         auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
         sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
@@ -152,7 +154,7 @@ def _build_server(metadata: ServerMetadata, resource: str, own: ResourceMetadata
     )
 
 
-def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
+def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[AuthorizationServer]:
     """MCP 2025-03-26: the MCP server's own origin with the default paths, as a last resort."""
     base = trust.server.with_path("/")
     if not (yield from _offers_default_endpoints(base, trail)):
@@ -160,7 +162,7 @@ def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[Se
         if firewall := _firewall_hint(trail):
             raise TheirProtocolError(nothing, f"{firewall}. Tried: {trail}")
         raise NoLoginOffered(f"{nothing}: {_STATIC}", f"{_STATIC_HINT}. Tried: {trail}")
-    return Server(
+    return AuthorizationServer(
         issuer=base.origin,
         resource=resource,
         authorization_endpoint=base.with_path("/authorize"),

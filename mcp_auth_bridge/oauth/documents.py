@@ -90,7 +90,7 @@ _IN_BETWEEN = (
 )
 
 
-def refusal(response: Response, url: Url, what: str) -> ProtocolError:
+def refusal_error(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
     if response.status == 429:
         return _too_many_requests_error(response, url, what)
@@ -127,7 +127,7 @@ def _issued(response: Response) -> Iterator[Secret]:
     yield from _secrets_in(document)
 
 
-def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON, whose depth the decoder limits
+def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON; the decoder limits its depth
     """At any depth: Slack, for one, sends tokens in members of a member."""
     members = value.items() if isinstance(value, dict) else ()
     yield from (Secret(member) for name, member in members if name in _SECRETS and isinstance(member, str))

@@ -11,7 +11,7 @@ import msgspec
 from mcp_auth_bridge.effects import Entropy, Flow, ask
 from mcp_auth_bridge.errors import TheirProtocolError
 from mcp_auth_bridge.http_syntax import to_base64url
-from mcp_auth_bridge.oauth.challenge import Challenge, parse
+from mcp_auth_bridge.oauth.challenge import Challenge, parse_challenges
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -106,9 +106,9 @@ def nonce_of(fields: Iterable[str]) -> str:
     return next((field for field in fields if _NONCE.fullmatch(field)), "")
 
 
-def complaint(fields: Iterable[str]) -> str:
+def challenge_error(fields: Iterable[str]) -> str:
     """The error in the DPoP challenge among the `WWW-Authenticate` fields (RFC 9449 section 7.1), "" for none."""
-    return next((challenge.error for challenge in parse(fields) if challenge.scheme == "dpop"), "")
+    return next((challenge.error for challenge in parse_challenges(fields) if challenge.scheme == "dpop"), "")
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,12 +28,12 @@ _ABOUT_CLIENT = re.compile(rb"\bclient[ _-]?(?:id|secret|credentials|authenticat
 _NO_SUCH_GRANT = re.compile(rb"\brefresh_token_(?:not_found|already_used)\b")
 
 
-def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
+def token_request_error(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a refused token request, with the code of RFC 6749 that the server's own words mean.
 
     A code of the RFC is believed, except `invalid_request`: servers use it for everything (peers.md, pain 19).
     """
-    refused = documents.refusal(response, url, what)
+    refused = documents.refusal_error(response, url, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
     vague = code == "invalid_request" or documents.known_error(code) != code
     meant = _meaning(response) if vague else ""
@@ -59,7 +59,7 @@ def refuses_client(response: Response) -> bool:
     return vague and (_meaning(response) == "invalid_client" or _ABOUT_CLIENT.search(response.body) is not None)
 
 
-def lacks_secret(response: Response) -> bool:
+def wants_client_secret(response: Response) -> bool:
     """Whether a request was refused because the parameter `client_secret` is missing."""
     return response.status == 400 and b"client_secret" in response.body
 
@@ -81,12 +81,12 @@ def scopes_refused(error: BridgeError) -> bool:
     return isinstance(error, OAuthRefused) and error.error in ("invalid_scope", "insufficient_scope")
 
 
-def speaks_of_no_such_client(response: Response) -> bool:
+def mentions_unknown_client(response: Response) -> bool:
     """Whether a page or document says that the client is not known: a hint, not a proof."""
     return response.status in _SUSPICIOUS and _NO_SUCH_CLIENT.search(response.body) is not None
 
 
 def _meaning(response: Response) -> str:
-    if speaks_of_no_such_client(response):
+    if mentions_unknown_client(response):
         return "invalid_client"
     return "invalid_grant" if response.status in _SUSPICIOUS and _NO_SUCH_GRANT.search(response.body) else ""

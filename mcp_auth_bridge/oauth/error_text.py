@@ -66,11 +66,11 @@ def sentence(kind: str, body: bytes) -> str:
 
 def saying(text: str, secrets: Iterable[Secret] = ()) -> str:
     """The end of a message: `, saying “…”` with the foreign `text` without the `secrets`; "" if nothing is left."""
-    text = hidden(text, secrets)
+    text = redacted(text, secrets)
     return f", saying {quoted(text)}" if text.strip(f"{_CUT} \t\r\n") else ""
 
 
-def hidden(text: str, secrets: Iterable[Secret]) -> str:
+def redacted(text: str, secrets: Iterable[Secret]) -> str:
     """`text` without the `secrets`, without parts of them from which a reader learns something, and without whatever
     else looks like a secret.
 

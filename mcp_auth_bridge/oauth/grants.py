@@ -5,7 +5,7 @@ import msgspec
 from mcp_auth_bridge.effects import Authorize, Flow, ask
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth.authorization_endpoint import authorization_url, check_nonce, new_transaction, read_code
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.claims import account_of, names_of
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.dpop import Binding, new_key
@@ -15,13 +15,13 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 
-def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def authorization_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     """RFC 6749 section 4.1 with PKCE (RFC 7636), `resource` (RFC 8707) and `iss` (RFC 9207).
 
     Raises `AccessDenied` when the user says no, `LoginRequired` when they do not come back in time.
     """
     transaction = yield from new_transaction()
-    prover = yield from prover_for(server)
+    prover = yield from new_prover(server)
     if prover is not None:
         transaction = msgspec.structs.replace(transaction, dpop_jkt=prover.thumbprint)
     url = authorization_url(server, client, scopes, transaction)
@@ -32,12 +32,12 @@ def authorization_code(server: Server, client: Client, scopes: tuple[str, ...]) 
         "code": Secret(code),
         "code_verifier": Secret(transaction.verifier),
         "redirect_uri": client.redirect_uri,
-        **resource_of(server.resource),
+        **resource_parameter(server.resource),
     }
     applicant = ClientAuthentication(client)
     issued = yield from request_tokens(server.token_endpoint, applicant, form, "the exchange of the code", prover)
     check_nonce(issued.tokens.id_token, server, scopes, transaction)
-    return session_of(server, applicant.client, scopes, issued)
+    return build_session(server, applicant.client, scopes, issued)
 
 
 def refresh(session: Session) -> Flow[Session]:
@@ -52,7 +52,7 @@ def refresh(session: Session) -> Flow[Session]:
     form: Form = {
         "grant_type": "refresh_token",
         "refresh_token": session.refresh,
-        **resource_of(session.resource),
+        **resource_parameter(session.resource),
         **_scope_parameter(session),
     }
     prover = Prover(session.dpop_key) if session.dpop_key is not None else None
@@ -67,12 +67,12 @@ def refresh(session: Session) -> Flow[Session]:
     return _refreshed(session, issued)
 
 
-def prover_for(server: Server) -> Flow[Prover | None]:
+def new_prover(server: AuthorizationServer) -> Flow[Prover | None]:
     """Make a new key to prove possession of, where the tokens of `server` are to be bound to one (RFC 9449)."""
     return Prover((yield from new_key())) if server.binding is not Binding.NONE else None
 
 
-def resource_of(resource: str) -> Form:
+def resource_parameter(resource: str) -> Form:
     """The parameter of RFC 8707 section 2. `resource` is "" for a server that refuses it (`oauth/providers.py`)."""
     return {"resource": resource} if resource else {}
 
@@ -82,7 +82,9 @@ def _scope_parameter(session: Session) -> Form:
     return {"scope": session.asked} if session.repeats_scope and session.asked else {}
 
 
-def session_of(server: Server, client: Client, scopes: tuple[str, ...], issued: IssuedSession) -> Session:
+def build_session(
+    server: AuthorizationServer, client: Client, scopes: tuple[str, ...], issued: IssuedSession
+) -> Session:
     """The session that a token response begins, with everything that its refresh will need.
 
     Raises `TheirProtocolError` where the response lacks the token that the MCP server is to be sent, or a binding that

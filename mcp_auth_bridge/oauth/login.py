@@ -4,19 +4,19 @@ import msgspec
 
 from mcp_auth_bridge.effects import Flow, Tell, ask
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.client import obtain_client, replace_client
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.metadata import ServerMetadata, endpoints
+from mcp_auth_bridge.oauth.metadata import ServerMetadata, gate_endpoints
 from mcp_auth_bridge.oauth.plan import LoginPlan
-from mcp_auth_bridge.oauth.providers import as_wanted, identifier
+from mcp_auth_bridge.oauth.providers import adapted_to_provider, resource_identifier
 from mcp_auth_bridge.oauth.revocation import revoke
-from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting, select_scopes
+from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, limit_scopes, select_scopes
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.oauth.trust import Trust, confined
+from mcp_auth_bridge.oauth.trust import Trust, confine
 
 
 def login(plan: LoginPlan) -> Flow[Session]:
@@ -30,12 +30,12 @@ def login(plan: LoginPlan) -> Flow[Session]:
         agreed=(*plan.agreed, *_origins(plan.server_metadata)),
         last=plan.last,
     )
-    return confined(_log_in(plan, trust), trust)
+    return confine(_log_in(plan, trust), trust)
 
 
 def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
-    discovered = yield from discover(trust, plan.challenge, identifier(plan.resource), plan.server_metadata)
-    server = as_wanted(discovered, plan.resource, plan.ways)
+    discovered = yield from discover(trust, plan.challenge, resource_identifier(plan.resource), plan.server_metadata)
+    server = adapted_to_provider(discovered, plan.resource, plan.ways)
     _check_grant(plan, server)
     session = yield from _obtain_session(plan, server, _select_scopes(plan, server))
     return (yield from _check_account(plan.ways.account, session))
@@ -43,10 +43,10 @@ def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
 
 def _origins(metadata: ServerMetadata | None) -> tuple[str, ...]:
     """The origins to which the configuration itself sends the login."""
-    return tuple(url.origin for url in endpoints(metadata).values()) if metadata else ()
+    return tuple(url.origin for url in gate_endpoints(metadata).values()) if metadata else ()
 
 
-def _check_grant(plan: LoginPlan, server: Server) -> None:
+def _check_grant(plan: LoginPlan, server: AuthorizationServer) -> None:
     """Raise `TheirProtocolError` where the `server` does not offer a login in a browser, and one is planned."""
     if plan.grant is not authorization_code:
         return
@@ -63,7 +63,7 @@ def _check_grant(plan: LoginPlan, server: Server) -> None:
         )
 
 
-def _select_scopes(plan: LoginPlan, server: Server) -> tuple[str, ...]:
+def _select_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
     challenged = plan.challenge.scopes if plan.challenge is not None else ()
     scopes = select_scopes(
         plan.scopes, challenged, server.scopes_supported, offline_access=server.offers_offline_access
@@ -75,7 +75,7 @@ def _select_scopes(plan: LoginPlan, server: Server) -> tuple[str, ...]:
 def _add_step_up(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[str, ...]:
     """Put the scopes of `plan.step_up` before `scopes`: as many as a URL can carry, and every configured one."""
     union = dict.fromkeys((*plan.step_up, *scopes))
-    kept = {*plan.scopes, *fitting(union)}
+    kept = {*plan.scopes, *limit_scopes(union)}
     return tuple(scope for scope in union if scope in kept)
 
 
@@ -84,7 +84,7 @@ def _without_offline_access(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[s
     return tuple(scope for scope in scopes if scope != OFFLINE_ACCESS or scope in plan.scopes)
 
 
-def _obtain_session(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
+def _obtain_session(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Session]:
     """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
 
     NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
@@ -104,7 +104,7 @@ def _obtain_session(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) ->
     return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
 
 
-def _remembers_refusal(plan: LoginPlan, server: Server, scopes: tuple[str, ...]) -> bool:
+def _remembers_refusal(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> bool:
     """Whether the last login was refused offline_access, and this one with `scopes` will use the same client."""
     last, known = plan.last, plan.clients.get(server.issuer)
     if plan.fresh or last is None or last.issuer != server.issuer or OFFLINE_ACCESS not in last.denied.split():
@@ -112,7 +112,7 @@ def _remembers_refusal(plan: LoginPlan, server: Server, scopes: tuple[str, ...])
     return not last.client.registered or (known is not None and known.id == last.client.id and known.allows(scopes))
 
 
-def _grant(plan: LoginPlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def _grant(plan: LoginPlan, server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     """Ask the user; once more with a new registration where the server turns out to have forgotten the `client`."""
     try:
         return (yield from plan.grant(server, client, scopes))

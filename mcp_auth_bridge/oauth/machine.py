@@ -10,13 +10,13 @@ from mcp_auth_bridge.effects import Flow, Now, ask
 from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
 from mcp_auth_bridge.oauth.assertions import with_accepted_algorithm
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, session_of
-from mcp_auth_bridge.oauth.providers import Ways, as_wanted
+from mcp_auth_bridge.oauth.grants import build_session, new_prover, refresh, resource_parameter
+from mcp_auth_bridge.oauth.providers import ProviderOverrides, adapted_to_provider
 from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.scopes import select_scopes
 from mcp_auth_bridge.oauth.session import Client, Session
@@ -77,7 +77,7 @@ class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
-    """A new session, whose client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
+    """A new session. Its client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
 
     Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
     """
@@ -86,7 +86,7 @@ def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Sessio
         server = configured.server_at_endpoint(registration, plan.url, challenge, plan.resource)
     else:
         server = yield from configured.server_at_issuer(registration, plan.url, challenge, plan.resource)
-    server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
+    server = adapted_to_provider(server, plan.resource, ProviderOverrides(audience=plan.audience))
     challenged = challenge.scopes if challenge is not None else ()
     scopes = select_scopes(plan.scopes, challenged, server.scopes_supported, offline_access=False)
     return (yield from _request(plan, server, _client(registration, server), scopes))
@@ -102,7 +102,7 @@ def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
     return (yield from _obtain_again(plan, last))
 
 
-def end(plan: MachinePlan, last: Session) -> Flow[None]:
+def revoke_session(plan: MachinePlan, last: Session) -> Flow[None]:
     """Revoke the tokens of `last` (RFC 7009), where the server offers that for them. Raises as `revoke` does."""
     try:
         yield from revoke(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
@@ -118,7 +118,7 @@ def _refresh(plan: MachinePlan, last: Session) -> Flow[Session]:
 
 def _obtain_again(plan: MachinePlan, last: Session) -> Flow[Session]:
     """As `obtain`, from the server and for the resource of the `last` one: nothing is looked up."""
-    server = Server(
+    server = AuthorizationServer(
         issuer=last.issuer,
         resource=last.resource,
         token_endpoint=gate(last.token_endpoint, Purpose.TOKEN),
@@ -129,23 +129,23 @@ def _obtain_again(plan: MachinePlan, last: Session) -> Flow[Session]:
     return (yield from _request(plan, server, _with_secret(last.client, plan.registration), tuple(last.asked.split())))
 
 
-def _request(plan: MachinePlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def _request(plan: MachinePlan, server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     audience = server.authorize_params.get("audience", "")
     form, tokens = yield from _form(plan.grant, server, scopes)
-    form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
+    form |= {**resource_parameter(server.resource), **_given(scope=" ".join(scopes))}
     form |= _given(audience=audience)
-    prover = yield from prover_for(server)
+    prover = yield from new_prover(server)
     authentication = ClientAuthentication(client)
     try:
         issued = yield from request_tokens(server.token_endpoint, authentication, form, "the token request", prover)
     except OAuthRefused as refused:
         raise (yield from _refusal_error(refused, plan.registration, server, tokens)) from None
-    session = session_of(server, _without_secret(authentication.client), scopes, issued)
+    session = build_session(server, _without_secret(authentication.client), scopes, issued)
     return msgspec.structs.replace(session, machine=True, audience=audience)
 
 
 def _refusal_error(
-    refused: OAuthRefused, registration: ConfiguredClient, server: Server, tokens: tuple[SubjectToken, ...]
+    refused: OAuthRefused, registration: ConfiguredClient, server: AuthorizationServer, tokens: tuple[SubjectToken, ...]
 ) -> Flow[BridgeError]:
     # Imported here because most requests are granted (docs/architecture.md, "Cold start").
     from mcp_auth_bridge.oauth.machine_refusals import machine_refusal_error
@@ -153,7 +153,9 @@ def _refusal_error(
     return machine_refusal_error(refused, registration, server, tokens, (yield from ask(Now())))
 
 
-def _form(grant: MachineGrant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
+def _form(
+    grant: MachineGrant, server: AuthorizationServer, scopes: tuple[str, ...]
+) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
     """The grant's own parameters, and the tokens among them."""
     match grant:
         case ClientCredentials():
@@ -177,7 +179,7 @@ def _exchange(subject: SubjectToken, actor: SubjectToken | None) -> Form:
     return form if actor is None else {**form, "actor_token": actor.value, "actor_token_type": actor.type}
 
 
-def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
+def _id_jag(grant: Enterprise, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
     """An identity assertion authorization grant for `server`: the draft's section 4.3.
 
     It lives for minutes and is asked for anew each time (MCP, "Enterprise-Managed Authorization").
@@ -187,7 +189,7 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
         **_exchange(grant.identity, None),
         "requested_token_type": ID_JAG,
         "audience": server.issuer,
-        **resource_of(server.resource),
+        **resource_parameter(server.resource),
         **_given(scope=" ".join(scopes)),
     }
     authentication = ClientAuthentication(_client(grant.idp, idp))
@@ -203,13 +205,15 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
     return SubjectToken(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
 
 
-def _idp(registration: ConfiguredClient) -> Flow[Server]:
+def _idp(registration: ConfiguredClient) -> Flow[AuthorizationServer]:
     """An identity provider by its own metadata: it need not know the MCP server."""
     if registration.token_endpoint:
         endpoint = gate(registration.token_endpoint, Purpose.TOKEN)
-        return Server(issuer=registration.issuer or registration.token_endpoint, resource="", token_endpoint=endpoint)
+        return AuthorizationServer(
+            issuer=registration.issuer or registration.token_endpoint, resource="", token_endpoint=endpoint
+        )
     metadata = yield from configured.metadata_of(registration, Trail())
-    return Server(
+    return AuthorizationServer(
         issuer=metadata.issuer,
         resource="",
         token_endpoint=gate(metadata.token_endpoint, Purpose.TOKEN),
@@ -218,7 +222,7 @@ def _idp(registration: ConfiguredClient) -> Flow[Server]:
     )
 
 
-def _client(registration: ConfiguredClient, server: Server) -> Client:
+def _client(registration: ConfiguredClient, server: AuthorizationServer) -> Client:
     """The configured client, with an authentication method that the server accepts."""
     client = msgspec.structs.replace(registration.client, issuer=server.issuer)
     if client.signing is not None:
@@ -228,8 +232,8 @@ def _client(registration: ConfiguredClient, server: Server) -> Client:
         return msgspec.structs.replace(client, auth_method="none")
     if client.auth_method:
         return client
-    method = client_auth.choose(server.auth_methods, public=False)
-    return client_auth.with_others(msgspec.structs.replace(client, auth_method=method), server.auth_methods)
+    method = client_auth.choose_method(server.auth_methods, public=False)
+    return client_auth.with_other_methods(msgspec.structs.replace(client, auth_method=method), server.auth_methods)
 
 
 def _without_secret(client: Client) -> Client:

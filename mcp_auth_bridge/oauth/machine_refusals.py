@@ -7,7 +7,7 @@ No user can log in here, and nothing is tried a second time: neither the same as
 from collections.abc import Sequence
 
 from mcp_auth_bridge.errors import BridgeError, ConfigError, CredentialRefused, OAuthRefused, quoted
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
 from mcp_auth_bridge.oauth.token_diagnosis import diagnose_subject_token
 
@@ -16,7 +16,11 @@ _SETTING_ERRORS = ("invalid_scope", "invalid_target")
 
 
 def machine_refusal_error(
-    refused: OAuthRefused, registration: ConfiguredClient, server: Server, tokens: Sequence[SubjectToken], now: float
+    refused: OAuthRefused,
+    registration: ConfiguredClient,
+    server: AuthorizationServer,
+    tokens: Sequence[SubjectToken],
+    now: float,
 ) -> BridgeError:
     """The error for a token request that `server` refused to the client of `registration`. `tokens` were in it.
 
@@ -54,7 +58,7 @@ def _check_client_hint(registration: ConfiguredClient) -> str:
 
 
 def _subject_token_error(
-    refused: OAuthRefused, server: Server, tokens: Sequence[SubjectToken], now: float
+    refused: OAuthRefused, server: AuthorizationServer, tokens: Sequence[SubjectToken], now: float
 ) -> CredentialRefused:
     """The error for the first of the `tokens` that looks wrong, else for the first one."""
     diagnoses = [(token, diagnose_subject_token(token, server, now)) for token in tokens]

@@ -1,6 +1,6 @@
 """MCP endpoints that a server lists in its metadata: a custom that no specification knows, used for a hint alone.
 
-Scenario S5: a web app whose resource is its origin, while MCP is spoken at two paths of it.
+Scenario S5: the resource of a web app is its origin, while MCP is spoken at two of its paths.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import UrlRefused
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.metadata import well_known_resource_urls
-from mcp_auth_bridge.oauth.trust import Trust, confined
+from mcp_auth_bridge.oauth.trust import Trust, confine
 from mcp_auth_bridge.oauth.well_known import Trail, fetch_document
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -25,12 +25,12 @@ class _Metadata(msgspec.Struct):
     listed: Any = msgspec.field(name="mcp_endpoints", default=None)
 
 
-def mcp_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
+def fetch_mcp_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
     """Return the endpoints of the origin of `server` that its protected-resource metadata list, at most eight.
 
     Raises any `BridgeError`.
     """
-    return confined(_fetch_endpoints(server), Trust(server=server))
+    return confine(_fetch_endpoints(server), Trust(server=server))
 
 
 def _fetch_endpoints(server: Url) -> Flow[tuple[Url, ...]]:

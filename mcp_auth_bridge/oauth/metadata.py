@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Response
-from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, offered, quoted
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, copyable_url, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
@@ -75,7 +75,7 @@ class ServerMetadata(msgspec.Struct):
     dpop_signing_alg_values_supported: list[str] | None = None
 
 
-def resource_metadata(
+def fetch_resource_metadata(
     trust: Trust, challenge: Challenge | None, resource: str, trail: Trail
 ) -> Flow[ResourceMetadata | None]:
     """Return the metadata that the challenge names, else those at the well-known URLs, path first (RFC 9728 section 3).
@@ -146,7 +146,7 @@ def _check_resource(server: Url, named: str, expected: str, source: Url) -> None
         return
     raise TheirProtocolError(
         f"the metadata at {source.origin}{source.path} are for {quoted(named)}, not for {expected or server.resource}",
-        f'if that identifier is right, add resource = "{offered(named)}" under auth for this server',
+        f'if that identifier is right, add resource = "{copyable_url(named)}" under auth for this server',
     )
 
 
@@ -160,7 +160,7 @@ def _covers(named: str, server: Url) -> bool:
     return parent.origin == server.origin and inside and parent.query in ("", server.query)
 
 
-def server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[ServerMetadata | None]:
+def fetch_server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[ServerMetadata | None]:
     """Return the metadata of `issuer` (RFC 8414 section 3, OpenID Connect Discovery), None where it publishes none.
 
     The order of the URLs is that of MCP 2025-11-25. `accepted` are the identifier that was asked for and the trusted
@@ -196,7 +196,7 @@ def _server_metadata_urls(issuer: Url) -> Iterator[Url]:
         yield issuer.with_path(path + _OIDC)
 
 
-def endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
+def gate_endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
     """The endpoints that `metadata` name, each through the gate. Raises `UrlRefused`, also without a token endpoint."""
     named = {
         Purpose.AUTHORIZATION: metadata.authorization_endpoint or "",
@@ -208,7 +208,7 @@ def endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
     return {purpose: gate(text, purpose) for purpose, text in named.items() if text or purpose is Purpose.TOKEN}
 
 
-def dpop_binding(challenge: Challenge | None, resource: ResourceMetadata, server: ServerMetadata) -> Binding:
+def choose_dpop_binding(challenge: Challenge | None, resource: ResourceMetadata, server: ServerMetadata) -> Binding:
     """Whether tokens are to be bound to a key, by what both servers say (RFC 9449)."""
     terms = Terms(
         challenge=challenge,

@@ -6,16 +6,16 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import CALLBACK_PATH, Flow
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
-from mcp_auth_bridge.oauth.providers import Ways
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.providers import ProviderOverrides
+from mcp_auth_bridge.oauth.registration import RegistrationSettings
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.urls import Url
 
-GrantFlow: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
+GrantFlow: TypeAlias = Callable[[AuthorizationServer, Client, tuple[str, ...]], Flow[Session]]
 """A grant, which asks the user for the given scopes: `grants.authorization_code` or `device.device_code`."""
 
 
@@ -40,7 +40,7 @@ class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
     # The client that an earlier login registered at each issuer.
     clients: Mapping[str, Client] = {}
     # How the bridge describes itself when it registers (RFC 7591).
-    registration: RegistrationRequest = RegistrationRequest()
+    registration: RegistrationSettings = RegistrationSettings()
     # Whether to register anew even where an earlier registration could be used.
     fresh: bool = False
     # Whether offline_access may be added to the scopes.
@@ -68,4 +68,4 @@ class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
     # The client ID where the authorization server accepts client ID metadata documents, "" for none.
     metadata_url: str = ""
     # What the configuration says about this MCP server and its authorization server beyond the specifications.
-    ways: Ways = Ways()
+    ways: ProviderOverrides = ProviderOverrides()

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcp_auth_bridge.config.login import OMITTED
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """A product or service whose authorization servers have ways in common."""
+    """A product or service, and how its authorization servers deviate."""
 
     # For the documentation.
     name: str = ""
@@ -185,7 +185,7 @@ PROVIDERS = (
 )
 
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
+class ProviderOverrides(msgspec.Struct, frozen=True, kw_only=True):
     """A profile's settings for its authorization server; they win over a `Provider`."""
 
     # Sent as it is; not at all if it is `OMITTED`; if it is "", only where the provider wants one.
@@ -200,7 +200,7 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, str] = {}
 
 
-def provider_of(server: Server) -> Provider:
+def provider_of(server: AuthorizationServer) -> Provider:
     """The entry for `server`, an empty one for most. Its endpoint counts too, because an issuer may be any URL."""
     issuer = urlsplit(server.issuer)
     endpoint = server.authorization_endpoint or server.token_endpoint
@@ -210,12 +210,12 @@ def provider_of(server: Server) -> Provider:
     return Provider()
 
 
-def identifier(resource: str) -> str:
+def resource_identifier(resource: str) -> str:
     """The resource identifier in a profile's `resource` setting, "" if that names none."""
     return "" if resource == OMITTED else resource
 
 
-def as_wanted(server: Server, resource: str, ways: Ways) -> Server:
+def adapted_to_provider(server: AuthorizationServer, resource: str, ways: ProviderOverrides) -> AuthorizationServer:
     """`server` with the ways of its provider, and with the profile's `ways`, which win.
 
     A `resource` from the profile is always sent; none is sent if that is `OMITTED`.

@@ -15,7 +15,7 @@ MANAGEMENT_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")
 """RFC 6750 section 2.1, with a limit and with the colons of Cloudflare's tokens."""
 
 
-class _ClientInformation(msgspec.Struct):
+class _CurrentRegistration(msgspec.Struct):
     """RFC 7592 section 3, the members that may change."""
 
     client_id: str
@@ -34,7 +34,7 @@ def unregister(client: Client) -> Flow[bool]:
     if response.status in (405, 501):
         return False
     if response.status not in (200, 202, 204) and not _says_gone(response):
-        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
+        raise documents.refusal_error(response, endpoint, "to delete the registration of this bridge")
     return True
 
 
@@ -50,8 +50,8 @@ def read_registration(client: Client) -> Flow[Client | None]:
     if _says_gone(response):
         return None
     if response.status != 200:
-        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
-    found = documents.read(response, _ClientInformation, endpoint, "the registration")
+        raise documents.refusal_error(response, endpoint, "to show the registration of this bridge")
+    found = documents.read(response, _CurrentRegistration, endpoint, "the registration")
     if found.client_id != client.id:
         raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
     token = found.registration_access_token or ""

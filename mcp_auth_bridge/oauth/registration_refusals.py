@@ -5,7 +5,7 @@ import re
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, ProtocolError
 from mcp_auth_bridge.oauth import documents
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.client_metadata import ClientMetadata
 from mcp_auth_bridge.oauth.providers import advice, provider_of
 from mcp_auth_bridge.urls import Url
@@ -15,21 +15,23 @@ _ABOUT_SCOPES = re.compile(rb"\bscopes?\b|\binvalid_scope\b", re.IGNORECASE)
 _ALLOW_LIST = re.compile(rb"allow-?list|white-?list|not (?:approved|allowed)|approved", re.IGNORECASE)
 
 
-def registration_error(response: Response, requested: ClientMetadata, server: Server, endpoint: Url) -> ProtocolError:
+def registration_error(
+    response: Response, requested: ClientMetadata, server: AuthorizationServer, endpoint: Url
+) -> ProtocolError:
     """The error for `response`, by its body where its code says too little."""
     error = _error(response, requested, endpoint)
     error.hint = error.hint and f"{provider_hint(server)}{error.hint}"
     return error
 
 
-def provider_hint(server: Server) -> str:
+def provider_hint(server: AuthorizationServer) -> str:
     """The beginning of a hint: how clients are registered at this operator, "" where that is not known."""
     known = provider_of(server).registration
     return f"{known}: " if known else ""
 
 
 def _error(response: Response, requested: ClientMetadata, endpoint: Url) -> ProtocolError:
-    error = documents.refusal(response, endpoint, "the registration of this bridge as a client")
+    error = documents.refusal_error(response, endpoint, "the registration of this bridge as a client")
     if response.status == 429:
         return error
     if response.status in (400, 422) and _ABOUT_REDIRECTS.search(response.body):

@@ -8,10 +8,10 @@ import msgspec
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, TheirProtocolError, UrlRefused, quoted
 from mcp_auth_bridge.oauth import client_auth, documents
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.client_metadata import ClientMetadata
 from mcp_auth_bridge.oauth.registration_management import MANAGEMENT_TOKEN
-from mcp_auth_bridge.oauth.scopes import named
+from mcp_auth_bridge.oauth.scopes import parse_scopes
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -43,7 +43,7 @@ class _ClientInformation(msgspec.Struct):
     registration_access_token: str | None = None
 
 
-def read_client(response: Response, requested: ClientMetadata, server: Server, endpoint: Url) -> Client:
+def read_client(response: Response, requested: ClientMetadata, server: AuthorizationServer, endpoint: Url) -> Client:
     """The client that `server` made of the `requested` metadata.
 
     Raises `TheirProtocolError` where it cannot be used, and `OAuthRefused` where the bridge does not know the method by
@@ -64,7 +64,7 @@ def read_client(response: Response, requested: ClientMetadata, server: Server, e
         secret_expires_at=_secret_expires_at(information, response.at),
         scope=_scope(information, requested),
     )
-    return client_auth.with_others(client, server.auth_methods)
+    return client_auth.with_other_methods(client, server.auth_methods)
 
 
 def _check(information: _ClientInformation, redirect_uri: str) -> None:
@@ -124,11 +124,13 @@ def _scope(information: _ClientInformation, requested: ClientMetadata) -> str:
     """The scopes of the request and of the response. The response may name fewer, but asking for them again in another
     registration would bring no more.
     """
-    answered = named(information.scope) if isinstance(information.scope, str) else ()
+    answered = parse_scopes(information.scope) if isinstance(information.scope, str) else ()
     return " ".join(dict.fromkeys((*requested.scope.split(), *answered)))
 
 
-def _management(information: _ClientInformation, server: Server, endpoint: Url) -> tuple[str, Secret | None]:
+def _management(
+    information: _ClientInformation, server: AuthorizationServer, endpoint: Url
+) -> tuple[str, Secret | None]:
     """Where and with which token the registration can be ended; ("", None) where that is not offered, or elsewhere than
     at the server's own origins.
 

@@ -2,7 +2,7 @@
 
 import re
 
-from mcp_auth_bridge.oauth.address_zones import literal
+from mcp_auth_bridge.oauth.address_zones import parse_address
 
 # Issuer → endpoints, at hosts where only the operator can publish metadata, and no customer.
 _FAMILIES = tuple(
@@ -32,7 +32,7 @@ def are_related(issuer: str, host: str) -> bool:
     issuer, host = issuer.rstrip("."), host.rstrip(".")
     if issuer == host:
         return True
-    if literal(issuer) or literal(host):
+    if parse_address(issuer) or parse_address(host):
         return False
     return _is_below(host, issuer) or _are_known(issuer, host)
 
@@ -44,7 +44,7 @@ def is_subdomain(issuer: str, host: str) -> bool:
     login page of `host` and have the code sent to themselves.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
-    return not literal(issuer) and not literal(host) and _is_below(issuer, host)
+    return not parse_address(issuer) and not parse_address(host) and _is_below(issuer, host)
 
 
 def _is_below(child: str, parent: str) -> bool:

@@ -3,7 +3,7 @@
 from mcp_auth_bridge.effects import Fetch, Flow, Response, ask
 from mcp_auth_bridge.errors import OAuthRefused
 from mcp_auth_bridge.oauth import documents, error_meaning
-from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, with_others
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, with_other_methods
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -18,7 +18,7 @@ def revoke(session: Session) -> Flow[None]:
     """
     if not session.revocation_endpoint:
         return
-    applicant = ClientAuthentication(with_others(session.client, ()))
+    applicant = ClientAuthentication(with_other_methods(session.client, ()))
     if session.refresh is None:
         yield from _revoke(session, applicant, session.access, "access_token")
         return
@@ -35,7 +35,7 @@ def _revoke(session: Session, applicant: ClientAuthentication, token: Secret, hi
     endpoint = gate(session.revocation_endpoint, Purpose.REVOCATION)
     headers, form = yield from applicant.authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))
-    if error_meaning.lacks_secret(response) and "client_secret" not in form:
+    if error_meaning.wants_client_secret(response) and "client_secret" not in form:
         # The MCP Python SDK (2.3.0) wants the parameter of every client here. RFC 6749 section 2.3.1: a client without
         # a secret may leave the parameter out, and so may send it empty.
         response = yield from ask(Fetch(endpoint, headers, form={**form, "client_secret": ""}))
@@ -43,4 +43,4 @@ def _revoke(session: Session, applicant: ClientAuthentication, token: Secret, hi
         return response
     if applicant.learn(response):
         return (yield from _revoke(session, applicant, token, hint))
-    raise documents.refusal(response, endpoint, "the revocation")
+    raise documents.refusal_error(response, endpoint, "the revocation")

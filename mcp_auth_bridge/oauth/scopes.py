@@ -46,16 +46,16 @@ def select_scopes(
     return tuple(dict.fromkeys(wanted))
 
 
-def named(text: str) -> tuple[str, ...]:
+def parse_scopes(text: str) -> tuple[str, ...]:
     """Parse the scopes in a server's `text`, in their order and within the limits.
 
     Slack separates them by commas. A scope may hold a comma, so that commas separate only where there is no space.
     """
     text = text.strip()
-    return fitting(text.split() if " " in text else text.split(","))
+    return limit_scopes(text.split() if " " in text else text.split(","))
 
 
-def fitting(scopes: Iterable[str]) -> tuple[str, ...]:
+def limit_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """Return the first of `scopes` that have the syntax of one and are within the limits, each once."""
     found: dict[str, None] = {}
     length = 0
@@ -69,12 +69,12 @@ def fitting(scopes: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def added(newer: Iterable[str], older: str) -> str:
+def merge_scopes(newer: Iterable[str], older: str) -> str:
     """Put the `newer` scopes before a record's `older` ones, which are dropped first when there is no room for all."""
-    return " ".join(fitting((*newer, *older.split())))
+    return " ".join(limit_scopes((*newer, *older.split())))
 
 
-def without(scopes: Iterable[str], secrets: Iterable[Secret | None]) -> tuple[str, ...]:
+def drop_secret_scopes(scopes: Iterable[str], secrets: Iterable[Secret | None]) -> tuple[str, ...]:
     """Drop the `scopes` that hold one of the `secrets`, or 16 characters in a row of a longer one."""
     values = [secret.reveal() for secret in secrets if secret is not None]
     telling = {piece for value in values if len(value) >= _SHORTEST_SECRET for piece in _pieces(value)}

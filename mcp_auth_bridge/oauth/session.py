@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.scopes import LONGEST, fitting
+from mcp_auth_bridge.oauth.scopes import LONGEST, limit_scopes
 from mcp_auth_bridge.secret import Secret
 
 VERSION = 1
@@ -198,7 +198,7 @@ def load_session(text: str) -> Session:
 
 def _trimmed(session: Session) -> Session:
     """`session` with scopes of limited length: an earlier version kept all that a server ever named."""
-    named = {key: " ".join(fitting(getattr(session, key).split())) for key in ("scope", "wanted", "denied")}
+    named = {key: " ".join(limit_scopes(getattr(session, key).split())) for key in ("scope", "wanted", "denied")}
     return msgspec.structs.replace(session, **named)
 
 

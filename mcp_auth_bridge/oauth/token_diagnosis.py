@@ -22,10 +22,10 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     quoted,
 )
-from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified
+from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified_claims
 
 if TYPE_CHECKING:
-    from mcp_auth_bridge.oauth.authorization_server import Server
+    from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
     from mcp_auth_bridge.oauth.configured import SubjectToken
     from mcp_auth_bridge.oauth.session import Session
 
@@ -85,7 +85,7 @@ def diagnose_configured_token(token: str, resource: str, words: ServerWords, now
     The `aud` of a token for that server should name `resource`. The signs count in the order of their certainty: the
     expiry in the token, the server's own words, then a claim that looks wrong.
     """
-    claims = unverified(token)
+    claims = unverified_claims(token)
     if not claims:
         return _diagnose_opaque_token(token, words)
     kind, reason = _diagnose_claims(claims, resource, _complaint(words), now)
@@ -139,12 +139,12 @@ def _facts(claims: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
     return facts
 
 
-def diagnose_subject_token(token: "SubjectToken", server: "Server", now: float) -> Diagnosis:
+def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer", now: float) -> Diagnosis:
     """Why the authorization `server` refused a `token` that a machine presented in its grant. `now` is Unix seconds.
 
     Its kind is `CredentialRefused` itself where nothing in the token looks wrong.
     """
-    claims = unverified(token.value.reveal())
+    claims = unverified_claims(token.value.reveal())
     is_assertion = not token.type
     if not claims and is_assertion:
         return Diagnosis(NotAToken, "it is not a JWT, and an assertion must be one")
@@ -165,7 +165,7 @@ def describe_suspicions(session: "Session", wanted: tuple[str, ...], now: float)
 
     One clause, from the token's own claims. `wanted` are the scopes that the refusal names, `now` is in Unix seconds.
     """
-    claims = unverified(session.access.reveal())
+    claims = unverified_claims(session.access.reveal())
     if not claims:
         return (
             "the token is opaque, so nothing in it shows why; where the authorization server is Auth0 or Okta, that"

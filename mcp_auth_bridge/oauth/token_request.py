@@ -11,9 +11,9 @@ from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolErr
 from mcp_auth_bridge.oauth import documents, dpop, error_meaning
 from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
-from mcp_auth_bridge.oauth.error_text import hidden
+from mcp_auth_bridge.oauth.error_text import redacted
 from mcp_auth_bridge.oauth.providers import advice
-from mcp_auth_bridge.oauth.scopes import named, without
+from mcp_auth_bridge.oauth.scopes import drop_secret_scopes, parse_scopes
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -89,7 +89,7 @@ class IssuedSession(msgspec.Struct, frozen=True):
         """The scopes that the response names, "" for none; a token among them is left out."""
         given = self.tokens
         tokens = (Secret(token) for token in (given.access_token, given.refresh_token, given.id_token) if token)
-        return " ".join(without(named(given.scope or ""), tokens))
+        return " ".join(drop_secret_scopes(parse_scopes(given.scope or ""), tokens))
 
     def presentable(self, kind: str) -> tuple[Secret, float | None] | None:
         """The token for the MCP server, the "access" or the "id" token, and when it expires (Unix seconds).
@@ -145,7 +145,7 @@ def exchange_tokens(
 
 
 def _refusal_error(response: Response, endpoint: Url, what: str) -> ProtocolError:
-    refused = error_meaning.of_token_request(response, endpoint, what)
+    refused = error_meaning.token_request_error(response, endpoint, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
     refused.hint = advice(code, response.body.decode(errors="replace")) or refused.hint
     return refused
@@ -185,7 +185,7 @@ def _check_usable(tokens: Tokens, prover: Prover | None) -> None:
     if tokens.type not in ("bearer", "dpop", _SLACK):
         raise TheirProtocolError(
             "the authorization server issued a token of a type that this bridge cannot use:"
-            f" {quoted(hidden(tokens.type, [Secret(tokens.access_token)]), 40)}",
+            f" {quoted(redacted(tokens.type, [Secret(tokens.access_token)]), 40)}",
             "ask its operator for bearer tokens (RFC 6750)",
         )
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):

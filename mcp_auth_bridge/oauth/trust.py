@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import msgspec
 
 from mcp_auth_bridge.effects import Agree, Authorize, Effect, Fetch, Flow, Show, ask
-from mcp_auth_bridge.errors import BridgeError, ConfigError, UrlRefused, offered, quoted
-from mcp_auth_bridge.oauth.address_zones import Address, Zone, addresses_within, literal, reach_of, zone_of
+from mcp_auth_bridge.errors import BridgeError, ConfigError, UrlRefused, copyable_url, quoted
+from mcp_auth_bridge.oauth.address_zones import Address, Zone, addresses_within, parse_address, reach_of, zone_of
 from mcp_auth_bridge.oauth.related_hosts import are_related, is_subdomain
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -122,7 +122,7 @@ def check_endpoints(issuer: str, endpoints: Mapping[Purpose, Url], trust: Trust)
     return tuple(dict.fromkeys(away.values()))
 
 
-def confined(flow: Flow[R], trust: Trust) -> Flow[R]:
+def confine(flow: Flow[R], trust: Trust) -> Flow[R]:
     """Run `flow`, and keep its requests and its pages for the user within the zones: `UrlRefused` is raised inside it.
 
     Only literal addresses can be judged here. Names are judged when they are resolved; for that, each `Fetch` is told
@@ -145,7 +145,7 @@ def confined(flow: Flow[R], trust: Trust) -> Flow[R]:
         flow.close()
 
 
-def allowed(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | None) -> list[Address]:
+def filter_addresses(addresses: Sequence[Address], reach: Zone, url: Url, server: Url | None) -> list[Address]:
     """Filter the `addresses` of `url` to those that a server within `reach` may lead to.
 
     `server` is the MCP server that leads there, None for the user's configuration. Raises `UrlRefused` if no address is
@@ -193,14 +193,14 @@ def _check_url(url: Url, server: Url) -> None:
             "its operator has to put the authorization server behind https, to which allow_http does not apply;"
             " http is for servers on this machine that name others on it",
         )
-    address = literal(url.host)
+    address = parse_address(url.host)
     if address is not None:
-        allowed([address], _reach(server), url, server)
+        filter_addresses([address], _reach(server), url, server)
 
 
 def _reach(server: Url) -> Zone:
     """Where `server` may lead, as far as that can be known without resolving its name."""
-    address = literal(server.host)
+    address = parse_address(server.host)
     return zone_of(address) if address else Zone.LOOPBACK
 
 
@@ -221,4 +221,4 @@ def _trust_options(names: Iterable[str]) -> str:
     """The options that agree to `names` in advance, quoted: a server chose the names, and the user pastes them into a
     shell.
     """
-    return " ".join(f"--trust {offered(name)}" for name in dict.fromkeys(names))
+    return " ".join(f"--trust {copyable_url(name)}" for name in dict.fromkeys(names))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from mcp_auth_bridge.errors import OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Malformed, Message, Relay, ToClient
-from mcp_auth_bridge.relay.envelope import result_of, split
+from mcp_auth_bridge.relay.envelope import result_of, split_batch
 
 _REVISION = "2025-03-26"
 
@@ -45,7 +45,7 @@ class Batches(Around):
     def _parts(self, batch: Message) -> list[Message]:
         if not self._negotiated:
             raise Malformed(-32600, f"batches exist in MCP {_REVISION} only, which was not negotiated")
-        parts = split(batch)
+        parts = split_batch(batch)
         if not parts:
             raise Malformed(-32600, "the batch is empty")
         return parts

@@ -58,7 +58,7 @@ def _within_limits(line: bytes) -> Message:
     return _message(line, envelope)
 
 
-def split(batch: Message) -> list[Message]:
+def split_batch(batch: Message) -> list[Message]:
     """The messages of a batch (MCP 2025-03-26). Raises `Malformed`."""
     try:
         parts = _list_decoder.decode(batch.raw)

@@ -83,7 +83,7 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_reply: b
     if _asks_for_credentials(status, challenges, first_value(headers, "location")):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
-        return Failure(session_lost())
+        return Failure(session_lost_error())
     return Failure(_failure_error(status, kind, headers), body_may_reply=kind == "application/json")
 
 
@@ -118,7 +118,7 @@ _data = msgspec.json.Decoder(_Data)
 _LONGEST_REFUSAL = 65536  # bytes; a longer message is not a refusal, and is not decoded to find that out
 
 
-def unauthorized(message: bytes) -> Unauthorized | None:
+def refusal_in_reply(message: bytes) -> Unauthorized | None:
     """The refusal of credentials in the JSON-RPC `message`, None if it is anything else.
 
     MCP knows refusals as an HTTP status only. This is the habit of servers that check the token where the method is
@@ -144,7 +144,7 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
     return (fields,) if isinstance(fields, str) else tuple(fields)
 
 
-def session_lost() -> SessionLost:
+def session_lost_error() -> SessionLost:
     """The error upon which the relay opens a new session."""
     return SessionLost("the server no longer knows the MCP session")
 

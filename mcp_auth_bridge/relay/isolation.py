@@ -7,7 +7,7 @@ two entries a request, and is read after a fault only.
 
 from collections.abc import Hashable, Iterable, Iterator
 
-from mcp_auth_bridge.errors import BridgeError, fault
+from mcp_auth_bridge.errors import BridgeError, internal_error
 from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Report, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
@@ -60,7 +60,7 @@ class Isolation:
         try:
             yield from self._review(self._inner.from_client(message))
         except Exception as bug:  # noqa: BLE001 - the purpose of this module
-            yield from self._report(error := fault(bug))
+            yield from self._report(error := internal_error(bug))
             if message.kind is Kind.REQUEST:
                 yield from self._fail(message, error)
             elif cancelled is not None:
@@ -70,7 +70,7 @@ class Isolation:
         try:
             yield from self._review(self._inner.from_server(call, message))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(error := fault(bug))
+            yield from self._report(error := internal_error(bug))
             if message.kind is Kind.REPLY and call != STREAM:
                 yield from self._break_off(call, error)
 
@@ -79,7 +79,7 @@ class Isolation:
         try:
             yield from self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(why := fault(bug))
+            yield from self._report(why := internal_error(bug))
             yield from self._answer_ended(call, why)
         if self._calls.get(call) not in self._open:  # else the call may be made again
             self._calls.pop(call, None)
@@ -92,7 +92,7 @@ class Isolation:
             yield from self._review(self._inner.woke(timer))
         except Exception as bug:  # noqa: BLE001 - as above
             yield Wake(timer, _AGAIN)
-            yield from self._report(fault(bug))
+            yield from self._report(internal_error(bug))
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
         """The key of the request that is not to be answered any more. `initialize` cannot be cancelled."""
@@ -172,7 +172,7 @@ class Isolation:
         try:
             yield from self._review(self._inner.ended(call, error))
         except Exception as bug:  # noqa: BLE001 - as above
-            yield from self._report(fault(bug))
+            yield from self._report(internal_error(bug))
         yield from self._answer_ended(call, error, key)
 
     def _answer_ended(self, call: int, error: BridgeError, key: Hashable = None) -> Iterator[Action]:

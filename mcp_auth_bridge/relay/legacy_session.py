@@ -40,7 +40,7 @@ from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
-from mcp_auth_bridge.relay.revision_fallback import older
+from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
 REOPEN = "reopen"
@@ -167,7 +167,7 @@ class LegacySession:
 
     def _open_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
         """Open the session with an older revision if `outcome` calls for that. Returns whether it does."""
-        lower = older(self._handshake.offer, outcome)
+        lower = with_older_revision(self._handshake.offer, outcome)
         if lower is None:
             return False
         self._handshake.offer = lower

@@ -18,5 +18,5 @@ META: Mapping[str, Any] = {
 """The `_meta` that each request carries since MCP 2026-07-28. Any: JSON."""
 
 DISCOVER = replies.request("server/discover", {"_meta": META})
-OPENING = replies.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
-OPENED = replies.notification("notifications/initialized")
+INITIALIZE = replies.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
+INITIALIZED = replies.notification("notifications/initialized")

@@ -13,7 +13,7 @@ _ANY = (301, 302, 303, 307, 308)
 _LOGIN_PAGE = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])", re.IGNORECASE)
 
 
-def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
+def redirect_target(verb: str, url: Url, status: int, location: str) -> Url | None:
     """The URL to which a request to `url` has to be sent next, None if its response is not a redirect to follow.
 
     `verb` is GET or POST; `status` and `location` are those of the response. Raises `UpstreamFailed` for another
@@ -46,6 +46,6 @@ def leads_to_login(location: str) -> bool:
     return _LOGIN_PAGE.search(host_and_path) is not None
 
 
-def circles(status: int) -> UpstreamFailed:
+def redirect_loop_error(status: int) -> UpstreamFailed:
     """The error for a request that was redirected too often."""
     return UpstreamFailed(f"the server redirects more than {MOST_REDIRECTS} times", "check the url", status=status)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, described
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, error_data
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
@@ -88,7 +88,7 @@ def failure(request: Message, error: BridgeError) -> Message:
 
 def protocol_error(request: Message, error: BridgeError) -> Message:
     """The reply to `request` with `error` as a JSON-RPC error, also for a tool call: for programs."""
-    data = {"bridge": True, **described(error)}
+    data = {"bridge": True, **error_data(error)}
     text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
     return _reply(request.id or b"null", b"error", _json(body))

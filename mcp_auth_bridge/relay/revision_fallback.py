@@ -13,7 +13,7 @@ from mcp_auth_bridge.relay.http_semantics import SUPPORTED
 _INVALID_PARAMS = -32602  # MCP "Lifecycle", error handling: “Unsupported protocol version”
 
 
-def older(initialize: Message, outcome: Message | BridgeError | None) -> Message | None:
+def with_older_revision(initialize: Message, outcome: Message | BridgeError | None) -> Message | None:
     """`initialize` with the next older revision, None if that would not help after this `outcome`.
 
     `outcome` is the server's error reply, or the error of the call; None stands for a call without either.

@@ -15,7 +15,7 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, decoded
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.framing import one_line
-from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
+from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
 from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
@@ -72,10 +72,10 @@ class OwnClient:
             await self._exchange(DISCOVER)
             self._meta = META
             return
-        opened = _result(OPENING, await self._exchange(OPENING))
+        opened = _result(INITIALIZE, await self._exchange(INITIALIZE))
         if self._memory.load().get("initialize") != opened:
             self._memory.save("initialize", opened)
-        self._write_line(OPENED)
+        self._write_line(INITIALIZED)
 
     async def request(self, method: str, params: Mapping[str, Any]) -> bytes:
         """Returns the raw result of a request. Any: any JSON.

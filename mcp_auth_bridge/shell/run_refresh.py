@@ -14,15 +14,15 @@ from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.fetch import LARGEST_RESPONSE, build_request, refusal_text, wait_for_response
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 
 
-async def refreshed(network: Network, flow: Flow[Session]) -> Session:
+async def run_refresh(network: Network, flow: Flow[Session]) -> Session:
     """The session that `flow`, a refresh, leads to, over a connection of its own. Raises any `BridgeError`."""
     # `headers_timeout` is for tools; to give up on a token request early loses the login (`fetch.py`).
     pool = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
     try:
-        return await drive(flow, _RefreshHttp(pool), Unattended())
+        return await run_flow(flow, _RefreshHttp(pool), HeadlessLogin())
     finally:
         await pool.aclose()
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Protocol
 
-from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
+from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     Action,
@@ -239,13 +239,13 @@ def _log(action: Note | Report) -> None:
     if isinstance(action, Note):
         terminal.say(action.text)
     else:
-        terminal.complain(action.error)
+        terminal.report_error(action.error)
 
 
 def _report_fault(bug: Exception) -> BridgeError:
     """Write the fault `bug` to the log. Returns it as an error."""
-    error = fault(bug)
-    terminal.complain(error)
+    error = internal_error(bug)
+    terminal.report_error(error)
     return error
 
 

@@ -35,7 +35,7 @@ def portions(chunk: bytes) -> list[bytes]:
     return [chunk[at : at + _PORTION] for at in range(0, len(chunk), _PORTION)]
 
 
-def work(portion: bytes) -> int:
+def work_units(portion: bytes) -> int:
     """The most units that a parser of lines needs for `portion`."""
     return len(portion) // _BYTES if len(portion) <= _PORTION else 1  # a larger one has few lines
 

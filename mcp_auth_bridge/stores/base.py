@@ -60,7 +60,7 @@ class Store(Protocol):
         """Delete if the stored generation is `expected`; whether it was deleted."""
 
     def discard(self, key: str) -> bool:
-        """Delete a damaged record, whose generation cannot be known; whether it was damaged.
+        """Delete a damaged record: its generation cannot be known. Returns whether it was damaged.
 
         Raises what `load` raises for any other reason.
         """

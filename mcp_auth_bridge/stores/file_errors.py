@@ -5,7 +5,7 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from mcp_auth_bridge.errors import StoreError, reason
+from mcp_auth_bridge.errors import StoreError, os_error_text
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
@@ -43,4 +43,4 @@ def translated(path: Path) -> Iterator[None]:
             raise Forbidden(f"{path} is on a read-only file system", _ELSEWHERE) from None
         if error.errno == errno.ELOOP or path.is_symlink():
             raise StoreError(f"{path} is a symbolic link, which is not followed", f"remove {path}") from None
-        raise StoreError(f"{path} cannot be used: {reason(error)}", _ELSEWHERE) from None
+        raise StoreError(f"{path} cannot be used: {os_error_text(error)}", _ELSEWHERE) from None

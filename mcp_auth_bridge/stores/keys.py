@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mcp_auth_bridge.errors import BridgeError, StoreError, typed
+from mcp_auth_bridge.errors import BridgeError, StoreError, shell_quoted
 from mcp_auth_bridge.stores.file_errors import Forbidden, Missing, translated
 from mcp_auth_bridge.stores.file_io import create_file, read_all
 from mcp_auth_bridge.stores.folder import Folder
@@ -43,16 +43,16 @@ COMMAND_ENVIRONMENT = frozenset(
 )
 
 
-def keeping(config: Path, kinds: str = _KINDS) -> str:
+def keep_hint(config: Path, kinds: str = _KINDS) -> str:
     """The hint for keeping logins without a keyring: a line to paste into the file `config`, and where."""
     path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # TOML reads it alike
     line = f'store = {{ kind = "key_file", path = {path} }}'
     return f"make this the first line of {config}, in place of any [store] there (or another kind: {kinds}): {line}"
 
 
-def choices(config: Path) -> str:
+def store_hint(config: Path) -> str:
     """The same hint where memory is a choice too."""
-    return keeping(config, f'{_KINDS}, "memory"')
+    return keep_hint(config, f'{_KINDS}, "memory"')
 
 
 class KeySource(Protocol):
@@ -124,7 +124,7 @@ class KeyFile:
         except Missing:
             return None
         except Forbidden:
-            hint = f"give it to this user with chown, and run: chmod 600 {typed(str(self.path))}"
+            hint = f"give it to this user with chown, and run: chmod 600 {shell_quoted(str(self.path))}"
             raise StoreError(f"the key file {self.path} is closed to this user", hint) from None
         try:
             _check_key_file(os.fstat(descriptor), self.path)
@@ -163,7 +163,7 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")
     if stat.S_IMODE(status.st_mode) & (0o037 if status.st_uid == 0 else 0o077):
-        hint = f"in Kubernetes, set defaultMode: 0440; elsewhere, run: chmod 600 {typed(str(path))}"
+        hint = f"in Kubernetes, set defaultMode: 0440; elsewhere, run: chmod 600 {shell_quoted(str(path))}"
         raise StoreError(f"the key file {path} is open to other users", hint)
 
 

@@ -54,7 +54,7 @@ class ExportedLogin(msgspec.Struct, frozen=True):
 
 
 class ForPassphrase(msgspec.Struct, frozen=True):
-    """A file whose lock is a passphrase."""
+    """A file that a passphrase locks."""
 
     head: bytes
     sealed: bytes
@@ -81,7 +81,7 @@ class ForRecipient(msgspec.Struct, frozen=True):
         if self.head[2 : 2 + _IDENTITY] != _identity(public):
             raise StoreError(
                 "the exported login is sealed to the key of another machine",
-                f"import it there, or export it with --recipient {recipient(private)}",
+                f"import it there, or export it with --recipient {recipient_line(private)}",
             )
         key = _agreed(private, ephemeral, ephemeral + public)
         if key is None or (login := _unsealed(key, self.sealed, self.head)) is None:
@@ -89,14 +89,14 @@ class ForRecipient(msgspec.Struct, frozen=True):
         return login
 
 
-def for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
+def seal_for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
     """A file with `login` that `passphrase` opens. `entropy` returns that many random bytes."""
     salt = entropy(_SALT)
     head = _VERSION + _PASSPHRASE + salt
     return _lines(_checked(head + _sealed(_stretched(passphrase, salt), login, head)))
 
 
-def for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
+def seal_for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
     """A file with `login` for the machine with the public key `line`. Raises `StoreError` for another text."""
     public, private = _recipient_key(line), entropy(KEY_BYTES)
     ephemeral = _public(private)
@@ -107,7 +107,7 @@ def for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> byte
     return _lines(_checked(head + _sealed(key, login, head)))
 
 
-def read(data: bytes) -> ForPassphrase | ForRecipient:
+def parse_export(data: bytes) -> ForPassphrase | ForRecipient:
     """The content of a file, still sealed. Raises `StoreError` if no export wrote it, or if it was changed since."""
     content = _stripped(data)
     if content[:1] != _VERSION:
@@ -128,7 +128,7 @@ def read(data: bytes) -> ForPassphrase | ForRecipient:
     raise _damaged_error()
 
 
-def recipient(private: bytes) -> str:
+def recipient_line(private: bytes) -> str:
     """The public key of `private` as a line to copy, with four bytes that detect mistakes in a copy."""
     public = _public(private)
     return _MARK + base64.urlsafe_b64encode(public + _checksum(public)[:4]).decode()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from mcp_auth_bridge.errors import StoreError, typed
+from mcp_auth_bridge.errors import StoreError, shell_quoted
 from mcp_auth_bridge.stores.file_errors import FULL, translated
 from mcp_auth_bridge.stores.file_io import CREATE, OVERWRITE, READ, SAFE, fill, read_all, sync_folder
 
@@ -47,7 +47,9 @@ class OpenFolder(msgspec.Struct, frozen=True):
         fill(self._open(name, CREATE), data)
 
     def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
-        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, whose blocks are there."""
+        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, which has its blocks
+        already.
+        """
         try:
             self.create(name, data)
         except OSError as error:
@@ -139,7 +141,7 @@ def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
     if status.st_uid != os.geteuid():
         raise StoreError(f"{path} belongs to another user", f"give it to this user with chown, or remove {path}")
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise StoreError(f"{path} is open to other users", f"run: chmod {mode} {typed(str(path))}")
+        raise StoreError(f"{path} is open to other users", f"run: chmod {mode} {shell_quoted(str(path))}")
 
 
 def _check_file(status: os.stat_result, path: Path) -> None:

@@ -81,7 +81,7 @@ class KeyringKey:
         return self._keyring
 
 
-def entry(name: str) -> str | None:
+def load_entry(name: str) -> str | None:
     """The secret `name` in the OS keyring, None if there is none. Raises `StoreError`."""
     _check_name(name)
     keyring = KeyringKey(_NO_ENTRY)
@@ -90,7 +90,7 @@ def entry(name: str) -> str | None:
     return secret
 
 
-def put(name: str, secret: str) -> None:
+def save_entry(name: str, secret: str) -> None:
     """Keep `secret` in the OS keyring as `name`. Raises `StoreError`."""
     _check_name(name)
     keyring = KeyringKey(_NO_ENTRY)

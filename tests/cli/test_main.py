@@ -116,7 +116,7 @@ def test_every_end_has_its_exit_code_and_message(monkeypatch, capfd, end, code, 
         raise end
 
     monkeypatch.setattr(main, "_run", run)
-    monkeypatch.setattr(main.terminal, "leave", sys.exit)
+    monkeypatch.setattr(main.terminal, "exit_now", sys.exit)
     with pytest.raises(SystemExit) as left:
         main.main(["status"])
     out, err = capfd.readouterr()
@@ -133,7 +133,7 @@ def test_every_end_has_its_exit_code_and_message(monkeypatch, capfd, end, code, 
 def test_a_command_gets_the_configuration_and_a_headless_one_no_keyring(monkeypatch, tmp_path, line, store):
     file = tmp_path / "config.toml"
     file.write_text(f'[servers.acme]\nurl = "{URL}"\n')
-    for place, name in ((core_dumps, "forbid"), (uncaught, "name_only")):  # they change the whole process
+    for place, name in ((core_dumps, "forbid"), (uncaught, "install_hooks")):  # they change the whole process
         monkeypatch.setattr(place, name, lambda: None)
     monkeypatch.setattr(loop, "run", lambda context: context)
     monkeypatch.setitem(main._STORIES, "run", lambda _arguments: lambda context: context)

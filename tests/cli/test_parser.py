@@ -12,7 +12,7 @@ from mcp_auth_bridge.shell.console import terminal
 @pytest.fixture
 def refused(monkeypatch, capfd):
     """The exit code of a command line, and what is on stdout and stderr then."""
-    monkeypatch.setattr(terminal, "leave", sys.exit)
+    monkeypatch.setattr(terminal, "exit_now", sys.exit)
 
     def refused(*arguments):
         with pytest.raises(SystemExit) as left:
@@ -62,7 +62,7 @@ def test_any_other_mistake_leads_to_the_help(refused, arguments, sentence, progr
 
 
 def test_the_rest_of_the_line_is_refused_in_the_format_that_it_asks_for(monkeypatch, refused):
-    monkeypatch.setattr(terminal, "_voice", terminal._voice)
+    monkeypatch.setattr(terminal, "_format", terminal._format)
     code, out, err = refused("--log-format", "json", "wash")
     assert (code, out, json.loads(err)["message"]) == (2, "", "“wash” is not a command")
 

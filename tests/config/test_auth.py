@@ -8,9 +8,9 @@ from mcp_auth_bridge.config.auth import (
     BearerSettings,
     HeaderSettings,
     convert_argument,
+    describe_static,
     digest,
     references,
-    static,
 )
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.errors import ConfigError
@@ -103,10 +103,10 @@ def test_no_secret_and_no_variable_is_accepted_on_the_command_line(inside, what,
 
 
 def test_credentials_in_the_configuration_itself_are_described_without_their_values():
-    assert static(BearerSettings("env:T")) == "a token from the environment variable T"
-    assert static(HeaderSettings({"X-A": "hunter2", "X-B": "env:B"})) == "the headers X-A, X-B"
-    assert static(AnonymousSettings()) == "no credentials"
-    assert static(BrowserSettings()) == ""
+    assert describe_static(BearerSettings("env:T")) == "a token from the environment variable T"
+    assert describe_static(HeaderSettings({"X-A": "hunter2", "X-B": "env:B"})) == "the headers X-A, X-B"
+    assert describe_static(AnonymousSettings()) == "no credentials"
+    assert describe_static(BrowserSettings()) == ""
 
 
 def test_the_secrets_of_a_table_are_named_by_their_keys():

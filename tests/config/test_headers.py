@@ -54,20 +54,20 @@ def test_a_header_that_http_cannot_carry_is_refused_without_its_value(table):
 
 def test_no_variable_is_expanded_on_the_command_line():
     given = {"X-Org": "42", "X-Key": "env:K", "X-Text": "literal:${X}"}
-    assert headers.on_the_command_line(given, "--header") == headers.parse(given, "--header")
+    assert headers.parse_unexpanded(given, "--header") == headers.parse(given, "--header")
     with pytest.raises(ConfigError, match=r"^--header: X-Org has a \$\{, which is not expanded") as raised:
-        headers.on_the_command_line({"X-Org": "hunter2${X}"}, "--header")
+        headers.parse_unexpanded({"X-Org": "hunter2${X}"}, "--header")
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
 def test_credentials_may_be_in_the_authorization_header():
-    assert headers.credential({"Authorization": "env:A"}, "here") == {"Authorization": EnvironmentVariable("A")}
+    assert headers.parse_credentials({"Authorization": "env:A"}, "here") == {"Authorization": EnvironmentVariable("A")}
 
 
 def test_the_later_of_two_headers_wins_regardless_of_case():
     own = {"X-Org": Literal("1"), "X-Two": Literal("2")}
-    assert headers.merged(own, {"x-org": Literal("9")}) == {"X-Two": Literal("2"), "x-org": Literal("9")}
+    assert headers.merge(own, {"x-org": Literal("9")}) == {"X-Two": Literal("2"), "x-org": Literal("9")}
 
 
 def test_a_value_that_a_header_can_carry_is_returned():
-    assert [headers.header_value(value, "here") for value in ("", "a b")] == ["", "a b"]
+    assert [headers.check_value(value, "here") for value in ("", "a b")] == ["", "a b"]

@@ -24,8 +24,8 @@ def test_the_kinds_without_a_person_are_told_apart():
     workload = profile(with_auth(f'kind = "jwt_bearer", {AT}, assertion = "file:/t"')).auth
     assert (workload.assertion, workload.client_id) == ("file:/t", "")
     exchange = profile(with_auth(f'kind = "token_exchange", {AT}, subject_token = "env:T"')).auth
-    assert machine.token_type(exchange.subject_token_type) == "urn:ietf:params:oauth:token-type:access_token"
-    assert machine.token_type("urn:a:b") == "urn:a:b"
+    assert machine.token_type_uri(exchange.subject_token_type) == "urn:ietf:params:oauth:token-type:access_token"
+    assert machine.token_type_uri("urn:a:b") == "urn:a:b"
     idp = 'idp = { token_endpoint = "https://idp.example/token" }'
     enterprise = profile(with_auth(f'kind = "enterprise", {AT}, identity_assertion = "env:I", {idp}')).auth
     assert enterprise.idp.token_endpoint == "https://idp.example/token"

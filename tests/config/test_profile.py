@@ -3,7 +3,7 @@
 import pytest
 from configured import PATH, profile, refused, server, with_argument
 
-from mcp_auth_bridge.config.profile import server_url, with_headers
+from mcp_auth_bridge.config.profile import parse_server_url, with_headers
 from mcp_auth_bridge.secret import Literal
 
 
@@ -35,7 +35,7 @@ def test_a_server_is_named_in_logs_and_in_the_store():
 
 
 def test_the_url_of_a_server_has_no_fragment():
-    assert str(server_url("https://mcp.example/mcp#x", "here")) == "https://mcp.example/mcp"
+    assert str(parse_server_url("https://mcp.example/mcp#x", "here")) == "https://mcp.example/mcp"
 
 
 def test_headers_replace_the_configured_ones():

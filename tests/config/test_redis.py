@@ -1,11 +1,11 @@
 import pytest
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, place
+from mcp_auth_bridge.config.redis import RedisStoreSettings, parse_address
 from mcp_auth_bridge.errors import ConfigError
 
 
 def at(url, **more):
-    return place(RedisStoreSettings(url, key_file="/key", **more), "config.toml: store")
+    return parse_address(RedisStoreSettings(url, key_file="/key", **more), "config.toml: store")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +73,4 @@ def test_plain_redis_over_a_network_has_to_be_asked_for():
 )
 def test_a_mistake_is_named_with_its_key(settings, expected):
     with pytest.raises(ConfigError, match=expected):
-        place(RedisStoreSettings("rediss://redis.acme.example", **settings), "store")
+        parse_address(RedisStoreSettings("rediss://redis.acme.example", **settings), "store")

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, bearer, parse
+from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, choose_challenge, parse_challenges
 
 METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 
 
 def told(*fields):
-    return [(challenge.scheme, dict(challenge.parameters)) for challenge in parse(fields)]
+    return [(challenge.scheme, dict(challenge.parameters)) for challenge in parse_challenges(fields)]
 
 
 @pytest.mark.parametrize(
@@ -55,27 +55,28 @@ def test_the_challenges_of_several_fields_keep_their_order():
 
 
 def test_the_first_bearer_challenge_is_chosen_and_dpop_only_without_one():
-    assert bearer(["Basic realm=x", 'DPoP algs="ES256"', "Bearer a=b"]).parameters == {"a": "b"}
-    assert bearer(["Basic realm=x", 'DPoP algs="ES256"']).scheme == "dpop"
-    assert bearer(["Basic realm=x"]) is None
-    assert bearer([]) is None
+    assert choose_challenge(["Basic realm=x", 'DPoP algs="ES256"', "Bearer a=b"]).parameters == {"a": "b"}
+    assert choose_challenge(["Basic realm=x", 'DPoP algs="ES256"']).scheme == "dpop"
+    assert choose_challenge(["Basic realm=x"]) is None
+    assert choose_challenge([]) is None
 
 
 @pytest.mark.plays("Cloudflare Access")
 @pytest.mark.parametrize("others", [[], ["Basic realm=x"], ["Negotiate"]])
 def test_metadata_may_be_named_by_a_challenge_of_any_scheme(others):
     """RFC 9728 section 5.1; Cloudflare Access (junior #832)."""
-    found = bearer([*others, f'Cloudflare-Access resource_metadata="{METADATA}"'])
+    found = choose_challenge([*others, f'Cloudflare-Access resource_metadata="{METADATA}"'])
     assert (found.scheme, found.resource_metadata) == ("cloudflare-access", METADATA)
 
 
 def test_the_bearer_challenge_takes_over_the_metadata_url_of_another_scheme_unless_it_has_its_own():
     named = f'Cloudflare-Access resource_metadata="{METADATA}"'
-    merged = bearer([named, 'Bearer error="invalid_token", scope="read"'])
+    merged = choose_challenge([named, 'Bearer error="invalid_token", scope="read"'])
     assert (merged.scheme, merged.error, merged.scopes) == ("bearer", "invalid_token", ("read",))
     assert merged.resource_metadata == METADATA
     assert (
-        bearer([named, "Bearer resource_metadata=https://own.example/x"]).resource_metadata == "https://own.example/x"
+        choose_challenge([named, "Bearer resource_metadata=https://own.example/x"]).resource_metadata
+        == "https://own.example/x"
     )
 
 
@@ -89,7 +90,7 @@ def test_each_scope_of_a_challenge_counts_once():
 
 
 def test_nothing_beyond_the_limit_is_read():
-    [challenge] = parse(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
+    [challenge] = parse_challenges(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
     assert challenge.parameters == {"a": "b"}
 
 
@@ -98,7 +99,7 @@ def test_nothing_beyond_the_limit_is_read():
 @example(["Bearer " + "a=" * 4000])
 @example(["\\" * 8192])
 def test_parsing_never_raises_and_never_invents_a_value(fields):
-    for challenge in parse(fields):
+    for challenge in parse_challenges(fields):
         assert challenge.scheme == challenge.scheme.lower()
         for value in challenge.parameters.values():
             assert any(value in field.replace("\\", "") or value in field for field in fields) or "\\" in "".join(

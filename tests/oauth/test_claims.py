@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.claims import account_of, expiry, is_account, lifetime, names_of, numeric_date, unverified
+from mcp_auth_bridge.oauth.claims import (
+    account_of,
+    expiry,
+    is_account,
+    lifetime,
+    names_of,
+    numeric_date,
+    unverified_claims,
+)
 
 NOW = 1_700_000_000.0
 
@@ -94,4 +102,4 @@ def test_looking_inside_any_token_never_raises_and_gives_printable_names(tokens)
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "e30.W10.", "e30.bnVsbA.", "e30.MQ.", "....", "é.é.é"])
 def test_an_opaque_token_has_no_claims(token):
-    assert unverified(token) == {}
+    assert unverified_claims(token) == {}

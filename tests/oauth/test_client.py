@@ -36,7 +36,7 @@ from mcp_auth_bridge.errors import ConfigError, OAuthRefused, Unreachable, Upstr
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.registration import RegistrationSettings
 from mcp_auth_bridge.oauth.session import dump, load_client
 from mcp_auth_bridge.secret import Secret
 
@@ -197,7 +197,7 @@ def test_an_unknown_configured_client_is_not_replaced_and_the_hint_names_its_set
 
 def test_a_client_that_is_refused_with_the_configured_method_gets_a_hint_that_names_it():
     """The MCP Python SDK refuses Basic as RFC 6749 writes it, whatever it registered."""
-    basic = plan(registration=RegistrationRequest(auth_method="client_secret_basic"))
+    basic = plan(registration=RegistrationSettings(auth_method="client_secret_basic"))
     with pytest.raises(OAuthRefused) as raised:
         play(login(basic), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:3], (TOKEN, UNKNOWN)])
     assert 'remove auth_method = "client_secret_basic"' in raised.value.hint
@@ -313,7 +313,7 @@ def test_a_document_without_a_free_port_is_an_error_where_clients_cannot_registe
 def test_the_configured_client_name_is_registered():
     asked = []
     play(
-        login(plan(registration=RegistrationRequest("Acme Bridge"))),
+        login(plan(registration=RegistrationSettings("Acme Bridge"))),
         [*found(), ("listen 0", HERE), REGISTERED, *CODE],
         asked,
     )

@@ -16,10 +16,10 @@ from registration_flow import client
 
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
-from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, authenticate, choose, with_others
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, authenticate, choose_method, with_other_methods
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.registration import RegistrationSettings
 from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import Client, Session, SigningKey, dump, load_client
 from mcp_auth_bridge.secret import Secret
@@ -130,7 +130,7 @@ def test_a_server_that_refuses_to_register_one_method_is_asked_for_the_next():
 
 def test_a_configured_method_is_what_is_registered_and_an_earlier_registration_by_another_is_not_used():
     asked, earlier = [], Client(issuer="https://as.example", id="old", redirect_uri=HERE)
-    spoken = RegistrationRequest(auth_method="client_secret_basic_raw")
+    spoken = RegistrationSettings(auth_method="client_secret_basic_raw")
     made = answer({"client_id": "new", "client_secret": "a/b", "token_endpoint_auth_method": "client_secret_basic"})
     script = [*found(), ("listen 0", HERE), (REGISTERED[0], made), *CODE]
     session = play(login(plan(registration=spoken, clients={earlier.issuer: earlier})), script, asked)
@@ -193,7 +193,7 @@ ANSWERS = st.sampled_from(
     st.lists(ANSWERS, min_size=6),
 )
 def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(client, advertised, answers):
-    applicant = ClientAuthentication(with_others(client, advertised))
+    applicant = ClientAuthentication(with_other_methods(client, advertised))
     seen = []
     for each in answers:
         headers, form = play(applicant.authenticate({"grant_type": "x"}), [])
@@ -209,7 +209,7 @@ def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(cli
 @pytest.mark.parametrize(("advertised", "public"), [(("private_key_jwt",), True), (("none",), False)])
 def test_a_server_that_accepts_none_of_our_ways_is_refused_with_their_names(advertised, public):
     with pytest.raises(TheirProtocolError, match="no authentication method") as raised:
-        choose(advertised, public=public)
+        choose_method(advertised, public=public)
     assert "client_secret_basic" in raised.value.hint
 
 

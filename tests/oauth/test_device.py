@@ -4,7 +4,7 @@ import pytest
 from playing import answer, plain, play
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, UrlRefused
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.urls import Purpose, gate
@@ -24,7 +24,7 @@ SHOWN = ("show ABCD-EFGH at https://as.example/device", None)
 
 
 def server(**more):
-    return Server(
+    return AuthorizationServer(
         issuer="https://as.example",
         resource="https://mcp.example/mcp",
         authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),

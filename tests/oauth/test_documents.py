@@ -6,7 +6,7 @@ from playing import answer
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import OAuthRefused, TheirProtocolError, UpstreamFailed
-from mcp_auth_bridge.oauth.documents import error_code, is_page, known_error, read, refusal, said
+from mcp_auth_bridge.oauth.documents import error_code, is_page, known_error, read, refusal_error, said
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -18,7 +18,7 @@ class Shape(msgspec.Struct):
 
 
 def refused(response):
-    return refusal(response, TOKEN, "the refresh")
+    return refusal_error(response, TOKEN, "the refresh")
 
 
 def test_a_document_is_read_in_its_shape():

@@ -17,7 +17,7 @@ from mcp_auth_bridge.credentials.token_headers import TokenHeaders, is_refused
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError, Unreachable
 from mcp_auth_bridge.oauth import dpop
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.dpop import (
@@ -25,7 +25,7 @@ from mcp_auth_bridge.oauth.dpop import (
     ProvenRequest,
     Terms,
     binding,
-    complaint,
+    challenge_error,
     load_key,
     new_key,
     nonce_of,
@@ -109,9 +109,11 @@ def test_the_first_usable_nonce_counts():
 
 
 def test_only_the_dpop_challenge_says_what_is_wrong_with_a_proof():
-    assert complaint(['Bearer error="invalid_token", DPoP algs="ES256", error="use_dpop_nonce"']) == "use_dpop_nonce"
-    assert complaint(['Bearer error="use_dpop_nonce"']) == ""
-    assert complaint([]) == ""
+    assert (
+        challenge_error(['Bearer error="invalid_token", DPoP algs="ES256", error="use_dpop_nonce"']) == "use_dpop_nonce"
+    )
+    assert challenge_error(['Bearer error="use_dpop_nonce"']) == ""
+    assert challenge_error([]) == ""
 
 
 # Whether tokens are to be bound
@@ -160,7 +162,7 @@ def test_a_demand_that_cannot_be_met_is_a_sentence(said, who):
 
 
 def server(kind=Binding.DEMANDED):
-    return Server(
+    return AuthorizationServer(
         issuer="https://as.example",
         resource="https://mcp.example/mcp",
         authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),

@@ -18,7 +18,7 @@ STATUSES = (400, 401, 403, 404, 422)
 
 def meant(response):
     """The code that a refused token request stands for, "" for none, and whether our client is forgotten."""
-    error = error_meaning.of_token_request(response, TOKEN, "the refresh")
+    error = error_meaning.token_request_error(response, TOKEN, "the refresh")
     return error.error if isinstance(error, OAuthRefused) else "", error_meaning.client_forgotten(error)
 
 
@@ -90,7 +90,7 @@ def test_githubs_refusal_with_status_200_is_one():
 @given(st.binary(max_size=200), st.integers(100, 599))
 def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, status):
     marked = b"call evil.example " + body
-    error = error_meaning.of_token_request(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
+    error = error_meaning.token_request_error(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
     assert "evil" not in error.message + error.hint
     assert "\n" not in error.message
 
@@ -101,7 +101,7 @@ def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, sta
 )
 def test_too_many_requests_say_when_to_come_back(header, wait, advice):
     body = json.dumps({"error": "invalid_client"}).encode()  # whatever it says, nothing was looked at
-    error = documents.refusal(Response(429, {"retry-after": (header,)}, body, 0.0), TOKEN, "the registration")
+    error = documents.refusal_error(Response(429, {"retry-after": (header,)}, body, 0.0), TOKEN, "the registration")
     assert isinstance(error, UpstreamFailed)
     assert (error.status, error.retry_after, error.hint) == (429, wait, advice)
 
@@ -124,8 +124,8 @@ def test_a_refusal_of_the_client_is_told_from_one_of_the_grant():
 
 
 def test_a_missing_client_secret_is_recognised():
-    assert error_meaning.lacks_secret(answer({"message": "Required parameter: client_secret"}, 400))
-    assert not error_meaning.lacks_secret(answer({"message": "client_secret"}, 401))
+    assert error_meaning.wants_client_secret(answer({"message": "Required parameter: client_secret"}, 400))
+    assert not error_meaning.wants_client_secret(answer({"message": "client_secret"}, 401))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.error_text import LONGEST, hidden, saying, sentence
+from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, saying, sentence
 from mcp_auth_bridge.secret import Secret
 
 ASCII = st.characters(max_codepoint=127)
@@ -73,14 +73,14 @@ def test_a_sent_secret_is_cut_out_of_it(sent, echo):
 
 @pytest.mark.parametrize("echo", ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJtaWEifQ.", "Bearer abcdefghijklmnop"])
 def test_text_that_looks_like_a_credential_is_cut_out_of_it(echo):
-    assert "…" in hidden(f"not {echo}", ())
-    assert not {word for word in echo.split() if len(word) > 10}.intersection(hidden(f"not {echo}", ()).split())
+    assert "…" in redacted(f"not {echo}", ())
+    assert not {word for word in echo.split() if len(word) > 10}.intersection(redacted(f"not {echo}", ()).split())
 
 
 @given(st.text(ASCII, min_size=4, max_size=40), st.text(ASCII, max_size=40), st.text(ASCII, max_size=40))
 @example("BEARER", "", "")  # a scheme and nothing after it
 def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before, after):
-    left = hidden(f"{before}{secret}{after}", [Secret(secret)])
+    left = redacted(f"{before}{secret}{after}", [Secret(secret)])
     assert secret not in left
     assert secret not in saying(json.dumps([before, secret, after]), [Secret(secret)]) or not secret.isalnum()
 
@@ -99,11 +99,11 @@ def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before,
     ],
 )
 def test_a_sent_secret_is_cut_out_of_it_however_it_is_spelled(echo):
-    left = hidden(f"before {echo} after", [Secret(TOKEN)])
+    left = redacted(f"before {echo} after", [Secret(TOKEN)])
     assert left.startswith("before ")
     assert left.endswith(" after")
     assert len("".join(char for char in left[7:-6] if char.isalnum())) <= 10, left  # “Bearer ” in Base64
 
 
 def test_a_basic_credential_that_is_not_base64_hides_itself_alone():
-    assert hidden("Basic not/base64! is not base64", [Secret("Basic not/base64!")]).endswith("is not base64")
+    assert redacted("Basic not/base64! is not base64", [Secret("Basic not/base64!")]).endswith("is not base64")

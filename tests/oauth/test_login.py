@@ -44,7 +44,7 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
-from mcp_auth_bridge.oauth.providers import Ways
+from mcp_auth_bridge.oauth.providers import ProviderOverrides
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -222,7 +222,7 @@ def test_without_s256_in_the_metadata_the_login_ends_unless_the_profile_sets_pkc
         play(login(plan()), silent)
     assert 'pkce = "S256" under auth' in raised.value.hint
     asked = []
-    play(login(plan(ways=Ways(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
+    play(login(plan(ways=ProviderOverrides(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "code_challenge_method=S256" in asked[-2].url
 
 
@@ -282,7 +282,7 @@ def test_the_ways_of_a_known_provider_are_followed(issuer, sent, kept_back):
 
 def test_the_profile_wins_over_the_known_ways_of_a_provider():
     asked = []
-    wanted = plan(ways=Ways(parameters={"prompt": "none", "audience": "urn:x"}))
+    wanted = plan(ways=ProviderOverrides(parameters={"prompt": "none", "audience": "urn:x"}))
     play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "prompt=none" in asked[-2].url
     assert "audience=urn%3Ax" in asked[-2].url

@@ -42,9 +42,9 @@ from mcp_auth_bridge.oauth.machine import (
     Enterprise,
     JwtBearer,
     TokenExchange,
-    end,
     obtain,
     renew,
+    revoke_session,
 )
 from mcp_auth_bridge.oauth.session import dump
 from mcp_auth_bridge.secret import Secret
@@ -262,12 +262,12 @@ def test_the_end_of_a_session_is_a_revocation_with_todays_secret_where_that_is_o
     asked = []
     offered = metadata(revocation_endpoint=f"{AS}/revoke")
     last = play(obtain(plan()), [*discovery(server=offered), (TOKEN, tokens())])
-    play(end(plan(), last), [(f"POST {AS}/revoke", answer(b""))], asked)
+    play(revoke_session(plan(), last), [(f"POST {AS}/revoke", answer(b""))], asked)
     assert sent(asked[-1])[0]["token"] == "AT"
     assert "authorization" in sent(asked[-1])[1]
     script = [(f"POST {AS}/revoke", answer({"error": code}, 400))]
     if code == "unsupported_token_type":
-        play(end(plan(), last), script)
+        play(revoke_session(plan(), last), script)
     else:
         with pytest.raises(OAuthRefused):
-            play(end(plan(), last), script)
+            play(revoke_session(plan(), last), script)

@@ -4,7 +4,7 @@ import pytest
 from playing import NOT_FOUND, PAGE, answer, play
 
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth.mcp_endpoints import mcp_endpoints
+from mcp_auth_bridge.oauth.mcp_endpoints import fetch_mcp_endpoints
 from mcp_auth_bridge.urls import Purpose, gate
 
 WRONG = gate("https://app.example/mcp", Purpose.SERVER)
@@ -13,7 +13,7 @@ ROOT = "GET https://app.example/.well-known/oauth-protected-resource"
 
 
 def listed(value, server=WRONG):
-    return [str(url) for url in play(mcp_endpoints(server), [(OWN, answer({"mcp_endpoints": value}))])]
+    return [str(url) for url in play(fetch_mcp_endpoints(server), [(OWN, answer({"mcp_endpoints": value}))])]
 
 
 @pytest.mark.parametrize(
@@ -43,10 +43,10 @@ def test_a_long_list_is_cut():
 @pytest.mark.parametrize("nothing", [NOT_FOUND, PAGE])
 def test_the_document_of_the_origin_is_read_where_the_path_has_none(nothing):
     steps = [(OWN, nothing), (ROOT, answer({"mcp_endpoints": ["/mcp/mcp"]}))]
-    assert [url.path for url in play(mcp_endpoints(WRONG), steps)] == ["/mcp/mcp"]
-    assert play(mcp_endpoints(WRONG), [(OWN, nothing), (ROOT, nothing)]) == ()
+    assert [url.path for url in play(fetch_mcp_endpoints(WRONG), steps)] == ["/mcp/mcp"]
+    assert play(fetch_mcp_endpoints(WRONG), [(OWN, nothing), (ROOT, nothing)]) == ()
 
 
 def test_a_document_that_is_not_json_is_an_error():
     with pytest.raises(TheirProtocolError):
-        play(mcp_endpoints(WRONG), [(OWN, answer(b"{"))])
+        play(fetch_mcp_endpoints(WRONG), [(OWN, answer(b"{"))])

@@ -14,11 +14,7 @@ from discovery_flow import (
 )
 from playing import NOT_FOUND, PAGE, answer, play
 
-from mcp_auth_bridge.errors import (
-    TheirProtocolError,
-    UrlRefused,
-    offered,
-)
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, copyable_url
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.dpop import Binding
@@ -193,7 +189,7 @@ def test_metadata_of_another_resource_are_refused_with_the_document_and_the_sett
     with pytest.raises(TheirProtocolError, match="are for") as raised:
         found((f"{PRM}/a/b", resource(named)), (PRM, NOT_FOUND))
     assert "/.well-known/oauth-protected-resource/a/b" in raised.value.message
-    assert f'resource = "{offered(named)}"' in raised.value.hint
+    assert f'resource = "{copyable_url(named)}"' in raised.value.hint
 
 
 def test_an_issuer_for_many_tenants_is_explained():

@@ -12,13 +12,13 @@ from playing import NOT_FOUND, answer, plain, play
 
 from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.plan import LoginPlan
-from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, Ways, advice, provider_of
+from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, ProviderOverrides, advice, provider_of
 from mcp_auth_bridge.oauth.session import Client, dump, load_session
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -179,16 +179,18 @@ def test_a_challenge_without_scopes_leaves_them_to_the_metadata():
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_audience_in_its_own_word():
     assert Told("https://acme.eu.auth0.com").browser["audience"] == MCP
-    assert Told("https://acme.eu.auth0.com", ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
-    assert "audience" not in Told("https://acme.eu.auth0.com", ways=Ways(audience=OMITTED)).browser
+    assert (
+        Told("https://acme.eu.auth0.com", ways=ProviderOverrides(audience="urn:api")).browser["audience"] == "urn:api"
+    )
+    assert "audience" not in Told("https://acme.eu.auth0.com", ways=ProviderOverrides(audience=OMITTED)).browser
     assert "audience" not in Told().browser
-    assert Told(ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
+    assert Told(ways=ProviderOverrides(audience="urn:api")).browser["audience"] == "urn:api"
 
 
 @pytest.mark.plays("Auth0")
 def test_on_another_device_auth0_hears_of_the_audience_too():
     asked = []
-    server = Server(
+    server = AuthorizationServer(
         issuer="https://acme.auth0.com",
         resource=MCP,
         authorization_endpoint=gate("https://acme.auth0.com/authorize", Purpose.AUTHORIZATION),
@@ -233,11 +235,13 @@ def test_on_another_device_auth0_hears_of_the_audience_too():
 )
 def test_an_operator_is_known_by_its_host_or_path_and_not_by_what_looks_like_it(host, path, known):
     endpoint = gate("https://as.example/authorize", Purpose.AUTHORIZATION)
-    by_issuer = Server(
+    by_issuer = AuthorizationServer(
         issuer=f"https://{host}{path}", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint
     )
     endpoint = gate(f"https://{host}{path}", Purpose.AUTHORIZATION)
-    by_endpoint = Server(issuer="urn:odd", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint)
+    by_endpoint = AuthorizationServer(
+        issuer="urn:odd", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint
+    )
     for server in (by_issuer, by_endpoint):
         provider = provider_of(server)
         assert provider.registration.startswith(known) if known else provider == Provider()
@@ -345,7 +349,7 @@ ID = {"iss": "https://as.example", "sub": "7", "iat": 50_000, "exp": 50_600}
 
 
 def test_the_id_token_is_shown_where_the_profile_says_so_and_lives_as_long_as_it_says_by_our_clock():
-    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=ProviderOverrides(token="id"))
     assert told.session.access.reveal() == token(**ID)
     assert told.session.expires_at == 1000.0 + 600.0
     _, after = told.refreshed({**TOKENS, "id_token": token(**{**ID, "exp": 50_060})})
@@ -355,12 +359,12 @@ def test_the_id_token_is_shown_where_the_profile_says_so_and_lives_as_long_as_it
 
 def test_a_login_without_the_id_token_that_the_server_wants_fails_and_says_how_to_get_one():
     with pytest.raises(TheirProtocolError, match="no id token") as raised:
-        Told(ways=Ways(token="id"))
+        Told(ways=ProviderOverrides(token="id"))
     assert "openid" in raised.value.hint
 
 
 def test_a_refresh_without_a_new_id_token_keeps_the_new_refresh_token():
-    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=ProviderOverrides(token="id"))
     _, after = told.refreshed({**TOKENS, "refresh_token": "RT-2"})
     assert (after.refresh.reveal(), after.access) == ("RT-2", told.session.access)
     assert after.expired(9000.0)
@@ -373,7 +377,7 @@ REVOKED = [("POST https://as.example/revoke", answer(b"")), ("POST https://as.ex
 @pytest.mark.parametrize("expected", ["mia@acme.example", "MIA@ACME.EXAMPLE", "7"])
 @pytest.mark.parametrize("kind", ["id_token", "access_token"])
 def test_the_expected_account_is_hinted_at_and_recognised_in_any_case_and_token(expected, kind):
-    told = Told(tokens={**TOKENS, kind: token(**MIA)}, ways=Ways(account=expected))
+    told = Told(tokens={**TOKENS, kind: token(**MIA)}, ways=ProviderOverrides(account=expected))
     assert told.browser["login_hint"] == expected
     assert told.session.account == "Mia@Acme.example"
 
@@ -386,7 +390,7 @@ def test_another_account_than_the_expected_one_is_refused_and_its_tokens_are_rev
     with pytest.raises(AccessDenied) as raised:
         Told(
             tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
-            ways=Ways(account="mia@acme.example"),
+            ways=ProviderOverrides(account="mia@acme.example"),
             after=REVOKED,
         )
     assert raised.value.message == (
@@ -399,19 +403,19 @@ def test_another_account_whose_tokens_cannot_be_revoked_is_refused_all_the_same(
     with pytest.raises(AccessDenied, match="nothing was kept, but the new tokens could not be revoked"):
         Told(
             tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
-            ways=Ways(account="mia@acme.example"),
+            ways=ProviderOverrides(account="mia@acme.example"),
             after=[("POST https://as.example/revoke", answer({"error": "invalid_client"}, 401))],
         )
 
 
 @pytest.mark.parametrize("tokens", [{}, {"id_token": "opaque"}, {"id_token": token(sub="9")}])
 def test_tokens_that_cannot_tell_are_accepted(tokens):
-    assert Told(tokens={**TOKENS, **tokens}, ways=Ways(account="mia@acme.example")).session.access
+    assert Told(tokens={**TOKENS, **tokens}, ways=ProviderOverrides(account="mia@acme.example")).session.access
 
 
 def test_a_number_that_is_expected_is_denied_by_another_number():
     with pytest.raises(AccessDenied, match="“9” signed in"):
-        Told(tokens={**TOKENS, "id_token": token(sub="9")}, ways=Ways(account="7"), after=REVOKED)
+        Told(tokens={**TOKENS, "id_token": token(sub="9")}, ways=ProviderOverrides(account="7"), after=REVOKED)
 
 
 @pytest.mark.parametrize(

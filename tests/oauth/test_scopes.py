@@ -8,11 +8,19 @@ from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, found, plan
 from playing import answer, play
 
-from mcp_auth_bridge.commands.sign_in import _step_up
+from mcp_auth_bridge.commands.step_up import scopes_to_add
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.scopes import LONGEST, MOST, added, fitting, named, select_scopes, without
+from mcp_auth_bridge.oauth.scopes import (
+    LONGEST,
+    MOST,
+    drop_secret_scopes,
+    limit_scopes,
+    merge_scopes,
+    parse_scopes,
+    select_scopes,
+)
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -41,28 +49,28 @@ def session(**more):
 def test_a_record_has_bounded_scopes_of_the_rfcs_syntax_whatever_a_server_names(newer, older, times):
     kept = " ".join(older)
     for number in range(times):
-        kept = added([*newer, f"n-{number}"], kept)
+        kept = merge_scopes([*newer, f"n-{number}"], kept)
     assert len(kept) <= LONGEST
     assert len(kept.split()) <= MOST
     assert all(re.fullmatch(r"[\x21\x23-\x5b\x5d-\x7e]+", scope) for scope in kept.split())
-    assert set(fitting(newer)[:1]) <= set(kept.split())
+    assert set(limit_scopes(newer)[:1]) <= set(kept.split())
 
 
 def test_of_too_many_scopes_the_newest_are_kept():
-    assert added(("new",), " ".join(MANY)).split()[:2] == ["new", MANY[0]]
-    assert named("b a b") == ("b", "a")
+    assert merge_scopes(("new",), " ".join(MANY)).split()[:2] == ["new", MANY[0]]
+    assert parse_scopes("b a b") == ("b", "a")
 
 
 @given(st.integers(0, len(ACCESS) - 16), st.text("abc-.", max_size=5), st.text("abc-.", max_size=5))
 def test_no_part_of_a_secret_is_ever_a_scope(start, before, after):
     scope = f"{before}{ACCESS[start : start + 16]}{after}"
-    assert without((scope, "read"), (Secret(ACCESS), None, Secret("RT"))) == ("read",)
+    assert drop_secret_scopes((scope, "read"), (Secret(ACCESS), None, Secret("RT"))) == ("read",)
 
 
 def test_a_login_after_a_server_named_thousands_of_scopes_has_a_url_that_passes_the_gate():
-    last = session(scope=added(MANY, ""), wanted=added(("files:write", *reversed(MANY)), ""))
+    last = session(scope=merge_scopes(MANY, ""), wanted=merge_scopes(("files:write", *reversed(MANY)), ""))
     asked = []
-    wishes = plan(step_up=_step_up(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
+    wishes = plan(step_up=scopes_to_add(last), last=last, challenge=Challenge("bearer", {"scope": " ".join(MANY)}))
     supported = answer({"resource": "https://mcp.example/mcp", "authorization_servers": ["https://as.example"]})
     script = [(PRM[0], supported), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
     new = play(login(wishes), script, asked)
@@ -94,9 +102,9 @@ def test_the_scopes_of_a_record_that_an_earlier_version_let_grow_are_cut():
 
 
 def test_scopes_may_be_separated_by_commas_where_there_is_no_space():
-    assert named("chat:write,search:read") == ("chat:write", "search:read")
-    assert named("a,b c") == ("a,b", "c")
-    assert named(" one ") == ("one",)
+    assert parse_scopes("chat:write,search:read") == ("chat:write", "search:read")
+    assert parse_scopes("a,b c") == ("a,b", "c")
+    assert parse_scopes(" one ") == ("one",)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from mcp_auth_bridge.errors import (
     WrongAudience,
     printable,
 )
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.configured import SubjectToken
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_diagnosis import (
@@ -208,7 +208,9 @@ def test_the_facts_of_a_jwt_are_for_programs():
 
 # A token that a machine presents
 
-SERVER = Server(issuer=f"{ISSUER}/tenant", resource=MCP, token_endpoint=gate(f"{ISSUER}/tenant/token", Purpose.TOKEN))
+SERVER = AuthorizationServer(
+    issuer=f"{ISSUER}/tenant", resource=MCP, token_endpoint=gate(f"{ISSUER}/tenant/token", Purpose.TOKEN)
+)
 
 
 def presented(kind="", **claims):

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, at, found, plan
 from playing import NOT_FOUND, answer, play
 
-from mcp_auth_bridge.commands.login import _agreed
 from mcp_auth_bridge.config.config_file import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
@@ -166,15 +165,6 @@ def test_a_url_in_the_configuration_is_checked_when_it_is_read(key, value):
     with pytest.raises(ConfigError, match=rf"toml, line 3: servers\.acme\.auth\.{key}: .* is not acceptable") as raised:
         parse(text, Path("config.toml")).profile("acme")
     assert "hunter2" not in raised.value.message
-
-
-def test_an_agreement_in_advance_names_a_url():
-    assert _agreed(("https://AS.example:443/", "https://as.example/t")) == (
-        "https://as.example",
-        "https://as.example/t",
-    )
-    with pytest.raises(ConfigError, match="--trust takes the URL"):
-        _agreed(("as.example",))
 
 
 # An MCP server of plain http, for which the user has set `allow_http`

@@ -31,7 +31,7 @@ def leave(code):
     os.write(2, f"\\nLEFT {code} {' '.join(loaded)}\\n".encode())
     os._exit(code)
 
-terminal.leave = leave
+terminal.exit_now = leave
 try:
     cli.main(sys.argv[1:])
 except SystemExit as left:  # argparse ends --help and --version itself

@@ -291,7 +291,7 @@ class WiredHistories(Histories):
 
     def __init__(self):
         super().__init__()
-        self.relay = relay_stack.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
+        self.relay = relay_stack.build_relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
 
     def starts_with_memory(self, memory):
         """No rule here: the layers are nested differently."""

@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
 from mcp_auth_bridge.app import relay_stack
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -91,7 +91,7 @@ MEMORIES = [
     {"server/discover": b"", "initialize": b"[]"},
 ]
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=2000, ping=30)
-FAR = Profile(name="far", url=server_url("https://far.example/mcp", "a test"), relay=RELAY)
+FAR = Profile(name="far", url=parse_server_url("https://far.example/mcp", "a test"), relay=RELAY)
 picks = st.integers(0, 1 << 16)
 
 
@@ -128,7 +128,7 @@ class Histories(RuleBasedStateMachine):
         self.relay = self.built(memory)
 
     def built(self, memory):
-        return relay_stack.relay(FAR, memory)
+        return relay_stack.build_relay(FAR, memory)
 
     # The world: what the shell would do.
 
@@ -346,7 +346,7 @@ class FaultyHistories(Histories):
 
     def built(self, memory):
         Faulty.due = None
-        relay = relay_stack.relay(FAR, memory)
+        relay = relay_stack.build_relay(FAR, memory)
         isolated = relay._inner._inner
         eras = [isolated._inner._legacy, isolated._inner._modern]
         isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
-from mcp_auth_bridge.relay.envelope import peek, result_of, split
+from mcp_auth_bridge.relay.envelope import peek, result_of, split_batch
 
 IDS = [
     b"1",
@@ -220,11 +220,11 @@ def test_a_cancellation_names_an_id_of_its_type(named, target):
 
 def test_a_batch_is_its_messages_byte_for_byte():
     parts = [b'{"id": 1.0,"result":{}}', b'{"method":"m","params":[ "\xc3\xa9" ]}']
-    assert [message.raw for message in split(peek(b"[ " + b" ,\n".join(parts) + b" ]"))] == parts
-    assert split(peek(b"[]")) == []
+    assert [message.raw for message in split_batch(peek(b"[ " + b" ,\n".join(parts) + b" ]"))] == parts
+    assert split_batch(peek(b"[]")) == []
 
 
 @pytest.mark.parametrize("batch", [b"[", b"[1]", b'[{"id":1}]', b'[[{"id":1,"result":1}]]', b"[" * 100_000])
 def test_a_batch_of_anything_else_is_refused(batch):
     with pytest.raises(Malformed):
-        split(peek(batch))
+        split_batch(peek(batch))

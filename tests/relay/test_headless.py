@@ -29,7 +29,9 @@ EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "i
 
 @pytest.fixture
 def relay():
-    return relay_stack.unattended(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
+    return relay_stack.build_headless_relay(
+        PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()}
+    )
 
 
 @pytest.fixture

@@ -115,8 +115,8 @@ def test_a_command_is_one_of_ours(line: str, monkeypatch: pytest.MonkeyPatch) ->
     def refuse(code: int) -> None:
         raise AssertionError(f"{line} is refused")
 
-    monkeypatch.setattr(terminal, "leave", refuse)
-    monkeypatch.setattr(terminal, "speak_json", lambda: None)  # else from here on in every test of this process
+    monkeypatch.setattr(terminal, "exit_now", refuse)
+    monkeypatch.setattr(terminal, "use_json_lines", lambda: None)  # else from here on in every test of this process
     assert build_parser().parse_args(shlex.split(line, comments=True)[1:]).command
 
 

@@ -131,9 +131,9 @@ class Story:
                 "far", gate(self.far.url, Purpose.SERVER), auth=AnonymousSettings(), store=MemoryStoreSettings()
             )
             paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
-            world = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
+            context = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
             given = run.Input(ServerChoice("far"), self.client.incoming, self.client.outgoing)
-            self.running = asyncio.create_task(run.run(given, world))
+            self.running = asyncio.create_task(run.run(given, context))
             try:
                 yield self
             finally:

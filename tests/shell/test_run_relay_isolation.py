@@ -61,9 +61,9 @@ def heard(lines, stream=b""):
 
     async def story():
         wire = Wire(stream)
-        relay = relay_stack.unattended(FAR, {})
+        relay = relay_stack.build_headless_relay(FAR, {})
         told = Session(relay._inner)
-        terminal.complain = told.complain
+        terminal.report_error = told.complain
         remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
         performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         await asyncio.wait_for(performer.run(told.say(lines)), 4000)
@@ -74,7 +74,7 @@ def heard(lines, stream=b""):
 
 @pytest.fixture(autouse=True)
 def silent(monkeypatch):
-    monkeypatch.setattr(terminal, "complain", terminal.complain)  # and put back
+    monkeypatch.setattr(terminal, "report_error", terminal.report_error)  # and put back
 
 
 def test_a_fault_of_a_parser_costs_one_line(monkeypatch):

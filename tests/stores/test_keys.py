@@ -20,7 +20,7 @@ from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
-from mcp_auth_bridge.shell.files.secret_backends import key_from
+from mcp_auth_bridge.shell.files.secret_backends import read_key_command
 from mcp_auth_bridge.stores import keys
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.sealed import SealedStore
@@ -226,7 +226,7 @@ def test_the_insecure_key_file_says_what_it_is(tmp_path):
 
 
 def command(source, *arguments):
-    return KeyCommand([sys.executable, "-c", source, *arguments], key_from)
+    return KeyCommand([sys.executable, "-c", source, *arguments], read_key_command)
 
 
 def test_a_key_command_prints_the_key():
@@ -265,7 +265,7 @@ def test_a_key_command_that_fails_is_explained_without_its_words(source, sentenc
 
 def test_a_key_command_that_does_not_exist_is_named():
     with pytest.raises(StoreError, match="the command “no-such-program” cannot be run: no such file"):
-        KeyCommand(["no-such-program"], key_from).load()
+        KeyCommand(["no-such-program"], read_key_command).load()
 
 
 def test_a_key_command_that_never_ends_is_ended(monkeypatch):
@@ -276,7 +276,7 @@ def test_a_key_command_that_never_ends_is_ended(monkeypatch):
 
 def test_a_key_command_that_prints_without_end_fills_no_memory():
     with pytest.raises(StoreError, match="printed more than 64 KiB"):
-        KeyCommand(["yes"], key_from).load()
+        KeyCommand(["yes"], read_key_command).load()
 
 
 def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
@@ -286,9 +286,9 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
 
     async def story():
         vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
-        store = await vault.unlock()
+        store = await vault.open_to_write()
         store.save("a", "x", None)
-        assert (await vault.read("a")).load("a").secret == "x"
+        assert (await vault.open_to_read("a")).load("a").secret == "x"
 
     asyncio.run(story())
     assert runs.read_text() == "x"
@@ -296,18 +296,18 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
 
 def test_a_key_command_cannot_be_given_a_key():
     with pytest.raises(StoreError, match="cannot be given one") as refusal:
-        KeyCommand(["pass", "show", "bridge"], key_from).create(KEY)
+        KeyCommand(["pass", "show", "bridge"], read_key_command).create(KEY)
     assert "openssl rand" in refusal.value.hint
 
 
 def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_path):
     file = tmp_path / "config.toml"
-    for hint in (keys.keeping(file), keys.choices(file)):
+    for hint in (keys.keep_hint(file), keys.store_hint(file)):
         assert str(file) in hint
         line = re.search(r"store = \{.*?\}", hint)[0]
         file.write_text(f"{line}\n[servers.acme]\nurl = 'https://mcp.acme.example/mcp'\n")
         config = load(file)
         assert config.store == KeyFileStoreSettings(str(tmp_path / "sealing.key"))
         assert config.profiles["acme"].store == config.store
-    assert '"memory"' in keys.choices(file)
-    assert '"memory"' not in keys.keeping(file)
+    assert '"memory"' in keys.store_hint(file)
+    assert '"memory"' not in keys.keep_hint(file)

@@ -221,11 +221,11 @@ def test_secrets_have_entries_of_their_own_and_the_sealing_key_is_none_of_them(v
     kept = {}
     vault.get_password = lambda service, name: kept.get((service, name))
     vault.set_password = lambda service, name, secret: kept.update({(service, name): secret})
-    assert os_keyring.entry("token") is None
-    os_keyring.put("token", "hunter2")
-    assert os_keyring.entry("token") == "hunter2"
+    assert os_keyring.load_entry("token") is None
+    os_keyring.save_entry("token", "hunter2")
+    assert os_keyring.load_entry("token") == "hunter2"
     assert kept == {("mcp-auth-bridge", "token"): "hunter2"}
-    for use in (os_keyring.entry, lambda name: os_keyring.put(name, "x")):
+    for use in (os_keyring.load_entry, lambda name: os_keyring.save_entry(name, "x")):
         with pytest.raises(StoreError, match="cannot be used as a secret"):
             use("Sealing Key")
 
@@ -250,7 +250,7 @@ def test_the_session_bus_is_named_where_systemd_has_it_and_only_there(monkeypatc
 def test_a_reference_to_a_keyring_that_is_not_there_names_other_references(monkeypatch):
     monkeypatch.setattr(sys, "platform", "freebsd14")
     with pytest.raises(StoreError) as refusal:
-        os_keyring.entry("token")
+        os_keyring.load_entry("token")
     assert refusal.value.hint == "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
 
 

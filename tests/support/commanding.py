@@ -1,4 +1,4 @@
-"""A command in this process, against a `Far` server: `World`s made of a line of configuration."""
+"""A command in this process, against a `Far` server: each with a `Context` made of a line of configuration."""
 
 import json
 
@@ -10,8 +10,8 @@ from mcp_auth_bridge.shell.files.paths import Paths
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 
 
-def world_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
-    """The world in which `acme` is at `url`; logins are sealed below `folder`."""
+def context_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
+    """The context of a command in which `acme` is at `url`; logins are sealed below `folder`."""
     key = folder / "sealing.key"
     key.touch(0o600)
     key.write_text(KEY)

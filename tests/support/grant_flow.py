@@ -5,7 +5,7 @@ import json
 
 from playing import play
 
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
@@ -27,7 +27,7 @@ TOKENS = {"access_token": "AT-1", "token_type": "Bearer", "expires_in": 3600, "r
 
 
 def server(endpoint="https://as.example/authorize", **more):
-    return Server(
+    return AuthorizationServer(
         **{
             "issuer": ISSUER,
             "resource": "https://mcp.example/mcp",

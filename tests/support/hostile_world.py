@@ -11,14 +11,14 @@ from playing import NOT_FOUND, answer, outcome, plain
 
 from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Show
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
-from mcp_auth_bridge.oauth.address_zones import Zone, literal
+from mcp_auth_bridge.oauth.address_zones import Zone, parse_address
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import authorization_code
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client
-from mcp_auth_bridge.oauth.trust import allowed
+from mcp_auth_bridge.oauth.trust import filter_addresses
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -50,7 +50,7 @@ def resolved(host):
     try:
         return ip_address(inet_aton(host.rstrip(".")))
     except OSError:
-        return literal(host)
+        return parse_address(host)
 
 
 class World:
@@ -127,10 +127,10 @@ class World:
 
     def _fetch(self, effect):
         address = resolved(effect.url.host)
-        home = literal(effect.led_by.host) if effect.led_by else None
+        home = parse_address(effect.led_by.host) if effect.led_by else None
         reach = Zone.LOOPBACK if effect.led_by is None or home else Zone.PUBLIC  # names are public in this world
         if address is not None:
-            allowed([address], reach, effect.url, effect.led_by)
+            filter_addresses([address], reach, effect.url, effect.led_by)
         assert gate(str(effect.url), Purpose.TOKEN) == effect.url
         self.got.append((effect.url.origin, effect))
         return self._answer(effect)
@@ -160,7 +160,7 @@ class World:
             assert url == str(gate(url, Purpose.AUTHORIZATION))
         for _, request in self.got:
             address = resolved(request.url.host)
-            assert literal(request.url.host) == address, "an address in disguise"
+            assert parse_address(request.url.host) == address, "an address in disguise"
             assert address is None or address.is_global, address  # the standard library's own opinion
             sent = [*plain(request.form or {}).values(), *map(str, request.headers.values())]
             assert request.url.scheme == "https"

@@ -2,7 +2,7 @@
 
 from playing import answer, play
 
-from mcp_auth_bridge.oauth.authorization_server import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.registration import register
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.urls import Purpose, gate
@@ -12,7 +12,7 @@ REGISTER = "POST https://as.example/register"
 
 
 def server(methods=(), *, registers=True):
-    return Server(
+    return AuthorizationServer(
         issuer="https://as.example",
         resource="https://mcp.example/mcp",
         authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),

@@ -18,7 +18,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 
 class CallbackRequest(msgspec.Struct, frozen=True):
-    """`form` is the body of a POST to the callback, "" for every other request, whose body is not read."""
+    """`form` is the body of a POST to the callback, "" for every other request: its body is not read."""
 
     method: bytes
     target: str

@@ -28,7 +28,7 @@ processes may wait for one slow authorization server.
 _MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
 
 
-class Held(StoreError):
+class LockHeld(StoreError):
     """Another process or task has held the lock during the whole time-out."""
 
 
@@ -62,7 +62,7 @@ class Locks:
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
         """Hold the lock `name` across awaits; the loop keeps running while another process or task has it.
 
-        Raises `Held` after `timeout` seconds, which may be 0.
+        Raises `LockHeld` after `timeout` seconds, which may be 0.
         """
         lock = self._lock(name, ".lock")
         loop = asyncio.get_running_loop()
@@ -122,8 +122,8 @@ def _check_contention(lock: "FileLock") -> None:
         os.close(descriptor)
 
 
-def _held_error(name: str, timeout: float) -> Held:
-    return Held(
+def _held_error(name: str, timeout: float) -> LockHeld:
+    return LockHeld(
         f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
         "try again; if it keeps happening, end the one that hangs",
     )

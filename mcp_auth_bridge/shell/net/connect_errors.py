@@ -63,7 +63,7 @@ _SYSTEM = {
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
+def translate_errors(place: str) -> Iterator[None]:
     """Raise errors of the connection attempt inside as `Unreachable`, with `place` as the name of the other side."""
     try:
         yield

@@ -49,6 +49,7 @@ class Connection(asyncio.BufferedProtocol):
         self._buffer = buffer
         # Called with this connection when the transport is gone.
         self._lost = lost
+        # The loop in which the connection lives.
         self._loop = asyncio.get_running_loop()
         # The parser and writer of HTTP/1.1, with the states of the protocol.
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)

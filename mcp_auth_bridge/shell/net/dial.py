@@ -8,7 +8,7 @@ from collections.abc import Callable
 import h11
 
 from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
-from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy, parse_address
@@ -38,7 +38,7 @@ async def connect(network: Network, url: Url, proxy: Proxy | None, make: Callabl
 
 async def _dial(network: Network, url: Url, place: str, make: Callable[[], Connection]) -> Connection:
     context = network.tls if url.scheme == "https" else None
-    with explained(place):
+    with translate_errors(place):
         _, connection = await asyncio.get_running_loop().create_connection(
             make,
             url.host,
@@ -80,7 +80,7 @@ async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
 
 async def _start_tls(network: Network, outer: Connection, url: Url, make: Callable[[], Connection]) -> Connection:
     inner = make()
-    with explained(url.authority):
+    with translate_errors(url.authority):
         transport = await asyncio.get_running_loop().start_tls(
             outer.transport, inner, network.tls, server_hostname=_server_name(url)
         )

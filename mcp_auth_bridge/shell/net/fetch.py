@@ -11,10 +11,10 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, Overdue
 from mcp_auth_bridge.http_syntax import media_type
-from mcp_auth_bridge.oauth.error_text import hidden, sentence
+from mcp_auth_bridge.oauth.error_text import redacted, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence_notice import watched
+from mcp_auth_bridge.shell.console.silence_notice import announce_wait
 
 LARGEST_RESPONSE = 64 * 1024
 """Bytes of the body that a form or a document is answered with."""
@@ -45,7 +45,7 @@ async def wait_for_response(effect: Fetch, exchange: Coroutine[None, None, Respo
     timeout = _timeout(effect)
     answering = asyncio.ensure_future(exchange)
     try:
-        with watched(effect.url.origin):
+        with announce_wait(effect.url.origin):
             await asyncio.wait((answering,), timeout=timeout)
         for seconds in (0, _LAST_LOOK):
             await asyncio.wait((answering,), timeout=seconds)
@@ -63,7 +63,7 @@ def refusal_text(status: int, content_type: str, body: bytes, effect: Fetch) -> 
     """The sentence in a refusal, for the log; "" for any other response."""
     if status < 400 or not debug_log.on:
         return ""
-    return hidden(sentence(media_type(content_type), body), effect.secrets)
+    return redacted(sentence(media_type(content_type), body), effect.secrets)
 
 
 def _timeout(effect: Fetch) -> float:

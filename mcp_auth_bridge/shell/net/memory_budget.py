@@ -59,7 +59,9 @@ class MemoryBudget:
     """`room` is in bytes, `patience` in seconds."""
 
     def __init__(self, room: int = ROOM, patience: float = PATIENCE) -> None:
+        # Bytes for all shares but `_first`.
         self._room = room
+        # Seconds.
         self._patience = patience
         # Counted bytes of all shares but `_first`.
         self._used = 0

@@ -16,7 +16,7 @@ from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, RedirectRefused, UrlRefused
 from mcp_auth_bridge.oauth.address_zones import Address
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.dns import Resolver
 from mcp_auth_bridge.shell.net.fetch import LARGEST_RESPONSE, build_request, refusal_text, wait_for_response
@@ -67,7 +67,7 @@ class OAuthHttp:
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
         method, headers, content = build_request(effect)
         message = _Message(method, {"host": url.authority, **headers}, content)
-        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated_errors(url):
+        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translate_errors(url):
             response = await self._request(url, effect.led_by, message)
             line.add(status=response.status_code)
             try:
@@ -190,7 +190,7 @@ def _redirect_target(url: Url, location: str) -> Url:
 
 
 @contextmanager
-def _translated_errors(url: Url) -> Iterator[None]:
+def _translate_errors(url: Url) -> Iterator[None]:
     """Raise httpx2's errors as the bridge's: with the system's own reason where nothing was sent."""
     import httpx2
 
@@ -199,7 +199,7 @@ def _translated_errors(url: Url) -> Iterator[None]:
     except httpx2.InvalidURL:
         raise UrlRefused(f"{url.origin} is not an address that can be reached", "check its host name") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-        with explained(url.origin):
+        with translate_errors(url.origin):
             raise _system_error(error) from None
     except httpx2.TransportError as error:
         raise OutcomeUnknown(f"the response of {url.origin} was cut off ({type(error).__name__})", TRY_AGAIN) from None

@@ -58,6 +58,7 @@ class Pool:
     """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
 
     def __init__(self, network: Network) -> None:
+        # Settings, the TLS context and the proxy decision.
         self._network = network
         # For the messages in all responses.
         self._budget = MemoryBudget()

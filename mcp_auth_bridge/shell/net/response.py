@@ -23,11 +23,13 @@ class StreamedResponse:
     def __init__(
         self, head: h11.Response, connection: Connection, release: Callable[[Connection], None], share: Share
     ) -> None:
+        # The HTTP status.
         self.status = head.status_code
         # By lower-case name, values in order of arrival.
         self.headers = _fields(head)
         # The part of the budget that its messages take, until `aclose`.
         self.share = share
+        # The server's name in messages.
         self._peer = connection.peer
         # None once the body has been received.
         self._connection: Connection | None = connection

@@ -1,6 +1,6 @@
-"""The remote server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, found out at `initialize`.
+"""The MCP server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, detected at `initialize`.
 
-Closing an iterator is hanging up. What arrives is yielded; what goes wrong is raised as a `BridgeError`.
+The methods yield messages and raise every failure as a `BridgeError`. Closing an iterator ends its connection.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -19,11 +19,11 @@ from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
 
-_OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Backwards Compatibility")
+_OLDER = (400, 404, 405)  # a server of 2024-11-05 answers a POST with these (MCP "Backwards Compatibility")
 
 
 class Remote:
-    """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
+    """The headers of `credentials` go to this server and to no other; `jar` keeps its cookies."""
 
     def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
         self._sender = Sender(url, pool, credentials, jar)
@@ -31,7 +31,7 @@ class Remote:
         self._http_sse: HttpSse | None = None
 
     def post(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield what the server answers."""
+        """Send `message` once and yield the server's messages in return."""
         if self._http_sse is not None:
             return self._http_sse.post(message, headers)
         if message.method == "initialize":
@@ -39,7 +39,7 @@ class Remote:
         return self._streamable.post(message, headers)
 
     def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """What the server says by itself, for as long as it does.
+        """Yield the messages that the server sends of its own accord, as long as it sends them.
 
         Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` when the session is gone.
         """
@@ -69,14 +69,14 @@ class Remote:
             raise refusal
 
     async def _older(self) -> HttpSse | None:
-        """The transport of 2024-11-05 if the server speaks it; else what it said to the POST is what counts."""
+        """The transport of 2024-11-05, None if the server does not speak it: then its response to the POST counts."""
         transport = HttpSse(self._sender)
         try:
             await transport.open()
         except UrlRefused:
-            raise  # it does speak it, and in a way that would give the credentials away
+            raise  # it speaks that transport, and would lead the credentials to another origin
         except (LoginRequired, CredentialRefused):
-            raise  # it asks for credentials where its stream is, and knows no POST there to ask at before
+            raise  # it asks for credentials at its stream, because that URL takes no POST
         except BridgeError:
             return None
         return transport

@@ -1,4 +1,4 @@
-"""The table of a connection's states: every step that it knows, and every other one refused by name."""
+"""The table of a connection's states: every step that it has, and a named error for every other one."""
 
 import asyncio
 from itertools import product

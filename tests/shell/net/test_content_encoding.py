@@ -1,4 +1,4 @@
-"""Codings that nobody asked for: undone within limits, or refused by name."""
+"""Content codings that the request did not ask for: decoded within limits, or refused by name."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": f"t{
 PACKERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZip": gzip.compress, "deflate": zlib.compress}
 
 
-def undone(coding, *chunks):
+def decoded(coding, *chunks):
     coder = choose_decoder("p", [coding])
     data = b"".join(piece for chunk in chunks for piece in coder.feed(chunk))
     coder.finish()
@@ -37,7 +37,7 @@ def undone(coding, *chunks):
 
 @pytest.mark.parametrize("coding", PACKERS)
 @story
-async def test_a_compressed_answer_is_read_as_if_it_were_not(coding):
+async def test_a_compressed_response_is_read_as_an_uncompressed_one(coding):
     async with Scripted() as server, connected(server) as remote:
         body = PACKERS[coding](LIST)
         server.play(one(reply(b"200 OK", b"Content-Encoding: " + coding.encode(), body=body)))
@@ -72,14 +72,14 @@ async def test_a_compressed_stream_is_delivered_as_it_comes():
 
 
 @given(st.binary(max_size=3000), st.sampled_from([gzip.compress, zlib.compress]), st.integers(1, 40))
-def test_any_bytes_come_back_at_any_chunking(data, pack, size):
+def test_any_bytes_are_decoded_at_any_chunking(data, pack, size):
     packed = pack(data)
     coding = "gzip" if pack is gzip.compress else "deflate"
-    assert undone(coding, *(packed[start : start + size] for start in range(0, len(packed), size))) == data
+    assert decoded(coding, *(packed[start : start + size] for start in range(0, len(packed), size))) == data
 
 
 @pytest.mark.parametrize("fields", [[], [""], ["identity"], ["identity, identity"], [" Identity "]])
-def test_identity_is_no_coding(fields):
+def test_identity_needs_no_decoder(fields):
     assert choose_decoder("p", fields) is None
 
 
@@ -94,39 +94,39 @@ def test_other_codings_and_chains_are_refused_by_name(fields):
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 @given(data=st.binary(max_size=200))
-def test_bytes_that_are_something_else_raise_nothing_but_a_protocol_error(coding, data):
+def test_bytes_in_another_format_raise_only_a_protocol_error(coding, data):
     with contextlib.suppress(TheirProtocolError):  # LimitExceeded is one
-        undone(coding, data)
+        decoded(coding, data)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_an_answer_that_is_cut_or_goes_on_behind_its_end_is_refused(pack):
+def test_a_body_that_is_cut_or_continues_after_its_end_is_refused(pack):
     coding, packed = ("gzip" if pack is gzip.compress else "deflate"), pack(LIST)
     for wrong in ([packed[:-1]], [packed + b"x"], [packed, b"x"], [packed + packed]):
         with pytest.raises(TheirProtocolError):
-            undone(coding, *wrong)
+            decoded(coding, *wrong)
 
 
 def test_deflate_without_zlibs_header_is_refused():
     packer = zlib.compressobj(wbits=-15)
     with pytest.raises(TheirProtocolError, match="not valid deflate"):
-        undone("deflate", packer.compress(LIST) + packer.flush())
+        decoded("deflate", packer.compress(LIST) + packer.flush())
 
 
-def test_no_bytes_at_all_are_an_empty_answer():
-    assert undone("gzip") == b""
+def test_no_bytes_at_all_are_an_empty_body():
+    assert decoded("gzip") == b""
 
 
-def test_what_compresses_well_but_not_absurdly_passes():
+def test_text_that_compresses_well_but_not_absurdly_passes():
     text = b"".join(b'{"name":"tool-%d","description":"does things"},' % number for number in range(50_000))
     assert len(text) / len(gzip.compress(text)) > 8
     packed = gzip.compress(text)
-    assert undone("gzip", packed) == text
-    assert undone("gzip", *(packed[place : place + 1] for place in range(len(packed)))) == text
+    assert decoded("gzip", packed) == text
+    assert decoded("gzip", *(packed[place : place + 1] for place in range(len(packed)))) == text
 
 
 def bomb(megabytes):
-    """Chunks of a gzip stream that means that many MiB of zeros."""
+    """Chunks of a gzip stream that decodes to that many MiB of zeros."""
     packer = zlib.compressobj(9, wbits=31)
     for _ in range(megabytes):
         yield packer.compress(bytes(MIB))

@@ -55,7 +55,7 @@ async def test_an_affinity_jar_brings_back_what_the_balancer_set():
         ("a=" + "x" * 4096, None),
     ],
 )
-def test_a_field_is_read_as_its_cookie(field, expected):
+def test_a_set_cookie_field_is_parsed(field, expected):
     assert sent(field) == expected
 
 

@@ -1,4 +1,4 @@
-"""A refusal of the credentials that comes as a JSON-RPC error with the code 401: as good as the HTTP status."""
+"""A refusal of the credentials as a JSON-RPC error with the code 401: it counts as the HTTP status does."""
 
 import json
 
@@ -27,9 +27,9 @@ from remoting import (
 )
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired
-from mcp_auth_bridge.oauth.challenge import parse
-from mcp_auth_bridge.relay.http_semantics import Unauthorized, unauthorized
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
+from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.relay.http_semantics import Unauthorized, refusal_in_reply
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 CHALLENGE = 'Bearer realm="files"'
 DATA = {"www_authenticate": CHALLENGE, "supported_methods": ["bearer", "api_key"]}
@@ -52,7 +52,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 @story
-async def test_other_credentials_are_sent_once_in_whatever_shape_the_refusal_comes(shape):
+async def test_other_credentials_are_sent_once_for_a_refusal_in_any_shape(shape):
     tokens = Tokens("t1", "t2")
     async with Scripted() as server, connected(server, credentials=tokens) as remote:
         server.play(one(SHAPES[shape]), one(reply(b"200 OK", body=ANSWER)))
@@ -60,7 +60,7 @@ async def test_other_credentials_are_sent_once_in_whatever_shape_the_refusal_com
         assert tokens_of(server) == [b"Bearer t1", b"Bearer t2"]
         [refused] = tokens.refusals
         assert (refused.status, refused.sent["authorization"], refused.again) == (401, "Bearer t1", False)
-        assert refused.challenge == parse([CHALLENGE])[0]
+        assert refused.challenge == parse_challenges([CHALLENGE])[0]
         assert "Authentication required" in refused.words
         assert str(refused) == "JSON-RPC 401, saying “Authentication required”"
 
@@ -68,7 +68,7 @@ async def test_other_credentials_are_sent_once_in_whatever_shape_the_refusal_com
 @pytest.mark.parametrize("first", ["status", "message"])
 @pytest.mark.parametrize("second", ["status", "message"])
 @story
-async def test_after_a_second_refusal_nothing_is_sent_in_whichever_shape_each_came(first, second):
+async def test_after_a_second_refusal_in_any_shape_nothing_more_is_sent(first, second):
     shapes = {"status": reply(b"401 No"), "message": SHAPES["stream"]}
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2", "t3")) as remote:
         server.play(one(shapes[first]), one(shapes[second]))
@@ -79,7 +79,7 @@ async def test_after_a_second_refusal_nothing_is_sent_in_whichever_shape_each_ca
 
 
 @story
-async def test_what_the_credentials_know_about_it_is_the_error():
+async def test_the_explanation_of_the_credentials_is_the_error():
     why = AccessDenied("the key is not known there")
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2", explanation=why)) as remote:
         server.play(*[one(SHAPES["json"])] * 2)
@@ -88,7 +88,7 @@ async def test_what_the_credentials_know_about_it_is_the_error():
 
 
 @story
-async def test_a_notification_that_is_refused_so_is_sent_once_more():
+async def test_a_notification_that_is_refused_in_a_message_is_sent_once_more():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         server.play(one(reply(b"200 OK", body=refusal(None))), one(ACCEPTED))
         assert await collect(remote.post(OPENED, {})) == []
@@ -96,7 +96,7 @@ async def test_a_notification_that_is_refused_so_is_sent_once_more():
 
 
 @story
-async def test_the_session_is_that_of_the_initialize_which_was_not_refused():
+async def test_the_session_is_that_of_the_accepted_initialize():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         refused = reply(b"200 OK", b"Mcp-Session-Id: s1", body=refusal(0))
         server.play(one(refused), one(reply(b"200 OK", b"Mcp-Session-Id: s2", body=INITIALIZED)), one(ACCEPTED))
@@ -106,7 +106,7 @@ async def test_the_session_is_that_of_the_initialize_which_was_not_refused():
 
 
 @story
-async def test_an_initialize_that_is_refused_so_is_sent_once_more_before_an_older_transport_is_looked_for():
+async def test_an_initialize_that_is_refused_in_a_message_is_sent_once_more_before_the_older_transport_is_tried():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         server.play(one(reply(b"400 Bad Request", body=refusal(0))), one(reply(b"200 OK", body=INITIALIZED)))
         assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
@@ -116,7 +116,7 @@ async def test_an_initialize_that_is_refused_so_is_sent_once_more_before_an_olde
 
 @pytest.mark.parametrize("shape", ["status", "message"])
 @story
-async def test_a_refusal_where_a_redirect_led_is_answered_there(shape):
+async def test_after_a_redirect_the_retry_goes_to_its_target(shape):
     refused = {"status": reply(b"401 No"), "message": SHAPES["json"]}[shape]
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         moved = reply(b"307 T", b"Location: /b")
@@ -127,22 +127,22 @@ async def test_a_refusal_where_a_redirect_led_is_answered_there(shape):
 
 
 @story
-async def test_what_comes_after_the_server_has_begun_to_answer_is_its_answer():
-    """The method was running: sending it again could do its work twice."""
+async def test_a_refusal_that_follows_another_message_is_the_reply():
+    """The method was running: sending the request again could do its work twice."""
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         server.play(one(STREAM + event(NOTE) + event(refusal()) + END))
         assert await collect(remote.post(CALL, {})) == [NOTE, refusal()]
 
 
 @story
-async def test_a_login_finds_the_challenge_that_stands_in_a_message():
+async def test_a_login_finds_the_challenge_in_a_message():
     metadata = 'Bearer resource_metadata="https://mcp.example/meta"'
     asked = refusal("mcp-auth-bridge/tools/list/0", data={"www_authenticate": metadata})
     opened = b'{"jsonrpc":"2.0","id":"mcp-auth-bridge/initialize/0","result":{"capabilities":{"tools":{}}}}'
     stranger = Stranger()
     async with Scripted() as server, connected(server, credentials=stranger) as remote:
         server.play(one(reply(b"200 OK", body=opened)), one(ACCEPTED), one(reply(b"200 OK", body=asked)))
-        found = await challenge(remote, stranger)
+        found = await ask_for_challenge(remote, stranger)
         assert found.resource_metadata == "https://mcp.example/meta"
 
 
@@ -157,7 +157,7 @@ async def test_a_login_finds_the_challenge_that_stands_in_a_message():
     ],
 )
 @story
-async def test_other_answers_pass_as_they_are(said):
+async def test_other_replies_pass_unchanged(said):
     raw = json.dumps(said).encode()
     async with Scripted() as server, connected(server, credentials=Tokens("t1")) as remote:
         server.play(one(reply(b"200 OK", body=raw)))
@@ -165,7 +165,7 @@ async def test_other_answers_pass_as_they_are(said):
 
 
 @story
-async def test_over_the_transport_of_2024_11_05_it_comes_on_the_stream():
+async def test_over_the_transport_of_2024_11_05_the_refusal_comes_on_the_stream():
     posted = Gate(), Gate(), Gate()
 
     def opens(gate):
@@ -198,9 +198,9 @@ async def test_over_the_transport_of_2024_11_05_it_comes_on_the_stream():
         (None, ()),
     ],
 )
-def test_the_challenge_is_in_the_data_if_it_is_anywhere(data, fields):
+def test_the_challenge_is_read_from_the_data_of_the_error(data, fields):
     said = refusal(data=data)
-    assert unauthorized(said) == Unauthorized(401, fields, said.decode(), "JSON-RPC")
+    assert refusal_in_reply(said) == Unauthorized(401, fields, said.decode(), "JSON-RPC")
 
 
 _json = st.recursive(
@@ -211,13 +211,13 @@ _json = st.recursive(
 
 
 @given(_json)
-def test_it_is_a_refusal_if_and_only_if_the_code_of_the_error_is_401(value):
+def test_a_message_is_a_refusal_if_and_only_if_the_code_of_its_error_is_401(value):
     error = value.get("error") if isinstance(value, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
     expected = code == 401 and not isinstance(code, bool)
-    assert (unauthorized(json.dumps(value).encode()) is not None) == expected
+    assert (refusal_in_reply(json.dumps(value).encode()) is not None) == expected
 
 
 @given(st.binary(max_size=40))
-def test_bytes_that_are_no_message_are_no_refusal(noise):
-    assert unauthorized(b'{"error":{"code":401' + noise) is None or noise.strip().endswith(b"}")
+def test_bytes_that_are_not_a_message_are_not_a_refusal(noise):
+    assert refusal_in_reply(b'{"error":{"code":401' + noise) is None or noise.strip().endswith(b"}")

@@ -1,4 +1,4 @@
-"""Proofs on the wire (RFC 9449 sections 7 and 9): a server on loopback that verifies each one and gives nonces."""
+"""Proofs of possession (RFC 9449 sections 7 and 9): a server on loopback verifies each one and gives nonces."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ KEY = play(new_key(), [("entropy 40", bytes(range(40)))])
 
 
 class Guard:
-    """What a protected server checks (RFC 9449 section 4.3). Each answer has a new nonce; the last `kept` count.
+    """The checks of a protected server (RFC 9449 section 4.3). Each response has a new nonce; the last `kept` count.
 
     `token` is the one that is honoured; `seen` are the methods of the requests that it let in.
     """
@@ -106,7 +106,7 @@ async def test_get_and_delete_have_proofs_of_their_own():
 
 
 @story
-async def test_a_nonce_that_grew_old_does_not_pass_for_a_refused_token():
+async def test_an_outdated_nonce_is_not_taken_for_a_refused_token():
     guard, bound = Guard(), Bound()
     async with served(guard) as server, connected(server, credentials=bound) as remote:
         await collect(remote.post(CALL, {}))
@@ -136,16 +136,16 @@ async def test_a_token_that_is_refused_with_the_right_nonce_is_replaced_once():
 
 
 @story
-async def test_a_fresh_token_that_is_refused_with_its_proof_wants_a_person():
+async def test_a_fresh_token_that_is_refused_with_its_proof_needs_a_login():
     guard, bound = Guard(token="none"), Bound()
     async with served(guard) as server, connected(server, credentials=bound) as remote:
         with pytest.raises(LoginRequired, match="two tokens in a row"):
             await collect(remote.post(CALL, {}))
-    assert bound.refused == [401, 401]  # the second time to say why
+    assert bound.refused == [401, 401]  # the second time for the explanation
 
 
 @story
-async def test_a_refused_proof_is_about_the_clock_and_not_about_the_token():
+async def test_a_refused_proof_points_to_the_clock_and_not_to_the_token():
     bound = Bound()
     async with Scripted() as server, connected(server, credentials=bound) as remote:
         server.play(one(reply(b"401 No", b'WWW-Authenticate: DPoP error="invalid_dpop_proof"')))
@@ -170,7 +170,7 @@ NONCE = b'WWW-Authenticate: DPoP error="use_dpop_nonce"'
     ],
 )
 @story
-async def test_a_server_that_is_never_content_is_asked_again_with_new_nonces_only_and_not_for_ever(given, times):
+async def test_a_server_that_always_wants_another_nonce_is_asked_a_limited_number_of_times(given, times):
     bound = Bound()
     async with Scripted() as server, connected(server, credentials=bound) as remote:
         nonces = (given * times)[:times]
@@ -182,7 +182,7 @@ async def test_a_server_that_is_never_content_is_asked_again_with_new_nonces_onl
 
 
 @story
-async def test_a_nonce_that_others_have_spent_is_replaced_by_a_newer_one():
+async def test_a_nonce_that_another_request_has_spent_is_replaced_by_a_newer_one():
     bound = Bound()
     async with Scripted() as server, connected(server, credentials=bound) as remote:
         refusals = [one(reply(b"401 No", NONCE, b"DPoP-Nonce: " + nonce)) for nonce in (b"1", b"2", b"3")]
@@ -192,7 +192,7 @@ async def test_a_nonce_that_others_have_spent_is_replaced_by_a_newer_one():
 
 
 @story
-async def test_a_wish_for_a_nonce_from_somebody_who_sent_no_proof_is_a_refusal():
+async def test_a_nonce_demand_without_a_proof_sent_is_a_refusal_of_the_token():
     bearer = Bound(key=None)
     async with Scripted() as server, connected(server, credentials=bearer) as remote:
         server.play([REQUEST, reply(b"401 No", NONCE, b"DPoP-Nonce: N"), CUT], one(reply(b"200 OK", body=ANSWER)))

@@ -1,4 +1,4 @@
-"""What a refusal says in its body is handed to the credentials, and never holds anything up."""
+"""The body of a refusal is handed to the credentials, and never delays them for long."""
 
 import pytest
 from peers.scripted import CUT, REQUEST, Gate, Scripted
@@ -20,7 +20,7 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 @story
-async def test_the_words_of_a_refusal_are_told_to_the_credentials(name):
+async def test_the_words_of_a_refusal_reach_the_credentials(name):
     kind, body, heard = BODIES[name]
     tokens = Tokens("t1", "t2")
     async with Scripted() as server, connected(server, credentials=tokens) as remote:

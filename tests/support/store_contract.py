@@ -1,21 +1,14 @@
 """The contract of stores, as one suite that each store's class inherits. See `mcp_auth_bridge/stores/base.py`."""
 
-import base64
 import contextlib
-import os
 import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
-from redis_fleet import Redis, needs_redis
 
-from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
-from mcp_auth_bridge.stores.keys import KeyFile, sealing_key
-from mcp_auth_bridge.stores.memory import MemoryStore
-from mcp_auth_bridge.stores.sealed import SealedStore
 
 
 class StoreContract:
@@ -154,39 +147,3 @@ class StoreContract:
                     assert (record and (record.generation, record.secret)) == self.model.get(key)
 
         run_state_machine_as_test(History, settings=settings(deadline=None, max_examples=80, stateful_step_count=30))
-
-
-class TestMemoryStore(StoreContract):
-    def handles(self, folder):
-        store = MemoryStore()
-        return store, store
-
-
-class TestSealedStoreWithAKeyFile(StoreContract):
-    def handles(self, folder):
-        path = folder / "key"
-        path.write_bytes(base64.b64encode(bytes(range(32))))
-        path.chmod(0o600)
-        locks, records = Locks(folder / "locks"), folder / "records"
-
-        def key():
-            return sealing_key(KeyFile(path), os.urandom, locks.mutex, records)
-
-        return tuple(SealedStore(records, key, os.urandom, locks.mutex) for _ in range(2))
-
-
-@pytest.fixture(scope="module")
-def redis(tmp_path_factory):
-    with Redis(tmp_path_factory.mktemp("redis"), durable=False) as server:
-        yield server
-
-
-@needs_redis
-class TestRedisStore(StoreContract):
-    @pytest.fixture(autouse=True)
-    def _server(self, redis):
-        self.redis = redis
-
-    def handles(self, folder):
-        prefix = os.urandom(4).hex()
-        return tuple(self.redis.store(prefix) for _ in range(2))

@@ -1,11 +1,11 @@
-"""Where logins are kept if the configuration does not say: in the keyring, with --headless nowhere."""
+"""Where logins are stored if the configuration does not say: in the keyring, and with --headless nowhere."""
 
 import asyncio
 import os
 
 import pytest
 
-from mcp_auth_bridge.app.context import context
+from mcp_auth_bridge.app.context import load_context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.config.store import KeyFileStoreSettings, KeyringStoreSettings, MemoryStoreSettings
@@ -46,11 +46,11 @@ def test_headless_nothing_is_kept_unless_a_store_is_written_down(stores):
 
 
 @pytest.mark.parametrize("store", [MemoryStoreSettings(), KeyringStoreSettings()])
-def test_a_configuration_that_somebody_named_has_to_be_there(tmp_path, monkeypatch, store):
+def test_a_configuration_that_the_command_line_names_must_exist(tmp_path, monkeypatch, store):
     monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
-    assert context(paths(), None, store).config.store == store
+    assert load_context(paths(), None, store).config.store == store
     with pytest.raises(ConfigError, match=r"--config: there is no /.*/bridge\.toml"):
-        context(paths(), tmp_path / "bridge.toml", store)
+        load_context(paths(), tmp_path / "bridge.toml", store)
 
 
 def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):
@@ -60,20 +60,20 @@ def test_headless_a_server_that_no_file_names_is_kept_nowhere_either(tmp_path):
 
 @pytest.mark.parametrize("key", ["session acme https://mcp.example.com/mcp", "client https://id.example.com"])
 def test_a_store_that_forgets_does_not_say_that_there_is_nothing_where_others_keep_logins(tmp_path, monkeypatch, key):
-    """A container with a person's folder mounted, or a cron job on their desktop, without the line for its key."""
+    """A container that mounts the user's folder, or a cron job on their desktop, without a line for the key."""
     monkeypatch.setenv("MCP_AUTH_BRIDGE_HOME", str(tmp_path))
     places = paths()
     records = SealedStore(places.records, lambda: bytes(32), os.urandom, Locks(places.locks).mutex)
 
     async def story():
         store_access = StoreAccess(MemoryStoreSettings(), places)
-        assert (await store_access.survey()).keys() == []
-        assert (await store_access.read(key)).load(key) is None
+        assert (await store_access.open_to_list()).keys() == []
+        assert (await store_access.open_to_read(key)).load(key) is None
         records.save(key, "x", None)
-        for look in (store_access.survey(), store_access.read(key)):
-            with pytest.raises(StoreError, match="holds sealed logins, and the store here, memory") as raised:
+        for look in (store_access.open_to_list(), store_access.open_to_read(key)):
+            with pytest.raises(StoreError, match="holds sealed logins, which the memory store used here") as raised:
                 await look
             assert "[store]" in raised.value.hint
-        assert (await store_access.read("session other https://mcp.example.com/mcp")).keys() == []
+        assert (await store_access.open_to_read("session other https://mcp.example.com/mcp")).keys() == []
 
     asyncio.run(story())

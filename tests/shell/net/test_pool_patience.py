@@ -1,4 +1,4 @@
-"""How long is waited, for what, and what is said then; a way that leads nowhere does not stop the one beside it."""
+"""Timeouts of the relay's plane and their messages; an address that leads nowhere does not stop the one beside it."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ async def get(pool, url):
 
 
 @story
-async def test_an_answer_that_does_not_begin_in_time_leaves_the_outcome_unknown():
+async def test_a_response_that_does_not_begin_in_time_leaves_the_outcome_unknown():
     async with Scripted() as server, pooled(headers_timeout=0.01) as pool:
         server.play([REQUEST, DRAIN])
         with pytest.raises(OutcomeUnknown, match=r"did not begin to answer within 0\.01 s") as caught:
@@ -52,7 +52,7 @@ async def test_an_answer_that_does_not_begin_in_time_leaves_the_outcome_unknown(
 
 
 @story
-async def test_a_stream_that_has_begun_may_be_silent_for_as_long_as_it_likes():
+async def test_a_stream_that_has_begun_may_be_silent_for_any_time():
     async with Scripted() as server, connected(server, headers_timeout=0.2) as remote:
         gate = Gate()
         server.play([REQUEST, STREAM + event(NOTE), gate, event(ANSWER) + b"0\r\n\r\n", CUT])
@@ -66,7 +66,7 @@ async def test_a_stream_that_has_begun_may_be_silent_for_as_long_as_it_likes():
 
 
 @story
-async def test_an_address_that_swallows_everything_is_given_up_after_connect_timeout():
+async def test_an_address_that_drops_all_packets_is_given_up_after_connect_timeout():
     with black_hole() as port:
         async with pooled(connect_timeout=0.1) as pool:
             with pytest.raises(Unreachable, match=r"no connection to .* within 0\.1 s"):
@@ -75,7 +75,7 @@ async def test_an_address_that_swallows_everything_is_given_up_after_connect_tim
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="this Python knows no IPv6")
 @story
-async def test_an_ipv6_address_that_swallows_everything_does_not_stop_ipv4(monkeypatch):
+async def test_an_ipv6_address_that_drops_all_packets_does_not_stop_ipv4(monkeypatch):
     async with Scripted() as server, pooled() as pool:
         try:
             hole = black_hole("::1")
@@ -120,7 +120,7 @@ def strict_server(version, authority):
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 @story
-async def test_a_client_certificate_that_is_missing_is_named_and_nothing_was_done(version, tmp_path):
+async def test_a_missing_client_certificate_is_named_and_the_request_is_safe_to_repeat(version, tmp_path):
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     port = strict_server(version, authority)

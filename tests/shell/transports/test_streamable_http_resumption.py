@@ -30,7 +30,7 @@ PRIMED = STREAM + event(event_id=b"e1", retry=b"300")
 
 @pytest.mark.parametrize("ending", [END, b""])
 @story
-async def test_an_answer_that_breaks_off_is_resumed_by_get_and_never_asked_for_again(ending):
+async def test_a_response_that_breaks_off_is_resumed_by_get_and_its_request_is_never_repeated(ending):
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, PRIMED + ending, CUT], one(STREAM + event(ANSWER, b"e2") + END))
         assert await collect(remote.post(CALL, {"mcp-protocol-version": "2025-11-25"})) == [ANSWER]
@@ -43,7 +43,7 @@ async def test_an_answer_that_breaks_off_is_resumed_by_get_and_never_asked_for_a
 
 
 @story
-async def test_what_comes_before_the_answer_is_delivered_once_and_in_order():
+async def test_messages_before_the_reply_are_delivered_once_and_in_order():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(STREAM + event(NOTE, b"1")), one(STREAM + event(NOTE, b"2")), one(STREAM + event(ANSWER, b"3")))
         assert await collect(remote.post(CALL, {})) == [NOTE, NOTE, ANSWER]
@@ -51,7 +51,7 @@ async def test_what_comes_before_the_answer_is_delivered_once_and_in_order():
 
 
 @story
-async def test_a_session_goes_with_the_resumption():
+async def test_a_resumption_names_the_session():
     async with Scripted() as server, connected(server) as remote:
         opened = STREAM.replace(b"\r\n\r\n", b"\r\nMcp-Session-Id: s1\r\n\r\n") + event(event_id=b"p")
         server.play(one(opened + END), one(STREAM + event(b'{"jsonrpc":"2.0","id":0,"result":{}}') + END))
@@ -78,7 +78,7 @@ async def test_a_modern_stream_is_never_resumed():
 
 
 @story
-async def test_after_five_tries_without_news_the_outcome_is_unknown():
+async def test_after_five_tries_without_an_event_the_outcome_is_unknown():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(PRIMED), *[one(reply(b"503 Busy"))] * 2, *[one(STREAM + END)] * 3)
         with pytest.raises(OutcomeUnknown):
@@ -89,7 +89,7 @@ async def test_after_five_tries_without_news_the_outcome_is_unknown():
 
 
 @story
-async def test_a_polling_server_may_end_the_stream_as_often_as_it_has_news():
+async def test_a_polling_server_may_end_the_stream_after_each_event():
     async with Scripted() as server, connected(server) as remote:
         polls = [one(STREAM + event(event_id=b"p%d" % number, retry=b"100") + END) for number in range(20)]
         server.play(*polls, one(STREAM + event(ANSWER) + END))
@@ -99,7 +99,7 @@ async def test_a_polling_server_may_end_the_stream_as_often_as_it_has_news():
 
 @pytest.mark.parametrize("status", [b"400 No", b"404 Gone", b"405 No", b"401 No"])
 @story
-async def test_a_resumption_that_is_refused_never_sounds_as_if_the_request_had_been(status):
+async def test_a_refused_resumption_is_never_reported_as_a_refused_request(status):
     async with Scripted() as server, connected(server) as remote:
         opened = reply(b"200 OK", b"Mcp-Session-Id: s", body=b'{"jsonrpc":"2.0","id":0,"result":{}}')
         server.play(one(opened), one(PRIMED), one(reply(status)), one(reply(status)))
@@ -111,7 +111,7 @@ async def test_a_resumption_that_is_refused_never_sounds_as_if_the_request_had_b
 
 
 @story
-async def test_a_resumed_stream_that_stays_open_ends_with_the_answer():
+async def test_a_resumed_stream_that_stays_open_ends_with_the_reply():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(PRIMED), [REQUEST, STREAM + event(ANSWER, b"e2"), DRAIN])
         assert await collect(remote.post(CALL, {})) == [ANSWER]
@@ -119,7 +119,7 @@ async def test_a_resumed_stream_that_stays_open_ends_with_the_answer():
 
 
 @story
-async def test_an_answer_that_came_is_never_resumed_whatever_follows():
+async def test_a_stream_that_breaks_after_the_reply_is_not_resumed():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(PRIMED + event(ANSWER, b"e2")))
         assert await collect(remote.post(CALL, {})) == [ANSWER]
@@ -127,7 +127,7 @@ async def test_an_answer_that_came_is_never_resumed_whatever_follows():
 
 
 @story
-async def test_a_notification_has_no_answer_to_wait_for():
+async def test_a_notification_is_done_without_a_reply():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(ACCEPTED), one(PRIMED))
         assert await collect(remote.post(OPENED, {})) == []
@@ -139,7 +139,7 @@ WHOLE = PRIMED + event(NOTE, b"e2") + event(ANSWER, b"e3") + END
 
 
 @story
-async def test_an_answer_that_is_cut_anywhere_is_delivered_once_or_unknown_and_never_asked_for_again():
+async def test_a_response_cut_at_any_byte_is_delivered_once_or_unknown_and_its_request_never_repeated():
     later = {b"e1": event(NOTE, b"e2") + event(ANSWER, b"e3"), b"e2": event(ANSWER, b"e3")}
     outcomes = set()
     for length in range(len(WHOLE) + 1):
@@ -184,7 +184,7 @@ async def test_the_servers_own_stream_is_opened_again_where_it_ended():
 
 @pytest.mark.parametrize("trouble", [reply(b"503 Busy"), reply(b"409 Conflict"), reply(b"429 Slow"), b"", b"HTTP/1.1"])
 @story
-async def test_the_servers_own_stream_outlasts_trouble_that_passes(trouble):
+async def test_the_servers_own_stream_outlasts_a_passing_failure(trouble):
     async with Scripted() as server, connected(server) as remote:
         server.play(*[one(trouble)] * 7, one(STREAM + event(NOTE)))
         assert await listened(remote, 1) == [NOTE]
@@ -194,7 +194,7 @@ async def test_the_servers_own_stream_outlasts_trouble_that_passes(trouble):
 
 @pytest.mark.parametrize("status", [b"404 No", b"405 No", b"406 No"])
 @story
-async def test_a_server_without_such_a_stream_is_asked_once(status):
+async def test_a_server_without_a_stream_of_its_own_is_asked_once(status):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(status)))
         with pytest.raises(UpstreamFailed):
@@ -210,7 +210,7 @@ async def test_a_place_that_the_server_has_forgotten_is_given_up_and_the_stream_
 
 
 @story
-async def test_an_event_that_is_no_message_is_not_asked_for_again():
+async def test_an_event_that_is_not_a_message_is_not_requested_again():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(STREAM + event(b"{oops", b"1")), one(STREAM + event(NOTE)))
         assert await listened(remote, 1) == [NOTE]
@@ -228,7 +228,7 @@ async def test_a_lost_session_ends_the_servers_own_stream():
 
 
 @story
-async def test_an_answer_that_is_no_stream_is_no_stream():
+async def test_a_response_of_another_type_is_not_a_stream():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"200 OK", body=b"{}")))
         with pytest.raises(UpstreamFailed) as caught:
@@ -237,7 +237,7 @@ async def test_an_answer_that_is_no_stream_is_no_stream():
 
 
 @story
-async def test_a_malformed_event_of_an_answer_fails_that_call():
+async def test_a_malformed_event_fails_its_call():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(STREAM + event(b"{oops", b"1")))
         with pytest.raises(TheirProtocolError):
