@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from mcp_auth_bridge.credentials.secret_sources import SecretSources
 from mcp_auth_bridge.errors import BridgeError, CredentialMissing
-from mcp_auth_bridge.secret import parse_reference
+from mcp_auth_bridge.secret import Literal, parse_reference
 from mcp_auth_bridge.shell.files.secret_backends import secret_sources
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -118,3 +119,38 @@ def test_a_template_takes_its_defaults_from_itself():
 def test_the_sealing_key_cannot_be_read_by_a_reference(name):
     with pytest.raises(BridgeError, match="the key that seals the logins cannot be used as a secret"):
         secret(f"keyring:{name}")
+
+
+def lent(text, entry=None):
+    """The secret to which `text` refers, where the OS keyring is played by `entry`."""
+
+    async def found(name):
+        assert name == "acme"
+        if isinstance(entry, BridgeError):
+            raise entry
+        return entry
+
+    sources = SecretSources(ENVIRONMENT, None, found, asyncio.sleep)
+    return asyncio.run(sources.read(parse_reference(text, "it"), "the token of acme")).reveal()
+
+
+def test_a_literal_is_its_own_value():
+    sources = SecretSources({}, None, None, None)
+    assert asyncio.run(sources.read(Literal("hunter2"), "it")).reveal() == "hunter2"
+
+
+def test_an_entry_of_the_keyring_is_read():
+    assert lent("keyring:acme", "hunter2") == "hunter2"
+
+
+@pytest.mark.parametrize("entry", [None, ""])
+def test_an_entry_that_is_not_there_or_empty_is_named_with_the_command_that_makes_it(entry):
+    with pytest.raises(CredentialMissing, match="the entry “acme” of the OS keyring, which is not there") as raised:
+        lent("keyring:acme", entry)
+    assert raised.value.hint == "put it there with: mcp-auth-bridge secret acme"
+
+
+def test_a_keyring_that_fails_is_named():
+    with pytest.raises(CredentialMissing, match="the token of acme cannot be had: it is locked") as raised:
+        lent("keyring:acme", BridgeError("it is locked"))
+    assert "unlock the keyring" in raised.value.hint

@@ -271,3 +271,9 @@ def test_the_end_of_a_session_is_a_revocation_with_todays_secret_where_that_is_o
     else:
         with pytest.raises(OAuthRefused):
             play(revoke_session(plan(), last), script)
+
+
+def test_a_refused_token_request_is_explained_by_the_configuration():
+    script = [*discovery(), (TOKEN, answer({"error": "invalid_scope"}, 400)), ("now", 1000.0)]
+    with pytest.raises(ConfigError, match="invalid_scope"):
+        play(obtain(plan()), script)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from redis_fleet import KEY, Redis, forget_the_rest, needs_redis
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.base import Stale
+from mcp_auth_bridge.stores.base import Record, Stale
 from mcp_auth_bridge.stores.redis import RedisStore, ServerLost
 from mcp_auth_bridge.stores.seal import Damaged, Unopenable
 from mcp_auth_bridge.stores.sealed import file_name
@@ -282,3 +282,10 @@ def test_a_server_that_answers_with_something_else_is_named():
 
     with pytest.raises(StoreError, match=r"^the Redis at redis\.example does not answer with a record$"):
         RedisStore(Odd(), "test", lambda: KEY, os.urandom).load("a")
+
+
+def test_reading_puts_the_newest_record_back_so_that_nothing_else_needs_to(lucky):
+    generation = lucky.save("a", "x", None)
+    with pytest.raises(Stale):
+        lucky.put_back("a", Record(generation, "x"))
+    assert lucky.load("a") == Record(generation, "x")
