@@ -21,10 +21,9 @@ from mcp_auth_bridge.secret import Literal, describe
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores import login_export
 from mcp_auth_bridge.stores.base import Record, Stale, Store
-from mcp_auth_bridge.stores.file_errors import Missing, translated
-from mcp_auth_bridge.stores.file_io import read_all
+from mcp_auth_bridge.stores.file_io import Missing, read_all, translate_os_errors
+from mcp_auth_bridge.stores.folder import LIMIT
 from mcp_auth_bridge.stores.login_export import ExportedLogin, ForPassphrase, ForRecipient
-from mcp_auth_bridge.stores.open_folder import LIMIT
 
 _STDIN = export_passphrase.STDIN
 _LOGIN_PATIENCE = 10.0  # seconds for another login to this server to end
@@ -71,7 +70,7 @@ async def _read(name: str) -> bytes:
         return (await terminal.read_stdin())[:LIMIT]
     path = Path(name)
     try:
-        with translated(path):
+        with translate_os_errors(path):
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
                 return read_all(descriptor, LIMIT)

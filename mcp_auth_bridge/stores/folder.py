@@ -1,12 +1,34 @@
-"""A private folder: small files that only this user can read, each replaced as a whole or not at all."""
+"""A private folder: small files that only this user can read, each replaced as a whole or not at all.
+
+Everything is verified on an open descriptor (never on a name, which may point elsewhere a moment later): the folder is
+this user's and 0700; a file is regular, this user's and 0600, and is not reached through a symbolic link. Windows has
+neither owners nor modes in this sense; there the folder inherits the access list of the user's profile.
+"""
 
 import contextlib
 import hashlib
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
-from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.file_errors import Missing, translated
-from mcp_auth_bridge.stores.open_folder import LIMIT, open_folder
+import msgspec
+
+from mcp_auth_bridge.errors import StoreError, shell_quoted
+from mcp_auth_bridge.stores.file_io import (
+    CREATE,
+    FULL,
+    OVERWRITE,
+    READ,
+    SAFE,
+    Missing,
+    file_error,
+    fill,
+    read_all,
+    sync_folder,
+)
+
+LIMIT = 1 << 20  # bytes: 50 times the largest session seen, and far below what a planted file could cost in memory
 
 
 class Folder:
@@ -16,8 +38,10 @@ class Folder:
         self.path = path
 
     def create(self) -> None:
-        with translated(self.path):
+        try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise file_error(self.path, error) from None
 
     def verify(self) -> None:
         """Raise `StoreError` unless the folder exists, belongs to this user and is closed to others."""
@@ -27,7 +51,7 @@ class Folder:
     def read(self, name: str) -> bytes | None:
         """The content of the file `name`, at most `LIMIT` bytes; None if there is no such file."""
         try:
-            with open_folder(self.path) as folder, translated(self.path / name):
+            with open_folder(self.path, name) as folder:
                 return folder.read(name)
         except Missing:
             return None
@@ -36,7 +60,7 @@ class Folder:
         """Put `data` in place of the file `name`, durably; `temporary` is a fresh name for the time until then."""
         _check_size(data)
         self.create()
-        with open_folder(self.path) as folder, translated(self.path / name):
+        with open_folder(self.path, name) as folder:
             try:
                 folder.create(temporary, data)
                 folder.rename(temporary, name)
@@ -50,7 +74,7 @@ class Folder:
         if self._size(name) >= len(filling):
             return
         self.remove(name)
-        with open_folder(self.path) as folder, translated(self.path / name):
+        with open_folder(self.path, name) as folder:
             try:
                 folder.create(name, filling)
             except BaseException:
@@ -66,7 +90,7 @@ class Folder:
         _check_size(data)
         old = self.read(name)
         spare = f"{temporary}.kept"
-        with open_folder(self.path) as folder, translated(self.path / name):
+        with open_folder(self.path, name) as folder:
             try:
                 written = folder.create_or_overwrite(temporary, data, reserved)
                 linked = old is not None and folder.link(name, spare)
@@ -84,7 +108,7 @@ class Folder:
 
     def remove(self, *names: str) -> None:
         """Remove those of the files `names` that are there, in this order."""
-        with open_folder(self.path) as folder, translated(self.path):
+        with open_folder(self.path) as folder:
             removed = [name for name in names if folder.unlink(name)]
             if removed:
                 folder.sync()
@@ -92,7 +116,7 @@ class Folder:
     def names(self) -> list[str]:
         """The names of the files, sorted; none if there is no folder."""
         try:
-            with open_folder(self.path) as folder, translated(self.path):
+            with open_folder(self.path) as folder:
                 return folder.names()
         except Missing:
             return []
@@ -110,3 +134,140 @@ def _check_size(data: bytes) -> None:
 def hashed_name(key: str, suffix: str) -> str:
     """The name of the file for `key`, which may be any text: 32 hexadecimal digits of its SHA-256, then `suffix`."""
     return hashlib.sha256(key.encode()).hexdigest()[:32] + suffix
+
+
+class OpenFolder(msgspec.Struct, frozen=True):
+    """A verified folder. `descriptor` is None where the OS cannot open names relative to one (Windows).
+
+    Methods raise `OSError`; a file that is not private, or too large, is a `StoreError`.
+    """
+
+    path: Path
+    descriptor: int | None
+
+    def read(self, name: str) -> bytes:
+        """The content of the file `name`, at most `LIMIT` bytes."""
+        path = self.path / name
+        descriptor = self._open(name, READ)
+        try:
+            status = os.fstat(descriptor)
+            _check_file(status, path)
+            if status.st_size > LIMIT:
+                raise StoreError(f"{path} is larger than {LIMIT} bytes, which no record is", f"move {path} away")
+            return read_all(descriptor, LIMIT)
+        finally:
+            os.close(descriptor)
+
+    def create(self, name: str, data: bytes) -> None:
+        """Write a new file `name`."""
+        fill(self._open(name, CREATE), data)
+
+    def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
+        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, which has its blocks
+        already.
+        """
+        try:
+            self.create(name, data)
+        except OSError as error:
+            if error.errno not in FULL or not self._overwrite(reserved, data):
+                raise
+            self.unlink(name)
+            return reserved
+        return name
+
+    def _overwrite(self, name: str, data: bytes) -> bool:
+        """Write `data` over the file `name`, in the blocks that it has already; whether there is such a file."""
+        try:
+            descriptor = self._open(name, OVERWRITE)
+        except FileNotFoundError:
+            return False
+        try:
+            _check_file(os.fstat(descriptor), self.path / name)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        fill(descriptor, data)
+        return True
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def unlink(self, name: str) -> bool:
+        """Remove the file `name`; whether there was one."""
+        try:
+            os.unlink(self._where(name), dir_fd=self.descriptor)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def link(self, old: str, new: str) -> bool:
+        """Give the file `old` a second name; False on a file system without them (exFAT, some network drives)."""
+        try:
+            os.link(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+        except OSError:
+            return False
+        return True
+
+    def names(self) -> list[str]:
+        """The names in the folder, sorted."""
+        # Two calls, because a str and a descriptor have different overloads.
+        with os.scandir(str(self.path)) if self.descriptor is None else os.scandir(self.descriptor) as entries:
+            return sorted(entry.name for entry in entries)
+
+    def sync(self) -> None:
+        """Make renames and removals survive a power cut."""
+        if self.descriptor is not None:
+            sync_folder(self.descriptor)
+
+    def _open(self, name: str, flags: int) -> int:
+        return os.open(self._where(name), flags | SAFE, 0o600, dir_fd=self.descriptor)
+
+    def _where(self, name: str) -> str:
+        return name if self.descriptor is not None else str(self.path / name)
+
+
+@contextlib.contextmanager
+def open_folder(path: Path, name: str = "") -> Iterator[OpenFolder]:
+    """The open and verified folder `path`. Raises `StoreError`, namely `Missing` if there is none.
+
+    An `OSError` of the block becomes a `StoreError` about the file `name`, or about the folder.
+    """
+    try:
+        descriptor = _open_descriptor(path)
+    except OSError as error:
+        raise file_error(path, error) from None
+    try:
+        yield OpenFolder(path, descriptor)
+    except OSError as error:
+        raise file_error(path / name, error) from None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _open_descriptor(path: Path) -> int | None:
+    if os.name == "nt":
+        path.stat()  # raises FileNotFoundError as the open below does
+        return None
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | SAFE)
+    try:
+        _check_private(os.fstat(descriptor), path, "700")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_private(status: os.stat_result, path: Path, mode: str) -> None:
+    if os.name == "nt":
+        return
+    if status.st_uid != os.geteuid():
+        raise StoreError(f"{path} belongs to another user", f"give it to this user with chown, or remove {path}")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise StoreError(f"{path} is open to other users", f"run: chmod {mode} {shell_quoted(str(path))}")
+
+
+def _check_file(status: os.stat_result, path: Path) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise StoreError(f"{path} is not a regular file", f"remove {path}")
+    _check_private(status, path, "600")

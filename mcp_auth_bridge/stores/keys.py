@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mcp_auth_bridge.errors import BridgeError, StoreError, shell_quoted
-from mcp_auth_bridge.stores.file_errors import Forbidden, Missing, translated
-from mcp_auth_bridge.stores.file_io import create_file, read_all
+from mcp_auth_bridge.stores.file_io import Forbidden, Missing, create_file, read_all, translate_os_errors
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
@@ -119,7 +118,7 @@ class KeyFile:
     def load(self) -> bytes | None:
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO must not block
         try:
-            with translated(self.path):
+            with translate_os_errors(self.path):
                 descriptor = os.open(self.path, flags)
         except Missing:
             return None
@@ -134,7 +133,7 @@ class KeyFile:
 
     def create(self, key: bytes) -> None:
         try:
-            with translated(self.path.parent):
+            with translate_os_errors(self.path.parent):
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             create_file(self.path, base64.b64encode(key) + b"\n")
         except Forbidden as error:

@@ -10,7 +10,7 @@ from mcp_auth_bridge.commands import export_login, export_passphrase, key
 from mcp_auth_bridge.config.redis import RedisStoreSettings
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, StoreError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.stores.file_errors import Exists
+from mcp_auth_bridge.stores.file_io import Exists
 
 # The move
 

@@ -8,8 +8,7 @@ import pytest
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores import file_io
-from mcp_auth_bridge.stores.file_errors import Exists
-from mcp_auth_bridge.stores.file_io import create_file, fill, read_all, sync_folder
+from mcp_auth_bridge.stores.file_io import Exists, create_file, fill, read_all, sync_folder
 
 
 def test_a_new_file_is_private_and_whole_whatever_the_umask(tmp_path):

@@ -7,8 +7,7 @@ import re
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.folder import Folder, hashed_name
-from mcp_auth_bridge.stores.open_folder import LIMIT, OpenFolder
+from mcp_auth_bridge.stores.folder import LIMIT, Folder, OpenFolder, hashed_name
 
 
 @pytest.fixture

@@ -20,8 +20,7 @@ from hypothesis import strategies as st
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
-from mcp_auth_bridge.stores.folder import Folder
-from mcp_auth_bridge.stores.open_folder import LIMIT
+from mcp_auth_bridge.stores.folder import LIMIT, Folder
 from mcp_auth_bridge.stores.seal import Unopenable
 from mcp_auth_bridge.stores.sealed import SealedStore, file_name, has_record
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.stores.file_errors import translated
+from mcp_auth_bridge.stores.file_io import file_error, translate_os_errors
 from mcp_auth_bridge.stores.folder import Folder, hashed_name
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Locks:
         from filelock import Timeout
 
         lock = self._lock(name, ".mutex")
-        with translated(Path(lock.lock_file)):
+        with translate_os_errors(Path(lock.lock_file)):
             try:
                 lock.acquire(timeout=_MUTEX_TIMEOUT, poll_interval=0.002)
             except Timeout:
@@ -72,7 +72,7 @@ class Locks:
         with debug_log.timed("lock", what=name):
             while not _attempt(lock):
                 if pause == _FIRST_POLL:
-                    with translated(Path(lock.lock_file)):
+                    with translate_os_errors(Path(lock.lock_file)):
                         _check_contention(lock)
                 if loop.time() >= deadline:
                     raise _held_error(name, timeout)
@@ -96,12 +96,13 @@ class Locks:
 def _attempt(lock: "FileLock") -> bool:
     from filelock import Timeout
 
-    with translated(Path(lock.lock_file)):
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            return False
-        return True
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    except OSError as error:
+        raise file_error(Path(lock.lock_file), error) from None
+    return True
 
 
 def _check_contention(lock: "FileLock") -> None:

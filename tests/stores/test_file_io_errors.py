@@ -6,7 +6,7 @@ import os
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.file_errors import Exists, Forbidden, Missing, translated
+from mcp_auth_bridge.stores.file_io import Exists, Forbidden, Missing, translate_os_errors
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from mcp_auth_bridge.stores.file_errors import Exists, Forbidden, Missing, trans
 )
 def test_each_refusal_has_a_sentence_a_hint_and_a_kind(tmp_path, number, kind, words, hint):
     path = tmp_path / "file"
-    with pytest.raises(kind, match=words) as raised, translated(path):
+    with pytest.raises(kind, match=words) as raised, translate_os_errors(path):
         raise OSError(number, os.strerror(number))
     assert type(raised.value) is kind
     assert str(path) in raised.value.message
@@ -37,12 +37,12 @@ def test_each_refusal_has_a_sentence_a_hint_and_a_kind(tmp_path, number, kind, w
 def test_a_link_is_named_whatever_the_system_calls_its_refusal(tmp_path):
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "target")
-    with pytest.raises(StoreError, match="is a symbolic link"), translated(link):
+    with pytest.raises(StoreError, match="is a symbolic link"), translate_os_errors(link):
         raise OSError(errno.ENOTDIR, "Not a directory")
 
 
 def test_other_errors_and_success_pass(tmp_path):
-    with pytest.raises(ValueError, match="a bug"), translated(tmp_path):
+    with pytest.raises(ValueError, match="a bug"), translate_os_errors(tmp_path):
         raise ValueError("a bug")
-    with translated(tmp_path):
+    with translate_os_errors(tmp_path):
         pass

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores import open_folder as module
-from mcp_auth_bridge.stores.file_errors import Missing
-from mcp_auth_bridge.stores.open_folder import LIMIT, OpenFolder, open_folder
+from mcp_auth_bridge.stores import folder as module
+from mcp_auth_bridge.stores.file_io import Missing
+from mcp_auth_bridge.stores.folder import LIMIT, OpenFolder, open_folder
 
 
 @pytest.fixture
