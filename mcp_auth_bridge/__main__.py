@@ -1,7 +1,7 @@
 """The first code that runs.
 
-Until a command listens to SIGINT, it simply ends the process: a KeyboardInterrupt that falls into a destructor, of
-which the import machinery has some, is dropped by Python, and the process would live on.
+Until a command handles SIGINT, the signal simply ends the process. As a KeyboardInterrupt, it might reach a destructor
+(the import machinery has some), where Python drops it, and the process would go on.
 """
 
 import signal

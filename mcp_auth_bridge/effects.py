@@ -1,7 +1,7 @@
-"""Everything a pure flow may ask of the world, and how it asks.
+"""The effects that a pure flow may ask the shell to perform, and how it asks.
 
 A flow is a generator: it yields an `Effect` and is sent that effect's result, or is thrown a `BridgeError`. Flows
-compose with `yield from`; `shell.drive` performs them; tests play the world by hand.
+compose with `yield from`; `shell.run_flow` performs the effects; tests play the shell by hand.
 """
 
 from collections.abc import Generator, Mapping
@@ -15,11 +15,11 @@ from mcp_auth_bridge.urls import Url
 R = TypeVar("R")
 
 CALLBACK_PATH = "/callback"
-"""Of the redirect URI, where nobody has registered another."""
+"""The path of the redirect URI, unless the configured client is registered with another."""
 
 
 class Effect(msgspec.Struct, Generic[R], frozen=True):
-    """A wish whose fulfilment has the type `R`."""
+    """Something that the shell does for a flow; `R` is the type of its result."""
 
 
 # The results of different effects differ; `ask` restores each one's type.
@@ -33,52 +33,54 @@ def ask(effect: Effect[R]) -> Flow[R]:
 
 
 class Response(msgspec.Struct, frozen=True):
-    """An HTTP answer. `headers` have lower-case names, values in order of arrival; `at` is Unix time in seconds.
-
-    `secrets` are those of the request: nobody repeats them, whatever the answer says.
-    """
+    """An HTTP response of an OAuth server."""
 
     status: int
+    # By lower-case name; values in order of arrival.
     headers: Mapping[str, tuple[str, ...]]
     body: bytes
+    # When it arrived: Unix time in seconds.
     at: float
+    # The secrets of the request. No message repeats them, even if the response does.
     secrets: tuple[Secret, ...] = ()
 
     def header(self, name: str) -> str:
-        """The first value of the header `name` (lower case), or ""."""
+        """The first value of the header `name` (lower case), "" if it is absent."""
         return self.headers.get(name, ("",))[0]
 
 
 class Fetch(Effect[Response], frozen=True):
-    """One HTTP exchange with an OAuth server: a POST of the `form` or `document`, otherwise what `method` says.
+    """One HTTP exchange with an OAuth server. A response of any status is a result.
 
-    `form` is sent as application/x-www-form-urlencoded, `document` as application/json; `headers` may hold secrets.
-    `led_by` is the MCP server whose metadata led to `url`: it may lead no nearer than it stands itself
-    (`oauth/address_zones.py`); None where the user's own configuration or an earlier login did. `redirects` is how
-    many are followed, within the origin; with 0 a redirect is the result.
-    Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`; any status is a result.
+    Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`.
     """
 
     url: Url
     headers: Mapping[str, Secret | str] = {}
+    # Posted as application/x-www-form-urlencoded.
     form: Mapping[str, Secret | str] | None = None
+    # Posted as application/json.
     document: bytes | None = None
+    # Of a request without `form` and `document`.
     method: Literal["GET", "DELETE", "OPTIONS"] = "GET"
+    # The MCP server whose metadata name `url`, which must not be nearer to this machine than the MCP server itself
+    # (`oauth/address_zones.py`). None if the user's configuration or an earlier login names it.
     led_by: Url | None = None
+    # How many redirects are followed, within the origin. With 0, a redirect is the result.
     redirects: int = 3
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """What is sent as a credential."""
+        """The secrets that the request sends."""
         sent = (*self.headers.values(), *(self.form or {}).values())
         return tuple(value for value in sent if isinstance(value, Secret))
 
 
 class Listen(Effect[str], frozen=True):
-    """Bind the loopback callback and return its redirect URI: at `port` if that is free, else at any; 0 for any.
+    """Bind the loopback callback and return its redirect URI.
 
-    `host` is how the URI spells the loopback interface: some servers accept `localhost` and no address. `path` is the
-    only one that answers.
+    It listens at `port` if that is free, else at any port; 0 means any port. `host` is the name of the loopback
+    interface in the URI: some authorization servers accept `localhost` and refuse addresses. Only `path` is served.
     """
 
     port: int = 0
@@ -87,9 +89,9 @@ class Listen(Effect[str], frozen=True):
 
 
 class Authorize(Effect[Mapping[str, str]], frozen=True):
-    """Send the person to `url` and return the parameters of the first callback that carries `state`.
+    """Open `url` in the user's browser and return the parameters of the first callback with `state`.
 
-    Callbacks with another state change nothing. Raises `LoginRequired` when nobody comes back in time.
+    Callbacks with another state are ignored. Raises `LoginRequired` if no callback arrives in time.
     """
 
     url: str
@@ -97,28 +99,28 @@ class Authorize(Effect[Mapping[str, str]], frozen=True):
 
 
 class Show(Effect[None], frozen=True):
-    """Tell the person to go to `url`, on any device, and to confirm or enter `code` there (RFC 8628 section 3.3)."""
+    """Ask the user to open `url` on any device and to confirm or enter `code` there (RFC 8628 section 3.3)."""
 
     code: str
     url: str
 
 
 class Tell(Effect[None], frozen=True):
-    """Say what is going on, in one `sentence`."""
+    """Print one `sentence` about the progress of the login."""
 
     sentence: str
 
 
 class Sleep(Effect[None], frozen=True):
-    """Let `seconds` pass."""
+    """Wait for `seconds`."""
 
     seconds: float
 
 
 class Agree(Effect[None], frozen=True):
-    """Ask the person to agree to something that a careful one might not: `question` is one sentence.
+    """Ask the user a `question`, of one sentence, about something that a careful user might refuse.
 
-    `answer` is the option of `login` that says yes in advance. Raises `LoginRequired` without a yes.
+    `answer` is the option of `login` that agrees in advance. Raises `LoginRequired` unless the user agrees.
     """
 
     question: str
@@ -126,7 +128,7 @@ class Agree(Effect[None], frozen=True):
 
 
 class Now(Effect[float], frozen=True):
-    """The time in Unix seconds, for what is signed with it."""
+    """The Unix time in seconds, for signatures."""
 
 
 class Entropy(Effect[bytes], frozen=True):

@@ -1,39 +1,39 @@
 """What can go wrong: one sentence, one hint, an exit code, a JSON-RPC code.
 
-    BridgeError                 exit 1   -32603  a fault of the bridge itself
+    BridgeError                 exit 1   -32603  the bridge itself has a bug
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
-    │   └── CredentialMissing   exit 9   -32010  the variable, file, command or keyring that a secret is in has none
-    ├── LoginRequired           exit 3   -32010  a person has to log in
-    │   ├── GrantEnded          exit 3   -32010  the login there was is no longer honoured
-    │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that a person can add
-    ├── AccessDenied            exit 4   -32013  the login is good, the permission is not
-    ├── CredentialRefused       exit 10  -32010  the server refuses the credential; why cannot be seen
-    │   ├── TokenExpired        exit 11  -32010  its `exp` has passed
-    │   ├── WrongAudience       exit 12  -32010  it was made for another server
-    │   ├── UnknownIssuer       exit 13  -32010  the server does not know who made it
-    │   └── NotAToken           exit 14  -32010  it is a placeholder, or nothing that this server can read
+    │   └── CredentialMissing   exit 9   -32010  the variable, file, command or keyring does not hold the secret
+    ├── LoginRequired           exit 3   -32010  the user has to log in
+    │   ├── GrantEnded          exit 3   -32010  the authorization server ended the login
+    │   └── StepUpRequired      exit 3   -32010  the login lacks scopes that the user can add
+    ├── AccessDenied            exit 4   -32013  the login is good, but the account lacks the permission
+    ├── CredentialRefused       exit 10  -32010  the MCP server refuses the credential for an unknown reason
+    │   ├── TokenExpired        exit 11  -32010  the token's `exp` has passed
+    │   ├── WrongAudience       exit 12  -32010  the token was made for another server
+    │   ├── UnknownIssuer       exit 13  -32010  the MCP server does not know the token's issuer
+    │   └── NotAToken           exit 14  -32010  the token is a placeholder, or unreadable to the MCP server
     ├── StoreError              exit 5   -32010  credentials cannot be read or written safely
     ├── Unreachable             exit 6   -32011  nothing was sent: repeating is safe
     │   ├── TimedOut            exit 15  -32011  nothing could be sent in time
-    │   └── OutcomeUnknown      exit 6   -32012  it was sent and no answer came: repeating may do it twice
-    │       └── Overdue         exit 15  -32012  it was sent and no answer came in time
-    ├── RemoteError             exit 8   -32016  the server did its part and said no, in its own words
+    │   └── OutcomeUnknown      exit 6   -32012  the request was sent, but not answered: repeating may do it twice
+    │       └── Overdue         exit 15  -32012  the request was sent, but not answered in time
+    ├── RemoteError             exit 8   -32016  the MCP server or its tool answered with an error of its own
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
-        │   ├── MethodUnknown   exit 7   -32601  a method that does not exist at this point
-        │   └── WrongEra        exit 7   -32022  client and server share no revision of MCP
-        └── TheirProtocolError  exit 7   -32016  the remote server or its authorization server did
-            ├── NoLoginOffered  exit 7   -32016  an MCP server that publishes nothing by which one could log in
-            ├── RedirectRefused exit 7   -32016  a redirect of an OAuth server that must not be followed
-            ├── UrlRefused      exit 7   -32016  a URL that must not be followed
-            ├── OAuthRefused    exit 7   -32016  an OAuth error answer (RFC 6749 section 5.2)
-            ├── UpstreamFailed  exit 7   -32013  an HTTP status that is no MCP answer
-            ├── SessionLost     exit 7   -32015  the server forgot the MCP session
-            └── LimitExceeded   exit 7   -32014  larger or longer than a limit allows
+        │   ├── MethodUnknown   exit 7   -32601  the method does not exist at this point
+        │   └── WrongEra        exit 7   -32022  the MCP client and the MCP server share no revision of MCP
+        └── TheirProtocolError  exit 7   -32016  the MCP server or the authorization server broke the rules
+            ├── NoLoginOffered  exit 7   -32016  the MCP server publishes no way to log in
+            ├── RedirectRefused exit 7   -32016  an OAuth server's redirect must not be followed
+            ├── UrlRefused      exit 7   -32016  a URL must not be followed
+            ├── OAuthRefused    exit 7   -32016  the response is an OAuth error (RFC 6749 section 5.2)
+            ├── UpstreamFailed  exit 7   -32013  the HTTP response does not hold an MCP message
+            ├── SessionLost     exit 7   -32015  the MCP server forgot the MCP session
+            └── LimitExceeded   exit 7   -32014  something is larger or longer than a limit allows
 
 The JSON-RPC codes lie in the implementation-defined range -32000…-32019; -32020 and below belong to MCP.
-Where two kinds share a code, `data.code`, which is the kind's `reason`, tells them apart.
-A message never holds a secret, and never text of the remote's that has not passed `quoted`.
+Where two kinds share a code, `data.code` tells them apart: it is the kind's `reason`.
+A message never holds a secret. Text from a server stands in it only after `quoted`.
 """
 
 import enum
@@ -41,11 +41,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 TRY_AGAIN = "try again; if it keeps happening, contact the server's operator"
-"""The hint where nothing here is wrong."""
+"""The hint for a fault that is not on this machine."""
 
 
 class Sent(enum.Enum):
-    """How much of the request reached the wire: the difference between "repeat freely" and "look first"."""
+    """How much of the request reached the wire: NO means that repeating is safe."""
 
     NO = "no"
     YES = "yes"
@@ -55,7 +55,7 @@ class Sent(enum.Enum):
 class BridgeError(Exception):
     """`message` is one sentence, lower case, no full stop; `hint` names the command to run or the line to change.
 
-    `facts` is what else a program may want to know: JSON, nothing secret, foreign text only as `quoted` lets it pass.
+    `facts` are further JSON members for programs: without secrets, and with foreign text only after `quoted`.
     """
 
     exit_code = 1
@@ -70,7 +70,7 @@ class BridgeError(Exception):
         self.facts: dict[str, Any] = {}  # Any: JSON
 
     def add(self, clause: str) -> None:
-        """Put `clause` at the end of the sentence."""
+        """Append `clause` to the message."""
         self.message += clause
         self.args = (self.message,)
 
@@ -86,7 +86,7 @@ class ConfigError(BridgeError):
 
 
 class CredentialMissing(ConfigError):
-    """A secret reference leads to nothing: the variable is not set, the file cannot be read, the command failed."""
+    """A secret reference has no value: the variable is not set, the file cannot be read, the command failed."""
 
     exit_code = 9
     rpc_code = -32010
@@ -100,12 +100,13 @@ class LoginRequired(BridgeError):
 
 
 class StepUpRequired(LoginRequired):
-    """The login is good, but an operation wants scopes that it lacks (MCP "Step-Up Authorization Flow")."""
+    """The login is good, but an operation needs scopes that it lacks (MCP "Step-Up Authorization Flow")."""
 
 
 class GrantEnded(LoginRequired):
-    """The authorization server no longer honours a refresh token; `error` is its code (RFC 6749 section 5.2), `said`
-    as in `OAuthRefused`.
+    """The authorization server no longer accepts the refresh token.
+
+    `error` is its error code (RFC 6749 section 5.2); `said` is as in `OAuthRefused`.
     """
 
     def __init__(self, message: str, hint: str = "", *, error: str, said: str = "") -> None:
@@ -121,7 +122,7 @@ class AccessDenied(BridgeError):
 
 
 class CredentialRefused(BridgeError):
-    """The MCP server refuses a credential that no login replaces: a configured one, or one made for a machine."""
+    """The MCP server refuses a credential that a login cannot replace: a configured one, or one of a machine grant."""
 
     exit_code = 10
     rpc_code = -32010
@@ -176,14 +177,14 @@ class OutcomeUnknown(Unreachable):
 
 
 class Overdue(OutcomeUnknown):
-    """The time for an answer is over; what the server has done is not known."""
+    """The time for the response is over. Whether the server has acted is not known."""
 
     exit_code = 15
     reason = "timed_out"
 
 
 class RemoteError(BridgeError):
-    """An error of the server's or its tool's in the answer to a request that the bridge made for itself."""
+    """The MCP server or its tool answered a request of the bridge itself with an error."""
 
     exit_code = 8
     rpc_code = -32016
@@ -223,11 +224,11 @@ class TheirProtocolError(ProtocolError):
 
 
 class NoLoginOffered(TheirProtocolError):
-    """An MCP server that publishes nothing by which a person could log in: it may be open, or want a key."""
+    """The MCP server publishes no way to log in: it may be open, or expect an API key."""
 
 
 class RedirectRefused(TheirProtocolError):
-    """A redirect of an OAuth server that is not followed: away from its origin, to no URL, in circles."""
+    """An OAuth server's redirect that is not followed: to another origin, to an invalid URL, or in a loop."""
 
 
 class UrlRefused(TheirProtocolError):
@@ -236,9 +237,9 @@ class UrlRefused(TheirProtocolError):
 
 
 class OAuthRefused(TheirProtocolError):
-    """The authorization server said no. `error` is its code (RFC 6749 section 5.2), `status` the HTTP status.
+    """The authorization server refused. `error` is its code (RFC 6749 section 5.2), `status` the HTTP status.
 
-    `said` is its own sentence as the end of a message, "" where it has none; it is part of this message.
+    `said` is the server's own sentence, "" if it sent none. It is the end of `message` too.
     """
 
     reason = "oauth_refused"
@@ -252,7 +253,7 @@ class OAuthRefused(TheirProtocolError):
 
 
 class UpstreamFailed(TheirProtocolError):
-    """An HTTP answer that is no MCP message: its `status`, and `retry_after` in seconds where it names one."""
+    """The HTTP response does not hold an MCP message. `retry_after` is in seconds, None if the response names none."""
 
     rpc_code = -32013
     reason = "upstream_http"
@@ -269,7 +270,7 @@ class UpstreamFailed(TheirProtocolError):
 
 
 class SessionLost(TheirProtocolError):
-    """HTTP 404 for a known `Mcp-Session-Id`: the request was refused before it was processed."""
+    """HTTP 404 for a known `Mcp-Session-Id`: the MCP server refused the request before it processed it."""
 
     rpc_code = -32015
     reason = "session_lost"
@@ -281,8 +282,8 @@ class LimitExceeded(TheirProtocolError):
     reason = "limit"
 
 
-def described(error: BridgeError) -> dict[str, Any]:
-    """`error` for programs, without its words: what they need to decide. Any: JSON."""
+def error_data(error: BridgeError) -> dict[str, Any]:
+    """The members of `error` by which a program decides, without the message. Any: JSON."""
     action = {"action": error.hint} if error.hint else {}
     known = {"code": error.reason, "sent": error.sent.value, "retry_safe": error.retry_safe}
     return {**known, **action, **error.facts}
@@ -299,23 +300,23 @@ _UNPRINTABLE = {
     *range(0xE0000, 0xE0080),  # tags
 }
 _PLAIN = dict.fromkeys(map(ord, "-_.:/@%+,="))
-"""What means nothing to a shell, beside letters and digits."""
+"""Characters without a meaning to any shell, besides letters and digits."""
 _BLANKED = dict.fromkeys(_UNPRINTABLE, " ")
 
 
 def printable(text: str) -> str:
-    """`text` with a space for each control, bidi or zero-width character: nothing steers a terminal."""
+    """`text` with a space for each control, bidi or zero-width character, so that it cannot steer a terminal."""
     return text.translate(_BLANKED)
 
 
 def quoted(text: str, limit: int = 200) -> str:
-    """Foreign `text` made fit for a message: `printable`, in one line of at most `limit` characters."""
+    """Foreign `text` for a message: in quotation marks, `printable`, on one line of at most `limit` characters."""
     clean = " ".join(printable(text[: limit * 4]).split())
     return f"“{clean[:limit]}…”" if len(clean) > limit else f"“{clean}”"
 
 
-def typed(text: str) -> str:
-    """`text` as one word of a command that a person copies into a shell."""
+def shell_quoted(text: str) -> str:
+    """`text` as one word of a command that the user copies into a POSIX shell."""
     if text.isascii() and text.translate(_PLAIN).isalnum():
         return text
     import shlex  # most words need no quotation
@@ -323,27 +324,27 @@ def typed(text: str) -> str:
     return shlex.quote(text)
 
 
-def offered(text: str) -> str:
-    """A URL of a server's as part of a command or a line that a person copies, or "…" for them to fill in.
+def copyable_url(text: str) -> str:
+    """A server's URL as part of a command or a line that the user copies, or "…" for an unsafe one.
 
-    Which shell they use is not known, and no quotation holds in all: cmd.exe knows no single quotes, and PowerShell
-    evaluates within double ones. So nothing is offered that means something to any of them.
+    The user's shell is not known, and no quotation works in all of them: cmd.exe does not know single quotes, and
+    PowerShell evaluates within double ones. So a URL passes only if none of its characters has a meaning to a shell.
     """
-    word = text.replace("[", "").replace("]", "")  # an IPv6 address; at worst, zsh takes it for a pattern of file names
-    return text if typed(word) == word else "…"
+    word = text.replace("[", "").replace("]", "")  # an IPv6 address; at worst, zsh reads it as a file name pattern
+    return text if shell_quoted(word) == word else "…"
 
 
-def reason(error: OSError) -> str:
-    """The operating system's word for `error`, which never holds more than that."""
+def os_error_text(error: OSError) -> str:
+    """The operating system's text for `error`, without the path and whatever else Python adds."""
     return (error.strerror or type(error).__name__).lower()
 
 
-def fault(bug: BaseException) -> BridgeError:
-    """An exception that nobody expected, named by class and place: its text could hold anything, a secret too."""
+def internal_error(bug: BaseException) -> BridgeError:
+    """The error for an unexpected exception, named by class and place: its text may hold a secret."""
     trace = bug.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else ""
     error = BridgeError(f"a fault of the bridge itself ({type(bug).__name__}{where})", "please report it")
-    error.sent = Sent.UNKNOWN  # whatever came before it
+    error.sent = Sent.UNKNOWN  # what happened before the bug is not known
     return error

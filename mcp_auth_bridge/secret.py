@@ -1,4 +1,4 @@
-"""A value that never prints itself, and the references by which a configuration names one."""
+"""`Secret`, a value that never prints itself, and the references by which a configuration names secrets."""
 
 import hmac
 import re
@@ -11,7 +11,7 @@ from mcp_auth_bridge.errors import ConfigError, quoted
 
 
 class Secret:
-    """Holds a token, key or header value; only `reveal` gives it away, so every use can be found by name."""
+    """Holds a token, key or header value. Only `reveal` returns it, so a search for that name finds every use."""
 
     __slots__ = ("_value",)
 
@@ -43,38 +43,41 @@ class Secret:
 
 
 class Literal(msgspec.Struct, frozen=True):
-    """A value that stands in the configuration itself: for what is not secret."""
+    """A value in the configuration itself, for what is not secret."""
 
     value: str
 
 
 class EnvironmentVariable(msgspec.Struct, frozen=True):
-    """The value of an environment variable, read at the moment of use; `default` if it is not set, or empty."""
+    """The value of an environment variable, read when it is used; `default` if the variable is unset or empty."""
 
     name: str
     default: str | None = None
 
 
 class Template(msgspec.Struct, frozen=True):
-    """Text around environment variables: `Token ${USER}:${KEY:-none}`. Read at the moment of use."""
+    """Text with environment variables in it, as in `Token ${USER}:${KEY:-none}`. They are read when it is used."""
 
     parts: tuple[str | EnvironmentVariable, ...]
 
 
 class FileContent(msgspec.Struct, frozen=True):
-    """The contents of a file without the last line end, read at the moment of use. The path is a template."""
+    """The contents of a file without the last line end, read when they are used. The path is a template."""
 
     path: Template
 
 
 class CommandOutput(msgspec.Struct, frozen=True):
-    """What a program prints, started without a shell. Its words are no templates: they are seen by everybody."""
+    """The output of a program that is started without a shell.
+
+    Its arguments are not templates: every user of the machine can read them.
+    """
 
     argv: tuple[str, ...]
 
 
 class KeyringEntry(msgspec.Struct, frozen=True):
-    """The entry `name` of the service mcp-auth-bridge in the keyring of the operating system."""
+    """The entry `name` of the service mcp-auth-bridge in the operating system's keyring."""
 
     name: str
 
@@ -86,10 +89,10 @@ _PLACES = re.compile(r"(\$?\$\{)")
 _PLACE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
 
 
-def reference(text: str, where: str) -> SecretRef:
-    """`env:NAME`, `file:PATH`, `command:ARGV…`, `keyring:NAME`, `literal:TEXT`, or a template.
+def parse_reference(text: str, where: str) -> SecretRef:
+    """Parse `env:NAME`, `file:PATH`, `command:ARGV…`, `keyring:NAME`, `literal:TEXT`, or a template.
 
-    `where` it was written is for the `ConfigError` that a malformed one raises; the text is never in it.
+    Raises `ConfigError` for malformed text; it names the place `where` the text was written, and never the text.
     """
     kind, _, rest = text.partition(":")
     match kind:
@@ -98,19 +101,19 @@ def reference(text: str, where: str) -> SecretRef:
         case "env":
             return EnvironmentVariable(_given(rest, where, "env:NAME"))
         case "file":
-            return FileContent(template(_given(rest, where, "file:PATH"), where))
+            return FileContent(parse_template(_given(rest, where, "file:PATH"), where))
         case "command":
             return CommandOutput(_words(rest, where))
         case "keyring":
             return KeyringEntry(_given(rest, where, "keyring:NAME"))
-    value = template(text, where)
+    value = parse_template(text, where)
     return Literal(text) if value.parts in ((), (text,)) else value
 
 
-def template(text: str, where: str) -> Template:
-    """`${NAME}` and `${NAME:-DEFAULT}` in `text`; `$${` is the way to write `${`, and any other `$` is itself.
+def parse_template(text: str, where: str) -> Template:
+    """Parse `${NAME}` and `${NAME:-DEFAULT}` in `text`. `$${` stands for `${`, and any other `$` for itself.
 
-    Raises `ConfigError` for a place that is not closed or names no variable.
+    Raises `ConfigError` for a `${` that is not closed, or not followed by a variable's name.
     """
     first, *rest = _PLACES.split(text)
     parts: list[str | EnvironmentVariable] = [first]
@@ -132,7 +135,7 @@ def _place(after: str, where: str) -> tuple[EnvironmentVariable, str]:
 
 
 def _joined(parts: list[str | EnvironmentVariable]) -> tuple[str | EnvironmentVariable, ...]:
-    """Neighbouring texts as one, none of them empty: equal templates are equal."""
+    """Join neighbouring texts and drop empty ones, so that templates with the same meaning compare as equal."""
     joined: list[str | EnvironmentVariable] = []
     for part in parts:
         if isinstance(part, str) and joined and isinstance(joined[-1], str):
@@ -161,7 +164,7 @@ def _words(text: str, where: str) -> tuple[str, ...]:
 
 
 def describe(reference: SecretRef) -> str:
-    """Where a value comes from, for people. The rest of a command's words may be secret, and are not shown."""
+    """The source of a value, for the user. A command's arguments may be secret, and are not shown."""
     match reference:
         case EnvironmentVariable(name=name):
             return f"the environment variable {name}"
@@ -179,8 +182,8 @@ def describe(reference: SecretRef) -> str:
             return "the value in the configuration"
 
 
-def described_now(reference: SecretRef, environ: Mapping[str, str]) -> str:
-    """As `describe`, but where variables are not set (or empty) and have a default, these, for it is what was used."""
+def describe_used(reference: SecretRef, environ: Mapping[str, str]) -> str:
+    """The source of a value in this environment: as `describe`, but it says which variables gave their defaults."""
     parts = reference.parts if isinstance(reference, Template) else (reference,)
     unset = [
         part.name
@@ -195,5 +198,5 @@ def described_now(reference: SecretRef, environ: Mapping[str, str]) -> str:
 
 
 def spelled(path: Template) -> str:
-    """A path as it was written."""
+    """A path as the user wrote it, without the defaults of its variables."""
     return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in path.parts)

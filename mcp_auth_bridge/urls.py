@@ -1,4 +1,4 @@
-"""The one URL parser and the one URL gate: every URL that the bridge follows, opens or compares passes here."""
+"""The one URL parser and the one URL gate: every URL that the bridge requests, opens or compares passes `gate`."""
 
 import enum
 import re
@@ -13,15 +13,15 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST = re.compile(r"(?!.*\.\.)[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?", re.ASCII)
 _BRACKETS = re.compile(r"[^\[\]]*|(.*@)?\[[0-9A-Fa-f:.]*\](:[0-9]*)?", re.ASCII)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f<>\"\\^`{|}]")
-# What resolvers take for an IPv4 address, and browsers too (WHATWG URL, "ends in a number").
+# What resolvers and browsers read as an IPv4 address (WHATWG URL, "ends in a number").
 _NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?", re.ASCII)
-# With a path, a port or a dot; `localhost`, too.
+# A URL without its scheme: it has a path, a port or a dot, or is `localhost`.
 _SPOKEN = re.compile(r"(?=.*[/.]|.*:\d|localhost$)(\[[^\]/]*\]|[^/:?#@]+)(:\d+)?([/?].*)?")
 _LONGEST = 8192
 
 
 class Purpose(enum.Enum):
-    """What a URL is wanted for; the words appear in the refusal."""
+    """What a URL is used for; the value appears in the error."""
 
     SERVER = "the MCP server"
     PLAIN_SERVER = "the MCP server that may be reached by plain http"
@@ -42,7 +42,7 @@ class Purpose(enum.Enum):
 class Url(msgspec.Struct, frozen=True):
     """An absolute http(s) URL in canonical form: lower-case scheme and host, explicit port, no fragment.
 
-    `host` is without brackets also for IPv6; `path` starts with "/"; `query` is without "?", "" for none.
+    `host` has no brackets, even for IPv6; `path` starts with "/"; `query` is without "?", "" if there is none.
     """
 
     scheme: str
@@ -53,13 +53,13 @@ class Url(msgspec.Struct, frozen=True):
 
     @property
     def authority(self) -> str:
-        """The `Host` header's value: the port only where it is not the scheme's own."""
+        """The value of the `Host` header: with the port only if it is not the scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: what a credential is bound to (RFC 6454)."""
+        """Scheme, host and port (RFC 6454): a credential is bound to them."""
         return f"{self.scheme}://{self.authority}"
 
     @property
@@ -74,12 +74,12 @@ class Url(msgspec.Struct, frozen=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether what goes there leaves this machine without encryption."""
+        """Whether a request to it leaves this machine without encryption."""
         return self.scheme == "http" and not self.is_loopback
 
     @property
     def resource(self) -> str:
-        """The canonical resource identifier (MCP "Canonical Server URI"): no bare trailing slash."""
+        """The canonical resource identifier (MCP "Canonical Server URI"): without a bare trailing slash."""
         return str(self) if self.query or self.path != "/" else self.origin
 
     def with_path(self, path: str) -> "Url":
@@ -91,12 +91,12 @@ class Url(msgspec.Struct, frozen=True):
 
 
 def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
-    """Parse `text`, or raise `UrlRefused`: https only, http to loopback, no user info, no odd characters.
+    """Parse `text`. Accepts https, and http to loopback, without a user name or password. Raises `UrlRefused`.
 
-    Plain http goes beyond loopback to one place only: an MCP server for which a person has said so (`PLAIN_SERVER`).
-    `server` is the one that has passed before, where `text` names a part of it.
+    Plain http beyond loopback is accepted for an MCP server only, if the user allows it (`PLAIN_SERVER`), and for other
+    URLs at the origin of such a `server`, which has passed the gate before. A proxy may be plain and have a password.
     """
-    refuse = f"{purpose.value} has a URL that is not acceptable: {shown(text)}"
+    refuse = f"{purpose.value} has a URL that is not acceptable: {redacted_url(text)}"
     if len(text) > _LONGEST:
         raise UrlRefused(refuse, f"it is longer than {_LONGEST} characters")
     if _FORBIDDEN.search(text) or not text.isascii():
@@ -123,10 +123,10 @@ def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
 
 
 def with_scheme(text: str) -> str:
-    """`text`, a URL as people say it, in full; "" for what is not one."""
+    """`text`, a URL without its scheme, with the scheme that the gate accepts; "" if `text` is not such a URL."""
     if not _SPOKEN.fullmatch(text):
         return ""
-    for scheme in ("http", "https"):  # the gate lets http to loopback only
+    for scheme in ("http", "https"):  # the gate accepts http for loopback only
         try:
             gate(f"{scheme}://{text}", Purpose.SERVER)
         except UrlRefused:
@@ -135,29 +135,30 @@ def with_scheme(text: str) -> str:
     return ""
 
 
-_UNRESERVED = "-._~"  # RFC 3986 section 2.3, beside letters and digits
+_UNRESERVED = "-._~"  # RFC 3986 section 2.3, besides letters and digits
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-def for_person(url: Url) -> str:
-    """`url` as it is opened or printed: percent-encoded anew, so that it means the same and no shell evaluates it.
+def shell_safe(url: Url) -> str:
+    """`url` to open or print: percent-encoded again, so that it means the same and no shell evaluates it.
 
-    Beside the unreserved characters the path keeps `/:@+,=` as they are, and the query `&` too, which parts parameters.
+    Besides the unreserved characters the path keeps `/:@+,=`, and the query keeps `&` too, which separates parameters.
     """
     path = quote(_ESCAPE.sub("%25", url.path), safe=f"%/:@+,={_UNRESERVED}")
     query = quote(_ESCAPE.sub("%25", url.query), safe=f"%/:@+,=&{_UNRESERVED}")
     return f"{url.origin}{path}?{query}" if query else f"{url.origin}{path}"
 
 
-def shown(text: str) -> str:
-    """The URL `text`, acceptable or not, fit for a message: without what may be a password."""
+def redacted_url(text: str) -> str:
+    """The URL `text` for a message, acceptable or not: `quoted`, without its user name and password."""
     return quoted(re.sub(r"(?<=//)[^/?#]*@", "…@", text))
 
 
 def _host(parts: SplitResult) -> str:
-    """The host in its only spelling, "" for one that cannot be, or that a resolver might read in another way.
+    """The host in canonical form, "" if it is invalid or if resolvers read it differently.
 
-    `0177.1`, `0x7f.1` and `2130706433` are 127.0.0.1 to some and names to others; `::ffff:127.0.0.1` is too.
+    `0177.1`, `0x7f.1` and `2130706433` are 127.0.0.1 to some resolvers and names to others. `::ffff:127.0.0.1` is one
+    more spelling of that address.
     """
     host = (parts.hostname or "").lower()
     if not _BRACKETS.fullmatch(parts.netloc):
@@ -174,7 +175,7 @@ def _host(parts: SplitResult) -> str:
 
 
 def _port(parts: SplitResult) -> int | None:
-    """The port, given or implied; None for one that cannot be."""
+    """The port, or the scheme's default; None if it is invalid."""
     try:
         port = parts.port
     except ValueError:

@@ -1,20 +1,33 @@
-"""Words for people and codes for programs; and values that never print themselves."""
+"""Errors: words for people, codes for programs, and foreign text that passes through both."""
 
-import copy
+import errno
 import inspect
-import pickle
 import re
 import shlex
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge import errors
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, Unreachable, fault, offered, quoted, typed
-from mcp_auth_bridge.secret import Literal, Secret
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    CredentialRefused,
+    GrantEnded,
+    OAuthRefused,
+    OutcomeUnknown,
+    Sent,
+    Unreachable,
+    UpstreamFailed,
+    WrongEra,
+    copyable_url,
+    error_data,
+    internal_error,
+    os_error_text,
+    quoted,
+    shell_quoted,
+)
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BridgeError)]
 
@@ -37,10 +50,52 @@ def test_every_code_is_json_rpcs_own_or_in_its_range_for_implementations():
         assert kind.rpc_code in (-32600, -32601, -32603) or -32099 <= kind.rpc_code <= -32000
 
 
-def test_only_what_was_never_sent_is_safe_to_repeat():
+def test_only_an_unsent_request_is_safe_to_repeat():
     assert Unreachable("x").retry_safe
     assert not OutcomeUnknown("x").retry_safe
     assert {kind.sent for kind in KINDS} == set(Sent)
+
+
+def test_a_program_gets_the_members_by_which_it_decides():
+    limited = UpstreamFailed("x", "wait", status=429, retry_after=1.5)
+    assert error_data(limited) == {
+        "code": "upstream_http",
+        "sent": "no",  # a refusal, not an execution
+        "retry_safe": True,
+        "action": "wait",
+        "status": 429,
+        "retry_after_ms": 1500,
+    }
+    assert error_data(UpstreamFailed("x", status=503))["sent"] == "yes"
+    assert error_data(CredentialRefused("x", facts={"aud": ["y"]}))["aud"] == ["y"]
+    era = error_data(WrongEra("x", supported=["1", "2"], requested="3"))
+    assert (era["supported"], era["requested"], era["action"]) == (
+        ["1", "2"],
+        "3",
+        "use a client that speaks one of: 1, 2",
+    )
+
+
+def test_an_error_of_an_authorization_server_keeps_its_code_and_its_sentence():
+    refused = OAuthRefused("x", error="invalid_scope", status=400, said=": no")
+    assert (refused.error, refused.status, refused.said) == ("invalid_scope", 400, ": no")
+    assert error_data(refused)["status"] == 400
+    ended = GrantEnded("x", error="invalid_grant", said=": gone")
+    assert (ended.error, ended.said) == ("invalid_grant", ": gone")
+
+
+def test_a_clause_that_is_added_is_part_of_the_message():
+    error = BridgeError("a")
+    error.add(", b")
+    assert (error.message, str(error)) == ("a, b", "a, b")
+
+
+def test_an_operating_systems_error_is_told_without_its_path():
+    assert (
+        os_error_text(FileNotFoundError(errno.ENOENT, "No such file or directory", "/secret"))
+        == "no such file or directory"
+    )
+    assert os_error_text(TimeoutError()) == "timeouterror"
 
 
 HOSTILE = "\x1b[2J\x07\x9b1m\u202eevil\u200b\ufeff\U000e0041\r\n\x00\x7f"
@@ -53,26 +108,26 @@ def test_foreign_text_loses_everything_that_moves_a_cursor_or_hides():
 
 
 @given(st.text())
-def test_what_a_hint_tells_people_to_type_is_always_one_word_of_their_shell(text):
-    assert shlex.split(typed(text)) == [text]
+def test_text_in_a_command_to_copy_is_one_word_of_the_shell(text):
+    assert shlex.split(shell_quoted(text)) == [text]
 
 
 @pytest.mark.parametrize(
     "plain", ["acme", "https://mcp.acme.example:8443/mcp", "/run/secrets/key_1.pem", "a+b,c%20@d="]
 )
 def test_most_words_need_no_quotation(plain):
-    assert typed(plain) == plain
-    assert typed(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
+    assert shell_quoted(plain) == plain
+    assert shell_quoted(f"{plain}?a=1&b") == f"'{plain}?a=1&b'"
 
 
 @pytest.mark.parametrize("url", ["https://as.example", "https://as.example:8443/a%20b", "https://[2001:db8::1]/t"])
-def test_a_servers_url_is_offered_for_copying_where_no_shell_evaluates_it(url):
-    assert offered(url) == url
+def test_a_servers_url_without_shell_characters_may_be_copied(url):
+    assert copyable_url(url) == url
 
 
 @given(st.text(alphabet="$`'\"();&|<>*!?{}\\ \n\t^~#", min_size=1), st.text())
-def test_a_servers_url_that_any_shell_evaluates_is_never_part_of_a_command(evil, text):
-    assert offered(f"https://as.example/{text}{evil}") == "…"
+def test_a_servers_url_with_shell_characters_is_never_part_of_a_command(evil, text):
+    assert copyable_url(f"https://as.example/{text}{evil}") == "…"
 
 
 @given(st.text(), st.integers(1, 300))
@@ -84,41 +139,14 @@ def test_quoted_text_is_always_one_short_printable_line(text, limit):
     assert len(shown.splitlines()) == 1
 
 
-def test_a_bug_is_named_by_class_and_place_and_never_by_its_text():
+def test_a_bug_is_named_by_class_and_place_without_its_text():
     with pytest.raises(KeyError) as raised:
         {}["hunter2"]
-    told = fault(raised.value)
+    told = internal_error(raised.value)
     assert "KeyError" in told.message
     assert "test_errors:" in told.message
     assert "hunter2" not in told.message + told.hint
-    assert "(ValueError)" in fault(ValueError("hunter2")).message
-
-
-class Holder(msgspec.Struct):
-    secret: Secret
-
-
-def test_a_secret_prints_itself_nowhere():
-    secret = Secret("hunter2")
-    shown = (repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret]))  # noqa: UP031 - a way to print
-    assert not any("hunter2" in text for text in (*shown, repr(Holder(secret)), repr(vars(Literal))))
-    assert secret.reveal() == "hunter2"
-
-
-def test_a_secret_cannot_be_written_out_by_accident():
-    secret = Secret("hunter2")
-    for write in (pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode):
-        with pytest.raises(TypeError) as raised:
-            write(secret)
-        assert "hunter2" not in str(raised.value)
-
-
-@given(st.text(), st.text())
-def test_secrets_are_equal_exactly_if_their_values_are(one, two):
-    assert (Secret(one) == Secret(two)) is (one == two)
-    assert Secret(one) != one
-    assert bool(Secret(one)) is bool(one)
-    assert len({Secret(one), Secret(one)}) == 1
+    assert "(ValueError)" in internal_error(ValueError("hunter2")).message
 
 
 def test_every_exit_code_is_in_the_help():

@@ -1,5 +1,9 @@
-"""How a configuration names a secret: what each form means, and what is told about one that is malformed."""
+"""Secrets, which never print themselves, and the references by which a configuration names them."""
 
+import copy
+import pickle
+
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,12 +15,40 @@ from mcp_auth_bridge.secret import (
     FileContent,
     KeyringEntry,
     Literal,
+    Secret,
     Template,
     describe,
-    described_now,
-    reference,
-    template,
+    describe_used,
+    parse_reference,
+    parse_template,
 )
+
+
+class Holder(msgspec.Struct):
+    secret: Secret
+
+
+def test_a_secret_never_prints_itself():
+    secret = Secret("hunter2")
+    shown = (repr(secret), str(secret), f"{secret}", f"{secret:>30}", f"{secret!r}", "%s" % secret, repr([secret]))  # noqa: UP031 - a way to print
+    assert not any("hunter2" in text for text in (*shown, repr(Holder(secret)), repr(vars(Literal))))
+    assert secret.reveal() == "hunter2"
+
+
+def test_a_secret_cannot_be_written_out_by_accident():
+    secret = Secret("hunter2")
+    for write in (pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode):
+        with pytest.raises(TypeError) as raised:
+            write(secret)
+        assert "hunter2" not in str(raised.value)
+
+
+@given(st.text(), st.text())
+def test_secrets_are_equal_exactly_if_their_values_are(one, two):
+    assert (Secret(one) == Secret(two)) is (one == two)
+    assert Secret(one) != one
+    assert bool(Secret(one)) is bool(one)
+    assert len({Secret(one), Secret(one)}) == 1
 
 
 @pytest.mark.parametrize(
@@ -45,31 +77,31 @@ from mcp_auth_bridge.secret import (
         ("$$${X}", Template(("$${X}",))),
     ],
 )
-def test_a_reference_names_its_place_or_is_the_value(text, meant):
-    assert reference(text, "the key") == meant
+def test_a_reference_is_parsed_by_its_prefix(text, meant):
+    assert parse_reference(text, "the key") == meant
 
 
 @pytest.mark.parametrize(
     "text",
     ["hunter2${", "hunter2${}", "hunter2${X", "${1X}hunter2", "${X-hunter2}", "${X:-${Y}}hunter2", "file:/x/${hunter2"],
 )
-def test_a_place_that_names_no_variable_is_refused_without_the_text(text):
+def test_a_malformed_variable_is_refused_without_the_text(text):
     with pytest.raises(ConfigError, match=r"^config.toml: servers.acme.auth.token has a \$\{ that names no") as raised:
-        reference(text, "config.toml: servers.acme.auth.token")
+        parse_reference(text, "config.toml: servers.acme.auth.token")
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
 @pytest.mark.parametrize("text", ["env:", "file:", "command:", "command:  ", "keyring:", "command:op 'hunter2"])
 def test_a_reference_to_nothing_is_refused(text):
     with pytest.raises(ConfigError, match=r"^the key: .*(names nothing|cannot be split)") as raised:
-        reference(text, "the key")
+        parse_reference(text, "the key")
     assert raised.value.hint
     assert "hunter2" not in raised.value.message + raised.value.hint
 
 
 @given(st.text(st.sampled_from("${}:-aX\n\\ ")) | st.text())
 def test_every_text_can_be_written_as_a_template(text):
-    assert "".join(template(text.replace("${", "$${"), "the key").parts) == text
+    assert "".join(parse_template(text.replace("${", "$${"), "the key").parts) == text
 
 
 VARIABLES = st.builds(
@@ -80,13 +112,13 @@ VARIABLES = st.builds(
 
 
 @given(st.lists(VARIABLES | st.text(st.sampled_from("a{} \n:"), min_size=1)))
-def test_a_template_is_what_was_written(parts):
+def test_a_template_keeps_its_text_and_its_variables(parts):
     def written(part):
         if isinstance(part, str):
             return part
         return f"${{{part.name}}}" if part.default is None else f"${{{part.name}:-{part.default}}}"
 
-    read = template("".join(map(written, parts)), "the key").parts
+    read = parse_template("".join(map(written, parts)), "the key").parts
     assert [part for part in read if isinstance(part, EnvironmentVariable)] == [
         part for part in parts if isinstance(part, EnvironmentVariable)
     ]
@@ -106,9 +138,9 @@ def test_a_template_is_what_was_written(parts):
         ("keyring:acme", "the entry “acme” of the OS keyring"),
     ],
 )
-def test_a_place_is_described_without_what_may_be_secret(text, place):
-    assert describe(reference(text, "the key")) == place
-    assert described_now(reference(text, "the key"), {"X": "x", "Y": "y"}) == place
+def test_a_source_is_described_without_its_secrets(text, place):
+    assert describe(parse_reference(text, "the key")) == place
+    assert describe_used(parse_reference(text, "the key"), {"X": "x", "Y": "y"}) == place
 
 
 @pytest.mark.parametrize(
@@ -119,5 +151,5 @@ def test_a_place_is_described_without_what_may_be_secret(text, place):
         ("${X:-}${Z}", "the environment variables X and Z"),
     ],
 )
-def test_a_default_that_was_used_is_said(text, place):
-    assert described_now(reference(text, "the key"), {"X": "", "Z": "z"}) == place
+def test_a_description_says_which_defaults_were_used(text, place):
+    assert describe_used(parse_reference(text, "the key"), {"X": "", "Z": "z"}) == place

@@ -1,11 +1,7 @@
-"""A refresh token is spent by a process of its own, which outlives the bridge that started it.
+"""The process that spends a refresh token and outlives the bridge that started it (`app/outliving_redemption.py`).
 
-An authorization server that rotates refresh tokens answers once. Whoever ends the process that waits for this answer
-(a client with SIGKILL, a closed terminal, a laptop's lid) ends the login with it. So the bridge starts another process
-in a session of its own, which takes the lock, sends, stores and leaves, and the bridge waits for its `Outcome`.
-
-The process has no terminal, only pipes to the bridge. Nothing secret is in its arguments or its environment: the login,
-the sealing key and the bridge's environment come through its stdin.
+It takes the lock, sends, stores, tells the bridge its `RefreshOutcome`, and ends. It has no terminal, only pipes to the
+bridge; its `RefreshTask` comes through stdin.
 """
 
 import gc
@@ -22,17 +18,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from mcp_auth_bridge.config.network import NetworkSettings
-from mcp_auth_bridge.config.store import StoreSettings
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Sent, fault
+from mcp_auth_bridge.app.refresh_task import ErrorMessage, RefreshOutcome, RefreshTask, encode_error
+from mcp_auth_bridge.errors import BridgeError, internal_error
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.app.store_access import StoreAccess
-    from mcp_auth_bridge.credentials.redemption import InProcessRedemption
     from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.credentials.stored_session import StoredSession
     from mcp_auth_bridge.oauth.session import Session
@@ -40,234 +34,101 @@ if TYPE_CHECKING:
 PATIENCE = 600.0
 """Seconds for which the process tries to store a login that cannot be stored."""
 
-_AGAIN = 0.5  # seconds between two attempts
-
-# What an interpreter needs to start as this one did, and to find the same packages (site, "USER_SITE").
-_INHERITED = frozenset(
-    {
-        "APPDATA",
-        "HOME",
-        "LD_LIBRARY_PATH",
-        "PYTHONHOME",
-        "PYTHONPATH",
-        "PYTHONUSERBASE",
-        "SYSTEMROOT",
-        "USERPROFILE",
-    }
-)
-
-
-class RefreshTask(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the process is told."""
-
-    # How messages call the server.
-    server: str
-    # The name of the login's record.
-    record: str
-    # The login as the bridge holds it (`session.dump`), and the generation of the record that it is a copy of.
-    session: str
-    generation: int
-    store: StoreSettings
-    sealing_key: bytes
-    # The folders of `Paths`, as the system spells them.
-    records: bytes
-    locks: bytes
-    network: NetworkSettings
-    # Names proxies and certificates, and what the password of a Redis is read from.
-    environ: tuple[tuple[bytes, bytes], ...]
-    # How the debug log is written.
-    log: Literal["off", "words", "json"]
-
-
-class TaskMessage(msgspec.Struct, frozen=True):
-    """A `BridgeError` on its way from one process to another. Any: its attributes, which are JSON."""
-
-    kind: str
-    attributes: dict[str, Any]
-
-
-class RefreshOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How the exchange ended: without an `error` the store has the new login, or that of another process."""
-
-    # Its process.
-    process: int
-    error: TaskMessage | None = None
-    # The login that could not be stored (`session.dump`), upon `generation`; "" for none.
-    unsaved: str = ""
-    generation: int | None = None
-    warnings: tuple[TaskMessage, ...] = ()
-
-
-class OutlivingRedemption:
-    """The exchange by another process. `describe` makes its task; `own` is the way where none can be started."""
-
-    def __init__(
-        self,
-        kept: "StoredSession",
-        services: "Services",
-        describe: Callable[["Session", int], RefreshTask],
-        own: "InProcessRedemption",
-    ) -> None:
-        self._kept = kept
-        self._services = services
-        self._describe = describe
-        self._own = own
-
-    async def __call__(self, session: "Session") -> None:
-        generation = self._kept.generation
-        outcome = await _asked(self._describe(session, generation)) if generation is not None else None
-        if outcome is not None:
-            await self._take(outcome)
-            return
-        await self._kept.look()
-        if self._kept.generation != generation:
-            raise OutcomeUnknown("the process that renews the login has ended without a word", "try again")
-        await self._own(session)
-
-    async def settle(self) -> None:
-        """Nothing is lost with this process, unless it had to do the exchange itself."""
-        await self._own.settle()
-
-    async def _take(self, outcome: RefreshOutcome) -> None:
-        from mcp_auth_bridge.oauth.session import load_session
-
-        for warning in outcome.warnings:
-            self._services.warn(raised(warning))
-        if outcome.unsaved:
-            self._kept.take_over(load_session(outcome.unsaved), outcome.generation)
-            self._kept.save_later()
-        await self._kept.look()
-        if outcome.error is not None:
-            raise raised(outcome.error)
-
-
-async def _asked(task: RefreshTask) -> RefreshOutcome | None:
-    """What the process says, None where it cannot be started or has ended without a word."""
-    from mcp_auth_bridge.shell.console import terminal
-    from mcp_auth_bridge.shell.process.detached_process import (
-        ask,  # imports subprocess, and most starts refresh nothing
-        reap,
-    )
-
-    words = [sys.executable, "-P", "-m", __name__]
-    environment = {name: value for name, value in os.environ.items() if name.upper() in _INHERITED}
-    try:
-        said, log = await ask(words, environment, msgspec.json.encode(task))
-    except (OSError, RuntimeError):  # no process more is allowed here, or no thread to wait for it
-        return None
-    terminal.pass_on(log.decode(errors="replace"))
-    with suppress(msgspec.DecodeError):
-        outcome = msgspec.json.decode(said, type=RefreshOutcome)
-        reap(outcome.process)
-        return outcome
-    return None
-
-
-def told(error: BridgeError) -> TaskMessage:
-    """`error` for another process: its class, and all that it holds."""
-    return TaskMessage(type(error).__name__, {**vars(error), "sent": error.sent.value})
-
-
-def raised(said: TaskMessage) -> BridgeError:
-    """The error that was `told`."""
-    kind = next((kind for kind in _kinds(BridgeError) if kind.__name__ == said.kind), BridgeError)
-    error = kind.__new__(kind, said.attributes["message"])
-    vars(error).update(said.attributes, sent=Sent(said.attributes["sent"]))
-    return error
-
-
-def _kinds(kind: type[BridgeError]) -> list[type[BridgeError]]:
-    return [kind, *(each for below in kind.__subclasses__() for each in _kinds(below))]
-
-
-# The process
+_PAUSE = 0.5
+"""Seconds between two attempts."""
 
 
 def main() -> None:
-    """Do the task that stands on stdin, and say on stdout how it went. A task that was cut off is not begun."""
+    """Do the task on stdin, and report the outcome on stdout. A task that was cut off is not begun."""
     from mcp_auth_bridge.shell.console import terminal
     from mcp_auth_bridge.shell.process import uncaught
     from mcp_auth_bridge.shell.process.detached_process import leave_parent
     from mcp_auth_bridge.shell.process.loop import run
 
-    uncaught.name_only()
+    uncaught.install_hooks()
     leave_parent()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):  # Windows has no SIGHUP
-            signal.signal(getattr(signal, name), signal.SIG_IGN)  # a service manager signals each process of a service
+            signal.signal(getattr(signal, name), signal.SIG_IGN)  # a service manager signals every process of a service
     try:
         task = msgspec.json.decode(sys.stdin.buffer.read(), type=RefreshTask)
     except msgspec.DecodeError:
-        terminal.leave(1)
+        terminal.exit_now(1)
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in task.environ})
     _begin_log(task)
     run(_do(task))
-    terminal.leave(0)
+    terminal.exit_now(0)
 
 
 def _begin_log(task: RefreshTask) -> None:
     from mcp_auth_bridge.shell.console import debug_log, terminal
 
     if task.log == "json":
-        terminal.speak_json()
-    terminal.about(task.server)
+        terminal.use_json_lines()
+    terminal.set_server(task.server)
     if task.log != "off":
-        debug_log.begin("refresh")
+        debug_log.enable("refresh")
 
 
 async def _do(task: RefreshTask) -> None:
     from mcp_auth_bridge.app.store_access import StoreAccess
-    from mcp_auth_bridge.credentials.redemption import InProcessRedemption
     from mcp_auth_bridge.credentials.stored_session import StoredSession
-    from mcp_auth_bridge.oauth.session import dump, load_session
+    from mcp_auth_bridge.oauth.session import load_session
     from mcp_auth_bridge.shell.files.paths import Paths
 
-    store_access = StoreAccess(
-        task.store,
-        Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path()),
-        task.sealing_key,
-    )
-    warnings: list[TaskMessage] = []
-    services = _services(task, store_access, lambda error: warnings.append(told(error)))
-    session, kept = load_session(task.session), StoredSession(task.record, services)
-    kept.take_over(session, task.generation)
-    error: TaskMessage | None = None
+    paths = Paths(Path(), Path(os.fsdecode(task.records)), Path(os.fsdecode(task.locks)), Path())
+    store_access = StoreAccess(task.store, paths, task.sealing_key)
+    warnings: list[ErrorMessage] = []
+    services = _services(task, store_access, lambda error: warnings.append(encode_error(error)))
+    session, stored = load_session(task.session), StoredSession(task.record, services)
+    stored.take_over(session, task.generation)
     try:
         async with services.lock():
-            try:
-                await InProcessRedemption(kept, services).under_lock(session)
-            except BridgeError as refused:
-                error = told(refused)
-            unsaved = "" if kept.is_saved or kept.session is None else dump(kept.session)
-            _say(
-                RefreshOutcome(
-                    process=os.getpid(),
-                    error=error,
-                    unsaved=unsaved,
-                    generation=kept.generation,
-                    warnings=tuple(warnings),
-                )
-            )
-            await _until_saved(kept)
+            error = await _redeem(session, stored, services)
+            _report(_outcome(stored, error, warnings))
+            await _until_saved(stored)
     except BridgeError as held:
-        _say(RefreshOutcome(process=os.getpid(), error=told(held)))
+        _report(RefreshOutcome(process=os.getpid(), error=encode_error(held)))
     except Exception as bug:  # noqa: BLE001 - the bridge hears of it as an error, which names the fault
-        _say(RefreshOutcome(process=os.getpid(), error=told(fault(bug))))
+        _report(RefreshOutcome(process=os.getpid(), error=encode_error(internal_error(bug))))
     with suppress(TimeoutError):  # a lease ends by itself
         async with asyncio.timeout(PATIENCE):
             await store_access.settle()
 
 
+async def _redeem(session: "Session", stored: "StoredSession", services: "Services") -> BridgeError | None:
+    """Spend the refresh token of `session` under the lock that is held; the error with which that failed."""
+    from mcp_auth_bridge.credentials.redemption import InProcessRedemption
+
+    try:
+        await InProcessRedemption(stored, services).redeem_under_lock(session)
+    except BridgeError as refused:
+        return refused
+    return None
+
+
+def _outcome(stored: "StoredSession", error: BridgeError | None, warnings: list[ErrorMessage]) -> RefreshOutcome:
+    from mcp_auth_bridge.oauth.session import dump
+
+    return RefreshOutcome(
+        process=os.getpid(),
+        error=encode_error(error) if error is not None else None,
+        unsaved="" if stored.is_saved or stored.session is None else dump(stored.session),
+        generation=stored.generation,
+        warnings=tuple(warnings),
+    )
+
+
 def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[BridgeError], None]) -> "Services":
     from mcp_auth_bridge.credentials.services import Services
     from mcp_auth_bridge.shell.net.network import Network
-    from mcp_auth_bridge.shell.run_refresh import refreshed
+    from mcp_auth_bridge.shell.run_refresh import run_refresh
 
     return Services(
-        open_store=lambda: store_access.read(task.record),
+        open_store=lambda: store_access.open_to_read(task.record),
         lock=lambda: store_access.refresh_lock(task.record),
         turn=lambda: store_access.refresh_turn(task.record),
-        drive=partial(refreshed, Network(task.network)),
+        drive=partial(run_refresh, Network(task.network)),
         now=time.time,
         ticks=time.monotonic,
         warn=warn,
@@ -276,23 +137,23 @@ def _services(task: RefreshTask, store_access: "StoreAccess", warn: Callable[[Br
     )
 
 
-def _say(outcome: RefreshOutcome) -> None:
-    """Tell the bridge. If it is gone, the store is where the outcome is looked for."""
-    from mcp_auth_bridge.shell.process.detached_process import let_go
+def _report(outcome: RefreshOutcome) -> None:
+    """Tell the bridge. If it is gone, other processes find the outcome in the store."""
+    from mcp_auth_bridge.shell.process.detached_process import close_output
 
     with suppress(OSError):
         rest = memoryview(msgspec.json.encode(outcome))
         while rest:
             rest = rest[os.write(1, rest) :]
-    let_go()
+    close_output()
 
 
-async def _until_saved(kept: "StoredSession") -> None:
-    """Try again while the store takes nothing: a disk that is full, or a server that is away."""
+async def _until_saved(stored: "StoredSession") -> None:
+    """Try again while the store takes nothing: the disk is full, or the server of the store cannot be reached."""
     deadline = time.monotonic() + PATIENCE
-    while not kept.is_saved and time.monotonic() < deadline:
-        await asyncio.sleep(_AGAIN)
-        await kept.look()
+    while not stored.is_saved and time.monotonic() < deadline:
+        await asyncio.sleep(_PAUSE)
+        await stored.look()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""A `Profile` → the relay for it, from the outside in: batches taken apart, faults contained, which era, then what each
-era needs around its messages.
+"""From a `Profile` to its stack of relays. From the outside in: batches are taken apart, faults are isolated, the era
+is negotiated, and then each era has the relays that it needs.
 """
 
 from collections.abc import Mapping
@@ -23,8 +23,8 @@ from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 
-def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
-    """The relay between a client and `profile`."""
+def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     legacy: Relay = EarlyInitialize(_session(profile), profile.name, remembered)
     modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
@@ -32,14 +32,14 @@ def relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     return LoginNotices(Batches(Isolation(Negotiation(legacy, modern, remembered))))
 
 
-def unattended(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
-    """The relay where no person is."""
+def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
+    """The same for `--headless`."""
     modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     return Headless(Batches(Isolation(Negotiation(_session(profile), modern, remembered))))
 
 
-def own(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
-    """The relay for the bridge as a client of its own: it waits for the server, and no browser opens for it."""
+def build_own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
+    """The relay for the bridge's own calls: it waits for the server, and it never opens a browser."""
     return Isolation(Negotiation(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
 
 

@@ -1,4 +1,4 @@
-"""What a command line calls a server → the bridge to it: a name, a URL, or the short name of a login by URL."""
+"""From the word for a server on a command line to its bridge: a name, a URL, or the short name of a login by URL."""
 
 from collections.abc import Iterable
 
@@ -6,25 +6,25 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.config.profile import Profile, ServerChoice, server_url
+from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.urls import Purpose, Url
 
 _GENERAL = frozenset(["ai", "api", "app", "gateway", "mcp", "mcp-server", "remote", "server", "www"])
-"""Labels of host names that say nothing about whose server it is."""
+"""Labels of host names that do not name the owner of a server."""
 
 
-async def bridge_to(choice: ServerChoice, context: Context) -> Bridge:
-    """The bridge to the server that a command line means; from here on, every message says that it is about it.
+async def find_bridge(choice: ServerChoice, context: Context) -> Bridge:
+    """The bridge to the server of `choice`. From here on, every message to the user names that server.
 
-    Raises `ConfigError`. Only a name that the configuration does not know is looked for in the store.
+    Raises `ConfigError`. The store is searched only for a name that the configuration does not have.
     """
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
-        choice = await _by_short_name(choice, context)
-    profile = context.config.chosen(choice)
-    terminal.about(profile.label)
+        choice = await _find_by_short_name(choice, context)
+    profile = context.config.choose(choice)
+    terminal.set_server(profile.label)
     if profile.url.is_plain:
         terminal.say(
             f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
@@ -33,11 +33,11 @@ async def bridge_to(choice: ServerChoice, context: Context) -> Bridge:
     return Bridge(profile, context)
 
 
-async def _by_short_name(choice: ServerChoice, context: Context) -> ServerChoice:
+async def _find_by_short_name(choice: ServerChoice, context: Context) -> ServerChoice:
     try:
-        urls = urls_called(choice.target, (await context.store_access().survey()).keys())
+        urls = urls_with_short_name(choice.target, (await context.store_access().open_to_list()).keys())
     except StoreError as closed:
-        raise _unknown(choice, context, closed) from None
+        raise _unknown_server_error(choice, context, closed) from None
     match urls:
         case []:
             return choice
@@ -46,40 +46,43 @@ async def _by_short_name(choice: ServerChoice, context: Context) -> ServerChoice
     raise ConfigError(f"there are several logins by URL called {choice.target}", f"give the URL: {' or '.join(urls)}")
 
 
-def _unknown(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
-    """Why there is no such server, as far as the configuration knows: the store cannot say."""
+def _unknown_server_error(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
+    """The error of the configuration for an unknown name, and the one of a store that cannot be searched for it."""
     try:
-        context.config.chosen(choice)
+        context.config.choose(choice)
     except ConfigError as error:
         return ConfigError(f"{error.message}, and logins by URL cannot be seen: {closed.message}", error.hint)
     raise AssertionError(choice.target)
 
 
-def logins_by_url(keys: Iterable[str]) -> list[str]:
-    """The URLs of the servers that somebody logged in to without a name, by the store's `keys`."""
+def login_urls(keys: Iterable[str]) -> list[str]:
+    """The URLs among the store's `keys` of logins that were made by URL, to servers without a name."""
     sessions = [key.removeprefix(SESSIONS).partition(" ") for key in keys if key.startswith(SESSIONS)]
     return [url for name, _, url in sessions if name.rstrip("/") == url.rstrip("/")]
 
 
-def urls_called(name: str, keys: Iterable[str]) -> list[str]:
-    """Of the logins by URL those whose short name is `name`."""
-    urls = [server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in logins_by_url(keys)]
+def urls_with_short_name(name: str, keys: Iterable[str]) -> list[str]:
+    """The logins by URL with the short name `name`."""
+    urls = [parse_server_url(url, "a stored login", Purpose.PLAIN_SERVER) for url in login_urls(keys)]
     return [str(url) for url in urls if short_name(url) == name]
 
 
-def own_short_name(profile: Profile, context: Context, keys: Iterable[str]) -> str:
-    """What every command takes for `profile`, which has only a URL; "" for one with a name, or where it means two."""
+def unique_short_name(profile: Profile, context: Context, keys: Iterable[str]) -> str:
+    """The short name that commands accept for a `profile` without a name.
+
+    "" for a profile with a name, and where the short name means two servers.
+    """
     if "://" not in profile.name or profile.variant:
         return ""
     name = short_name(profile.url)
     taken = {*context.config.profiles, *context.config.broken}
-    return name if name not in taken and len({*urls_called(name, keys), profile.name}) == 1 else ""
+    return name if name not in taken and len({*urls_with_short_name(name, keys), profile.name}) == 1 else ""
 
 
 def short_name(url: Url) -> str:
-    """What to call the server at `url`, if nobody gave it a name: `acme` for `mcp.acme.example`."""
+    """The name of the server at `url` where the configuration gives it none: `acme` for `mcp.acme.example`."""
     if url.is_loopback or ":" in url.host or url.host.replace(".", "").isdigit():
         return url.authority
     labels = url.host.rstrip(".").split(".")[:-1] or [url.host]
-    # One that begins with a hyphen would be an option of a command, not a server.
+    # A command would take a label that begins with a hyphen for an option.
     return next((label for label in labels if label not in _GENERAL and not label.startswith("-")), labels[0])

@@ -1,4 +1,4 @@
-"""Where the logins of one configuration are kept, and the locks of all who share them."""
+"""Access to the store of one configuration, and to the locks of all processes that share it."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, password
+from mcp_auth_bridge.config.redis import RedisStoreSettings, password_reference
 from mcp_auth_bridge.config.store import (
     InsecureFileStoreSettings,
     KeyCommandStoreSettings,
@@ -20,25 +20,33 @@ from mcp_auth_bridge.config.store import (
 from mcp_auth_bridge.credentials.secret_sources import place_of
 from mcp_auth_bridge.credentials.services import Companion, at_once
 from mcp_auth_bridge.errors import ConfigError, StoreError
-from mcp_auth_bridge.secret import template
+from mcp_auth_bridge.secret import parse_template
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.logging_wrappers import ObservedStore
+from mcp_auth_bridge.shell.console.logging_wrappers import LoggingStore
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
-from mcp_auth_bridge.shell.files.secret_backends import key_from, sources
-from mcp_auth_bridge.shell.process.threads import in_daemon_thread
+from mcp_auth_bridge.shell.files.secret_backends import read_key_command, secret_sources
+from mcp_auth_bridge.shell.process.threads import run_with_timeout
 from mcp_auth_bridge.stores import memory
 from mcp_auth_bridge.stores.base import Store
 from mcp_auth_bridge.stores.folder import Folder
-from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, KeySource, choices, keeping, sealing_key
+from mcp_auth_bridge.stores.keys import (
+    InsecureKeyFile,
+    KeyCommand,
+    KeyFile,
+    KeySource,
+    keep_hint,
+    sealing_key,
+    store_hint,
+)
 from mcp_auth_bridge.stores.sealed import SealedStore, has_record, record_names
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.shell.fleet.fleet import Fleet
 
 REFRESH_TIMEOUT = 105.0
-"""Seconds to wait for another process's refresh: a token request may take 90 (shell/net/oauth_http.py), and then it is
-stored.
+"""Seconds to wait while another process refreshes: a token request may take 90 (shell/net/oauth_http.py), and then the
+outcome is stored.
 """
 
 KEYRING_TIMEOUT = 30.0
@@ -46,16 +54,18 @@ KEYRING_TIMEOUT = 30.0
 
 
 class StoreAccess:
-    """The store of one configuration, opened when it is first needed. `key` is its sealing key, where that is known;
-    `config` is the file that says which store, None for the user's own.
+    """The store of one configuration, opened when it is first needed.
+
+    `key` is the sealing key, where it is known already. `config` is the file that chooses the store, for hints; None
+    for the user's own.
     """
 
     def __init__(
-        self, choice: StoreSettings, paths: Paths, key: bytes | None = None, config: Path | None = None
+        self, settings: StoreSettings, paths: Paths, key: bytes | None = None, config: Path | None = None
     ) -> None:
+        self.paths = paths
         self.locks = Locks(paths.locks)
-        self._choice = choice
-        self._records = paths.records
+        self._settings = settings
         self._config = config or paths.config
         self._key = key
         self._opening = asyncio.Lock()
@@ -63,84 +73,87 @@ class StoreAccess:
     @property
     def forgets(self) -> bool:
         """Whether nothing survives the process."""
-        return isinstance(self._choice, MemoryStoreSettings)
+        return isinstance(self._settings, MemoryStoreSettings)
 
     def check_keeps(self, what: str) -> None:
-        """Raise `ConfigError` where `what` would be gone with the process."""
-        if self.forgets:  # written so, or because nothing here shows a keyring
-            raise ConfigError(f"{what} cannot be kept: the store here is memory", keeping(self._config))
+        """Raise `ConfigError` where `what`, such as "a login", would be lost at the end of the process."""
+        if self.forgets:  # by configuration, or because no keyring was found here
+            raise ConfigError(f"{what} cannot be kept: the store here is memory", keep_hint(self._config))
 
     @cached_property
     def store(self) -> Store:
-        """Its first use may ask the OS keyring: see `read`."""
+        """The store itself. Its first use may ask the OS keyring: see `open_to_read`."""
         if self.forgets:
             return memory.MemoryStore()
-        store: Store = SealedStore(self._records, self.sealing_key, os.urandom, self.locks.mutex)
+        store: Store = SealedStore(self.paths.records, self.sealing_key, os.urandom, self.locks.mutex)
         if self._fleet is not None:
             store = self._fleet.store
-        return ObservedStore(store) if debug_log.on else store
+        return LoggingStore(store) if debug_log.on else store
 
-    async def read(self, key: str) -> Store:
-        """The store, ready to read the record `key` without asking anybody. Raises `StoreError`.
+    async def open_to_read(self, key: str) -> Store:
+        """The store, ready to read the record `key` without a prompt. Raises `StoreError`.
 
-        The sealing key is fetched beside the loop, and only if there is a record to open: a bridge without a login
-        leaves the keyring in peace.
+        The sealing key is fetched beside the event loop, and only if there is a record to open: a bridge without a
+        login does not ask the keyring.
         """
-        if self.forgets and has_record(self._records, key):
-            raise _closed(self._records)
+        if self.forgets and has_record(self.paths.records, key):
+            raise _sealed_records_error(self.paths.records)
         async with self._opening:
             if self._key is None:
-                await self._ask(lambda: self.store.load(key))
+                await self._run(lambda: self.store.load(key))
         return self.store
 
-    async def survey(self) -> Store:
-        """The store, ready to list its keys; fetches the sealing key only if there is a record at all."""
-        if self.forgets and record_names(Folder(self._records)):
-            raise _closed(self._records)
+    async def open_to_list(self) -> Store:
+        """The store, ready to list its keys. Fetches the sealing key only if there is any record."""
+        if self.forgets and record_names(Folder(self.paths.records)):
+            raise _sealed_records_error(self.paths.records)
         async with self._opening:
             if self._key is None:
-                await self._ask(self.store.keys)
+                await self._run(self.store.keys)
         return self.store
 
-    async def unlock(self) -> Store:
+    async def open_to_write(self) -> Store:
         """The store, ready to be written. Creates the sealing key at the very first login. Raises `StoreError`."""
         async with self._opening:
             if self._key is None and not self.forgets:
-                await self._ask(self.sealing_key)
+                await self._run(self.sealing_key)
         if self._fleet is not None:
-            await self._ask(self.store.keys)  # nobody signs in only to hear that the server is away
+            await self._run(self.store.keys)  # fails before the user signs in, if Redis cannot be reached
         return self.store
 
     @asynccontextmanager
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
-        """Hold the lock `name` against all who share the store; `Held` after `timeout` seconds, of each kind."""
+        """Hold the lock `name` against every process that shares the store, on any machine.
+
+        Raises `LockHeld` after `timeout` seconds for this machine's lock, and again for the fleet's.
+        """
         async with self.locks.hold(name, timeout):
             if self._fleet is None:
                 yield
                 return
-            async with self._fleet.locks.hold(name, timeout):  # of each machine one process stands in line
+            async with self._fleet.locks.hold(name, timeout):  # one process per machine waits for the Redis lock
                 yield
 
     def refresh_lock(self, record: str) -> AbstractAsyncContextManager[None]:
-        """The lock around every exchange of the login `record` for another one, against all who share the store."""
+        """The lock around every refresh of the login `record`, against every process that shares the store."""
         return self.hold(f"the refresh of {record}", REFRESH_TIMEOUT)
 
     def refresh_turn(self, record: str) -> AbstractAsyncContextManager[None]:
-        """The turn of one process of this machine to have the login `record` renewed."""
+        """The lock for the one process of this machine that has the login `record` refreshed."""
         return self.locks.hold(f"the turn to refresh {record}", 2 * REFRESH_TIMEOUT)
 
     @property
     def beside(self) -> Companion:
-        """How whoever runs beside a relay asks the store."""
+        """How a task calls the store while a relay runs: it must not stop the event loop."""
         return at_once if self._fleet is None else self._fleet.ask
 
     async def settle(self) -> None:
-        """Wait until what could not be saved is."""
+        """Wait until every lease of this process has been given back."""
         if self._fleet is not None:
             await self._fleet.locks.settle()
 
-    async def apart(self) -> Store:
-        """A store of this process alone, for what it can have anew at any time."""
+    async def open_private(self) -> Store:
+        """A store of this process alone, for tokens that it can obtain again at any time."""
         return self._private
 
     @cached_property
@@ -148,80 +161,86 @@ class StoreAccess:
         return memory.MemoryStore()
 
     @property
-    def shared(self) -> Callable[[], Awaitable[Store]] | None:
-        """How to open the store for what is only a convenience: not where it forgets, or a keyring had to be asked."""
-        return None if isinstance(self._choice, MemoryStoreSettings | KeyringStoreSettings) else self.unlock
+    def open_shared(self) -> Callable[[], Awaitable[Store]] | None:
+        """Opens the store to share tokens that each process could obtain itself.
+
+        None where sharing is not worth it: the memory store forgets them, and a keyring might ask the user.
+        """
+        return None if isinstance(self._settings, MemoryStoreSettings | KeyringStoreSettings) else self.open_to_write
 
     def describe(self) -> str:
-        """Where logins are kept, in words."""
+        """Where logins are kept, for the user."""
         if self.forgets:
             return "memory, until the process ends"
-        place = self._records if self._fleet is None else self._fleet.describe()
+        place = self.paths.records if self._fleet is None else self._fleet.describe()
         return f"{place}, sealed with a key in {self._source.describe()}"
 
     @property
     def reach(self) -> str:
-        """From where, and for whom, a login is gone that is deleted."""
+        """From where a deleted login is gone, for the user."""
         return "from this machine" if self._fleet is None else f"from {self._fleet.describe()}, for every machine"
 
     @cached_property
     def _source(self) -> KeySource:
-        match self._choice:
+        match self._settings:
             case KeyFileStoreSettings(path=path):
                 return KeyFile(_key_file(path))
             case KeyCommandStoreSettings(command=command):
-                return KeyCommand(command, key_from)
+                return KeyCommand(command, read_key_command)
             case InsecureFileStoreSettings():
-                return InsecureKeyFile(self._records)
+                return InsecureKeyFile(self.paths.records)
             case RedisStoreSettings(key_command=(_, *_) as command):
-                return KeyCommand(command, key_from)
+                return KeyCommand(command, read_key_command)
             case RedisStoreSettings(key_file=path):
                 return KeyFile(_key_file(path))
         from mcp_auth_bridge.stores.os_keyring import KeyringKey
 
-        return KeyringKey(choices(self._config))
+        return KeyringKey(store_hint(self._config))
 
     @cached_property
     def _fleet(self) -> "Fleet | None":
-        if not isinstance(self._choice, RedisStoreSettings):
+        if not isinstance(self._settings, RedisStoreSettings):
             return None
-        from mcp_auth_bridge.shell.fleet.fleet import Fleet  # most stores are this machine's own
+        from mcp_auth_bridge.shell.fleet.fleet import Fleet  # most stores belong to one machine
 
-        named = password(self._choice, "store")
-        read = partial(sources(os.environ, ()).read, named, "the password of the store") if named else None
-        return Fleet(self._choice, self.sealing_key, read)
+        named = password_reference(self._settings, "store")
+        read = partial(secret_sources(os.environ, ()).read, named, "the password of the store") if named else None
+        return Fleet(self._settings, self.sealing_key, read)
 
-    async def _ask(self, function: Callable[[], object]) -> None:
+    async def _run(self, function: Callable[[], object]) -> None:
+        """Run `function`, which uses the store, beside the event loop."""
         if self._fleet is None:
-            await in_daemon_thread(function, KEYRING_TIMEOUT)
+            await run_with_timeout(function, KEYRING_TIMEOUT)
         else:
             await self._fleet.ask(function)
 
     def sealing_key(self) -> bytes:
-        """Fetched once, in a thread that may wait: the store asks again, where nothing may."""
+        """The sealing key. The first call may wait for a keyring or a command; the store calls again where that would
+        block the event loop.
+        """
         if self._key is None:
-            self._key = self._fetched_key()
+            self._key = self._fetch_key()
         return self._key
 
-    def _fetched_key(self) -> bytes:
+    def _fetch_key(self) -> bytes:
         if self._fleet is not None:
-            from mcp_auth_bridge.shell.fleet.fleet import shared_key
+            from mcp_auth_bridge.shell.fleet.fleet import load_shared_key
 
-            return shared_key(self._source)
-        return sealing_key(self._source, os.urandom, self.locks.mutex, self._records)
+            return load_shared_key(self._source)
+        return sealing_key(self._source, os.urandom, self.locks.mutex, self.paths.records)
 
 
-def _closed(records: Path) -> StoreError:
-    """What a store that forgets says where others have kept something: "nobody is logged in" would be untrue."""
+def _sealed_records_error(records: Path) -> StoreError:
+    """The error of the memory store where sealed logins exist: "there is no login" would be untrue."""
     return StoreError(
-        f"{records} holds sealed logins, and the store here, memory, does not open them",
-        'write where their key is under [store] in config.toml; kind = "keyring" has to stand there for --headless',
+        f"{records} holds sealed logins, which the memory store used here cannot open",
+        'name the store of their key under [store] in config.toml; --headless needs kind = "keyring" written there',
     )
 
 
 def _key_file(text: str) -> Path:
-    """Where the sealing key is: systemd names the folder of a service's credentials in a variable."""
-    path = Path(place_of(template(text, "the path of the sealing key"), os.environ, "the sealing key"))
-    if not path.is_absolute():  # an IDE starts us anywhere, and elsewhere there would be another key
-        raise ConfigError(f"the path of the sealing key, {path}, does not begin at the root", "write it from / or ~")
+    """The path of the sealing key, with variables: systemd names the folder of a service's credentials in one."""
+    path = Path(place_of(parse_template(text, "the path of the sealing key"), os.environ, "the sealing key"))
+    if not path.is_absolute():  # an IDE starts the bridge in any folder, and each would have a key of its own
+        raise ConfigError(f"the path of the sealing key, {path}, is not absolute", "begin it with / or ~")
     return path

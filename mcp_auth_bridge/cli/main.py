@@ -1,7 +1,6 @@
-"""argv → a command's `Input`; an error → words and an exit code. Nothing else.
+"""argv → a command's `Input`; an error → a message and an exit code.
 
-Only the standard library and this package's smallest modules are imported before the command
-is known.
+Before the command is known, it imports only the standard library and the smallest modules of this package.
 """
 
 import argparse
@@ -11,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.errors import BridgeError, ConfigError, fault
+from mcp_auth_bridge.errors import BridgeError, ConfigError, internal_error
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
@@ -26,57 +25,57 @@ _DEBUG_VARIABLE = "MCP_AUTH_BRIDGE_DEBUG"
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse, run, and leave with the command's exit code."""
-    terminal.fill()
-    arguments = manual.parser().parse_args(argv)
+    """Parse `argv`, run the command, and exit with its exit code."""
+    terminal.open_standard_streams()
+    arguments = manual.build_parser().parse_args(argv)
     try:
         code = _run(arguments)
     except BridgeError as error:
-        terminal.complain(error)
+        terminal.report_error(error)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        code = 0  # whoever read our answer has seen enough
-    except BaseException as bug:  # noqa: BLE001 - no traceback reaches a person: its text could hold a secret
-        terminal.complain(fault(bug))
+        code = 0  # the reader of stdout has seen enough
+    except BaseException as bug:  # noqa: BLE001 - no traceback is printed: its text may hold a secret
+        terminal.report_error(internal_error(bug))
         code = 1
-    terminal.leave(code)
+    terminal.exit_now(code)
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold nothing secret
+    from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold no secrets
 
     core_dumps.forbid()
     if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
         from mcp_auth_bridge.shell.console import debug_log
 
-        debug_log.begin(arguments.command)
+        debug_log.enable(arguments.command)
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a person's Ctrl-C is an exit code and a clean end
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Ctrl-C ends it cleanly, with its exit code
         if not headless:
             from mcp_auth_bridge.shell.console import silence_notice
 
-            silence_notice.tell()
+            silence_notice.enable()
     from pathlib import Path
 
-    from mcp_auth_bridge.app.context import context
+    from mcp_auth_bridge.app.context import load_context
     from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
     from mcp_auth_bridge.shell.files.paths import paths
     from mcp_auth_bridge.shell.process import uncaught
     from mcp_auth_bridge.shell.process.loop import run
 
-    uncaught.name_only()
-    # A keyring might ask a person.
+    uncaught.install_hooks()
+    # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
-    return run(story(context(paths(), Path(arguments.config) if arguments.config else None, store)))
+    return run(story(load_context(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
-    parent = os.getppid()  # as early as possible: later it may have died, and somebody else adopted this process
-    # From here on, whatever a library prints or reads goes elsewhere.
+    parent = os.getppid()  # as early as possible: once it has died, another process adopts this one
+    # From here on, libraries can neither write to the client nor read from it.
     from mcp_auth_bridge.shell.console import stdio
 
     incoming, outgoing = stdio.claim()
@@ -87,14 +86,14 @@ def _relay(arguments: argparse.Namespace) -> "Story":
 
 
 def _login(arguments: argparse.Namespace) -> "Story":
-    _check_moving(arguments)
+    _check_login_options(arguments)
     if arguments.export is not None or arguments.import_ is not None:
         return _moving(arguments)
     from mcp_auth_bridge.commands import login
-    from mcp_auth_bridge.config.profile import command
+    from mcp_auth_bridge.config.toml import split_arguments
 
-    _check_named(arguments)
-    browser = None if arguments.no_browser else command(arguments.browser_command or (), "--browser-command")
+    _check_login_server(arguments)
+    browser = None if arguments.no_browser else split_arguments(arguments.browser_command or (), "--browser-command")
     given = login.Input(
         None if arguments.server is None else _server(arguments),
         browser,
@@ -110,30 +109,31 @@ def _login(arguments: argparse.Namespace) -> "Story":
     return lambda context: login.run(given, context)
 
 
-def _check_named(arguments: argparse.Namespace) -> None:
+def _check_login_server(arguments: argparse.Namespace) -> None:
     if arguments.all and arguments.server is not None:
-        raise ConfigError("--all is every server that lacks a login, and one is named", "leave one of them out")
+        raise ConfigError("--all means every server that lacks a login, but one is named", "leave one of them out")
     about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
     if about_one and arguments.server is None:
         raise ConfigError(
-            f"--{about_one[0].replace('_', '-')} is about one server, and none is named", "name it, or give its URL"
+            f"--{about_one[0].replace('_', '-')} is for one server, but none is named", "name it, or give its URL"
         )
 
 
 def _moving(arguments: argparse.Namespace) -> "Story":
-    from mcp_auth_bridge.commands import transfer
-
     passphrase = arguments.passphrase or ""
     if arguments.export is not None:
-        sent = transfer.Export(
-            arguments.server, arguments.export, arguments.recipient or "", passphrase, copy=arguments.copy
-        )
-        return lambda context: transfer.export_login(sent, context)
-    brought = transfer.Import(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
-    return lambda context: transfer.import_login(brought, context)
+        from mcp_auth_bridge.commands import export_login
+
+        recipient = arguments.recipient or ""
+        sent = export_login.Input(arguments.server, arguments.export, recipient, passphrase, copy=arguments.copy)
+        return lambda context: export_login.run(sent, context)
+    from mcp_auth_bridge.commands import import_login
+
+    brought = import_login.Input(arguments.server, arguments.import_, passphrase, replace=arguments.replace)
+    return lambda context: import_login.run(brought, context)
 
 
-_WITH = {
+_LOGIN_OPTIONS = {
     "--export": ("recipient", "passphrase", "copy"),
     "--import": ("passphrase", "replace"),
     "a login": (
@@ -141,17 +141,17 @@ _WITH = {
         "all",
     ),
 }
-"""Which options of `login` mean something for each of the three things that it does."""
+"""The options of `login` for each of the three things that it does."""
 
 
-def _check_moving(arguments: argparse.Namespace) -> None:
+def _check_login_options(arguments: argparse.Namespace) -> None:
     export, import_ = arguments.export is not None, arguments.import_ is not None
     if (export or import_) and arguments.server is None:
-        raise ConfigError("which login is to be moved is not said", "name its server, or give its URL")
+        raise ConfigError("the login to move is not named", "name its server, or give its URL")
     given = "--export" if export else "--import" if import_ else "a login"
-    for name in sorted({name for names in _WITH.values() for name in names} - {*_WITH[given]}):
+    for name in sorted({name for names in _LOGIN_OPTIONS.values() for name in names} - {*_LOGIN_OPTIONS[given]}):
         if getattr(arguments, name):
-            right = " and ".join(way for way, names in _WITH.items() if name in names)
+            right = " and ".join(way for way, names in _LOGIN_OPTIONS.items() if name in names)
             raise ConfigError(
                 f"--{name.replace('_', '-')} goes with {right}, not with {given}", "leave one of them out"
             )
@@ -173,7 +173,7 @@ def _logout(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import logout
 
     if arguments.all and arguments.auth is not None:
-        raise ConfigError("--auth says which login, and --all is every one", "leave one of them out")
+        raise ConfigError("--auth chooses one login, but --all means every one", "leave one of them out")
     given = logout.Input(None if arguments.all else _server(arguments))
     return lambda context: logout.run(given, context)
 
@@ -225,7 +225,7 @@ def _demo(arguments: argparse.Namespace) -> "Story":
 
 
 def _server(arguments: argparse.Namespace) -> "ServerChoice":
-    """What the command line says of the server; not every command has every option."""
+    """The choice of a server on the command line. Not every command has every option."""
     from mcp_auth_bridge.config.profile import ServerChoice
 
     given = vars(arguments)
@@ -243,7 +243,7 @@ def _headers(lines: Sequence[str]) -> Mapping[str, str]:
     headers: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         name, colon, value = line.partition(":")
-        if not colon:  # it is not repeated: with the colon forgotten, the secret value is part of it
+        if not colon:  # the line is not repeated: without the colon, the secret value is part of it
             raise ConfigError(f"--header number {number} has no colon", "write it as --header 'Name: value'")
         if name.strip() in headers:
             raise ConfigError(f"--header {name.strip()} is given twice", "give it once")
@@ -263,3 +263,4 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "call": _call,
     "demo": _demo,
 }
+"""Builds the story of a command from its arguments, by the name of the command."""

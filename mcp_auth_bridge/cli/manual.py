@@ -1,4 +1,4 @@
-"""The command line: what may be written, and what `--help` says about it. Help texts are the manual."""
+"""The commands, their options and the texts of `--help`, which are the manual."""
 
 import argparse
 
@@ -18,11 +18,11 @@ exit codes:
    3 a login is needed
    4 permission denied
    5 the credential store cannot be used
-   6 unreachable
-   7 the server broke a protocol
-   8 the server, or its tool, answered with an error of its own
-   9 a variable, file or command that should hold a credential does not
-  10 a credential that no login replaces was refused, why cannot be seen
+   6 the server cannot be reached
+   7 a server violated a protocol
+   8 the server or its tool answered with an error
+   9 a variable, file or command does not hold the credential that it should
+  10 a credential that a login cannot replace was refused, reason unknown
   11 it was refused because it has expired
   12 it was refused because it was made for another server
   13 it was refused because the server does not know its issuer
@@ -32,11 +32,11 @@ exit codes:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line; `command` is the name of the command in what it returns."""
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; its result has the name of the command as `command`."""
     manual: argparse.ArgumentParser = MainParser(
         prog="mcp-auth-bridge",
-        description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays.",
+        description="Stands between an IDE and a remote MCP server: logs in once, keeps the login, relays messages.",
         epilog=_EPILOG,
         formatter_class=Formatter,
     )
@@ -61,10 +61,11 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_run(commands: "options.Commands") -> None:
-    text = """Relay between an MCP client on stdin and stdout and a remote server. This is what an IDE starts.
+    text = """Relay between an MCP client on stdin and stdout and a remote server. An IDE starts this command.
 
-No browser opens until a tool call needs a login. Where there is one, the call waits for it; with login = "never" in the
-configuration, it says what to run instead. A `login` in any terminal is noticed within a second."""
+A browser opens only when a tool call needs a login, and the call waits for it. With login = "never" in the
+configuration, or without a browser, the reply to the call says which command to run. After a `login` in any terminal
+the relay goes on within a second."""
     example = """  mcp-auth-bridge run acme
   mcp-auth-bridge run https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'
   mcp-auth-bridge run acme --headless --log-format json
@@ -73,7 +74,7 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
 
   in an IDE: {"mcpServers": {
       "acme": {"command": "mcp-auth-bridge", "args": ["run", "acme"]}}}"""
-    parser = options.command(commands, "run", text, example)
+    parser = options.add_command(commands, "run", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.HEADLESS_HELP)
     options.add_header(parser)
@@ -83,7 +84,7 @@ configuration, it says what to run instead. A `login` in any terminal is noticed
 
 
 def _add_login(commands: "options.Commands") -> None:
-    text = """Log in to a server with the browser. The login is kept, sealed, and used by every later `run`."""
+    text = """Log in to a server with the browser. The login is stored encrypted, and every later `run` uses it."""
     example = """  mcp-auth-bridge login              # the only server, or the one you choose
   mcp-auth-bridge login acme
   mcp-auth-bridge login https://mcp.acme.example/mcp \\
@@ -93,26 +94,32 @@ def _add_login(commands: "options.Commands") -> None:
   mcp-auth-bridge login acme --export acme.login
   mcp-auth-bridge login acme --import acme.login \\
       --passphrase file:/run/secrets/passphrase"""
-    parser = options.command(commands, "login", text, example)
+    parser = options.add_command(commands, "login", text, example)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.LOGIN_TARGET_HELP)
-    parser.add_argument("--all", action="store_true", help="log in to every server that lacks a login, in turn")
+    parser.add_argument("--all", action="store_true", help="log in to each server that lacks a login, in turn")
     options.add_header(parser)
     options.add_auth(parser)
     browser = parser.add_mutually_exclusive_group()
     browser.add_argument(
-        "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's"
+        "--browser-command", metavar="CMD", help="open URLs with this command instead of the desktop's browser"
     )
-    browser.add_argument("--no-browser", action="store_true", help="only print the URL")
+    browser.add_argument("--no-browser", action="store_true", help="print the URL and open nothing")
     options.add_ipv4(parser)
     options.add_allow_http(parser)
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--device", action="store_true", help="sign in on any device with a code, if the server can")
+    place.add_argument("--device", action="store_true", help="sign in on any device with a code, if supported")
     place.add_argument(
-        "--paste", action="store_true", help="open nothing; paste the address that a browser elsewhere ends at (SSH)"
+        "--paste",
+        action="store_true",
+        help="open no browser here; paste the address at which another one ends (SSH)",
     )
-    parser.add_argument("--fresh", action="store_true", help="register anew, if the server has forgotten this bridge")
+    parser.add_argument("--fresh", action="store_true", help="register again, if the server has forgotten this bridge")
     parser.add_argument(
-        "--trust", action="append", default=[], metavar="URL", help="agree to what `login` asked about this URL"
+        "--trust",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="agree to the question of `login` about this URL",
     )
     _add_moving(parser)
 
@@ -120,67 +127,73 @@ def _add_login(commands: "options.Commands") -> None:
 def _add_moving(parser: argparse.ArgumentParser) -> None:
     moving = parser.add_argument_group(
         "moving a login to another machine",
-        "It goes into a sealed file and is then no longer here: a token that one machine renews is spent on the other.",
+        "The file is encrypted, and the login is deleted here: a token that one machine renews is spent on the other.",
     )
     way = moving.add_mutually_exclusive_group()
-    way.add_argument("--export", metavar="FILE", help="move the login into this new file instead of logging in")
-    way.add_argument("--import", metavar="FILE", dest="import_", help="take it out of this file; - is stdin")
+    way.add_argument("--export", metavar="FILE", help="move the login into this new file")
+    way.add_argument("--import", metavar="FILE", dest="import_", help="take the login from this file; - is stdin")
     lock = moving.add_mutually_exclusive_group()
     lock.add_argument(
         "--passphrase",
         metavar="FROM",
-        help="where that of the file comes from: env:NAME, file:PATH, command:PROGRAM, - (default: you type it)",
+        help="where the file's passphrase comes from: env:NAME, file:PATH, command:PROGRAM, - (default: you type it)",
     )
-    lock.add_argument("--recipient", metavar="KEY", help="--export to the machine where `key` printed this")
-    moving.add_argument("--copy", action="store_true", help="--export and keep it: for tokens that do not rotate")
-    moving.add_argument("--replace", action="store_true", help="--import in place of a login that is there")
+    lock.add_argument(
+        "--recipient",
+        metavar="KEY",
+        help="with --export: for the machine where `key` printed this",
+    )
+    moving.add_argument("--copy", action="store_true", help="with --export: keep it; for tokens that do not rotate")
+    moving.add_argument("--replace", action="store_true", help="with --import: replace a login that is here")
 
 
 def _add_key(commands: "options.Commands") -> None:
-    text = """Print the key of this machine. A login that is exported to it opens here and nowhere else.
+    text = """Print the public key of this machine. A login that is exported to it can be imported here only.
 
-It is made the first time; its private half stays in the store. Compare the line with what arrives on the other machine:
-whoever can change it on its way gets the login."""
-    options.command(commands, "key", text, "  mcp-auth-bridge key")
+The first call creates the key; its private half stays in the store. Compare the line on both machines: a person who can
+replace it on its way gets the login."""
+    options.add_command(commands, "key", text, "  mcp-auth-bridge key")
 
 
 def _add_secret(commands: "options.Commands") -> None:
-    text = "Put a secret into the keyring of the operating system. In the configuration it is called keyring:NAME."
+    text = "Put a secret into the operating system's keyring. The configuration refers to it as keyring:NAME."
     example = """  mcp-auth-bridge secret acme-key
   mcp-auth-bridge secret acme-key < key.txt"""
-    parser = options.command(commands, "secret", text, example)
-    parser.add_argument("name", metavar="NAME", help="what to call it; one of that name is replaced")
+    parser = options.add_command(commands, "secret", text, example)
+    parser.add_argument("name", metavar="NAME", help="the name of the secret; it replaces an older one of that name")
 
 
 def _add_logout(commands: "options.Commands") -> None:
-    text = "End a login. It is revoked at the authorization server and deleted here."
-    parser = options.command(commands, "logout", text, "  mcp-auth-bridge logout acme\n  mcp-auth-bridge logout --all")
+    text = "End a login. The authorization server revokes it, and it is deleted here."
+    example = """  mcp-auth-bridge logout acme
+  mcp-auth-bridge logout --all"""
+    parser = options.add_command(commands, "logout", text, example)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("server", nargs="?", metavar="NAME|URL", help=options.TARGET_HELP)
     which.add_argument(
         "--all",
         action="store_true",
-        help="every login on this machine, also to servers that the configuration no longer names",
+        help="every login on this machine, including those to servers that are no longer in the configuration",
     )
     options.add_auth(parser)
     options.add_allow_http(parser)
 
 
 def _add_status(commands: "options.Commands") -> None:
-    text = "Show which servers there are, who is signed in, until when, and where it is stored."
-    parser = options.command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
-    parser.add_argument("--json", action="store_true", help="for programs: a list of objects on stdout")
+    text = "List the servers, who is signed in, until when, and where the login is stored."
+    parser = options.add_command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
+    parser.add_argument("--json", action="store_true", help="for programs: print a JSON list of objects")
 
 
 def _add_token(commands: "options.Commands") -> None:
-    text = """Print an access token. For curl, scripts and other programs that speak to the server themselves.
+    text = """Print an access token. For curl, scripts and other programs that send requests to the server themselves.
 
-It is renewed first if it is about to expire; no browser is opened. With --exec a program finds it in its environment,
-and nobody finds it in a list of processes."""
+A token that is about to expire is renewed first. No browser opens. With --exec a program gets the token in its
+environment, where the list of processes does not show it."""
     example = """  mcp-auth-bridge token acme
   mcp-auth-bridge token acme --format json
   mcp-auth-bridge token acme --exec ./report.py   # reads the variable MCP_TOKEN"""
-    parser = options.command(commands, "token", text, example)
+    parser = options.add_command(commands, "token", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     form = parser.add_mutually_exclusive_group()
@@ -191,7 +204,10 @@ and nobody finds it in a list of processes."""
         help="json: token_type, access_token, expires_at, resource, issuer, scope and account (default: plain)",
     )
     form.add_argument(
-        "--exec", nargs="*", metavar="CMD", help="become this program, with the token in its environment; comes last"
+        "--exec",
+        nargs="*",
+        metavar="CMD",
+        help="become this program, with the token in its environment; comes last",
     )
     parser.add_argument("--env", metavar="NAME", help="the variable for --exec (default: MCP_TOKEN)")
     options.add_auth(parser)
@@ -200,12 +216,12 @@ and nobody finds it in a list of processes."""
 
 
 def _add_tools(commands: "options.Commands") -> None:
-    text = """List the tools of a server with their arguments. What may be left out is in brackets."""
-    parser = options.command(
+    text = """List the tools of a server with their arguments. Optional arguments are in brackets."""
+    parser = options.add_command(
         commands, "tools", text, "  mcp-auth-bridge tools acme\n  mcp-auth-bridge tools acme --json"
     )
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
-    parser.add_argument("--json", action="store_true", help="the list as the server wrote it, all pages in one")
+    parser.add_argument("--json", action="store_true", help="print the list as the server sent it, all pages in one")
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     options.add_header(parser)
     options.add_auth(parser)
@@ -214,22 +230,22 @@ def _add_tools(commands: "options.Commands") -> None:
 
 
 def _add_call(commands: "options.Commands") -> None:
-    text = """Call a tool of a server and print its result. It goes through the same relay as an IDE's calls.
+    text = """Call a tool of a server and print its result. The call goes through the same relay as an IDE's calls.
 
-Arguments are one JSON object, pairs that are read by the tool's own schema, or - for JSON on stdin. A tool that fails
-ends the command with exit code 8. Ctrl-C cancels the call on the server."""
+Arguments are one JSON object, pairs that are parsed by the tool's own schema, or - for JSON on stdin. If the tool
+fails, the exit code is 8. Ctrl-C cancels the call on the server."""
     example = """  mcp-auth-bridge call acme add a=19 b=23
   mcp-auth-bridge call acme search '{"query": "open tickets", "limit": 5}'
   mcp-auth-bridge call acme import - < tickets.json
   mcp-auth-bridge call acme screenshot --output pictures"""
-    parser = options.command(commands, "call", text, example)
+    parser = options.add_command(commands, "call", text, example)
     parser.add_argument("server", metavar="NAME|URL", help=options.TARGET_HELP)
-    parser.add_argument("tool", metavar="TOOL", help="one of those that `tools` lists")
+    parser.add_argument("tool", metavar="TOOL", help="a name from the list that `tools` prints")
     parser.add_argument(
         "arguments", nargs="*", default=(), metavar="JSON | KEY=VALUE… | -", help="see above (default: none)"
     )
-    parser.add_argument("--json", action="store_true", help="the whole result as the server wrote it")
-    parser.add_argument("--output", metavar="DIR", help="save images and other files there")
+    parser.add_argument("--json", action="store_true", help="print the whole result as the server sent it")
+    parser.add_argument("--output", metavar="DIR", help="save images and other files in this folder")
     parser.add_argument("--headless", action="store_true", help=options.NO_KEYRING_HELP)
     options.add_header(parser)
     options.add_auth(parser)
@@ -239,8 +255,8 @@ ends the command with exit code 8. Ctrl-C cancels the call on the server."""
 
 def _add_demo(commands: "options.Commands") -> None:
     text = (
-        "Show everything once, on this machine alone. Starts a protected MCP server with its own authorization server,"
-        " logs in, relays, lets a token expire and be refreshed, and cleans up."
+        "Show the whole story once, on this machine alone. Starts a protected MCP server with its own authorization"
+        " server, logs in, relays, lets a token expire, refreshes it, and cleans up."
     )
-    parser = options.command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
-    parser.add_argument("--no-browser", action="store_true", help="click Allow by itself instead of in your browser")
+    parser = options.add_command(commands, "demo", text, "  mcp-auth-bridge demo\n  mcp-auth-bridge demo --no-browser")
+    parser.add_argument("--no-browser", action="store_true", help="allow the login automatically, without your browser")

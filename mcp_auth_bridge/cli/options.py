@@ -1,4 +1,4 @@
-"""The parser of one command, and the options that several commands share, with what `--help` says about them."""
+"""The options that several commands share, with their help texts."""
 
 import argparse
 from typing import TYPE_CHECKING, TypeAlias
@@ -9,30 +9,28 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[CommandParser]  # noqa: SLF001 - it has no public name
 
 CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
-DEBUG_HELP = (
-    "say on stderr what happens, step by step, without anything secret: for an issue (always: MCP_AUTH_BRIDGE_DEBUG=1)"
-)
+DEBUG_HELP = "write each step to stderr, without secrets: for a bug report (always: MCP_AUTH_BRIDGE_DEBUG=1)"
 FORMATS = ("text", "json")
-LOG_FORMAT_HELP = "what is said on stderr: text, or json for one object a line (time, level, message, code, …)"
+LOG_FORMAT_HELP = "the format of stderr: text, or json for one object a line (time, level, message, code, …)"
 HEADLESS_HELP = (
-    "no person is here: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line on"
-    " stderr, and end with its exit code if nothing ever worked; no keyring unless the configuration names one"
+    "run without a person: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line"
+    " on stderr, and end with its exit code if nothing ever worked; use a keyring only if the configuration names one"
 )
-NO_KEYRING_HELP = "no person is here: no keyring is asked unless the configuration names one"
-TARGET_HELP = "a server of the configuration, or a URL"
-LOGIN_TARGET_HELP = f"{TARGET_HELP} (default: the only one that there is, or you are asked)"
+NO_KEYRING_HELP = "run without a person: use a keyring only if the configuration names one"
+TARGET_HELP = "a server in the configuration, or a URL"
+LOGIN_TARGET_HELP = f"{TARGET_HELP} (default: the only one, or you choose)"
 _AUTH_HELP = (
-    "how to authenticate, instead of the configured way: the inside of an auth table of the configuration, where each"
-    " secret is env:NAME, file:PATH, command:PROGRAM or keyring:NAME"
+    "authenticate in this way instead of the configured one: the content of an auth table, in which each secret is"
+    " env:NAME, file:PATH, command:PROGRAM or keyring:NAME"
 )
 _ALLOW_HTTP_HELP = (
-    "accept a plain http URL, although credentials can be read on the way; never for an authorization server"
+    "accept a plain http URL, although others can read the credentials on the way; never for an authorization server"
     " (always: allow_http = true)"
 )
-_HEADER_HELP = "add a header to every request to the MCP server and to no other; VALUE may be env:NAME or file:PATH"
+_HEADER_HELP = "add a header to every request to the MCP server and no other; VALUE may be env:NAME or file:PATH"
 
 
-def command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
+def add_command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
     parser = commands.add_parser(
         name,
         help=text.partition(".")[0],
@@ -40,7 +38,7 @@ def command(commands: "Commands", name: str, text: str, example: str) -> argpars
         epilog=f"example:\n{example}",
         formatter_class=Formatter,
     )
-    # Suppressed: where it is not given here, what was given before the command stands.
+    # Suppressed: without the option here, the value that was given before the command stays.
     parser.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=CONFIG_HELP)
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help=DEBUG_HELP)
     parser.add_argument(
@@ -54,7 +52,7 @@ def add_header(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ipv4(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only, this time (always: ipv4_only = true)")
+    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only (always: ipv4_only = true)")
 
 
 def add_allow_http(parser: argparse.ArgumentParser) -> None:

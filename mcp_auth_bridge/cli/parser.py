@@ -1,4 +1,4 @@
-"""argparse with the manners of this program: how it says no, how wide it writes, and what it cannot read by itself."""
+"""argparse with this program's form of errors, width of help texts, and arguments that argparse cannot parse."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 class LogFormat(argparse.Action):
-    """Takes effect at once: what is wrong with the rest of the command line is said in that format already."""
+    """Takes effect at once: an error in the rest of the command line is printed in this format already."""
 
     def __call__(
         self,
@@ -20,14 +20,14 @@ class LogFormat(argparse.Action):
         _option: str | None = None,
     ) -> None:
         if value == "json":
-            terminal.speak_json()
+            terminal.use_json_lines()
 
 
 class Formatter(argparse.HelpFormatter):
-    """Paragraphs fill the width of the terminal; one whose lines are indented stays as it is."""
+    """Fills paragraphs to the width of the terminal, except those with indented lines."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:  # noqa: ARG002 - argparse's
-        import textwrap  # for help alone
+        import textwrap  # only for help
 
         paragraphs = text.strip("\n").split("\n\n")
         filled = (
@@ -40,32 +40,33 @@ class Formatter(argparse.HelpFormatter):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Errors as everywhere else: the prefix, a sentence, a hint. What was probably meant takes the hint's place."""
+    """Prints errors as all of this program does: prefix, sentence, hint. A suggestion takes the place of the hint."""
 
     def error(self, message: str) -> NoReturn:
         self.refuse(message, f"see: {self.prog} --help")
 
     def refuse(self, message: str, hint: str = "") -> NoReturn:
-        terminal.complain(ConfigError(message, hint))
-        terminal.leave(ConfigError.exit_code)
+        terminal.report_error(ConfigError(message, hint))
+        terminal.exit_now(ConfigError.exit_code)
 
     def refuse_unknown(self, message: str, word: str, known: Iterable[str]) -> NoReturn:
-        """`message` is about a `word` that is not one of the `known` ones."""
-        from mcp_auth_bridge.config.suggestion import nearest  # for mistakes alone
+        """Refuse `word`, which is not one of the `known` ones, with `message` and a suggestion."""
+        from mcp_auth_bridge.config.suggestion import nearest  # only for misspelt words
 
         if meant := nearest(word, known):
             self.refuse(f'{message}; did you mean "{meant}"?')
         self.error(message)
 
     def refuse_option(self, word: str) -> NoReturn:
-        """Without its value: what is a secret elsewhere may be meant as one here."""
+        """Refuse an unknown option without printing its value, which may be a secret."""
         name = word.partition("=")[0]
         self.refuse_unknown(f"{name} is not an option of {self.prog}", name, self._option_string_actions)
 
 
 class MainParser(ArgumentParser):
-    """The parser of the whole command line. An option that it does not know is refused before a word behind it is taken
-    for a command.
+    """The parser of the whole command line.
+
+    It refuses an unknown option before it could take the option's value for a command.
     """
 
     def parse_known_args(  # type: ignore[override]  # argparse declares it for other namespaces than its own, too
@@ -97,16 +98,16 @@ class MainParser(ArgumentParser):
         return [name for action in self._actions if action.dest == "command" for name in action.choices or ()]
 
     def _knows(self, word: str) -> bool:
-        """Whether it is an option, or the beginning of one."""
+        """Whether `word` is an option, or the beginning of one."""
         name = word.partition("=")[0]
         return any(option.startswith(name) for option in self._option_string_actions)
 
 
 class CommandParser(ArgumentParser):
-    """The parser of one command, which knows two things that argparse does not.
+    """The parser of one command, with two additions to argparse.
 
-    Whatever follows `--exec` belongs to another program, options and `--` too; and more arguments may come after an
-    option has come between, as in `call acme add --json a=1`.
+    Everything after `--exec` belongs to another program, including options and `--`. Arguments may continue after an
+    option, as in `call acme add --json a=1`.
     """
 
     def parse_known_args(  # type: ignore[override]  # as above

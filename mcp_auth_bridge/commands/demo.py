@@ -1,4 +1,7 @@
-"""Show the whole way on this machine: log in, relay, refresh. The story is in `demo/`, which needs the extra `demo`."""
+"""`mcp-auth-bridge demo`: show a login, a relay and a refresh on this machine.
+
+The story is in `demo/`, which needs the extra `demo`.
+"""
 
 import os
 import time
@@ -11,14 +14,14 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`unattended`: nobody is there to click Allow, so the demo does."""
+    """With `unattended` the demo clicks Allow itself."""
 
     unattended: bool = False
 
 
 async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every command has this shape; this one makes its own
     try:
-        from mcp_auth_bridge.demo.story import tell
+        from mcp_auth_bridge.demo.story import tell_story
     except ModuleNotFoundError as missing:
         if "mcp_auth_bridge" in str(missing.name):
             raise
@@ -26,5 +29,5 @@ async def run(given: Input, context: Context) -> int:  # noqa: ARG001 - every co
             f"the demo needs the package {missing.name}, which is not installed",
             "run: uv tool install 'mcp-auth-bridge[demo]'",
         ) from None
-    await tell(terminal.answer, unattended=given.unattended, now=time.time, entropy=os.urandom)
+    await tell_story(terminal.print_result, unattended=given.unattended, now=time.time, entropy=os.urandom)
     return 0

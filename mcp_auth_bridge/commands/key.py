@@ -1,4 +1,7 @@
-"""The key of this machine: logins that are exported to it open here and nowhere else. Its private half stays here."""
+"""`mcp-auth-bridge key`: the key pair of this machine. A login exported to it opens on this machine alone.
+
+The private key never leaves the machine.
+"""
 
 import base64
 import binascii
@@ -8,38 +11,38 @@ from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.base import Stale, Store
-from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient
+from mcp_auth_bridge.stores.login_export import KEY_BYTES, recipient_line
 
 _RECORD = "key of this machine"
 
 
 async def run(context: Context) -> int:
-    """Print the public half; the first time, make the key."""
+    """Print the public key. The first call makes the key pair."""
     store_access = context.store_access()
     store_access.check_keeps("a key")
-    store = await store_access.unlock()
-    private = machine_key(store) or _made(store)
-    line = recipient(private)
-    terminal.answer(line)
+    store = await store_access.open_to_write()
+    private = load_machine_key(store) or _make_key(store)
+    line = recipient_line(private)
+    terminal.print_result(line)
     terminal.say(f"on the machine that has the login: mcp-auth-bridge login NAME --export FILE --recipient {line}")
     return 0
 
 
-def machine_key(store: Store) -> bytes | None:
-    """The private half, if there is one. Raises `StoreError`."""
+def load_machine_key(store: Store) -> bytes | None:
+    """The private key, None if there is none yet. Raises `StoreError`."""
     record = store.load(_RECORD)
     if record is None:
         return None
     try:
         return base64.b64decode(record.secret, validate=True)
     except binascii.Error:
-        raise StoreError("the key of this machine has an unknown shape", "upgrade mcp-auth-bridge") from None
+        raise StoreError("the key of this machine is stored in an unknown format", "upgrade mcp-auth-bridge") from None
 
 
-def _made(store: Store) -> bytes:
+def _make_key(store: Store) -> bytes:
     private = os.urandom(KEY_BYTES)
     try:
         store.save(_RECORD, base64.b64encode(private).decode(), None)
-    except Stale:  # another process has made one at this moment
-        return machine_key(store) or _made(store)
+    except Stale:  # another process has just made one
+        return load_machine_key(store) or _make_key(store)
     return private

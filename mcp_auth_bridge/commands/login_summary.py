@@ -1,4 +1,4 @@
-"""A login in words: for the person who has just made it, and for whoever asks about it later."""
+"""A login in words, for the user: after `login`, and in `status`."""
 
 from datetime import UTC, datetime
 
@@ -7,62 +7,64 @@ from mcp_auth_bridge.oauth.claims import is_account
 from mcp_auth_bridge.oauth.session import Session
 
 
-def validity(session: Session, now: float) -> str:
-    """How long the login lasts, and if it is not renewed, why not. `now` is Unix seconds."""
+def describe_validity(session: Session, now: float) -> str:
+    """How long the login lasts, and the reason if it is not renewed. `now` is Unix time in seconds."""
     if session.expires_at is None:
         until = "valid until the server refuses it"
     elif session.expired(now):
-        ended = f"its access token expired at {moment(session.expires_at)}"
+        ended = f"its access token expired at {format_time(session.expires_at)}"
         return f"{ended}, and the next use renews it" if session.renewable else f"{ended}; {_why_it_ends(session)}"
     else:
-        until = f"valid until {moment(session.expires_at)}"
-    return f"{until}, renewed by itself" if session.renewable else f"{until}; {_why_it_ends(session)}, so it ends then"
+        until = f"valid until {format_time(session.expires_at)}"
+    return (
+        f"{until}, renewed automatically" if session.renewable else f"{until}; {_why_it_ends(session)}, so it ends then"
+    )
 
 
-def moment(at: float) -> str:
-    """Unix seconds as local time, which says how far from UTC it is."""
+def format_time(at: float) -> str:
+    """Unix time in seconds as local time with its offset from UTC."""
     local = datetime.fromtimestamp(at, UTC).astimezone()
     offset = f"{local:%z}"
     zone = "" if offset == "+0000" else f"{offset[:3]}:{offset[3:5]}"
     return f"{local:%Y-%m-%d %H:%M} UTC{zone}"
 
 
-def scopes(session: Session) -> str:
-    """What the login is allowed, and where that differs from what it asked for."""
+def describe_scopes(session: Session) -> str:
+    """The scopes of the login, and how they differ from those that it asked for."""
     parts = [f"scopes {quoted(session.scope)}" if session.scope else "no scopes named by the server"]
-    if missing := not_granted(session):
+    if missing := missing_scopes(session):
         parts.append(f"asked for, but not granted: {quoted(' '.join(missing))}")
-    if more := beyond(session):
+    if more := unrequested_scopes(session):
         parts.append(f"granted without being asked for: {quoted(' '.join(more))}")
     return "; ".join(parts)
 
 
-def headers(session: Session) -> str:
-    """The names of the headers that are kept with the login, "" for none."""
+def describe_headers(session: Session) -> str:
+    """The names of the headers that are stored with the login, "" for none."""
     return f"headers kept with the login: {', '.join(session.headers)}" if session.headers else ""
 
 
-def not_granted(session: Session) -> tuple[str, ...]:
-    """The scopes that were asked for in vain. `offline_access` is granted by its refresh token, named or not."""
+def missing_scopes(session: Session) -> tuple[str, ...]:
+    """The scopes that were asked for and not granted. A refresh token grants `offline_access`, named or not."""
     got = {*session.scope.split(), *(["offline_access"] if session.refresh else [])}
     return tuple(scope for scope in session.asked.split() if scope not in got)
 
 
-def beyond(session: Session) -> tuple[str, ...]:
-    """The scopes that nobody asked for. Who asked for none left the choice to the server."""
+def unrequested_scopes(session: Session) -> tuple[str, ...]:
+    """The scopes that were granted without a request. A login that asked for none left the choice to the server."""
     asked = session.asked.split()
     return tuple(scope for scope in session.scope.split() if scope not in asked) if asked else ()
 
 
-def doubt(session: Session, expected: str) -> str:
-    """What to say about the account that the profile expects, "" if it is the one, or if none is expected."""
-    verdict = is_account(expected, session.names) if expected else True
-    if verdict is None:
+def account_doubt(session: Session, expected: str) -> str:
+    """A sentence for a login that may be of another account than `expected` ("" for any); "" if there is no doubt."""
+    matches = is_account(expected, session.names) if expected else True
+    if matches is None:
         named = (
             f"the token names only {quoted(session.names[0], 80)}" if session.names else "the token names no account"
         )
         return f"couldn't verify that this is {quoted(expected)}: {named}"
-    return "" if verdict else f"the profile expects {quoted(expected)}: log in again"
+    return "" if matches else f"the profile expects {quoted(expected)}: log in again"
 
 
 def _why_it_ends(session: Session) -> str:

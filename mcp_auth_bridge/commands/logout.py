@@ -1,22 +1,26 @@
-"""End a login, or all: at the authorization server if it can be reached, and on this machine in any case."""
+"""`mcp-auth-bridge logout`: end one login or all.
+
+A login always ends on this machine, and at the authorization server if that can be reached.
+"""
 
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
-from mcp_auth_bridge.commands.stored_logins import forget_client, is_used, profiles
+from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.commands.registrations import forget_registration, is_used
+from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.credentials.command_token import RECORDS
 from mcp_auth_bridge.errors import BridgeError, StoreError
-from mcp_auth_bridge.oauth.grants import revoke
-from mcp_auth_bridge.oauth.machine import end
+from mcp_auth_bridge.oauth.machine import revoke_session
 from mcp_auth_bridge.oauth.registration_management import unregister
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import CLIENTS, MACHINES, SHARED, Client, Session, load_session
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 from mcp_auth_bridge.stores.base import Store
 
 
@@ -29,32 +33,37 @@ class Input(msgspec.Struct, frozen=True):
 async def run(given: Input, context: Context) -> int:
     if given.server is None:
         return await _log_out_everywhere(context)
-    bridge = await bridge_to(given.server, context)
-    forgotten = await _forget_printed(bridge)
+    bridge = await find_bridge(given.server, context)
+    forgotten = await _forget_command_tokens(bridge)
     if forgotten:
-        terminal.say(f"forgot what a command printed for {bridge.profile.name}, until the next request runs it again")
+        terminal.say(
+            f"forgot the token that a command printed for {bridge.profile.name}; the next request runs it again"
+        )
     if not (await _log_out(bridge) or forgotten):
         terminal.say(f"there is no login to {bridge.profile.name}")
     return 0
 
 
 async def _log_out_everywhere(context: Context) -> int:
-    """One login after the other: what fails is said, and the rest goes on."""
-    store = await context.store_access().survey()
+    """Log out of one server after the other. A failure is reported and does not stop the others.
+
+    Returns the exit code of the first failure, 0 if there was none.
+    """
+    store = await context.store_access().open_to_list()
     problems: list[BridgeError] = []
     count = 0
-    # The configured ones in any case: a login that cannot be read does not say whose it is.
+    # Including every configured server: a record that cannot be read does not name its server.
     for profile in profiles(store.keys(), context):
         try:
             count += await _log_out(Bridge(profile, context))
         except BridgeError as problem:
-            terminal.complain(problem)
+            terminal.report_error(problem)
             problems.append(problem)
     for key in (key for prefix in (CLIENTS, SHARED, RECORDS, MACHINES) for key in _keys(store, prefix)):
         _delete(store, key)
     for damage in store.unreadable():
         if damage.message not in {problem.message for problem in problems}:
-            terminal.complain(damage)
+            terminal.report_error(damage)
             problems.append(damage)
     if not count and not problems:
         terminal.say("there is no login on this machine")
@@ -62,28 +71,31 @@ async def _log_out_everywhere(context: Context) -> int:
 
 
 async def _log_out(bridge: Bridge) -> bool:
-    """Whether there was a login. Raises `BridgeError` where it did not end at the authorization server, or not here."""
-    bridge.tabs.forbid()  # a tool call must not bring back what a person has ended
-    async with bridge.lock():  # a refresh that is under way must not bring the login back
-        store = await bridge.store_access.survey()
+    """End the login. Returns whether there was one.
+
+    Raises `BridgeError` where it did not end at the authorization server, or not in the store.
+    """
+    bridge.tabs.forbid()  # a tool call must not bring back a login that the user has ended
+    async with bridge.refresh_lock():  # a refresh that is under way must not bring the login back
+        store = await bridge.store_access.open_to_list()
         taken = _take(store, bridge.record)
         for key in _keys(store, f"{MACHINES}{bridge.profile.name} "):
-            _delete(store, key)  # of the same name, when it was configured in another way
+            _delete(store, key)  # of a machine of the same name, when it had another configuration
     if taken is None:
         return False
-    bridge.memory.forget()
+    bridge.server_cache.forget()
     try:
-        await _end(bridge, store, taken)
+        await _end_at_server(bridge, store, taken)
     except BridgeError:
-        terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still be honoured")
+        terminal.say(f"signed out of {bridge.profile.name} on this machine, but its tokens may still work")
         raise
     again = ", until the next request obtains another token" if isinstance(bridge.profile.auth, MachineSettings) else ""
-    terminal.say(f"signed out of {bridge.profile.name}{_still_good(taken)}{again}")
+    terminal.say(f"signed out of {bridge.profile.name}{_describe_rest(taken)}{again}")
     return True
 
 
-def _still_good(taken: Session | StoreError) -> str:
-    """What a logout leaves behind where the authorization server has no place to revoke tokens at (RFC 7009)."""
+def _describe_rest(taken: Session | StoreError) -> str:
+    """What a logout leaves behind where the authorization server has no revocation endpoint (RFC 7009)."""
     if isinstance(taken, StoreError) or taken.revocation_endpoint:
         return ""
     return (
@@ -92,9 +104,9 @@ def _still_good(taken: Session | StoreError) -> str:
     )
 
 
-async def _forget_printed(bridge: Bridge) -> bool:
-    """Whether there was anything that a command had printed."""
-    store = await bridge.store_access.survey()
+async def _forget_command_tokens(bridge: Bridge) -> bool:
+    """Forget the tokens that commands printed. Returns whether there were any."""
+    store = await bridge.store_access.open_to_list()
     keys = _keys(store, f"{RECORDS}{bridge.profile.key} ")
     for key in keys:
         _delete(store, key)
@@ -102,13 +114,14 @@ async def _forget_printed(bridge: Bridge) -> bool:
 
 
 def _take(store: Store, key: str) -> Session | StoreError | None:
-    """The login under `key`, which is deleted; what is wrong with one that cannot be read. Raises `StoreError` where
-    nothing was deleted.
+    """Delete the login under `key` and return it; for a login that cannot be read, the error of reading it.
+
+    Raises `StoreError` where nothing was deleted.
     """
     try:
         record = store.load(key)
     except StoreError as damage:
-        # If it is whole after all, somebody has logged in just now.
+        # If it is readable after all, another process has just logged in.
         return damage if store.discard(key) else _take(store, key)
     if record is None:
         return None
@@ -119,29 +132,31 @@ def _take(store: Store, key: str) -> Session | StoreError | None:
         return unknown
 
 
-async def _end(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
+async def _end_at_server(bridge: Bridge, store: Store, taken: Session | StoreError) -> None:
     if isinstance(taken, StoreError):
         raise taken
     auth = bridge.profile.auth
-    flow = end(await bridge.plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    flow = (
+        revoke_session(await bridge.machine_plan(auth), taken) if isinstance(auth, MachineSettings) else revoke(taken)
+    )
     http = OAuthHttp(bridge.network)
     try:
-        await drive(flow, http, Unattended())
+        await run_flow(flow, http, HeadlessLogin())
         if not is_used(store, taken.client):
-            await _unregister(http, store, taken.client)
+            await _end_registration(http, store, taken.client)
     finally:
         await http.aclose()
 
 
-async def _unregister(http: OAuthHttp, store: Store, client: Client) -> None:
-    """End the registration too, where that is offered. If it fails, it serves the next login: no reason to fail."""
+async def _end_registration(http: OAuthHttp, store: Store, client: Client) -> None:
+    """End the registration too, where that is offered. A failure is only reported: the next login can use it."""
     try:
-        gone = await drive(unregister(client), http, Unattended())
+        gone = await run_flow(unregister(client), http, HeadlessLogin())
     except BridgeError as error:
-        terminal.complain(error)
+        terminal.report_error(error)
         return
     if gone:
-        forget_client(store, client)
+        forget_registration(store, client)
 
 
 def _keys(store: Store, prefix: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Relay between an MCP client on stdio and a remote server, until the client ends its stream."""
+"""`mcp-auth-bridge run`: relay between an MCP client on stdio and a remote server, until the client closes stdin."""
 
 import asyncio
 import contextlib
@@ -12,83 +12,83 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import kind
-from mcp_auth_bridge.app.server_lookup import bridge_to
-from mcp_auth_bridge.commands.on_demand import sign_in
-from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.app.machine_plan import grant_name
+from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.commands.on_demand import sign_in_on_demand
+from mcp_auth_bridge.config.auth import describe_static
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.errors import BridgeError, typed
+from mcp_auth_bridge.errors import BridgeError, shell_quoted
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.shell.console import stdio, terminal
 from mcp_auth_bridge.shell.process import parent_watch
 from mcp_auth_bridge.shell.run_relay import RelayRunner
 
 _FAREWELL = 0.06
-"""Seconds for ending the remote session: Claude Code kills what is still there 100 ms after its signal."""
+"""Seconds for ending the remote session: Claude Code kills a server 100 ms after its signal."""
 
-_ROTATION = 1.5
-"""Seconds for a refresh whose answer is on its way: the old token is spent, and only this process hears of the new one.
-Hosts that end us by the book wait two seconds before they use force.
+_REFRESH = 1.5
+"""Seconds to wait for the response to a refresh: the old token is spent, and only this process receives the new one.
+Clients that follow the specification wait two seconds before they kill a server.
 """
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`incoming` and `outgoing` are the file descriptors that `stdio.claim` took.
-
-    `parent` is the process that started this one, 0 if its end is nothing to wait for. `headless`: no person is there.
-    """
-
     server: ServerChoice
+    # The file descriptors of the client's stream and of ours, which `stdio.claim` returned.
     incoming: int
     outgoing: int
+    # The id of the process that started this one, whose end ends the relay; 0 for none.
     parent: int = 0
+    # Run without a person.
     headless: bool = False
 
 
 async def run(given: Input, context: Context) -> int:
-    bridge = await bridge_to(given.server, context)
+    bridge = await find_bridge(given.server, context)
     if not given.headless:
         _announce(bridge, given)
-        await _relay(relay_stack.relay(bridge.profile, bridge.memory.load()), bridge, given)
+        await _run_relay(relay_stack.build_relay(bridge.profile, bridge.server_cache.load()), bridge, given)
         return 0
-    await bridge.secrets.check()
-    unattended = relay_stack.unattended(bridge.profile, bridge.memory.load())
-    await _relay(unattended, bridge, given)
-    return unattended.exit_code
+    await bridge.secrets.check_present()
+    headless = relay_stack.build_headless_relay(bridge.profile, bridge.server_cache.load())
+    await _run_relay(headless, bridge, given)
+    return headless.exit_code
 
 
 def _announce(bridge: Bridge, given: Input) -> None:
-    """The one line that every log begins with, and what a person hears who has typed the command of an IDE."""
+    """Say what is relayed, which every log begins with. Give a hint to a user who typed this command in a terminal."""
     name, url = bridge.profile.name, str(bridge.profile.url)
     server = url if name == url else f"{name} ({url})"
-    terminal.say(f"version {__version__} relays to {server} with {_credentials(bridge)}")
+    terminal.say(f"version {__version__} relays to {server} with {_describe_credentials(bridge)}")
     if os.isatty(given.incoming):
-        terminal.say(f"an MCP client is awaited on stdin; to see the tools, run: mcp-auth-bridge tools {typed(name)}")
+        terminal.say(
+            f"waiting for an MCP client on stdin; to see the tools, run: mcp-auth-bridge tools {shell_quoted(name)}"
+        )
 
 
-def _credentials(bridge: Bridge) -> str:
+def _describe_credentials(bridge: Bridge) -> str:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
-        return f"tokens obtained by {kind(auth)}"
-    return static(auth) or "the login that is kept for it, if there is one"
+        return f"tokens obtained by {grant_name(auth)}"
+    return describe_static(auth) or "its stored login, if there is one"
 
 
-async def _relay(relayed: Relay, bridge: Bridge, given: Input) -> None:
+async def _run_relay(relay: Relay, bridge: Bridge, given: Input) -> None:
     writer = stdio.StdoutWriter(given.outgoing)
-    performer = RelayRunner(relayed, bridge.remote, writer, bridge.memory.save, partial(sign_in, bridge))
-    relaying = asyncio.ensure_future(performer.run(stdio.chunks(given.incoming)))
+    runner = RelayRunner(relay, bridge.remote, writer, bridge.server_cache.save, partial(sign_in_on_demand, bridge))
+    relaying = asyncio.ensure_future(runner.run(stdio.chunks(given.incoming)))
     _end_on_signals(relaying)
     parent_watch.watch(given.parent, relaying.cancel)
-    with contextlib.suppress(asyncio.CancelledError):  # a signal: the same as the end of the stream
+    with contextlib.suppress(asyncio.CancelledError):  # a signal ends the relay as the end of stdin does
         await relaying
-    with contextlib.suppress(TimeoutError, BridgeError):  # the session ends with or without its server's consent
+    with contextlib.suppress(TimeoutError, BridgeError):  # the process ends even if the server does not answer
         async with asyncio.timeout(_FAREWELL):
             await bridge.remote.close()
-    with contextlib.suppress(TimeoutError):  # the store knows that an answer is missing: credentials/refresh_policy.py
-        async with asyncio.timeout(_ROTATION):
+    with contextlib.suppress(TimeoutError):  # the record says that a refresh is open: credentials/refresh_policy.py
+        async with asyncio.timeout(_REFRESH):
             await bridge.settle()
-    await bridge.wire.aclose()
+    await bridge.pool.aclose()
 
 
 def _end_on_signals(relaying: asyncio.Future[None]) -> None:

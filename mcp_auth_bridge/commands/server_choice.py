@@ -1,51 +1,51 @@
-"""Which server to log in to, where the command line names none."""
+"""The choice of a server to log in to, where the command line names none."""
 
 from collections.abc import Sequence
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.commands.status import ServerStatus, line, misconfigured
+from mcp_auth_bridge.commands.status import ServerStatus, misconfigured_status, server_status
 from mcp_auth_bridge.commands.stored_logins import profiles
 from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.shell.browser.login_window import typed_line
+from mcp_auth_bridge.shell.browser.login_window import read_typed_line
 from mcp_auth_bridge.shell.console import terminal
 
 
-async def server(context: Context) -> ServerChoice | None:
-    """The only server that there is to log in to, or the one that the person chooses; None if they choose none.
+async def choose_server(context: Context) -> ServerChoice | None:
+    """The only known server, or the one that the user chooses; None if they choose none.
 
-    Raises `ConfigError` where there is none, and where there is no terminal to ask on.
+    Raises `ConfigError` where no server is known, and where there are several and no terminal to ask on.
     """
-    known = configured(context) or await _by_url(context)
+    known = configured_servers(context) or await _servers_by_url(context)
     if not known:
-        raise nothing(context)
+        raise no_server_error(context)
     if len(known) == 1:
         return ServerChoice(known[0].name)
-    if not (terminal.is_interactive() and terminal.shows_progress()):
+    if not (terminal.is_interactive() and terminal.stderr_is_terminal()):
         for profile in known:
             terminal.say(f"for {profile.name}: {Bridge(profile, context).login_command}")
         raise ConfigError(
-            "there are several servers, and without a terminal you cannot be asked which one you mean",
+            "there are several servers, and there is no terminal to ask which one you mean",
             "run one of these commands, or mcp-auth-bridge login --all",
         )
-    return await _asked(context)
+    return await _ask(context)
 
 
-def configured(context: Context) -> list[Profile]:
-    """The servers of the configuration that people log in to."""
+def configured_servers(context: Context) -> list[Profile]:
+    """The servers in the configuration that need a login."""
     return [profile for profile in context.config.profiles.values() if isinstance(profile.auth, LoginSettings)]
 
 
-async def all_known(context: Context) -> list[Profile]:
-    """Those, and the servers with a login that was made by URL."""
-    return [*configured(context), *await _by_url(context)]
+async def known_servers(context: Context) -> list[Profile]:
+    """The configured servers that need a login, and the servers with a login that was made by URL."""
+    return [*configured_servers(context), *await _servers_by_url(context)]
 
 
-async def _by_url(context: Context) -> list[Profile]:
-    keys = (await context.store_access().survey()).keys()
+async def _servers_by_url(context: Context) -> list[Profile]:
+    keys = (await context.store_access().open_to_list()).keys()
     return [profile for profile in profiles(keys, context) if _has_only_a_url(profile)]
 
 
@@ -53,8 +53,8 @@ def _has_only_a_url(profile: Profile) -> bool:
     return "://" in profile.name and not profile.variant
 
 
-def nothing(context: Context) -> ConfigError:
-    """The error where there is no server to log in to: the two ways to name one."""
+def no_server_error(context: Context) -> ConfigError:
+    """The error where no server is known. Its hint shows the two ways to name one."""
     file = context.config.path
     return ConfigError(
         f"no server was named, and {file} has none to log in to",
@@ -63,28 +63,29 @@ def nothing(context: Context) -> ConfigError:
     )
 
 
-async def _asked(context: Context) -> ServerChoice | None:
+async def _ask(context: Context) -> ServerChoice | None:
     store_access = context.store_access()
     store_access.check_keeps("a login")
-    keys = (await store_access.unlock()).keys()  # what is shown depends on it, and so does the login
+    keys = (await store_access.open_to_write()).keys()  # the states below depend on the store, and so does the login
     shown = [
-        await line(profile, context, keys) for profile in [*context.config.profiles.values(), *await _by_url(context)]
+        await server_status(profile, context, keys)
+        for profile in [*context.config.profiles.values(), *await _servers_by_url(context)]
     ]
-    named = {profile.name for profile in await all_known(context)}
+    named = {profile.name for profile in await known_servers(context)}
     choices = [each for each in shown if each.server in named]
     for number, each in enumerate(choices, 1):
-        terminal.say(f"{number:>3}  {_name(each)}: {_state(each)}")
+        terminal.say(f"{number:>3}  {_name(each)}: {_describe_state(each)}")
     others = [each for each in shown if each not in choices]
-    for each in [*others, *(misconfigured(name, broken) for name, broken in context.config.broken.items())]:
-        terminal.say(f"  -  {_name(each)}: {_state(each)}")
-    return await _answer(choices)
+    for each in [*others, *(misconfigured_status(name, broken) for name, broken in context.config.broken.items())]:
+        terminal.say(f"  -  {_name(each)}: {_describe_state(each)}")
+    return await _read_choice(choices)
 
 
-async def _answer(choices: Sequence[ServerStatus]) -> ServerChoice | None:
+async def _read_choice(choices: Sequence[ServerStatus]) -> ServerChoice | None:
     names = {name: each.server for each in choices for name in (each.server, each.short) if name}
     while True:
-        terminal.say("which server do you want to log in to? type its number or name, or nothing to leave")
-        typed = (await typed_line()).strip()
+        terminal.say("which server do you want to log in to? type its number or name, or press Enter to leave")
+        typed = (await read_typed_line()).strip()
         if not typed:
             terminal.say("no server was chosen, and nothing has changed")
             return None
@@ -100,7 +101,7 @@ def _name(line: ServerStatus) -> str:
     return f"{line.short} ({line.server})" if line.short else line.server
 
 
-def _state(line: ServerStatus) -> str:
+def _describe_state(line: ServerStatus) -> str:
     match line.state:
         case "signed in":
             return f"signed in{f' as {line.account}' if line.account else ''}, {line.detail}"

@@ -1,19 +1,24 @@
-"""Which servers, which account, valid until when, stored where. Reads and changes nothing."""
+"""`mcp-auth-bridge status`: every server with its account, how long the login lasts, and where it is stored.
+
+It changes nothing.
+"""
 
 import json
 import time
 
 import msgspec
+from msgspec.structs import replace
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.machine_plan import kind
-from mcp_auth_bridge.app.server_lookup import own_short_name
-from mcp_auth_bridge.commands.login_summary import doubt, headers, scopes, validity
+from mcp_auth_bridge.app.machine_plan import grant_name
+from mcp_auth_bridge.app.server_lookup import unique_short_name
+from mcp_auth_bridge.commands.login_summary import account_doubt, describe_headers, describe_scopes, describe_validity
 from mcp_auth_bridge.commands.stored_logins import profiles
-from mcp_auth_bridge.config.auth import static
+from mcp_auth_bridge.config.auth import describe_static
+from mcp_auth_bridge.config.config_file import BrokenProfile
 from mcp_auth_bridge.config.machine import MachineSettings
-from mcp_auth_bridge.config.profile import BrokenProfile, Profile
+from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.credentials.refresh_policy import why_ended
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.oauth.session import Session, load_session
@@ -25,108 +30,123 @@ class Input(msgspec.Struct, frozen=True):
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
-    """One server. `state` is "signed in", "signed out", "ended", "static", "automatic" (nobody logs in), "unreadable",
-    or "misconfigured".
+    """One server, as `--json` prints it."""
 
-    `short` is what a server may be called that has only a URL; `scope` is what was granted, `asked` what was asked for;
-    `expires_at` is Unix seconds; `renews` is whether the login outlives that. `notes` are further sentences for a
-    person.
-    """
-
+    # Its name in the configuration, or its URL.
     server: str
+    # Its URL.
     url: str
+    # "signed in", "signed out", "ended", "static", "automatic" (a machine obtains tokens), "unreadable" or
+    # "misconfigured".
     state: str
+    # More about the state, for the user.
     detail: str
+    # The short name of a server that has only a URL.
     short: str = ""
+    # The account that is signed in.
     account: str = ""
+    # The authorization server.
     issuer: str = ""
+    # The scopes that were granted.
     scope: str = ""
+    # The scopes that were asked for.
     asked: str = ""
+    # When the access token expires, in Unix seconds.
     expires_at: float | None = None
+    # Whether the login outlives the access token.
     renews: bool = False
+    # Where the login is stored.
     stored: str = ""
+    # Further sentences for the user.
     notes: tuple[str, ...] = ()
 
 
 async def run(given: Input, context: Context) -> int:
-    keys, damaged, closed = await _survey(context)
-    lines = [misconfigured(name, broken) for name, broken in context.config.broken.items()]
+    keys, damaged, closed = await _read_store(context)
+    lines = [misconfigured_status(name, broken) for name, broken in context.config.broken.items()]
     shown = [profile for profile in profiles(keys, context) if profile.name not in context.config.broken]
-    lines += [await line(profile, context, keys) for profile in shown]
+    lines += [await server_status(profile, context, keys) for profile in shown]
     if given.as_json:
-        terminal.answer(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
+        terminal.print_result(json.dumps([msgspec.to_builtins(line) for line in lines], indent=2))
     elif lines:
-        terminal.answer("\n".join([*map(_in_words, lines), *_places(lines)]))
+        terminal.print_result("\n".join([*map(_describe, lines), *_describe_places(lines)]))
     else:
         unread = " that can be read" if damaged or closed else ""
-        terminal.answer(f"no servers in {context.config.path} and no logins{unread}")
+        terminal.print_result(f"no servers in {context.config.path} and no logins{unread}")
     for problem in [*damaged, *closed]:
         if not any(problem.message in line.detail for line in lines):
-            terminal.complain(problem)
-    # A store that is closed matters to whoever keeps a login there, and not to a server with a token of its own.
+            terminal.report_error(problem)
+    # A store that cannot be opened is a failure only if there is nothing else to show: a server with a token of its own
+    # does not need it.
     failed = damaged or any(line.state == "unreadable" for line in lines) or (closed and not lines)
     return StoreError.exit_code if failed else 0
 
 
-async def _survey(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
-    """The keys of the records that can be read, what is wrong with the others, and why none can be."""
+async def _read_store(context: Context) -> tuple[list[str], list[StoreError], list[StoreError]]:
+    """The keys of the readable records, the errors of the others, and the error of a store that cannot be opened."""
     try:
-        store = await context.store_access().survey()
+        store = await context.store_access().open_to_list()
         return store.keys(), store.unreadable(), []
     except StoreError as error:
         return [], [], [error]
 
 
-def misconfigured(name: str, broken: BrokenProfile) -> ServerStatus:
-    """The line of a server whose table in the configuration is wrong."""
+def misconfigured_status(name: str, broken: BrokenProfile) -> ServerStatus:
+    """The status of a server with a wrong table in the configuration."""
     return ServerStatus(name, broken.url, "misconfigured", f"{broken.error.message} (hint: {broken.error.hint})")
 
 
-async def line(profile: Profile, context: Context, keys: list[str]) -> ServerStatus:
-    """The line of a server; `keys` are those of the store."""
+async def server_status(profile: Profile, context: Context, keys: list[str]) -> ServerStatus:
+    """The status of the server of `profile`; `keys` are those of the store."""
     known = ServerStatus(
-        profile.key, str(profile.url), "", "", short=own_short_name(profile, context, keys), notes=_plain(profile)
+        profile.key,
+        str(profile.url),
+        "",
+        "",
+        short=unique_short_name(profile, context, keys),
+        notes=_encryption_notes(profile),
     )
-    state = msgspec.structs.replace
-    if given := static(profile.auth):
-        return state(known, state="static", detail=given)
+    if given := describe_static(profile.auth):
+        return replace(known, state="static", detail=given)
     bridge = Bridge(profile, context)
     try:
-        store = await bridge.store_access.read(bridge.record)
+        store = await bridge.store_access.open_to_read(bridge.record)
         record = store.load(bridge.record)
         session = load_session(record.secret) if record is not None else None
     except StoreError as error:
-        return state(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
+        return replace(known, state="unreadable", detail=f"{error.message} (hint: {error.hint})")
     if isinstance(profile.auth, MachineSettings):
-        return _machine_line(bridge, profile.auth, session, known)
+        return _machine_status(bridge, profile.auth, session, known)
     if session is None:
-        return state(known, state="signed out", detail=f"run: {bridge.login_command}")
-    return _session_line(bridge, session, known)
+        return replace(known, state="signed out", detail=f"run: {bridge.login_command}")
+    return _session_status(bridge, session, known)
 
 
-def _plain(profile: Profile) -> tuple[str, ...]:
-    """The note about a server for which `allow_http` is set."""
+def _encryption_notes(profile: Profile) -> tuple[str, ...]:
+    """The warning about a server for which `allow_http` is set."""
     if not profile.url.is_plain:
         return ()
     return ("warning: nothing on the way there is encrypted (allow_http)",)
 
 
-def _machine_line(bridge: Bridge, auth: MachineSettings, session: Session | None, known: ServerStatus) -> ServerStatus:
-    """What a machine would obtain, and what it has."""
-    detail = f"obtains its tokens by {kind(auth)} at {auth.issuer or auth.token_endpoint}"
+def _machine_status(
+    bridge: Bridge, auth: MachineSettings, session: Session | None, known: ServerStatus
+) -> ServerStatus:
+    """The status of a machine: how it obtains tokens, and the token that it has."""
+    detail = f"obtains its tokens by {grant_name(auth)} at {auth.issuer or auth.token_endpoint}"
     if session is None or session.expired(time.time()):
         words = f"{detail} when one is needed"
-        return msgspec.structs.replace(known, state="automatic", detail=words)
-    line = _session_line(bridge, session, known)
-    return msgspec.structs.replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
+        return replace(known, state="automatic", detail=words)
+    line = _session_status(bridge, session, known)
+    return replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
 
 
-def _session_line(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:
-    state, detail, now = "signed in", validity(session, time.time()), time.time()
+def _session_status(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:
+    state, detail, now = "signed in", describe_validity(session, time.time()), time.time()
     if session.ended or (session.expired(now) and not session.renewable):
         state = "ended"
         detail = f"{why_ended(session, now) if session.ended else detail}; run: {bridge.login_command}"
-    return msgspec.structs.replace(
+    return replace(
         known,
         state=state,
         detail=detail,
@@ -137,11 +157,16 @@ def _session_line(bridge: Bridge, session: Session, known: ServerStatus) -> Serv
         expires_at=session.expires_at,
         renews=session.renewable,
         stored=bridge.store_access.describe(),
-        notes=(*filter(None, (scopes(session), doubt(session, bridge.account), headers(session))), *known.notes),
+        notes=(
+            *filter(
+                None, (describe_scopes(session), account_doubt(session, bridge.account), describe_headers(session))
+            ),
+            *known.notes,
+        ),
     )
 
 
-def _in_words(line: ServerStatus) -> str:
+def _describe(line: ServerStatus) -> str:
     account = f" as {line.account}" if line.account else ""
     words = [f"{line.server if line.server != line.url else line.short}  {line.url}".strip()]
     words.append(f"  {line.state}{account}: {line.detail}")
@@ -149,6 +174,6 @@ def _in_words(line: ServerStatus) -> str:
     return "\n".join(words)
 
 
-def _places(lines: list[ServerStatus]) -> list[str]:
-    """Where the logins are, once for all that are there."""
+def _describe_places(lines: list[ServerStatus]) -> list[str]:
+    """Where the logins are stored, each place once."""
     return [f"\nstored in {place}" for place in dict.fromkeys(line.stored for line in lines if line.stored)]

@@ -1,4 +1,4 @@
-"""Which tools a server has, for a person or a program."""
+"""`mcp-auth-bridge tools`: the tools of a server, for the user or for a program."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.app.server_lookup import bridge_to
-from mcp_auth_bridge.commands.client_session import Tool, asking, tools_of
-from mcp_auth_bridge.commands.tool_arguments import types_of
+from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.commands.client_session import Tool, list_tools, open_session
+from mcp_auth_bridge.commands.tool_arguments import json_types
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import printable
 from mcp_auth_bridge.shell.console import terminal
@@ -22,21 +22,21 @@ class Input(msgspec.Struct, frozen=True):
 
 
 async def run(given: Input, context: Context) -> int:
-    bridge = await bridge_to(given.server, context)
-    async with asking(bridge, lambda _: None) as client:
-        tools = await tools_of(client)
+    bridge = await find_bridge(given.server, context)
+    async with open_session(bridge, lambda _: None) as client:
+        tools = await list_tools(client)
     if given.as_json:
-        terminal.hand_over(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
+        terminal.write_result(b"[%b]\n" % b",\n".join(tool.raw for tool in tools))
     elif not tools:
-        terminal.answer(f"{bridge.profile.name} has no tools")
+        terminal.print_result(f"{bridge.profile.name} has no tools")
     else:
-        terminal.answer("\n".join(line for tool in tools for line in _in_words(tool)))
+        terminal.print_result("\n".join(line for tool in tools for line in _describe(tool)))
     return 0
 
 
-def _in_words(tool: Tool) -> Iterator[str]:
-    """How it is called, and in one line what for."""
-    yield " ".join([printable(tool.name), *(_argument(*pair, tool) for pair in _properties(tool).items())])
+def _describe(tool: Tool) -> Iterator[str]:
+    """How to call the tool, and one line about its purpose."""
+    yield " ".join([printable(tool.name), *(_describe_argument(*pair, tool) for pair in _properties(tool).items())])
     if text := _first_line(tool):
         yield f"    {text}"
 
@@ -46,16 +46,16 @@ def _properties(tool: Tool) -> Mapping[str, Any]:
     return properties if isinstance(properties, dict) else {}
 
 
-def _argument(name: str, schema: Any, tool: Tool) -> str:
-    """`name=TYPE`, in brackets if it may be left out. Any: the server's schema."""
+def _describe_argument(name: str, schema: Any, tool: Tool) -> str:
+    """`name=TYPE`, in brackets if the argument is optional. Any: the server's schema."""
     required = tool.schema.get("required")
-    types = "|".join(sorted(types_of(schema, tool.schema) - {"null"})).upper() or "JSON"
+    types = "|".join(sorted(json_types(schema, tool.schema) - {"null"})).upper() or "JSON"
     text = printable(f"{name}={types}")
     return text if isinstance(required, list) and name in required else f"[{text}]"
 
 
 def _first_line(tool: Tool) -> str:
-    """The title, else the first line of the description, fit for a terminal."""
+    """The first line of the description, else the title, safe for a terminal."""
     for text in (tool.about.get("description"), tool.about.get("title")):
         if isinstance(text, str) and text.strip():
             line = printable(text.strip().splitlines()[0])

@@ -1,4 +1,4 @@
-"""Every kind of `auth` that there is, and what a server is shown where nobody logs in."""
+"""The `auth` table: every kind of it, how it is converted, and the secrets that it names."""
 
 from contextlib import suppress
 from hashlib import sha256
@@ -18,20 +18,19 @@ from mcp_auth_bridge.config.machine import (
     TokenExchangeSettings,
 )
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, reference
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, parse_reference
 
 
 class BearerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
-    """A token from a secret reference. No discovery, no browser. `resource` is what its `aud` should be, "" for the
-    server's URL: for the explanation when it is refused.
-    """
+    """A token from a secret reference, without discovery and browser."""
 
     token: str
+    # The expected `aud` of the token, for the explanation of a refusal; "" for the MCP server's URL.
     resource: str = ""
 
 
 class HeaderSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="headers", tag_field="kind"):
-    """Headers that are the credentials, such as an API key, each from a secret reference. No discovery, no browser."""
+    """Headers that are the credentials, such as an API key, each from a secret reference."""
 
     headers: dict[str, str]
 
@@ -52,7 +51,6 @@ Auth = (
     | AnonymousSettings
 )
 
-
 _DEFAULT_KIND = "browser"
 
 AUTH_FORM = """--auth 'kind = "bearer", token = "env:NAME"'"""
@@ -61,10 +59,10 @@ _SECRETS = ("client_secret", "private_key", "assertion", "subject_token", "actor
 """The keys of tables with OAuth settings that may name a secret."""
 
 
-def converted(table: dict[str, Any], source: str, where: str) -> Auth:
-    """What the table `where` says; `source` is its file, "" for none. Any: TOML. Raises `ConfigError`.
+def convert(table: dict[str, Any], source: str, where: str) -> Auth:
+    """Convert the table `where` of the file `source`, "" for the command line. Any: TOML. Raises `ConfigError`.
 
-    A table that leaves `kind` out is a login in the browser.
+    A table without `kind` is a login in the browser.
     """
     try:
         auth = _converted({"kind": _DEFAULT_KIND, **table}, source, where)
@@ -78,11 +76,11 @@ def converted(table: dict[str, Any], source: str, where: str) -> Auth:
 
 
 def _converted(table: dict[str, Any], source: str, where: str) -> Auth:
-    return toml.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is no type to mypy
+    return toml.convert(table, Auth, source, where)  # type: ignore[arg-type]  # a union is not a type to mypy
 
 
 def _fitting(table: dict[str, Any]) -> list[str]:
-    """The kinds of which `table`, which names none, could be."""
+    """The kinds that `table`, which does not name one, fits."""
     fitting = []
     for kind in get_args(Auth):
         tag = str(kind.__struct_config__.tag)
@@ -92,28 +90,29 @@ def _fitting(table: dict[str, Any]) -> list[str]:
     return fitting
 
 
-def on_the_command_line(table: dict[str, Any]) -> Auth:
-    """What `--auth` says. Everybody on a machine sees its command lines: no secret stands there.
+def convert_argument(table: dict[str, Any]) -> Auth:
+    """Convert the table that `--auth` gives. Raises `ConfigError`.
 
-    Nor is a variable expanded, as in `header_fields.on_the_command_line`.
+    Every user of a machine can read its command lines, so they must not hold a secret. Variables are not expanded
+    either, as in `headers.on_the_command_line`.
     """
-    if not table:  # perhaps a variable that is not set
-        raise ConfigError("--auth says nothing", f"leave it out, or write it as {AUTH_FORM}")
-    auth = converted(table, "", "--auth")
+    if not table:  # perhaps a shell variable that is not set
+        raise ConfigError("--auth is empty", f"leave it out, or write it as {AUTH_FORM}")
+    auth = convert(table, "", "--auth")
     for what, value in references(auth).items():
         if isinstance(value, Literal | Template):
             raise ConfigError(
-                f"--auth takes no secrets: it has to say where {what} is",
+                f"--auth must not hold a secret: say where {what} is",
                 "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME; ${…} is not expanded there",
             )
     return auth
 
 
-def static(auth: Auth) -> str:
-    """The credentials that `auth` itself gives, in words; "" where they come from a login, or are obtained."""
+def describe_static(auth: Auth) -> str:
+    """The credentials in `auth` itself, in words; "" if they come from a login or from an authorization server."""
     match auth:
         case BearerSettings(token=token):
-            return f"a token from {describe(reference(token, 'the token'))}"
+            return f"a token from {describe(parse_reference(token, 'the token'))}"
         case HeaderSettings(headers=headers):
             return f"the headers {', '.join(headers)}"
         case AnonymousSettings():
@@ -122,7 +121,7 @@ def static(auth: Auth) -> str:
 
 
 def digest(auth: Auth) -> str:
-    """What tells the logins by two ways to authenticate apart, in 8 characters."""
+    """A digest of `auth` in 8 characters, which tells apart the logins with different settings."""
     settings = msgspec.json.encode(msgspec.to_builtins(auth), order="sorted")
     return sha256(settings).hexdigest()[:8]
 
@@ -134,20 +133,20 @@ def _check(auth: Auth, where: str) -> None:
         case LoginSettings():
             login.check(auth, where)
         case BearerSettings(token=token):
-            reference(token, f"{where}.token")
-        case HeaderSettings(headers=headers) if not headers_module.credential(headers, f"{where}.headers"):
-            raise ConfigError(f"{where}.headers names none", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
+            parse_reference(token, f"{where}.token")
+        case HeaderSettings(headers=headers) if not headers_module.parse_credentials(headers, f"{where}.headers"):
+            raise ConfigError(f"{where}.headers is empty", 'write it as headers = { "X-Api-Key" = "env:NAME" }')
         case _:
             pass
 
 
 def references(auth: Auth) -> dict[str, SecretRef]:
-    """Every secret that `auth` names, by what it is in words."""
+    """Every secret that `auth` names, by its description."""
     match auth:
         case BearerSettings(token=token):
-            return {"the token": reference(token, "the token")}
+            return {"the token": parse_reference(token, "the token")}
         case HeaderSettings(headers=headers):
-            named = headers_module.credential(headers, "the configuration")
+            named = headers_module.parse_credentials(headers, "the configuration")
             return {f"the header {name}": value for name, value in named.items()}
         case AnonymousSettings():
             return {}
@@ -156,6 +155,6 @@ def references(auth: Auth) -> dict[str, SecretRef]:
     return _named(auth, "the")
 
 
-def _named(table: LoginSettings | RegisteredClientSettings, whose: str) -> dict[str, SecretRef]:
-    given = {f"{whose} {key}": getattr(table, key, "") for key in _SECRETS}
-    return {what: reference(text, what) for what, text in given.items() if text}
+def _named(table: LoginSettings | RegisteredClientSettings, article: str) -> dict[str, SecretRef]:
+    given = {f"{article} {key}": getattr(table, key, "") for key in _SECRETS}
+    return {what: parse_reference(text, what) for what, text in given.items() if text}

@@ -1,14 +1,13 @@
-"""The header fields that a configuration names: which may be named, and what a value may be (RFC 9110 section 5)."""
+"""The headers that a configuration names: which names and values are allowed (RFC 9110 section 5)."""
 
 import re
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.secret import Literal, SecretRef, Template, reference
+from mcp_auth_bridge.http_syntax import is_field_value, is_token
+from mcp_auth_bridge.secret import Literal, SecretRef, Template, parse_reference
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?")
-# What the bridge itself or HTTP must say; nobody overrides it.
+# Set by the bridge itself or by HTTP: a configuration cannot override them.
 _RESERVED = re.compile(
     r"host|cookie|content-.*|connection|transfer-encoding|te|trailer|upgrade|keep-alive|proxy-.*|accept"
     r"|accept-encoding|dpop|origin|last-event-id|mcp-.*",
@@ -17,18 +16,18 @@ _RESERVED = re.compile(
 _AUTHORIZATION = "authorization"
 
 
-def organisation(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
-    """Headers that stand beside the credentials. Raises `ConfigError`, which says `where` they were written."""
+def parse(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+    """Parse headers besides the credentials, which were written `where`. Raises `ConfigError`."""
     for name in headers:
         if name.lower() == _AUTHORIZATION:
             hint = 'use auth = { kind = "bearer", token = "env:NAME" }'
             raise ConfigError(f"{where}: {name} is set by the bridge itself", hint)
-    return credential(headers, where)
+    return parse_credentials(headers, where)
 
 
-def on_the_command_line(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
-    """The same, from where no variable is expanded: such a line may come with a folder that somebody else wrote."""
-    references = organisation(headers, where)
+def parse_unexpanded(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+    """As `parse`, without expanding variables: the command line may come with a folder that another person wrote."""
+    references = parse(headers, where)
     for name, value in references.items():
         if isinstance(value, Template):
             hint = "write env:NAME there, or put the header into the configuration; literal:… is never expanded"
@@ -36,32 +35,32 @@ def on_the_command_line(headers: Mapping[str, str], where: str) -> dict[str, Sec
     return references
 
 
-def credential(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
-    """Headers that are credentials themselves: `Authorization` may be one. Raises `ConfigError`."""
+def parse_credentials(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
+    """Parse headers that are the credentials: `Authorization` may be among them. Raises `ConfigError`."""
     seen: set[str] = set()
     for name in headers:
-        if not _NAME.fullmatch(name):
+        if not is_token(name):
             raise ConfigError(f"{where}: {quoted(name)} is not a header name", "write it as in X-Acme-Org")
         if _RESERVED.fullmatch(name):
             raise ConfigError(f"{where}: {name} is set by the bridge itself", "remove it")
         if name.lower() in seen:
             raise ConfigError(f"{where}: {name} is given twice", "header names ignore case")
         seen.add(name.lower())
-    references = {name: reference(value, f"{where}: {name}") for name, value in headers.items()}
+    references = {name: parse_reference(value, f"{where}: {name}") for name, value in headers.items()}
     for name, value in references.items():
         if isinstance(value, Literal):
-            header_value(value.value, f"{where}: {name}")
+            check_value(value.value, f"{where}: {name}")
     return references
 
 
-def merged(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
-    """`own` with `extra`, which wins whatever its case: two headers of one name would be two organisations."""
+def merge(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
+    """`own` and `extra`, which wins. Names are compared without case: one name twice would be two organisations."""
     taken = {name.lower() for name in extra}
     return {**{name: value for name, value in own.items() if name.lower() not in taken}, **extra}
 
 
-def header_value(value: str, where: str) -> str:
-    """`value` if it may stand in a header (RFC 9110 section 5.5), else `ConfigError`; the value is never quoted."""
-    if value and not _VALUE.fullmatch(value):
+def check_value(value: str, where: str) -> str:
+    """Return `value` if a header can carry it (RFC 9110 section 5.5). Raises `ConfigError`, which never quotes it."""
+    if not is_field_value(value):
         raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")
     return value

@@ -1,4 +1,4 @@
-"""The kinds of `auth` with which a person logs in, and what must stand together in them."""
+"""The kinds of `auth` with which a person logs in, and checks of keys that depend on each other."""
 
 import re
 from typing import Annotated
@@ -9,8 +9,8 @@ import msgspec
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.effects import CALLBACK_PATH
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
-from mcp_auth_bridge.secret import reference
-from mcp_auth_bridge.urls import Purpose, gate, shown
+from mcp_auth_bridge.secret import parse_reference
+from mcp_auth_bridge.urls import Purpose, gate, redacted_url
 
 _LONGEST_CLIENT_NAME = 100
 # draft-ietf-oauth-client-id-metadata-document section 3: https, a path without dot segments, no fragment, no user.
@@ -29,36 +29,32 @@ RESERVED_PARAMETERS = frozenset(
         "state",
     }
 )
-"""Parameters of the authorization request that are the bridge's own (RFC 6749, 7636, 8707, 9449)."""
-
+"""Parameters of the authorization request that the bridge itself sets (RFC 6749, 7636, 8707, 9449)."""
 
 OMITTED = "none"
-"""Written for a parameter that is not to be sent at all; no resource is called so, because they are URIs (RFC 8707)."""
+"""The value for a parameter that must not be sent. It cannot be a resource, which is a URI (RFC 8707)."""
 
 
 class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    """OAuth with a person. Everything is discovered unless it is given here.
+    """OAuth with a person. The bridge discovers what is not given here."""
 
-    `trusted_issuer` is the issuer that this server's metadata may name although they were found under another;
-    `resource_metadata` is where they are, if the server itself does not say it right.
-    `client_metadata_url` is where a client ID metadata document for this bridge is published, if one is. `audience` is
-    what Auth0 calls the resource; `token` is the one that the MCP server takes; `account` is who may sign in.
-    `client_name` is what the bridge registers as, "" for its own; some authorization servers have a list of names.
-    `offline_access` is whether that scope may be added to the others, or is left out wherever it comes from.
-    `auth_method` is how the bridge proves itself at the token endpoint, "" for what works (`oauth/client_auth.py`).
-    `issuer` is the authorization server where the MCP server names none; with `token_endpoint` beside it, its metadata
-    are not looked up, and the endpoints are those that are given here. `pkce` says that S256 works although the
-    metadata do not (RFC 7636).
-    """
-
+    # Scopes to request, in place of those that the server asks for.
     scopes: tuple[str, ...] = ()
+    # Whether that scope may be added to the others ("auto"), or is left out wherever it comes from ("never").
     offline_access: OneOf["auto", "never"] = "auto"
+    # The identifier of the resource (RFC 8707), in place of the one in the metadata; "none" to send none.
     resource: str = ""
+    # Auth0's name for the resource.
     audience: str = ""
+    # The token that the MCP server accepts.
     token: OneOf["access", "id"] = "access"
+    # The only account that may sign in.
     account: str = ""
+    # A client that the user has registered at `issuer`.
     client_id: str = ""
+    # The secret of that client: a reference (`secret.reference`).
     client_secret: str = ""
+    # How the bridge authenticates at the token endpoint; "" for the first method that works (`oauth/client_auth.py`).
     auth_method: OneOf[
         "",
         "none",
@@ -67,16 +63,23 @@ class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
         "client_secret_basic_raw",
         "client_secret_basic_with_id",
     ] = ""
+    # The authorization server, if the MCP server does not name one.
     issuer: str = ""
     authorization_endpoint: str = ""
+    # With this one, the issuer's metadata are not looked up: all its endpoints are those that are given here.
     token_endpoint: str = ""
     registration_endpoint: str = ""
     revocation_endpoint: str = ""
     device_authorization_endpoint: str = ""
+    # That the authorization server supports S256 although its metadata do not say so (RFC 7636).
     pkce: OneOf["", "S256"] = ""
+    # The issuer that the authorization server's metadata may name, although they were found under another.
     trusted_issuer: str = ""
+    # The URL of the protected resource metadata, if the MCP server names none or a wrong one.
     resource_metadata: str = ""
+    # The URL at which a client ID metadata document for this bridge is published.
     client_metadata_url: str = ""
+    # The name under which the bridge registers, "" for its own: some authorization servers have a list of names.
     client_name: str = ""
 
 
@@ -87,13 +90,13 @@ ENDPOINTS = {
     "revocation_endpoint": Purpose.REVOCATION,
     "device_authorization_endpoint": Purpose.DEVICE,
 }
-"""The keys of a `Login` that stand for what an authorization server's metadata say (RFC 8414), by purpose."""
+"""The keys of `LoginSettings` that replace those of the authorization server's metadata (RFC 8414), by purpose."""
 
 
 class BrowserSettings(LoginSettings, frozen=True, tag="browser"):
-    """By the way back of the browser on this machine: authorization code, PKCE, refresh.
+    """A login with a browser on this machine: authorization code and PKCE.
 
-    The `callback_…` keys are the parts of the redirect URI, for a client that somebody else has registered.
+    The `callback_…` keys are the parts of the redirect URI, for a client that is registered with a certain one.
     """
 
     authorize_params: dict[str, str] = {}
@@ -103,16 +106,16 @@ class BrowserSettings(LoginSettings, frozen=True, tag="browser"):
 
 
 class DeviceSettings(LoginSettings, frozen=True, tag="device"):
-    """With a browser on any device (RFC 8628), as `login --device`; then as any other login."""
+    """A login with a browser on any device (RFC 8628), as with `login --device`."""
 
 
 def check(auth: LoginSettings, where: str) -> None:
-    """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
+    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
-            toml.url(text, Purpose.ISSUER, f"{where}.{key}")
+            toml.parse_url(text, Purpose.ISSUER, f"{where}.{key}")
     if auth.client_id and not auth.issuer:
-        # A client's credentials go to the one issuer that knows them, whatever the server's metadata say.
+        # A client's credentials go only to the issuer that knows them, not to an issuer that the metadata name.
         raise ConfigError(f"{where}: client_id without issuer", 'add issuer = "https://…", the client\'s own')
     _check_endpoints(auth, where)
     if auth.client_secret and not auth.client_id:
@@ -120,7 +123,7 @@ def check(auth: LoginSettings, where: str) -> None:
     if auth.client_id and auth.auth_method and (auth.auth_method == "none") == bool(auth.client_secret):
         fix = "remove one of them" if auth.client_secret else "add client_secret, or remove auth_method"
         raise ConfigError(f"{where}: auth_method and client_secret contradict each other", fix)
-    reference(auth.client_secret, f"{where}.client_secret")
+    parse_reference(auth.client_secret, f"{where}.client_secret")
     if auth.offline_access == "never" and "offline_access" in auth.scopes:
         fix = "remove the key, or offline_access from the scopes"
         raise ConfigError(f'{where}: scopes and offline_access = "never" contradict each other', fix)
@@ -128,16 +131,17 @@ def check(auth: LoginSettings, where: str) -> None:
         _check_parameters(auth, where)
         _check_callback(auth.callback_path, f"{where}.callback_path")
     _check_client(auth, where)
-    if not (auth.account.isprintable() and auth.account == auth.account.strip()):
-        raise ConfigError(f"{where}.account: {quoted(auth.account)} is no account", 'write it as "mia@acme.example"')
+    account = auth.account
+    if not (account.isprintable() and account == account.strip()):
+        raise ConfigError(f"{where}.account: {quoted(account)} is not an account", 'write it as "mia@acme.example"')
 
 
 def _check_endpoints(auth: LoginSettings, where: str) -> None:
-    """All of a login's way is given, or nothing: half of it would be looked up where the other half is not."""
+    """Either all endpoints of a login are given, or none: with one of them, no others are looked up."""
     given = [key for key in ENDPOINTS if getattr(auth, key)]
     for key, purpose in ENDPOINTS.items():
         if text := getattr(auth, key):
-            toml.url(text, purpose, f"{where}.{key}")
+            toml.parse_url(text, purpose, f"{where}.{key}")
     begins = "device_authorization_endpoint" if isinstance(auth, DeviceSettings) else "authorization_endpoint"
     lacking = [key for key in ("issuer", begins, "token_endpoint") if not getattr(auth, key)]
     if given and lacking:
@@ -149,11 +153,11 @@ def _check_parameters(auth: BrowserSettings, where: str) -> None:
         raise ConfigError(f"{where}.authorize_params: {', '.join(sorted(taken))} is set by the bridge", "remove it")
     for key, name, value in (("audience", "audience", auth.audience), ("account", "login_hint", auth.account)):
         if value and name in auth.authorize_params:
-            raise ConfigError(f"{where}: {key} and authorize_params.{name} say the same thing", "remove one of them")
+            raise ConfigError(f"{where}: {key} and authorize_params.{name} are both given", "remove one of them")
 
 
 def _check_callback(path: str, where: str) -> None:
-    """A browser asks for exactly `path`: no dot segments, which it resolves, and nothing that it would encode."""
+    """A browser must request exactly `path`: it resolves dot segments, and encodes some characters."""
     dots = {".", ".."} & set(path.lower().replace("%2e", ".").split("/"))
     try:
         plain = path.startswith("/") and gate(f"http://127.0.0.1{path}", Purpose.REDIRECT).target == path
@@ -162,7 +166,7 @@ def _check_callback(path: str, where: str) -> None:
     if dots or not plain or "?" in path:
         raise ConfigError(
             f"{where}: {quoted(path)} cannot be the path of a redirect URI",
-            'write it as "/oauth/callback": what follows the port in the redirect URI that is registered',
+            'write it as "/oauth/callback": the part after the port of the registered redirect URI',
         )
 
 
@@ -170,11 +174,11 @@ def _check_client(auth: LoginSettings, where: str) -> None:
     name = auth.client_name
     if not name.isprintable() or name != name.strip() or len(name) > _LONGEST_CLIENT_NAME:
         raise ConfigError(
-            f"{where}.client_name: {quoted(name)} is no name to register as",
-            f"at most {_LONGEST_CLIENT_NAME} printable characters, as the authorization server knows it",
+            f"{where}.client_name: {quoted(name)} cannot be the name of a client",
+            f"write at most {_LONGEST_CLIENT_NAME} printable characters, as the authorization server lists it",
         )
     if auth.client_metadata_url and not _METADATA_URL.fullmatch(auth.client_metadata_url):
         raise ConfigError(
-            f"{where}.client_metadata_url: {shown(auth.client_metadata_url)} cannot be a client's identifier",
-            "it is an https URL with a path and without fragment, as https://example.com/client-metadata.json",
+            f"{where}.client_metadata_url: {redacted_url(auth.client_metadata_url)} cannot be a client's identifier",
+            "write an https URL with a path and without a fragment, as https://example.com/client-metadata.json",
         )

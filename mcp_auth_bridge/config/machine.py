@@ -1,6 +1,6 @@
-"""The kinds of `auth` that need no person, and what must stand together in them.
+"""The kinds of `auth` that do not need a person, and checks of keys that depend on each other.
 
-Values that may be secret are references (`secret.reference`), read anew for each token request.
+Values that may be secret are references (`secret.reference`), which are read again for each token request.
 """
 
 from typing import Literal as OneOf
@@ -9,7 +9,7 @@ import msgspec
 
 from mcp_auth_bridge.config import toml
 from mcp_auth_bridge.errors import ConfigError, quoted
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.secret import parse_reference
 from mcp_auth_bridge.urls import Purpose
 
 _TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
@@ -20,28 +20,29 @@ _TYPES = ("subject_token_type", "actor_token_type", "requested_token_type", "ide
 
 
 class RegisteredClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The bridge as a client that was registered by hand at an authorization server, whose metadata name the
-    `token_endpoint` if that is not given. `auth_method` is "" for what works, `algorithm` and `key_id` for
-    what the private key says, `assertion_audience` for the issuer.
-    """
+    """A client that the user has registered at an authorization server."""
 
     issuer: str = ""
+    # "" for the one in the issuer's metadata.
     token_endpoint: str = ""
     client_id: str = ""
     client_secret: str = ""
+    # How the secret is sent to the token endpoint; "" for the first method that works.
     auth_method: OneOf[
         "", "client_secret_post", "client_secret_basic", "client_secret_basic_raw", "client_secret_basic_with_id"
     ] = ""
+    # For assertions with which the client authenticates (RFC 7523 section 2.2), in place of a secret.
     private_key: str = ""
+    # "" for the algorithm of the private key.
     algorithm: OneOf["", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"] = ""
+    # "" for the `kid` of the private key.
     key_id: str = ""
+    # "" for the issuer.
     assertion_audience: str = ""
 
 
 class MachineSettings(RegisteredClientSettings, frozen=True, tag_field="kind"):
-    """What every kind may say about the token it wants; `scopes`, `resource` and `audience` are as in
-    `BrowserSettings`.
-    """
+    """The keys of every kind: the client, and the token to request as in `LoginSettings`."""
 
     scopes: tuple[str, ...] = ()
     resource: str = ""
@@ -53,13 +54,13 @@ class ClientCredentialsSettings(MachineSettings, frozen=True, kw_only=True, tag=
 
 
 class JwtBearerSettings(MachineSettings, frozen=True, kw_only=True, tag="jwt_bearer"):
-    """RFC 7523 section 2.1: the `assertion` is a JWT that a platform issues and renews, in a file most often."""
+    """RFC 7523 section 2.1: the `assertion` is a JWT that a platform issues and renews, mostly in a file."""
 
     assertion: str
 
 
 class TokenExchangeSettings(MachineSettings, frozen=True, kw_only=True, tag="token_exchange"):
-    """RFC 8693: the token of somebody, for a token for this server; the `actor_token` is whose hands it is in."""
+    """RFC 8693: exchanges the `subject_token` for one for the MCP server; the `actor_token` is the acting party's."""
 
     subject_token: str
     subject_token_type: str = "access_token"
@@ -69,8 +70,10 @@ class TokenExchangeSettings(MachineSettings, frozen=True, kw_only=True, tag="tok
 
 
 class EnterpriseSettings(MachineSettings, frozen=True, kw_only=True, tag="enterprise"):
-    """MCP's Enterprise-Managed Authorization: what the `idp` says of a person is exchanged there for a grant (ID-JAG)
-    that the authorization server of the MCP server, at `issuer`, takes.
+    """MCP's Enterprise-Managed Authorization.
+
+    The identity provider (`idp`) takes its own assertion about a person and issues a grant (ID-JAG), which the
+    authorization server of the MCP server, at `issuer`, accepts.
     """
 
     identity_assertion: str
@@ -78,25 +81,25 @@ class EnterpriseSettings(MachineSettings, frozen=True, kw_only=True, tag="enterp
     idp: RegisteredClientSettings
 
 
-def token_type(name: str) -> str:
-    """The identifier of a token type (RFC 8693 section 3), which may be written without its beginning."""
+def token_type_uri(name: str) -> str:
+    """The identifier of the token type `name` (RFC 8693 section 3), which may be written without its prefix."""
     return _TOKEN_TYPE + name if name in _TOKEN_TYPES else name
 
 
 def check(auth: MachineSettings, where: str) -> None:
-    """Raise `ConfigError` for what msgspec cannot see, naming the line; `where` is the table."""
+    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
     _check_party(auth, where)
     for key in _TYPES:
         _check_type(getattr(auth, key, ""), f"{where}.{key}")
     for key in _VOUCHING:
         if getattr(auth, key, None) == "":
             raise ConfigError(f"{where}.{key} is empty", f'write it as {key} = "file:PATH"')
-        reference(getattr(auth, key, ""), f"{where}.{key}")
-    reference(getattr(auth, "actor_token", ""), f"{where}.actor_token")
+        parse_reference(getattr(auth, key, ""), f"{where}.{key}")
+    parse_reference(getattr(auth, "actor_token", ""), f"{where}.actor_token")
     match auth:
         case ClientCredentialsSettings() if not (auth.client_id and (auth.client_secret or auth.private_key)):
             raise ConfigError(
-                f"{where}: client_credentials need a client_id, and a client_secret or private_key",
+                f"{where}: client_credentials needs a client_id, and a client_secret or private_key",
                 'as in client_secret = "env:NAME" or private_key = "file:PATH"',
             )
         case EnterpriseSettings():
@@ -104,7 +107,7 @@ def check(auth: MachineSettings, where: str) -> None:
             if not auth.issuer:
                 raise ConfigError(
                     f"{where}: enterprise needs the issuer of the MCP server's authorization server",
-                    'add issuer = "https://…": the grant is made out to it',
+                    'add issuer = "https://…": the grant is issued for it',
                 )
         case _:
             pass
@@ -112,15 +115,15 @@ def check(auth: MachineSettings, where: str) -> None:
 
 def _check_party(party: RegisteredClientSettings, where: str) -> None:
     if not (party.issuer or party.token_endpoint):
-        # A secret goes to the one server that the user names, whatever the MCP server's metadata say.
+        # A secret goes only to the server that the user names, not to one that the MCP server's metadata name.
         raise ConfigError(f"{where}: an issuer or a token_endpoint is needed", 'add issuer = "https://…"')
     for key, purpose in (("issuer", Purpose.ISSUER), ("token_endpoint", Purpose.TOKEN)):
         if text := getattr(party, key):
-            toml.url(text, purpose, f"{where}.{key}")
+            toml.parse_url(text, purpose, f"{where}.{key}")
     if party.client_secret and party.private_key:
-        raise ConfigError(f"{where}: client_secret and private_key say the same thing", "remove one of them")
+        raise ConfigError(f"{where}: client_secret and private_key are both given", "remove one of them")
     for key in ("client_secret", "private_key"):
-        reference(getattr(party, key), f"{where}.{key}")
+        parse_reference(getattr(party, key), f"{where}.{key}")
     for key, needed in _GO_WITH.items():
         if getattr(party, key) and not getattr(party, needed):
             raise ConfigError(f"{where}: {key} without {needed}", f"add {needed}, or remove {key}")
@@ -137,7 +140,7 @@ _GO_WITH = {
 
 
 def _check_type(name: str, where: str) -> None:
-    if name and ":" not in token_type(name):
+    if name and ":" not in token_type_uri(name):
         raise ConfigError(
-            f"{where}: {quoted(name)} is no token type", f"one of: {', '.join(_TOKEN_TYPES)}, or a URN in full"
+            f"{where}: {quoted(name)} is not a token type", f"one of: {', '.join(_TOKEN_TYPES)}, or a URN in full"
         )

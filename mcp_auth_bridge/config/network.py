@@ -1,4 +1,4 @@
-"""How one server is reached: the `network` table of its configuration."""
+"""The `network` table of a server: how the bridge reaches it."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -8,21 +8,20 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`proxy` is "env" (the usual variables), "none", or the URL of a proxy. A path is "" where there is none.
+    """The body of a response has no deadline here: an event stream may stay silent for as long as it likes."""
 
-    `ca_file` holds certificates (PEM) that are trusted beside the operating system's; `client_certificate` a chain
-    (PEM) that proves who we are, `client_key` its unencrypted key if that is another file.
-    `connect_timeout` is in seconds and covers name, TCP, proxy and TLS together. `headers_timeout` is in seconds from
-    the request to the head of its answer; None: as long as the request itself may take. A body has no deadline here: an
-    event stream may stay silent for as long as it likes.
-    `cookies` "affinity" keeps what the server sets, in memory, for balancers that tie a session to a machine with them.
-    """
-
+    # A file of certificates (PEM) that are trusted besides the operating system's; "" for none.
     ca_file: str = ""
+    # A file with the certificate chain (PEM) of this client; "" for none.
     client_certificate: str = ""
+    # The file of its unencrypted private key; "" if the key is in the same file.
     client_key: str = ""
+    # "env" (the usual variables), "none", or the URL of a proxy.
     proxy: str = "env"
     ipv4_only: bool = False
+    # For name look-up, TCP, proxy and TLS together.
     connect_timeout: Seconds = 10.0
+    # From the request to the head of its response; None for as long as the request itself may take.
     headers_timeout: Seconds | None = None
+    # "affinity" keeps the server's cookies in memory, for load balancers that use them to bind a session to a machine.
     cookies: Literal["off", "affinity"] = "off"

@@ -1,4 +1,4 @@
-"""Where a fleet's store is: the `store` table of the configuration with `kind = "redis"`."""
+"""The `store` table with `kind = "redis"`: the store that a fleet shares."""
 
 import re
 from urllib.parse import urlsplit
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
-from mcp_auth_bridge.secret import SecretRef, reference
+from mcp_auth_bridge.secret import SecretRef, parse_reference
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _PORT = 6379  # IANA's for redis, with TLS or without
@@ -16,26 +16,26 @@ _URL = 'write it as "rediss://redis.example.com:6379/0"'
 
 
 class RedisStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="redis", tag_field="kind"):
-    """Sealed records in a Redis or Valkey that many machines share. The sealing key is the same on each of them, from
-    the file `key_file` or from what `key_command` prints.
-
-    `password` is a secret reference. `prefix` begins the name of everything that is written. `ca_file` holds
-    certificates (PEM) that are trusted beside the operating system's. `insecure` is whether the password and the sealed
-    records may go over a network without TLS.
-    """
+    """Sealed records in a Redis or Valkey that several machines share. Each of them has the same sealing key."""
 
     url: str
     user: str = ""
+    # A secret reference (`secret.reference`).
     password: str = ""
+    # The beginning of the name of every key in the database.
     prefix: str = "mcp-auth-bridge"
+    # A file of certificates (PEM) that are trusted besides the operating system's; "" for none.
     ca_file: str = ""
+    # Whether the password and the sealed records may cross a network without TLS.
     insecure: bool = False
+    # The file with the sealing key, or
     key_file: str = ""
+    # the command that prints it: one of the two is given.
     key_command: tuple[str, ...] = ()
 
 
 class RedisAddress(msgspec.Struct, frozen=True):
-    """One database of one server: an https `url` where it speaks TLS."""
+    """One database of one server. `url` is https if the server speaks TLS, else http."""
 
     url: Url
     database: int
@@ -49,8 +49,8 @@ class RedisAddress(msgspec.Struct, frozen=True):
         return f"{host}:{self.url.port}" + (f"/{self.database}" if self.database else "")
 
 
-def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
-    """The place that `settings`, which stand `where`, name. Raises `ConfigError` for anything wrong in them."""
+def parse_address(settings: RedisStoreSettings, where: str) -> RedisAddress:
+    """Check `settings`, which were written `where`, and return the address in them. Raises `ConfigError`."""
     if bool(settings.key_file) == bool(settings.key_command):
         hint = 'every machine needs the same: key_file = "…", or key_command = ["op", "read", "…"]'
         raise ConfigError(f"{where}: the sealing key comes from one place, key_file or key_command", hint)
@@ -58,23 +58,23 @@ def place(settings: RedisStoreSettings, where: str) -> RedisAddress:
         raise ConfigError(f"{where}.prefix is not a prefix of names", "use letters, digits and . _ : { } / -")
     if settings.user and not settings.password:
         raise ConfigError(f"{where}: user without password", 'add password = "env:NAME"')
-    password(settings, where)
+    password_reference(settings, where)
     found = _place(settings.url, f"{where}.url")
     if not (found.tls or settings.insecure or found.url.is_loopback):
         raise ConfigError(
             f"{where}.url: redis:// is accepted for loopback addresses only",
-            "use rediss://, or add insecure = true if nobody can listen on the way there",
+            "use rediss://, or add insecure = true if you trust every network on the way",
         )
     return found
 
 
-def password(settings: RedisStoreSettings, where: str) -> SecretRef | None:
-    """What names the password, None if the server wants none. Raises `ConfigError`."""
-    return reference(settings.password, f"{where}.password") if settings.password else None
+def password_reference(settings: RedisStoreSettings, where: str) -> SecretRef | None:
+    """The reference to the password, None if none is configured. Raises `ConfigError`."""
+    return parse_reference(settings.password, f"{where}.password") if settings.password else None
 
 
 def _place(text: str, where: str) -> RedisAddress:
-    # The text is in no message: a password may stand in it.
+    # No message repeats the text: it may hold a password.
     scheme, _, rest = text.partition("://")
     if scheme not in ("redis", "rediss"):
         raise ConfigError(f"{where} is not the URL of a Redis server", _URL)

@@ -1,21 +1,21 @@
-"""Where the logins are kept: the `store` table of the configuration."""
+"""The `store` table of the configuration: where the bridge keeps logins."""
 
 from typing import Annotated
 
 import msgspec
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, place
-from mcp_auth_bridge.secret import template
+from mcp_auth_bridge.config.redis import RedisStoreSettings, parse_address
+from mcp_auth_bridge.secret import parse_template
 
 
 class KeyringStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="keyring", tag_field="kind"):
-    """Sealed records; the key is in the operating system's keyring."""
+    """Sealed records with the key in the operating system's keyring."""
 
 
 class KeyFileStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_file", tag_field="kind"):
-    """Sealed records; the key is in a file that another system protects (systemd credentials, a mounted secret).
+    """Sealed records with the key in a file that another system protects (systemd credentials, a mounted secret).
 
-    `path` may have variables: "${CREDENTIALS_DIRECTORY}/bridge-key".
+    `path` may contain variables: "${CREDENTIALS_DIRECTORY}/bridge-key".
     """
 
     path: str
@@ -24,19 +24,19 @@ class KeyFileStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 class KeyCommandStoreSettings(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="key_command", tag_field="kind"
 ):
-    """Sealed records; the key is what a command prints (`pass`, `op`, `vault`)."""
+    """Sealed records with the key from the output of a command (`pass`, `op`, `vault`)."""
 
     command: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
 class MemoryStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="memory", tag_field="kind"):
-    """Nothing is kept between processes."""
+    """Records that end with the process."""
 
 
 class InsecureFileStoreSettings(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="insecure_file", tag_field="kind"
 ):
-    """Sealed records with the key beside them: whoever reads the folder reads the login. Explicit, never a fallback."""
+    """Sealed records with the key beside them: access to the folder is access to the login. It is never a fallback."""
 
 
 StoreSettings = (
@@ -50,12 +50,12 @@ StoreSettings = (
 
 
 def check(store: StoreSettings, where: str) -> None:
-    """Raise `ConfigError` for what msgspec cannot see; `where` is the table."""
+    """Check what the types do not say. `where` is the table. Raises `ConfigError`."""
     match store:
         case RedisStoreSettings(key_file=path):
-            place(store, where)
-            template(path, f"{where}.key_file")
+            parse_address(store, where)
+            parse_template(path, f"{where}.key_file")
         case KeyFileStoreSettings(path=path):
-            template(path, f"{where}.path")
+            parse_template(path, f"{where}.path")
         case _:
             pass

@@ -1,14 +1,14 @@
-"""Suggests the known word that is most like an unknown one."""
+"""Suggestions for misspelt words."""
 
 from collections.abc import Iterable
 
 _LIKENESS = 0.6
-"""How like each other two words must be (difflib's ratio, 0 to 1): `ulr` and `url` are, `acme` and `url` are not."""
+"""How similar two words must be (difflib's ratio, 0 to 1): `ulr` is similar to `url`, `acme` is not."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The one of `known` that is most like `word`, "" if none is like it. Case does not count."""
-    import difflib  # a word that is known needs no other
+    """The one of `known` that is most similar to `word`, ignoring case; "" if none is similar."""
+    import difflib  # only for misspelt words
 
     by_lower_case = {each.lower(): each for each in known}
     found = difflib.get_close_matches(word.lower(), by_lower_case, n=1, cutoff=_LIKENESS)

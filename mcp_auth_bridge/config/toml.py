@@ -1,4 +1,4 @@
-"""TOML as a person wrote it: what it says, and on which line it says so."""
+"""TOML → typed values. An error names the key, its line and the expected value."""
 
 import re
 import tomllib
@@ -10,11 +10,11 @@ import msgspec
 
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError, UrlRefused, quoted
-from mcp_auth_bridge.urls import Purpose, Url, gate, shown, with_scheme
+from mcp_auth_bridge.urls import Purpose, Url, gate, redacted_url, with_scheme
 
 
-def parsed(text: str, source: str) -> dict[str, Any]:
-    """What `text` says. Any: TOML. Raises `ConfigError`, with line and column, for what is not TOML."""
+def parse(text: str, source: str) -> dict[str, Any]:
+    """Parse `text`. Any: TOML. Raises `ConfigError`, with line and column, for invalid TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -23,16 +23,16 @@ def parsed(text: str, source: str) -> dict[str, Any]:
         raise ConfigError(f"{source} is not valid TOML: it is nested too deeply", f"correct {source}") from None
 
 
-def line_of(text: str, keys: Sequence[str]) -> int | None:
-    """The line, from 1, on which the first statement begins that makes `keys` exist, each in the table before it.
+def find_line(text: str, keys: Sequence[str]) -> int | None:
+    """The line, from 1, of the statement that creates `keys`, each in the table before it; None if none does.
 
-    None if none does. `text` is valid TOML. The parser names no lines; but whatever ends after a whole statement parses
-    too, so the shortest beginning of `text` that has `keys` ends with that statement.
+    `text` is valid TOML. The parser does not report lines. But a beginning of `text` that ends after a whole statement
+    parses too, so the shortest beginning with `keys` ends with the statement that creates them.
     """
     lines = text.replace("\r\n", "\n").split("\n")
 
     def whole(count: int) -> int:
-        """Of `count` lines the most that are whole statements."""
+        """How many of the first `count` lines are whole statements."""
         while _attempt(lines[:count]) is None:
             count -= 1
         return count
@@ -69,7 +69,7 @@ _WORDS = {
     "bool": "true or false",
     "array": "a list",
 }
-"""What msgspec calls by JSON's names."""
+"""TOML's words for msgspec's names of types."""
 
 _WRITTEN = {**_WORDS, "array": 'a list: ["…", "…"]', "object": "a table: { KEY = … }"}
 
@@ -77,10 +77,10 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def convert(value: Any, shape: type[T], source: str, where: str) -> T:
-    """`value`, which is what TOML makes of the table `where` of `source`, as a `shape`. Raises `ConfigError`.
+    """Convert `value`, the parsed table `where` of `source`, to a `shape`. Raises `ConfigError`.
 
-    Its message is "SOURCE: KEY…", with the whole key from the top of the file. No value is repeated, apart from a wrong
-    `kind`: it may be a secret at a wrong place.
+    The message is "SOURCE: KEY…", with the whole key from the top of the file. It repeats a wrong `kind`, but no
+    other value: that may be a misplaced secret.
     """
     try:
         return msgspec.convert(value, shape)
@@ -93,10 +93,10 @@ def convert(value: Any, shape: type[T], source: str, where: str) -> T:
 
 
 class _KeyPath:
-    """What may stand at `path` in `value`, which is not a `shape`. Any: types, and what TOML makes of a table."""
+    """The type that `shape` expects at `path` of the wrong `value`. Any: types, and parsed TOML."""
 
     def __init__(self, shape: Any, value: Any, path: str) -> None:
-        from msgspec import inspect  # what is right needs no words
+        from msgspec import inspect  # only for errors
 
         self.path = path
         self._inspect = inspect
@@ -104,14 +104,14 @@ class _KeyPath:
         for name in re.findall(r"[^.\[\]]+", path):
             table = _chosen(place, value)
             if not isinstance(table, inspect.StructType):
-                break  # in a list, or in a table of the person's own names: each item is of one type
+                break  # in a list, or in a table with keys of the user's choice: all items are of one type
             place = next(field.type for field in table.fields if field.encode_name == name)
             value = value[name]
         self._value = value
         self._type = _chosen(place, value)
 
     def in_words(self, key: str, expected: str) -> tuple[str, str]:
-        """The sentence about `key`, and the hint. `expected` is msgspec's word for what is wrong."""
+        """The message about `key`, and the hint. `expected` is msgspec's description of the error."""
         name = re.search(r"`(.*)`", expected)
         words = self._allowed()
         if name and expected.startswith("object contains unknown field"):
@@ -137,7 +137,7 @@ class _KeyPath:
         return isinstance(self._type, self._inspect.UnionType)
 
     def _allowed(self) -> list[str]:
-        """The words of which one has to stand there, none if others may."""
+        """The words of which one must be chosen, [] if any value of the type is allowed."""
         match self._type:
             case self._inspect.UnionType(types=types):
                 return [str(each.tag) for each in types if isinstance(each, self._inspect.StructType)]
@@ -157,9 +157,9 @@ def _list(words: Sequence[str]) -> str:
 
 
 def _in_toml(expected: str) -> str:
-    """What msgspec expects, by the names that a person knows."""
+    """Msgspec's description of the error, in the words of TOML."""
     if expected.startswith("invalid enum value"):
-        return "this is not one of the allowed values"  # which may be a secret at a wrong place
+        return "this is not one of the allowed values"  # the value may be a misplaced secret
     named = re.sub(r"`([^`]*)`", lambda match: " or ".join(_WORDS.get(w, w) for w in match[1].split(" | ")), expected)
     return named.replace(" of length >= 1", " that is not empty")
 
@@ -170,16 +170,28 @@ def _hint(expected: str) -> str:
 
 
 def _chosen(place: Any, value: Any) -> Any:
-    """Of a union of tables the one that `value` says it is, where it says so."""
+    """The member of a union of tables that `value` names by its `kind`, if it does; else the union."""
     kind = value.get("kind", place) if isinstance(value, dict) else place
     return next((each for each in getattr(place, "types", ()) if getattr(each, "tag", None) == kind), place)
 
 
-def url(text: str, purpose: Purpose, where: str, hint: str = "write it as https://…") -> Url:
-    """The URL that stands `where`. Raises `ConfigError` for one that the gate refuses."""
+def parse_url(text: str, purpose: Purpose, where: str, hint: str = "write it as https://…") -> Url:
+    """Parse the URL that was written `where`. Raises `ConfigError` if the gate refuses it."""
     try:
         return gate(text, purpose)
     except UrlRefused as refused:
         if meant := with_scheme(text):
             hint = f"did you mean {meant}?"
-        raise ConfigError(f"{where}: {shown(text)} is not acceptable: {refused.hint}", hint) from None
+        raise ConfigError(f"{where}: {redacted_url(text)} is not acceptable: {refused.hint}", hint) from None
+
+
+def split_arguments(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
+    """Return `value` as an argument vector. A string is split as a POSIX shell would, without starting one."""
+    if not isinstance(value, str):
+        return value
+    import shlex
+
+    try:
+        return tuple(shlex.split(value))
+    except ValueError as error:
+        raise ConfigError(f"{where} cannot be split into words: {error}", "close the quotation") from None

@@ -1,4 +1,4 @@
-"""The whole credential world behind one method, as in golang/oauth2."""
+"""Credentials: one method that gives the headers of a request, as in golang/oauth2; and how they are renewed."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,7 +8,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.error_text import hidden, saying, sentence
+from mcp_auth_bridge.oauth.error_text import redacted, saying, sentence
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
@@ -17,7 +17,7 @@ from mcp_auth_bridge.urls import Url
 class Target(msgspec.Struct, frozen=True):
     """The request that the headers are for: a proof of possession (RFC 9449) covers all of it.
 
-    `nonce` is the server's latest (RFC 9449 section 9), "" while it has given none.
+    `nonce` is the server's latest (RFC 9449 section 9), "" before the first one.
     """
 
     method: str
@@ -26,26 +26,36 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """The MCP server refused a request with 401 or 403. `sent` are the headers that it refused.
+    """The MCP server refused a request."""
 
-    `again` is whether they were the answer to a refusal already: then there is nothing more to try. `words` are what
-    the answer said beside its challenge: they tell kinds of refusal apart, and only `said` repeats them. `protocol` is
-    whose status it is: a few servers say it in JSON-RPC.
-    """
-
+    # 401 or 403.
     status: int
+    # That of its WWW-Authenticate header.
     challenge: Challenge | None
+    # The headers that it refused.
     sent: Mapping[str, str]
+    # Whether those headers were the answer to a refusal already: then there is nothing more to try.
     again: bool = False
+    # The text of the response beside its challenge. It tells kinds of refusal apart; only `said` repeats it.
     words: str = ""
+    # The protocol that the status belongs to: a few servers send it in JSON-RPC.
     protocol: str = "HTTP"
 
     @property
+    def scopes(self) -> tuple[str, ...]:
+        """The scopes that the challenge names."""
+        return self.challenge.scopes if self.challenge else ()
+
+    @property
+    def description(self) -> str:
+        """The challenge's error_description (RFC 6750 section 3); foreign text, "" for none."""
+        return self.challenge.parameters.get("error_description", "") if self.challenge else ""
+
+    @property
     def said(self) -> str:
-        """The server's own sentence, without what was sent; foreign text, "" for none."""
-        described = self.challenge.parameters.get("error_description", "") if self.challenge else ""
-        text = described or sentence("text/plain", self.words.encode())
-        return hidden("" if known_error(text) == text else text, map(Secret, self.sent.values()))
+        """The server's own sentence, without the headers that it was sent; foreign text, "" for none."""
+        text = self.description or sentence("text/plain", self.words.encode())
+        return redacted("" if known_error(text) == text else text, map(Secret, self.sent.values()))
 
     def __str__(self) -> str:
         return f"{self.protocol} {self.status}{saying(self.said)}"
@@ -55,27 +65,29 @@ class Credentials(Protocol):
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         """Headers for the next request to the MCP server.
 
-        Given a refusal, other headers than the refused ones; given one that came again, what is known about it is
-        raised. Raises `LoginRequired` when there are none, and any other
-        `BridgeError` when they cannot be had at the moment.
+        After a refusal, other headers than the refused ones; after a second one, the error that explains it is raised.
+        Raises `LoginRequired` where there are no credentials, and any other `BridgeError` where they cannot be had at
+        the moment.
         """
 
 
 class Renewal(Protocol):
-    def goes_bare(self, refused: Refusal | None) -> bool:
-        """Whether a request goes out without a token while there is no session. `refused` is the last one's fate."""
+    """How a session is replaced: a user's login by its refresh token, a machine's by another token request."""
 
-    async def renew(self, refused: Refusal | None) -> Session:
-        """Another session than the one at hand, which is due, over or `refused`; another process's if there is one.
+    def sends_bare(self, refused: Refusal | None) -> bool:
+        """Whether a request goes out without a token while there is no session. `refused` is the last one's refusal."""
+
+    async def refresh_under_lock(self, refused: Refusal | None) -> Session:
+        """A session to replace the one in memory, which is due, expired or `refused`; another process may have made it.
 
         It is stored before it is returned. Raises a `BridgeError` that says what to do.
         """
 
-    async def lacking(self, refused: Refusal) -> BridgeError:
+    async def missing_permission_error(self, refused: Refusal) -> BridgeError:
         """The error for a permission that the session lacks (403)."""
 
-    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
-        """The error where even a new `session` is refused."""
+    def new_token_error(self, session: Session, refused: Refusal) -> BridgeError:
+        """The error where the server refuses even a new `session`."""
 
     async def settle(self) -> None:
         """Wait for what would be lost with the process."""

@@ -1,4 +1,7 @@
-"""What a command prints → a token and its end: one line of text, or a JSON document of a kind that many CLIs share."""
+"""A token that a command prints: run when it is needed, and shared between processes until shortly before it expires.
+
+A command prints one line of text, or a JSON document in a form that many CLIs share.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,25 +19,28 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.base import Stale, Store
 
 _LEAD, _SHORTEST_LEAD = 30.0, 2.0
-"""Seconds before its end at which a token is replaced: a tenth of what is left of it, within these bounds. Clocks and
-ends are rounded to whole seconds, and half of a very short life is all that can be done about that.
+"""Seconds before its expiry at which a token is replaced: a tenth of its lifetime, within these bounds. Clocks and
+expiries are rounded to whole seconds; for a very short lifetime that is compensated by half of it at most.
 """
 
 _SHORTEST_LIFE = 1.0
-"""Seconds for which what was printed is used in any case: a CLI may print a cached token to its last second."""
+"""Seconds for which a printed token is used in any case: a CLI may print a cached one until its last second."""
 
 _TOKENS = ("access_token", "token", "accessToken")
 """RFC 6749 section 5.1; gcloud, Kubernetes' ExecCredential; az."""
 
-_ENDS = ("expires_at", "expires_on", "expiry", "token_expiry", "expirationTimestamp")
-"""az, Go's oauth2.Token, gcloud, Kubernetes. az's `expiresOn` is in a local time that it does not name."""
+_EXPIRIES = ("expires_at", "expires_on", "expiry", "token_expiry", "expirationTimestamp")
+"""az, Go's oauth2.Token, gcloud, Kubernetes. az's `expiresOn` is in a local time whose zone it does not name."""
 
 _WITHIN = ("status", "credential")
-"""Where Kubernetes (client.authentication.k8s.io) and `gcloud config config-helper` keep them."""
+"""The members in which Kubernetes (client.authentication.k8s.io) and `gcloud config config-helper` keep them."""
+
+RECORDS = "printed "
+"""The prefix of the keys of records that share what a command printed."""
 
 
 class CommandReply(msgspec.Struct, frozen=True):
-    """A token. Times are Unix seconds; without `expires_at` it is good until it is refused."""
+    """A token. Times are in Unix seconds; without `expires_at` it is used until it is refused."""
 
     value: Secret
     obtained_at: float
@@ -49,49 +55,49 @@ class CommandReply(msgspec.Struct, frozen=True):
         return now >= max(self.expires_at - lead, self.obtained_at + _SHORTEST_LIFE)
 
 
-def printed(text: Secret, argv: tuple[str, ...], now: float) -> CommandReply:
-    """The token in what `argv` printed at `now`. Raises `CredentialMissing`, which repeats nothing of it."""
-    value, ends = _read(text.reveal().strip(), argv, now)
+def parse_output(text: Secret, argv: tuple[str, ...], now: float) -> CommandReply:
+    """The token in the `text` that `argv` printed at `now`. Raises `CredentialMissing`, which repeats nothing of it."""
+    value, ends = _parse(text.reveal().strip(), argv, now)
     known = [end for end in (ends, expiry(value)) if end is not None]
     return CommandReply(Secret(value), now, min(known, default=None))
 
 
-def _read(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | None]:
+def _parse(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | None]:
     if text.startswith("{"):
-        return _from_document(text, argv, now)
+        return _parse_document(text, argv, now)
     if (count := len(text.splitlines())) != 1:
-        raise _unfit(
+        raise _output_error(
             argv, f"printed {count} lines", "let it print the token alone, or a JSON document with access_token"
         )
     return text, None
 
 
-def _from_document(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | None]:
-    hint = f"one of its names must be {' or '.join(_TOKENS)}, and its value a text"
+def _parse_document(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | None]:
+    hint = f"one of its names must be {' or '.join(_TOKENS)}, and its value a string"
     try:
         document = msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError):
-        raise _unfit(argv, "printed something that begins like JSON and is none", hint) from None
+        raise _output_error(argv, "printed something that begins like JSON, but is malformed", hint) from None
     for place in (document, *(document.get(name) for name in _WITHIN)):
-        if isinstance(place, dict) and (token := _first_text(place)):
-            return token, _end(place, now)
-    raise _unfit(argv, "printed a JSON document without a token", hint)
+        if isinstance(place, dict) and (token := _token_text(place)):
+            return token, _expiry(place, now)
+    raise _output_error(argv, "printed a JSON document without a token", hint)
 
 
-def _first_text(place: Mapping[str, Any]) -> str:
+def _token_text(place: Mapping[str, Any]) -> str:
     found = [place[name] for name in _TOKENS if isinstance(place.get(name), str)]
     return next(filter(None, found), "")
 
 
-def _end(place: Mapping[str, Any], now: float) -> float | None:
-    """When the token of such a document ends: what cannot be understood is left to the server's refusal."""
+def _expiry(place: Mapping[str, Any], now: float) -> float | None:
+    """When the token of such a document expires; None where that cannot be read: then a refusal will show it."""
     if (lifetime := numeric_date(place.get("expires_in"))) is not None:
         return now + lifetime
-    ends = (_moment(place[name]) for name in _ENDS if name in place)
+    ends = (_parse_moment(place[name]) for name in _EXPIRIES if name in place)
     return next((end for end in ends if end is not None), None)
 
 
-def _moment(value: Any) -> float | None:  # Any: a member of a foreign JSON document
+def _parse_moment(value: Any) -> float | None:  # Any: a member of a foreign JSON document
     """A NumericDate, or a date of RFC 3339, which names its zone."""
     if not isinstance(value, str) or value.isdecimal():
         return numeric_date(value)
@@ -102,57 +108,105 @@ def _moment(value: Any) -> float | None:  # Any: a member of a foreign JSON docu
     return moment.timestamp() if moment.tzinfo else None
 
 
-def _unfit(argv: tuple[str, ...], problem: str, hint: str) -> CredentialMissing:
+def _output_error(argv: tuple[str, ...], problem: str, hint: str) -> CredentialMissing:
     return CredentialMissing(f"the command {quoted(argv[0])} {problem}", hint)
 
 
-RECORDS = "printed "
-"""The keys of the records that share what a command printed begin so."""
+class CommandRecord:
+    """The record `key`, in which processes share the newest token that `argv` printed.
 
-
-class CommandServices(msgspec.Struct, frozen=True):
-    """What the shell lends: what the command prints, a kernel lock around it, the store that its tokens are shared
-    through (None where nothing is kept, or a keyring would have to be asked), the time (Unix seconds), a person's
-    attention for what went wrong without stopping anything, and a way to ask the store `beside` the loop.
+    There is no store where `open_store` is None: nothing is kept, or a keyring would have to be asked. A store that
+    cannot be used is warned of once: without it the command only runs more often. `load` and `save` are called in this
+    order, under a lock between processes.
     """
 
-    read: Callable[[], Awaitable[Secret]]
-    lock: Callable[[], AbstractAsyncContextManager[None]]
-    open_store: Callable[[], Awaitable[Store]] | None
-    now: Callable[[], float]
-    warn: Callable[[BridgeError], None]
-    beside: Companion = at_once
+    def __init__(
+        self,
+        key: str,
+        argv: tuple[str, ...],
+        open_store: Callable[[], Awaitable[Store]] | None,
+        warn: Callable[[BridgeError], None],
+        beside: Companion = at_once,
+    ) -> None:
+        self._key = key
+        self._argv = argv
+        self._open_store = open_store
+        self._warn = warn
+        self._beside = beside
+        # As of the last `load`: the store, and the record's generation.
+        self._store: Store | None = None
+        self._generation: int | None = None
+        self._warned = False
+
+    async def load(self) -> CommandReply | None:
+        """The token that is shared, None if there is none of this command."""
+        self._store = self._generation = None
+        try:
+            self._store = store = await self._open_store() if self._open_store else None
+            record = await self._beside(lambda: store.load(self._key)) if store else None
+        except StoreError as error:
+            self._warn_once(error)
+            return None
+        if record is None:
+            return None
+        self._generation = record.generation
+        return _load(record.secret, self._argv)
+
+    async def save(self, reply: CommandReply) -> None:
+        """Share `reply` in place of the token that was loaded."""
+        if (store := self._store) is None:
+            return
+        try:
+            await self._beside(lambda: store.save(self._key, _dump(reply, self._argv), self._generation))
+        except Stale:
+            return  # a logout, or another configuration's command: that record is as good
+        except StoreError as error:
+            self._warn_once(error)
+
+    def _warn_once(self, error: StoreError) -> None:
+        if not self._warned:
+            self._warn(error)
+        self._warned = True
 
 
 class CommandToken:
-    """What a command prints, until shortly before it ends, or until it is refused.
+    """The token that a command prints, until shortly before it expires, or until it is refused.
 
-    The command is run once for everybody who waits, by one process at a time, and its token is everybody's: `key` names
-    the record in the store.
+    The command runs once for all requests that wait, in one process at a time, and all processes share its token. `run`
+    is its output, `lock` a lock between processes, and `now` the time in Unix seconds.
     """
 
-    def __init__(self, key: str, argv: tuple[str, ...], services: CommandServices) -> None:
-        self._key = key
+    def __init__(
+        self,
+        argv: tuple[str, ...],
+        run: Callable[[], Awaitable[Secret]],
+        lock: Callable[[], AbstractAsyncContextManager[None]],
+        now: Callable[[], float],
+        record: CommandRecord,
+    ) -> None:
         self._argv = argv
-        self._services = services
-        self._printed: CommandReply | None = None
+        self._run = run
+        self._lock = lock
+        self._now = now
+        self._record = record
+        self._reply: CommandReply | None = None
+        # The run under way, for all who wait.
         self._fetching: asyncio.Future[CommandReply] | None = None
-        self._warned = False
 
     async def read(self, refused: Secret | None = None) -> Secret:
-        while (current := self._good(refused)) is None:
+        while (current := self._usable(refused)) is None:
             if self._fetching is None:
                 return (await asyncio.shield(self._begin(refused))).value
             await asyncio.shield(self._fetching)  # and look whether that was good enough
         return current.value
 
-    def _good(self, refused: Secret | None) -> CommandReply | None:
-        current = self._printed
-        usable = current is not None and not current.due(self._services.now()) and current.value != refused
+    def _usable(self, refused: Secret | None) -> CommandReply | None:
+        current = self._reply
+        usable = current is not None and not current.due(self._now()) and current.value != refused
         return current if usable else None
 
     def _begin(self, refused: Secret | None) -> asyncio.Future[CommandReply]:
-        """It goes on when the request that wanted it is cancelled: others wait for it."""
+        """Start a run that goes on when the request that wanted it is cancelled: others wait for it."""
         self._fetching = asyncio.ensure_future(self._fetch(refused))
         self._fetching.add_done_callback(self._ended)
         return self._fetching
@@ -160,52 +214,17 @@ class CommandToken:
     def _ended(self, fetching: asyncio.Future[CommandReply]) -> None:
         self._fetching = None
         if not fetching.cancelled():
-            fetching.exception()  # whoever waits is told; asyncio complains where nobody does
+            fetching.exception()  # the waiting requests get it; asyncio complains where no request waits any more
 
     async def _fetch(self, refused: Secret | None) -> CommandReply:
-        async with self._services.lock():
-            store = await self._opened()
-            generation = await self._adopt(store) if store else None
-            if (shared := self._good(refused)) is not None:
-                return shared
-            self._printed = fresh = printed(await self._services.read(), self._argv, self._services.now())
-            if store:
-                await self._share(store, fresh, generation)
+        async with self._lock():
+            if (shared := await self._record.load()) is not None:
+                self._reply = shared
+            if (current := self._usable(refused)) is not None:
+                return current
+            self._reply = fresh = parse_output(await self._run(), self._argv, self._now())
+            await self._record.save(fresh)
             return fresh
-
-    async def _opened(self) -> Store | None:
-        try:
-            return await self._services.open_store() if self._services.open_store else None
-        except StoreError as error:
-            self._warn(error)
-            return None
-
-    async def _adopt(self, store: Store) -> int | None:
-        """Take what another process has got; the record's generation."""
-        try:
-            record = await self._services.beside(lambda: store.load(self._key))
-        except StoreError as error:
-            self._warn(error)
-            return None
-        if record is None:
-            return None
-        if (shared := _load(record.secret, self._argv)) is not None:
-            self._printed = shared
-        return record.generation
-
-    async def _share(self, store: Store, fresh: CommandReply, generation: int | None) -> None:
-        try:
-            await self._services.beside(lambda: store.save(self._key, _dump(fresh, self._argv), generation))
-        except Stale:
-            return  # a logout, or another configuration's command: theirs is as good
-        except StoreError as error:
-            self._warn(error)
-
-    def _warn(self, error: StoreError) -> None:
-        """Once: without the store it is only run more often."""
-        if not self._warned:
-            self._services.warn(error)
-        self._warned = True
 
 
 class _Shared(msgspec.Struct, frozen=True):
@@ -221,11 +240,11 @@ def _dump(token: CommandReply, argv: tuple[str, ...]) -> str:
 
 
 def _load(text: str, argv: tuple[str, ...]) -> CommandReply | None:
-    """The token, if `argv` printed it: not that of a command which stood in the configuration before."""
+    """The token, if `argv` printed it, and not a command that the configuration named before."""
     try:
         shared = msgspec.json.decode(text, type=_Shared)
     except msgspec.MsgspecError:
-        return None  # another version's: it is written anew
+        return None  # of another version: it is written anew
     if shared.command != _digest(argv):
         return None
     return CommandReply(Secret(shared.value), shared.obtained_at, shared.expires_at)

@@ -1,40 +1,70 @@
-"""Why the MCP server may have refused a login, in words that say what to change."""
+"""Why the MCP server may have refused a token or a login: the errors that say what to change."""
 
 import msgspec
 
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import AccessDenied, LoginRequired, quoted
+from mcp_auth_bridge.errors import AccessDenied, CredentialRefused, LoginRequired, quoted
 from mcp_auth_bridge.oauth.session import Session
 
 
-class LoginDiagnosis(msgspec.Struct, frozen=True):
-    """For the server `name`; `login_command` is what a person runs when something has changed.
+class RefusedToken(msgspec.Struct, frozen=True):
+    """A token without a login behind it that the MCP server refused."""
 
-    `settings` are those of today (`auth_settings.digest`): a login that was made with others may have been denied more.
+    token: str
+    # The server's name in the configuration.
+    name: str
+    # The token in words: "the token of acme".
+    what: str
+    # Where it comes from, in words.
+    place: str
+    # The value that its `aud` should have: the configured one, else the server's URL.
+    resource: str
+
+
+def token_refused_error(token: RefusedToken, refused: Refusal, now: float) -> CredentialRefused:
+    """The error for a token that was refused although it is the newest one; `now` is in Unix seconds."""
+    # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
+    from mcp_auth_bridge.oauth.token_diagnosis import ServerWords, diagnose_configured_token
+
+    words = ServerWords(refused.description or refused.words, refused.said)
+    found = diagnose_configured_token(token.token, token.resource, words, now)
+    return found.kind(
+        f"{token.name} refuses {token.what} ({refused}): {found.reason}",
+        f"replace it: {token.place}",
+        facts={"status": refused.status, **found.facts},
+    )
+
+
+class LoginDiagnosis(msgspec.Struct, frozen=True):
+    """Explains refusals of the login to the server `name`.
+
+    The user runs `login_command` when something has changed. `settings` is today's `auth_settings.digest`: a login that
+    was made with other settings may have been denied more.
     """
 
     name: str
     login_command: str
     settings: str = ""
 
-    def suspected(self, session: Session, refused: Refusal, now: float) -> str:
-        """What looks wrong with the refused token; `now` is Unix seconds."""
+    def suspicions(self, session: Session, refused: Refusal, now: float) -> str:
+        """Everything that looks wrong with the refused token, as a clause; `now` is in Unix seconds."""
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.claims import suspicions
+        from mcp_auth_bridge.oauth.token_diagnosis import describe_suspicions
 
-        return suspicions(session, refused.challenge.scopes if refused.challenge else (), now)
+        return describe_suspicions(session, refused.scopes, now)
 
-    def new_token_refused(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
+    def new_token_error(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
+        """The error where the MCP server refuses a token that was issued a moment ago."""
         return LoginRequired(
-            f"{self.name} rejected even a freshly issued token ({refused}): {self.suspected(session, refused, now)}",
+            f"{self.name} rejected even a freshly issued token ({refused}): {self.suspicions(session, refused, now)}",
             f"see resource, audience, token and scopes under auth for this server, then run: {self.login_command}",
         )
 
-    def not_to_be_had(self, session: Session, wanted: str) -> AccessDenied | None:
+    def denied_scope_error(self, session: Session, wanted: str) -> AccessDenied | None:
         """The error where another login would not bring the scopes in `wanted` either; None where it may.
 
         A scope that the authorization server has just denied would be asked for again and again (MCP, "Scope
-        Minimization": failures are remembered). They are remembered by the session, until the next login or another
+        Minimization": failures are remembered). The session remembers it until the next login or a change of the
         configuration.
         """
         scopes = set(wanted.split())
@@ -43,7 +73,7 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
                 f"{self.name} refuses this although the login has the scopes that it names",
                 "the account may lack the permission; another login will not change that",
             )
-        if session.settings == self.settings and scopes <= _all_asked_for(session):
+        if session.settings == self.settings and scopes <= _scopes_asked_for(session):
             return AccessDenied(
                 f"{self.name} wants a permission that its authorization server was asked for and did not grant:"
                 f" {quoted(wanted)}",
@@ -52,5 +82,6 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
         return None
 
 
-def _all_asked_for(session: Session) -> set[str]:
+def _scopes_asked_for(session: Session) -> set[str]:
+    """Those that this login or a later one asked for, granted or not."""
     return {*session.scope.split(), *session.asked.split(), *session.denied.split()}

@@ -1,4 +1,4 @@
-"""How a machine's session is renewed: obtained anew, from secrets that are read again each time."""
+"""How a machine's session is renewed: it is obtained anew, with secrets that are read again each time."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -23,78 +23,80 @@ _PAUSE, _LONGEST_PAUSE = 30.0, 600.0
 
 
 class PlanSource(msgspec.Struct, frozen=True):
-    """Where tokens for the server `name` come from; `plan` reads the configuration's secrets.
+    """Where tokens for a server come from."""
 
-    `kind` is the configuration's word for the grant; `discovers` whether the token endpoint is looked up, so that the
-    MCP server's challenge, with the place of its metadata and its scopes, is worth a request.
-    """
-
+    # The server's name in the configuration.
     name: str
+    # The configuration's word for the grant.
     kind: str
+    # Reads the configuration's secrets.
     plan: "Callable[[], Awaitable[MachinePlan]]"
+    # Whether the token endpoint is looked up: then the MCP server's challenge, with the URL of its metadata and its
+    # scopes, is worth a request.
     discovers: bool
 
 
 class MachineRenewal:
-    """See `renewal.Renewal`."""
+    """The renewal of the `stored` session by new token requests."""
 
-    def __init__(self, source: PlanSource, kept: StoredSession, services: Services) -> None:
+    def __init__(self, source: PlanSource, stored: StoredSession, services: Services) -> None:
         self._name = source.name
         self._kind = source.kind
         self._plan = source.plan
-        self._kept = kept
+        self._stored = stored
         self._services = services
         self._wants_challenge = source.discovers
         self._has_failed = False
+        # The last refusal and the plan that it is about; how many in a row; when, by `services.ticks`.
         self._refusal: tuple[MachinePlan, BridgeError] | None = None
         self._refusals = 0
         self._refused_at = float("-inf")
 
-    def goes_bare(self, refused: Refusal | None) -> bool:
+    def sends_bare(self, refused: Refusal | None) -> bool:
         self._wants_challenge = self._wants_challenge and refused is None
         return self._wants_challenge
 
     async def settle(self) -> None:
         """Nothing is lost: another token can be had."""
 
-    async def renew(self, refused: Refusal | None) -> Session:
+    async def refresh_under_lock(self, refused: Refusal | None) -> Session:
         async with self._services.lock():
-            store = await self._kept.look()
-            another = lasting(self._kept.session, refused, self._services.now())
-            return another or await self._obtained(store, refused)
+            store = await self._stored.look()
+            another = lasting(self._stored.session, refused, self._services.now())
+            return another or await self._obtain(store, refused)
 
-    async def _obtained(self, store: Store, refused: Refusal | None) -> Session:
+    async def _obtain(self, store: Store, refused: Refusal | None) -> Session:
         plan = await self._plan()
         self._check_pause(plan)
         try:
             session = await self._services.drive(self._flow(plan, refused))
         except BridgeError as error:
-            self._note(plan, error)
-            raise refresh_policy.before_sending(error) from None
+            self._note_failure(plan, error)
+            raise refresh_policy.as_unsent(error) from None
         self._has_failed, self._refusal, self._refusals = False, None, 0
-        await self._kept.save(store, session)
-        return presentable(self._kept.session, refused, self._services.now()) or session
+        await self._stored.save_or_keep(store, session)
+        return presentable(self._stored.session, refused, self._services.now()) or session
 
     def _flow(self, plan: "MachinePlan", refused: Refusal | None) -> Flow[Session]:
-        """Where the last session was had, unless something is wrong with that: then everything is looked up anew."""
+        """From where the last session came, unless that one failed: then everything is looked up anew."""
         # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.machine import another, obtain
+        from mcp_auth_bridge.oauth.machine import obtain, renew
 
-        last = self._kept.session
+        last = self._stored.session
         if last is not None and refused is None and not self._has_failed:
-            return another(plan, last)
+            return renew(plan, last)
         return obtain(plan, refused.challenge if refused is not None else None)
 
-    def _note(self, plan: "MachinePlan", error: BridgeError) -> None:
+    def _note_failure(self, plan: "MachinePlan", error: BridgeError) -> None:
         self._has_failed = True
         if isinstance(error, ConfigError | CredentialRefused) or refresh_policy.is_refusal(error):
             self._refusal, self._refused_at = (plan, error), self._services.ticks()
             self._refusals += 1
 
     def _check_pause(self, plan: "MachinePlan") -> None:
-        """Raise what the authorization server said to the same secrets a moment ago: it is not asked again and again.
+        """Raise again what the authorization server said to the same secrets a moment ago: it is not asked each time.
 
-        Other secrets, in a file that was rotated, are another question.
+        Other secrets, in a file that was rotated, are asked about.
         """
         if self._refusal is None or self._refusal[0] != plan:
             self._refusals = 0
@@ -103,20 +105,20 @@ class MachineRenewal:
         if self._services.ticks() - self._refused_at < length:
             raise self._refusal[1]
 
-    async def lacking(self, refused: Refusal) -> BridgeError:
-        wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
-        session = self._kept.session
+    async def missing_permission_error(self, refused: Refusal) -> BridgeError:
+        wanted = " ".join(refused.scopes)
+        session = self._stored.session
         told = f"{self._name} refuses this to the token obtained by {self._kind} ({refused})"
         if session is not None and set(wanted.split()) <= set(session.scope.split()):
-            return AccessDenied(told, "its operator has to give the client, or whom it acts for, the permission")
+            return AccessDenied(told, "its operator has to give the permission to the client, or to the user behind it")
         return AccessDenied(f"{told}, which lacks {quoted(wanted)}", f"add that to scopes under auth for {self._name}")
 
-    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
+    def new_token_error(self, session: Session, refused: Refusal) -> BridgeError:
         # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
+        from mcp_auth_bridge.credentials.diagnosis import RefusedToken, token_refused_error
 
         what, place = f"even a token freshly issued by {self._kind}", f"the configuration of {self._name}"
-        presented = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
-        error = why(presented, refused, self._services.now())
+        token = RefusedToken(session.access.reveal(), self._name, what, place, session.resource)
+        error = token_refused_error(token, refused, self._services.now())
         error.hint = f"see resource, audience, scopes and issuer under auth for {self._name}"
         return error

@@ -1,10 +1,16 @@
-"""Session + store + lock + renewal → headers.
+"""The headers of a login: from the session in memory, from the store, or from a refresh.
 
-Decision list of `headers`: the session in memory, if it has not expired and was not refused; else the stored one, if
-another process has renewed it; else, under the lock and after another look at the store, a renewal: a person's by its
-refresh token (`rotation.py`), a machine's by obtaining another one (`obtaining.py`).
+How `headers` decides, in this order:
 
-A session that is due but good is used, and renewed behind the back of whoever uses it: nobody waits for a slow server.
+1. The session in memory, if it has not expired and was not refused.
+2. The stored session, if another process has renewed it.
+3. A refresh, under the lock and after another look at the store: of a user's login by its refresh token (`refresh.py`),
+   of a machine's by obtaining another token (`machine.py`).
+
+A session that is due but still good is used, and refreshed in the background: no request waits for a slow server.
+
+The way of a refresh: `headers` → `_refresh_single_flight` → `_refresh_shielded` → `_try_refresh` →
+`Renewal.refresh_under_lock` → `Redemption.redeem` → `StoredSession.save_or_keep`.
 """
 
 import asyncio
@@ -22,119 +28,125 @@ _HOPELESS = 60.0
 """Seconds for which no refusal is answered with a refresh, after a refreshed token was refused too."""
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
-"""Seconds between renewals that nobody waits for, after one has failed; doubled each time."""
+"""Seconds between refreshes in the background, after one has failed; doubled each time."""
 
 
 class OAuthCredentials:
-    """Headers from the session that is `kept`; `renewal` is how another one is come by."""
+    """Headers from the `stored` session; `renewal` obtains a new session for it."""
 
-    def __init__(self, kept: StoredSession, renewal: Renewal, services: Services) -> None:
-        self._kept = kept
-        self._way = renewal
+    def __init__(self, stored: StoredSession, renewal: Renewal, services: Services) -> None:
+        self._stored = stored
+        self._renewal = renewal
         self._services = services
-        self._presenter = TokenHeaders(services.now, services.entropy)
+        self._token_headers = TokenHeaders(services.now, services.entropy)
+        # Until when no refresh is tried after a refusal, by `services.ticks`.
         self._hopeless_until = float("-inf")
+        # The error of the last refresh, None after a success; how many have failed in a row; when the last one did, by
+        # `services.ticks`.
         self._failure: BridgeError | None = None
         self._failures = 0
         self._failed_at = float("-inf")
         self._single_flight = asyncio.Lock()
-        self._renewals: set[asyncio.Future[Session]] = set()
-        self._behind: asyncio.Future[None] | None = None
+        # Those under way: asyncio itself holds no reference to a task.
+        self._refreshes: set[asyncio.Future[Session]] = set()
+        self._background: asyncio.Future[None] | None = None
 
     @property
     def session(self) -> Session | None:
-        """The login as it was last looked at."""
-        return self._kept.session
+        """The login as of the last look at the store."""
+        return self._stored.session
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         if refused is not None and refused.status == 403:
-            await self._kept.look()
-            if (session := self._good(refused)) is None:
-                raise await self._way.lacking(refused)
-            return self._presenter.headers(session, target)  # another login than the one that lacked a permission
-        session = self._good(refused) if self._kept.is_fresh() and refused is None else None
+            await self._stored.look()
+            if (session := self._presentable(refused)) is None:
+                raise await self._renewal.missing_permission_error(refused)
+            return self._token_headers.headers(session, target)  # another login than the one without the permission
+        session = self._presentable(refused) if self._stored.is_fresh() and refused is None else None
         if session is None:
-            await self._kept.look()
-            session = self._good(refused)
+            await self._stored.look()
+            session = self._presentable(refused)
         if session is None and refused is not None:
             self._check_hope(refused)
-        if session is None and self._kept.session is None and self._way.goes_bare(refused):
+        if session is None and self._stored.session is None and self._renewal.sends_bare(refused):
             return {}
         if session is None:
-            session = await self._renewed(refused)
+            session = await self._refresh_single_flight(refused)
         elif session.due(self._services.now()):
-            self._renew_behind()
-        return self._presenter.headers(session, target)
+            self._refresh_in_background()
+        return self._token_headers.headers(session, target)
 
     async def current(self) -> Session:
-        """The login for somebody who takes its token away, where nobody renews it: so it is renewed now if it is due.
+        """The login for a program that takes its token away and cannot refresh it: a due token is refreshed now.
 
         Raises `LoginRequired` where there is none, and any other `BridgeError` where an expired one cannot be renewed.
         """
-        await self._kept.look()
-        session = self._good(None)
+        await self._stored.look()
+        session = self._presentable(None)
         if session is None or session.due(self._services.now()):
-            session = await self._renewal(None)
+            session = await self._refresh_shielded(None)
         return session
 
     async def settle(self) -> None:
-        """Wait for what would be lost with this process: an answer that only it hears, a login that only it holds."""
-        await self._way.settle()
-        await self._kept.settle()
+        """Wait for what would be lost with this process: a token response on its way, a login that is not saved."""
+        await self._renewal.settle()
+        await self._stored.settle()
 
     def _check_hope(self, refused: Refusal) -> None:
-        """Raise where another token would be refused too. None is tried for a while: each one costs a rotation."""
+        """Raise where a new token would be refused too. None is tried for a while: each one costs a rotation."""
         now = self._services.ticks()
         if refused.again:
             self._hopeless_until = now + _HOPELESS
-        if self._kept.session is not None and now < self._hopeless_until:
-            raise self._way.still_refused(self._kept.session, refused)
+        if self._stored.session is not None and now < self._hopeless_until:
+            raise self._renewal.new_token_error(self._stored.session, refused)
 
-    def _good(self, refused: Refusal | None) -> Session | None:
-        """The session at hand, if it can be presented."""
-        return presentable(self._kept.session, refused, self._services.now())
+    def _presentable(self, refused: Refusal | None) -> Session | None:
+        """The session in memory, if it can be presented."""
+        return presentable(self._stored.session, refused, self._services.now())
 
-    async def _renewed(self, refused: Refusal | None) -> Session:
+    async def _refresh_single_flight(self, refused: Refusal | None) -> Session:
+        """The outcome of the refresh under way, else of a new one: one serves all requests that wait."""
         last = self._failure
         async with self._single_flight:
-            if (session := self._good(refused)) is not None:
+            if (session := self._presentable(refused)) is not None:
                 return session
             if self._failure is not None and self._failure is not last:
-                # What was waited for has failed: fifty requests must not wait for a dead server in turn.
+                # The refresh that this request waited for has failed: fifty of them must not try a dead server in turn.
                 raise self._failure
-            return await self._renewal(refused)
+            return await self._refresh_shielded(refused)
 
-    def _renew_behind(self) -> None:
-        """Start a renewal that nobody waits for, unless one is under way or the last one has just failed."""
-        if self._behind is None and self._services.ticks() >= self._failed_at + self._backoff():
-            self._behind = asyncio.ensure_future(self._renew_unasked())
+    def _refresh_in_background(self) -> None:
+        """Start a refresh that no request waits for, unless one is under way or the last one has just failed."""
+        if self._background is None and self._services.ticks() >= self._failed_at + self._backoff():
+            self._background = asyncio.ensure_future(self._run_in_background())
 
     def _backoff(self) -> float:
         return min(_FIRST_BACKOFF * 2.0 ** (self._failures - 1), _LONGEST_BACKOFF) if self._failures else 0.0
 
-    async def _renew_unasked(self) -> None:
+    async def _run_in_background(self) -> None:
         try:
             async with self._single_flight:
-                with suppress(BridgeError):  # whoever cannot do without will ask again, and hear of it
-                    await self._renewal(None)
+                with suppress(BridgeError):  # a request that needs a new token tries again, and gets the error
+                    await self._refresh_shielded(None)
         finally:
-            self._behind = None
+            self._background = None
 
-    async def _renewal(self, refused: Refusal | None) -> Session:
-        """A renewal that goes on when the request that wanted it is cancelled: half a rotation is a lost login."""
-        renewal = asyncio.ensure_future(self._renew(refused))
-        self._renewals.add(renewal)
-        renewal.add_done_callback(self._renewals.discard)
-        return await asyncio.shield(renewal)
+    async def _refresh_shielded(self, refused: Refusal | None) -> Session:
+        """A refresh that goes on when the request that wanted it is cancelled: half a rotation is a lost login."""
+        refresh = asyncio.ensure_future(self._try_refresh(refused))
+        self._refreshes.add(refresh)
+        refresh.add_done_callback(self._refreshes.discard)
+        return await asyncio.shield(refresh)
 
-    async def _renew(self, refused: Refusal | None) -> Session:
+    async def _try_refresh(self, refused: Refusal | None) -> Session:
+        """The new session; after a failure the one in memory, if it can still be presented."""
         try:
-            renewed = await self._way.renew(refused)
+            refreshed = await self._renewal.refresh_under_lock(refused)
         except BridgeError as error:
             self._failure, self._failed_at = error, self._services.ticks()
             self._failures += 1
-            if (session := self._good(refused)) is None:
+            if (session := self._presentable(refused)) is None:
                 raise
             return session
         self._failure, self._failures = None, 0
-        return renewed
+        return refreshed

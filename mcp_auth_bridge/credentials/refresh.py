@@ -1,4 +1,4 @@
-"""How a person's login is renewed: by its refresh token, which each use may spend."""
+"""How a user's login is refreshed: by its refresh token, which each use may spend."""
 
 import msgspec
 
@@ -18,68 +18,72 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     quoted,
 )
-from mcp_auth_bridge.oauth.scopes import added, without
+from mcp_auth_bridge.oauth.scopes import drop_secret_scopes, merge_scopes
 from mcp_auth_bridge.oauth.session import Session
 
 
 class RefreshRenewal:
-    """Of the login in `kept`, in the words of `reasons`; `exchange` spends the refresh token. See `renewal.Renewal`."""
+    """The renewal of the `stored` login. `diagnosis` explains its refusals, `redemption` redeems its refresh token."""
 
-    def __init__(self, reasons: LoginDiagnosis, kept: StoredSession, services: Services, exchange: Redemption) -> None:
-        self._name = reasons.name
-        self._login_command = reasons.login_command
-        self._kept = kept
+    def __init__(
+        self, diagnosis: LoginDiagnosis, stored: StoredSession, services: Services, redemption: Redemption
+    ) -> None:
+        self._name = diagnosis.name
+        self._login_command = diagnosis.login_command
+        self._stored = stored
         self._services = services
-        self._reasons = reasons
-        self._exchange = exchange
+        self._diagnosis = diagnosis
+        self._redemption = redemption
+        # Whether the server has refused a request: it is not open.
         self._closed = False
 
-    def goes_bare(self, refused: Refusal | None) -> bool:
-        """Without a login a request goes out bare, until the server has refused one: many servers are open."""
+    def sends_bare(self, refused: Refusal | None) -> bool:
+        """Without a login requests go out without a token until the server refuses one: many servers are open."""
         self._closed = self._closed or refused is not None
         return not self._closed
 
     async def settle(self) -> None:
-        await self._exchange.settle()
+        await self._redemption.settle()
 
-    def still_refused(self, session: Session, refused: Refusal) -> BridgeError:
-        return self._reasons.new_token_refused(session, refused, self._services.now())
+    def new_token_error(self, session: Session, refused: Refusal) -> BridgeError:
+        return self._diagnosis.new_token_error(session, refused, self._services.now())
 
-    async def renew(self, refused: Refusal | None) -> Session:
+    async def refresh_under_lock(self, refused: Refusal | None) -> Session:
         async with self._services.turn():
-            async with self._services.lock():  # an exchange that another process has begun comes to its end first
-                await self._kept.look()
-            if (another := lasting(self._kept.session, refused, self._services.now())) is not None:
+            async with self._services.lock():  # a redemption that another process has begun comes to its end first
+                await self._stored.look()
+            if (another := lasting(self._stored.session, refused, self._services.now())) is not None:
                 return another
             try:
-                await self._exchange(self._refreshable(refused))
+                await self._redemption.redeem(self._refreshable(refused))
             except GrantEnded:
                 pass  # the session says so now
             except BridgeError as error:
                 self._refreshable(refused)  # raises if the strikes are full
-                raise refresh_policy.before_sending(error) from None
-        return presentable(self._kept.session, refused, self._services.now()) or self._refreshable(refused)
+                raise refresh_policy.as_unsent(error) from None
+        return presentable(self._stored.session, refused, self._services.now()) or self._refreshable(refused)
 
     def _refreshable(self, refused: Refusal | None) -> Session:
-        session = self._kept.session
+        """The session in memory, if its refresh token may be presented now. Raises the error that says why not."""
+        session = self._stored.session
         if session is None:
-            raise self._login_required("nobody is logged in")
+            raise self._login_required("you are not logged in")
         if session.ended:
             raise self._login_required(refresh_policy.why_ended(session, self._services.now()))
         if session.refresh is None:
             reason = "the login has expired"
             if refused is not None and is_refused(session, refused):
-                suspected = self._reasons.suspected(session, refused, self._services.now())
-                reason = f"the server refused the access token ({suspected})"
+                suspicions = self._diagnosis.suspicions(session, refused, self._services.now())
+                reason = f"the server refused the access token ({suspicions})"
             raise self._login_required(f"{reason}, and there is no refresh token")
         self._check_pause(session)
         return session
 
     def _check_pause(self, session: Session) -> None:
-        """Raise while the authorization server is left alone because it has refused to renew `session`."""
+        """Raise during the pause after the authorization server has refused to renew `session`."""
         strikes = session.strikes
         pause = refresh_policy.pause(strikes, self._services.now())
-        said = refresh_policy.words(strikes)
+        said = refresh_policy.last_words(strikes)
         if pause and refresh_policy.wants_login(strikes):
             raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
         if pause:
@@ -92,20 +96,19 @@ class RefreshRenewal:
             error.sent = Sent.NO
             raise error
 
-    async def lacking(self, refused: Refusal) -> BridgeError:
-        """Note the scopes that are missing, so that the next login asks for them beside those it had (SEP-835)."""
-        named = refused.challenge.scopes if refused.challenge else ()
+    async def missing_permission_error(self, refused: Refusal) -> BridgeError:
+        """Notes the missing scopes too, so that the next login asks for them beside those it had (SEP-835)."""
         async with self._services.lock():
-            store = await self._kept.look()
-            session = self._kept.session
+            store = await self._stored.look()
+            session = self._stored.session
             if session is None:
-                return self._login_required("nobody is logged in")
-            wanted = " ".join(without(named, session.secrets))
-            if (denied := self._reasons.not_to_be_had(session, wanted)) is not None:
+                return self._login_required("you are not logged in")
+            wanted = " ".join(drop_secret_scopes(refused.scopes, session.secrets))
+            if (denied := self._diagnosis.denied_scope_error(session, wanted)) is not None:
                 return denied
             if not set(wanted.split()) <= set(session.wanted.split()):
-                union = added(wanted.split(), session.wanted)
-                await self._kept.save(store, msgspec.structs.replace(session, wanted=union))
+                union = merge_scopes(wanted.split(), session.wanted)
+                await self._stored.save_or_keep(store, msgspec.structs.replace(session, wanted=union))
         return StepUpRequired(
             f"the login to {self._name} lacks a permission: {quoted(wanted)}",
             f"run: {self._login_command}",

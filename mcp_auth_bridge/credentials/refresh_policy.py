@@ -1,10 +1,10 @@
-"""What a refresh that failed says about the login: a grant that is good is never given up for a server's mood.
+"""What a failed refresh means for the login: a good grant is never given up for a server's passing trouble.
 
 Only `invalid_grant` ends a login at once (RFC 6749 section 5.2). A server that does not know its own client may have
-lost its memory or be in the middle of a deployment: it is asked twice. Any other refusal may be a firewall's page, or a
-server's own word for a dead grant: after some of them a person is asked to log in, and the record is kept.
+lost its memory or be in the middle of a deployment: it is asked twice. Any other refusal may be the page of a firewall,
+or a server's own word for a dead grant: after some of them the user is asked to log in, and the record is kept.
 
-All of it is in the session, and so in the store: neither a restart nor another process starts counting anew.
+The count is in the session, and so in the store: neither a restart nor another process starts counting anew.
 """
 
 import msgspec
@@ -28,18 +28,18 @@ _STRIKES = 5
 
 _PAUSE = 30.0
 _LONGEST_PAUSE = 3600.0
-"""Seconds without a question after a refusal, doubled each time."""
+"""Seconds without a request after a refusal, doubled each time."""
 
 _TEMPORARY = ("server_error", "slow_down", "temporarily_unavailable")
 _RETRYABLE = (408, 425, 429)
 
 
 def begun(session: Session) -> Session:
-    """`session` as it is stored before its refresh token is presented: whoever reads this knows of no answer."""
+    """`session` as it is stored before its refresh token is presented: no response is known."""
     return msgspec.structs.replace(session, in_doubt=True)
 
 
-def renewed(session: Session) -> Session:
+def succeeded(session: Session) -> Session:
     """`session`, fresh from the authorization server."""
     return msgspec.structs.replace(session, in_doubt=False, strikes=Strikes())
 
@@ -49,20 +49,20 @@ def failed(session: Session, error: BridgeError, now: float) -> Session:
     if isinstance(error, GrantEnded):
         return msgspec.structs.replace(session, refresh=None, ended=error.error, ended_saying=error.said)
     if is_refusal(error):
-        return _struck(session, error, now)
+        return _with_strike(session, error, now)
     if error.sent is Sent.NO:
         return session
-    return begun(session)  # the server may have rotated: nobody has seen the new token
+    return begun(session)  # the server may have rotated the token, and the new one never arrived
 
 
 def is_refusal(error: BridgeError) -> bool:
-    """Whether the authorization server, or what stands before it, has decided: it was not a fault that passes."""
+    """Whether the authorization server, or a proxy before it, has decided: it was not a fault that passes."""
     if isinstance(error, OAuthRefused):
         return error.status < 500 and error.status not in _RETRYABLE and error.error not in _TEMPORARY
     return isinstance(error, UpstreamFailed) and 400 <= error.status < 500 and error.status not in _RETRYABLE
 
 
-def _struck(session: Session, error: BridgeError, now: float) -> Session:
+def _with_strike(session: Session, error: BridgeError, now: float) -> Session:
     # Imported here because most starts need no refresh (docs/architecture.md, "Cold start").
     from mcp_auth_bridge.oauth.error_meaning import client_forgotten
 
@@ -70,7 +70,7 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
     status = error.status if isinstance(error, OAuthRefused | UpstreamFailed) else 0
     of_client, last = client_forgotten(error), session.strikes
     if not code and not last.code and _rest(last, now):
-        return session  # a page of a firewall's or a portal's, asked for again: one episode is one strike
+        return session  # the page of a firewall or portal, asked for again: one episode is one strike
     count = 1 + (last.count if last.of_client == of_client else 0)
     # A registration that was known to end needs no second opinion.
     ended = code if of_client and (count >= _CLIENT_STRIKES or session.client.expired(now)) else ""
@@ -80,39 +80,39 @@ def _struck(session: Session, error: BridgeError, now: float) -> Session:
 
 
 def why_ended(session: Session, now: float) -> str:
-    """Why a session that `ended` did, with the server's own sentence."""
+    """Why the authorization server ended `session`, with its own sentence."""
     if session.client_forgotten and session.client.expired(now):
         return "the registration of this bridge at the authorization server has expired"
-    doubt = " after a renewal whose answer never arrived" if session.in_doubt else ""
+    doubt = " after a renewal without an answer" if session.in_doubt else ""
     return f"the authorization server ended it{doubt} ({known_error(session.ended)}{session.ended_saying})"
 
 
 def pause(strikes: Strikes, now: float) -> float:
     """Seconds until the authorization server may be asked again, 0 for at once.
 
-    What stood before it with a page of its own may be gone the next second; but at some point a person has to look.
+    A firewall that answered with a page of its own may be gone the next second; but at some point the user has to look.
     """
     return _rest(strikes, now) if strikes.code or wants_login(strikes) else 0.0
 
 
 def _rest(strikes: Strikes, now: float) -> float:
-    """What is left of the pause after the last strike, in seconds. A clock that was set back ends it."""
+    """The rest of the pause after the last strike, in seconds. A clock that was set back ends it."""
     length = min(_PAUSE * 2 ** (strikes.count - 1), _LONGEST_PAUSE) if strikes.count else 0.0
     return max(0.0, strikes.at + length - now) if now >= strikes.at else 0.0
 
 
 def wants_login(strikes: Strikes) -> bool:
-    """Whether it was refused so often that only a person can help."""
+    """Whether it was refused so often that only the user can help."""
     return strikes.count >= _STRIKES
 
 
-def words(strikes: Strikes) -> str:
-    """What the authorization server said."""
+def last_words(strikes: Strikes) -> str:
+    """The authorization server's reason for the last strike."""
     return f"{known_error(strikes.code) if strikes.code else f'HTTP {strikes.status}'}{strikes.said}"
 
 
-def before_sending(error: BridgeError) -> BridgeError:
-    """`error` of a refresh for the request that wanted it: of that nothing was sent, whatever became of the refresh."""
+def as_unsent(error: BridgeError) -> BridgeError:
+    """`error` of a refresh, for the request that needed it: nothing of that request was sent."""
     if isinstance(error, OutcomeUnknown):
         kind = TimedOut if isinstance(error, Overdue) else Unreachable
         earlier = kind(error.message, error.hint)

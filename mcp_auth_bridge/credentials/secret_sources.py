@@ -1,4 +1,4 @@
-"""Reads what a reference names, at the moment of use: the one place that does. Nothing read is ever in a message."""
+"""Reads the secret that a reference names, at the moment of use. No message ever holds any part of it."""
 
 import os
 import stat
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, CredentialMissing, quoted, reason, typed
+from mcp_auth_bridge.errors import BridgeError, CredentialMissing, os_error_text, quoted, shell_quoted
 from mcp_auth_bridge.secret import (
     CommandOutput,
     EnvironmentVariable,
@@ -17,10 +17,10 @@ from mcp_auth_bridge.secret import (
     SecretRef,
     Template,
 )
-from mcp_auth_bridge.stores.folder import read_all
+from mcp_auth_bridge.stores.file_io import read_all
 
 LIMIT = 64 * 1024
-"""Bytes of a file or of a command's output: a secret of that size is a mistake."""
+"""Bytes of a file or of a command's output: a larger secret is a mistake."""
 
 _PAUSES = (0.05, 0.15, 0.3)
 """Seconds between looks at a file that is missing or empty: it may be in the middle of being replaced."""
@@ -30,19 +30,20 @@ _RUN_IT = "run it in a terminal to see what it prints (it gets no stdin and only
 
 
 class SecretSources(msgspec.Struct, frozen=True):
-    """What the shell lends: the environment, a way to run a command (its output, as it is), the entries of the OS
-    keyring (None where there is no such entry), and `asyncio.sleep`.
-    """
+    """The shell's services for reading secrets."""
 
     environ: Mapping[str, str]
+    # Runs a command; its output, unchanged.
     run: Callable[[Sequence[str]], Awaitable[bytes]]
+    # An entry of the OS keyring, None if there is no such entry.
     entry: Callable[[str], Awaitable[str | None]]
+    # `asyncio.sleep`.
     sleep: Callable[[float], Awaitable[None]]
 
     async def read(self, reference: SecretRef, what: str) -> Secret:
-        """The text that `reference` names, without its last line ends. `what` it is for is in every error.
+        """The text that `reference` names, without its last line ends.
 
-        Raises `CredentialMissing`.
+        Raises `CredentialMissing`, which names `what` the text is for.
         """
         match reference:
             case Literal(value=value):
@@ -50,13 +51,13 @@ class SecretSources(msgspec.Struct, frozen=True):
             case EnvironmentVariable() | Template():
                 return Secret(expanded(reference, self.environ, what))
             case FileContent(path=path):
-                return Secret(await self._contents(path, what))
+                return Secret(await self._read_file(path, what))
             case CommandOutput(argv=argv):
-                return Secret(await self._printed(argv, what))
+                return Secret(await self._run(argv, what))
             case KeyringEntry(name=name):
-                return Secret(await self._entry(name, what))
+                return Secret(await self._read_entry(name, what))
 
-    async def _contents(self, path: Template, what: str) -> str:
+    async def _read_file(self, path: Template, what: str) -> str:
         place = place_of(path, self.environ, what)
         text = _text(place, what)
         for pause in () if text else _PAUSES:
@@ -68,7 +69,7 @@ class SecretSources(msgspec.Struct, frozen=True):
             raise CredentialMissing(f"{what} should come from {place}, which {problem}", _CORRECT_FILE)
         return text
 
-    async def _printed(self, argv: Sequence[str], what: str) -> str:
+    async def _run(self, argv: Sequence[str], what: str) -> str:
         try:
             output = await self.run(argv)
         except BridgeError as error:
@@ -80,7 +81,7 @@ class SecretSources(msgspec.Struct, frozen=True):
             raise CredentialMissing(f"{program} printed nothing", _RUN_IT)
         return text
 
-    async def _entry(self, name: str, what: str) -> str:
+    async def _read_entry(self, name: str, what: str) -> str:
         try:
             text = await self.entry(name)
         except BridgeError as error:
@@ -88,7 +89,7 @@ class SecretSources(msgspec.Struct, frozen=True):
                 f"{what} cannot be had: {error.message}", "unlock the keyring, or write file:PATH"
             ) from None
         if not text:
-            hint = f"put it there with: mcp-auth-bridge secret {typed(name)}"
+            hint = f"put it there with: mcp-auth-bridge secret {shell_quoted(name)}"
             raise CredentialMissing(
                 f"{what} should come from the entry {quoted(name)} of the OS keyring, which is not there", hint
             )
@@ -102,7 +103,7 @@ def expanded(template: EnvironmentVariable | Template, environ: Mapping[str, str
 
 
 def _variable(variable: EnvironmentVariable, environ: Mapping[str, str], what: str) -> str:
-    """As in a shell, one that is empty is not set."""
+    """The value of a variable. As in a shell, an empty one counts as not set."""
     if value := environ.get(variable.name) or variable.default:
         return value
     if variable.default is not None:
@@ -115,18 +116,18 @@ def _variable(variable: EnvironmentVariable, environ: Mapping[str, str], what: s
 
 
 def place_of(path: Template, environ: Mapping[str, str], what: str) -> str:
-    """The file that `what` is in. `~` is not the shell's alone: people write it everywhere."""
-    return os.path.expanduser(expanded(path, environ, f"the path of {what}"))  # noqa: PTH111 - it is a text before and after
+    """The path of the file that holds `what`. `~` is expanded, because people write it outside shells too."""
+    return os.path.expanduser(expanded(path, environ, f"the path of {what}"))  # noqa: PTH111 - a string before and after
 
 
 def _text(place: str, what: str) -> str | None:
-    """The text in the file, None if there is no file. Raises `CredentialMissing` for what no time will change."""
+    """The text in the file, None if there is no file. Raises `CredentialMissing` if waiting would not help."""
     try:
         data = _contents_of(place)
     except FileNotFoundError:
         return None
     except OSError as error:
-        problem = f"cannot be read: {reason(error)}"
+        problem = f"cannot be read: {os_error_text(error)}"
     else:
         if len(data) > LIMIT:
             problem = f"holds more than {LIMIT // 1024} KiB"
@@ -139,7 +140,7 @@ def _text(place: str, what: str) -> str | None:
 
 
 def _contents_of(place: str) -> bytes:
-    """At most one byte more than the limit. A FIFO or a terminal is refused: reading one would hold the loop."""
+    """At most one byte more than the limit. A FIFO or a terminal is refused: reading one would block the loop."""
     descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,4 +1,4 @@
-"""What credentials that renew themselves need of the shell."""
+"""The services of the shell that credentials need to renew themselves."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 class Companion(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """The result of `function`, which asks the store, without holding up the loop for longer than a disk does."""
+        """The result of `function`, which asks the store, without blocking the loop for longer than a disk does."""
 
 
 async def at_once(function: Callable[[], T]) -> T:
@@ -25,13 +25,13 @@ async def at_once(function: Callable[[], T]) -> T:
 
 
 class Services(msgspec.Struct, frozen=True):
-    """What the shell lends to credentials."""
+    """The shell's services for the credentials of one server."""
 
     # The store, once its sealing key is there.
     open_store: Callable[[], Awaitable[Store]]
-    # The lock around every exchange of this login for another one, between all who share the store.
+    # The lock around every refresh of this login, between all processes that share the store.
     lock: Callable[[], AbstractAsyncContextManager[None]]
-    # The turn of one process of this machine to have the login renewed: the others wait for what it brings.
+    # The turn of one process on this machine to refresh the login: the others wait and use its result.
     turn: Callable[[], AbstractAsyncContextManager[None]]
     # Runs a flow with the network.
     drive: Callable[[Flow[Session]], Awaitable[Session]]
@@ -39,7 +39,7 @@ class Services(msgspec.Struct, frozen=True):
     now: Callable[[], float]
     # Seconds that only grow, for pauses.
     ticks: Callable[[], float]
-    # Tells a person about a failure that stops nothing.
+    # Tells the user about a failure that stops nothing.
     warn: Callable[[BridgeError], None]
     # Random bytes.
     entropy: Callable[[int], bytes]

@@ -1,4 +1,4 @@
-"""Where the value of a header comes from, request after request: read each time, or kept until it is refused."""
+"""Headers from the configuration: their values are read for each request, or kept until they are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from mcp_auth_bridge.config.headers import header_value
+from mcp_auth_bridge.config.headers import check_value
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -15,18 +15,18 @@ from mcp_auth_bridge.errors import (
     CredentialRefused,
     LoginRequired,
     quoted,
-    typed,
+    shell_quoted,
 )
 from mcp_auth_bridge.secret import Secret
 
 
 class HeaderValue(Protocol):
     async def read(self, refused: Secret | None = None) -> Secret:
-        """The value for the next request. One that was `refused` is fetched anew, and may be the same again."""
+        """The value for the next request. A `refused` one is fetched again, and may be the same."""
 
 
 class RereadValue:
-    """Read for each request, because others rotate it, and reading costs next to nothing."""
+    """Read for each request, because other programs rotate it, and reading costs next to nothing."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
         self._read = read
@@ -36,7 +36,7 @@ class RereadValue:
 
 
 class RememberedValue:
-    """Read once, and again when it is refused: an OS keyring may take its time, or ask a person."""
+    """Read once, and again when it is refused: an OS keyring may be slow, or ask the user."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
         self._read = read
@@ -51,13 +51,13 @@ class RememberedValue:
 
 
 _HOPELESS = 10.0
-"""Seconds for which a refusal makes nobody run a command again, after what it printed anew was refused too."""
+"""Seconds without another run of a command after a refusal, once a newly printed token was refused too."""
 
 _BEARER = "Bearer "
 
 
 class AnonymousCredentials:
-    """No Authorization header. A server that wants one is told apart from one that is closed to everybody."""
+    """No Authorization header. The error says whether the server refuses the other headers or wants a login."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -72,26 +72,29 @@ class AnonymousCredentials:
         if refused is not None:
             raise LoginRequired(
                 f"{self._name} wants credentials, but its configuration says that there are none",
-                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {typed(self._name)}',
+                f'remove auth = {{ kind = "none" }} and run: mcp-auth-bridge login {shell_quoted(self._name)}',
             )
         return {}
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One header: where its value comes from, and `what` that is and its `place`, in words."""
+    """One header."""
 
     name: str
+    # Where its value comes from.
     value: HeaderValue
+    # The value in words: "the token of acme".
     what: str
+    # Where it comes from, in words.
     place: str
 
     async def read(self, refused: str | None) -> str:
-        """The field's value; one that was `refused` is fetched anew. Raises `ConfigError` for one that cannot be."""
-        return header_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
+        """The field's value; a `refused` one is fetched again. Raises `ConfigError` if a header cannot carry it."""
+        return check_value((await self.value.read(Secret(refused) if refused else None)).reveal(), self.what)
 
 
 class BearerField(Field, frozen=True):
-    """A token, presented as RFC 6750 section 2.1 has it."""
+    """A bearer token (RFC 6750 section 2.1)."""
 
     async def read(self, refused: str | None) -> str:
         token = await super().read(refused.removeprefix(_BEARER) if refused else None)
@@ -105,9 +108,9 @@ class BearerField(Field, frozen=True):
 
 
 class WithOrganisation:
-    """`credentials` with the organisation's headers beside them: `fields`, once the credentials have been looked at.
+    """`credentials` with the organisation's headers beside them. `fields` is called after the credentials are known.
 
-    Those are read again when the server refuses a request; whether they are at fault is not theirs to say.
+    The headers are read again when the server refuses a request: it does not say which of the two it refuses.
     """
 
     def __init__(self, fields: Callable[[], tuple[Field, ...]], credentials: Credentials) -> None:
@@ -121,9 +124,7 @@ class WithOrganisation:
 
 
 class StaticCredentials:
-    """`fields` are what the server `name` wants; `resource` is what the `aud` of a token for it should be. `now` is
-    Unix seconds.
-    """
+    """The configured `fields` for the server `name`. A token's `aud` should be `resource`; `now` is in Unix seconds."""
 
     def __init__(self, name: str, resource: str, fields: tuple[Field, ...], now: Callable[[], float]) -> None:
         self._name = name
@@ -133,31 +134,32 @@ class StaticCredentials:
         self._hopeless_until = float("-inf")
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
-        # A permission that is lacking (403) is no reason to fetch the same credential anew.
+        # A missing permission (403) is not a reason to fetch the same credential again.
         again = refused is not None and refused.status == 401 and not refused.again and not self._is_hopeless()
         sent = refused.sent if refused and again else {}
         headers = {field.name: await field.read(sent.get(field.name)) for field in self._fields}
         if refused is not None and all(refused.sent.get(name) == value for name, value in headers.items()):
             self._hopeless_until = self._now() + _HOPELESS
-            raise self._explained(headers, refused)
+            raise self._refusal_error(headers, refused)
         return headers
 
     def _is_hopeless(self) -> bool:
-        return 0 < self._hopeless_until - self._now() <= _HOPELESS  # a clock that was set back ends it
+        return 0 < self._hopeless_until - self._now() <= _HOPELESS  # setting the clock back ends it
 
-    def _explained(self, headers: Mapping[str, str], refused: Refusal) -> BridgeError:
-        """Why, as far as the field that is most likely to blame shows it: the one that carries a token."""
+    def _refusal_error(self, headers: Mapping[str, str], refused: Refusal) -> BridgeError:
+        """The error that explains the field most likely to blame: the one that carries a token."""
         named = {field.name.lower(): field for field in self._fields}
         field = named.get("authorization", self._fields[0])
         told = f"{self._name} refuses {field.what} ({refused})"
         if refused.status == 403:
-            wanted = " ".join(refused.challenge.scopes) if refused.challenge else ""
+            wanted = " ".join(refused.scopes)
             scopes = f", which lacks {quoted(wanted, 100)}" if wanted else ""
-            return AccessDenied(f"{told}{scopes}", f"replace it by one that may do this: {field.place}")
+            return AccessDenied(f"{told}{scopes}", f"replace it with one that has the permission: {field.place}")
         scheme, _, token = headers[field.name].partition(" ")
         if scheme.lower() == "bearer":
             # Imported here because only a diagnosis looks inside a token (docs/architecture.md, "Cold start").
-            from mcp_auth_bridge.credentials.token_diagnosis import RefusedToken, why
+            from mcp_auth_bridge.credentials.diagnosis import RefusedToken, token_refused_error
 
-            return why(RefusedToken(token, self._name, field.what, field.place, self._resource), refused, self._now())
+            refused_token = RefusedToken(token, self._name, field.what, field.place, self._resource)
+            return token_refused_error(refused_token, refused, self._now())
         return CredentialRefused(told, f"replace it: {field.place}", facts={"status": refused.status})

@@ -10,48 +10,52 @@ from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Record, Stale, Store, is_older
 
 _GLANCE = 1.0
-"""Seconds for which the session in memory is taken for the stored one: by then a login or logout elsewhere shows."""
+"""Seconds for which the session in memory counts as the stored one: a login or logout elsewhere shows after that."""
 
 
-def anybody(_: Session) -> None:
-    """Whose login it is does not matter."""
+def any_account(_: Session) -> None:
+    """Admits the login of every account."""
 
 
 class StoredSession:
-    """The login stored under `key`. The `services` is warned of what cannot be saved, once each time.
+    """The login stored under `key`. Where it cannot be saved, the user is warned, once each time.
 
-    `admit` raises the error for a login that is not to be used, because it is somebody else's than expected.
+    `admit` raises the error for a login that must not be used, because it is another account's than expected.
     """
 
-    def __init__(self, key: str, services: Services, admit: Callable[[Session], None] = anybody) -> None:
+    def __init__(self, key: str, services: Services, admit: Callable[[Session], None] = any_account) -> None:
         self.session: Session | None = None
         self._key = key
         self._services = services
         self._admit = admit
-        self._one_by_one = asyncio.Lock()  # a look that began before a save must not adopt what the save replaced
+        # Looks and saves go one by one: a look that began before a save must not adopt what the save replaced.
+        self._one_by_one = asyncio.Lock()
         self._generation: int | None = None
+        # When the store was last read, by `services.ticks`.
         self._looked_at = float("-inf")
+        # Whether memory has what the store could not take.
         self._unsaved = False
 
     @property
     def generation(self) -> int | None:
-        """That of the record which `session` is a copy of, or will replace; None while there is none."""
+        """The generation of the record that `session` is a copy of, or will replace; None while there is none."""
         return self._generation
 
     @property
     def is_saved(self) -> bool:
-        """Whether the store has what memory has."""
+        """Whether the store has the session that memory has."""
         return not self._unsaved
 
     def is_fresh(self) -> bool:
+        """Whether the store was read a moment ago."""
         return self._services.ticks() - self._looked_at < _GLANCE
 
     async def look(self) -> Store:
-        """Read the store. A login that is gone there is gone here; one that was undone there is put back."""
+        """Read the store. A login that is gone there is gone here; a record that was undone there is put back."""
         store = await self._services.open_store()
         async with self._one_by_one:
             if self._unsaved and self.session is not None:
-                await self._save(store, self.session)
+                await self._try_save(store, self.session)
             try:
                 await self._adopt(store)
             except StoreError:
@@ -63,7 +67,7 @@ class StoredSession:
         return store
 
     async def settle(self) -> None:
-        """Save what could not be saved, if that is possible now: nobody else holds it."""
+        """Save a session that could not be saved before, if the store takes it now: only this process has it."""
         if self._unsaved:
             with suppress(StoreError):  # `warn` has said so
                 await self.look()
@@ -76,35 +80,35 @@ class StoredSession:
         """The store does not have `session` yet: each look tries to save it."""
         self._unsaved = True
 
-    async def save(self, store: Store, session: Session) -> bool:
-        """Take `session` for the login from now on; False if somebody logged in or out meanwhile, who knows better.
+    async def save_or_keep(self, store: Store, session: Session) -> bool:
+        """Make `session` the login; False if another process logged in or out meanwhile: its record counts.
 
-        Neither a full disk nor a lost server must cost the login: it stays in memory and is saved later.
+        Neither a full disk nor an unreachable store must cost the login: it stays in memory and is saved later.
         """
         async with self._one_by_one:
-            return await self._save(store, session)
+            return await self._try_save(store, session)
 
-    async def mark(self, store: Store, session: Session) -> bool:
-        """As `save`, before a step that must not be taken unless everybody can see it and its outcome finds space.
+    async def save_or_raise(self, store: Store, session: Session) -> bool:
+        """As `save_or_keep`, before a step whose outcome must find space, and whose beginning other processes must see.
 
-        Raises `StoreError`.
+        Raises `StoreError`; the step must not be taken then.
         """
         async with self._one_by_one:
             await self._services.beside(lambda: store.reserve(self._key))
-            marked = await self._store(store, session)
-            await self._services.beside(lambda: store.reserve(self._key))  # the mark itself may have used it up
-            return marked
+            saved = await self._write(store, session)
+            await self._services.beside(lambda: store.reserve(self._key))  # this record itself may have used it up
+            return saved
 
-    async def _save(self, store: Store, session: Session) -> bool:
+    async def _try_save(self, store: Store, session: Session) -> bool:
         try:
-            return await self._store(store, session)
+            return await self._write(store, session)
         except StoreError as error:
             if not self._unsaved:
                 self._services.warn(error)
             self.session, self._unsaved = session, True
             return True
 
-    async def _store(self, store: Store, session: Session) -> bool:
+    async def _write(self, store: Store, session: Session) -> bool:
         before, self.session = self.session, session
         try:
             self._generation = await self._services.beside(
@@ -119,7 +123,7 @@ class StoredSession:
         return True
 
     async def _replaced_meanwhile(self, store: Store, before: Session | None) -> bool:
-        """Give up the session at hand for what another process has stored, but not for an older record come back."""
+        """Adopt what another process has stored in place of the session in memory, unless it is an older record."""
         record = await self._services.beside(lambda: store.load(self._key))
         if record is not None and self._generation is not None and is_older(record.generation, self._generation):
             await self._put_back(store)
@@ -137,12 +141,12 @@ class StoredSession:
             await self._put_back(store)  # its refresh token is spent: presenting it would end the login
         elif record.generation != self._generation:
             session = load_session(record.secret)
-            self.session = self._generation = None  # somebody else's is looked at again, and refused again
+            self.session = self._generation = None  # another account's is looked at again, and refused again
             self._admit(session)
             self.session, self._generation = session, record.generation
 
     async def _put_back(self, store: Store) -> None:
-        """Store again what is damaged or older there. Where that fails, the session in memory lives on all the same."""
+        """Replace a damaged or older record. Where that fails, the session in memory stays in use all the same."""
         if self.session is None or self._generation is None:
             return
         record = Record(self._generation, dump(self.session))

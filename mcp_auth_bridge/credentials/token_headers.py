@@ -1,4 +1,4 @@
-"""Session + request → headers: a bearer token, or a token with a proof of possession (RFC 6750, RFC 9449)."""
+"""The headers of a session for one request: a bearer token (RFC 6750), or a token with a proof (RFC 9449)."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TokenHeaders:
-    """`now` is Unix seconds, `entropy` gives random bytes. The key of the last proof is kept loaded."""
+    """`now` is in Unix seconds, `entropy` gives random bytes. The key of the last proof is kept loaded."""
 
     def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._now = now
@@ -26,16 +26,16 @@ class TokenHeaders:
 
     def _proof(self, session: Session, secret: Secret, target: Target) -> str:
         # Imported here because a bearer token needs no cryptography (docs/architecture.md, "Cold start").
-        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, ProvenRequest, load, proof
+        from mcp_auth_bridge.oauth.dpop import JTI_SIZE, ProvenRequest, load_key, proof
 
         if self._loaded is None or self._loaded[0] is not secret:
-            self._loaded = secret, load(secret)
+            self._loaded = secret, load_key(secret)
         request = ProvenRequest(target.method, target.url, target.nonce, session.access.reveal())
         return proof(self._loaded[1], request, self._now(), self._entropy(JTI_SIZE))
 
 
 def presentable(session: Session | None, refused: Refusal | None, now: float) -> Session | None:
-    """`session`, if it can be presented at `now` (Unix seconds) after what was `refused`."""
+    """`session`, if it can be presented at `now` (Unix seconds) and is not the one that was `refused`."""
     if session is None or session.expired(now) or is_refused(session, refused):
         return None
     return session
@@ -48,7 +48,7 @@ def lasting(session: Session | None, refused: Refusal | None, now: float) -> Ses
 
 
 def is_refused(session: Session, refused: Refusal | None) -> bool:
-    """Whether `refused` is about this session's token. No proof is like another: only the token is compared."""
+    """Whether `refused` is about this session's token. Each proof is different: only the token is compared."""
     return refused is not None and refused.sent.get("authorization") == _authorization(session)
 
 

@@ -1,4 +1,4 @@
-"""The demo's authorization server on HTTP: parses, asks `Grants`, answers as the RFCs say."""
+"""The HTTP endpoints of the demo's authorization server. They parse requests, and `Grants` decides."""
 
 from typing import Any, cast
 from urllib.parse import parse_qsl
@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from mcp_auth_bridge.demo import pages
 from mcp_auth_bridge.demo.grants import Grants
-from mcp_auth_bridge.demo.rules import SCOPES, refused, wording
+from mcp_auth_bridge.demo.rules import SCOPES, error_members, oauth_error
 from mcp_auth_bridge.errors import OAuthRefused
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -28,7 +28,7 @@ def authorization_server(grants: Grants) -> Starlette:
         Route("/token", server.token, methods=["POST"]),
         Route("/revoke", server.revoke, methods=["POST"]),
     ]
-    return Starlette(routes=routes, exception_handlers={OAuthRefused: _refusal})
+    return Starlette(routes=routes, exception_handlers={OAuthRefused: _error_response})
 
 
 class _AuthorizationServer:
@@ -36,7 +36,7 @@ class _AuthorizationServer:
         self._grants = grants
 
     async def metadata(self, _: Request) -> Response:
-        """RFC 8414 section 2 and RFC 9207 section 3."""
+        """The metadata (RFC 8414 section 2, RFC 9207 section 3)."""
         issuer = self._grants.issuer
         document = {
             "issuer": issuer,
@@ -59,7 +59,7 @@ class _AuthorizationServer:
         try:
             document = msgspec.json.decode(await request.body(), type=dict[str, Any])  # any JSON object
         except msgspec.DecodeError:
-            raise refused("invalid_client_metadata", "the registration is not a JSON object") from None
+            raise oauth_error("invalid_client_metadata", "the registration is not a JSON object") from None
         client = self._grants.register(document)
         answer = {
             "client_id": client.id,
@@ -72,30 +72,32 @@ class _AuthorizationServer:
         return JSONResponse(answer, 201, _NO_STORE)
 
     async def authorize(self, request: Request) -> Response:
-        """The consent page. Only once client and redirect URI are known to belong together does anything redirect."""
+        """The consent page. An error is redirected only if the redirect URI is known to belong to the client."""
         try:
-            parameters = _once(request.url.query)
-            client = self._grants.client_to_answer(parameters)
+            parameters = _parse_parameters(request.url.query)
+            client = self._grants.find_client(parameters)
         except OAuthRefused as refusal:
-            return HTMLResponse(pages.refusal(refusal.message), 400, pages.policy())
+            return HTMLResponse(pages.refusal_page(refusal.message), 400, pages.security_headers())
         redirect_uri = parameters["redirect_uri"]
         try:
-            ticket, asked = self._grants.ask(client, parameters)
+            ticket, asked = self._grants.open_request(client, parameters)
         except OAuthRefused as refusal:
-            return _found(self._grants.answer(redirect_uri, parameters.get("state"), **wording(refusal)))
-        page = pages.consent(asked, self._grants.resource, ticket)
-        return HTMLResponse(page, headers=pages.policy(gate(redirect_uri, Purpose.REDIRECT).origin))
+            return _redirect(
+                self._grants.authorization_response(redirect_uri, parameters.get("state"), **error_members(refusal))
+            )
+        page = pages.consent_page(asked, self._grants.resource, ticket)
+        return HTMLResponse(page, headers=pages.security_headers(gate(redirect_uri, Purpose.REDIRECT).origin))
 
     async def consent(self, request: Request) -> Response:
         try:
-            form = await _form(request)
+            form = await _read_form(request)
             location = self._grants.decide(form.get("ticket", ""), allowed=form.get("decision") == "allow")
         except OAuthRefused as refusal:
-            return HTMLResponse(pages.refusal(refusal.message), 400, pages.policy())
-        return _found(location)
+            return HTMLResponse(pages.refusal_page(refusal.message), 400, pages.security_headers())
+        return _redirect(location)
 
     async def token(self, request: Request) -> Response:
-        tokens = self._grants.token(await _form(request))
+        tokens = self._grants.issue_tokens(await _read_form(request))
         answer = {
             "access_token": tokens.access.reveal(),
             "token_type": "Bearer",
@@ -107,33 +109,33 @@ class _AuthorizationServer:
         return JSONResponse(answer, headers=_NO_STORE)
 
     async def revoke(self, request: Request) -> Response:
-        self._grants.revoke(await _form(request))
+        self._grants.revoke(await _read_form(request))
         return Response(headers=_NO_STORE)
 
 
-async def _refusal(_: Request, error: Exception) -> Response:
-    """RFC 6749 section 5.2. HTTP wants a challenge with every 401 (RFC 9110 section 15.5.2)."""
+async def _error_response(_: Request, error: Exception) -> Response:
+    """An error response (RFC 6749 section 5.2). HTTP requires a challenge with every 401 (RFC 9110 section 15.5.2)."""
     refusal = cast("OAuthRefused", error)  # Starlette's type is wider than its promise
     challenge = {"www-authenticate": 'Basic realm="demo"'} if refusal.status == 401 else {}
-    return JSONResponse(wording(refusal), refusal.status, _NO_STORE | challenge)
+    return JSONResponse(error_members(refusal), refusal.status, _NO_STORE | challenge)
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def _read_form(request: Request) -> dict[str, str]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise refused("invalid_request", "the body must be application/x-www-form-urlencoded")
-    return _once((await request.body()).decode("utf-8", "replace"))
+        raise oauth_error("invalid_request", "the body must be application/x-www-form-urlencoded")
+    return _parse_parameters((await request.body()).decode("utf-8", "replace"))
 
 
-def _once(text: str) -> dict[str, str]:
-    """The parameters in `text`, of which none may come twice; empty ones count as absent (RFC 6749 section 3.1)."""
+def _parse_parameters(text: str) -> dict[str, str]:
+    """The parameters in `text`. None may be repeated, and empty ones count as absent (RFC 6749 section 3.1)."""
     pairs = parse_qsl(text)
     parameters = dict(pairs)
     if len(parameters) != len(pairs):
-        raise refused("invalid_request", "a parameter comes more than once")
+        raise oauth_error("invalid_request", "a parameter comes more than once")
     return parameters
 
 
-def _found(location: str) -> Response:
-    """303, so that the browser drops the form and its method (RFC 9700 section 4.12)."""
+def _redirect(location: str) -> Response:
+    """A redirect with 303, so that the browser drops the form and its method (RFC 9700 section 4.12)."""
     return RedirectResponse(location, 303, {"cache-control": "no-store", "referrer-policy": "no-referrer"})

@@ -1,4 +1,4 @@
-"""Plays the person in `demo --no-browser`: `python -m mcp_auth_bridge.demo.consent URL` clicks Allow on the page."""
+"""The user in `demo --no-browser`: `python -m mcp_auth_bridge.demo.consent URL` clicks Allow on the page."""
 
 import sys
 from html.parser import HTMLParser
@@ -25,9 +25,10 @@ class _Form(HTMLParser):
 
 
 def click_allow(url: str) -> None:
-    """Follow the consent at `url` up to the bridge's callback, whose page comes when the login is done.
+    """Click Allow on the page at `url`, and follow the redirects to the bridge's callback. Its page comes after the
+    login.
 
-    No proxy is asked: everything here is on loopback.
+    No proxy is used: everything is on loopback.
     """
     with httpx2.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
         page = browser.get(url).raise_for_status()

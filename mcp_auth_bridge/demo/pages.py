@@ -1,4 +1,7 @@
-"""The pages that a person sees: one frame, no script, nothing from elsewhere, everything foreign escaped."""
+"""The pages of the demo's authorization server. They have one frame, no script and no external resource.
+
+Foreign text is escaped.
+"""
 
 import string
 from html import escape
@@ -26,7 +29,7 @@ _ABILITIES = {"tools": "list and call tools", "offline_access": "do so later, wi
 _REFUSAL = string.Template("<h1>This request was refused</h1>\n<p>$message.</p>")
 
 
-def consent(request: AuthorizationRequest, resource: str, ticket: str) -> str:
+def consent_page(request: AuthorizationRequest, resource: str, ticket: str) -> str:
     return _page(
         _CONSENT,
         client=quoted(request.client.name, 60),
@@ -37,12 +40,14 @@ def consent(request: AuthorizationRequest, resource: str, ticket: str) -> str:
     )
 
 
-def refusal(message: str) -> str:
+def refusal_page(message: str) -> str:
     return _page(_REFUSAL, message=message[:1].upper() + message[1:])
 
 
-def policy(*form_targets: str) -> dict[str, str]:
-    """The headers of every page. `form_targets`: `form-action` also binds the redirect that answers a form."""
+def security_headers(*form_targets: str) -> dict[str, str]:
+    """The headers of every page. `form_targets` are the origins to which a form may redirect: `form-action` covers the
+    redirect that follows a form.
+    """
     targets = " ".join(("'self'", *form_targets))
     return {
         "content-security-policy": f"default-src 'none'; style-src 'unsafe-inline'; form-action {targets}; "

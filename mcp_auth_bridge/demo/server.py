@@ -1,4 +1,4 @@
-"""The demo's protected MCP server, by the official SDK, beside its authorization server on one loopback port."""
+"""The demo's protected MCP server, made with the official SDK, and its authorization server on one loopback port."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ from mcp.server.mcpserver import MCPServer
 from starlette.applications import Starlette
 
 from mcp_auth_bridge.demo.authorization_server import authorization_server
-from mcp_auth_bridge.demo.grants import PERSON, Access, Grants
+from mcp_auth_bridge.demo.grants import PERSON, AccessGrant, Grants
 from mcp_auth_bridge.demo.rules import SCOPES
 from mcp_auth_bridge.secret import Secret
 
 
 class _Verifier:
-    """The SDK's `TokenVerifier`: asks the authorization server next door instead of introspecting over HTTP."""
+    """The SDK's `TokenVerifier`. It asks the authorization server in this process, without introspection over HTTP."""
 
     def __init__(self, grants: Grants) -> None:
         self._grants = grants
@@ -39,11 +39,11 @@ class _Verifier:
 
 
 def protected_server(grants: Grants, now: Callable[[], float]) -> Starlette:
-    """Both servers as one application: `/mcp` and its metadata by the SDK, all else by the authorization server."""
+    """Both servers as one application: the SDK serves `/mcp` and its metadata, the authorization server the rest."""
     settings = {  # validated from text: an AnyHttpUrl would add a slash to the issuer, which is compared as it is
         "issuer_url": grants.issuer,
         "resource_server_url": grants.resource,
-        "required_scopes": [SCOPES[0]],  # offline_access is no server's business: SEP-2207
+        "required_scopes": [SCOPES[0]],  # an MCP server must not require offline_access: SEP-2207
         "validate_token_resource": True,
     }
     server = MCPServer(
@@ -60,7 +60,7 @@ def protected_server(grants: Grants, now: Callable[[], float]) -> Starlette:
 
 
 def _add_tools(server: MCPServer, grants: Grants, now: Callable[[], float]) -> None:
-    def access() -> Access | None:
+    def access() -> AccessGrant | None:
         token = get_access_token()
         return grants.access(Secret(token.token)) if token else None
 
@@ -77,7 +77,7 @@ def _add_tools(server: MCPServer, grants: Grants, now: Callable[[], float]) -> N
 
     @server.tool()
     def whoami() -> str:
-        """In whose name, and through which client, this call came."""
+        """The user and the client of this call."""
         known = access()
         return f"{PERSON} through {known.client.name}" if known else "a token that expired on the way"
 
@@ -89,7 +89,7 @@ class _DemoServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # Ctrl-C belongs to the demo, which then ends this server
+        yield  # the demo handles Ctrl-C, and ends this server
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

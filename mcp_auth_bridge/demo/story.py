@@ -1,4 +1,4 @@
-"""What `mcp-auth-bridge demo` does, as a person and an IDE would: only through the bridge's command line."""
+"""The story of `mcp-auth-bridge demo`. It uses the bridge as the user and an IDE do: through its command line alone."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from mcp_auth_bridge.demo.server import serving
 from mcp_auth_bridge.errors import BridgeError, quoted
 from mcp_auth_bridge.shell.process.invocation import invocation
 
-LIFETIME = 5  # seconds that an access token lives: enough for some calls, and soon over
-PATIENCE = 20.0  # seconds that the MCP client waits for one answer
+LIFETIME = 5  # seconds that an access token is good: enough for some calls, and over soon
+PATIENCE = 20.0  # seconds that the MCP client waits for one reply
 
-# -P: a file called mcp.py in the folder where the demo is started must not become the SDK.
+# -P: a file called mcp.py in the current folder must not be imported in place of the SDK.
 _PYTHON = (sys.executable, "-P", "-m")
 _FAREWELL = """
 Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.json (Claude Desktop):
@@ -35,12 +35,13 @@ Your own server, in ~/.kiro/settings/mcp.json (Kiro) or claude_desktop_config.js
 and once, in a terminal: mcp-auth-bridge login https://your.server/mcp"""
 
 
-async def tell(
+async def tell_story(
     say: Callable[[str], None], *, unattended: bool, now: Callable[[], float], entropy: Callable[[int], bytes]
 ) -> None:
-    """Live through the story and `say` each step. `unattended`: the demo clicks Allow itself.
+    """Run the story, and `say` each step. With `unattended` the demo clicks Allow itself.
 
-    `now` returns Unix time in seconds, `entropy` that many random bytes. Raises `BridgeError`, which names the step.
+    `now` returns Unix time in seconds, `entropy` the given number of random bytes. Raises `BridgeError`, which names
+    the step that failed.
     """
     steps = itertools.count(1)
 
@@ -51,18 +52,21 @@ async def tell(
         async with serving(now, entropy, LIFETIME) as grants:
             address = grants.issuer.removeprefix("http://")
             tell_step(f"A protected MCP server and its authorization server are up on {address}.")
-            home = _home(Path(folder), grants.resource)
+            home = _make_home(Path(folder), grants.resource)
             await _log_in(home, tell_step, unattended=unattended)
-            await _work(home, grants, tell_step)
+            await _relay(home, grants, tell_step)
     tell_step("Both servers are down and the folder is gone: nothing of the demo is left.")
     command, *words = invocation()
     arguments = json.dumps([*words, "run", "https://your.server/mcp"])
     say(_FAREWELL.format(command=json.dumps(command), arguments=arguments))
 
 
-def _home(folder: Path, resource: str) -> dict[str, str]:
-    """The environment that puts all of the bridge's state below `folder`: with a key file, no keyring is touched."""
-    path = json.dumps(str(folder / "key"), ensure_ascii=False)  # a TOML string, too
+def _make_home(folder: Path, resource: str) -> dict[str, str]:
+    """Write a configuration into `folder`, and return the environment that puts the bridge's whole state there.
+
+    The store has a key file, so that the demo does not use the keyring.
+    """
+    path = json.dumps(str(folder / "key"), ensure_ascii=False)  # also a TOML string
     config = f'[store]\nkind = "key_file"\npath = {path}\n\n[servers.demo]\nurl = "{resource}"\n'
     (folder / "config.toml").write_text(config, encoding="utf-8")
     return {"MCP_AUTH_BRIDGE_HOME": str(folder)}
@@ -70,26 +74,26 @@ def _home(folder: Path, resource: str) -> dict[str, str]:
 
 async def _log_in(home: dict[str, str], say: Callable[[str], None], *, unattended: bool) -> None:
     if unattended:
-        say("The bridge logs in; the demo plays the person and clicks Allow.")
+        say("The bridge logs in; the demo clicks Allow in place of the user.")
         opener = ["--browser-command", shlex.join([*_PYTHON, "mcp_auth_bridge.demo.consent"])]
     else:
-        say("The bridge logs in; it is for you to click Allow in the browser.")
+        say("The bridge logs in; click Allow in the browser.")
         opener = []
-    with _step("logging in"):
-        await _run_to_the_end([*_PYTHON, "mcp_auth_bridge", "login", "demo", *opener], os.environ | home)
+    with _failing_as("logging in"):
+        await _run_command([*_PYTHON, "mcp_auth_bridge", "login", "demo", *opener], os.environ | home)
     say(f"The login is done. The tokens are sealed below {home['MCP_AUTH_BRIDGE_HOME']} and nowhere else.")
 
 
-async def _work(home: dict[str, str], grants: Grants, say: Callable[[str], None]) -> None:
+async def _relay(home: dict[str, str], grants: Grants, say: Callable[[str], None]) -> None:
     command, *arguments = (*_PYTHON, "mcp_auth_bridge", "run", "demo")
-    with _step("working through `mcp-auth-bridge run demo`"):
+    with _failing_as("working through `mcp-auth-bridge run demo`"):
         parameters = StdioServerParameters(command=command, args=arguments, env=home)
         async with Client(parameters, read_timeout_seconds=PATIENCE) as client:
-            await _use(client, say)
-            await _outlive_the_token(client, grants, say)
+            await _call_tools(client, say)
+            await _outlive_token(client, grants, say)
 
 
-async def _use(client: Client, say: Callable[[str], None]) -> None:
+async def _call_tools(client: Client, say: Callable[[str], None]) -> None:
     tools = sorted(tool.name for tool in (await client.list_tools()).tools)
     say(f"The official SDK's client started `mcp-auth-bridge run demo`, as an IDE would, and sees: {', '.join(tools)}.")
     total, person = await _call(client, "add", a=19, b=23), await _call(client, "whoami")
@@ -97,9 +101,9 @@ async def _use(client: Client, say: Callable[[str], None]) -> None:
     say(f"It called add(19, 23) and got {total}, as {person}; its access token lives for another {left} s.")
 
 
-async def _outlive_the_token(client: Client, grants: Grants, say: Callable[[str], None]) -> None:
+async def _outlive_token(client: Client, grants: Grants, say: Callable[[str], None]) -> None:
     before = grants.refreshes
-    await asyncio.sleep(LIFETIME)  # whatever token is in use now has expired afterwards
+    await asyncio.sleep(LIFETIME)  # afterwards the token in use has expired
     total = await _call(client, "add", a=40, b=2)
     count = grants.refreshes - before
     if not count:
@@ -114,12 +118,12 @@ async def _call(client: Client, tool: str, **arguments: int) -> str:
     result = await client.call_tool(tool, dict(arguments))
     text = " ".join(block.text for block in result.content if isinstance(block, TextContent))
     if result.is_error:
-        raise BridgeError(f"the tool {tool} answered {quoted(text)}")
+        raise BridgeError(f"the tool {tool} failed: {quoted(text)}")
     return text
 
 
-async def _run_to_the_end(command: list[str], environment: dict[str, str]) -> None:
-    """Run `command`. What it says to the person is part of the story; the entry for an IDE, on stdout, is not."""
+async def _run_command(command: list[str], environment: dict[str, str]) -> None:
+    """Run `command`. Its messages on stderr are part of the story; the entry for an IDE, on stdout, is not."""
     nothing = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdin=nothing, stdout=nothing)
     try:
@@ -133,22 +137,20 @@ async def _run_to_the_end(command: list[str], environment: dict[str, str]) -> No
 
 
 @contextlib.contextmanager
-def _step(doing: str) -> Iterator[None]:
+def _failing_as(doing: str) -> Iterator[None]:
     try:
         yield
     except BaseExceptionGroup as group:
-        raise _failed(doing, _first(group)) from group
+        raise _step_error(doing, _first_error(group)) from group
     except Exception as error:
-        raise _failed(doing, error) from error
+        raise _step_error(doing, error) from error
 
 
-def _first(error: BaseException) -> BaseException:
-    """The SDK's client raises groups of groups; the first leaf is what happened first."""
-    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+def _first_error(error: BaseException) -> BaseException:
+    """The first leaf of an exception group: the SDK's client raises groups of groups."""
+    return _first_error(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
 
 
-def _failed(doing: str, error: BaseException) -> BridgeError:
+def _step_error(doing: str, error: BaseException) -> BridgeError:
     cause = error.message if isinstance(error, BridgeError) else f"{type(error).__name__} {quoted(str(error))}"
-    return BridgeError(
-        f"the demo failed while {doing}: {cause}", "what went wrong stands above, in the bridge's own words"
-    )
+    return BridgeError(f"the demo failed while {doing}: {cause}", "see the messages of the bridge above")

@@ -1,8 +1,8 @@
-"""How near an address is. Metadata of a server's may lead as near as that server stands, and no nearer.
+"""How near an address is. Metadata of a server may lead as near as that server stands, and no nearer.
 
-A server in the open internet has no business with the printer, the router or a database of whoever reads its metadata
-(OWASP "Server Side Request Forgery"; MCP security best practices). What is said here is about addresses, never names:
-whoever owns a name decides what it resolves to.
+A server in the open internet has no business with the printer, the router or a database of a user who reads its
+metadata (OWASP "Server Side Request Forgery"; MCP security best practices). The rules are about addresses, never names:
+the owner of a name decides what it resolves to.
 """
 
 import enum
@@ -14,7 +14,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 
 class Zone(enum.IntEnum):
-    """Ordered: who stands in one may lead to it and to all before it, but nobody to `FORBIDDEN`."""
+    """In order: a server in one zone may lead to it and to all before it, but no server may lead to `FORBIDDEN`."""
 
     PUBLIC = 0
     PRIVATE = 1
@@ -26,13 +26,13 @@ class Zone(enum.IntEnum):
 _BLOCKS: tuple[tuple[Zone, tuple[IPv4Network | IPv6Network, ...]], ...] = tuple(
     (zone, tuple(ip_network(block) for block in blocks.split()))
     for zone, blocks in (
-        # What clouds tell a machine about itself outside of link-local: AWS and GCP (IPv6), Alibaba, Azure, Oracle.
+        # The metadata services of clouds outside of link-local: AWS and GCP (IPv6), Alibaba, Azure, Oracle.
         (Zone.FORBIDDEN, "fd00:ec2::/32 fd20:ce::/32 100.100.100.200/32 168.63.129.16/32 192.0.0.0/24"),
-        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, examples, Teredo and its like.
+        # Link-local, "this host" (which Linux takes for loopback), multicast, reserved, examples, Teredo and the like.
         (Zone.FORBIDDEN, "169.254.0.0/16 0.0.0.0/8 224.0.0.0/3 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24"),
         (Zone.FORBIDDEN, "192.88.99.0/24 2001::/23 2001:db8::/32 3fff::/20"),
         (Zone.LOOPBACK, "127.0.0.0/8 ::1/128"),
-        # 198.18/15 is for benchmarks; in practice it is what proxies on this machine answer for every name.
+        # 198.18/15 is for benchmarks; in practice proxies on this machine answer with it for every name.
         (Zone.PRIVATE, "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 198.18.0.0/15 fc00::/7 fec0::/10"),
         (Zone.PUBLIC, "0.0.0.0/0 2000::/3"),
         (Zone.FORBIDDEN, "::/0"),
@@ -42,10 +42,10 @@ _NAT64 = tuple(IPv6Network(block) for block in ("64:ff9b::/96", "64:ff9b:1::/48"
 
 
 def zone_of(address: Address) -> Zone:
-    """The zone of `address`; of the IPv4 address that it stands for, if it does."""
-    meant = _embedded(address) if isinstance(address, IPv6Address) else None
-    if meant is not None:
-        return zone_of(meant)
+    """The zone of `address`, or of the IPv4 address that it stands for."""
+    embedded = _embedded_ipv4(address) if isinstance(address, IPv6Address) else None
+    if embedded is not None:
+        return zone_of(embedded)
     return next(zone for zone, blocks in _BLOCKS for block in blocks if address in block)
 
 
@@ -54,25 +54,25 @@ def reach_of(addresses: Iterable[Address]) -> Zone:
     return min(zone_of(address) for address in addresses)
 
 
-def within(addresses: Iterable[Address], reach: Zone) -> list[Address]:
-    """Those of `addresses` that may be connected to, in their order.
+def addresses_within(addresses: Iterable[Address], reach: Zone) -> list[Address]:
+    """Filter `addresses` to those that may be connected to, in their order.
 
     The others are left out rather than the whole name refused: nothing is sent to them, and an office that answers one
-    name with its inner and its outer address is no attack.
+    name with its inner and its outer address is not an attacker.
     """
     return [address for address in addresses if zone_of(address) <= min(reach, Zone.LOOPBACK)]
 
 
-def literal(host: str) -> Address | None:
-    """`host` as an address, None for a name."""
+def parse_address(host: str) -> Address | None:
+    """Parse `host` as an address, None for a name."""
     try:
         return ip_address(host)
     except ValueError:
         return None
 
 
-def _embedded(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that a packet to `address` ends at: mapped, 6to4 (RFC 3056), NAT64."""
+def _embedded_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address at which a packet to `address` ends: mapped, 6to4 (RFC 3056), NAT64."""
     if any(address in block for block in _NAT64):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour

@@ -1,12 +1,12 @@
-"""A client proves with a private key who it is: `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core 9)."""
+"""Client authentication with a private key: `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core 9)."""
 
-from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Flow, Now, ask
 from mcp_auth_bridge.errors import ConfigError, quoted
+from mcp_auth_bridge.http_syntax import to_base64url
 from mcp_auth_bridge.oauth.session import Client, SigningKey
 from mcp_auth_bridge.secret import Secret
 
@@ -21,22 +21,21 @@ CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 section 2.2."""
 
 _LIFETIME = 120
-"""Seconds: enough for a slow network and two clocks, and nothing to steal."""
+"""Seconds: enough for a slow network and two clocks, and too short to be worth stealing."""
 
 _JTI_SIZE = 16
 _SMALLEST_RSA = 2048  # bits, as RFC 7518 section 3.3 demands
 
+# The algorithms of each kind of key (RFC 7518 section 3.1, RFC 8037 section 3.1), the most common one first.
 _RSA = ("RS256", "PS256")
 _CURVES = {"secp256r1": ("ES256",), "secp384r1": ("ES384",), "secp521r1": ("ES512",)}
 _ED25519 = ("EdDSA",)
-ALGORITHMS = (*_RSA, *(name for names in _CURVES.values() for name in names), *_ED25519)
-"""Of RFC 7518 section 3.1 and RFC 8037 section 3.1."""
 
 _FORMS = "a private key is RSA, EC (P-256, P-384, P-521) or Ed25519, in PEM or as one JWK"
 
 
 class ClientKey(msgspec.Struct, frozen=True):
-    """A private key that is ready to sign. `id` is its `kid`, "" for none."""
+    """A private key that is ready to sign. `id` is its `kid`, "" if it has none."""
 
     private: "PrivateKey"
     algorithm: str
@@ -44,22 +43,23 @@ class ClientKey(msgspec.Struct, frozen=True):
 
 
 def client_assertion(client: Client) -> Flow[Secret]:
-    """A new assertion that whoever sends it is `client`, which has a key. Raises `ConfigError` for an unusable one.
+    """A new assertion that the sender is `client`. Raises `ConfigError` if the client's private key cannot be used.
 
-    It is addressed to the issuer (draft-ietf-oauth-rfc7523bis section 4, and MCP's), unless its key says otherwise.
+    It is addressed to the issuer (draft-ietf-oauth-rfc7523bis section 4, and MCP's), unless the key's settings name
+    another audience.
     """
     # PyJWT is imported where something is signed (docs/architecture.md, "Cold start").
     import jwt
 
     assert client.signing is not None, "the method says so"  # noqa: S101 - a fact, not a check
-    key = load(client.signing)
+    key = load_key(client.signing)
     jti = yield from ask(Entropy(_JTI_SIZE))
     now = int((yield from ask(Now())))
     claims: dict[str, str | int] = {
         "iss": client.id,
         "sub": client.id,
         "aud": client.signing.audience or client.issuer,
-        "jti": urlsafe_b64encode(jti).rstrip(b"=").decode(),
+        "jti": to_base64url(jti),
         "iat": now,
         "exp": now + _LIFETIME,
     }
@@ -67,11 +67,11 @@ def client_assertion(client: Client) -> Flow[Secret]:
     return Secret(jwt.encode(claims, key.private, algorithm=key.algorithm, headers=headers))
 
 
-def load(signing: SigningKey) -> ClientKey:
-    """The key as the configuration gives it. Raises `ConfigError`, which never repeats anything of it."""
+def load_key(signing: SigningKey) -> ClientKey:
+    """The key in the configuration. Raises `ConfigError`, which never repeats any part of it."""
     text = signing.key.reveal().strip()
     named = _members(text) if text.startswith("{") else {}
-    private = _of_jwk(text) if text.startswith("{") else _of_pem(text)
+    private = _load_jwk(text) if text.startswith("{") else _load_pem(text)
     algorithm = signing.algorithm or named.get("alg", "")
     fitting = fitting_algorithms(private)
     if algorithm and algorithm not in fitting:
@@ -81,19 +81,19 @@ def load(signing: SigningKey) -> ClientKey:
     return ClientKey(private, algorithm or fitting[0], signing.key_id or named.get("kid", ""))
 
 
-def accepted(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
-    """`signing` with an algorithm that the server advertises, where neither configuration nor key name one.
+def with_accepted_algorithm(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
+    """`signing` with an algorithm that the server advertises, where neither the configuration nor the key names one.
 
     `advertised` are `token_endpoint_auth_signing_alg_values_supported` (RFC 8414 section 2), () where it does not say.
     """
-    key = load(signing)
+    key = load_key(signing)
     named = signing.algorithm or key.algorithm in advertised
     better = () if named else [name for name in fitting_algorithms(key.private) if name in advertised]
     return msgspec.structs.replace(signing, algorithm=next(iter(better), key.algorithm))
 
 
 def fitting_algorithms(private: "PrivateKey") -> tuple[str, ...]:
-    """With which algorithms a key can sign, the most usual one first."""
+    """The algorithms with which a key can sign, the most usual one first. Raises `ConfigError` if there are none."""
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -107,10 +107,10 @@ def fitting_algorithms(private: "PrivateKey") -> tuple[str, ...]:
             return _CURVES[private.curve.name]
         case Ed25519PrivateKey():
             return _ED25519
-    raise ConfigError("the private key is of a kind that signs no assertions", _FORMS)
+    raise ConfigError("keys of this kind cannot sign assertions", _FORMS)
 
 
-def _of_pem(text: str) -> "PrivateKey":
+def _load_pem(text: str) -> "PrivateKey":
     """PKCS#8, PKCS#1 or SEC1."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -123,18 +123,18 @@ def _of_pem(text: str) -> "PrivateKey":
             "store it decrypted where only you can read it, or let command: print it decrypted",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _unreadable(text) from None
+        raise _unreadable_key_error(text) from None
 
 
-def _unreadable(text: str) -> ConfigError:
+def _unreadable_key_error(text: str) -> ConfigError:
     if "PUBLIC KEY-----" in text or "CERTIFICATE-----" in text:
-        return ConfigError("the private key is none, but a public key or a certificate", _FORMS)
+        return ConfigError("this is a public key or certificate, not a private key", _FORMS)
     if r"\n" in text:
         return ConfigError("the private key holds \\n instead of line ends", "put it into a file, as file:PATH")
     return ConfigError("the private key cannot be read", _FORMS)
 
 
-def _of_jwk(text: str) -> "PrivateKey":
+def _load_jwk(text: str) -> "PrivateKey":
     """RFC 7517, RFC 8037. PyJWT's errors would quote the key."""
     from jwt import PyJWK
     from jwt.exceptions import PyJWTError
@@ -143,15 +143,15 @@ def _of_jwk(text: str) -> "PrivateKey":
     if "keys" in members:
         raise ConfigError("the private key is a set of keys", "write the one JWK out of its keys")
     if "d" not in members:
-        raise ConfigError("the private key is none: a JWK has it in d", _FORMS)
+        raise ConfigError("this JWK is not a private key: it has no member d", _FORMS)
     try:
         return cast("PrivateKey", PyJWK(members).key)
     except (PyJWTError, ValueError, TypeError):
-        raise ConfigError("the private key is no usable JWK", _FORMS) from None
+        raise ConfigError("the private key is not a usable JWK", _FORMS) from None
 
 
 def _members(text: str) -> dict[str, Any]:  # Any: a JWK may hold any JSON
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeEncodeError):
-        raise ConfigError("the private key starts like a JWK, but is no JSON object", _FORMS) from None
+        raise ConfigError("the private key starts like a JWK, but is not a JSON object", _FORMS) from None

@@ -1,60 +1,62 @@
-"""Who the bridge is to an authorization server, and where it is called back: the two are registered together."""
+"""The client that a login uses at an authorization server, and its redirect URI: the two are registered together.
 
-from typing import TYPE_CHECKING
+In the order of MCP's "Client Registration": configured, a client ID metadata document, known from an earlier login,
+registered now (RFC 7591).
+"""
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Tell, ask
 from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, ProtocolError, quoted
-from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.error_meaning import client_forgotten, scopes_refused, speaks_of_no_such_client
-from mcp_auth_bridge.oauth.grants import Transaction, authorization_code, authorization_url
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
-from mcp_auth_bridge.oauth.registration_management import still_registered
+from mcp_auth_bridge.oauth.authorization_endpoint import Transaction, authorization_url
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
+from mcp_auth_bridge.oauth.client_metadata import METADATA_DOCUMENT_PORTS
+from mcp_auth_bridge.oauth.error_meaning import client_forgotten, mentions_unknown_client, scopes_refused
+from mcp_auth_bridge.oauth.grants import authorization_code
+from mcp_auth_bridge.oauth.plan import LoginPlan
+from mcp_auth_bridge.oauth.registration import register
+from mcp_auth_bridge.oauth.registration_management import read_registration
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose, gate
 
-if TYPE_CHECKING:
-    from mcp_auth_bridge.oauth.login import Plan
-
 _LOCALHOST = "localhost"
 
 
-def client_for(plan: "Plan", server: Server, scopes: tuple[str, ...]) -> Flow[Client]:
-    """Who we are there. The callback is bound before registration: what is registered is a port that we hold.
+def obtain_client(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Client]:
+    """Bind the callback, then return the client for it, registered if need be: the bridge holds the registered port.
 
-    An earlier registration whose port is taken, or that lacks some of the `scopes`, is replaced for this login; the
-    session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be registered, or
-    the configured port is taken.
+    An earlier registration that lacks some of the `scopes`, or has lost its port to another program, is replaced for
+    this login; the session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be
+    registered, or the configured port is taken.
     """
-    known = yield from _known(plan, server)
+    known = yield from _find_known(plan, server)
     if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:
-        by_document = yield from _by_document(plan, server)
-        if by_document is not None:
-            return by_document
-    redirect_uri = yield from _bind(plan, _place(plan, known))
+        documented = yield from _use_metadata_document(plan, server)
+        if documented is not None:
+            return documented
+    redirect_uri = yield from _listen(plan, _callback_address(plan, known))
     if known is not None and known.registered and known.redirect_uri == redirect_uri:
         if plan.fresh:
             known = None
         elif not known.allows(scopes):
-            return (yield from _wider(plan, server, known, scopes))
+            return (yield from _register_for_scopes(plan, server, known, scopes))
         elif plan.grant is authorization_code:
-            known = yield from _unless_forgotten(server, known, scopes)
+            known = yield from _check_registration(server, known, scopes)
     try:
-        return (yield from register(server, redirect_uri, scopes, known, plan.introduction))
+        return (yield from register(server, redirect_uri, scopes, known, plan.registration))
     except OAuthRefused as refused:
         if refused.error != "invalid_redirect_uri" or plan.host == _LOCALHOST:
             raise
         # Salesforce takes localhost and no address.
-        redirect_uri = yield from _bind(plan, Listen(plan.port, _LOCALHOST, plan.path))
-        return (yield from register(server, redirect_uri, scopes, None, plan.introduction))
+        redirect_uri = yield from _listen(plan, Listen(plan.port, _LOCALHOST, plan.path))
+        return (yield from register(server, redirect_uri, scopes, None, plan.registration))
 
 
-def client_after(
-    error: BridgeError, client: Client, plan: "Plan", server: Server, scopes: tuple[str, ...]
+def replace_client(
+    error: BridgeError, client: Client, plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]
 ) -> Flow[Client]:
-    """Another client, after `client` was refused a grant with `error`: a new one for one that an earlier login made.
+    """Register anew after the server refused `client` with `error`, if an earlier login had registered that client.
 
-    Raises `error` where another one would fare no better.
+    Raises `error`, perhaps with another hint, where a new registration would not help.
     """
     if not client_forgotten(error):
         raise error
@@ -62,21 +64,25 @@ def client_after(
         error.hint = (
             "check client_id, client_secret, auth_method and issuer, or client_metadata_url, under auth for this server"
         )
-    elif plan.introduction.auth_method:
+    elif plan.registration.auth_method:
         error.hint = (
-            f'remove auth_method = "{plan.introduction.auth_method}" under auth for this server: then each way that its'
+            f'remove auth_method = "{plan.registration.auth_method}" under auth for this server: then each way that its'
             " authorization server may take is tried"
         )
     known = plan.clients.get(server.issuer)
     if known is None or known.id != client.id:
         raise error
-    yield from ask(Tell(f"{_has_forgotten(server)}, so that you will be asked once more"))
-    return (yield from register(server, client.redirect_uri, scopes, None, plan.introduction))
+    yield from ask(Tell(f"{_forgotten_sentence(server)}, so that you will be asked once more"))
+    return (yield from register(server, client.redirect_uri, scopes, None, plan.registration))
 
 
-def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
+def _find_known(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
+    """The configured client, else the one that an earlier login registered at the issuer.
+
+    Raises `ConfigError` where the configured client belongs to another issuer.
+    """
     if plan.configured is None:
-        return (yield from _registered(plan.clients.get(server.issuer), plan.introduction.auth_method))
+        return (yield from _check_usable(plan.clients.get(server.issuer), plan.registration.auth_method))
     if not same_issuer(server.issuer, plan.configured.issuer):
         raise ConfigError(
             f"the configured client belongs to {quoted(plan.configured.issuer)}, "
@@ -86,8 +92,8 @@ def _known(plan: "Plan", server: Server) -> Flow[Client | None]:
     return plan.configured
 
 
-def _registered(client: Client | None, auth_method: str) -> Flow[Client | None]:
-    """`client`, if it is still good and proves itself by the configured `auth_method`, where there is one."""
+def _check_usable(client: Client | None, auth_method: str) -> Flow[Client | None]:
+    """`client`, or None if its secret has expired, or if it was registered with another than the configured method."""
     if client is not None and auth_method not in ("", client.auth_method):
         return None
     if client is None or client.secret_expires_at is None:
@@ -95,20 +101,20 @@ def _registered(client: Client | None, auth_method: str) -> Flow[Client | None]:
     return None if client.expired((yield from ask(Now()))) else client
 
 
-def _by_document(plan: "Plan", server: Server) -> Flow[Client | None]:
-    """The client of the metadata document, at a port that it lists; None if all are taken and something else may do."""
-    ports = (plan.port,) if plan.port else METADATA_PORTS
+def _use_metadata_document(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
+    """The client of the metadata document, at a port that it lists. None if all are taken, and registration may do."""
+    ports = (plan.port,) if plan.port else METADATA_DOCUMENT_PORTS
     for port in ports:
         redirect_uri = yield from ask(Listen(port, plan.host, plan.path))
-        if _port(redirect_uri) == port:
+        if _port_of(redirect_uri) == port:
             return Client(issuer=server.issuer, id=plan.metadata_url, redirect_uri=redirect_uri, registered=False)
     if plan.port or server.registration_endpoint is None:
         raise _port_taken_error(ports[0])
     return None
 
 
-def _place(plan: "Plan", known: Client | None) -> Listen:
-    """Where the callback is to be: as configured, else as it was registered, else anywhere."""
+def _callback_address(plan: LoginPlan, known: Client | None) -> Listen:
+    """Where the callback is to listen: as configured, else as it was registered, else anywhere."""
     if known is None or not known.redirect_uri:
         return Listen(plan.port, plan.host, plan.path)
     registered = gate(known.redirect_uri, Purpose.REDIRECT)
@@ -116,10 +122,12 @@ def _place(plan: "Plan", known: Client | None) -> Listen:
     return Listen(plan.port or registered.port, host, plan.path)
 
 
-def _bind(plan: "Plan", place: Listen) -> Flow[str]:
-    """The redirect URI at `place`. A configured port is that one or none: somebody relies on it."""
-    redirect_uri = yield from ask(place)
-    if plan.port and _port(redirect_uri) != plan.port:
+def _listen(plan: LoginPlan, address: Listen) -> Flow[str]:
+    """Bind the callback and return its redirect URI. Raises `ConfigError` where the configured port is taken: the
+    client is registered with that port.
+    """
+    redirect_uri = yield from ask(address)
+    if plan.port and _port_of(redirect_uri) != plan.port:
         raise _port_taken_error(plan.port)
     return redirect_uri
 
@@ -131,61 +139,65 @@ def _port_taken_error(port: int) -> ConfigError:
     )
 
 
-def _port(redirect_uri: str) -> int:
+def _port_of(redirect_uri: str) -> int:
     return gate(redirect_uri, Purpose.REDIRECT).port
 
 
-def _wider(plan: "Plan", server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client]:
-    """A registration for `scopes` that `known` was not registered with, or `known` if the server makes no other.
+def _register_for_scopes(
+    plan: LoginPlan, server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
+) -> Flow[Client]:
+    """Register for `scopes` that `known` was not registered with; `known` if the server makes no other registration.
 
-    It is made anew and not updated (RFC 7592 section 2.2): other logins may live by `known`, which an update whose
-    answer is lost would change under them. Nor does it ask for all that the server lists: a consent page may show that.
+    It is made anew and not updated (RFC 7592 section 2.2): other logins may use `known`, which an update whose response
+    is lost would change under them. Nor does it ask for all scopes that the server lists: a consent page may show them.
     """
     try:
-        return (yield from register(server, known.redirect_uri, scopes, None, plan.introduction))
+        return (yield from register(server, known.redirect_uri, scopes, None, plan.registration))
     except (ConfigError, ProtocolError) as refused:
         if scopes_refused(refused) and known.scope:
-            raise  # of a registration that an earlier version stored, nobody knows what it lacks
+            raise  # only a registration that an earlier version stored without its scopes may have these
         return known  # many servers do not hold a client to its scopes
 
 
-def _unless_forgotten(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
+def _check_registration(server: AuthorizationServer, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
     """`known` as it is registered, or None if the authorization server no longer knows it.
 
-    Otherwise only the person would see that, on an error page, and this login would wait for nothing. A registration
-    that can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
+    Otherwise only the user would see that, on an error page, and this login would wait for nothing. A registration that
+    can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
     """
     if known.management_token is not None and (known.secret is None or known.auth_method == "none"):
-        # A read may renew the secret, which would end other logins that show it.
+        # A read may renew the secret, which would end other logins that use it.
         try:
-            registered = yield from still_registered(known)
+            registered = yield from read_registration(known)
         except BridgeError:
-            pass  # somebody else may be able to tell
+            pass  # the authorization page may tell
         else:
             if registered is None:
-                yield from ask(Tell(_has_forgotten(server)))
+                yield from ask(Tell(_forgotten_sentence(server)))
             return registered
-    return (yield from _unless_its_page_says_so(server, known, scopes))
+    return (yield from _check_authorization_page(server, known, scopes))
 
 
-def _unless_its_page_says_so(server: Server, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
+def _check_authorization_page(
+    server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
+) -> Flow[Client | None]:
     """`known`, or None if its authorization page says that there is no such client.
 
-    The request is an authorization request of its own, which nobody will ever finish, and what it is redirected to is
-    not looked at: that may be a code.
+    This sends an authorization request of its own, which is never finished. A redirect in its response is not followed
+    or read: that may hold a code.
     """
-    made_up = (yield from ask(Entropy(32))).hex()
-    url = authorization_url(server, known, scopes, Transaction(made_up, made_up))
+    random = (yield from ask(Entropy(32))).hex()
+    url = authorization_url(server, known, scopes, Transaction(random, random))
     page = Fetch(gate(url, Purpose.AUTHORIZATION), {"accept": "text/html"}, redirects=0)
     try:
-        forgotten = speaks_of_no_such_client((yield from ask(page)))
+        forgotten = mentions_unknown_client((yield from ask(page)))
     except BridgeError:
-        forgotten = False  # a passing trouble, which the person will see
+        forgotten = False  # it may pass; if not, the user will see it
     if not forgotten:
         return known
-    yield from ask(Tell(_has_forgotten(server)))
+    yield from ask(Tell(_forgotten_sentence(server)))
     return None
 
 
-def _has_forgotten(server: Server) -> str:
+def _forgotten_sentence(server: AuthorizationServer) -> str:
     return f"{quoted(server.issuer)} no longer knows this bridge, which registers anew"

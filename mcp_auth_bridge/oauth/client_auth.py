@@ -1,14 +1,15 @@
-"""How a token request proves which client sends it (RFC 6749 section 2.3), found out by what works.
+"""Client authentication at the token endpoint (RFC 6749 section 2.3): the method that works is found by trying.
 
-The metadata say where to begin (RFC 8414 section 2), the registration's answer corrects them (RFC 7591 section 3.2.1),
-and a refusal of the client makes room for the next method: each is tried once, and the one that works is remembered in
-the client's `auth_method`. The MCP Python SDK, for one, advertises Basic and does not take it as RFC 6749 writes it.
+The metadata name the first method to try (RFC 8414 section 2), the registration's response corrects them (RFC 7591
+section 3.2.1), and after a refusal of the client the next method is tried: each one once. The one that works is
+remembered in the client's `auth_method`. The MCP Python SDK, for one, advertises Basic and does not accept it as RFC
+6749 defines it.
 
 A second attempt is safe after a refusal of the *client* and after nothing else. A server authenticates the client
 before it looks at the grant (RFC 6749 section 3.2.1), so the code is not spent; a server that spends it nevertheless
 answers the second attempt with `invalid_grant`, which ends the login as before. A refresh token is presented once, by
-the method that brought it: only a client that has not been accepted yet has `other_methods`. Every attempt goes to the
-same endpoint, so the secret becomes known to nobody new.
+the method with which it was issued: only a client that was not accepted before has `other_methods`. All attempts go to
+the same endpoint, so no other server learns the secret.
 """
 
 from base64 import b64encode
@@ -25,8 +26,8 @@ from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 
 SUPPORTED = ("none", "client_secret_post", "client_secret_basic")
-"""What a registration asks for, in order of preference: a program on a person's machine cannot keep a client secret
-secret, and servers disagree less about a form than about Basic."""
+"""The methods that a registration asks for, in order of preference: a program on a user's machine cannot keep a client
+secret secret, and servers disagree less about a form than about Basic."""
 
 PRIVATE_KEY_JWT = "private_key_jwt"
 
@@ -46,36 +47,37 @@ def registered_as(method: str) -> str:
     return "client_secret_basic" if method in (_BASIC_RAW, _BASIC_WITH_ID) else method
 
 
-def to_ask_for(advertised: tuple[str, ...]) -> tuple[str, ...]:
+def methods_to_request(advertised: tuple[str, ...]) -> tuple[str, ...]:
     """The methods to ask for at a registration, one after the other while the server refuses the metadata.
 
-    Raises `TheirProtocolError` where there are none.
+    Raises `TheirProtocolError` if there are none.
     """
-    first = choose(advertised, public=True)
+    first = choose_method(advertised, public=True)
     return (first, *(method for method in SUPPORTED if method != first and method in (advertised or SUPPORTED)))
 
 
-def choose(advertised: tuple[str, ...], *, public: bool) -> str:
-    """The first method to try, for a client that may be `public`, or that somebody registered with a secret.
+def choose_method(advertised: tuple[str, ...], *, public: bool) -> str:
+    """The first method to try: for a client that may be `public`, or else for one that was registered with a secret.
 
-    For the latter it is Basic, which is what a registration means that says nothing (RFC 7591 section 2). Servers that
-    advertise nothing are taken to accept public clients, as MCP's do, and Basic, as RFC 8414 says.
+    For the latter it is Basic, the default of a registration (RFC 7591 section 2). Servers that advertise nothing are
+    assumed to accept public clients, as MCP's do, and Basic, as RFC 8414 says. Raises `TheirProtocolError` if no
+    advertised method is supported.
     """
     preferred = SUPPORTED if public else ("client_secret_basic", "client_secret_post")
     for method in preferred:
         if not advertised or method in advertised:
             return method
     raise TheirProtocolError(
-        "the authorization server accepts none of the ways in which this bridge can prove its identity",
+        "the authorization server accepts no authentication method that this bridge has",
         f"it has to accept one of {', '.join(SUPPORTED)} at its token endpoint",
     )
 
 
-def with_others(client: Client, advertised: tuple[str, ...]) -> Client:
-    """`client` with the methods to try after its `auth_method`: the advertised ones, or all where those are no others.
+def with_other_methods(client: Client, advertised: tuple[str, ...]) -> Client:
+    """`client` with the methods to try after its `auth_method`: the advertised ones, or all if no other is advertised.
 
-    context7 advertises Basic and reads the form alone. `none` is for registrations of the bridge's own: whoever
-    configured a secret wants it shown.
+    context7 advertises Basic and reads the form alone. `none` is only for the bridge's own registrations: a configured
+    secret is there to be sent.
     """
     if client.secret is None:
         return msgspec.structs.replace(client, other_methods=())
@@ -85,31 +87,31 @@ def with_others(client: Client, advertised: tuple[str, ...]) -> Client:
 
 
 def _differs(method: str, client: Client) -> bool:
-    """Whether `method` says something that no other one does."""
+    """Whether `method` sends something that no other one sends."""
     if method == "none":
         return client.registered
     return method != _BASIC_RAW or _pair(client, quote_plus) != _pair(client, str)
 
 
 class ClientAuthentication:
-    """A client before one authorization server, for as long as a flow lasts: a refused method is not used again."""
+    """A client at one authorization server, for the length of a flow: a refused method is not used again."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     @property
     def client(self) -> Client:
-        """The client as it is to be remembered once the server has accepted it."""
+        """The client to be remembered once the server has accepted it."""
         return msgspec.structs.replace(self._client, other_methods=())
 
     def authenticate(self, form: Form) -> Flow[tuple[Mapping[str, Secret | str], Form]]:
-        """As `authenticate`, by the method whose turn it is."""
+        """As `authenticate`, by the present method."""
         return (yield from authenticate(self._client, form))
 
     def learn(self, response: Response) -> bool:
-        """Take the next method if the server refused the client, and tell whether there was one."""
+        """Move on to the next method if the server refused the client; whether there was one."""
         others = self._client.other_methods
-        if not others or not error_meaning.of_client(response):
+        if not others or not error_meaning.refuses_client(response):
             return False
         self._client = msgspec.structs.replace(self._client, auth_method=others[0], other_methods=others[1:])
         return True

@@ -1,40 +1,49 @@
-"""The device authorization grant (RFC 8628): the person signs in on any device, this machine asks until it is done."""
+"""The device authorization grant (RFC 8628): the user signs in on any device while this machine polls."""
 
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, Response, Show, Sleep, ask
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents, error_meaning
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
-from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.grants import prover_for, resource_of, session_of
-from mcp_auth_bridge.oauth.registration import DEVICE_GRANT
+from mcp_auth_bridge.oauth.client_metadata import DEVICE_GRANT
+from mcp_auth_bridge.oauth.grants import build_session, new_prover, resource_parameter
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import request_tokens
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-_SLOWER = 5.0
+_SLOW_DOWN = 5.0
+"""Seconds that "slow_down" adds to the interval (RFC 8628 section 3.5)."""
+
 _LONGEST = 1800.0
+"""Seconds after which polling ends, however long the code is good."""
 
 
-class _Device(msgspec.Struct):
+class _DeviceAuthorization(msgspec.Struct):
     """RFC 8628 section 3.2."""
 
+    # The secret of this machine, with which it polls.
     device_code: str
+    # The code that the user enters or confirms.
     user_code: str
+    # Where the user goes.
     verification_uri: str
+    # The same with the code in it, "" where the server offers none.
     verification_uri_complete: str = ""
+    # Seconds for which the codes are good.
     expires_in: float = 600.0
+    # Seconds between two polls.
     interval: float = 5.0
 
 
-def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    """Raises `AccessDenied` when the person says no, `LoginRequired` when the code expires."""
+def device_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+    """RFC 8628. Raises `AccessDenied` when the user says no, `LoginRequired` when the code expires."""
     applicant = ClientAuthentication(client)
     device = yield from _start(server, applicant, scopes)
-    yield from ask(Show(_shown(device), device.verification_uri_complete or device.verification_uri))
-    form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_of(server.resource)}
-    prover = yield from prover_for(server)
+    yield from ask(Show(_printable(device.user_code), device.verification_uri_complete or device.verification_uri))
+    form: Form = {"grant_type": DEVICE_GRANT, "device_code": device.device_code, **resource_parameter(server.resource)}
+    prover = yield from new_prover(server)
     interval, waited = max(device.interval, 1.0), 0.0
     while waited < min(device.expires_in, _LONGEST):
         yield from ask(Sleep(interval))
@@ -42,50 +51,57 @@ def device_code(server: Server, client: Client, scopes: tuple[str, ...]) -> Flow
         try:
             issued = yield from request_tokens(server.token_endpoint, applicant, form, "the device's login", prover)
         except OAuthRefused as refused:
-            interval += _slower(refused)
+            interval += _added_interval(refused)
         else:
-            return session_of(server, applicant.client, scopes, issued)
-    raise LoginRequired("nobody confirmed the code in time", "run the command again")
+            return build_session(server, applicant.client, scopes, issued)
+    raise _expired_error()
 
 
-def _start(server: Server, applicant: ClientAuthentication, scopes: tuple[str, ...]) -> Flow[_Device]:
+def _start(
+    server: AuthorizationServer, applicant: ClientAuthentication, scopes: tuple[str, ...]
+) -> Flow[_DeviceAuthorization]:
     if server.device_endpoint is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(server.issuer)} offers no login on another device",
             "log in without --device; over SSH, --paste carries the browser's address over by hand",
         )
-    wanted: Form = {"scope": " ".join(scopes)} if scopes else {}
+    form: Form = {"scope": " ".join(scopes)} if scopes else {}
     if audience := server.authorize_params.get("audience"):
-        wanted["audience"] = audience  # Auth0 wants it here too; the other parameters are for browsers
-    wanted |= resource_of(server.resource)
-    response = yield from _ask(server.device_endpoint, applicant, wanted)
+        form["audience"] = audience  # Auth0 wants it here too; the other parameters are for browsers
+    form |= resource_parameter(server.resource)
+    response = yield from _request(server.device_endpoint, applicant, form)
     while applicant.learn(response):
-        response = yield from _ask(server.device_endpoint, applicant, wanted)
+        response = yield from _request(server.device_endpoint, applicant, form)
     if response.status != 200:
-        raise error_meaning.of_token_request(response, server.device_endpoint, "the login on another device")
-    device = documents.read(response, _Device, server.device_endpoint, "the device's authorization")
+        raise error_meaning.token_request_error(response, server.device_endpoint, "the login on another device")
+    device = documents.read(response, _DeviceAuthorization, server.device_endpoint, "the device's authorization")
     gate(device.verification_uri_complete or device.verification_uri, Purpose.AUTHORIZATION)
     return device
 
 
-def _ask(endpoint: Url, applicant: ClientAuthentication, wanted: Form) -> Flow[Response]:
-    headers, form = yield from applicant.authenticate(wanted)
-    return (yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=form)))
+def _request(endpoint: Url, applicant: ClientAuthentication, form: Form) -> Flow[Response]:
+    headers, authenticated = yield from applicant.authenticate(form)
+    return (yield from ask(Fetch(endpoint, {"accept": "application/json", **headers}, form=authenticated)))
 
 
-def _slower(refused: OAuthRefused) -> float:
-    """Seconds by which to ask less often; raises what ends the waiting (RFC 8628 section 3.5)."""
+def _added_interval(refused: OAuthRefused) -> float:
+    """Seconds to add to the interval between polls; raises the error that ends the polling (RFC 8628 section 3.5)."""
     match refused.error:
         case "authorization_pending":
             return 0.0
         case "slow_down":
-            return _SLOWER
+            return _SLOW_DOWN
         case "access_denied":
             raise AccessDenied("the login was declined", "log in again to allow it") from None
         case "expired_token":
-            raise LoginRequired("nobody confirmed the code in time", "run the command again") from None
+            raise _expired_error() from None
     raise refused
 
 
-def _shown(device: _Device) -> str:
-    return "".join(char for char in device.user_code if char.isprintable())[:40]
+def _expired_error() -> LoginRequired:
+    return LoginRequired("the code was not confirmed in time", "run the command again")
+
+
+def _printable(user_code: str) -> str:
+    """The code without characters that could control a terminal, and not longer than a user would type."""
+    return "".join(char for char in user_code if char.isprintable())[:40]

@@ -1,74 +1,61 @@
 """An MCP server's URL → its authorization server (RFC 9728, RFC 8414, OpenID Connect Discovery, MCP 2025-03-26)."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Flow, ask
 from mcp_auth_bridge.errors import NoLoginOffered, TheirProtocolError, quoted
 from mcp_auth_bridge.oauth import documents
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.metadata import (
     ResourceMetadata,
     ServerMetadata,
-    dpop_binding,
-    endpoints,
-    resource_metadata,
-    server_metadata,
+    choose_dpop_binding,
+    fetch_resource_metadata,
+    fetch_server_metadata,
+    gate_endpoints,
 )
-from mcp_auth_bridge.oauth.scopes import fitting
-from mcp_auth_bridge.oauth.trust import Trust, check_configured, check_endpoints, check_issuer, chosen, same_issuer
-from mcp_auth_bridge.oauth.well_known import HEADERS, Trail, look
+from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, limit_scopes
+from mcp_auth_bridge.oauth.trust import (
+    Trust,
+    check_configured,
+    check_endpoints,
+    check_issuer,
+    choose_issuer,
+    same_issuer,
+)
+from mcp_auth_bridge.oauth.well_known import DISCOVERY_HEADERS, Trail, fetch_response
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-
-class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """An authorization server, validated, as one protected resource names it.
-
-    `resource` is spelled exactly as the metadata spell it. `scopes_supported` is the resource's list, None if it gives
-    none. `auth_methods` are `token_endpoint_auth_methods_supported`, () where the metadata do not say, and
-    `signing_algorithms` those of `private_key_jwt`. A machine's has no `authorization_endpoint`, nor one for devices
-    only. `takes_s256` is whether PKCE by that method is known to work (RFC 7636). `resource` is "" and
-    `authorize_params` are not empty where this server has its own ways (`oauth/providers.py`); `repeats_scope` and
-    `token` are as in `Session`. `binding` is whether its tokens for this resource are to be bound to a key
-    (`oauth/dpop.py`). `agreed` are the origins of endpoints away from the issuer's host.
-    """
-
-    issuer: str
-    resource: str
-    token_endpoint: Url
-    authorization_endpoint: Url | None = None
-    registration_endpoint: Url | None = None
-    revocation_endpoint: Url | None = None
-    scopes_supported: tuple[str, ...] | None = None
-    offers_offline_access: bool = False
-    auth_methods: tuple[str, ...] = ()
-    signing_algorithms: tuple[str, ...] = ()
-    sends_issuer: bool = False
-    takes_metadata_documents: bool = False
-    takes_s256: bool = True
-    device_endpoint: Url | None = None
-    authorize_params: Mapping[str, str] = {}
-    repeats_scope: bool = False
-    token: str = "access"
-    binding: Binding = Binding.NONE
-    agreed: tuple[str, ...] = ()
+_ENDPOINTS_HINT = (
+    "if its endpoints are documented for people, set issuer, authorization_endpoint and token_endpoint under auth for"
+    " this server"
+)
+_STATIC = "it may want a static token or key instead of a login"
+_STATIC_HINT = (
+    'for a token: auth = { kind = "bearer", token = "env:NAME" }; for a key: auth = { kind = "headers", headers ='
+    ' { X-API-Key = "env:NAME" } }. If it wants a login, set issuer under auth for this server'
+    " to its authorization server; its operator can make that unnecessary with a document at"
+    " /.well-known/oauth-protected-resource that names it (RFC 9728) and with the header WWW-Authenticate: Bearer"
+    ' resource_metadata="…" that leads there'
+)
 
 
 def discover(
     trust: Trust, challenge: Challenge | None, resource: str = "", given: ServerMetadata | None = None
-) -> Flow[Server]:
-    """Who protects `trust.server`. `resource` overrides the identifier that its metadata must name (for a URN, say).
+) -> Flow[AuthorizationServer]:
+    """Find the authorization server that protects `trust.server`.
 
-    `given` is what the configuration says about the authorization server: then nobody else is asked about that. Raises
-    `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as an answer is missing:
-    a server that is down for a moment must not send the login down another path. Raises `ConfigError` where the server
-    contradicts the configured issuer, and `LoginRequired` where a person has to agree, and does not.
+    `resource` overrides the identifier that the resource's metadata must name (for a URN, say). `given` are the
+    authorization server's metadata where the configuration holds them: then no server is asked for them.
+
+    Raises `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as a response is
+    missing: a server that is down for a moment must not send the login down another path. Raises `ConfigError` where
+    the server contradicts the configured issuer, and `LoginRequired` where the user has to agree, and does not.
     """
     url, trail = trust.server, Trail()
-    asks = given is None or not resource  # else all that counts is configured, whatever the server publishes
-    found = (yield from resource_metadata(trust, challenge, resource, trail)) if asks else None
+    needed = given is None or not resource  # else the configuration decides everything, whatever the server publishes
+    found = (yield from fetch_resource_metadata(trust, challenge, resource, trail)) if needed else None
     own = found or ResourceMetadata()
     if not given and own.resource and not (own.authorization_servers or trust.issuer or trust.trusted_issuer):
         raise TheirProtocolError(
@@ -76,14 +63,14 @@ def discover(
             f"if you know it, set issuer under auth for this server. Tried: {trail}",
         )
     identifier = resource or own.resource or url.resource
-    metadata = given or (yield from _authorization_server(own, trust, trail))
+    metadata = given or (yield from _find_metadata(own, trust, trail))
     if metadata is None:
-        return (yield from _by_default(trust, identifier, trail))
-    server = yield from _server(metadata, identifier, own, trust)
-    return msgspec.structs.replace(server, binding=dpop_binding(challenge, own, metadata))
+        return (yield from _use_default_endpoints(trust, identifier, trail))
+    server = yield from _build_server(metadata, identifier, own, trust)
+    return msgspec.structs.replace(server, binding=choose_dpop_binding(challenge, own, metadata))
 
 
-def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
+def _find_metadata(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
     """The metadata of the configured issuer, else of the one that the MCP server names, else those at its own origin.
 
     None where it names none and its origin publishes none, as MCP 2025-03-26 allows.
@@ -92,35 +79,43 @@ def _authorization_server(own: ResourceMetadata, trust: Trust, trail: Trail) -> 
     if not trust.trusted_issuer:
         check_configured(named, trust)
     if named or trust.issuer:
-        issuer = chosen(named, trust) if named else trust.issuer
-        metadata = yield from _published(issuer, trust, trail)
+        issuer = choose_issuer(named, trust) if named else trust.issuer
+        metadata = yield from _require_metadata(issuer, trust, trail)
         if not same_issuer(metadata.issuer, trust.trusted_issuer):
             check_configured([metadata.issuer], trust)
         return metadata
     base = trust.server.with_path("/")
-    published = yield from _agreed_metadata(base, base.origin, trust, trail)
+    published = yield from _fetch_agreed_metadata(base, base.origin, trust, trail)
     if published is None and trust.trusted_issuer:
-        return (yield from _published(trust.trusted_issuer, trust, trail))
+        return (yield from _require_metadata(trust.trusted_issuer, trust, trail))
     return published
 
 
-def _published(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata]:
-    metadata = yield from _agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
+def _require_metadata(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata]:
+    metadata = yield from _fetch_agreed_metadata(gate(issuer, Purpose.ISSUER), issuer, trust, trail)
     if metadata is None:
         raise TheirProtocolError(
             f"the authorization server {quoted(issuer)} publishes no metadata that can be used",
-            f"{_wall(trail) or _ENDPOINTS}. Tried: {trail}",
+            f"{_firewall_hint(trail) or _ENDPOINTS_HINT}. Tried: {trail}",
         )
     return metadata
 
 
-_ENDPOINTS = (
-    "if its endpoints are documented for people, set issuer, authorization_endpoint and token_endpoint under auth for"
-    " this server"
-)
+def _fetch_agreed_metadata(location: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
+    """The metadata of `issuer`, after the user has agreed to log in there, if the last login was elsewhere.
+
+    Without a yes no request is sent there. If the last login was at the trusted issuer, the metadata are fetched first:
+    they may name that issuer, whatever their location is.
+    """
+    if not trust.was_at_trusted_issuer:
+        yield from check_issuer(issuer, trust)
+    metadata = yield from fetch_server_metadata(location, (issuer, trust.trusted_issuer), trail)
+    if metadata is not None and trust.was_at_trusted_issuer:
+        yield from check_issuer(metadata.issuer, trust)
+    return metadata
 
 
-def _wall(trail: Trail) -> str:
+def _firewall_hint(trail: Trail) -> str:
     """The hint where a firewall answers in the place of the server, "" where none does."""
     if not trail.meets_a_firewall:
         return ""
@@ -130,28 +125,44 @@ def _wall(trail: Trail) -> str:
     )
 
 
-def _agreed_metadata(place: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
-    """The metadata of `issuer`, if a login there is agreed to: nothing is sent to one that the last login did not know.
+def _build_server(
+    metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust
+) -> Flow[AuthorizationServer]:
+    if not (metadata.authorization_endpoint or metadata.device_authorization_endpoint):
+        raise TheirProtocolError(
+            f"the authorization server {quoted(metadata.issuer)} has no endpoint where a user could log in",
+            "it seems to know machines only: see client_credentials in config.example.toml",
+        )
+    urls = gate_endpoints(metadata)
+    away = yield from check_endpoints(metadata.issuer, urls, trust)
+    challenge_methods = (metadata.code_challenge_methods_supported or own.code_challenge_methods_supported) or ()
+    return AuthorizationServer(
+        issuer=metadata.issuer,
+        resource=resource,
+        authorization_endpoint=urls.get(Purpose.AUTHORIZATION),
+        token_endpoint=urls[Purpose.TOKEN],
+        registration_endpoint=urls.get(Purpose.REGISTRATION),
+        revocation_endpoint=urls.get(Purpose.REVOCATION),
+        scopes_supported=None if own.scopes_supported is None else limit_scopes(own.scopes_supported),
+        offers_offline_access=OFFLINE_ACCESS in (metadata.scopes_supported or ()),
+        auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
+        sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
+        device_endpoint=urls.get(Purpose.DEVICE),
+        takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
+        takes_s256="S256" in challenge_methods,
+        agreed=away,
+    )
 
-    Who was at the trusted issuer is known there, whatever the place where its metadata lie.
-    """
-    if not trust.was_at_trusted_issuer:
-        yield from check_issuer(issuer, trust)
-    metadata = yield from server_metadata(place, (issuer, trust.trusted_issuer), trail)
-    if metadata is not None and trust.was_at_trusted_issuer:
-        yield from check_issuer(metadata.issuer, trust)
-    return metadata
 
-
-def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
+def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[AuthorizationServer]:
     """MCP 2025-03-26: the MCP server's own origin with the default paths, as a last resort."""
     base = trust.server.with_path("/")
     if not (yield from _offers_default_endpoints(base, trail)):
         nothing = f"{base.origin} publishes no OAuth metadata"
-        if wall := _wall(trail):
-            raise TheirProtocolError(nothing, f"{wall}. Tried: {trail}")
-        raise NoLoginOffered(f"{nothing}: {_STATIC}", f"{_OTHERWISE}. Tried: {trail}")
-    return Server(
+        if firewall := _firewall_hint(trail):
+            raise TheirProtocolError(nothing, f"{firewall}. Tried: {trail}")
+        raise NoLoginOffered(f"{nothing}: {_STATIC}", f"{_STATIC_HINT}. Tried: {trail}")
+    return AuthorizationServer(
         issuer=base.origin,
         resource=resource,
         authorization_endpoint=base.with_path("/authorize"),
@@ -160,54 +171,17 @@ def _by_default(trust: Trust, resource: str, trail: Trail) -> Flow[Server]:
     )
 
 
-_STATIC = "it may want a static token or key instead of a login"
-_OTHERWISE = (
-    'for a token: auth = { kind = "bearer", token = "env:NAME" }; for a key: auth = { kind = "headers", headers ='
-    ' { X-API-Key = "env:NAME" } }. If it wants a login, set issuer under auth for this server'
-    " to its authorization server; its operator can spare everybody that with a document at"
-    " /.well-known/oauth-protected-resource that names it (RFC 9728) and with the header WWW-Authenticate: Bearer"
-    ' resource_metadata="…" that leads there'
-)
-
-
 def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
     """Whether `/register` exists: a GET there is harmless where it does.
 
-    Express, for one, knows no 405: what has no handler for a method is not found, but OPTIONS (RFC 9110 section 9.3.7)
-    tells which methods have one.
+    Express, for one, knows no 405: a URL without a handler for a method is not found, but OPTIONS (RFC 9110 section
+    9.3.7) tells which methods have one.
     """
-    place = base.with_path("/register")
-    response = yield from look(place, trail)
+    url = base.with_path("/register")
+    response = yield from fetch_response(url, trail)
     if response is None:
         return False
     if response.status == 404:
-        options = yield from ask(Fetch(place, HEADERS, method="OPTIONS"))
+        options = yield from ask(Fetch(url, DISCOVERY_HEADERS, method="OPTIONS"))
         return "POST" in options.header("allow").replace(",", " ").split()
     return response.status in (400, 405, 415) or (response.status == 200 and not documents.is_page(response))
-
-
-def _server(metadata: ServerMetadata, resource: str, own: ResourceMetadata, trust: Trust) -> Flow[Server]:
-    if not (metadata.authorization_endpoint or metadata.device_authorization_endpoint):
-        raise TheirProtocolError(
-            f"the authorization server {quoted(metadata.issuer)} names no place where a person could log in",
-            "it seems to know machines only: see client_credentials in config.example.toml",
-        )
-    places = endpoints(metadata)
-    away = yield from check_endpoints(metadata.issuer, places, trust)
-    challenge_methods = (metadata.code_challenge_methods_supported or own.code_challenge_methods_supported) or ()
-    return Server(
-        issuer=metadata.issuer,
-        resource=resource,
-        authorization_endpoint=places.get(Purpose.AUTHORIZATION),
-        token_endpoint=places[Purpose.TOKEN],
-        registration_endpoint=places.get(Purpose.REGISTRATION),
-        revocation_endpoint=places.get(Purpose.REVOCATION),
-        scopes_supported=None if own.scopes_supported is None else fitting(own.scopes_supported),
-        offers_offline_access="offline_access" in (metadata.scopes_supported or ()),
-        auth_methods=tuple(metadata.token_endpoint_auth_methods_supported or ()),
-        sends_issuer=bool(metadata.authorization_response_iss_parameter_supported),
-        device_endpoint=places.get(Purpose.DEVICE),
-        takes_metadata_documents=bool(metadata.client_id_metadata_document_supported),
-        takes_s256="S256" in challenge_methods,
-        agreed=away,
-    )

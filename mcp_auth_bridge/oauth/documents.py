@@ -1,15 +1,15 @@
-"""Answers of OAuth servers as JSON: read with care, refused with words."""
+"""The JSON documents of OAuth servers, read with care, and the errors for their refusals."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
 
+from mcp_auth_bridge import http_syntax
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import TRY_AGAIN, OAuthRefused, ProtocolError, TheirProtocolError, UpstreamFailed, quoted
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE
 from mcp_auth_bridge.oauth.error_text import saying, sentence
-from mcp_auth_bridge.relay.http_semantics import retry_after
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # RFC 6749 sections 4.1.2.1 and 5.2, RFC 6750 3.1, RFC 7591 3.2.2, RFC 8628 3.5, RFC 8707 2, RFC 9449 5 and 8: only
-# these are repeated to a person.
+# these are repeated to the user.
 _KNOWN_ERRORS = frozenset(
     {
         "access_denied",
@@ -64,36 +64,36 @@ _LONGEST_CODE = 100
 
 
 def known_error(code: str) -> str:
-    """`code` if a specification defines it, else words that repeat nothing of the server's."""
+    """`code` if a specification defines it, else words that repeat nothing that the server sent."""
     return code if code in _KNOWN_ERRORS else "an unknown error"
 
 
-def essence(response: Response) -> str:
-    """The media type without parameters, lower case."""
-    return response.header("content-type").partition(";")[0].strip().lower()
+def _media_type(response: Response) -> str:
+    """The media type of the body, without parameters, in lower case."""
+    return http_syntax.media_type(response.header("content-type"))
 
 
 def read(response: Response, shape: type[T], url: Url, what: str) -> T:
-    """The JSON document of a 2xx answer as `shape`. Raises `TheirProtocolError` with `what` and where it came from."""
+    """The JSON document of a 2xx response as `shape`. Raises `TheirProtocolError`, which names `what` and `url`."""
     try:
         return msgspec.json.decode(response.body, type=shape)
     except msgspec.ValidationError as error:
         raise TheirProtocolError(f"{what} at {url.origin}{url.path} is not as specified: {error}") from None
     except _UNREADABLE:
-        raise TheirProtocolError(f"{what} at {url.origin}{url.path} is no JSON but {_kind(response)}") from None
+        raise TheirProtocolError(f"{what} at {url.origin}{url.path} is not JSON but {_kind(response)}") from None
 
 
 _PAGE = "a web page"
 _IN_BETWEEN = (
     "a firewall or a proxy may stand in between; if this goes on, the server's operator, or your network's, has to let"
-    " requests to that address through: no browser can open it"
+    " requests to that address through: a browser cannot open it"
 )
 
 
-def refusal(response: Response, url: Url, what: str) -> ProtocolError:
+def refusal_error(response: Response, url: Url, what: str) -> ProtocolError:
     """The error for a status that is not 2xx: the OAuth error if the body holds one, else the bare HTTP status."""
     if response.status == 429:
-        return _too_often(response, url, what)
+        return _too_many_requests_error(response, url, what)
     code = error_code(response)
     if code:
         return OAuthRefused(
@@ -113,13 +113,13 @@ def refusal(response: Response, url: Url, what: str) -> ProtocolError:
 
 
 def said(response: Response) -> str:
-    """What a refusal says for people, as the end of a message (`remarks.saying`): "" if no more than a known code."""
-    text = sentence(essence(response), response.body)
+    """The sentence for people in a refusal, as the end of a message (`error_text.saying`); "" if it is a known code."""
+    text = sentence(_media_type(response), response.body)
     return "" if text in _KNOWN_ERRORS else saying(text, (*response.secrets, *_issued(response)))
 
 
 def _issued(response: Response) -> Iterator[Secret]:
-    """What a refusal holds in members that are for secrets: a server might repeat it in its sentence."""
+    """The values of members that are for secrets: a server might repeat them in its sentence."""
     try:
         document: Any = msgspec.json.decode(response.body)  # Any: as below
     except _UNREADABLE:
@@ -127,8 +127,8 @@ def _issued(response: Response) -> Iterator[Secret]:
     yield from _secrets_in(document)
 
 
-def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON, whose depth the decoder limits
-    """Slack, for one, has tokens in members of a member."""
+def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON; the decoder limits its depth
+    """At any depth: Slack, for one, sends tokens in members of a member."""
     members = value.items() if isinstance(value, dict) else ()
     yield from (Secret(member) for name, member in members if name in _SECRETS and isinstance(member, str))
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -136,7 +136,7 @@ def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON, whose depth the d
 
 
 def error_code(response: Response) -> str:
-    """The OAuth error in an answer, whatever that is, or "". It is remembered (`Strikes`), so it has an end."""
+    """The OAuth error in any response, or "". It is stored (`Strikes`), so its length is limited."""
     try:
         document: Any = msgspec.json.decode(response.body)  # Any: an error document may hold anything
     except _UNREADABLE:
@@ -145,9 +145,9 @@ def error_code(response: Response) -> str:
     return code[:_LONGEST_CODE] if isinstance(code, str) else ""
 
 
-def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:
-    """RFC 6585 section 4: whatever the body says, nothing was looked at."""
-    wait = retry_after(response.headers)
+def _too_many_requests_error(response: Response, url: Url, what: str) -> UpstreamFailed:
+    """RFC 6585 section 4: whatever the body says, the request was not looked at."""
+    wait = http_syntax.retry_after(response.headers)
     hint = "try again later" if wait is None else f"try again in {wait:g} s"
     return UpstreamFailed(
         f"{url.origin} has had too many requests and refused {what} (HTTP 429)", hint, status=429, retry_after=wait
@@ -155,8 +155,8 @@ def _too_often(response: Response, url: Url, what: str) -> UpstreamFailed:
 
 
 def is_page(response: Response) -> bool:
-    """Whether the body is a web page, whatever it is called."""
-    return essence(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
+    """Whether the body is a web page, whatever its media type says."""
+    return _media_type(response) == "text/html" or response.body[:256].lstrip()[:1] == b"<"
 
 
 def _kind(response: Response) -> str:
@@ -164,4 +164,6 @@ def _kind(response: Response) -> str:
         return "an empty body"
     if is_page(response):
         return _PAGE
-    return f"content of type {quoted(essence(response), 60)}" if essence(response) else "content of no named type"
+    return (
+        f"content of type {quoted(_media_type(response), 60)}" if _media_type(response) else "content of no named type"
+    )

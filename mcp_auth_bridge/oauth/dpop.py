@@ -1,8 +1,7 @@
-"""Demonstrating proof of possession (RFC 9449): a key of the session's own, and what is signed with it."""
+"""Demonstrating proof of possession (RFC 9449): a session's own key, and the proofs that it signs."""
 
 import enum
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, cast
@@ -11,7 +10,8 @@ import msgspec
 
 from mcp_auth_bridge.effects import Entropy, Flow, ask
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth.challenge import Challenge, parse
+from mcp_auth_bridge.http_syntax import to_base64url
+from mcp_auth_bridge.oauth.challenge import Challenge, parse_challenges
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 ALGORITHM = "ES256"
-"""The one algorithm that the bridge signs with: every implementation of RFC 9449 that we know of takes it."""
+"""The one algorithm that the bridge signs with: every implementation of RFC 9449 that we know accepts it."""
 
 JTI_SIZE = 16
 """Random bytes in the identifier of a proof: RFC 9449 section 4.2 wants at least 96 bits."""
@@ -28,17 +28,17 @@ USE_NONCE = "use_dpop_nonce"
 INVALID_PROOF = "invalid_dpop_proof"
 CLOCK_HINT = "the clock of this machine may be wrong: compare it with another one, then try again"
 
-_KEY_SIZE = 40  # 64 bits more than the order has: so says FIPS 186-5 appendix A.2.1
+_KEY_SIZE = 40  # bytes: 64 bits more than the order has, as FIPS 186-5 appendix A.2.1 says
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
-_NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 9449 section 8.1, with an end
+_NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")  # RFC 9449 section 8.1, with a limit
 
 
 class Binding(enum.Enum):
     """Whether tokens for a resource are to be bound to a key."""
 
-    NONE = "neither server speaks of it"
-    OFFERED = "both servers know how"
-    DEMANDED = "the resource takes nothing else"
+    NONE = "not both servers offer it"
+    OFFERED = "both servers offer it"
+    DEMANDED = "the resource accepts nothing else"
 
 
 class ProofKey(msgspec.Struct, frozen=True):
@@ -49,12 +49,12 @@ class ProofKey(msgspec.Struct, frozen=True):
 
     @property
     def thumbprint(self) -> str:
-        """RFC 7638: what a server calls this key (`cnf.jkt`, `dpop_jkt`)."""
+        """RFC 7638: the name by which servers know this key (`cnf.jkt`, `dpop_jkt`)."""
         return _hash(msgspec.json.encode(self.public, order="sorted"))
 
 
 def new_key() -> Flow[Secret]:
-    """A private key on P-256 as a JWK, fit for the sealed store."""
+    """A private key on P-256 as a JWK, to be kept in the sealed store."""
     # PyJWT and cryptography are imported where something is signed: a bearer session needs neither.
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, derive_private_key
     from jwt.algorithms import ECAlgorithm
@@ -64,8 +64,8 @@ def new_key() -> Flow[Secret]:
     return Secret(ECAlgorithm.to_jwk(private))
 
 
-def load(key: Secret) -> ProofKey:
-    """What `new_key` made. It costs as much as a proof: who proves often keeps the result."""
+def load_key(key: Secret) -> ProofKey:
+    """The key that `new_key` made. Loading costs as much as a proof: keep the result for several proofs."""
     from jwt.algorithms import ECAlgorithm
 
     private = cast("EllipticCurvePrivateKey", ECAlgorithm.from_jwk(key.reveal()))
@@ -74,11 +74,13 @@ def load(key: Secret) -> ProofKey:
 
 
 class ProvenRequest(msgspec.Struct, frozen=True):
-    """What a proof is for. `nonce` is the server's latest, `access_token` what it is shown; "" where there is none."""
+    """The request that a proof is for."""
 
     method: str
     url: Url
+    # The server's latest, "" for none.
     nonce: str = ""
+    # The token that is sent with it, "" for none.
     access_token: str = ""
 
 
@@ -87,7 +89,7 @@ def proof(key: ProofKey, request: ProvenRequest, now: float, jti: bytes) -> str:
     import jwt
 
     claims: dict[str, str | int] = {
-        "jti": _text(jti),
+        "jti": to_base64url(jti),
         "htm": request.method,
         "htu": f"{request.url.origin}{request.url.path}",
         "iat": int(now),
@@ -100,30 +102,30 @@ def proof(key: ProofKey, request: ProvenRequest, now: float, jti: bytes) -> str:
 
 
 def nonce_of(fields: Iterable[str]) -> str:
-    """The nonce in the `DPoP-Nonce` fields of an answer, "" where there is none that a proof could carry."""
+    """The nonce in the `DPoP-Nonce` fields of a response, "" if there is none that a proof could carry."""
     return next((field for field in fields if _NONCE.fullmatch(field)), "")
 
 
-def complaint(fields: Iterable[str]) -> str:
+def challenge_error(fields: Iterable[str]) -> str:
     """The error in the DPoP challenge among the `WWW-Authenticate` fields (RFC 9449 section 7.1), "" for none."""
-    return next((challenge.error for challenge in parse(fields) if challenge.scheme == "dpop"), "")
+    return next((challenge.error for challenge in parse_challenges(fields) if challenge.scheme == "dpop"), "")
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the two servers say about it; algorithms are None where none are named.
+    """What the MCP server and the authorization server publish about it. Algorithms are None if none are named."""
 
-    All but the last are the resource's words (RFC 9449 section 7.1, RFC 9728 section 2), that is the authorization
-    server's (RFC 9449 section 5.1).
-    """
-
+    # The MCP server's (RFC 9449 section 7.1).
     challenge: Challenge | None
+    # Whether the MCP server's metadata demand it (RFC 9728 section 2).
     demanded: bool
+    # Those of the MCP server's metadata (RFC 9728 section 2).
     resource_algorithms: Sequence[str] | None
+    # Those of the authorization server's metadata (RFC 9449 section 5.1).
     server_algorithms: Sequence[str] | None
 
 
 def binding(terms: Terms) -> Binding:
-    """Whether to bind. Raises `TheirProtocolError` where that is demanded with algorithms that are not ours."""
+    """Whether to bind. Raises `TheirProtocolError` if that is demanded with algorithms that the bridge lacks."""
     named = terms.challenge.parameters.get("algs", "").split() if terms.challenge is not None else []
     resource, server = named or terms.resource_algorithms, terms.server_algorithms
     # A challenge of this scheme means that there was none for a bearer token (`challenge.bearer`).
@@ -144,8 +146,4 @@ def _check(algorithms: Sequence[str] | None, who: str) -> None:
 
 
 def _hash(data: bytes) -> str:
-    return _text(sha256(data).digest())
-
-
-def _text(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return to_base64url(sha256(data).digest())

@@ -1,4 +1,4 @@
-"""What a refused request means, also where a server has words of its own: is it our registration that is gone?"""
+"""What a refusal means where servers use codes and words of their own: for one, that our registration is gone."""
 
 import re
 
@@ -8,13 +8,13 @@ from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.urls import Url
 
 _SUSPICIOUS = (400, 401, 403, 404, 422)
-"""Statuses with which servers have been seen to answer a client that they no longer know (peers.md, pain 6)."""
+"""Statuses with which servers have been seen to refuse a client that they no longer know (peers.md, pain 6)."""
 
 _OF_CLIENT = ("invalid_client", "unauthorized_client")
 
 # Seen at Supabase ("Unrecognized client_id"), FastMCP ("Client ID '…' is not registered"), Figma ("client id doesn't
-# exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). A client's secret or metadata are another matter,
-# and so is what the next element of a page or member of a document says.
+# exist"), Keycloak ("Client not found") and Auth0 ("Unknown client"). Words about a client's secret or metadata do not
+# count, nor does the next element of a page or the next member of a document.
 _NO_SUCH_CLIENT = re.compile(
     rb"(?:unknown|unrecogni[sz]ed|unregistered|unauthorized|invalid|no such|deleted|disabled)[ _-](?:oauth[ _-])?"
     rb"client(?:[ _-]?id)?(?![\w-]| secret)"
@@ -24,16 +24,16 @@ _NO_SUCH_CLIENT = re.compile(
 )
 # context7 ("Client credentials missing or malformed"), the MCP Python SDK ("Missing client_id").
 _ABOUT_CLIENT = re.compile(rb"\bclient[ _-]?(?:id|secret|credentials|authentication)\b", re.IGNORECASE)
-# What supabase/auth answers instead of `invalid_grant` (its issue 2829).
+# supabase/auth says this instead of `invalid_grant` (its issue 2829).
 _NO_SUCH_GRANT = re.compile(rb"\brefresh_token_(?:not_found|already_used)\b")
 
 
-def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
-    """The error for a refused token request, with the code of RFC 6749 that the server's own words stand for.
+def token_request_error(response: Response, url: Url, what: str) -> ProtocolError:
+    """The error for a refused token request, with the code of RFC 6749 that the server's own words mean.
 
-    A code of the RFC is believed, but for `invalid_request`: that is said for everything (peers.md, pain 19).
+    A code of the RFC is believed, except `invalid_request`: servers use it for everything (peers.md, pain 19).
     """
-    refused = documents.refusal(response, url, what)
+    refused = documents.refusal_error(response, url, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
     vague = code == "invalid_request" or documents.known_error(code) != code
     meant = _meaning(response) if vague else ""
@@ -44,11 +44,11 @@ def of_token_request(response: Response, url: Url, what: str) -> ProtocolError:
     return OAuthRefused(text, error=meant, status=response.status, said=said)
 
 
-def of_client(response: Response) -> bool:
-    """Whether a token, device or revocation request was refused for the client or for the way it proves itself.
+def refuses_client(response: Response) -> bool:
+    """Whether a token, device or revocation request was refused for its client or for the client's authentication.
 
-    `invalid_client` is the code for it (RFC 6749 section 5.2). Some servers answer 401 without a code, some say
-    `unauthorized_client`, and some `invalid_request` with words about the client. `invalid_grant` never is one.
+    `invalid_client` is the code for it (RFC 6749 section 5.2). Some servers send 401 without a code, some say
+    `unauthorized_client`, and some `invalid_request` with words about the client. `invalid_grant` never means it.
     """
     if response.status not in _SUSPICIOUS:
         return False
@@ -59,16 +59,16 @@ def of_client(response: Response) -> bool:
     return vague and (_meaning(response) == "invalid_client" or _ABOUT_CLIENT.search(response.body) is not None)
 
 
-def lacks_secret(response: Response) -> bool:
-    """Whether a request was refused for want of the parameter `client_secret`."""
+def wants_client_secret(response: Response) -> bool:
+    """Whether a request was refused because the parameter `client_secret` is missing."""
     return response.status == 400 and b"client_secret" in response.body
 
 
 def client_forgotten(error: BridgeError) -> bool:
     """Whether the error of a token request says that our registration is no longer known.
 
-    One such answer is no proof: servers have said so while their storage was away (hermes-agent 109853, pomerium 6786).
-    Where a good grant would be lost by believing it, ask twice.
+    One such response is not a proof: servers have said so while their storage was away (hermes-agent 109853, pomerium
+    6786). Where believing it would lose a good grant, ask twice.
     """
     return isinstance(error, OAuthRefused) and error.error in _OF_CLIENT
 
@@ -81,12 +81,12 @@ def scopes_refused(error: BridgeError) -> bool:
     return isinstance(error, OAuthRefused) and error.error in ("invalid_scope", "insufficient_scope")
 
 
-def speaks_of_no_such_client(response: Response) -> bool:
-    """Whether an answer, page or document, says that the client is not known: a hint, no proof."""
+def mentions_unknown_client(response: Response) -> bool:
+    """Whether a page or document says that the client is not known: a hint, not a proof."""
     return response.status in _SUSPICIOUS and _NO_SUCH_CLIENT.search(response.body) is not None
 
 
 def _meaning(response: Response) -> str:
-    if speaks_of_no_such_client(response):
+    if mentions_unknown_client(response):
         return "invalid_client"
     return "invalid_grant" if response.status in _SUSPICIOUS and _NO_SUCH_GRANT.search(response.body) else ""

@@ -1,6 +1,6 @@
-"""What a server says for people when it refuses something: its own sentence, which often is the diagnosis.
+"""The sentence for people in a server's refusal, which often is the diagnosis.
 
-It is quoted and cut, and what was sent as a credential, or looks like one, is cut out of it.
+It is quoted and shortened. Whatever was sent as a credential, or looks like one, is cut out of it.
 """
 
 import base64
@@ -17,7 +17,7 @@ from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.secret import Secret
 
 LONGEST = 4096
-"""Bytes of a refusal's body that are worth a look: what is longer is not for people."""
+"""Bytes of a refusal's body that are looked at: a longer one is not written for people."""
 
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", "error", "errors")
@@ -26,10 +26,10 @@ _MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", 
 _DEEPEST = 4
 
 _TELLING = 16
-"""Characters of a secret that are worth something to a reader."""
+"""The number of characters of a secret from which a reader learns something."""
 
 _SHORTEST = 4
-"""Characters of the shortest value that is looked for: what is shorter is a part of many words."""
+"""Characters of the shortest value that is looked for: a shorter one is a part of many words."""
 
 _SCHEMES = ("basic", "bearer", "dpop")
 
@@ -45,14 +45,14 @@ _LIKE_SECRETS = re.compile(
 def sentence(kind: str, body: bytes) -> str:
     """The sentence for people in the `body` of a refusal with the media type `kind`, "" where there is none.
 
-    Of a document it is the member that describes the error, of a page the title, of a plain text all of it. It is
-    foreign text: see `saying`.
+    In a JSON document that is the member that describes the error, in a web page the title, and in plain text all of
+    it. It is foreign text: see `saying`.
     """
     if kind == "text/html" or body.lstrip()[:1] == b"<":
         title = _TITLE.search(body[:LONGEST].decode(errors="replace"))
         if title is None:
             return ""
-        from html import unescape  # it brings a large table, and few answers are pages
+        from html import unescape  # it brings a large table, and few responses are pages
 
         return unescape(title[1]).strip()
     if len(body) > LONGEST:
@@ -65,18 +65,17 @@ def sentence(kind: str, body: bytes) -> str:
 
 
 def saying(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """The end of a message: `, saying “…”` with the foreign `text`, in which nothing of the `secrets` is left; "" for
-    none.
-    """
-    text = hidden(text, secrets)
+    """The end of a message: `, saying “…”` with the foreign `text` without the `secrets`; "" if nothing is left."""
+    text = redacted(text, secrets)
     return f", saying {quoted(text)}" if text.strip(f"{_CUT} \t\r\n") else ""
 
 
-def hidden(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` without any of the `secrets`, a part of one that tells something, or what looks like one.
+def redacted(text: str, secrets: Iterable[Secret]) -> str:
+    """`text` without the `secrets`, without parts of them from which a reader learns something, and without whatever
+    else looks like a secret.
 
-    Case does not count, and where enough letters and digits follow each other, neither does what stands between them:
-    servers write what they were sent in capitals, and in groups.
+    Case does not count, and in a long row of letters and digits neither do the characters between them: servers repeat
+    what they were sent in capitals, and in groups.
     """
     forms = [form for secret in secrets for form in _forms(secret.reveal())]
     groups = [form for form in map(_alphanumeric, forms) if len(form) >= _TELLING]
@@ -86,7 +85,7 @@ def hidden(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _places(text: str, at: Sequence[int], forms: Iterable[str]) -> Iterator[int]:
-    """Where in `text` a telling piece of the `forms` stands, if only the characters `at` these places are looked at."""
+    """The places in `text` of every telling piece of the `forms`, where only the characters `at` these places count."""
     said = "".join(text[place] for place in at).translate(_LOWER)
     telling = {piece for form in forms for piece in _pieces(form.translate(_LOWER))}
     for size in {len(piece) for piece in telling}:
@@ -114,9 +113,9 @@ def _told(value: Any, depth: int) -> str:  # Any: JSON
 
 
 def _forms(value: str) -> Iterator[str]:
-    """How a server may repeat a header's or a form's `value`: without its scheme, decoded, encoded."""
+    """The forms in which a server may repeat a header's or form field's `value`: without scheme, decoded, encoded."""
     scheme, _, rest = value.partition(" ")
-    bare = rest if scheme.lower() in _SCHEMES else value
+    bare = rest if rest and scheme.lower() in _SCHEMES else value
     yield from (bare, quote_plus(bare))
     if len(bare) >= _TELLING:
         yield from _encoded(bare.encode())
@@ -130,13 +129,13 @@ def _forms(value: str) -> Iterator[str]:
 
 
 def _encoded(value: bytes) -> Iterator[str]:
-    """`value` in hexadecimal digits, and as it stands in Base64, after any number of bytes."""
+    """`value` in hexadecimal digits, and as it looks in Base64 after any number of other bytes."""
     yield value.hex()
     for before in range(3):
         yield base64.b64encode(bytes(before) + value).decode()[before + bool(before) :].rstrip("=")
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """What stands in `text` in so many characters that it tells something: the whole where it is no longer."""
+    """The pieces of `text` that are just long enough to tell something; all of it where it is shorter than that."""
     if len(text) >= _SHORTEST:
         yield from (text[start : start + _TELLING] for start in range(max(len(text) - _TELLING, 0) + 1))

@@ -1,32 +1,131 @@
-"""Whose login it is: a profile may say who is to be signed in, and then nobody else is."""
-
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+"""The login of a user: discover → listen → register → grant → account."""
 
 import msgspec
 
-from mcp_auth_bridge.effects import CALLBACK_PATH, Flow, Tell, ask
+from mcp_auth_bridge.effects import Flow, Tell, ask
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, OAuthRefused, ProtocolError, TheirProtocolError, quoted
-from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.claims import is_account
-from mcp_auth_bridge.oauth.client import client_after, client_for
-from mcp_auth_bridge.oauth.discovery import Server, discover
+from mcp_auth_bridge.oauth.client import obtain_client, replace_client
+from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.error_meaning import scopes_refused
-from mcp_auth_bridge.oauth.grants import authorization_code, revoke
-from mcp_auth_bridge.oauth.metadata import ServerMetadata, endpoints
-from mcp_auth_bridge.oauth.providers import Ways, as_wanted, identifier
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
-from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, fitting
+from mcp_auth_bridge.oauth.grants import authorization_code
+from mcp_auth_bridge.oauth.metadata import ServerMetadata, gate_endpoints
+from mcp_auth_bridge.oauth.plan import LoginPlan
+from mcp_auth_bridge.oauth.providers import adapted_to_provider, resource_identifier
+from mcp_auth_bridge.oauth.revocation import revoke
+from mcp_auth_bridge.oauth.scopes import OFFLINE_ACCESS, limit_scopes, select_scopes
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.oauth.trust import Trust, confined
-from mcp_auth_bridge.urls import Url
+from mcp_auth_bridge.oauth.trust import Trust, confine
 
 
-def only_as(expected: str, session: Session) -> Flow[Session]:
-    """`session`, if it may be the login of `expected`; "" is anybody.
+def login(plan: LoginPlan) -> Flow[Session]:
+    """Log in to `plan.url` and return the session. Raises any `BridgeError`; on every path nothing has been stored."""
+    trust = Trust(
+        server=plan.url,
+        resource_metadata=plan.resource_metadata,
+        trusted_issuer=plan.trusted_issuer,
+        issuer=plan.issuer,
+        endpoints=_origins(plan.server_metadata),
+        agreed=(*plan.agreed, *_origins(plan.server_metadata)),
+        last=plan.last,
+    )
+    return confine(_log_in(plan, trust), trust)
 
-    Raises `AccessDenied` if its tokens name somebody else. They are revoked before, if that can be done: nobody wanted
-    them, and nothing will remember them.
+
+def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
+    discovered = yield from discover(trust, plan.challenge, resource_identifier(plan.resource), plan.server_metadata)
+    server = adapted_to_provider(discovered, plan.resource, plan.ways)
+    _check_grant(plan, server)
+    session = yield from _obtain_session(plan, server, _select_scopes(plan, server))
+    return (yield from _check_account(plan.ways.account, session))
+
+
+def _origins(metadata: ServerMetadata | None) -> tuple[str, ...]:
+    """The origins to which the configuration itself sends the login."""
+    return tuple(url.origin for url in gate_endpoints(metadata).values()) if metadata else ()
+
+
+def _check_grant(plan: LoginPlan, server: AuthorizationServer) -> None:
+    """Raise `TheirProtocolError` where the `server` does not offer a login in a browser, and one is planned."""
+    if plan.grant is not authorization_code:
+        return
+    if server.authorization_endpoint is None:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(server.issuer)} offers a login on another device only",
+            'add --device, or set kind = "device" under auth for this server',
+        )
+    if not server.takes_s256:
+        raise TheirProtocolError(
+            f"the authorization server {quoted(server.issuer)} does not say that it supports PKCE with S256",
+            'if its documentation does, set pkce = "S256" under auth for this server; its operator has to add'
+            " code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
+        )
+
+
+def _select_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
+    challenged = plan.challenge.scopes if plan.challenge is not None else ()
+    scopes = select_scopes(
+        plan.scopes, challenged, server.scopes_supported, offline_access=server.offers_offline_access
+    )
+    scopes = _add_step_up(plan, scopes) if plan.step_up else scopes
+    return scopes if plan.offline else _without_offline_access(plan, scopes)
+
+
+def _add_step_up(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the scopes of `plan.step_up` before `scopes`: as many as a URL can carry, and every configured one."""
+    union = dict.fromkeys((*plan.step_up, *scopes))
+    kept = {*plan.scopes, *limit_scopes(union)}
+    return tuple(scope for scope in union if scope in kept)
+
+
+def _without_offline_access(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """`scopes` without offline_access, unless the user configured it."""
+    return tuple(scope for scope in scopes if scope != OFFLINE_ACCESS or scope in plan.scopes)
+
+
+def _obtain_session(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Session]:
+    """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
+
+    NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
+    """
+    fewer = _without_offline_access(plan, scopes)
+    client = None
+    if fewer == scopes or not _remembers_refusal(plan, server, fewer):
+        try:
+            client = yield from obtain_client(plan, server, scopes)  # listens, and registers if need be
+            return (yield from _grant(plan, server, client, scopes))
+        except OAuthRefused as refused:
+            if fewer == scopes or not scopes_refused(refused):
+                raise
+        yield from ask(Tell(f"{quoted(server.issuer)} refused these scopes; trying once more without offline_access"))
+    client = client or (yield from obtain_client(plan, server, fewer))
+    session = yield from _grant(plan, server, client, fewer)
+    return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
+
+
+def _remembers_refusal(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> bool:
+    """Whether the last login was refused offline_access, and this one with `scopes` will use the same client."""
+    last, known = plan.last, plan.clients.get(server.issuer)
+    if plan.fresh or last is None or last.issuer != server.issuer or OFFLINE_ACCESS not in last.denied.split():
+        return False
+    return not last.client.registered or (known is not None and known.id == last.client.id and known.allows(scopes))
+
+
+def _grant(plan: LoginPlan, server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+    """Ask the user; once more with a new registration where the server turns out to have forgotten the `client`."""
+    try:
+        return (yield from plan.grant(server, client, scopes))
+    except ProtocolError as refused:
+        client = yield from replace_client(refused, client, plan, server, scopes)
+    return (yield from plan.grant(server, client, scopes))
+
+
+def _check_account(expected: str, session: Session) -> Flow[Session]:
+    """Return `session` if it may be the login of the account `expected`, "" for any account.
+
+    Raises `AccessDenied` if its tokens name another account. They are revoked before, where that is possible: the user
+    did not want them, and they are not stored.
     """
     if not expected or is_account(expected, session.names) is not False:
         return session
@@ -39,138 +138,3 @@ def only_as(expected: str, session: Session) -> Flow[Session]:
         f"{quoted(session.account)} signed in, but this server is to be used as {quoted(expected)}; {rest}",
         "sign out of that account in the browser and log in again, or change account under auth for this server",
     )
-
-
-Grant: TypeAlias = Callable[[Server, Client, tuple[str, ...]], Flow[Session]]
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known before the login. `challenge` is the MCP server's own, `clients` are ours by issuer.
-
-    `granted` are the scopes of the login before this one and those that it turned out to lack, if that is what this one
-    is for. A `configured` client is used at its own issuer and nowhere else, whatever the server's metadata say. `port`
-    is the callback's, where the configuration fixes it; 0 leaves the choice to the registration. `host` is how its URI
-    spells the loopback interface, `path` the path there, `introduction` what the bridge says about itself when it
-    registers. It registers anew, whatever fits, where the plan is `fresh`. `offline` is whether offline_access may be
-    asked for. `metadata_url` is the client ID where the server takes metadata documents, `resource` and `ways` are what
-    the profile says about this server. `grant` is how the person is asked. `issuer`, `trusted_issuer`,
-    `resource_metadata`, `agreed` and the `last` session say whom to trust (`oauth/trust.py`); `given` is what is not
-    discovered, because the profile says it.
-    """
-
-    url: Url
-    challenge: Challenge | None = None
-    resource: str = ""
-    scopes: tuple[str, ...] = ()
-    granted: tuple[str, ...] = ()
-    configured: Client | None = None
-    clients: Mapping[str, Client] = {}
-    introduction: RegistrationRequest = RegistrationRequest()
-    fresh: bool = False
-    offline: bool = True
-    port: int = 0
-    host: str = "127.0.0.1"
-    path: str = CALLBACK_PATH
-    grant: Grant = authorization_code
-    issuer: str = ""
-    given: ServerMetadata | None = None
-    trusted_issuer: str = ""
-    resource_metadata: str = ""
-    agreed: tuple[str, ...] = ()
-    last: Session | None = None
-    metadata_url: str = ""
-    ways: Ways = Ways()
-
-
-def login(plan: Plan) -> Flow[Session]:
-    """A session for `plan.url`. Raises any `BridgeError`; on every path nothing has been stored."""
-    trust = Trust(
-        server=plan.url,
-        resource_metadata=plan.resource_metadata,
-        trusted_issuer=plan.trusted_issuer,
-        issuer=plan.issuer,
-        endpoints=_origins(plan.given),
-        agreed=(*plan.agreed, *_origins(plan.given)),
-        last=plan.last,
-    )
-    return confined(_login(plan, trust), trust)
-
-
-def _origins(given: ServerMetadata | None) -> tuple[str, ...]:
-    """Where the profile itself sends the login."""
-    return tuple(url.origin for url in endpoints(given).values()) if given else ()
-
-
-def _login(plan: Plan, trust: Trust) -> Flow[Session]:
-    server = yield from discover(trust, plan.challenge, identifier(plan.resource), plan.given)
-    if server.authorization_endpoint is None and plan.grant is authorization_code:
-        raise TheirProtocolError(
-            f"the authorization server {quoted(server.issuer)} offers a login on another device only",
-            'add --device, or set kind = "device" under auth for this server',
-        )
-    server = as_wanted(server, plan.resource, plan.ways)
-    if plan.grant is authorization_code and not server.takes_s256:
-        raise TheirProtocolError(
-            f"the authorization server {quoted(server.issuer)} does not say that it supports PKCE with S256",
-            'if its documentation does, set pkce = "S256" under auth for this server; its operator has to add'
-            " code_challenge_methods_supported: [“S256”] to its metadata (MCP requires it)",
-        )
-    session = yield from _session(plan, server, _scopes(plan, server))
-    session = msgspec.structs.replace(session, agreed=server.agreed)
-    return (yield from only_as(plan.ways.account, session))
-
-
-def _scopes(plan: Plan, server: Server) -> tuple[str, ...]:
-    scopes = scopes_to_ask(
-        plan.scopes, plan.challenge, server.scopes_supported, offline_access=server.offers_offline_access
-    )
-    scopes = _all(plan, scopes) if plan.granted else scopes
-    return scopes if plan.offline else _without_offline_access(plan, scopes)
-
-
-def _all(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """`scopes` and those of the login before this one: as many as a URL can carry, and the configured ones."""
-    union = dict.fromkeys((*plan.granted, *scopes))
-    kept = {*plan.scopes, *fitting(union)}
-    return tuple(scope for scope in union if scope in kept)
-
-
-def _without_offline_access(plan: Plan, scopes: tuple[str, ...]) -> tuple[str, ...]:
-    """`scopes` without the one that the bridge, or a server, has put among them."""
-    return tuple(scope for scope in scopes if scope != OFFLINE_ACCESS or scope in plan.scopes)
-
-
-def _session(plan: Plan, server: Server, scopes: tuple[str, ...]) -> Flow[Session]:
-    """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
-
-    NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
-    """
-    fewer = _without_offline_access(plan, scopes)
-    client = None
-    if fewer == scopes or not _was_refused(plan, server, fewer):
-        try:
-            client = yield from client_for(plan, server, scopes)
-            return (yield from _granted(plan, server, client, scopes))
-        except OAuthRefused as refused:
-            if fewer == scopes or not scopes_refused(refused):
-                raise
-        yield from ask(Tell(f"{quoted(server.issuer)} refused these scopes; trying once more without offline_access"))
-    client = client or (yield from client_for(plan, server, fewer))
-    session = yield from _granted(plan, server, client, fewer)
-    return msgspec.structs.replace(session, denied=OFFLINE_ACCESS)
-
-
-def _was_refused(plan: Plan, server: Server, scopes: tuple[str, ...]) -> bool:
-    """Whether the last login was refused offline_access, and this one with `scopes` will be by the same client."""
-    last, known = plan.last, plan.clients.get(server.issuer)
-    if plan.fresh or last is None or last.issuer != server.issuer or OFFLINE_ACCESS not in last.denied.split():
-        return False
-    return not last.client.registered or (known is not None and known.id == last.client.id and known.allows(scopes))
-
-
-def _granted(plan: Plan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    try:
-        return (yield from plan.grant(server, client, scopes))
-    except ProtocolError as refused:
-        client = yield from client_after(refused, client, plan, server, scopes)
-    return (yield from plan.grant(server, client, scopes))

@@ -1,5 +1,5 @@
-"""Tokens without a person: by the client's own credentials (RFC 6749 section 4.4), by an assertion (RFC 7523), by an
-exchange of tokens (RFC 8693), and by both of the latter (draft-ietf-oauth-identity-assertion-authz-grant).
+"""Grants without a user: client credentials (RFC 6749 section 4.4), a JWT assertion (RFC 7523), a token exchange (RFC
+8693), and the latter two in turn (draft-ietf-oauth-identity-assertion-authz-grant).
 """
 
 from typing import TypeAlias
@@ -7,17 +7,18 @@ from typing import TypeAlias
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Now, ask
-from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
 from mcp_auth_bridge.oauth import client_auth, configured
-from mcp_auth_bridge.oauth.assertions import accepted
-from mcp_auth_bridge.oauth.challenge import Challenge, scopes_to_ask
+from mcp_auth_bridge.oauth.assertions import with_accepted_algorithm
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
+from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
 from mcp_auth_bridge.oauth.configured import ConfiguredClient, SubjectToken
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.dpop import Binding
-from mcp_auth_bridge.oauth.grants import prover_for, refresh, resource_of, revoke, session_of
-from mcp_auth_bridge.oauth.machine_refusals import explained
-from mcp_auth_bridge.oauth.providers import Ways, as_wanted
+from mcp_auth_bridge.oauth.grants import build_session, new_prover, refresh, resource_parameter
+from mcp_auth_bridge.oauth.providers import ProviderOverrides, adapted_to_provider
+from mcp_auth_bridge.oauth.revocation import revoke
+from mcp_auth_bridge.oauth.scopes import select_scopes
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.token_request import exchange_tokens, request_tokens
 from mcp_auth_bridge.oauth.well_known import Trail
@@ -40,7 +41,7 @@ class JwtBearer(msgspec.Struct, frozen=True):
 
 
 class TokenExchange(msgspec.Struct, frozen=True):
-    """RFC 8693 section 2.1. `requested` is a token type identifier, "" for what the server likes to give."""
+    """RFC 8693 section 2.1. `requested` is a token type identifier, "" to leave the type to the server."""
 
     subject: SubjectToken
     actor: SubjectToken | None = None
@@ -60,58 +61,64 @@ MachineGrant: TypeAlias = ClientCredentials | JwtBearer | TokenExchange | Enterp
 
 
 class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration says, with every secret read anew. `audience` is "" for what the operator wants."""
+    """What the configuration says, with every secret read anew."""
 
+    # The MCP server's.
     url: Url
-    party: ConfiguredClient
+    # The authorization server, and the client there.
+    registration: ConfiguredClient
     grant: MachineGrant
+    # () for those that the MCP server names.
     scopes: tuple[str, ...] = ()
+    # The resource identifier (RFC 8707), "" for the MCP server's own.
     resource: str = ""
+    # "" for the one that this kind of authorization server wants.
     audience: str = ""
 
 
 def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
-    """A new session, whose client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
+    """A new session. Its client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
 
-    Raises `ConfigError` and `CredentialRefused`, whose words say what to change, and what `request_tokens` raises.
+    Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
     """
-    party = plan.party
-    if party.token_endpoint:
-        server = configured.at_endpoint(party, plan.url, challenge, plan.resource)
+    registration = plan.registration
+    if registration.token_endpoint:
+        server = configured.server_at_endpoint(registration, plan.url, challenge, plan.resource)
     else:
-        server = yield from configured.at_issuer(party, plan.url, challenge, plan.resource)
-    server = as_wanted(server, plan.resource, Ways(audience=plan.audience))
-    scopes = scopes_to_ask(plan.scopes, challenge, server.scopes_supported, offline_access=False)
-    return (yield from _requested(plan, server, _client(party, server), scopes))
+        server = yield from configured.server_at_issuer(registration, plan.url, challenge, plan.resource)
+    server = adapted_to_provider(server, plan.resource, ProviderOverrides(audience=plan.audience))
+    challenged = challenge.scopes if challenge is not None else ()
+    scopes = select_scopes(plan.scopes, challenged, server.scopes_supported, offline_access=False)
+    return (yield from _request(plan, server, _client(registration, server), scopes))
 
 
-def another(plan: MachinePlan, last: Session) -> Flow[Session]:
+def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
     """The session after `last`: by its refresh token if it has one that is honoured, else obtained again."""
     if last.refresh is not None:
         try:
-            return (yield from _refreshed(plan, last))
+            return (yield from _refresh(plan, last))
         except (GrantEnded, OAuthRefused):
-            pass  # whoever has the secret or the assertion needs no refresh token
-    return (yield from _obtained_again(plan, last))
+            pass  # with the secret or the assertion the refresh token is not needed
+    return (yield from _obtain_again(plan, last))
 
 
-def end(plan: MachinePlan, last: Session) -> Flow[None]:
-    """Revoke the tokens of `last` (RFC 7009), where that is offered, also for such tokens. Raises as `revoke` does."""
+def revoke_session(plan: MachinePlan, last: Session) -> Flow[None]:
+    """Revoke the tokens of `last` (RFC 7009), where the server offers that for them. Raises as `revoke` does."""
     try:
-        yield from revoke(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
+        yield from revoke(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
     except OAuthRefused as refused:
-        if refused.error != "unsupported_token_type":  # which ends by itself, soon
+        if refused.error != "unsupported_token_type":  # such a token expires soon
             raise
 
 
-def _refreshed(plan: MachinePlan, last: Session) -> Flow[Session]:
-    renewed = yield from refresh(msgspec.structs.replace(last, client=_armed(last.client, plan.party)))
+def _refresh(plan: MachinePlan, last: Session) -> Flow[Session]:
+    renewed = yield from refresh(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
     return msgspec.structs.replace(renewed, client=last.client)
 
 
-def _obtained_again(plan: MachinePlan, last: Session) -> Flow[Session]:
-    """As `obtain`, where and for what the `last` one was: nothing is looked up."""
-    server = Server(
+def _obtain_again(plan: MachinePlan, last: Session) -> Flow[Session]:
+    """As `obtain`, from the server and for the resource of the `last` one: nothing is looked up."""
+    server = AuthorizationServer(
         issuer=last.issuer,
         resource=last.resource,
         token_endpoint=gate(last.token_endpoint, Purpose.TOKEN),
@@ -119,26 +126,37 @@ def _obtained_again(plan: MachinePlan, last: Session) -> Flow[Session]:
         binding=Binding.DEMANDED if last.dpop_key is not None else Binding.NONE,
         authorize_params={"audience": last.audience} if last.audience else {},
     )
-    return (yield from _requested(plan, server, _armed(last.client, plan.party), tuple(last.asked.split())))
+    return (yield from _request(plan, server, _with_secret(last.client, plan.registration), tuple(last.asked.split())))
 
 
-def _requested(plan: MachinePlan, server: Server, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
+def _request(plan: MachinePlan, server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
     audience = server.authorize_params.get("audience", "")
     form, tokens = yield from _form(plan.grant, server, scopes)
-    form |= {**resource_of(server.resource), **_given(scope=" ".join(scopes))}
+    form |= {**resource_parameter(server.resource), **_given(scope=" ".join(scopes))}
     form |= _given(audience=audience)
-    prover = yield from prover_for(server)
-    applicant = ClientAuthentication(client)
+    prover = yield from new_prover(server)
+    authentication = ClientAuthentication(client)
     try:
-        issued = yield from request_tokens(server.token_endpoint, applicant, form, "the token request", prover)
+        issued = yield from request_tokens(server.token_endpoint, authentication, form, "the token request", prover)
     except OAuthRefused as refused:
-        raise explained(refused, plan.party, server, tokens, (yield from ask(Now()))) from None
-    session = session_of(server, _disarmed(applicant.client), scopes, issued)
+        raise (yield from _refusal_error(refused, plan.registration, server, tokens)) from None
+    session = build_session(server, _without_secret(authentication.client), scopes, issued)
     return msgspec.structs.replace(session, machine=True, audience=audience)
 
 
-def _form(grant: MachineGrant, server: Server, scopes: tuple[str, ...]) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
-    """The grant itself, and the tokens that vouch in it."""
+def _refusal_error(
+    refused: OAuthRefused, registration: ConfiguredClient, server: AuthorizationServer, tokens: tuple[SubjectToken, ...]
+) -> Flow[BridgeError]:
+    # Imported here because most requests are granted (docs/architecture.md, "Cold start").
+    from mcp_auth_bridge.oauth.machine_refusals import machine_refusal_error
+
+    return machine_refusal_error(refused, registration, server, tokens, (yield from ask(Now())))
+
+
+def _form(
+    grant: MachineGrant, server: AuthorizationServer, scopes: tuple[str, ...]
+) -> Flow[tuple[Form, tuple[SubjectToken, ...]]]:
+    """The grant's own parameters, and the tokens among them."""
     match grant:
         case ClientCredentials():
             return {"grant_type": "client_credentials"}, ()
@@ -161,7 +179,7 @@ def _exchange(subject: SubjectToken, actor: SubjectToken | None) -> Form:
     return form if actor is None else {**form, "actor_token": actor.value, "actor_token_type": actor.type}
 
 
-def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
+def _id_jag(grant: Enterprise, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
     """An identity assertion authorization grant for `server`: the draft's section 4.3.
 
     It lives for minutes and is asked for anew each time (MCP, "Enterprise-Managed Authorization").
@@ -171,14 +189,14 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
         **_exchange(grant.identity, None),
         "requested_token_type": ID_JAG,
         "audience": server.issuer,
-        **resource_of(server.resource),
+        **resource_parameter(server.resource),
         **_given(scope=" ".join(scopes)),
     }
-    applicant = ClientAuthentication(_client(grant.idp, idp))
+    authentication = ClientAuthentication(_client(grant.idp, idp))
     try:
-        value, kind = yield from exchange_tokens(idp.token_endpoint, applicant, form, "the exchange")
+        value, kind = yield from exchange_tokens(idp.token_endpoint, authentication, form, "the exchange")
     except OAuthRefused as refused:
-        raise explained(refused, grant.idp, idp, (grant.identity,), (yield from ask(Now()))) from None
+        raise (yield from _refusal_error(refused, grant.idp, idp, (grant.identity,))) from None
     if kind != ID_JAG:
         raise TheirProtocolError(
             f"the identity provider at {idp.token_endpoint.origin} issued another token than an ID-JAG",
@@ -187,13 +205,15 @@ def _id_jag(grant: Enterprise, server: Server, scopes: tuple[str, ...]) -> Flow[
     return SubjectToken(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
 
 
-def _idp(party: ConfiguredClient) -> Flow[Server]:
-    """An identity provider as it describes itself: it need not know the MCP server."""
-    if party.token_endpoint:
-        endpoint = gate(party.token_endpoint, Purpose.TOKEN)
-        return Server(issuer=party.issuer or party.token_endpoint, resource="", token_endpoint=endpoint)
-    metadata = yield from configured.metadata_of(party, Trail())
-    return Server(
+def _idp(registration: ConfiguredClient) -> Flow[AuthorizationServer]:
+    """An identity provider by its own metadata: it need not know the MCP server."""
+    if registration.token_endpoint:
+        endpoint = gate(registration.token_endpoint, Purpose.TOKEN)
+        return AuthorizationServer(
+            issuer=registration.issuer or registration.token_endpoint, resource="", token_endpoint=endpoint
+        )
+    metadata = yield from configured.metadata_of(registration, Trail())
+    return AuthorizationServer(
         issuer=metadata.issuer,
         resource="",
         token_endpoint=gate(metadata.token_endpoint, Purpose.TOKEN),
@@ -202,31 +222,31 @@ def _idp(party: ConfiguredClient) -> Flow[Server]:
     )
 
 
-def _client(party: ConfiguredClient, server: Server) -> Client:
-    """The configured client, with a way to prove itself that the server accepts."""
-    client = msgspec.structs.replace(party.client, issuer=server.issuer)
+def _client(registration: ConfiguredClient, server: AuthorizationServer) -> Client:
+    """The configured client, with an authentication method that the server accepts."""
+    client = msgspec.structs.replace(registration.client, issuer=server.issuer)
     if client.signing is not None:
-        signing = accepted(client.signing, server.signing_algorithms)
+        signing = with_accepted_algorithm(client.signing, server.signing_algorithms)
         return msgspec.structs.replace(client, signing=signing, auth_method=client_auth.PRIVATE_KEY_JWT)
     if client.secret is None:
         return msgspec.structs.replace(client, auth_method="none")
     if client.auth_method:
         return client
-    method = client_auth.choose(server.auth_methods, public=False)
-    return client_auth.with_others(msgspec.structs.replace(client, auth_method=method), server.auth_methods)
+    method = client_auth.choose_method(server.auth_methods, public=False)
+    return client_auth.with_other_methods(msgspec.structs.replace(client, auth_method=method), server.auth_methods)
 
 
-def _disarmed(client: Client) -> Client:
-    """`client` as it is stored: a secret that can be read again is not kept twice."""
+def _without_secret(client: Client) -> Client:
+    """`client` as it is stored: a secret that can be read again is not kept in a second place."""
     signing = client.signing and msgspec.structs.replace(client.signing, key=Secret(""))
     return msgspec.structs.replace(client, secret=None, signing=signing)
 
 
-def _armed(client: Client, party: ConfiguredClient) -> Client:
-    """The inverse of `_disarmed`, with the secret of today: a new key may be of another kind than the last."""
-    now, then = party.client.signing, client.signing
-    signing = accepted(now, (then.algorithm,)) if now is not None and then is not None else now
-    return msgspec.structs.replace(client, secret=party.client.secret, signing=signing)
+def _with_secret(client: Client, registration: ConfiguredClient) -> Client:
+    """The inverse of `_without_secret`, with today's secret: a new key may be of another kind than the last one."""
+    now, then = registration.client.signing, client.signing
+    signing = with_accepted_algorithm(now, (then.algorithm,)) if now is not None and then is not None else now
+    return msgspec.structs.replace(client, secret=registration.client.secret, signing=signing)
 
 
 def _given(**parameters: str) -> Form:

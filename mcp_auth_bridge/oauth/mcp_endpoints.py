@@ -1,6 +1,6 @@
-"""MCP endpoints that a server lists in its metadata: a habit that no specification knows, good for a hint alone.
+"""MCP endpoints that a server lists in its metadata: a custom that no specification knows, used for a hint alone.
 
-Scenario S5: a web app whose resource is its origin, while MCP is spoken at two paths of it.
+Scenario S5: the resource of a web app is its origin, while MCP is spoken at two of its paths.
 """
 
 from collections.abc import Iterator
@@ -12,43 +12,47 @@ import msgspec
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import UrlRefused
 from mcp_auth_bridge.oauth import documents
-from mcp_auth_bridge.oauth.metadata import well_known_places
-from mcp_auth_bridge.oauth.trust import Trust, confined
-from mcp_auth_bridge.oauth.well_known import Trail, document_at
+from mcp_auth_bridge.oauth.metadata import well_known_resource_urls
+from mcp_auth_bridge.oauth.trust import Trust, confine
+from mcp_auth_bridge.oauth.well_known import Trail, fetch_document
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _MOST = 8
 
 
 class _Metadata(msgspec.Struct):
-    mcp_endpoints: Any = None  # Any: a list, or an object by transport
+    # Any: a list, or an object by transport.
+    listed: Any = msgspec.field(name="mcp_endpoints", default=None)
 
 
-def mcp_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
-    """Those of the origin of `server` that its protected-resource metadata list. Raises any `BridgeError`."""
-    return confined(_endpoints(server), Trust(server=server))
+def fetch_mcp_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
+    """Return the endpoints of the origin of `server` that its protected-resource metadata list, at most eight.
+
+    Raises any `BridgeError`.
+    """
+    return confine(_fetch_endpoints(server), Trust(server=server))
 
 
-def _endpoints(server: Url) -> Flow[tuple[Url, ...]]:
-    for place in well_known_places(server):
-        response = yield from document_at(place, Trail())
+def _fetch_endpoints(server: Url) -> Flow[tuple[Url, ...]]:
+    for url in well_known_resource_urls(server):
+        response = yield from fetch_document(url, Trail())
         if response is not None:
-            metadata = documents.read(response, _Metadata, place, "the protected-resource metadata")
-            listed = (_own(text, server) for text in _texts(metadata.mcp_endpoints))
-            return tuple(dict.fromkeys(url for url in listed if url is not None))[:_MOST]
+            metadata = documents.read(response, _Metadata, url, "the protected-resource metadata")
+            listed = (_same_origin_url(text, server) for text in _strings(metadata.listed))
+            return tuple(dict.fromkeys(endpoint for endpoint in listed if endpoint is not None))[:_MOST]
     return ()
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _strings(value: Any) -> Iterator[str]:
     """All strings in `value`. Any: the server's JSON."""
     if isinstance(value, str):
         yield value
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _texts(item)
+        yield from _strings(item)
 
 
-def _own(text: str, server: Url) -> Url | None:
-    """The place that `text` names in the origin of `server`, None for anything else."""
+def _same_origin_url(text: str, server: Url) -> Url | None:
+    """The URL that `text` names in the origin of `server`, None for anything else."""
     try:
         url = gate(urljoin(str(server), text), Purpose.SERVER, server)
     except (ValueError, UrlRefused):

@@ -1,57 +1,103 @@
-"""What an MCP server says about itself as a protected resource (RFC 9728)."""
+"""The two metadata documents of a login: the protected resource's (RFC 9728) and its authorization server's (RFC 8414,
+OpenID Connect Discovery).
+"""
 
 from collections.abc import Iterator, Mapping
 
 import msgspec
 
 from mcp_auth_bridge.effects import Flow, Response
-from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, offered, quoted
+from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, copyable_url, quoted
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.dpop import Binding, Terms, binding
 from mcp_auth_bridge.oauth.trust import Trust, same_issuer
-from mcp_auth_bridge.oauth.well_known import Trail, first_usable
+from mcp_auth_bridge.oauth.well_known import Trail, fetch_first_usable
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
-_WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_RESOURCE = "/.well-known/oauth-protected-resource"
+_OAUTH = "/.well-known/oauth-authorization-server"
+_OIDC = "/.well-known/openid-configuration"
+
+_ISSUER_HINT = (
+    "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is right, set"
+    ' auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine authenticates, correct its'
+    " issuer"
+)
 
 
 class ResourceMetadata(msgspec.Struct):
-    """RFC 9728 section 2, as far as a client needs it.
+    """RFC 9728 section 2, as far as a client needs it."""
 
-    `code_challenge_methods_supported` belongs to the authorization server; resources say it where that one's metadata
-    cannot be changed (Dataverse-MCP #15).
-    """
-
+    # The resource identifier, "" where the document lacks it.
     resource: str = ""
+    # The issuers of the authorization servers that protect the resource.
     authorization_servers: list[str] | None = None
+    # The scopes to ask for.
     scopes_supported: list[str] | None = None
+    # The algorithms for proofs of possession (RFC 9449).
     dpop_signing_alg_values_supported: list[str] | None = None
+    # Whether the resource takes tokens only if they are bound to a key.
     dpop_bound_access_tokens_required: bool | None = None
+    # It belongs to the authorization server; resources say it where that one's metadata cannot be changed
+    # (Dataverse-MCP #15).
     code_challenge_methods_supported: list[str] | None = None
 
 
-def resource_metadata(
+class ServerMetadata(msgspec.Struct):
+    """RFC 8414 section 2 and RFC 9207 section 3, as far as a client needs them."""
+
+    # The issuer identifier.
+    issuer: str
+    # Where tokens are requested.
+    token_endpoint: str
+    # Where the user's browser is sent.
+    authorization_endpoint: str | None = None
+    # Where clients register (RFC 7591).
+    registration_endpoint: str | None = None
+    # Where tokens are revoked (RFC 7009).
+    revocation_endpoint: str | None = None
+    # The scopes that the server knows. Only offline_access matters: the others are the resource's to name.
+    scopes_supported: list[str] | None = None
+    # The methods of PKCE (RFC 7636).
+    code_challenge_methods_supported: list[str] | None = None
+    # How a client may prove its identity at the token endpoint.
+    token_endpoint_auth_methods_supported: list[str] | None = None
+    # The algorithms for `private_key_jwt`.
+    token_endpoint_auth_signing_alg_values_supported: list[str] | None = None
+    # Whether every authorization response holds `iss` (RFC 9207).
+    authorization_response_iss_parameter_supported: bool | None = None
+    # Whether a client ID may be the URL of a client ID metadata document.
+    client_id_metadata_document_supported: bool | None = None
+    # Where a login on another device begins (RFC 8628).
+    device_authorization_endpoint: str | None = None
+    # The algorithms for proofs of possession (RFC 9449 section 5.1).
+    dpop_signing_alg_values_supported: list[str] | None = None
+
+
+def fetch_resource_metadata(
     trust: Trust, challenge: Challenge | None, resource: str, trail: Trail
 ) -> Flow[ResourceMetadata | None]:
-    """The metadata that the challenge names, else those at the well-known places, path first (RFC 9728 section 3).
+    """Return the metadata that the challenge names, else those at the well-known URLs, path first (RFC 9728 section 3).
 
-    None only where all of them certainly do not exist: then the server may be one of MCP 2025-03-26. One that names
-    metadata is none of those, unless the configuration says who its authorization server is.
+    `resource` is the configured identifier, which the metadata must name, "" where none is configured. None only where
+    certainly no metadata exist: then the server may be one of MCP 2025-03-26. A server that names metadata is not one
+    of those, unless the configuration says which authorization server it has. Raises `TheirProtocolError` where the
+    metadata that it names are not found.
     """
 
-    def read(response: Response, place: Url) -> ResourceMetadata | None:
-        metadata = documents.read(response, ResourceMetadata, place, "the protected-resource metadata")
+    def read(response: Response, url: Url) -> ResourceMetadata | None:
+        metadata = documents.read(response, ResourceMetadata, url, "the protected-resource metadata")
         if not metadata.resource and not metadata.authorization_servers:
             return None  # {"error": "not_found"} with 200
-        _check_resource(trust.server, metadata.resource, resource, place)
+        _check_resource(trust.server, metadata.resource, resource, url)
         return metadata
 
     named = challenge.resource_metadata if challenge is not None else ""
-    found = yield from first_usable(_places(trust, named, trail), read, trail)
+    found = yield from fetch_first_usable(_resource_metadata_urls(trust, named, trail), read, trail)
     if found is not None or trust.issuer or trust.trusted_issuer:
         return found
-    if trust.resource_metadata or (named and _followed(named, trust.server) is None):
+    if trust.resource_metadata or (named and _same_origin_url(named, trust.server) is None):
         raise TheirProtocolError(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
@@ -61,35 +107,34 @@ def resource_metadata(
     return None
 
 
-def _places(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
-    url = trust.server
+def _resource_metadata_urls(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
     if trust.resource_metadata:
         yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
         return
-    if named and (place := _followed(named, url)):
-        yield place
+    if named and (url := _same_origin_url(named, trust.server)):
+        yield url
     elif named:
         trail.note(quoted(named), "is not followed, because it is not of the server's origin")
-    yield from well_known_places(url)
+    yield from well_known_resource_urls(trust.server)
 
 
-def well_known_places(url: Url) -> Iterator[Url]:
-    """Where a resource publishes its metadata, its own place before that of its origin (RFC 9728 section 3.1)."""
-    if url.path != "/":
-        yield url.with_path(_WELL_KNOWN + url.path)
-    yield url.with_path(_WELL_KNOWN)
+def well_known_resource_urls(resource: Url) -> Iterator[Url]:
+    """Where a resource publishes its metadata (RFC 9728 section 3.1): at the URL for its path, or for its origin."""
+    if resource.path != "/":
+        yield resource.with_path(_RESOURCE + resource.path)
+    yield resource.with_path(_RESOURCE)
 
 
-def _followed(named: str, url: Url) -> Url | None:
-    """The place that a challenge names, if it is of the server's own origin: those behind a proxy name inner hosts."""
+def _same_origin_url(named: str, server: Url) -> Url | None:
+    """The URL that a challenge names, if it is of the server's own origin: servers behind a proxy name inner hosts."""
     try:
-        place = gate(named, Purpose.RESOURCE_METADATA, url)
+        url = gate(named, Purpose.RESOURCE_METADATA, server)
     except UrlRefused:
         return None
-    return place if place.origin == url.origin else None
+    return url if url.origin == server.origin else None
 
 
-def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
+def _check_resource(server: Url, named: str, expected: str, source: Url) -> None:
     """RFC 9728 section 3.3: metadata of another resource must not be used.
 
     A parent on the same origin is accepted: servers that grew their metadata late publish one document for the whole
@@ -97,90 +142,62 @@ def _check_resource(url: Url, named: str, expected: str, place: Url) -> None:
     """
     if not named or named == expected:
         return
-    if not expected and _covers(named, url):
+    if not expected and _covers(named, server):
         return
     raise TheirProtocolError(
-        f"the metadata at {place.origin}{place.path} are for {quoted(named)}, not for {expected or url.resource}",
-        f'if that identifier is right, add resource = "{offered(named)}" under auth for this server',
+        f"the metadata at {source.origin}{source.path} are for {quoted(named)}, not for {expected or server.resource}",
+        f'if that identifier is right, add resource = "{copyable_url(named)}" under auth for this server',
     )
 
 
-def _covers(named: str, url: Url) -> bool:
+def _covers(named: str, server: Url) -> bool:
     try:
-        parent = gate(named, Purpose.SERVER, url)
+        parent = gate(named, Purpose.SERVER, server)
     except UrlRefused:
         return False  # a URN, Entra's api://, http behind a proxy: it may be meant, which the configuration has to say
     prefix = parent.path.rstrip("/")
-    inside = url.path == parent.path or url.path.rstrip("/") == prefix or url.path.startswith(prefix + "/")
-    return parent.origin == url.origin and inside and parent.query in ("", url.query)
+    inside = server.path == parent.path or server.path.rstrip("/") == prefix or server.path.startswith(prefix + "/")
+    return parent.origin == server.origin and inside and parent.query in ("", server.query)
 
 
-_OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
-_OIDC_WELL_KNOWN = "/.well-known/openid-configuration"
+def fetch_server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[ServerMetadata | None]:
+    """Return the metadata of `issuer` (RFC 8414 section 3, OpenID Connect Discovery), None where it publishes none.
 
-
-class ServerMetadata(msgspec.Struct):
-    """RFC 8414 section 2 and RFC 9207 section 3, as far as a client needs them."""
-
-    issuer: str
-    token_endpoint: str
-    authorization_endpoint: str | None = None
-    registration_endpoint: str | None = None
-    revocation_endpoint: str | None = None
-    scopes_supported: list[str] | None = None
-    code_challenge_methods_supported: list[str] | None = None
-    token_endpoint_auth_methods_supported: list[str] | None = None
-    token_endpoint_auth_signing_alg_values_supported: list[str] | None = None
-    authorization_response_iss_parameter_supported: bool | None = None
-    client_id_metadata_document_supported: bool | None = None
-    device_authorization_endpoint: str | None = None
-    dpop_signing_alg_values_supported: list[str] | None = None
-
-
-def server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[ServerMetadata | None]:
-    """RFC 8414 section 3 and OpenID Connect Discovery, in the order that MCP 2025-11-25 prescribes.
-
-    `accepted` are the identifier that was asked for and the trusted one, which may be "".
+    The order of the URLs is that of MCP 2025-11-25. `accepted` are the identifier that was asked for and the trusted
+    one, which may be "". Raises `TheirProtocolError` where only metadata of other issuers are found.
     """
 
-    def read(response: Response, place: Url) -> ServerMetadata:
-        metadata = documents.read(response, ServerMetadata, place, "the authorization-server metadata")
+    def read(response: Response, url: Url) -> ServerMetadata:
+        metadata = documents.read(response, ServerMetadata, url, "the authorization-server metadata")
         if not any(same_issuer(metadata.issuer, issuer) for issuer in accepted if issuer):
             raise TheirProtocolError(
-                f"the metadata at {place.origin}{place.path} are of the issuer {quoted(metadata.issuer)}, "
+                f"the metadata at {url.origin}{url.path} are of the issuer {quoted(metadata.issuer)}, "
                 f"but {quoted(accepted[0])} was asked for",
-                _of_a_tenant(metadata.issuer) if "{" in metadata.issuer else _ANOTHERS,
+                _tenant_hint(metadata.issuer) if "{" in metadata.issuer else _ISSUER_HINT,
             )
         return metadata
 
-    return (yield from first_usable(_server_places(issuer), read, trail))
+    return (yield from fetch_first_usable(_server_metadata_urls(issuer), read, trail))
 
 
-_ANOTHERS = (
-    "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is right, set"
-    ' auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine authenticates, correct its'
-    " issuer"
-)
-
-
-def _of_a_tenant(template: str) -> str:
-    """Entra ID's metadata for all tenants hold a template, which no token and no answer ever names."""
+def _tenant_hint(template: str) -> str:
+    """Entra ID's metadata for all tenants hold a template, which no token and no response ever names."""
     return (
         f"{quoted(template)} stands for the issuers of many tenants: set issuer under auth for this server to your"
         " own, with your tenant's ID in the place of the braces"
     )
 
 
-def _server_places(issuer: Url) -> Iterator[Url]:
+def _server_metadata_urls(issuer: Url) -> Iterator[Url]:
     path = issuer.path.rstrip("/")
-    yield issuer.with_path(_OAUTH_WELL_KNOWN + path)
-    yield issuer.with_path(_OIDC_WELL_KNOWN + path)
+    yield issuer.with_path(_OAUTH + path)
+    yield issuer.with_path(_OIDC + path)
     if path:
-        yield issuer.with_path(path + _OIDC_WELL_KNOWN)
+        yield issuer.with_path(path + _OIDC)
 
 
-def endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
-    """Those that there are, each through the gate. Raises `UrlRefused`."""
+def gate_endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
+    """The endpoints that `metadata` name, each through the gate. Raises `UrlRefused`, also without a token endpoint."""
     named = {
         Purpose.AUTHORIZATION: metadata.authorization_endpoint or "",
         Purpose.TOKEN: metadata.token_endpoint,
@@ -191,7 +208,7 @@ def endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
     return {purpose: gate(text, purpose) for purpose, text in named.items() if text or purpose is Purpose.TOKEN}
 
 
-def dpop_binding(challenge: Challenge | None, resource: ResourceMetadata, server: ServerMetadata) -> Binding:
+def choose_dpop_binding(challenge: Challenge | None, resource: ResourceMetadata, server: ServerMetadata) -> Binding:
     """Whether tokens are to be bound to a key, by what both servers say (RFC 9449)."""
     terms = Terms(
         challenge=challenge,

@@ -1,7 +1,7 @@
-"""What known authorization servers want beyond the specifications, as data. A profile's own settings win.
+"""The ways of known authorization servers that the specifications do not cover, as data; a profile's settings win.
 
-A server that needs nothing special (Linear, Notion, Vercel, Salesforce) has no entry. `docs/providers.md` is made of
-this by `tests/support/provider_table.py`.
+A server that needs nothing special (Linear, Notion, Vercel, Salesforce) has no entry. `tests/support/provider_table.py`
+makes `docs/providers.md` from these entries.
 """
 
 import re
@@ -11,35 +11,39 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mcp_auth_bridge.config.login import OMITTED
-from mcp_auth_bridge.oauth.discovery import Server
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
-    """`hosts` are the issuer's host or a parent domain of it, with "*" for one label; `path` is a part of its path.
+    """A product or service, and how its authorization servers deviate."""
 
-    `parameters` go into the authorization request. `takes_resource` is whether it can bear `resource` (RFC 8707), and
-    `takes_audience` whether it wants the same identifier as `audience`. `offline_access` is whether that scope is to be
-    asked for although its metadata do not list it, `repeats_scope` whether a refresh has to name its scopes again,
-    `takes_s256` whether PKCE by that method works although its metadata do not say so.
-    `registration` is what a person has to know where this bridge is not registered by itself. For the documentation
-    alone: `name`, a `note` of one sentence on what else is odd there, and `keys`, an example of what a person writes
-    between the braces of `auth`; "" for nothing.
-    """
-
+    # For the documentation.
     name: str = ""
+    # The issuer's host or a parent domain of it, with "*" for one label; () for any host.
     hosts: tuple[str, ...] = ()
+    # A part of the issuer's path.
     path: str = ""
+    # Further parameters of the authorization request.
     parameters: Mapping[str, str] = {}
+    # Whether it accepts the parameter `resource` (RFC 8707).
     takes_resource: bool = True
+    # Whether it wants the same identifier as `audience`.
     takes_audience: bool = False
+    # Whether the scope `offline_access` is to be asked for although its metadata do not list it.
     offline_access: bool = False
+    # Whether a refresh has to name its scopes again.
     repeats_scope: bool = False
+    # Whether PKCE by S256 works although its metadata do not say so.
     takes_s256: bool = False
+    # How the user gets a client there, where the bridge cannot register one; "" where it can.
     registration: str = ""
+    # For the documentation: one sentence on other oddities, "" for none.
     note: str = ""
+    # For the documentation: an example of the keys between the braces of `auth`, "" for none.
     keys: str = ""
 
     def operates(self, host: str, path: str) -> bool:
+        """Whether an authorization server at `host` and `path` is one of these."""
         return (not self.hosts or any(_within(host, domain) for domain in self.hosts)) and self.path in path
 
 
@@ -181,23 +185,23 @@ PROVIDERS = (
 )
 
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
-    """What a profile says about its authorization server; it wins over what is known about that.
+class ProviderOverrides(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile's settings for its authorization server; they win over a `Provider`."""
 
-    `audience` is sent as it is, not at all if it is `OMITTED`, and where the provider wants it if it is "". `token` is
-    the one that the MCP server wants: "access" or "id". `account` is who is to sign in, "" for anybody. `pkce` is the
-    method that the server takes although its metadata do not say so.
-    """
-
+    # Sent as it is; not at all if it is `OMITTED`; if it is "", only where the provider wants one.
     audience: str = ""
+    # The token for the MCP server: "access" or "id".
     token: str = "access"
+    # The account that is to sign in, "" for any.
     account: str = ""
+    # The PKCE method that the server takes although its metadata do not say so, "" for none.
     pkce: str = ""
+    # Further parameters of the authorization request.
     parameters: Mapping[str, str] = {}
 
 
-def provider_of(server: Server) -> Provider:
-    """What is known about the server's operator; nothing, for most. Its endpoint tells too: issuers may be anything."""
+def provider_of(server: AuthorizationServer) -> Provider:
+    """The entry for `server`, an empty one for most. Its endpoint counts too, because an issuer may be any URL."""
     issuer = urlsplit(server.issuer)
     endpoint = server.authorization_endpoint or server.token_endpoint
     for provider in PROVIDERS:
@@ -206,15 +210,15 @@ def provider_of(server: Server) -> Provider:
     return Provider()
 
 
-def identifier(resource: str) -> str:
-    """The resource's identifier in a profile's `resource`, "" where that names none."""
+def resource_identifier(resource: str) -> str:
+    """The resource identifier in a profile's `resource` setting, "" if that names none."""
     return "" if resource == OMITTED else resource
 
 
-def as_wanted(server: Server, resource: str, ways: Ways) -> Server:
-    """`server` with its operator's ways, and with the profile's, which win.
+def adapted_to_provider(server: AuthorizationServer, resource: str, ways: ProviderOverrides) -> AuthorizationServer:
+    """`server` with the ways of its provider, and with the profile's `ways`, which win.
 
-    A `resource` that the profile gives is sent in any case, and none if that is `OMITTED`.
+    A `resource` from the profile is always sent; none is sent if that is `OMITTED`.
     """
     provider = provider_of(server)
     takes_resource = resource != OMITTED and (provider.takes_resource or bool(resource))
@@ -242,13 +246,13 @@ _NUMBERS = {
     "65001": "an administrator has to consent to the client first",
 }
 _CODES = {
-    "invalid_target": 'set resource under auth for this server to what it is called there, or to "none" to send none',
+    "invalid_target": 'set resource under auth for this server to its identifier there, or to "none" to send none',
     "invalid_scope": "set scopes under auth for this server to those that you are allowed",
 }
 
 
 def advice(error: str, description: str) -> str:
-    """What to change after a refusal with the code `error`, "" where nothing is known. Neither text is repeated."""
+    """The hint after a refusal with the code `error`, "" if none is known. It repeats neither text."""
     number = re.search(r"AADSTS([0-9]{1,8})\b", description)
     return (_NUMBERS.get(number[1], "") if number else "") or _CODES.get(error, "")
 

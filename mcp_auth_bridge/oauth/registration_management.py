@@ -1,4 +1,4 @@
-"""A registration after it was made: read, and ended (RFC 7592)."""
+"""A registration after it was made: read it, end it (RFC 7592)."""
 
 import re
 
@@ -12,45 +12,46 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 MANAGEMENT_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")
-"""RFC 6750 section 2.1, with an end and Cloudflare's colons."""
+"""RFC 6750 section 2.1, with a limit and with the colons of Cloudflare's tokens."""
 
 
-class _Shown(msgspec.Struct):
-    """RFC 7592 section 3, as far as it may change."""
+class _CurrentRegistration(msgspec.Struct):
+    """RFC 7592 section 3, the members that may change."""
 
     client_id: str
     registration_access_token: str | None = None
 
 
 def unregister(client: Client) -> Flow[bool]:
-    """End a registration (RFC 7592 section 2.3), and tell whether the authorization server has none any more.
+    """End a registration (RFC 7592 section 2.3), and return whether it is gone; False where that is not offered.
 
-    False where that is not offered. Raises what `Fetch` raises, and `ProtocolError` where it is refused.
+    Raises what `Fetch` raises, and `ProtocolError` where it is refused.
     """
     if client.management_token is None:
         return False
     endpoint = gate(client.management_uri, Purpose.REGISTRATION)
-    response = yield from ask(Fetch(endpoint, _manage(client), method="DELETE"))
+    response = yield from ask(Fetch(endpoint, _management_headers(client), method="DELETE"))
     if response.status in (405, 501):
         return False
-    if response.status not in (200, 202, 204) and not _says_it_is_gone(response):
-        raise documents.refusal(response, endpoint, "to delete the registration of this bridge")
+    if response.status not in (200, 202, 204) and not _says_gone(response):
+        raise documents.refusal_error(response, endpoint, "to delete the registration of this bridge")
     return True
 
 
-def still_registered(client: Client) -> Flow[Client | None]:
-    """The public `client` as its registration stands now (RFC 7592 section 2.1), or None if there is none any more.
+def read_registration(client: Client) -> Flow[Client | None]:
+    """Return the public `client` as its registration stands now (RFC 7592 section 2.1), or None if that is gone.
 
     A read may renew the registration's token, and then the old one is void. Raises what `Fetch` raises, and
     `ProtocolError` where the registration cannot be read.
     """
     endpoint = gate(client.management_uri, Purpose.REGISTRATION)
-    response = yield from ask(Fetch(endpoint, {**_manage(client), "accept": "application/json"}, redirects=0))
-    if _says_it_is_gone(response):
+    headers = {**_management_headers(client), "accept": "application/json"}
+    response = yield from ask(Fetch(endpoint, headers, redirects=0))
+    if _says_gone(response):
         return None
     if response.status != 200:
-        raise documents.refusal(response, endpoint, "to show the registration of this bridge")
-    found = documents.read(response, _Shown, endpoint, "the registration")
+        raise documents.refusal_error(response, endpoint, "to show the registration of this bridge")
+    found = documents.read(response, _CurrentRegistration, endpoint, "the registration")
     if found.client_id != client.id:
         raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
     token = found.registration_access_token or ""
@@ -59,14 +60,14 @@ def still_registered(client: Client) -> Flow[Client | None]:
     return msgspec.structs.replace(client, management_token=Secret(token))
 
 
-def _says_it_is_gone(response: Response) -> bool:
+def _says_gone(response: Response) -> bool:
     """RFC 7592 section 2 has 401 for a client that does not exist; Authlib (1.9, so canaille) says `access_denied`."""
     return response.status in (401, 404) or (
         response.status == 400 and documents.error_code(response) == "access_denied"
     )
 
 
-def _manage(client: Client) -> dict[str, Secret | str]:
+def _management_headers(client: Client) -> dict[str, Secret | str]:
     """RFC 7592 section 2: the token that belongs to the registration, as a bearer token."""
     assert client.management_token is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     return {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}

@@ -1,10 +1,10 @@
-"""Which hosts belong together, so far as names can tell."""
+"""Which hosts belong together, as far as names can tell."""
 
 import re
 
-from mcp_auth_bridge.oauth.address_zones import literal
+from mcp_auth_bridge.oauth.address_zones import parse_address
 
-# Issuer → endpoints, for operators whose metadata nobody else can write.
+# Issuer → endpoints, at hosts where only the operator can publish metadata, and no customer.
 _FAMILIES = tuple(
     (re.compile(issuer), re.compile(endpoint))
     for issuer, endpoint in (
@@ -17,36 +17,39 @@ _FAMILIES = tuple(
         (r"cf\.mcp\.atlassian\.com", r"mcp\.atlassian\.com"),  # its login page lies above, its token endpoint does not
     )
 )
-_SHARED = re.compile(r"(ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}|[^.]*")
+_PUBLIC_SUFFIX = re.compile(r"(ac|co|com|edu|gov|ne|net|or|org)\.[a-z]{2}|[^.]*")
+"""Domains below which unrelated customers register names: the top-level ones
+and the usual ones of countries, without the whole Public Suffix List."""
 
 
-def akin(issuer: str, host: str) -> bool:
-    """Whether endpoints at `host` are no surprise in the metadata of an issuer at the host `issuer`.
+def are_related(issuer: str, host: str) -> bool:
+    """Whether metadata of an issuer at the host `issuer` may name endpoints at `host` without a question to the user.
 
-    They are none on the same host or below it: whoever owns a name decides about those below. Names that merely end
-    alike may be two customers of one hosting company, and a name above may be the company's own: see `above`.
+    They may on the same host and below it: the owner of a name decides about the names below it. Two names that merely
+    end alike may be two customers of one hosting company, and a name above may be the company's own: see
+    `is_subdomain`.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
     if issuer == host:
         return True
-    if literal(issuer) or literal(host):
+    if parse_address(issuer) or parse_address(host):
         return False
-    return _below(host, issuer) or _is_known(issuer, host)
+    return _is_below(host, issuer) or _are_known(issuer, host)
 
 
-def above(issuer: str, host: str) -> bool:
+def is_subdomain(issuer: str, host: str) -> bool:
     """Whether the issuer's name lies below `host`.
 
-    That alone makes no kin. A customer of `host`, at an issuer of their own below it, could send people to the login
-    page of `host` and have the code sent to themselves.
+    That alone does not relate them. A customer of `host`, at an issuer of their own below it, could send people to the
+    login page of `host` and have the code sent to themselves.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
-    return not literal(issuer) and not literal(host) and _below(issuer, host)
+    return not parse_address(issuer) and not parse_address(host) and _is_below(issuer, host)
 
 
-def _below(child: str, parent: str) -> bool:
-    return child.endswith(f".{parent}") and not _SHARED.fullmatch(parent)
+def _is_below(child: str, parent: str) -> bool:
+    return child.endswith(f".{parent}") and not _PUBLIC_SUFFIX.fullmatch(parent)
 
 
-def _is_known(issuer: str, host: str) -> bool:
+def _are_known(issuer: str, host: str) -> bool:
     return any(ours.fullmatch(issuer) and theirs.fullmatch(host) for ours, theirs in _FAMILIES)

@@ -1,7 +1,7 @@
-"""Scopes that a server names, within limits (RFC 6749 section 3.3).
+"""Scopes (RFC 6749 section 3.3): which ones a login asks for, and which of a server's words count as one.
 
-They go into a record, a URL and a sentence, and a server may name others at each request: what it says is taken for a
-scope only if it can be one, is bounded in number and length, and never repeats what is secret.
+Scopes go into a record, a URL and a sentence, and a server may name others at each request. A server's word is taken
+for a scope only if it has the syntax of one. Scopes are bounded in number and length, and never repeat a secret.
 """
 
 import re
@@ -14,31 +14,49 @@ OFFLINE_ACCESS = "offline_access"
 """The scope for a refresh token (OpenID Connect Core section 11), which some servers list and refuse."""
 
 MOST = 100
-"""Scopes of a server's that are kept: Slack and Google have apps with some dozens."""
+"""How many of a server's scopes are kept: Slack and Google have apps with some dozens."""
 
 LONGEST = 4096
-"""Characters that they may take in a URL, which the gate lets through up to twice that."""
+"""Characters that all of them may take in a URL. The gate lets through up to twice that."""
 
 _LONGEST_SCOPE = 512
 _TOKEN = re.compile(rf"[\x21\x23-\x5b\x5d-\x7e]{{1,{_LONGEST_SCOPE}}}")
-_TELLING = 16
-"""Characters of a secret that are worth something to whoever reads them. No scope holds so many by chance."""
+_PIECE = 16
+"""Characters of a secret that would help an attacker. No scope holds so many of them by chance."""
 
-_SHORTEST = 8
-"""Characters of the shortest text that is looked for: what is shorter is a part of many words."""
+_SHORTEST_SECRET = 8
+"""Characters of the shortest secret that is looked for: a shorter text is a part of many words."""
 
 
-def named(text: str) -> tuple[str, ...]:
-    """The scopes in a server's `text`, in its order and within the limits.
+def select_scopes(
+    configured: tuple[str, ...],
+    challenged: tuple[str, ...],
+    supported: tuple[str, ...] | None,
+    *,
+    offline_access: bool,
+) -> tuple[str, ...]:
+    """Return the configured scopes, else those of the challenge, else all that the resource supports, else none.
 
-    Slack separates them by commas, which a scope may hold: so only where there is no space.
+    That is MCP's "Scope Selection Strategy". `offline_access` is whether the authorization server lists that scope.
+    Then it is added (SEP-2207), but only to others: asked for alone, it takes the place of the server's own default
+    scopes, with which most tools work (DollhouseMCP #2793).
+    """
+    selected = configured or challenged or supported or ()
+    wanted = (*selected, OFFLINE_ACCESS) if offline_access and selected else selected
+    return tuple(dict.fromkeys(wanted))
+
+
+def parse_scopes(text: str) -> tuple[str, ...]:
+    """Parse the scopes in a server's `text`, in their order and within the limits.
+
+    Slack separates them by commas. A scope may hold a comma, so that commas separate only where there is no space.
     """
     text = text.strip()
-    return fitting(text.split() if " " in text else text.split(","))
+    return limit_scopes(text.split() if " " in text else text.split(","))
 
 
-def fitting(scopes: Iterable[str]) -> tuple[str, ...]:
-    """The first of `scopes` that are scopes and fit, each once."""
+def limit_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Return the first of `scopes` that have the syntax of one and are within the limits, each once."""
     found: dict[str, None] = {}
     length = 0
     for scope in scopes:
@@ -51,19 +69,19 @@ def fitting(scopes: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def added(newer: Iterable[str], older: str) -> str:
-    """A record's `older` scopes with the `newer` ones before them, which stay when there is no room for all."""
-    return " ".join(fitting((*newer, *older.split())))
+def merge_scopes(newer: Iterable[str], older: str) -> str:
+    """Put the `newer` scopes before a record's `older` ones, which are dropped first when there is no room for all."""
+    return " ".join(limit_scopes((*newer, *older.split())))
 
 
-def without(scopes: Iterable[str], secrets: Iterable[Secret | None]) -> tuple[str, ...]:
-    """`scopes` without those that hold one of the `secrets`, or a part of one that tells something."""
+def drop_secret_scopes(scopes: Iterable[str], secrets: Iterable[Secret | None]) -> tuple[str, ...]:
+    """Drop the `scopes` that hold one of the `secrets`, or 16 characters in a row of a longer one."""
     values = [secret.reveal() for secret in secrets if secret is not None]
-    telling = {piece for value in values if len(value) >= _SHORTEST for piece in _pieces(value)}
+    telling = {piece for value in values if len(value) >= _SHORTEST_SECRET for piece in _pieces(value)}
     sizes = {len(piece) for piece in telling}
     return tuple(scope for scope in scopes if not any(telling.intersection(_pieces(scope, size)) for size in sizes))
 
 
-def _pieces(text: str, size: int = _TELLING) -> set[str]:
-    """What stands in `text` in `size` characters in a row, or the whole where it is shorter."""
+def _pieces(text: str, size: int = _PIECE) -> set[str]:
+    """Every run of `size` characters in `text`, or the whole text where it is shorter."""
     return {text[start : start + size] for start in range(max(len(text) - size, 0) + 1)}

@@ -1,11 +1,11 @@
-"""What is remembered between runs: a session with everything its refresh needs, and the client it belongs to."""
+"""The records that a store keeps between runs: a session with everything its refresh needs, and its client."""
 
 from typing import Any
 
 import msgspec
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.scopes import LONGEST, fitting
+from mcp_auth_bridge.oauth.scopes import LONGEST, limit_scopes
 from mcp_auth_bridge.secret import Secret
 
 VERSION = 1
@@ -14,159 +14,168 @@ CLIENTS = "client "
 """The prefix under which a store keeps the newest registration at each issuer, for later logins."""
 
 SHARED = "shared "
-"""The prefix under which a store notes that a registration is another machine's too: "shared ISSUER ID"."""
+"""The prefix under which a store notes that another machine uses a registration too: "shared ISSUER ID"."""
 
 SESSIONS = "session "
 """The prefix under which a store keeps sessions: "session NAME URL"."""
 
 MACHINES = "machine "
-"""The prefix under which a store keeps what machines obtained: "machine NAME URL FINGERPRINT"
+"""The prefix under which a store keeps the sessions of machines: "machine NAME URL FINGERPRINT"
 (`app/machine_plan.py`).
 """
 
 _LEAD = 60.0
-"""Seconds before its end at which an access token counts as due: golang/oauth2 takes 10, a slow network wants more."""
+"""Seconds before its expiry at which an access token is due: golang/oauth2 takes 10, a slow network needs more."""
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A private key in PEM or as a JWK, with which a client proves who it is (`oauth/assertions.py`).
+    """A private key with which a client proves its identity (`oauth/assertions.py`)."""
 
-    `algorithm` and `key_id` are "" for what the key itself says, `audience` for the issuer.
-    """
-
+    # In PEM or as a JWK.
     key: Secret
+    # "" for the one that the key itself names.
     algorithm: str = ""
+    # The `kid`, "" for the one that the key itself names.
     key_id: str = ""
+    # The `aud` of assertions, "" for the issuer.
     audience: str = ""
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """What the bridge is to one authorization server (RFC 7591).
+    """The client that the bridge is at one authorization server (RFC 7591)."""
 
-    `auth_method` is a `token_endpoint_auth_method`, or a spelling of one (`oauth/client_auth.py`). `other_methods` are
-    to be tried after it, in this order; () once the server has accepted one, and where somebody configured it.
-
-    `id` is "" where a grant needs no client (RFC 7521 section 4.1). `signing` is the key of `private_key_jwt`.
-
-    `registered` is whether the bridge registered it itself, so that the registration is the bridge's to keep.
-    `management_uri` and `management_token` are how the registration can be ended (RFC 7592), "" and None where that is
-    not offered. `secret_expires_at` is in Unix seconds, None for a secret that stays. `scope` are the scopes that the
-    registration asked for and those that its answer names; "" for one that an earlier version stored.
-    """
-
+    # The issuer of that authorization server (RFC 8414).
     issuer: str
+    # The client_id, "" where a grant needs no client (RFC 7521 section 4.1).
     id: str
+    # The client_secret, None for a public client.
     secret: Secret | None = None
+    # The key of `private_key_jwt`.
     signing: SigningKey | None = None
+    # A `token_endpoint_auth_method`, or a spelling of one (`oauth/client_auth.py`).
     auth_method: str = "none"
+    # The methods to try after it, in this order; () once the server has accepted one, and where it was configured.
     other_methods: tuple[str, ...] = ()
+    # The redirect URI of the registration, "" for none.
     redirect_uri: str = ""
+    # Whether the bridge registered this client itself, so that it may also replace and end the registration.
     registered: bool = True
+    # The registration's client configuration endpoint (RFC 7592), "" where that is not offered.
     management_uri: str = ""
+    # The registration access token for it, None where that is not offered.
     management_token: Secret | None = None
+    # When the secret expires, in Unix seconds; None if it does not.
     secret_expires_at: float | None = None
+    # The scopes that the registration asked for and that its response names; "" if an earlier version stored it.
     scope: str = ""
 
     def allows(self, scopes: tuple[str, ...]) -> bool:
-        """Whether a login may ask for `scopes`: many servers refuse a client what it did not register with."""
+        """Whether a login may ask for `scopes`: many servers refuse a client those that it did not register with."""
         return set(scopes) <= set(self.scope.split())
 
     def expired(self, now: float) -> bool:
-        """Whether the registration is over, because its secret is."""
+        """Whether the registration has ended, because its secret has expired."""
         return self.secret_expires_at is not None and now >= self.secret_expires_at
 
 
 class Strikes(msgspec.Struct, frozen=True, kw_only=True):
-    """Refreshes in a row that were refused without a word about the grant: how many, and the last one's particulars.
+    """Refreshes in a row that were refused for another reason than the grant, and the last one of them."""
 
-    `at` is Unix seconds; `code` an OAuth error code, "" where the answer was none; `said` the server's own sentence as
-    the end of a message (`remarks.saying`); `of_client` whether it was our registration that was not known, or the
-    grant's fate that was left open.
-    """
-
+    # How many in a row.
     count: int = 0
+    # When the last one was refused, in Unix seconds.
     at: float = 0.0
+    # Its OAuth error code, "" where the response had none.
     code: str = ""
+    # Its HTTP status, 0 for none.
     status: int = 0
+    # The server's own sentence, as the end of a message (`error_text.saying`).
     said: str = ""
+    # Whether the server no longer knew our registration; else it left the fate of the grant open.
     of_client: bool = False
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A login. Times are Unix seconds; `expires_at` is None where the server gave no `expires_in` (RFC 6749 5.1).
+    """A login, or a session that a machine obtained. Times are in Unix seconds."""
 
-    `token_endpoint` and `revocation_endpoint` are those of the metadata that the login validated: a refresh token never
-    goes anywhere else. `ended` is the error code with which the authorization server gave up the grant, "" while it
-    honours it, and `ended_saying` what it said for people then, as the end of a message. `wanted` are scopes that the
-    MCP server has asked for in between, for later logins to add. `dpop_key` is the private key that the tokens are
-    bound to (RFC 9449), None where they are bearer tokens.
-
-    `names` is all that the tokens call their account, `account` the one to show. `asked` are the scopes that the login
-    asked for, `scope` those that it got; a refresh names the former again where `repeats_scope`. `denied` are
-    scopes with which this login or a later one was refused, under the `settings` (`auth_settings.digest`). `token` is
-    which one `access` holds, the "access" token or the "id" token.
-
-    `agreed` are the origins of endpoints away from the issuer's host that the login was agreed to reach.
-
-    `machine`: it was obtained without a person (`oauth/machine.py`), and is again; `audience` is what it was asked for
-    beside the `resource`. Its `client` holds no secret.
-
-    `headers` are organisation headers that were given with the login, as secret references; later requests carry them
-    too (`app/bridge.py`).
-
-    `in_doubt`: the refresh token was presented and no answer is known, because of a kill or a timeout. `strikes` are
-    those of `credentials/refresh_policy.py`.
-    """
-
+    # The format of the record.
     version: int = VERSION
+    # The resource identifier that the tokens are for (RFC 8707), "" where none was sent.
     resource: str
+    # The issuer of the authorization server (RFC 8414).
     issuer: str
+    # As in the metadata that the login validated: a refresh token never goes anywhere else.
     token_endpoint: str
+    # As in the same metadata, "" where there is none (RFC 7009).
     revocation_endpoint: str = ""
+    # The client that the tokens were issued to. A machine's holds no secret.
     client: Client
+    # The scopes that were granted.
     scope: str = ""
+    # The token that the MCP server is shown.
     access: Secret
+    # None where none was issued, or the grant has ended.
     refresh: Secret | None = None
+    # When the tokens were issued.
     obtained_at: float
+    # When `access` expires, None where the server gave no `expires_in` (RFC 6749 section 5.1).
     expires_at: float | None = None
+    # The account's name to show, "" for none.
     account: str = ""
+    # All names of the account in the tokens.
     names: tuple[str, ...] = ()
+    # The scopes that the login asked for.
     asked: str = ""
+    # Whether a refresh has to name `asked` again.
     repeats_scope: bool = False
+    # Scopes that this login or a later one was refused, under `settings`.
     denied: str = ""
+    # The settings of the login (`auth_settings.digest`).
     settings: str = ""
+    # Which token `access` holds: the "access" token or the "id" token.
     token: str = "access"
+    # The error code with which the authorization server ended the grant, "" while it honours it.
     ended: str = ""
+    # The server's own sentence then, as the end of a message.
     ended_saying: str = ""
+    # Scopes that the MCP server has asked for since the login, for the next login to add.
     wanted: str = ""
+    # The private key that the tokens are bound to (RFC 9449), None for bearer tokens.
     dpop_key: Secret | None = None
+    # The origins of endpoints away from the issuer's host that the user agreed to at the login.
     agreed: tuple[str, ...] = ()
+    # Organisation headers that were given with the login, as secret references; later requests carry them too
+    # (`app/bridge.py`).
     headers: dict[str, Secret] = {}
+    # Whether it was obtained without a user (`oauth/machine.py`), and can be obtained again.
     machine: bool = False
+    # The audience that a machine asked for beside `resource`.
     audience: str = ""
+    # Whether the refresh token was presented and no response is known, because of a kill or a timeout.
     in_doubt: bool = False
+    # Refusals in a row (`credentials/refresh_policy.py`).
     strikes: Strikes = Strikes()
 
     @property
     def secrets(self) -> tuple[Secret | None, ...]:
-        """What must appear in no URL and in no sentence."""
+        """The secrets that must not appear in any URL or message."""
         return self.access, self.refresh, self.client.secret, self.client.management_token, self.dpop_key
 
     @property
     def client_forgotten(self) -> bool:
-        """Whether it was our registration that the authorization server no longer knew."""
+        """Whether it ended because the authorization server no longer knew our registration."""
         return self.ended in ("invalid_client", "unauthorized_client")
 
     @property
     def renewable(self) -> bool:
-        """Whether there is a way to another access token that needs no person."""
+        """Whether another access token can be had without the user."""
         return self.machine or (self.refresh is not None and not self.ended)
 
     def due(self, now: float) -> bool:
         """Whether the access token should be replaced before its next use.
 
-        A tenth of a short life is lead enough: a token that lives 30 s must not be refreshed on every request. Without
-        a way to renew it there is nothing to be early for.
+        A tenth of a short lifetime is early enough: a token that lives 30 s must not be refreshed on every request. A
+        session that cannot be renewed is used until it expires.
         """
         if self.expires_at is None or not self.renewable:
             return self.expired(now)
@@ -188,8 +197,8 @@ def load_session(text: str) -> Session:
 
 
 def _trimmed(session: Session) -> Session:
-    """`session` with scopes of a bearable length: an earlier version kept all that a server ever named."""
-    named = {key: " ".join(fitting(getattr(session, key).split())) for key in ("scope", "wanted", "denied")}
+    """`session` with scopes of limited length: an earlier version kept all that a server ever named."""
+    named = {key: " ".join(limit_scopes(getattr(session, key).split())) for key in ("scope", "wanted", "denied")}
     return msgspec.structs.replace(session, **named)
 
 

@@ -1,4 +1,4 @@
-"""A request to the token endpoint → tokens (RFC 6749 section 5), with a proof where they are to be bound to a key."""
+"""Requests to the token endpoint (RFC 6749 section 5), with a proof where the tokens are to be bound to a key."""
 
 import math
 import re
@@ -11,28 +11,28 @@ from mcp_auth_bridge.errors import OAuthRefused, ProtocolError, TheirProtocolErr
 from mcp_auth_bridge.oauth import documents, dpop, error_meaning
 from mcp_auth_bridge.oauth.claims import lifetime
 from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, Form
-from mcp_auth_bridge.oauth.error_text import hidden
+from mcp_auth_bridge.oauth.error_text import redacted
 from mcp_auth_bridge.oauth.providers import advice
-from mcp_auth_bridge.oauth.scopes import named, without
+from mcp_auth_bridge.oauth.scopes import drop_secret_scopes, parse_scopes
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Url
 
-# RFC 6749 appendix A.12 without the space, with an end. RFC 6750 section 2.1 is narrower, but the tokens that
+# RFC 6749 appendix A.12 without the space, with a limit. RFC 6750 section 2.1 is narrower, but the tokens that
 # Cloudflare's workers-oauth-provider issues hold colons.
 _ACCESS_TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
 _REFRESH_TOKEN = re.compile(r"[\x20-\x7e]{1,16384}")  # RFC 6749 appendix A.17
 _SLACK = "user"
-"""What Slack calls a bearer token that acts for a person (openwork #3569)."""
+"""Slack's token_type for a bearer token that acts for a user (openwork #3569)."""
 
-_LONGEST_LIFE = 90 * 86400.0
+_LONGEST_LIFETIME = 90 * 86400.0  # seconds
 
 
 class Prover:
-    """Proofs with one key at one token endpoint, for as long as a flow lasts, each with the server's latest nonce."""
+    """Makes proofs with one key for one token endpoint, for one flow, each with the server's latest nonce."""
 
     def __init__(self, secret: Secret) -> None:
         self.secret = secret
-        self._key = dpop.load(secret)
+        self._key = dpop.load_key(secret)
         self._nonce = ""
 
     @property
@@ -45,7 +45,7 @@ class Prover:
         return {"dpop": dpop.proof(self._key, dpop.ProvenRequest("POST", endpoint, self._nonce), now, jti)}
 
     def learn(self, response: Response) -> bool:
-        """Keep the nonce of an answer, and tell whether it was refused for want of that (RFC 9449 section 8)."""
+        """Keep the nonce in `response`; whether its absence was the reason of a refusal (RFC 9449 section 8)."""
         nonce = dpop.nonce_of(response.headers.get("dpop-nonce", ()))
         self._nonce = nonce or self._nonce
         return bool(nonce) and response.status in (400, 401) and documents.error_code(response) == dpop.USE_NONCE
@@ -63,7 +63,7 @@ class Tokens(msgspec.Struct):
 
     @property
     def type(self) -> str:
-        """In lower case (RFC 6749 section 5.1); those that do not say mean what nearly all say."""
+        """In lower case (RFC 6749 section 5.1); a server that does not name it means "bearer", as nearly all do."""
         return (self.token_type or "bearer").lower()
 
 
@@ -76,26 +76,26 @@ class IssuedSession(msgspec.Struct, frozen=True):
 
     @property
     def expires_at(self) -> float | None:
-        """Unix seconds; None where the server does not say."""
+        """In Unix seconds; None if the server does not say."""
         given = self.tokens.expires_in
         try:
             seconds = float(given) if given is not None else None
         except ValueError:
             seconds = None
-        return None if seconds is None or math.isnan(seconds) else self.at + min(max(seconds, 0.0), _LONGEST_LIFE)
+        return None if seconds is None or math.isnan(seconds) else self.at + min(max(seconds, 0.0), _LONGEST_LIFETIME)
 
     @property
     def scope(self) -> str:
-        """The scopes that the answer names, "" for none, and nothing else that it may call so."""
+        """The scopes that the response names, "" for none; a token among them is left out."""
         given = self.tokens
         tokens = (Secret(token) for token in (given.access_token, given.refresh_token, given.id_token) if token)
-        return " ".join(without(named(given.scope or ""), tokens))
+        return " ".join(drop_secret_scopes(parse_scopes(given.scope or ""), tokens))
 
     def presentable(self, kind: str) -> tuple[Secret, float | None] | None:
-        """What the MCP server is shown, the "access" or the "id" token, and when that ends (Unix seconds).
+        """The token for the MCP server, the "access" or the "id" token, and when it expires (Unix seconds).
 
-        An id token lives by its own claims, and from now on: whose clock wrote them does not matter. None where it is
-        missing.
+        The lifetime of an ID token is that of its own claims, counted from its arrival: then the issuer's clock does
+        not matter. None if it is missing.
         """
         if kind == "access":
             return Secret(self.tokens.access_token), self.expires_at
@@ -103,21 +103,24 @@ class IssuedSession(msgspec.Struct, frozen=True):
         if not _ACCESS_TOKEN.fullmatch(token):
             return None
         life = lifetime(token)
-        return Secret(token), None if life is None else self.at + min(max(life, 0.0), _LONGEST_LIFE)
+        return Secret(token), None if life is None else self.at + min(max(life, 0.0), _LONGEST_LIFETIME)
 
 
 def request_tokens(
-    endpoint: Url, applicant: ClientAuthentication, form: Form, what: str, prover: Prover | None
+    endpoint: Url, authentication: ClientAuthentication, form: Form, what: str, prover: Prover | None
 ) -> Flow[IssuedSession]:
-    """Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens."""
-    response = yield from _answered(endpoint, applicant, form, prover)
+    """The tokens for `form`. `what` names the request in errors.
+
+    Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens.
+    """
+    response = yield from _request(endpoint, authentication, form, prover)
     if response.status not in (200, 201):  # Supabase creates its tokens, and says so
-        raise _refused(response, endpoint, what)
-    tokens = documents.read(response, Tokens, endpoint, "the token answer")
+        raise _refusal_error(response, endpoint, what)
+    tokens = documents.read(response, Tokens, endpoint, "the token response")
     if not tokens.access_token:
         # GitHub answers refusals with 200 and an error document.
-        raise _refused(response, endpoint, what)
-    _check(tokens, prover)
+        raise _refusal_error(response, endpoint, what)
+    _check_usable(tokens, prover)
     return IssuedSession(tokens, response.at, prover.secret if prover is not None and tokens.type == "dpop" else None)
 
 
@@ -128,58 +131,64 @@ class _Exchanged(msgspec.Struct):
     issued_token_type: str = ""
 
 
-def exchange_tokens(endpoint: Url, applicant: ClientAuthentication, form: Form, what: str) -> Flow[tuple[Secret, str]]:
+def exchange_tokens(
+    endpoint: Url, authentication: ClientAuthentication, form: Form, what: str
+) -> Flow[tuple[Secret, str]]:
     """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
-    response = yield from _answered(endpoint, applicant, form, None)
+    response = yield from _request(endpoint, authentication, form, None)
     if response.status != 200:
-        raise _refused(response, endpoint, what)
-    issued = documents.read(response, _Exchanged, endpoint, "the token answer")
+        raise _refusal_error(response, endpoint, what)
+    issued = documents.read(response, _Exchanged, endpoint, "the token response")
     if not issued.access_token:
-        raise _refused(response, endpoint, what)
+        raise _refusal_error(response, endpoint, what)
     return Secret(issued.access_token), issued.issued_token_type
 
 
-def _refused(response: Response, endpoint: Url, what: str) -> ProtocolError:
-    refused = error_meaning.of_token_request(response, endpoint, what)
+def _refusal_error(response: Response, endpoint: Url, what: str) -> ProtocolError:
+    refused = error_meaning.token_request_error(response, endpoint, what)
     code = refused.error if isinstance(refused, OAuthRefused) else ""
     refused.hint = advice(code, response.body.decode(errors="replace")) or refused.hint
     return refused
 
 
-def _answered(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
-    """The answer to the way in which the server accepts the client, or to the last one that there is."""
-    response = yield from _proven(endpoint, applicant, form, prover)
-    while applicant.learn(response):
-        response = yield from _proven(endpoint, applicant, form, prover)
+def _request(endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
+    """The response to the first authentication method that the server accepts, else to the last method."""
+    response = yield from _post_with_nonce(endpoint, authentication, form, prover)
+    while authentication.learn(response):
+        response = yield from _post_with_nonce(endpoint, authentication, form, prover)
     return response
 
 
-def _proven(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
-    response = yield from _post(endpoint, applicant, form, prover)
+def _post_with_nonce(
+    endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None
+) -> Flow[Response]:
+    response = yield from _post(endpoint, authentication, form, prover)
     if prover is not None and prover.learn(response):
-        # Refused before anything in it was looked at: the code or the refresh token is not spent.
-        response = yield from _post(endpoint, applicant, form, prover)
+        # The server refused it before it looked at anything else: the code or the refresh token is not spent.
+        response = yield from _post(endpoint, authentication, form, prover)
         prover.learn(response)
     return response
 
 
-def _post(endpoint: Url, applicant: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
-    headers, authenticated = yield from applicant.authenticate(form)
+def _post(endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
+    headers, authenticated = yield from authentication.authenticate(form)
     proof = (yield from prover.headers(endpoint)) if prover is not None else {}
     fetch = Fetch(endpoint, {"accept": "application/json", **headers, **proof}, form=authenticated)
     return (yield from ask(fetch))
 
 
-def _check(tokens: Tokens, prover: Prover | None) -> None:
+def _check_usable(tokens: Tokens, prover: Prover | None) -> None:
     if tokens.type == "dpop" and prover is None:
-        raise TheirProtocolError("the authorization server issued a token that is bound to a key which is not ours")
+        raise TheirProtocolError(
+            "the authorization server issued a token that is bound to a key which the bridge does not have"
+        )
     if tokens.type not in ("bearer", "dpop", _SLACK):
         raise TheirProtocolError(
             "the authorization server issued a token of a type that this bridge cannot use:"
-            f" {quoted(hidden(tokens.type, [Secret(tokens.access_token)]), 40)}",
+            f" {quoted(redacted(tokens.type, [Secret(tokens.access_token)]), 40)}",
             "ask its operator for bearer tokens (RFC 6750)",
         )
     if not _ACCESS_TOKEN.fullmatch(tokens.access_token):
-        raise TheirProtocolError("the authorization server issued an access token that no HTTP header can carry")
+        raise TheirProtocolError("the authorization server issued an access token that an HTTP header cannot carry")
     if tokens.refresh_token and not _REFRESH_TOKEN.fullmatch(tokens.refresh_token):
         raise TheirProtocolError("the authorization server issued a refresh token with characters outside RFC 6749")

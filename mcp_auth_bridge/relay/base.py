@@ -1,7 +1,7 @@
-"""What a relay is told and what it may do: messages in, actions out, no I/O and no clock.
+"""The vocabulary of the relays: messages go in, actions come out. A relay has no I/O and no clock.
 
-A relay never waits. Time reaches it as `woke`, which answers its own earlier `Wake`. Relays nest: the outer one hands a
-message to the inner one and looks at the actions that come back.
+A relay never waits: it returns `Wake`, and its `woke` is called when the time is over. Relays nest: the outer one
+hands a message to the inner one and reviews the actions that come back.
 """
 
 import enum
@@ -18,15 +18,15 @@ from mcp_auth_bridge.errors import BridgeError
 class Kind(enum.Enum):
     REQUEST = "request"
     NOTIFICATION = "notification"
-    RESPONSE = "response"
+    REPLY = "reply"
     BATCH = "batch"
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One JSON-RPC message: its bytes as they arrived (no line end) and a lossless peek at them.
+    """One JSON-RPC message: its bytes as they arrived, without a line end, and the members that the relays look at.
 
-    `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None where there is none;
-    `method` is None for responses and batches.
+    `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None if the message has no id.
+    `method` is None for replies and batches.
     """
 
     kind: Kind
@@ -44,23 +44,23 @@ class Message(msgspec.Struct, frozen=True):
 
     @property
     def params(self) -> dict[str, Any]:
-        """The decoded parameters, {} where there are none by name. Any: they are the server's business."""
+        """The decoded parameters, {} if there are no named ones. Any: the MCP server defines them."""
         value = decoded(self.raw)
         params = value.get("params") if isinstance(value, dict) else None
         return params if isinstance(params, dict) else {}
 
     @property
-    def target(self) -> Hashable:
-        """The key of the request that a `notifications/cancelled` names, None where it names none."""
+    def cancelled_key(self) -> Hashable:
+        """The key of the request that a `notifications/cancelled` names, None if it does not name one."""
         named = self.params.get("requestId")
         # To Python, true is 1.
         return named if isinstance(named, str | int | float) and not isinstance(named, bool) else None
 
 
 def decoded(raw: bytes) -> Any:
-    """The value of `raw`, the JSON of a message that passed `peek`, or of a part of one. Any: whatever it says.
+    """The value of `raw`, which is JSON of a message that passed `peek`, or of a part of one. Any: it is any JSON.
 
-    A number beyond the range of a double is None: Python would read infinity, and JSON has no word to write that with.
+    A number beyond the range of a double becomes None. Python would read infinity, which JSON cannot express.
     """
     return json.loads(raw, parse_float=_finite)
 
@@ -71,7 +71,10 @@ def _finite(text: str) -> float | None:
 
 
 class Malformed(Exception):
-    """Not a JSON-RPC message. `code` is -32700 or -32600; `id` is the raw id where one could be read."""
+    """Raised for bytes that are not a JSON-RPC message.
+
+    `code` is -32700 or -32600 (JSON-RPC 2.0 section 5.1). `id` is the raw id if it could be read, else `null`.
+    """
 
     def __init__(self, code: int, message: str, id: bytes = b"null") -> None:  # noqa: A002 - the name in JSON-RPC
         super().__init__(message)
@@ -81,7 +84,7 @@ class Malformed(Exception):
 
 
 class Excessive(Malformed):
-    """JSON that goes beyond a limit of `relay/json_limits.py`."""
+    """Raised for JSON that exceeds a limit of `relay/json_limits.py`."""
 
 
 class ToClient(msgspec.Struct, frozen=True):
@@ -91,7 +94,10 @@ class ToClient(msgspec.Struct, frozen=True):
 
 
 class ToServer(msgspec.Struct, frozen=True):
-    """POST `message`; what comes back arrives under the number `call`. `headers` are those of the protocol's rules."""
+    """POST `message` to the MCP server. Everything that comes back arrives under the number `call`.
+
+    `headers` are those that MCP prescribes for this message.
+    """
 
     call: int
     message: Message
@@ -99,93 +105,96 @@ class ToServer(msgspec.Struct, frozen=True):
 
 
 class Fail(msgspec.Struct, frozen=True):
-    """Answer `request` with `error`. An outer relay may know better; else `answers.failure` finds the words."""
+    """Answer `request` with `error`. An outer relay may answer it in another way; else `replies.failure` does."""
 
     request: Message
     error: BridgeError
 
 
 class Hangup(msgspec.Struct, frozen=True):
-    """Stop whatever still runs under `call`; nothing more of it arrives."""
+    """Stop the requests that still run under `call`. Nothing more arrives under it."""
 
     call: int
 
 
 class OpenStream(msgspec.Struct, frozen=True):
-    """Open the server's own stream (GET), in place of the one that may be open; it arrives under the call `STREAM`."""
+    """Open the server's own stream (GET), and close an earlier one. Its messages arrive under the call `STREAM`."""
 
     headers: Mapping[str, str] = {}
 
 
+class SessionOpened(msgspec.Struct, frozen=True):
+    """A session with the server is open and confirmed: the first one, or one in place of another that was lost.
+
+    It is for the outer relays, which have to say or to repeat something in each session. The shell does nothing for it.
+    """
+
+
 class Wake(msgspec.Struct, frozen=True):
-    """Call `woke(timer)` in `seconds`; a later Wake of the same timer replaces this one."""
+    """Call `woke(timer)` after `seconds`. A later `Wake` of the same timer replaces this one."""
 
     timer: str
     seconds: float
 
 
 class Remember(msgspec.Struct, frozen=True):
-    """Keep the `result` (raw JSON) of `method` for the next process: what this remote said last time."""
+    """Keep the server's `result` (raw JSON) of `method` for the next process."""
 
     method: str
     result: bytes
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """Log a person in, if one can be expected; it ends as the call `SIGN_IN`: well, or with why there is no login."""
+    """Start a login, in which the user takes part. It ends as the call `SIGN_IN`: well, or with the error."""
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Say `text` in the log."""
+    """Write `text` to the log."""
 
     text: str
 
 
 class Report(msgspec.Struct, frozen=True):
-    """Say in the log that something failed."""
+    """Write `error` and its hint to the log."""
 
     error: BridgeError
 
 
-Action: TypeAlias = ToClient | ToServer | Fail | Hangup | OpenStream | Wake | Remember | SignIn | Note | Report
-
-STREAM = 0
-"""The call under which the server's own stream arrives; relays number theirs from 1 up or from -1 down."""
-
-SIGN_IN = -(2**39)
-"""The call as which a login ends: further down than any relay counts."""
+Action: TypeAlias = (
+    ToClient | ToServer | Fail | Hangup | OpenStream | SessionOpened | Wake | Remember | SignIn | Note | Report
+)
 
 
 class Relay(Protocol):
-    """Invariant, for every history: each client request gets exactly one answer, unless the client cancelled it."""
+    """Invariant, for every history: each client request gets exactly one reply, unless the client cancelled it."""
 
     def from_client(self, message: Message) -> Iterable[Action]: ...
 
     def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
 
     def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
-        """Nothing more comes under `call`, which ended well (None) or for a reason."""
+        """Nothing more arrives under `call`. `error` is None if it ended well."""
 
     def woke(self, timer: str) -> Iterable[Action]: ...
 
 
 class Around:
-    """A relay around a relay: everything goes in to the `inner` one, and `_seen` looks at what comes back."""
+    """A relay around the relay `inner`: passes everything on to it, and reviews the actions that come back."""
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        yield from self._seen(self._inner.from_client(message))
+        yield from self._review(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        yield from self._seen(self._inner.from_server(call, message))
+        yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        yield from self._seen(self._inner.ended(call, error))
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
-        yield from self._seen(self._inner.woke(timer))
+        yield from self._review(self._inner.woke(timer))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         yield from actions

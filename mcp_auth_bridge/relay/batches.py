@@ -1,6 +1,7 @@
-"""Batches of the client's, which exist in MCP 2025-03-26 alone: taken apart if that revision was agreed on.
+"""Splits the batches of the MCP client, which exist in MCP 2025-03-26 only, if that revision was negotiated.
 
-Their answers come one by one, as that revision allows. The server's batches never get here: the transport splits them.
+Their replies come one by one, as that revision allows. A batch of the server's does not reach this relay: the transport
+splits it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from mcp_auth_bridge.errors import OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Malformed, Message, Relay, ToClient
-from mcp_auth_bridge.relay.envelope import result_of, split
+from mcp_auth_bridge.relay.envelope import result_of, split_batch
 
 _REVISION = "2025-03-26"
 
@@ -18,18 +19,18 @@ class Batches(Around):
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
-        self._opening: Message | None = None
-        self._agreed = False
+        self._initialize: Message | None = None
+        self._negotiated = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.BATCH:
-            yield from self._taken_apart(message)
+            yield from self._split(message)
             return
         if message.method == "initialize" and message.kind is Kind.REQUEST:
-            self._opening, self._agreed = message, False
-        yield from self._seen(self._inner.from_client(message))
+            self._initialize, self._negotiated = message, False
+        yield from self._review(self._inner.from_client(message))
 
-    def _taken_apart(self, batch: Message) -> Iterator[Action]:
+    def _split(self, batch: Message) -> Iterator[Action]:
         try:
             parts = self._parts(batch)
         except Malformed as malformed:
@@ -39,23 +40,23 @@ class Batches(Around):
             if part.method == "initialize" and part.kind is Kind.REQUEST:
                 yield Fail(part, OurProtocolError("initialize must not be part of a batch"))
             else:
-                yield from self._seen(self._inner.from_client(part))
+                yield from self._review(self._inner.from_client(part))
 
     def _parts(self, batch: Message) -> list[Message]:
-        if not self._agreed:
-            raise Malformed(-32600, f"batches exist in MCP {_REVISION} only, which is not what was agreed on")
-        parts = split(batch)
+        if not self._negotiated:
+            raise Malformed(-32600, f"batches exist in MCP {_REVISION} only, which was not negotiated")
+        parts = split_batch(batch)
         if not parts:
             raise Malformed(-32600, "the batch is empty")
         return parts
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
-            if self._opening is not None and isinstance(action, ToClient) and action.message.kind is Kind.RESPONSE:
-                self._look(self._opening, action.message)
+            if self._initialize is not None and isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+                self._note_revision(self._initialize, action.message)
             yield action
 
-    def _look(self, opening: Message, message: Message) -> None:
-        if message.key == opening.key:
-            self._opening = None
-            self._agreed = replies.members(result_of(message)).get("protocolVersion") == _REVISION
+    def _note_revision(self, initialize: Message, reply: Message) -> None:
+        if reply.key == initialize.key:
+            self._initialize = None
+            self._negotiated = replies.members(result_of(reply)).get("protocolVersion") == _REVISION

@@ -1,11 +1,11 @@
-"""Bytes that come in pieces: joined once, and hardly larger than they are, however small the pieces."""
+"""Bytes that arrive in pieces. They are joined once, and take little more memory than they are long."""
 
-_SMALL = 4096  # bytes; an object of Python's costs 33 more, and a place in a list 8
-_GATHERED = 64 * 1024
+_SMALL = 4096  # bytes; a bytes object of Python's takes 33 more, and a place in a list 8
+_GATHERED = 64 * 1024  # bytes of small pieces that are joined at once
 
 
 class ByteBuffer:
-    """`add` what comes, `take` the whole of it. Its length is in bytes."""
+    """`add` each piece, `take` the whole. The length is in bytes."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -28,7 +28,7 @@ class ByteBuffer:
         self._parts.append(piece)
 
     def take(self) -> bytes:
-        """All of it; nothing is left."""
+        """The bytes of all pieces. The buffer is empty afterwards."""
         whole = b"".join((*self._parts, self._small))
         self.clear()
         return whole

@@ -1,8 +1,7 @@
-"""What may be sent again, how often, and for how long somebody waits: at most once, exactly one answer.
+"""Retries and deadlines of requests: each is executed at most once, and gets exactly one reply.
 
-A request is sent again only if it certainly was not processed, or if doing it twice is as good as doing it once. A
-`tools/call` whose outcome is unknown is never repeated: its client is told, and decides (docs/architecture.md,
-"Delivery").
+A request is sent again only if it certainly was not processed, or if it only reads. A `tools/call` with an unknown
+outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery").
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,36 +37,46 @@ _REPEATABLE = frozenset(
         "tools/list",
     }
 )
-"""Methods that read: twice is as good as once."""
+"""Methods that only read, so that a request may be executed twice."""
 
 _ENDLESS = frozenset({"subscriptions/listen"})
-"""Methods whose answer is a stream without an end, so that no deadline fits."""
+"""Methods that are answered with a stream without an end, for which there is no deadline."""
 
 _PAUSES = (0.2, 0.5, 1.0)
-"""Seconds before each new attempt of what was not sent, and of what may be done twice; varied by up to a half."""
+"""Seconds before each new attempt, lengthened by up to a half."""
 
-_MOST_UNKNOWN = 2
-_LONGEST_WAIT_FOR_READING = 60.0
+_MOST_UNKNOWN = 2  # new attempts of a request that only reads, after an unknown outcome
+_LONGEST_WAIT_FOR_READING = 60.0  # seconds that a server may ask to wait with 429 or 503
 _LONGEST_WAIT_FOR_CALLS = 10.0
 
-_TICKS = 20
+_TICKS = 20  # of the clock in one deadline
 _DEADLINE_TIMER = "deadline"
 _AGAIN_TIMER = "again"
 
 
 class _Attempt(msgspec.Struct):
-    """A request under way. `quiet` and `age` count ticks since its last sign of life and since its start.
+    """A request under way."""
 
-    `sent`: one of its failures leaves open whether the server has acted. Then it is asked again under a new id (MCP
-    2026-07-28, changelog, "Remove SSE stream resumability"): `asked` is the request as the server knows it.
-    """
-
+    # How the inner relay wants it sent.
     action: ToServer
+
+    # The request under the id by which the server knows it. After an attempt with an unknown outcome that is a new one
+    # (MCP 2026-07-28, changelog, "Remove SSE stream resumability").
     asked: Message
+
+    # Attempts that failed.
     failures: int = 0
+
+    # Whether one of those failures leaves open that the server has acted.
     sent: bool = False
+
+    # Whether the next attempt waits for its time.
     waiting: bool = False
+
+    # Ticks of the clock since the last sign of life.
     quiet: int = 0
+
+    # Ticks of the clock since the start.
     age: int = 0
 
     @property
@@ -75,19 +84,19 @@ class _Attempt(msgspec.Struct):
         return self.action.message.method in _ENDLESS
 
     def rename(self) -> None:
-        """Only what the server may have seen: elsewhere the id is still free."""
+        """Take a new id if the server may know the old one."""
         if self.sent:
             self.asked = with_id(
                 self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
             )
 
-    def restored(self, answer: Message) -> Message:
-        """`answer` under the client's own id."""
-        return answer if self.asked is self.action.message else with_id(answer, self.action.message.id or b"null")
+    def restored(self, reply: Message) -> Message:
+        """`reply` under the client's own id."""
+        return reply if self.asked is self.action.message else with_id(reply, self.action.message.id or b"null")
 
 
 class Delivery(Around):
-    """Wraps the relay that numbers the calls."""
+    """Wraps the relay that makes a call of each message."""
 
     def __init__(self, inner: Relay, settings: RelaySettings) -> None:
         super().__init__(inner)
@@ -99,16 +108,16 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
-        answers_it = attempt is not None and message.kind is Kind.RESPONSE and message.key == attempt.asked.key
-        if attempt is not None and answers_it:
+        is_reply = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
+        if attempt is not None and is_reply:
             del self._attempts[call]
             message = attempt.restored(message)
         if len(message.raw) <= self._settings.largest_message:
-            yield from self._seen(self._inner.from_server(call, message))
-        elif answers_it:
-            yield from self._seen(self._inner.ended(call, self._too_large(message)))
+            yield from self._review(self._inner.from_server(call, message))
+        elif is_reply:
+            yield from self._review(self._inner.ended(call, self._too_large_error(message)))
         else:
-            yield Note(f"dropped: {self._too_large(message).message}")
+            yield Note(f"dropped: {self._too_large_error(message).message}")
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
@@ -122,8 +131,8 @@ class Delivery(Around):
             return
         self._attempts.pop(call, None)
         if attempt is not None and attempt.sent and error is not None:
-            error = _whole_truth(error)
-        yield from self._seen(self._inner.ended(call, error))
+            error = _last_of_several(error)
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, call = timer.partition(" ")
@@ -135,19 +144,19 @@ class Delivery(Around):
                 attempt.waiting = False
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
                 self._attempts[action.call] = _Attempt(action, action.message)
-                yield from self._wind()
+                yield from self._start_clock()
             elif isinstance(action, Hangup):
                 self._attempts.pop(action.call, None)
             yield action
 
-    def _wind(self) -> Iterator[Action]:
-        """The clock of the deadlines ticks only while somebody waits who has one."""
+    def _start_clock(self) -> Iterator[Action]:
+        """Let the clock tick while there are requests with a deadline."""
         if not self._ticking and any(not attempt.is_endless for attempt in self._attempts.values()):
             self._ticking = True
             yield Wake(_DEADLINE_TIMER, self._settings.deadline / _TICKS)
@@ -162,16 +171,16 @@ class Delivery(Around):
             if late and not attempt.is_endless:
                 del self._attempts[call]
                 yield Hangup(call)
-                yield from self._seen(self._inner.ended(call, self._too_late()))
-        yield from self._wind()
+                yield from self._review(self._inner.ended(call, self._overdue_error()))
+        yield from self._start_clock()
 
-    def _too_late(self) -> Overdue:
+    def _overdue_error(self) -> Overdue:
         return Overdue(
             f"the server gave no sign of life for {self._settings.deadline:g} seconds",
-            "the server may still be at it; raise deadline for this server if that is normal",
+            "the server may still be working on it; raise deadline for this server if that is normal",
         )
 
-    def _too_large(self, message: Message) -> LimitExceeded:
+    def _too_large_error(self, message: Message) -> LimitExceeded:
         size, limit = len(message.raw) / 1024**2, self._settings.largest_message / 1024**2
         return LimitExceeded(
             f"the server's message has {size:.1f} MiB, more than the {limit:g} MiB that MCP clients can read",
@@ -179,8 +188,8 @@ class Delivery(Around):
         )
 
 
-def _whole_truth(error: BridgeError) -> BridgeError:
-    """`error` as the last of several: it may say that nothing was sent, or done, and mean itself alone."""
+def _last_of_several(error: BridgeError) -> BridgeError:
+    """`error` as the last of several attempts: “nothing was sent” holds for the last of them only."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error
@@ -193,13 +202,13 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     """Seconds until the request of `attempt` may be sent again, None if it may not."""
     method = attempt.action.message.method
     if isinstance(error, UpstreamFailed):
-        wait = _wished(error, repeatable=method in _REPEATABLE)
-        # 503 without a time is a server in trouble like the others; with one, it has said when to come again.
+        wait = _requested_wait(error, repeatable=method in _REPEATABLE)
+        # A 503 without a `Retry-After` is like the others. With one, the server has said when to try again.
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
             return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
     elif isinstance(error, TimedOut):
-        return None  # whoever waited that long hears of it: three more times would be a hang
+        return None  # the user has waited that long; three more times would look like a hang
     elif isinstance(error, OutcomeUnknown):
         pass
     elif isinstance(error, Unreachable):
@@ -211,8 +220,8 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     return _varied(attempt, _PAUSES[attempt.failures])
 
 
-def _wished(error: UpstreamFailed, *, repeatable: bool) -> float | None:
-    """The wait that a server asks for with 429, which means "not processed", or with 503, which may mean anything."""
+def _requested_wait(error: UpstreamFailed, *, repeatable: bool) -> float | None:
+    """The seconds that a server asks to wait with 429, which means "not processed", or 503, which may mean anything."""
     wait = error.retry_after
     longest = _LONGEST_WAIT_FOR_READING if repeatable else _LONGEST_WAIT_FOR_CALLS
     if wait is None or wait > longest or not (error.status == 429 or (error.status == 503 and repeatable)):
@@ -221,5 +230,5 @@ def _wished(error: UpstreamFailed, *, repeatable: bool) -> float | None:
 
 
 def _varied(attempt: _Attempt, pause: float) -> float:
-    """`pause` times 1 to 1.5, different for each call, so that what failed together does not return together."""
+    """`pause` times 1 to 1.5, different for each call, so that calls that failed together do not retry together."""
     return pause * (1 + (attempt.action.call * 0.618033988749895) % 1 / 2)

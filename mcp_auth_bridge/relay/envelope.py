@@ -10,7 +10,7 @@ from typing import NoReturn
 import msgspec
 
 from mcp_auth_bridge.relay.base import Excessive, Kind, Malformed, Message
-from mcp_auth_bridge.relay.json_limits import excess
+from mcp_auth_bridge.relay.json_limits import exceeded_limit
 
 _BOM = b"\xef\xbb\xbf"
 _ID_LIMIT = 1000  # bytes
@@ -21,7 +21,7 @@ _utf8_decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class _Envelope(msgspec.Struct):
-    """The members of JSON-RPC 2.0 that tell the kinds apart; everything else is skipped, not decoded."""
+    """The members of JSON-RPC 2.0 that tell the kinds of messages apart. The others are skipped, not decoded."""
 
     id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     method: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
@@ -34,14 +34,14 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def peek(line: bytes) -> Message:
-    """The message in `line`, without a byte order mark (RFC 8259 section 8.1).
+    """The message in `line`. Its bytes lose a byte order mark (RFC 8259 section 8.1), and nothing else.
 
     Raises `Malformed`, and `Excessive` for JSON that MCP clients may be unable to read.
     """
     line = line.removeprefix(_BOM)
     _check_utf8(line)
-    if (beyond := excess(line)) is not None:
-        raise _excessive(line, beyond)
+    if (exceeded := exceeded_limit(line)) is not None:
+        raise _excessive_error(line, exceeded)
     return _within_limits(line)
 
 
@@ -58,7 +58,7 @@ def _within_limits(line: bytes) -> Message:
     return _message(line, envelope)
 
 
-def split(batch: Message) -> list[Message]:
+def split_batch(batch: Message) -> list[Message]:
     """The messages of a batch (MCP 2025-03-26). Raises `Malformed`."""
     try:
         parts = _list_decoder.decode(batch.raw)
@@ -70,12 +70,12 @@ def split(batch: Message) -> list[Message]:
     return messages
 
 
-def result_of(response: Message) -> bytes | None:
-    """The raw JSON of a response's `result`, None for an error response."""
+def result_of(reply: Message) -> bytes | None:
+    """The raw JSON of the `result` in `reply`, None for an error."""
     try:
-        result = _decoder.decode(response.raw).result
+        result = _decoder.decode(reply.raw).result
     except msgspec.DecodeError:
-        result = _with_lone_surrogates(response.raw).result
+        result = _with_lone_surrogates(reply.raw).result
     return None if result is msgspec.UNSET else bytes(result)
 
 
@@ -91,11 +91,11 @@ def _check_utf8(line: bytes) -> None:
 
 
 def _message(line: bytes, envelope: _Envelope) -> Message:
-    answers = envelope.result is not msgspec.UNSET or envelope.error is not msgspec.UNSET
+    is_reply = envelope.result is not msgspec.UNSET or envelope.error is not msgspec.UNSET
     if envelope.method is msgspec.UNSET:
-        if not answers:
+        if not is_reply:
             raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
-        return Message(Kind.RESPONSE, line, id=_id(envelope, b"null"))
+        return Message(Kind.REPLY, line, id=_id(envelope, b"null"))
     method = bytes(envelope.method)
     if method[:1] != b'"':
         raise Malformed(_INVALID, "the method is not a string", _id(envelope, b"null"))
@@ -105,7 +105,7 @@ def _message(line: bytes, envelope: _Envelope) -> Message:
 
 
 def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
-    """The raw id: a string or a number (MCP forbids null, except where an error answers what could not be read)."""
+    """The raw id: a string or a number. MCP allows null in one place: an error for a message that could not be read."""
     raw = missing if envelope.id is msgspec.UNSET else bytes(envelope.id)
     if raw == missing or (len(raw) <= _ID_LIMIT and (raw[:1] == b'"' or raw.isdigit() or _is_finite(raw))):
         return raw
@@ -113,23 +113,23 @@ def _id(envelope: _Envelope, missing: bytes = b"") -> bytes:
 
 
 def _is_finite(raw: bytes) -> bool:
-    """Whether JSON's `raw` is a number that its readers can tell from others: `1e400` is infinity to all of them."""
+    """Whether the JSON `raw` is a number that readers can tell from others: `1e400` is infinity to all of them."""
     return raw[:1] in b"-0123456789" and (raw[1:].isdigit() or math.isfinite(float(raw)))
 
 
-def _excessive(line: bytes, beyond: str) -> Excessive:
-    """What refuses `line`, with its id if it can be read and is that of a request.
+def _excessive_error(line: bytes, exceeded: str) -> Excessive:
+    """The error for `line`, with the id of `line` if that can be read and belongs to a request.
 
-    The id of a response is the other side's: an error with it would look like the answer to another request.
+    The id of a reply was chosen by the other side: an error with it would look like the reply to another request.
     """
     try:
         envelope = _decoder.decode(line)
         id_ = b"null" if envelope.method is msgspec.UNSET else _id(envelope, b"null")
     except (msgspec.DecodeError, RecursionError):
-        return Excessive(_UNPARSABLE, beyond)
+        return Excessive(_UNPARSABLE, exceeded)
     except Malformed:
-        return Excessive(_INVALID, beyond)
-    return Excessive(_INVALID, beyond, id_)
+        return Excessive(_INVALID, exceeded)
+    return Excessive(_INVALID, exceeded, id_)
 
 
 def _refuse(constant: str) -> NoReturn:
@@ -141,7 +141,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def _with_lone_surrogates(line: bytes) -> _Envelope:
-    """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser takes."""
+    """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser accepts."""
     text = line.decode()
     try:
         value = _scanner.decode(text)
@@ -154,7 +154,7 @@ def _with_lone_surrogates(line: bytes) -> _Envelope:
 
 
 def _members(document: str) -> Iterator[tuple[str, msgspec.Raw]]:
-    """The members of `document`, a JSON object that is valid and not empty, each value in its own spelling."""
+    """The members of `document`, a JSON object that is valid and not empty. Each value keeps its characters."""
     end = document.index("{")
     while document[end] != "}":
         name, end = _scanner.raw_decode(document, _token(document, end + 1))
@@ -165,6 +165,6 @@ def _members(document: str) -> Iterator[tuple[str, msgspec.Raw]]:
 
 
 def _token(document: str, position: int) -> int:
-    """Where the next token begins at or after `position`."""
+    """The position of the next token, at or after `position`."""
     space = _SPACE.match(document, position)
     return space.end() if space else position

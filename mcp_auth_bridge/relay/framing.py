@@ -1,6 +1,6 @@
-"""Lines of the stdio transport: bytes → one message a line, and back (MCP "stdio").
+"""The lines of the stdio transport: bytes → one message per line, and back (MCP "Transports", "stdio").
 
-A line ends at LF and nowhere else: U+2028 and its like are characters of JSON strings.
+A line ends at LF and nowhere else: U+2028 and the like are characters of JSON strings.
 """
 
 from collections.abc import Iterator
@@ -8,31 +8,31 @@ from collections.abc import Iterator
 from mcp_auth_bridge.relay.base import Malformed
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 
-# Legal in JSON strings and nowhere else in JSON, and line ends to some readers (Node's readline, Python's splitlines).
+# Legal in JSON strings only, and line ends to some readers (Node's readline, Python's splitlines).
 _ESCAPED = {b"\xc2\x85": rb"\u0085", b"\xe2\x80\xa8": rb"\u2028", b"\xe2\x80\xa9": rb"\u2029"}
 _SPACES = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Lines:
-    """Feed it bytes at any chunking, take lines. `limit` is the longest line in bytes without its end."""
+    """Feed it bytes in any chunks, take lines. `limit` is the longest line in bytes, without its end."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._line = ByteBuffer()  # the start of a line that has not ended
-        self._size = 0
+        self._size = 0  # of that line, also of the bytes that are skipped
         self._skipping = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
-        """The lines that `chunk` completes; one that is too long comes as `Malformed`, once."""
+        """The lines that `chunk` completes. One that is too long comes as `Malformed`, once."""
         *complete, rest = chunk.split(b"\n")
         for part in complete:
             if self._size:
                 yield from self._add(part)
                 yield from self._end()
-            elif len(part) <= self._limit:  # nearly all: nothing to join
-                yield from _told(part)
+            elif len(part) <= self._limit:  # nearly all lines: there is nothing to join
+                yield from _without_cr(part)
             else:
-                yield self._too_long()
+                yield self._too_long_error()
         yield from self._add(rest)
 
     def close(self) -> Iterator[bytes | Malformed]:
@@ -46,20 +46,20 @@ class Lines:
         if self._size > self._limit:
             self._skipping = True
             self._line.clear()
-            yield self._too_long()
+            yield self._too_long_error()
             return
         self._line.add(part)
 
     def _end(self) -> Iterator[bytes]:
         line = self._line.take()
         self._size, self._skipping = 0, False
-        yield from _told(line)
+        yield from _without_cr(line)
 
-    def _too_long(self) -> Malformed:
+    def _too_long_error(self) -> Malformed:
         return Malformed(-32600, f"the message is larger than {self._limit} bytes")
 
 
-def _told(line: bytes) -> Iterator[bytes]:
+def _without_cr(line: bytes) -> Iterator[bytes]:
     line = line.removesuffix(b"\r")
     if line.strip():
         yield line
@@ -68,7 +68,7 @@ def _told(line: bytes) -> Iterator[bytes]:
 def one_line(raw: bytes) -> bytes:
     """`raw` JSON as one line, without its end. Line ends between its tokens become spaces, which changes no value."""
     if b"\n" in raw or b"\r" in raw:
-        raw = raw.translate(_SPACES)  # in one copy: it may be large
+        raw = raw.translate(_SPACES)  # makes one copy only: the message may be large
     if not raw.isascii():
         for character, escape in _ESCAPED.items():
             raw = raw.replace(character, escape)

@@ -1,7 +1,7 @@
-"""Where no person is: a failure is an answer that a program can read, a line in the log, and in the end an exit code.
+"""For running without a person: a failure is a JSON-RPC error, a line in the log, and in the end an exit code.
 
-Nothing is answered from memory, `initialize` included: an agent that is let in to tools which cannot work has nobody to
-tell. And no failure is a tool's result, which only a model would read.
+Nothing is answered from memory, not even `initialize`: an agent that sees tools which cannot work has no user to tell.
+And a failure does not become a tool result, which only a model would read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,20 +18,20 @@ class Headless(Around):
         super().__init__(inner)
         self._served = False
         self._last: BridgeError | None = None
-        self._said: tuple[object, ...] = ()
+        self._reported: tuple[object, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """That of the last failure if nothing but failures came of it all, else 0."""
+        """The exit code of the last failure if the server has answered no request, else 0."""
         return 0 if self._served or self._last is None else self._last.exit_code
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         for action in super().from_server(call, message):
-            if isinstance(action, ToClient) and action.message.kind is Kind.RESPONSE:
-                self._served, self._said = True, ()
+            if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
+                self._served, self._reported = True, ()
             yield action
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 yield from self._failed(action.error)
@@ -43,10 +43,10 @@ class Headless(Around):
 
     def _failed(self, error: BridgeError) -> Iterator[Action]:
         if isinstance(error, OurProtocolError):
-            return  # the client's own affair, or the way in which it finds out about eras
+            return  # the client's own mistake, or its way to find out the era
         self._last = error
-        # A thousand requests of an agent that tries again are one line, also where the words count the seconds.
+        # An agent may try again a thousand times: that is one line, even if the message counts seconds.
         kind = (error.reason, error.sent, error.facts.get("status"))
-        if kind != self._said:
-            self._said = kind
+        if kind != self._reported:
+            self._reported = kind
             yield Report(error)

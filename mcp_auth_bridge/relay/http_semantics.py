@@ -1,4 +1,4 @@
-"""The streamable HTTP transport as rules: message → headers, status and type → verdict (MCP "Transports")."""
+"""The rules of the streamable HTTP transport: message → headers; status and media type → verdict (MCP "Transports")."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -6,7 +6,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
-from mcp_auth_bridge.relay.redirects import leads_to_sign_in
+from mcp_auth_bridge.http_syntax import first_value, media_type, retry_after
+from mcp_auth_bridge.relay.redirects import leads_to_login
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST = SUPPORTED[-1]
@@ -15,18 +16,21 @@ _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"
 
 _PORTAL = 511
-"""Network Authentication Required (RFC 6585 section 6): it comes from the network and not from the server."""
+"""Network Authentication Required (RFC 6585 section 6), which is sent by the network and not by the server."""
 
 
 def version_headers(negotiated: Any) -> Mapping[str, str]:
-    """`MCP-Protocol-Version`, which exists since 2025-06-18. Any: the server's word, whatever it is."""
+    """`MCP-Protocol-Version`, which exists since 2025-06-18. Any: the server's `protocolVersion` is any JSON."""
     if isinstance(negotiated, str) and negotiated in SUPPORTED[2:]:
         return {"mcp-protocol-version": negotiated}
     return {}
 
 
 def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The one header builder: the transport's own for `verb`, then each group (rules, cookies, credentials)."""
+    """The headers of a request: the transport's own for `verb`, then those of each group (MCP's, cookies, credentials).
+
+    This is the one place where they are built.
+    """
     own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
     if verb == "POST":
         own["content-type"] = "application/json"
@@ -34,7 +38,7 @@ def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, 
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A notification or response was taken; there is no body to read."""
+    """The server took a notification or a reply. There is no body to read."""
 
 
 class SingleMessage(msgspec.Struct, frozen=True):
@@ -46,9 +50,9 @@ class EventStream(msgspec.Struct, frozen=True):
 
 
 class Unauthorized(msgspec.Struct, frozen=True):
-    """The credentials were refused, with a `status` of that `protocol`; `fields` are the `WWW-Authenticate` fields.
+    """The server refused the credentials, with a `status` of that `protocol` ("HTTP" or "JSON-RPC").
 
-    `words` are what was said besides, as far as that is known already.
+    `fields` are the `WWW-Authenticate` fields. `words` is the text of the refusal, "" if it has yet to be read.
     """
 
     status: int
@@ -58,36 +62,40 @@ class Unauthorized(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """No MCP answer. `body_may_answer`: the body may still be a JSON-RPC error, which then is the answer."""
+    """The response is not one of MCP. `body_may_reply`: its body may still be a JSON-RPC error, which then counts."""
 
     error: BridgeError
-    body_may_answer: bool = False
+    body_may_reply: bool = False
 
 
 Verdict: TypeAlias = Accepted | SingleMessage | EventStream | Unauthorized | Failure
 
 
-def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_answer: bool, in_session: bool) -> Verdict:
-    """What an HTTP answer to a POST means."""
-    kind = _first(headers, "content-type").partition(";")[0].strip().lower()
+def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_reply: bool, in_session: bool) -> Verdict:
+    """The verdict on the response to a POST.
+
+    `expects_reply`: the message is a request. `in_session`: it was sent with a session id.
+    """
+    kind = media_type(first_value(headers, "content-type"))
     if 200 <= status < 300:
-        return _success(status, kind, expects_answer=expects_answer)
+        return _success(status, kind, expects_reply=expects_reply)
     challenges = tuple(headers.get("www-authenticate", ()))
-    if _asks_for_credentials(status, challenges, _first(headers, "location")):
+    if _asks_for_credentials(status, challenges, first_value(headers, "location")):
         return Unauthorized(status, challenges)
     if status == 404 and in_session:
-        return Failure(session_lost())
-    return Failure(_failure(status, kind, headers), body_may_answer=kind == "application/json")
+        return Failure(session_lost_error())
+    return Failure(_failure_error(status, kind, headers), body_may_reply=kind == "application/json")
 
 
 def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: str) -> bool:
-    """Besides 401: a scope that lacks, and the way to a sign-in page that proxies show programs as well as people
-    (Cloudflare Access: junior #832).
+    """Whether it is a 401, names a missing scope, or redirects to a login page.
+
+    Some proxies redirect programs as well as people (Cloudflare Access: junior #832).
     """
     if status == 403:
         return any("insufficient_scope" in field for field in challenges)
     if status in (302, 303, 307):
-        return leads_to_sign_in(location) or any("resource_metadata" in field for field in challenges)
+        return leads_to_login(location) or any("resource_metadata" in field for field in challenges)
     return status == 401
 
 
@@ -107,17 +115,17 @@ class _Data(msgspec.Struct):
 _error_response = msgspec.json.Decoder(_RefusalBody)
 _data = msgspec.json.Decoder(_Data)
 
-_LONGEST_REFUSAL = 65536  # bytes; what is longer is no refusal, and is not decoded to find that out
+_LONGEST_REFUSAL = 65536  # bytes; a longer message is not a refusal, and is not decoded to find that out
 
 
-def unauthorized(message: bytes) -> Unauthorized | None:
-    """The refusal of credentials in a JSON-RPC message, None if it is anything else.
+def refusal_in_reply(message: bytes) -> Unauthorized | None:
+    """The refusal of credentials in the JSON-RPC `message`, None if it is anything else.
 
-    That is no rule of MCP's, where a refusal is an HTTP status. It is the habit of servers that check the token where
-    the method is dispatched: HTTP 200, `error.code` 401, the challenge in `error.data.www_authenticate`. As with the
-    status the method was not carried out, so that it may be sent again with other credentials.
+    MCP knows refusals as an HTTP status only. This is the habit of servers that check the token where the method is
+    dispatched: HTTP 200, `error.code` 401, the challenge in `error.data.www_authenticate`. As with the status the
+    method was not executed, so the request may be sent again with other credentials.
     """
-    if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # all but a few messages end here
+    if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
         return None
     try:
         error = _error_response.decode(message).error
@@ -136,27 +144,27 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
     return (fields,) if isinstance(fields, str) else tuple(fields)
 
 
-def session_lost() -> SessionLost:
-    """What the relay opens a new session on."""
+def session_lost_error() -> SessionLost:
+    """The error upon which the relay opens a new session."""
     return SessionLost("the server no longer knows the MCP session")
 
 
-def _success(status: int, kind: str, *, expects_answer: bool) -> Verdict:
+def _success(status: int, kind: str, *, expects_reply: bool) -> Verdict:
     if kind == "text/event-stream":
         return EventStream()
-    if not expects_answer:
+    if not expects_reply:
         return Accepted()
     if kind == "application/json" and status == 200:
         return SingleMessage()
     if kind == "text/html":
-        return Failure(_web_page(status))
-    what = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"
-    return Failure(TheirProtocolError(f"the server answered a request with {what} instead of a message"))
+        return Failure(_web_page_error(status))
+    found = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"
+    return Failure(TheirProtocolError(f"the server answered a request with {found} instead of a message"))
 
 
-def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:
+def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:
     if status == _PORTAL:
-        return _web_page(status)
+        return _web_page_error(status)
     if 300 <= status < 400:
         return UpstreamFailed(
             f"the server answered with a redirect (HTTP {status}) that this request does not follow",
@@ -182,27 +190,7 @@ def _failure(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> Br
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
 
 
-def retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
-    """`Retry-After` in seconds; a date is measured from the answer's own `Date`, so that no clock has to agree."""
-    wait = _first(headers, "retry-after").strip()
-    if wait.isdecimal() and wait.isascii():
-        return float(wait[:9])
-    if not wait:
-        return None
-    from email.utils import parsedate_to_datetime  # a date is rare, and the import is not cheap
-
-    try:
-        pause = parsedate_to_datetime(wait) - parsedate_to_datetime(_first(headers, "date"))
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return max(0.0, pause.total_seconds())
-
-
-def _first(headers: Mapping[str, Iterable[str]], name: str) -> str:
-    return next(iter(headers.get(name, ())), "")
-
-
-def _web_page(status: int) -> UpstreamFailed:
+def _web_page_error(status: int) -> UpstreamFailed:
     return UpstreamFailed(
         f"the server answered with a web page (HTTP {status}) instead of a message",
         "check the URL; behind a captive portal or a single sign-on proxy, sign in there first",

@@ -1,19 +1,19 @@
-"""How deep JSON may be nested and how long its numbers may be, found out before a parser has to.
+"""Limits for the depth of JSON and for the length of its numbers, checked before it is parsed.
 
 Parsers set limits of their own, or crash: serde_json stops at a depth of 128, Python at integers of 4,300 digits and at
-about 1,000 levels. A message that this bridge reads and its MCP client does not would be lost without a word.
+about 1,000 levels. A message that the bridge can read and the MCP client cannot would be lost without a word.
 """
 
 import re
 from collections.abc import Iterator
 
 DEEPEST = 128
-"""Levels of arrays and objects: those of serde_json, the strictest of the known clients' parsers."""
+"""Levels of arrays and objects. It is the limit of serde_json, the strictest parser of the known clients."""
 
 LONGEST_NUMBER = 1000
-"""Digits of one number without a break."""
+"""Digits in a row."""
 
-_SLICE = 64 * 1024  # bytes that are looked at together: what a scan needs beside the message is of this size
+_SLICE = 64 * 1024  # bytes that are scanned at once, so that a scan needs about as much memory beside the message
 _STRIDE = 50
 _MAYBE_LONG = re.compile(rb"[0-9]{%d}" % (LONGEST_NUMBER // _STRIDE))
 _DIGITS = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
@@ -22,11 +22,11 @@ _LEVELS = bytes.maketrans(b"{}", b"[]")
 _NO_LEVEL = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
-def excess(text: bytes) -> str | None:
-    """Which limit the JSON `text` goes beyond, in words, None if it keeps to all of them.
+def exceeded_limit(text: bytes) -> str | None:
+    """The limit that the JSON `text` exceeds, as a sentence, None if it keeps to all of them.
 
     The first look overestimates and is cheap: it counts brackets, and takes every fiftieth byte to find digits. Only a
-    text that does not pass it is scanned. `text` need not be valid: the answer is then one that a parser may overrule.
+    text that does not pass it is scanned. `text` need not be valid JSON: a parser then decides.
     """
     deep = text.count(b"[") + text.count(b"{") > DEEPEST
     long = len(text) > LONGEST_NUMBER and _MAYBE_LONG.search(text[::_STRIDE]) is not None
@@ -53,7 +53,7 @@ def _is_too_deep(text: bytes) -> bool:
 
 
 def _shells(nest: bytes) -> int:
-    """The levels of brackets that are all closed: each pass takes off the innermost. Counts as far as is needed."""
+    """The depth of `nest`, in which all brackets are closed: each pass removes the innermost. Stops at the limit."""
     for passes in range(DEEPEST + 1):
         smaller = nest.replace(b"[]", b"")
         if len(smaller) == len(nest):
@@ -63,7 +63,7 @@ def _shells(nest: bytes) -> int:
 
 
 def _has_too_long_a_number(text: bytes) -> bool:
-    """First with its strings, which hold few such runs, then without them."""
+    """Looks at the text with its strings first, because such runs of digits are rare in them, then without."""
     slices = (text[start : start + _SLICE + LONGEST_NUMBER] for start in range(0, len(text), _SLICE))
     if not any(_LONG in part.translate(_DIGITS) for part in slices):
         return False
@@ -77,11 +77,11 @@ def _has_too_long_a_number(text: bytes) -> bool:
 
 
 def _outside_strings(text: bytes) -> Iterator[bytes]:
-    """`text` in slices, each without its strings, of which a space remains."""
+    """`text` in slices, in which a space stands for each string."""
     inside, start = False, 0
     while start < len(text):
         end = _end_of_slice(text, start + _SLICE)
-        # Without its escaped characters a string is what stands between two quotation marks.
+        # Once escaped characters are removed, each string ends at the next quotation mark.
         plain = text[start:end].replace(b"\\\\", b"").replace(b'\\"', b"")
         parts = plain.split(b'"')
         yield b" ".join(parts[inside::2])
@@ -90,7 +90,7 @@ def _outside_strings(text: bytes) -> Iterator[bytes]:
 
 
 def _end_of_slice(text: bytes, end: int) -> int:
-    """`end`, or a little later, so that no escape sequence is cut."""
+    """`end`, or a little later, so that no escape sequence is cut in two."""
     while end < len(text) and text[end - 1 : end] == b"\\":
         end += 1
     return end

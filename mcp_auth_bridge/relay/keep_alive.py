@@ -1,16 +1,16 @@
-"""Pings the server through quiet stretches, for servers and proxies that drop what is idle. Off unless configured."""
+"""Pings the server at an interval, for servers and proxies that drop idle connections. Off unless configured."""
 
 from collections.abc import Iterable, Iterator
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient, Wake
 
 _TIMER = "ping"
 _PING = replies.request("ping", {})
 
 
 class KeepAlive(Around):
-    """Wraps the relay that keeps the session; a ping every `interval` seconds from its opening on."""
+    """Wraps the relay that keeps the session. Pings every `interval` seconds once a session is open."""
 
     def __init__(self, inner: Relay, interval: float) -> None:
         super().__init__(inner)
@@ -18,19 +18,19 @@ class KeepAlive(Around):
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
             return
         yield Wake(_TIMER, self._interval)
-        yield from self._seen(self._inner.from_client(_PING))
+        yield from self._review(self._inner.from_client(_PING))
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.RESPONSE) as answer) if answer.key == _PING.key:
-                    pass  # ours
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == _PING.key:
+                    pass  # to a ping of this relay
                 case Fail(request=request) if request.key == _PING.key:
-                    pass  # ours; whoever needs the server next finds out what is wrong
-                case OpenStream():
+                    pass  # a ping of this relay; the client's next request meets the same failure
+                case SessionOpened():
                     yield action
                     yield Wake(_TIMER, self._interval)
                 case _:

@@ -1,12 +1,12 @@
 """Keeps a legacy session alive (MCP 2025-03-26 to 2025-11-25): opens it, and opens it again when the server forgot it.
 
 The session is opened with the client's own `initialize`, byte for byte. Until it is open the client's messages wait;
-when it is lost they wait again, and what the server refused with 404 is sent once more: a refusal is not an execution.
-Where the server refuses the client's revision of MCP, the same `initialize` is sent with an older one (`revisions.py`).
+when it is lost they wait again. A message that the server refused with 404 is sent once more: a refusal is not an
+execution. When the server refuses the client's revision of MCP, the same `initialize` is sent with an older one
+(`revision_fallback.py`). The states of the session and the steps between them are a table (`session_state.py`).
 """
 
-import enum
-from collections.abc import Generator, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator
 
 import msgspec
 
@@ -24,7 +24,6 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
-    STREAM,
     Action,
     Fail,
     Hangup,
@@ -32,191 +31,208 @@ from mcp_auth_bridge.relay.base import (
     Message,
     OpenStream,
     Relay,
+    SessionOpened,
     ToClient,
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
-from mcp_auth_bridge.relay.revision_fallback import older
+from mcp_auth_bridge.relay.revision_fallback import with_older_revision
+from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
 REOPEN = "reopen"
 """The timer after which a closed session tries to open again by itself."""
 
-_LOGIN_POLL = 1.0
+_LOGIN_POLL = 1.0  # seconds, as are the next two
 _LONGEST_PAUSE = 30.0
-_OPENING = "opening"
 _OPENING_DEADLINE = 60.0
-_OPENED = "notifications/initialized"
-
-
-class _State(enum.Enum):
-    CLOSED = enum.auto()
-    OPENING = enum.auto()  # `initialize` is on its way
-    GREETED = enum.auto()  # answered; `notifications/initialized` has yet to come from the client
-    CONFIRMING = enum.auto()  # `notifications/initialized` is on its way
-    OPEN = enum.auto()
+_OPENING = "opening"  # the timer of that deadline
+_INITIALIZED = "notifications/initialized"
 
 
 class LegacySession:
-    """Wraps the relay that handles the messages of an open session. Its own calls count down from -1."""
+    """Wraps the relay that handles the messages of an open session."""
 
     def __init__(self, inner: Relay) -> None:
+        # The relay of the messages in an open session.
         self._inner = inner
-        self._state = _State.CLOSED
-        self._opening: Message | None = None
-        self._offer: Message | None = None  # the same, perhaps with an older revision
-        self._confirmation: Message | None = None
-        self._answered = False
-        # Whether the session has said anything: a server may answer every GET with 404, for want of a stream.
-        self._alive = False
-        self._unconfirmed = False
-        self._headers: Mapping[str, str] = {}
-        self._last = 0
-        self._epoch = 0
-        self._sent: dict[int, tuple[int, ToServer]] = {}
+
+        # Changed by `_step` only, along the table of `session_state.py`.
+        self._state = SessionState.IDLE
+
+        # What the client opens sessions with, None in the state IDLE alone.
+        self._begun: Handshake | None = None
+
+        # The newest session, which may be lost already.
+        self._session = McpSession()
+
+        # The numbers of the calls for `initialize` and for its confirmation, and the newest of those calls.
+        self._numbers = CallNumbers(OWN)
+        self._own_call = STREAM
+
+        # Each call under way: the session in which it was made, and how to make it again in another one.
+        self._sent: dict[int, tuple[McpSession, ToServer]] = {}
+
+        # What is sent once a session is open, in this order: messages of the client's, and calls to be made again.
         self._waiting: list[Message | ToServer] = []
+
+        # The calls that were made again. Each is, once.
         self._replayed: set[int] = set()
+
+        # Seconds until an unreachable server is tried again; twice as long after each attempt.
         self._pause = _LOGIN_POLL
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.method == "initialize" and message.kind is Kind.REQUEST:
             yield from self._begin(message)
-        elif self._opening is None:
-            yield from self._before_opening(message)
-        elif message.method == _OPENED and message.kind is Kind.NOTIFICATION:
-            late = self._state is _State.OPEN and self._confirmation is None
-            self._confirmation = message
-            if late or self._state is _State.GREETED:
-                yield from self._confirm()
-        elif self._state is _State.OPEN:
-            yield from self._stamped(self._inner.from_client(message))
+        elif self._state is SessionState.IDLE:
+            yield from self._before_initialize(message)
+        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+            self._handshake.confirmation = message
+            if self._state in (SessionState.GREETED, SessionState.UNCONFIRMED):
+                yield from self._confirm(message)
+        elif self._state in IN_USE:
+            yield from self._in_session(self._inner.from_client(message))
         else:
             yield from self._before_open(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if call >= 0:
-            self._alive = True
-            yield from self._stamped(self._inner.from_server(call, message))
-        elif message.kind is not Kind.RESPONSE:
+        if call not in OWN:
+            self._session.alive = True
+            yield from self._in_session(self._inner.from_server(call, message))
+        elif message.kind is not Kind.REPLY:
             yield ToClient(message)
-        elif call == self._last and self._state is _State.OPENING and message.key == self._opening_key:
-            yield from self._opened(message)
+        elif self._is_opened_by(call) and message.key == self._handshake.request.key:
+            yield from self._initialize_answered(message)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call < 0:
+        if call in OWN:
             yield from self._own_call_ended(call, error)
             return
         if call == STREAM:
-            if isinstance(error, SessionLost) and self._state is _State.OPEN and self._alive:
-                yield from self._open()
+            if isinstance(error, SessionLost) and self._state in IN_USE and self._session.alive:
+                yield from self._open(SessionStep.REOPEN)
             return
-        epoch, action = self._sent.pop(call, (self._epoch, None))
+        session, action = self._sent.pop(call, (self._session, None))
         if isinstance(error, SessionLost) and action is not None and call not in self._replayed:
             self._replayed.add(call)
-            yield from self._replay(epoch, action)
+            yield from self._replay(session, action)
             return
         self._replayed.discard(call)
-        yield from self._stamped(self._inner.ended(call, error))
-        if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state is _State.OPEN:
+        yield from self._in_session(self._inner.ended(call, error))
+        if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
             yield from self._close(error)
 
     def woke(self, timer: str) -> Iterator[Action]:
-        if timer == REOPEN and self._state is _State.CLOSED and self._opening is not None:
-            yield from self._open()
-        elif timer == _OPENING and self._state in (_State.OPENING, _State.CONFIRMING):
-            yield Hangup(self._last)
+        if timer == REOPEN and self._state is SessionState.CLOSED:
+            yield from self._open(SessionStep.REOPEN)
+        elif timer == _OPENING and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
+            yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
-            yield from self._own_call_ended(self._last, OutcomeUnknown(silence, "check that it speaks MCP"))
-        yield from self._stamped(self._inner.woke(timer))
+            yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
+        yield from self._in_session(self._inner.woke(timer))
 
     @property
-    def _opening_key(self) -> Hashable:
-        return self._opening.key if self._opening is not None else None
+    def _handshake(self) -> Handshake:
+        assert self._begun is not None, "only an idle session has none"  # noqa: S101 - a fact, not a check
+        return self._begun
 
-    def _begin(self, opening: Message) -> Iterator[Action]:
-        if self._opening is not None and not self._answered:
-            yield Fail(opening, OurProtocolError("an earlier initialize has not been answered yet"))
+    def _step(self, step: SessionStep) -> None:
+        self._state = next_state(self._state, step)
+
+    def _begin(self, initialize: Message) -> Iterator[Action]:
+        if self._begun is not None and not self._begun.answered:
+            yield Fail(initialize, OurProtocolError("an earlier initialize has not been answered yet"))
             return
-        self._opening, self._confirmation, self._answered = opening, None, False
-        self._offer = opening
-        self._unconfirmed = False
-        yield from self._open()
+        self._begun = Handshake(initialize, initialize)
+        yield from self._open(SessionStep.INITIALIZE)
 
-    def _before_opening(self, message: Message) -> Iterator[Action]:
+    def _before_initialize(self, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.REQUEST:
             return
         if message.method == "ping":
             yield ToClient(replies.result(message, {}))
         else:
-            # A dual-era client probes with `server/discover` and falls back to `initialize` on this answer.
+            # A dual-era client probes with `server/discover` and falls back to `initialize` on this error.
             yield Fail(message, MethodUnknown("the session starts with initialize"))
 
-    def _open(self) -> Iterator[Action]:
-        assert self._offer is not None, "nothing opens before the client did"  # noqa: S101 - a fact, not a check
-        self._state = _State.OPENING
-        self._last -= 1
-        yield ToServer(self._last, self._offer)
+    def _open(self, step: SessionStep) -> Iterator[Action]:
+        self._step(step)
+        self._own_call = self._numbers.take()
+        yield ToServer(self._own_call, self._handshake.offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
 
-    def _opens_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
-        """Whether the session is being opened anew, in an older revision, because of that `outcome`."""
-        lower = older(self._offer, outcome) if self._offer is not None else None
+    def _open_with_older(self, outcome: Message | BridgeError | None) -> Generator[Action, None, bool]:
+        """Open the session with an older revision if `outcome` calls for that. Returns whether it does."""
+        lower = with_older_revision(self._handshake.offer, outcome)
         if lower is None:
             return False
-        self._offer = lower
-        yield from self._open()
+        self._handshake.offer = lower
+        yield from self._open(SessionStep.OFFER_OLDER)
         return True
 
-    def _opened(self, answer: Message) -> Iterator[Action]:
-        result = result_of(answer)
-        if result is None and (yield from self._opens_with_older(answer)):
-            return
-        if result is not None:
-            self._epoch += 1
-            self._alive = False
-            self._pause = _LOGIN_POLL
-            self._headers = version_headers(replies.members(result).get("protocolVersion"))
-            self._state = _State.GREETED
-        if not self._answered:
-            self._answered = True
-            yield ToClient(answer)
-        if result is None:
-            yield from self._close(_refusal(replies.error_code(answer)))
-        elif self._confirmation is not None:
-            yield from self._confirm()
-        elif self._unconfirmed:
-            self._state = _State.OPEN
-            yield from self._release()
+    def _is_opened_by(self, call: int) -> bool:
+        return self._state is SessionState.OPENING and call == self._own_call
 
-    def _confirm(self) -> Iterator[Action]:
-        assert self._confirmation is not None, "only what the client sent is confirmed"  # noqa: S101 - as in _open
-        self._state = _State.CONFIRMING
-        self._last -= 1
-        yield ToServer(self._last, self._confirmation, self._headers)
+    def _initialize_answered(self, reply: Message) -> Iterator[Action]:
+        result = result_of(reply)
+        if result is None and (yield from self._open_with_older(reply)):
+            return
+        handshake = self._handshake
+        is_first, handshake.answered = not handshake.answered, True
+        if result is None:
+            if is_first:
+                yield ToClient(reply)
+            yield from self._close(_refusal_error(replies.error_code(reply)))
+            return
+        self._step(SessionStep.GREET)
+        self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
+        self._pause = _LOGIN_POLL
+        if is_first:
+            yield ToClient(reply)
+        if handshake.confirmation is not None:
+            yield from self._confirm(handshake.confirmation)
+        elif handshake.skips_confirmation:
+            yield from self._use_unconfirmed()
+
+    def _confirm(self, confirmation: Message) -> Iterator[Action]:
+        self._step(SessionStep.CONFIRM)
+        self._own_call = self._numbers.take()
+        yield ToServer(self._own_call, confirmation, self._session.headers)
+
+    def _use_unconfirmed(self) -> Iterator[Action]:
+        """Let messages pass although the client has not confirmed: the server judges that, as without the bridge."""
+        self._handshake.skips_confirmation = True
+        self._step(SessionStep.SKIP_CONFIRMATION)
+        yield from self._release()
 
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if call != self._last:
-            return
-        if self._state is _State.CONFIRMING:
+        if self._is_opened_by(call):
+            if not (yield from self._open_with_older(error)):
+                unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
+                yield from self._close(error or unanswered)
+        elif self._state is SessionState.CONFIRMING and call == self._own_call:
             # Whatever became of the notification, the server has had it before the first request.
-            self._state = _State.OPEN
-            yield OpenStream(self._headers)
+            self._step(SessionStep.OPEN)
+            yield OpenStream(self._session.headers)
+            yield SessionOpened()
             yield from self._release()
-        elif self._state is _State.OPENING and not (yield from self._opens_with_older(error)):
-            yield from self._close(error or TheirProtocolError("the server ended initialize without an answer"))
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
-        """The session is gone: whoever waits is told, and what may cure itself is tried again later."""
-        self._state, self._offer = _State.CLOSED, self._opening
-        if self._opening is not None and not self._answered:
-            self._answered = True
-            yield Fail(self._opening, error)
+        """Fail every request that waits for the session. Try again later if `error` may be temporary."""
+        self._step(SessionStep.CLOSE)
+        handshake = self._handshake
+        handshake.offer = handshake.request
+        if not handshake.answered:
+            handshake.answered = True
+            yield Fail(handshake.request, error)
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             if isinstance(item, ToServer):
-                yield from self._stamped(self._inner.ended(item.call, error))
+                yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
         if isinstance(error, LoginRequired):
@@ -232,16 +248,14 @@ class LegacySession:
             yield from self._cancel(message)
         else:
             self._waiting.append(message)
-            if self._state is _State.CLOSED:
-                yield from self._open()
-            elif self._state is _State.GREETED:
-                # A client that never confirms gets what it would get without us: the server's own view of that.
-                self._state, self._unconfirmed = _State.OPEN, True
-                yield from self._release()
+            if self._state is SessionState.CLOSED:
+                yield from self._open(SessionStep.REOPEN)
+            elif self._state is SessionState.GREETED:
+                yield from self._use_unconfirmed()
 
     def _cancel(self, message: Message) -> Iterator[Action]:
-        """What waits was not executed: it is forgotten here and in the inner relay, and the server hears nothing."""
-        target = message.target
+        """Forget the cancelled request, here or in the inner relay. It was not executed, so the server is not told."""
+        target = message.cancelled_key
         for item in self._waiting:
             if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
                 self._waiting.remove(item)
@@ -252,38 +266,38 @@ class LegacySession:
                 yield action
 
     def _drop(self, call: int) -> None:
-        """Nobody waits for `call` any more: it is neither sent nor replayed."""
+        """Forget `call`, to which no reply is awaited any more."""
         self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
         self._sent.pop(call, None)
 
-    def _replay(self, epoch: int, action: ToServer) -> Iterator[Action]:
-        """Send `action` again in a newer session: in this one if it is newer already, else in the one to be opened."""
-        if self._state is _State.OPEN and epoch != self._epoch:
-            yield from self._stamped([action])
+    def _replay(self, session: McpSession, action: ToServer) -> Iterator[Action]:
+        """Make a call of the lost `session` again: in the present session if that is newer, else in the next one."""
+        if self._state in IN_USE and session is not self._session:
+            yield from self._in_session([action])
             return
         self._waiting.append(action)
-        if self._state in (_State.OPEN, _State.CLOSED):
-            yield from self._open()
+        if self._state in (*IN_USE, SessionState.CLOSED):
+            yield from self._open(SessionStep.REOPEN)
 
     def _release(self) -> Iterator[Action]:
         waiting, self._waiting = self._waiting, []
         for item in waiting:
-            yield from self._stamped([item] if isinstance(item, ToServer) else self._inner.from_client(item))
+            yield from self._in_session([item] if isinstance(item, ToServer) else self._inner.from_client(item))
 
-    def _stamped(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """The inner relay's actions, each POST with this session's headers and remembered for a replay."""
+    def _in_session(self, actions: Iterable[Action]) -> Iterator[Action]:
+        """The inner relay's actions. Each POST gets the session's headers, and is remembered for a replay."""
         for action in actions:
             if isinstance(action, ToServer):
-                self._sent[action.call] = (self._epoch, action)
-                yield msgspec.structs.replace(action, headers={**action.headers, **self._headers})
+                self._sent[action.call] = (self._session, action)
+                yield msgspec.structs.replace(action, headers={**action.headers, **self._session.headers})
                 continue
             if isinstance(action, Hangup):
                 self._drop(action.call)
             yield action
 
 
-def _refusal(code: int | None) -> BridgeError:
-    """Why the server answers `initialize` with the error `code`: servers without a legacy era use their own codes."""
+def _refusal_error(code: int | None) -> BridgeError:
+    """The error for an `initialize` refused with `code`. Servers without a legacy era use codes of their own."""
     if code in MODERN_ERRORS:
         return WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS)
     return TheirProtocolError("the server refused to initialize a session")

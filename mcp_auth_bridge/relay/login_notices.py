@@ -1,22 +1,22 @@
-"""Where a person is: what needs one is said in the log too, for a client may show nothing but "connected, 0 tools"."""
+"""Writes to the log which failures the user has to act on: the client may only show "connected, 0 tools"."""
 
 from collections.abc import Iterator
 
 from mcp_auth_bridge.errors import AccessDenied, BridgeError, ConfigError, CredentialRefused, LoginRequired, StoreError
 from mcp_auth_bridge.relay.base import Action, Around, Relay, Report
 
-_FOR_A_PERSON = (AccessDenied, ConfigError, CredentialRefused, LoginRequired, StoreError)
+_FOR_THE_USER = (AccessDenied, ConfigError, CredentialRefused, LoginRequired, StoreError)
 
 
 class LoginNotices(Around):
-    """Wraps the whole relay. A failure that comes again is said once."""
+    """Wraps the whole relay. A failure that repeats is written once."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
-        self._said = ""
+        self._last = ""
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        if isinstance(error, _FOR_A_PERSON) and error.message != self._said:
-            self._said = error.message
+        if isinstance(error, _FOR_THE_USER) and error.message != self._last:
+            self._last = error.message
             yield Report(error)
         yield from super().ended(call, error)

@@ -1,22 +1,22 @@
-"""`Mcp-*` headers of MCP 2026-07-28: what a request says in its body, said again for those who route by headers.
+"""The `Mcp-*` headers of MCP 2026-07-28, which repeat parts of a request's body for proxies that route by headers.
 
 Source: specification 2026-07-28, basic/transports/streamable-http, "Request Metadata".
 """
 
-import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
+from mcp_auth_bridge.http_syntax import is_field_value, is_token
 from mcp_auth_bridge.relay.base import Message
 
 MODERN_VERSIONS = ("2026-07-28",)
 MODERN_ERRORS = frozenset({-32020, -32021, -32022})
-"""Codes that only a server of the modern era uses (HeaderMismatch, MissingRequiredClientCapability, Unsupported…)."""
+"""Codes that only modern servers use (HeaderMismatch, MissingRequiredClientCapability, UnsupportedProtocolVersion)."""
 
 VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
 
-# Which parameter `Mcp-Name` mirrors; the last three are the Tasks extension's.
+# The parameter that `Mcp-Name` mirrors, by method. The last three belong to the Tasks extension.
 _NAMED_BY = {
     "tools/call": "name",
     "prompts/get": "name",
@@ -26,8 +26,6 @@ _NAMED_BY = {
     "tasks/cancel": "taskId",
 }
 _ANNOTATION = "x-mcp-header"
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_PLAIN = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _PRIMITIVE = frozenset({"string", "integer", "boolean"})
 
 Annotations: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -35,11 +33,11 @@ Annotations: TypeAlias = Mapping[str, tuple[str, ...]]
 
 
 class InvalidAnnotation(Exception):
-    """A tool whose `x-mcp-header` breaks the rules, which must not be shown to the client."""
+    """Raised for a tool with an invalid `x-mcp-header`, which must not be shown to the client."""
 
 
 def version_of(request: Message) -> str:
-    """The version in the request's `_meta`, "" if it names none and so is of an earlier era."""
+    """The version in the request's `_meta`. It is "" for requests of the legacy era, which do not name one."""
     return _version_in(request.params)
 
 
@@ -62,7 +60,7 @@ def standard_headers(request: Message) -> dict[str, str]:
 
 
 def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str]:
-    """`Mcp-Param-*` for a tool's call. Any: arguments are any JSON; one that is absent or null has no header."""
+    """`Mcp-Param-*` for a tool call. An argument that is absent or null has no header. Any: arguments are any JSON."""
     headers = {}
     for name, path in annotations.items():
         text = _text(_at(arguments, path))
@@ -72,8 +70,8 @@ def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str
 
 
 def encoded(value: str) -> str:
-    """`value` if a header can carry it as it is, else in the Base64 form ("Value Encoding")."""
-    if value == "" or (_PLAIN.fullmatch(value) and not _looks_encoded(value)):
+    """`value` if a header can carry it, else its Base64 form ("Value Encoding")."""
+    if is_field_value(value) and "\t" not in value and not _looks_encoded(value):
         return value
     return f"=?base64?{b64encode(value.encode('utf-8', 'surrogatepass')).decode()}?="
 
@@ -93,20 +91,22 @@ def annotations_of(tool: Mapping[str, Any]) -> Annotations:
 def _annotations_in(schema: Any) -> Annotations:
     found: dict[str, tuple[str, ...]] = {}
     for name, path, parameter in _annotated(schema, ()):
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise InvalidAnnotation("an x-mcp-header is no header name")
+        if not isinstance(name, str) or not is_token(name):
+            raise InvalidAnnotation("an x-mcp-header is not a header name")
         if name.lower() in {known.lower() for known in found}:
-            raise InvalidAnnotation(f"the x-mcp-header {name} stands twice")
+            raise InvalidAnnotation(f"the x-mcp-header {name} occurs twice")
         if not _is_primitive(parameter.get("type")):
-            raise InvalidAnnotation(f"the x-mcp-header {name} is on a parameter that is no string, integer or boolean")
+            raise InvalidAnnotation(
+                f"the x-mcp-header {name} belongs to a parameter that is not a string, integer or boolean"
+            )
         found[name] = path
     if len(found) != _count(schema):
-        raise InvalidAnnotation("an x-mcp-header is where no chain of properties leads")
+        raise InvalidAnnotation("an x-mcp-header is not reached through properties alone")
     return found
 
 
 def _annotated(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...], Mapping[str, Any]]]:
-    """Every annotation that is reached through `properties` alone, with its path and its parameter's schema."""
+    """The annotations that are reached through `properties` alone, each with its path and its parameter's schema."""
     properties = schema.get("properties") if isinstance(schema, dict) else None
     for name, parameter in properties.items() if isinstance(properties, dict) else ():
         if isinstance(parameter, dict):
@@ -116,7 +116,7 @@ def _annotated(schema: Any, path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[
 
 
 def _count(schema: Any) -> int:
-    """All annotations in `schema`, wherever they are; the name of a property and a literal value are none."""
+    """The number of annotations anywhere in `schema`. Names of properties and literal values do not count."""
     if isinstance(schema, list):
         return sum(_count(item) for item in schema)
     if not isinstance(schema, dict):
@@ -131,7 +131,7 @@ def _count(schema: Any) -> int:
 
 
 def _is_primitive(type_: Any) -> bool:
-    """A primitive type, or one that may also be null (the specification leaves that open; FastMCP writes it so)."""
+    """Whether it is a primitive type. It may also allow null: the specification leaves that open, FastMCP does it."""
     types = [kind for kind in type_ if kind != "null"] if isinstance(type_, list) else [type_]
     return len(types) == 1 and types[0] in _PRIMITIVE
 
@@ -143,7 +143,7 @@ def _at(arguments: Any, path: tuple[str, ...]) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A string, integer or boolean as a header says it, None for anything else. Any: an argument is any JSON."""
+    """A string, integer or boolean as a header writes it, None for anything else. Any: an argument is any JSON."""
     match value:
         case bool():
             return "true" if value else "false"

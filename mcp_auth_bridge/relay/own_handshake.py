@@ -1,4 +1,4 @@
-"""How the bridge opens a conversation of its own, as an MCP client that offers the server nothing."""
+"""The handshake with which the bridge opens a session of its own, as an MCP client without capabilities."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,8 +15,8 @@ META: Mapping[str, Any] = {
     "io.modelcontextprotocol/clientCapabilities": {},
     "io.modelcontextprotocol/clientInfo": _INFO,
 }
-"""What stands in the `_meta` of each request since MCP 2026-07-28. Any: JSON."""
+"""The `_meta` that each request carries since MCP 2026-07-28. Any: JSON."""
 
 DISCOVER = replies.request("server/discover", {"_meta": META})
-OPENING = replies.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
-OPENED = replies.notification("notifications/initialized")
+INITIALIZE = replies.request("initialize", {"protocolVersion": LATEST, "capabilities": {}, "clientInfo": _INFO})
+INITIALIZED = replies.notification("notifications/initialized")

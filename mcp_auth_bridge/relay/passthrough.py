@@ -1,63 +1,60 @@
-"""The same era on both sides: understand only ids, and keep the promise of exactly one answer."""
+"""Forwards messages between a client and a server of one era. Knows ids only, and sees to exactly one reply each."""
 
 from collections.abc import Hashable, Iterator
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError, OutcomeUnknown
 from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, ToClient, ToServer
+from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
 class Passthrough:
-    """Every message of the client becomes one call; a call may answer its own request and no other."""
+    """Makes one call of each client message. A reply counts only under the call of its request."""
 
     def __init__(self) -> None:
         self._requests: dict[int, Message] = {}
         self._calls: dict[Hashable, int] = {}
-        self._last = 0
+        self._numbers = CallNumbers(FORWARDED)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             yield from self._request(message)
             return
-        yield ToServer(self._number(), message)
+        yield ToServer(self._numbers.take(), message)
         if message.method == "notifications/cancelled":
             yield from self._cancel(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        if message.kind is not Kind.RESPONSE:
+        if message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif call in self._requests and self._requests[call].key == message.key:
             self._forget(call)
             yield ToClient(message)
-        # Any other response is foreign, late or a duplicate: it answers nobody.
+        # Any other reply is foreign, late or a duplicate, and is dropped.
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         request = self._forget(call)
         if request is not None:
-            unanswered = OutcomeUnknown("the server ended its answer without a response", "look before repeating it")
+            unanswered = OutcomeUnknown("the server ended its response without a reply", "look before repeating it")
             yield Fail(request, error or unanswered)
 
-    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers, so none is its own
+    def woke(self, timer: str) -> Iterator[Action]:  # noqa: ARG002 - it sets no timers
         yield from ()
 
     def _request(self, message: Message) -> Iterator[Action]:
         if message.key in self._calls:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
-        call = self._number()
+        call = self._numbers.take()
         self._requests[call] = message
         self._calls[message.key] = call
         yield ToServer(call, message)
 
     def _cancel(self, message: Message) -> Iterator[Action]:
-        """The client wants no answer any more, so a call that runs is ended and never answered."""
-        call = self._calls.get(message.target)
+        """End the call of the request that the client cancelled. It is never answered."""
+        call = self._calls.get(message.cancelled_key)
         if call is not None:
             self._forget(call)
             yield Hangup(call)
-
-    def _number(self) -> int:
-        self._last += 1
-        return self._last
 
     def _forget(self, call: int) -> Message | None:
         request = self._requests.pop(call, None)

@@ -1,4 +1,4 @@
-"""Where a redirect of an MCP request may lead: to the same origin, by the same method, and nowhere else."""
+"""The redirects of MCP requests: they may lead to the same origin, by the same method, and nowhere else."""
 
 import re
 from urllib.parse import urljoin, urlsplit
@@ -8,15 +8,16 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 
 MOST_REDIRECTS = 3
 
-_SAME_METHOD = (307, 308)  # RFC 9110 section 15.4: the others let a client turn a POST into a GET
+_SAME_METHOD = (307, 308)  # RFC 9110 section 15.4: with the others a client may turn a POST into a GET
 _ANY = (301, 302, 303, 307, 308)
-_SIGN_IN = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])", re.IGNORECASE)
+_LOGIN_PAGE = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|authorize)(?![a-z])", re.IGNORECASE)
 
 
-def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
-    """Where to send a request to `url` next, None if its answer is no redirect to follow.
+def redirect_target(verb: str, url: Url, status: int, location: str) -> Url | None:
+    """The URL to which a request to `url` has to be sent next, None if its response is not a redirect to follow.
 
-    Raises `UpstreamFailed` for another origin, which must have neither credentials nor the body.
+    `verb` is GET or POST; `status` and `location` are those of the response. Raises `UpstreamFailed` for another
+    origin, which must get neither the credentials nor the body.
     """
     if status not in (_ANY if verb == "GET" else _SAME_METHOD) or not location:
         return None
@@ -35,16 +36,16 @@ def onward(verb: str, url: Url, status: int, location: str) -> Url | None:
     return target
 
 
-def leads_to_sign_in(location: str) -> bool:
-    """Whether a redirect seems to lead to a page where people sign in, by the words of its host and path."""
+def leads_to_login(location: str) -> bool:
+    """Whether the host and the path of `location` look like those of a login page."""
     try:
         target = urlsplit(location)
-        place = f"{target.hostname or ''}{target.path}"
+        host_and_path = f"{target.hostname or ''}{target.path}"
     except ValueError:
         return False
-    return _SIGN_IN.search(place) is not None
+    return _LOGIN_PAGE.search(host_and_path) is not None
 
 
-def circles(status: int) -> UpstreamFailed:
-    """The error for one redirect too many."""
+def redirect_loop_error(status: int) -> UpstreamFailed:
+    """The error for a request that was redirected too often."""
     return UpstreamFailed(f"the server redirects more than {MOST_REDIRECTS} times", "check the url", status=status)

@@ -1,11 +1,11 @@
-"""Messages that the bridge itself makes; the one place where a `BridgeError` becomes JSON-RPC."""
+"""The messages that the bridge itself makes. This is the one place where a `BridgeError` becomes JSON-RPC."""
 
 import json
 from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, described
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, error_data
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import version_of
 
@@ -14,40 +14,40 @@ class _Error(msgspec.Struct):
     code: int
 
 
-class _ErrorResponse(msgspec.Struct):
+class _ErrorReply(msgspec.Struct):
     error: _Error | msgspec.UnsetType = msgspec.UNSET
 
 
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_error_decoder = msgspec.json.Decoder(_ErrorResponse)
+_error_decoder = msgspec.json.Decoder(_ErrorReply)
 
 
 def result(request: Message, value: Any) -> Message:
-    """The answer to `request`. Any: a result is any JSON."""
-    return _response(request.id or b"null", b"result", _json(value))
+    """The reply to `request` with the result `value`. Any: a result is any JSON."""
+    return _reply(request.id or b"null", b"result", _json(value))
 
 
 def raw_result(request: Message, value: bytes) -> Message:
-    """The answer to `request` with a result that is JSON already."""
-    return _response(request.id or b"null", b"result", value)
+    """The reply to `request` with the result `value`, which is JSON already."""
+    return _reply(request.id or b"null", b"result", value)
 
 
 def malformed(error: Malformed) -> Message:
-    """The answer to a line that was no message (JSON-RPC 2.0 section 5.1)."""
-    return _response(error.id, b"error", _json({"code": error.code, "message": error.message}))
+    """The reply to a line that is not a message (JSON-RPC 2.0 section 5.1)."""
+    return _reply(error.id, b"error", _json({"code": error.code, "message": error.message}))
 
 
 def notification(method: str, params: Any = None) -> Message:
-    """A notification, without `params` if they are None. Any: they are any JSON."""
+    """A notification, without `params` if they are None. Any: any JSON."""
     members = {"jsonrpc": "2.0", "method": method}
     raw = _json(members if params is None else {**members, "params": params})
     return Message(Kind.NOTIFICATION, raw, method=method)
 
 
 def request(method: str, params: Any, number: int = 0) -> Message:
-    """A request of the bridge's own, the `number`th of its kind. Any: JSON.
+    """A request of the bridge's own, the `number`th of its kind. Any: any JSON.
 
-    Its id is a string: some clients take any number for the answer to a request of theirs.
+    Its id is a string: some clients take any number for the id of a request of theirs.
     """
     id_ = f"mcp-auth-bridge/{method}/{number}"
     raw = _json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
@@ -55,7 +55,7 @@ def request(method: str, params: Any, number: int = 0) -> Message:
 
 
 def with_id(message: Message, id_: bytes) -> Message:
-    """`message` under another id, which is raw JSON; everything else keeps its spelling."""
+    """`message` under another id, which is raw JSON. Its other members keep their bytes."""
     try:
         raw = msgspec.json.encode({**_members_decoder.decode(message.raw), "id": msgspec.Raw(id_)})
     except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
@@ -64,7 +64,7 @@ def with_id(message: Message, id_: bytes) -> Message:
 
 
 def with_param(message: Message, name: str, value: str) -> Message:
-    """`message`, which has named parameters, with another `value` of one; everything else keeps its spelling."""
+    """`message`, which has named parameters, with another `value` of one. Everything else keeps its bytes."""
     try:
         members = _members_decoder.decode(message.raw)
         params = {**_members_decoder.decode(members["params"]), name: msgspec.Raw(_json(value))}
@@ -75,9 +75,9 @@ def with_param(message: Message, name: str, value: str) -> Message:
 
 
 def failure(request: Message, error: BridgeError) -> Message:
-    """The answer to `request` when `error` came between.
+    """The reply to `request` that tells the client of `error`.
 
-    A missing login on a tool call becomes a tool result: models read those, while many clients drop a protocol error.
+    For a tool call a missing login becomes a tool result: models read those, while many clients drop a protocol error.
     """
     if isinstance(error, LoginRequired) and request.method == "tools/call":
         return tool_text(request, sign_in_text(error), is_error=True)
@@ -87,19 +87,19 @@ def failure(request: Message, error: BridgeError) -> Message:
 
 
 def protocol_error(request: Message, error: BridgeError) -> Message:
-    """The answer to `request` as a JSON-RPC error, whatever the request: for programs. `data` is of the bridge's."""
-    data = {"bridge": True, **described(error)}
+    """The reply to `request` with `error` as a JSON-RPC error, also for a tool call: for programs."""
+    data = {"bridge": True, **error_data(error)}
     text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
-    return _response(request.id or b"null", b"error", _json(body))
+    return _reply(request.id or b"null", b"error", _json(body))
 
 
-def error_code(response: Message) -> int | None:
-    """The code of an error response, None for a result."""
+def error_code(reply: Message) -> int | None:
+    """The code of an error reply, None for a result."""
     try:
-        error = _error_decoder.decode(response.raw).error
+        error = _error_decoder.decode(reply.raw).error
     except (msgspec.DecodeError, RecursionError):
-        return None  # nothing that this bridge decides on is written like that
+        return None  # the bridge decides on no reply that looks like that
     return error.code if error is not msgspec.UNSET else None
 
 
@@ -109,34 +109,34 @@ def _sentences(error: BridgeError) -> str:
 
 
 def sign_in_text(error: BridgeError) -> str:
-    """For a model to pass on to a person."""
+    """The text of `error` for a model to pass on to the user."""
     sentence, hint = (f"{text[:1].upper()}{text[1:]}" for text in (error.message, error.hint))
     return f"{sentence}.\n{hint}\nThen call this tool again."
 
 
 def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
-    """A `CallToolResult` with one text; `resultType` is obligatory since 2026-07-28 and unknown to earlier clients."""
+    """The reply with a `CallToolResult` of one text. `resultType` is required since 2026-07-28, and unknown before."""
     modern = {"resultType": "complete"} if version_of(request) else {}
     return result(request, {**modern, "content": [{"type": "text", "text": text}], "isError": is_error})
 
 
 def _json(value: Any) -> bytes:
-    """`value` written. Any: JSON, perhaps somebody else's, with lone surrogates, which msgspec does not write."""
+    """`value` as JSON text. Any: any JSON. It may hold lone surrogates, which msgspec does not write."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value).encode()
 
 
-def _response(id_: bytes, member: bytes, value: bytes) -> Message:
+def _reply(id_: bytes, member: bytes, value: bytes) -> Message:
     raw = b'{"jsonrpc":"2.0","id":%b,"%b":%b}' % (id_, member, value)
-    return Message(Kind.RESPONSE, raw, id=id_)
+    return Message(Kind.REPLY, raw, id=id_)
 
 
 def members(raw: bytes | None) -> dict[str, Any]:
-    """The members of a result that was kept raw. Any: they may be anything.
+    """The members of a result that was kept raw. Any: any JSON.
 
-    {} where it is no object, or holds what could not be written again: a lone surrogate, a number out of range.
+    {} if it is not an object, or holds a value that cannot be written again: a lone surrogate, a number out of range.
     """
     try:
         value = msgspec.json.decode(raw or b"{}")

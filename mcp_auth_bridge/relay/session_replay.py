@@ -1,13 +1,14 @@
-"""After a session was lost and opened again, says to the new one what the client had said to the old one.
+"""Repeats the client's log level and subscriptions in a session that replaces a lost one.
 
-A client sets its log level and subscribes to resources once; it does not know that its session is another one now.
+A client sets them once, and does not know that its session is another one now.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
+from itertools import count
 from typing import Any
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, OpenStream, Relay, ToClient
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient
 
 _LEVEL = "logging/setLevel"
 _SUBSCRIBE = "resources/subscribe"
@@ -15,14 +16,24 @@ _UNSUBSCRIBE = "resources/unsubscribe"
 
 
 class SessionReplay(Around):
-    """Wraps the relay that keeps the session. What it says again has ids of its own, and its answers stay here."""
+    """Wraps the relay that keeps the session. The repeated requests have ids of their own; their replies end here."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
+
+        # The client's log level, None until it has set one. Any: any JSON.
         self._level: Any = None
-        self._uris: dict[str, None] = {}  # in the order of subscribing
-        self._ours: set[Hashable] = set()
-        self._last = 0
+
+        # The URIs that the client is subscribed to, in the order of subscribing.
+        self._uris: dict[str, None] = {}
+
+        # The keys of the repeated requests without a reply.
+        self._own: set[Hashable] = set()
+
+        # For the ids of the repeated requests.
+        self._numbers = count(1)
+
+        # Whether the client's `initialize` has led to a session, so that the next one replaces it.
         self._opened = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -30,7 +41,7 @@ class SessionReplay(Around):
             self._note(message)
         elif message.kind is Kind.REQUEST and message.method == "initialize":
             self._level, self._uris, self._opened = None, {}, False
-        yield from self._seen(self._inner.from_client(message))
+        yield from self._review(self._inner.from_client(message))
 
     def _note(self, message: Message) -> None:
         uri = message.params.get("uri")
@@ -41,30 +52,29 @@ class SessionReplay(Around):
         elif isinstance(uri, str):
             self._uris.pop(uri, None)
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.RESPONSE) as answer) if answer.key in self._ours:
-                    self._ours.discard(answer.key)
-                case Fail(request=request) if request.key in self._ours:
-                    self._ours.discard(request.key)
-                case OpenStream():
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._own:
+                    self._own.discard(reply.key)
+                case Fail(request=request) if request.key in self._own:
+                    self._own.discard(request.key)
+                case SessionOpened():
                     yield action
                     if self._opened:
-                        yield from self._say_again()
+                        yield from self._repeat_all()
                     self._opened = True
                 case _:
                     yield action
 
-    def _say_again(self) -> Iterator[Action]:
+    def _repeat_all(self) -> Iterator[Action]:
         if self._level is not None:
-            yield from self._say(_LEVEL, {"level": self._level})
+            yield from self._repeat(_LEVEL, {"level": self._level})
         for uri in self._uris:
-            yield from self._say(_SUBSCRIBE, {"uri": uri})
+            yield from self._repeat(_SUBSCRIBE, {"uri": uri})
 
-    def _say(self, method: str, params: dict[str, Any]) -> Iterator[Action]:
-        """Any: a level is what the client called one."""
-        self._last += 1
-        request = replies.request(method, params, self._last)
-        self._ours.add(request.key)
-        yield from self._seen(self._inner.from_client(request))
+    def _repeat(self, method: str, params: dict[str, Any]) -> Iterator[Action]:
+        """Any: the client's level, whatever JSON it is."""
+        request = replies.request(method, params, next(self._numbers))
+        self._own.add(request.key)
+        yield from self._review(self._inner.from_client(request))

@@ -1,4 +1,4 @@
-"""Bytes → server-sent events, at any chunking (WHATWG HTML, "Server-sent events", section 9.2.6)."""
+"""Bytes in any chunks → server-sent events (WHATWG HTML, "Server-sent events", section 9.2.6)."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ServerSentEvent(msgspec.Struct, frozen=True):
-    """One dispatched event: `type` is b"message" by default, `id` the last id seen on the stream so far."""
+    """One dispatched event. `type` is b"message" by default; `id` is the last id on the stream so far."""
 
     data: bytes
     type: bytes = b"message"
@@ -20,27 +20,41 @@ class ServerSentEvent(msgspec.Struct, frozen=True):
 
 
 class EventParser:
-    """Feed it chunks, take events. `retry` is the server's last wish in milliseconds.
+    """Feed it chunks, take events.
 
-    `last_id` is what resuming needs: the id of the last event that came whole. `limit` is the largest event in bytes; a
-    larger one raises `LimitExceeded`. An event that the end of the stream cuts off is discarded, as the specification
-    demands. A stream that continues another one begins with its `last_id`.
+    `limit` is the largest event in bytes; a larger one raises `LimitExceeded`. A stream that continues another one
+    begins with its `last_id`. An event that the end of the stream cuts off is discarded, as the specification demands.
     """
 
     def __init__(self, limit: int, last_id: bytes = b"") -> None:
+        # The server's last `retry`, in milliseconds.
         self.retry: int | None = None
+
+        # The id of the last event that arrived whole, with which the stream can be resumed.
         self.last_id = last_id
+
+        # The largest event, in bytes.
         self._limit = limit
+
+        # The bytes of the event that has begun and not ended.
         self._size = 0
-        self._line = ByteBuffer()  # the start of a line that has not ended
-        self._in_data = False  # whether that line began with `_DATA`, which is not in `_line`
-        self._data: bytes | ByteBuffer | None = (
-            None  # of the event so far; one line is kept as it is, more are gathered
-        )
+
+        # The start of a line that has not ended, and whether it began with `_DATA`, which then is not in `_line`.
+        self._line = ByteBuffer()
+        self._in_data = False
+
+        # The data of the event so far: one line is kept as it is, more are joined.
+        self._data: bytes | ByteBuffer | None = None
+
+        # The type and the id of the event so far.
         self._type = b""
         self._id = last_id
+
+        # The first bytes of the stream, until they can be told from a byte order mark.
         self._start = b""
         self._begun = False
+
+        # Whether the last line ended with CR, so that an LF at the start of the next chunk belongs to it.
         self._after_cr = False
 
     @property
@@ -50,7 +64,7 @@ class EventParser:
 
     def feed(self, chunk: bytes) -> Iterator[ServerSentEvent]:
         """The events that `chunk` completes."""
-        chunk = self._continued(chunk)
+        chunk = self._without_seams(chunk)
         for line in chunk.splitlines(keepends=True):
             if line[-1:] not in b"\r\n":
                 self._after_cr = False
@@ -62,15 +76,15 @@ class EventParser:
             if self._in_data:
                 self._in_data = False
                 self._line.add(end)
-                self._more(self._line.take())
-            elif whole := self._whole(end):
+                self._add_data(self._line.take())
+            elif whole := self._completed(end):
                 self._field(whole)
             else:
                 self.last_id = self._id
                 yield from self._dispatch()
 
-    def _continued(self, chunk: bytes) -> bytes:
-        """`chunk` without a byte order mark at the start of the stream, and without the LF of a CRLF that was split."""
+    def _without_seams(self, chunk: bytes) -> bytes:
+        """`chunk` without a byte order mark at the start of the stream, and without the LF of a CRLF that was cut."""
         if not self._begun:
             self._start += chunk
             if len(self._start) < len(_BOM) and _BOM.startswith(self._start):
@@ -85,12 +99,12 @@ class EventParser:
     def _keep(self, part: bytes) -> None:
         self._count(part)
         if not (self._line or self._in_data) and part.startswith(_DATA):
-            self._in_data = True  # its name is cut off while it is short: the line may become large
+            self._in_data = True  # its name is cut off now, while the line is short: it may become large
             part = part[len(_DATA) :]
         self._line.add(part)
 
-    def _whole(self, end: bytes) -> bytes:
-        """The line of which `end` is the end."""
+    def _completed(self, end: bytes) -> bytes:
+        """The line that ends with `end`."""
         if not self._line:
             return end
         self._line.add(end)
@@ -102,13 +116,13 @@ class EventParser:
             raise LimitExceeded(f"the server sent an event larger than {self._limit} bytes")
 
     def _field(self, line: bytes) -> None:
-        if line.startswith(_DATA):  # nearly all of them
-            self._more(line[len(_DATA) :])
+        if line.startswith(_DATA):  # nearly all lines
+            self._add_data(line[len(_DATA) :])
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
-            self._more(value)
+            self._add_data(value)
             return
         self._size -= len(line)
         if name == b"event":
@@ -118,7 +132,7 @@ class EventParser:
         elif name == b"retry" and value.isdigit():
             self.retry = int(value[:9])
 
-    def _more(self, value: bytes) -> None:
+    def _add_data(self, value: bytes) -> None:
         if self._data is None:
             self._data = value
             return

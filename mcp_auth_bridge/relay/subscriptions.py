@@ -1,6 +1,6 @@
-"""Keeps the client's `subscriptions/listen` open (MCP 2026-07-28): to the client it is one, however often it breaks.
+"""Keeps the client's `subscriptions/listen` open (MCP 2026-07-28): the client sees one stream, however often it breaks.
 
-After a break the client is told once that everything it listens to may have changed: nobody knows what was missed.
+After a break the client is told once that everything it listens to may have changed, because notifications may be lost.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,12 +16,12 @@ METHOD = "subscriptions/listen"
 _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
-_FIRST_PAUSE = 1.0
+_FIRST_PAUSE = 1.0  # seconds
 _LONGEST_PAUSE = 30.0
 
 
 class _Subscription(msgspec.Struct):
-    """`opening` is how its stream is opened. `acknowledged`: the client knows that it is open."""
+    """`opening` opens its stream. `acknowledged`: the client knows that it is open. `pause` is in seconds."""
 
     opening: ToServer
     acknowledged: bool = False
@@ -37,7 +37,7 @@ class Subscriptions(Around):
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and message.kind is Kind.RESPONSE:
+        if subscription is not None and message.kind is Kind.REPLY:
             if message.key == subscription.opening.message.key:
                 del self._subscriptions[call]
         elif subscription is not None and message.method == _ACKNOWLEDGED:
@@ -46,25 +46,25 @@ class Subscriptions(Around):
                 yield from _may_have_changed(subscription.opening.message)
                 return
             subscription.acknowledged = True
-        yield from self._seen(self._inner.from_server(call, message))
+        yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and subscription.acknowledged and _may_cure_itself(error):
+        if subscription is not None and subscription.acknowledged and _is_temporary(error):
             yield Wake(f"{METHOD} {call}", subscription.pause)
             subscription.pause = min(2 * subscription.pause, _LONGEST_PAUSE)
             return
         self._subscriptions.pop(call, None)
-        yield from self._seen(self._inner.ended(call, error))
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         method, _, call = timer.partition(" ")
         if method != METHOD:
-            yield from self._seen(self._inner.woke(timer))
+            yield from self._review(self._inner.woke(timer))
         elif (subscription := self._subscriptions.get(int(call))) is not None:
             yield subscription.opening
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, ToServer) and action.message.method == METHOD:
                 self._subscriptions[action.call] = _Subscription(action)
@@ -73,7 +73,7 @@ class Subscriptions(Around):
             yield action
 
 
-def _may_cure_itself(error: BridgeError | None) -> bool:
+def _is_temporary(error: BridgeError | None) -> bool:
     return (
         error is None or isinstance(error, Unreachable) or (isinstance(error, UpstreamFailed) and error.status >= 500)
     )

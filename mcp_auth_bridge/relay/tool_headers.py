@@ -1,4 +1,4 @@
-"""What the calls of each tool say in headers: learned from every `tools/list` that passes (MCP 2026-07-28)."""
+"""The headers that the calls of each tool need, learned from every `tools/list` that passes (MCP 2026-07-28)."""
 
 import json
 from typing import Any
@@ -14,14 +14,14 @@ _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class ToolHeaders:
-    """Knows the annotated tools of all pages; what is listed again replaces what was known."""
+    """Knows the annotated tools of all pages. A tool that is listed again replaces the earlier one."""
 
     def __init__(self) -> None:
         self._tools: dict[str, Annotations] = {}
 
     def of(self, call: Message) -> dict[str, str]:
-        """The `Mcp-Param-*` headers of a `tools/call`; none for a tool that was never listed."""
-        if not self._tools:  # as with most servers: their calls are spared the decoding
+        """The `Mcp-Param-*` headers of a `tools/call`, {} for a tool that was never listed."""
+        if not self._tools:  # as with most servers, so that their calls are not decoded
             return {}
         params = call.params
         name = params.get("name")
@@ -29,7 +29,11 @@ class ToolHeaders:
         return parameter_headers(annotations, params.get("arguments"))
 
     def learn(self, listed: Message) -> tuple[Message, list[Note]]:
-        """`listed` without the tools that must not be shown, byte for byte if there are none; why, for the log."""
+        """Learn from `listed`, the reply to a `tools/list`.
+
+        Returns it without the tools that must not be shown, each with a note that says why. If there are no such tools
+        it keeps its bytes.
+        """
         hidden, notes = set(), []
         for index, tool in enumerate(_tools_in(listed)):
             try:
@@ -42,7 +46,7 @@ class ToolHeaders:
         return msgspec.structs.replace(listed, raw=_without(listed.raw, hidden)), notes
 
     def _learn(self, tool: Any) -> None:
-        """Any: what stands where a tool should; what is none is the client's to judge."""
+        """Any: an element of the server's list, which need not be a tool. The client judges that."""
         if isinstance(tool, dict):
             name = str(tool.get("name"))
             self._tools.pop(name, None)
@@ -50,29 +54,29 @@ class ToolHeaders:
                 self._tools[name] = annotations
 
 
-def result_in(response: Message) -> dict[str, Any] | None:
-    """The decoded result, None if it is an error or no object. Any: JSON."""
-    value = decoded(response.raw)
+def result_in(reply: Message) -> dict[str, Any] | None:
+    """The decoded result, None if it is an error or not an object. Any: JSON."""
+    value = decoded(reply.raw)
     result = value.get("result") if isinstance(value, dict) else None
     return result if isinstance(result, dict) else None
 
 
 def _tools_in(listed: Message) -> list[Any]:
-    """The tools of a `tools/list` answer, [] if there are none. Any: they are the server's word."""
+    """The tools in the reply to a `tools/list`, [] if they are missing or not an array. Any: any JSON."""
     tools = (result_in(listed) or {}).get("tools")
     return tools if isinstance(tools, list) else []
 
 
 def _without(raw: bytes, hidden: set[int]) -> bytes:
-    """The answer without the tools at the indices `hidden`, each of the others in its own spelling."""
+    """The reply without the tools at the indices `hidden`. The others keep their bytes."""
     try:
         body = _object_decoder.decode(raw)
         result = _object_decoder.decode(body["result"])
         tools = _list_decoder.decode(result["tools"])
     except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
-        answer = decoded(raw)
-        answer["result"]["tools"] = _others(answer["result"]["tools"], hidden)
-        return json.dumps(answer).encode()
+        reply = decoded(raw)
+        reply["result"]["tools"] = _others(reply["result"]["tools"], hidden)
+        return json.dumps(reply).encode()
     result["tools"] = msgspec.Raw(msgspec.json.encode(_others(tools, hidden)))
     body["result"] = msgspec.Raw(msgspec.json.encode(result))
     return msgspec.json.encode(body)

@@ -1,7 +1,7 @@
-"""The bridge as an MCP client of its own: requests in, results out, through the same relay as everybody else's.
+"""The bridge as an MCP client of its own: requests go in, results come out, through the same relay as the IDE's.
 
-So all of it holds here too: refreshes, retries, at most once, redirects, both eras. Nothing is offered to the server:
-what it asks of a client is refused.
+So it has the same refreshes, retries, at-most-once delivery, redirects and eras. It offers the server no capabilities,
+and refuses the requests of the server.
 """
 
 import asyncio
@@ -15,25 +15,25 @@ from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, decoded
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.framing import one_line
-from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
+from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
 from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _CANCELLING = 0.5
-"""Seconds for telling a server that nobody waits for its answer any more."""
+"""Seconds for telling the server that a request is cancelled."""
 
 _HINTS = {
-    -32021: "it wants a client that can ask a person or a model: use this tool in an MCP client",
-    -32042: "it wants a person to visit a page first: use this tool in an MCP client, which shows it",
+    -32021: "it needs a client that can ask the user or a model: use this tool in an MCP client",
+    -32042: "it needs the user to visit a page first: use this tool in an MCP client, which shows it",
 }
-"""By the codes MissingRequiredClientCapability (2026-07-28) and URLElicitationRequired (2025-11-25)."""
+"""For the codes MissingRequiredClientCapability (2026-07-28) and URLElicitationRequired (2025-11-25)."""
 
 Progress: TypeAlias = Callable[[Mapping[str, Any]], None]
-"""Hears the parameters of each `notifications/progress`. Any: JSON of the server's."""
+"""Gets the parameters of each `notifications/progress`. Any: any JSON of the server's."""
 
 
 class RememberedReplies(Protocol):
-    """What a remote said last time, as in `shell/files/server_cache.py`."""
+    """The server's last results, as in `shell/files/server_cache.py`."""
 
     def load(self) -> Mapping[str, bytes]: ...
 
@@ -41,83 +41,98 @@ class RememberedReplies(Protocol):
 
 
 class OwnClient:
-    """`relay` must not answer from memory: who asks here waits. `progress` is told how far a request is."""
+    """Asks the server through `relay`, which must not answer from memory. `progress` is told how far a request is."""
 
     def __init__(self, relay: Relay, remote: Remote, memory: RememberedReplies, progress: Progress) -> None:
+        # The server's last results.
         self._memory = memory
+
+        # Gets the server's progress reports.
         self._progress = progress
+
+        # For the ids and the progress tokens of requests.
         self._numbers = itertools.count(1)
+
+        # The `_meta` of each request, {} in the legacy era.
         self._meta: Mapping[str, Any] = {}
+
+        # The replies that are awaited, by the key of the request.
         self._waiting: dict[Hashable, asyncio.Future[Message]] = {}
+
+        # The lines that the relay has yet to read.
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
-        self._performer = RelayRunner(_Failing(relay, self._failed), remote, self, memory.save, _nobody_signs_in)
-        self._relaying = asyncio.ensure_future(self._performer.run(self._said()))
+
+        # The relay at work, and its task.
+        self._runner = RelayRunner(_RaisedFailures(relay, self._failed), remote, self, memory.save, _refuse_to_sign_in)
+        self._relaying = asyncio.ensure_future(self._runner.run(self._queued_lines()))
 
     async def open(self) -> None:
-        """Find out which era the server speaks, and open a session where there are sessions. Raises `BridgeError`."""
+        """Find out the era of the server, and open a session in the legacy era. Raises `BridgeError`."""
         with contextlib.suppress(MethodUnknown):
-            await self._ask(DISCOVER)
+            await self._exchange(DISCOVER)
             self._meta = META
             return
-        opened = _result(OPENING, await self._ask(OPENING))
+        opened = _result(INITIALIZE, await self._exchange(INITIALIZE))
         if self._memory.load().get("initialize") != opened:
             self._memory.save("initialize", opened)
-        self._say(OPENED)
+        self._write_line(INITIALIZED)
 
     async def request(self, method: str, params: Mapping[str, Any]) -> bytes:
-        """The raw result. Raises `RemoteError` for the server's own error, any other `BridgeError` where none came.
+        """Returns the raw result of a request. Any: any JSON.
 
-        Cancelled, it tells the server. Any: JSON.
+        Raises `RemoteError` for an error reply of the server's, and another `BridgeError` if there is no reply. When it
+        is cancelled, it tells the server.
         """
         number = next(self._numbers)
-        # Asked for in any case: each is a sign of life, without which a slow request ends at its deadline.
+        # Progress is asked for in any case: each report is a sign of life, without which a slow request ends at its
+        # deadline.
         params = {**params, "_meta": {**self._meta, "progressToken": number}}
         asked = replies.request(method, params, number)
         try:
-            return _result(asked, await self._ask(asked))
+            return _result(asked, await self._exchange(asked))
         except asyncio.CancelledError:
             await self._cancel(asked)
             raise
 
     async def close(self) -> None:
-        """Stop relaying. The session on the server is the remote's to end."""
+        """Stop relaying. `Remote.close` ends the session at the server."""
         self._lines.put_nowait(b"")
         await self._relaying
 
     async def write(self, raw: bytes) -> None:
-        """What the relay has to say, as the performer's writer."""
+        """Take a message of the relay's, as its `ClientWriter`."""
         message = peek(raw)
         if message.kind is Kind.REQUEST:
-            self._say(_reply(message))
-        elif message.kind is Kind.RESPONSE and (waiting := self._waiting.get(message.key)) and not waiting.done():
+            self._write_line(_reply_to(message))
+        elif message.kind is Kind.REPLY and (waiting := self._waiting.get(message.key)) and not waiting.done():
             waiting.set_result(message)
         elif message.method == "notifications/progress":
             self._progress(message.params)
 
-    async def _ask(self, request: Message) -> Message:
-        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._waiting[request.key] = answer
-        self._say(request)
+    async def _exchange(self, request: Message) -> Message:
+        reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[request.key] = reply
+        self._write_line(request)
         try:
-            await asyncio.wait((answer, self._relaying), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done():
-                self._relaying.result()  # it only ends before us when the bridge has a fault, which this raises
-            return answer.result()
+            await asyncio.wait((reply, self._relaying), return_when=asyncio.FIRST_COMPLETED)
+            if not reply.done():
+                self._relaying.result()  # it ends before this only by a fault of the bridge, which this raises
+            return reply.result()
         finally:
             del self._waiting[request.key]
-            answer.cancel()
+            reply.cancel()
 
     async def _cancel(self, request: Message) -> None:
-        self._say(replies.notification("notifications/cancelled", {"requestId": request.key}))
+        self._write_line(replies.notification("notifications/cancelled", {"requestId": request.key}))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CANCELLING):
                 await self._lines.join()
-                await self._performer.idle()
+                await self._runner.idle()
 
-    def _say(self, message: Message) -> None:
+    def _write_line(self, message: Message) -> None:
         self._lines.put_nowait(one_line(message.raw) + b"\n")
 
-    async def _said(self) -> AsyncIterator[bytes]:
+    async def _queued_lines(self) -> AsyncIterator[bytes]:
         while line := await self._lines.get():
             yield line
             self._lines.task_done()
@@ -127,14 +142,14 @@ class OwnClient:
             waiting.set_exception(error)
 
 
-class _Failing(Around):
-    """Hands on each failure as the error that it is, before it becomes JSON-RPC."""
+class _RaisedFailures(Around):
+    """Hands each failure to `failed` as an error, before it becomes JSON-RPC."""
 
     def __init__(self, inner: Relay, failed: Callable[[Message, BridgeError], None]) -> None:
         super().__init__(inner)
         self._failed = failed
 
-    def _seen(self, actions: Iterable[Action]) -> Iterator[Action]:
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             if isinstance(action, Fail):
                 self._failed(action.request, action.error)
@@ -142,25 +157,25 @@ class _Failing(Around):
                 yield action
 
 
-def _result(request: Message, answer: Message) -> bytes:
-    result = result_of(answer)
+def _result(request: Message, reply: Message) -> bytes:
+    result = result_of(reply)
     if result is None:
-        error = (decoded(answer.raw) or {}).get("error")
-        raise _refusal(request.method, error if isinstance(error, dict) else {})
+        error = (decoded(reply.raw) or {}).get("error")
+        raise _error(request.method, error if isinstance(error, dict) else {})
     return result
 
 
-def _refusal(method: str | None, error: Mapping[str, Any]) -> BridgeError:
-    """What the server said, in words. Any: its JSON."""
+def _error(method: str | None, error: Mapping[str, Any]) -> BridgeError:
+    """The server's error reply as an error of the bridge. Any: any JSON."""
     code, text = error.get("code"), error.get("message")
     if not isinstance(code, int) or not isinstance(text, str):
-        return TheirProtocolError(f"the server answered {method} with something that is neither result nor error")
+        return TheirProtocolError(f"the server answered {method} with neither a result nor an error")
     return RemoteError(
         f"the server answered {method} with the error {code}: {quoted(text, 2000)}", _HINTS.get(code, "")
     )
 
 
-def _reply(request: Message) -> Message:
+def _reply_to(request: Message) -> Message:
     if request.method == "ping":
         return replies.result(request, {})
     return replies.failure(
@@ -168,5 +183,5 @@ def _reply(request: Message) -> Message:
     )
 
 
-async def _nobody_signs_in() -> None:
-    raise AssertionError("a relay that signs in is not for this client")
+async def _refuse_to_sign_in() -> None:
+    raise AssertionError("the relay of this client must not sign in")

@@ -1,7 +1,7 @@
 """Runs a flow (`effects.py`): performs each effect that it yields and sends the result back into it.
 
 A `BridgeError` of an effect is thrown into the flow, which may catch it. The steps that need the user go to a
-`LoginSteps`; where no user is present, as in a process that an IDE has started, `Unattended` refuses them.
+`LoginSteps`; where no user is present, as in a process that an IDE has started, `HeadlessLogin` refuses them.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ class LoginSteps(Protocol):
         """Perform `effects.Agree`: ask the user the `question`, whose yes in advance is the option `answer`."""
 
 
-class Unattended:
+class HeadlessLogin:
     """Refuses every step with `LoginRequired`: a process that runs inside an IDE opens nothing by itself."""
 
     async def listen(self, port: int, host: str, path: str) -> str:  # noqa: ARG002 - refused in any case
@@ -73,7 +73,7 @@ class Fetcher(Protocol):
         """Perform `effects.Fetch`. Raises as that does."""
 
 
-async def drive(flow: Flow[R], fetcher: Fetcher, steps: LoginSteps) -> R:
+async def run_flow(flow: Flow[R], fetcher: Fetcher, steps: LoginSteps) -> R:
     """Perform the effects of `flow` one after the other and return its result. Raises what the flow does not catch.
 
     A cancellation closes the flow, so that its `finally` blocks run.
@@ -132,10 +132,10 @@ def _perform_locally(effect: Effect[Any]) -> object:
     raise TypeError(f"not an effect: {type(effect).__name__}")
 
 
-async def run_alone(network: Network, flow: Flow[R]) -> R:
+async def run_flow_headless(network: Network, flow: Flow[R]) -> R:
     """Run `flow` without a user, over connections of its own, and return its result. Raises any `BridgeError`."""
     http = OAuthHttp(network)
     try:
-        return await drive(flow, http, Unattended())
+        return await run_flow(flow, http, HeadlessLogin())
     finally:
         await http.aclose()

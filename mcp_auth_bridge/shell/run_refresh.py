@@ -11,37 +11,35 @@ import msgspec
 from mcp_auth_bridge.effects import Fetch, Flow, Response
 from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.shell.console import debug_log
+from mcp_auth_bridge.shell.net.fetch import LARGEST_RESPONSE, build_request, refusal_text, wait_for_response
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.oauth_http import LARGEST_ANSWER, in_time, request_of, said
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 
 
-async def refreshed(network: Network, flow: Flow[Session]) -> Session:
-    """Run `flow`, a refresh, over a connection of its own and return the new session. Raises any `BridgeError`."""
-    # `headers_timeout` is for tools; to give up on a token request early loses the login (`net/oauth_http.py`).
+async def run_refresh(network: Network, flow: Flow[Session]) -> Session:
+    """The session that `flow`, a refresh, leads to, over a connection of its own. Raises any `BridgeError`."""
+    # `headers_timeout` is for tools; to give up on a token request early loses the login (`fetch.py`).
     pool = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
     try:
-        return await drive(flow, _RefreshHttp(pool), Unattended())
+        return await run_flow(flow, _RefreshHttp(pool), HeadlessLogin())
     finally:
         await pool.aclose()
 
 
 class _RefreshHttp:
-    """Performs `Fetch` over the `pool`."""
-
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def fetch(self, effect: Fetch) -> Response:
-        return await in_time(effect, self._exchange(effect))
+        return await wait_for_response(effect, self._exchange(effect))
 
     async def _exchange(self, effect: Fetch) -> Response:
-        method, headers, content = request_of(effect)
+        method, headers, content = build_request(effect)
         fields = [(name.encode(), value.encode()) for name, value in headers.items()]
         with debug_log.timed("oauth", verb=method, url=f"{effect.url.origin}{effect.url.path}") as line:
-            response = await self._pool.send(method, effect.url, fields, content or b"")
-            line.add(status=response.status)
-            body = await response.read(LARGEST_ANSWER)
-            line.add(said=said(response.status, response.header("content-type"), body, effect))
-        return Response(response.status, response.headers, body, time.time(), effect.secrets)
+            answer = await self._pool.exchange(method, effect.url, fields, content or b"")
+            line.add(status=answer.status)
+            body = await answer.read(LARGEST_RESPONSE)
+            line.add(said=refusal_text(answer.status, answer.header("content-type"), body, effect))
+        return Response(answer.status, answer.headers, body, time.time(), effect.secrets)

@@ -1,4 +1,4 @@
-"""Runs a relay between a client and a remote: one `match` over actions, one task for each call."""
+"""Runs a relay between the MCP client and the remote: one `match` over actions, one task for each call."""
 
 import asyncio
 import contextlib
@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from functools import partial
 from typing import Protocol
 
-from mcp_auth_bridge.errors import BridgeError, SessionLost, fault
+from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
     Action,
     Fail,
     Hangup,
@@ -26,22 +24,26 @@ from mcp_auth_bridge.relay.base import (
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.transports.remote import Remote
 
-LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_LINE = 64 * 1024 * 1024  # bytes
 
 
 class ClientWriter(Protocol):
-    """Takes what the MCP client is to read, as in `shell/console/stdio.py`."""
+    """Writes messages to the MCP client, as in `shell/console/stdio.py`."""
 
     async def write(self, raw: bytes) -> None: ...
 
 
 class RelayRunner:
-    """`remember` keeps what the relay wants to know next time; `sign_in` returns once there is a new login."""
+    """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
+
+    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises.
+    """
 
     def __init__(
         self,
@@ -51,20 +53,31 @@ class RelayRunner:
         remember: Callable[[str, bytes], None],
         sign_in: Callable[[], Awaitable[None]],
     ) -> None:
+        # The relay and the two sides between which it runs.
         self._relay = relay
         self._remote = remote
         self._writer = writer
+
+        # What becomes of `Remember` and of `SignIn`.
         self._remember = remember
         self._sign_in = sign_in
+
+        # The tasks of the calls under way, by number.
         self._calls: dict[int, asyncio.Task[None]] = {}
+
+        # The timers that are set, by name.
         self._timers: dict[str, asyncio.TimerHandle] = {}
+
+        # All tasks that run, those of the calls among them.
         self._tasks: set[asyncio.Task[None]] = set()
+
+        # Done when relaying has to end: the client does not read any more, or a task has raised.
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, incoming: AsyncIterator[bytes]) -> None:
-        """Relay until the client ends its stream or can no longer be written to; then nothing runs any more.
+        """Relay until the client ends its stream or can no longer be written to. Afterwards no task runs any more.
 
-        Raises only what is a fault of the bridge itself.
+        Raises only exceptions that are faults of the bridge itself.
         """
         reading = self._spawn(self._read(incoming))
         try:
@@ -75,7 +88,7 @@ class RelayRunner:
             await self._stop()
 
     async def idle(self) -> None:
-        """Wait until no call is under way; the server's own stream, which has no end, is none."""
+        """Wait until no call is under way. The server's own stream does not count: it has no end."""
         if calls := [task for call, task in self._calls.items() if call != STREAM]:
             await asyncio.wait(calls)
 
@@ -89,31 +102,31 @@ class RelayRunner:
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:
-            message = _message(line)
+            message = _parse(line)
         except Malformed as malformed:
             await self._write(replies.malformed(malformed))
-        except Exception as bug:  # noqa: BLE001 - it costs this line, and its sender is told
-            error = _said(bug)
+        except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
+            error = _report_fault(bug)
             await self._write(replies.malformed(Malformed(error.rpc_code, error.message)))
         else:
             await self._perform(self._relay.from_client(message))
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        # All but the writing at once: while a line waits for the client other tasks run, and what a relay decides for
-        # one of them, a hangup for example, must not overtake what it has decided before.
-        for message in [message for action in _decided(actions) if (message := self._done_with(action)) is not None]:
+        # All actions but the writing are done at once. While a line waits for the client other tasks run, and a later
+        # decision of the relay, a hangup for example, must not overtake an earlier one.
+        for message in [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]:
             await self._write(message)
 
-    def _done_with(self, action: Action) -> Message | None:
-        """`_do`, where an exception costs this one action."""
+    def _do_contained(self, action: Action) -> Message | None:
+        """Do `action`. An exception costs this one action."""
         try:
             return self._do(action)
-        except Exception as bug:  # noqa: BLE001 - a request that cannot be answered as it should hears of the fault
-            error = _said(bug)
+        except Exception as bug:  # noqa: BLE001 - its request is answered with the fault
+            error = _report_fault(bug)
             return replies.protocol_error(action.request, error) if isinstance(action, Fail) else None
 
     def _do(self, action: Action) -> Message | None:
-        """Do what needs no waiting. Returns what is to be written to the client."""
+        """Do `action`, which needs no waiting. Returns the message that has to be written to the client, if any."""
         match action:
             case ToClient(message=message):
                 return message
@@ -121,7 +134,7 @@ class RelayRunner:
                 debug_log.event("relay.fails", method=request.method or "", **debug_log.failure(error))
                 return replies.failure(request, error)
             case ToServer(call=call, message=message, headers=headers):
-                self._start(call, partial(self._call, call, message, headers))
+                self._start(call, partial(self._post, call, message, headers))
             case OpenStream(headers=headers):
                 self._hang_up(STREAM)
                 self._calls[STREAM] = self._spawn(self._listen(headers))
@@ -130,49 +143,49 @@ class RelayRunner:
                 self._hang_up(call)
             case Wake(timer=timer, seconds=seconds):
                 debug_log.event("relay.waits", what=timer, seconds=seconds)
-                self._set(timer, seconds)
+                self._set_timer(timer, seconds)
             case Remember(method=method, result=result):
                 self._remember(method, result)
             case SignIn():
                 self._start(SIGN_IN, self._sign_in)
             case Note() | Report():
-                _say(action)
-        return None
+                _log(action)
+        return None  # as for `SessionOpened`, which only relays act on
 
     async def _write(self, message: Message) -> None:
         try:
             await self._writer.write(message.raw)
         except OSError:
-            # The client has closed its end: the same as the end of its stream.
+            # The client has closed its end, which counts as the end of its stream.
             if not self._broken.done():
                 self._broken.set_result(None)
-        except Exception as bug:  # noqa: BLE001 - `run` raises it: without a writer nobody can be told anything
+        except Exception as bug:  # noqa: BLE001 - `run` raises it: the client cannot be told anything any more
             if not self._broken.done():
                 self._broken.set_exception(bug)
 
-    async def _call(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
+    async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
         async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
-            async for answer in messages:
-                await self._perform(self._relay.from_server(call, answer))
-                del answer  # a stream may stay open for long, and its last message be large
+            async for received in messages:
+                await self._perform(self._relay.from_server(call, received))
+                del received  # a stream may stay open for long, and its last message may be large
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
-        """Tell the relay how the `work` of `call` ended."""
+        """Do the `work` of `call`, and tell the relay how it ended."""
         error: BridgeError | None = None
         with debug_log.timed("relay.call", call=call) as line:
             try:
                 await work()
             except BridgeError as raised:
                 error = raised
-            except Exception as bug:  # noqa: BLE001 - whoever waits for the answer gets one, which names the fault
-                error = _said(bug)
+            except Exception as bug:  # noqa: BLE001 - the request gets a reply, which names the fault
+                error = _report_fault(bug)
             line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
-        """What the server says by itself, for as long as it does."""
+        """Relay the messages of the server's own stream until it ends."""
         try:
             async with contextlib.aclosing(self._remote.listen(headers)) as messages:
                 async for message in messages:
@@ -182,9 +195,9 @@ class RelayRunner:
             self._calls.pop(STREAM, None)
             await self._perform(self._relay.ended(STREAM, lost))
         except BridgeError:
-            pass  # not offered, or not any more: the next request meets what is wrong, and has somebody to tell
+            pass  # not offered, or not any more; the client hears of a failure when its next request meets it
         except Exception as bug:  # noqa: BLE001 - it costs this stream
-            _said(bug)
+            _report_fault(bug)
 
     def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         self._calls[call] = self._spawn(self._until_ended(call, work))
@@ -193,7 +206,7 @@ class RelayRunner:
         if (task := self._calls.pop(call, None)) is not None:
             task.cancel()
 
-    def _set(self, timer: str, seconds: float) -> None:
+    def _set_timer(self, timer: str, seconds: float) -> None:
         if (earlier := self._timers.pop(timer, None)) is not None:
             earlier.cancel()
         self._timers[timer] = asyncio.get_running_loop().call_later(seconds, self._wake, timer)
@@ -205,10 +218,10 @@ class RelayRunner:
     def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._task_done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (bug := task.exception()) is not None and not self._broken.done():
             self._broken.set_exception(bug)
@@ -222,31 +235,31 @@ class RelayRunner:
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def _say(action: Note | Report) -> None:
+def _log(action: Note | Report) -> None:
     if isinstance(action, Note):
         terminal.say(action.text)
     else:
-        terminal.complain(action.error)
+        terminal.report_error(action.error)
 
 
-def _said(bug: Exception) -> BridgeError:
-    """The fault that `bug` is, which a person has now been told of."""
-    error = fault(bug)
-    terminal.complain(error)
+def _report_fault(bug: Exception) -> BridgeError:
+    """Write the fault `bug` to the log. Returns it as an error."""
+    error = internal_error(bug)
+    terminal.report_error(error)
     return error
 
 
-def _decided(actions: Iterable[Action]) -> list[Action]:
-    """What the relay wants done, as far as it came. `relay/isolation.py` answers whoever a fault of it concerns."""
-    decided: list[Action] = []
+def _collect(actions: Iterable[Action]) -> list[Action]:
+    """The actions of the relay, up to a fault of its own. `relay/isolation.py` answers the requests that lose by it."""
+    collected: list[Action] = []
     try:
-        decided.extend(actions)
-    except Exception as bug:  # noqa: BLE001 - it costs what the relay had yet to decide about one message
-        _said(bug)
-    return decided
+        collected.extend(actions)
+    except Exception as bug:  # noqa: BLE001 - it costs the other actions for one message
+        _report_fault(bug)
+    return collected
 
 
-def _message(line: bytes | Malformed) -> Message:
+def _parse(line: bytes | Malformed) -> Message:
     if isinstance(line, Malformed):
         raise line
     return peek(line)

@@ -1,27 +1,27 @@
-"""Fairness: how long one task may work before every other task of the loop has had its turn."""
+"""Fairness: how much one task may do before all other tasks of the loop have their turn."""
 
 import asyncio
 
 CREDIT = 100
 """Units of work that a task may do at a stretch. A unit is about 10 µs, so this is about a millisecond."""
 
-_DENSE = 32  # line ends in one piece of input, above which it is taken in portions
-_BYTES = 32  # of short lines, for a unit of work
+_DENSE = 32  # line ends in one piece of input; input with more is taken in portions
+_BYTES = 32  # bytes of short lines for a unit of work
 _PORTION = 2048  # bytes; as many line ends at most, each of them a microsecond or two
 
 
 class TimeSlice:
-    """One task's account of its work. It counts and never looks at a clock, so it behaves the same on every machine.
+    """One task's account of its work. It counts and reads no clock, so it behaves the same on every machine.
 
-    Awaiting something that is already there does not let other tasks run: whoever works through input that came all at
-    once says so here, and steps back after each `CREDIT` units.
+    An await that finds its result ready does not let other tasks run. So a task that works through input that came all
+    at once reports its work here, and steps back after each `CREDIT` units.
     """
 
     def __init__(self) -> None:
         self._left = CREDIT
 
     async def spend(self, units: int) -> None:
-        """Count `units` of work that was done, and let the other tasks run if that was a turn's worth."""
+        """Count `units` of completed work, and let the other tasks run once they amount to `CREDIT`."""
         self._left -= units
         if self._left <= 0:
             self._left = CREDIT
@@ -29,19 +29,19 @@ class TimeSlice:
 
 
 def portions(chunk: bytes) -> list[bytes]:
-    """`chunk` in pieces none of which is much work for a parser of lines; whole where its lines are few."""
+    """`chunk` in pieces each of which is little work for a parser of lines; whole if it has few lines."""
     if len(chunk) <= _PORTION or not (_is_dense(chunk, b"\n") or _is_dense(chunk, b"\r")):
         return [chunk]
     return [chunk[at : at + _PORTION] for at in range(0, len(chunk), _PORTION)]
 
 
-def work(portion: bytes) -> int:
+def work_units(portion: bytes) -> int:
     """The most units that a parser of lines needs for `portion`."""
     return len(portion) // _BYTES if len(portion) <= _PORTION else 1  # a larger one has few lines
 
 
 def _is_dense(chunk: bytes, end: bytes) -> bool:
-    # `bytes.count` is ten times as slow as this where there is little to count.
+    # `bytes.count` is ten times as slow as this if there are few line ends.
     at = -1
     for _ in range(_DENSE):
         at = chunk.find(end, at + 1)

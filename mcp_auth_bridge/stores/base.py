@@ -1,4 +1,4 @@
-"""The contract of every store: sealed records by key. A store knows nothing about tokens."""
+"""The contract of every store: it keeps sealed records by key, and knows nothing about tokens."""
 
 from typing import Protocol
 
@@ -8,10 +8,10 @@ from mcp_auth_bridge.errors import StoreError
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a store holds under one key.
+    """The content of a store under one key.
 
-    `generation` grows by one with each save and is never used again for its key, not even after a delete: whoever
-    holds the generation of a login that was replaced always loses the compare-and-swap.
+    `generation` grows by one with each save and is never used again for its key, not even after a delete: a process
+    with the generation of a login that was replaced always loses the compare-and-swap.
     """
 
     generation: int
@@ -22,16 +22,16 @@ class Record(msgspec.Struct, frozen=True):
 
 
 _LINE = 1 << 20
-"""Saves of one login: more than it sees in its life, and far less than the distance between two logins' beginnings."""
+"""Saves of one login: more than it ever has, and far less than the distance between the first generations of two."""
 
 
 def is_older(generation: int, other: int) -> bool:
-    """Whether `generation` came before `other` in the life of one login; another login's are far away."""
+    """Whether `generation` came before `other` in the life of one login; those of another login are far away."""
     return 0 < other - generation < _LINE
 
 
 class Stale(Exception):
-    """A compare-and-swap lost: somebody else saved or deleted in between. Load again and decide anew."""
+    """A compare-and-swap lost: another process saved or deleted meanwhile. Load again and decide anew."""
 
 
 class Store(Protocol):
@@ -41,9 +41,9 @@ class Store(Protocol):
         """The newest intact record, or None if there never was one or it was deleted."""
 
     def save(self, key: str, secret: str, expected: int | None) -> int:
-        """Write if the stored generation is `expected` (None: there is no record); return the new generation.
+        """Save if the stored generation is `expected` (None: there is no record); return the new generation.
 
-        Raises `Stale` when it is another. After a return the record survives the death of the process.
+        Raises `Stale` if it is another one. After the return the record survives the end of the process.
         """
 
     def reserve(self, key: str) -> None:
@@ -52,15 +52,15 @@ class Store(Protocol):
     def put_back(self, key: str, record: Record) -> None:
         """Store `record` again under its own generation, in place of an older or a damaged one.
 
-        For whoever holds what a backup or a synchronisation has undone. Raises `Stale` if what is stored is as new, and
-        `StoreError` where there is proof that something newer was.
+        For a process that holds what a backup or a synchronisation has undone. Raises `Stale` if the stored record is
+        as new, and `StoreError` if there is proof that a newer one was stored.
         """
 
     def delete(self, key: str, expected: int) -> bool:
         """Delete if the stored generation is `expected`; whether it was deleted."""
 
     def discard(self, key: str) -> bool:
-        """Delete a record that is damaged, so that nobody knows its generation; whether it was.
+        """Delete a damaged record: its generation cannot be known. Returns whether it was damaged.
 
         Raises what `load` raises for any other reason.
         """
@@ -69,4 +69,4 @@ class Store(Protocol):
         """The keys of all records that can be opened, sorted."""
 
     def unreadable(self) -> list[StoreError]:
-        """One error for each record that `keys` had to leave out: a status must not hide it."""
+        """One error for each record that `keys` had to leave out, for `status` to show."""

@@ -1,4 +1,4 @@
-"""Where the 32-byte sealing key lives. Every source is chosen in the configuration; none is ever a silent fallback."""
+"""The places of the 32-byte sealing key. The configuration chooses one; none is ever a silent fallback."""
 
 import base64
 import binascii
@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mcp_auth_bridge.errors import BridgeError, StoreError, typed
-from mcp_auth_bridge.stores.folder import Folder, Forbidden, Missing, create_file, read_all, translated
+from mcp_auth_bridge.errors import BridgeError, StoreError, shell_quoted
+from mcp_auth_bridge.stores.file_errors import Forbidden, Missing, translated
+from mcp_auth_bridge.stores.file_io import create_file, read_all
+from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import Mutex, record_names
 
 KEY_BYTES = 32
@@ -23,7 +25,7 @@ ELSEWHERE = (
 _KINDS = '"key_command", "insecure_file"'
 
 _MAKE_A_KEY = "make one with: openssl rand -base64 32"
-# What password managers need to find their agent and their data; a token of theirs belongs into a wrapper script.
+# The variables that password managers need to find their agent and data. A token of theirs belongs in a wrapper script.
 COMMAND_ENVIRONMENT = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
@@ -41,24 +43,24 @@ COMMAND_ENVIRONMENT = frozenset(
 )
 
 
-def keeping(config: Path, kinds: str = _KINDS) -> str:
-    """What makes a login outlive the process without a keyring: a line to paste into the file `config`, and where."""
+def keep_hint(config: Path, kinds: str = _KINDS) -> str:
+    """The hint for keeping logins without a keyring: a line to paste into the file `config`, and where."""
     path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # TOML reads it alike
     line = f'store = {{ kind = "key_file", path = {path} }}'
     return f"make this the first line of {config}, in place of any [store] there (or another kind: {kinds}): {line}"
 
 
-def choices(config: Path) -> str:
-    """The same where nothing needs to be kept."""
-    return keeping(config, f'{_KINDS}, "memory"')
+def store_hint(config: Path) -> str:
+    """The same hint where memory is a choice too."""
+    return keep_hint(config, f'{_KINDS}, "memory"')
 
 
 class KeySource(Protocol):
     def load(self) -> bytes | None:
-        """The key, or None if this place works and holds none yet. Raises `StoreError` if it does not work."""
+        """The key, or None if the place works and holds none yet. Raises `StoreError` if it does not work."""
 
     def create(self, key: bytes) -> None:
-        """Put `key` there; never replaces one. Raises `StoreError`, always for a read-only source."""
+        """Put `key` there; never replaces one. Raises `StoreError`; a read-only source always does."""
 
     def describe(self) -> str:
         """The place in words, for `status` and for errors."""
@@ -67,7 +69,7 @@ class KeySource(Protocol):
 def sealing_key(source: KeySource, entropy: Callable[[int], bytes], mutex: Mutex, records: Path) -> bytes:
     """The key in `source`, created there at the first use; `records` is the folder of the records that it seals.
 
-    Raises `StoreError`, among others if there are sealed records and no key: a new one would hide them for good.
+    Raises `StoreError`, also if there are sealed records but no key: a new key would hide them for good.
     """
     key = source.load()
     if key is None:
@@ -83,13 +85,13 @@ def _create(source: KeySource, key: bytes, records: Path) -> bytes:
             f"restore the key there, or move {records} away and run mcp-auth-bridge login NAME",
         )
     source.create(key)
-    kept = source.load()  # what is there now is the key, whoever wrote it
+    kept = source.load()  # the key that is there now counts, whichever process wrote it
     if kept is None:
         raise StoreError(f"{source.describe()} accepted the sealing key but did not keep it", ELSEWHERE)
     return kept
 
 
-def decoded(content: bytes, place: str) -> bytes:
+def decode_key(content: bytes, place: str) -> bytes:
     """The key in `content`: base64, with or without white space around it, or the 32 raw bytes."""
     if len(content) == KEY_BYTES:
         return content
@@ -105,10 +107,10 @@ def decoded(content: bytes, place: str) -> bytes:
 class KeyFile:
     """A key in a file that the user, systemd (`LoadCredential=`) or Kubernetes (a secret's mount) provides.
 
-    Accepted is a regular file that belongs to us or to root and is closed to others. Its group must have no access,
-    with one exception: a file of root's may be readable by its group (0440), as Kubernetes mounts it under `fsGroup`
-    and systemd shows it where an access list lets the service in. Symbolic links are followed, because Kubernetes
-    mounts every secret through two of them; the verified file is the opened one.
+    It must be a regular file that belongs to this user or to root and is closed to others. Its group must have no
+    access, with one exception: a file of root may be readable by its group (0440), as Kubernetes mounts it under
+    `fsGroup` and as systemd shows it where an access list lets the service in. Symbolic links are followed, because
+    Kubernetes mounts every secret through two of them; the file that is verified is the opened one.
     """
 
     def __init__(self, path: Path) -> None:
@@ -122,11 +124,11 @@ class KeyFile:
         except Missing:
             return None
         except Forbidden:
-            hint = f"give it to this user with chown, and run: chmod 600 {typed(str(self.path))}"
+            hint = f"give it to this user with chown, and run: chmod 600 {shell_quoted(str(self.path))}"
             raise StoreError(f"the key file {self.path} is closed to this user", hint) from None
         try:
             _check_key_file(os.fstat(descriptor), self.path)
-            return decoded(read_all(descriptor, 4 * KEY_BYTES), self.describe())
+            return decode_key(read_all(descriptor, 4 * KEY_BYTES), self.describe())
         finally:
             os.close(descriptor)
 
@@ -136,15 +138,15 @@ class KeyFile:
                 self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             create_file(self.path, base64.b64encode(key) + b"\n")
         except Forbidden as error:
-            # Where systemd or Kubernetes should have put one: it is theirs to make.
-            raise StoreError(f"there is no key file, and none can be made: {error.message}", _MAKE_A_KEY) from None
+            # Systemd or Kubernetes should have put one there.
+            raise StoreError(f"there is no key file, and it cannot be created: {error.message}", _MAKE_A_KEY) from None
 
     def describe(self) -> str:
         return f"the key file {self.path}"
 
 
 class InsecureKeyFile(KeyFile):
-    """The key beside what it seals, for those who ask for it by name: whoever copies the folder can read it."""
+    """The key beside the records, for users who ask for it by name: a copy of the folder can be read."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "insecure.key")
@@ -161,7 +163,7 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise StoreError(f"the key file {path} belongs to another user", f"give it to this user with chown: {path}")
     if stat.S_IMODE(status.st_mode) & (0o037 if status.st_uid == 0 else 0o077):
-        hint = f"in Kubernetes, set defaultMode: 0440; elsewhere, run: chmod 600 {typed(str(path))}"
+        hint = f"in Kubernetes, set defaultMode: 0440; elsewhere, run: chmod 600 {shell_quoted(str(path))}"
         raise StoreError(f"the key file {path} is open to other users", hint)
 
 
@@ -176,8 +178,8 @@ class KeyCommand:
         try:
             printed = self._run(self._command)
         except BridgeError as error:
-            raise StoreError(f"the sealing key cannot be had: {error.message}", error.hint) from None
-        return decoded(printed, self.describe())
+            raise StoreError(f"the sealing key could not be read: {error.message}", error.hint) from None
+        return decode_key(printed, self.describe())
 
     def create(self, key: bytes) -> None:  # noqa: ARG002 - a command cannot take one
         raise StoreError(f"{self.describe()} has no key and cannot be given one", _MAKE_A_KEY)

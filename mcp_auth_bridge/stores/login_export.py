@@ -1,4 +1,4 @@
-"""One login in a file that only its addressee opens, so that it can move to another machine. Bytes in, bytes out.
+"""One login in a file that only its recipient can open, to move it to another machine. Bytes in, bytes out.
 
     -----BEGIN MCP-AUTH-BRIDGE LOGIN-----
     base64 of: version ‖ lock ‖ the lock's parameters ‖ ciphertext with its tag ‖ checksum
@@ -10,8 +10,8 @@ parameters are 8 bytes that identify that public key and an X25519 public key ma
 the key is HKDF-SHA-256 (RFC 5869) of what the two share, salted with both. The login, its server's name and URL with
 it, is sealed with AES-256-GCM, and everything before it is associated data.
 
-The checksum, 8 bytes of SHA-256 over all the rest, protects nothing. It tells a file that was damaged on its way from
-a passphrase that is wrong, which AES-GCM alone cannot.
+The checksum, 8 bytes of SHA-256 over all the rest, protects nothing. It distinguishes a file that was damaged on its
+way from a wrong passphrase, which AES-GCM alone cannot.
 """
 
 import base64
@@ -38,32 +38,34 @@ _LINE = 64  # characters of base64, as in PEM (RFC 7468)
 _SALT, _IDENTITY, _CHECKSUM = 16, 8, 8
 _SCRYPT_N = 1 << 17
 _NONCE = bytes(12)  # constant, because each key is made for one file and seals nothing else
-_COPY_AGAIN = "copy the file here again, whole and as it is"
-_MARK = "mab1-"  # of a machine's public key in words
+_COPY_AGAIN = "copy the whole file here again, unchanged"
+_MARK = "mab1-"  # begins a machine's public key in words
 
 
 class ExportedLogin(msgspec.Struct, frozen=True):
-    """`session` is what a store holds of the login to the server `name` at `url`."""
+    """A login to the server `name` at `url`. `session` is its record in a store."""
 
     name: str
     url: str
     session: str
 
     def __repr__(self) -> str:
-        return f"Login({self.name})"
+        return f"ExportedLogin({self.name})"
 
 
 class ForPassphrase(msgspec.Struct, frozen=True):
-    """A file whose lock is a passphrase."""
+    """A file that a passphrase locks."""
 
     head: bytes
     sealed: bytes
 
     def opened(self, passphrase: str) -> ExportedLogin:
-        """Raises `StoreError` if it is another passphrase."""
+        """The login in it. Raises `StoreError` if the passphrase is another one."""
         key = _stretched(passphrase, self.head[2:])
         if (login := _unsealed(key, self.sealed, self.head)) is None:
-            raise StoreError("the passphrase does not open the exported login", "give the one chosen at its export")
+            raise StoreError(
+                "the passphrase does not open the exported login", "give the one that was chosen at the export"
+            )
         return login
 
 
@@ -74,39 +76,39 @@ class ForRecipient(msgspec.Struct, frozen=True):
     sealed: bytes
 
     def opened(self, private: bytes) -> ExportedLogin:
-        """Raises `StoreError` if it was sealed to another key than that of `private`."""
+        """The login in it. Raises `StoreError` if it was sealed to another key than that of `private`."""
         public, ephemeral = _public(private), self.head[2 + _IDENTITY :]
         if self.head[2 : 2 + _IDENTITY] != _identity(public):
             raise StoreError(
                 "the exported login is sealed to the key of another machine",
-                f"import it there, or export it with --recipient {recipient(private)}",
+                f"import it there, or export it with --recipient {recipient_line(private)}",
             )
         key = _agreed(private, ephemeral, ephemeral + public)
         if key is None or (login := _unsealed(key, self.sealed, self.head)) is None:
-            raise _damaged()
+            raise _damaged_error()
         return login
 
 
-def for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
+def seal_for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
     """A file with `login` that `passphrase` opens. `entropy` returns that many random bytes."""
     salt = entropy(_SALT)
     head = _VERSION + _PASSPHRASE + salt
     return _lines(_checked(head + _sealed(_stretched(passphrase, salt), login, head)))
 
 
-def for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
-    """A file with `login` that opens on the machine whose key `line` is. Raises `StoreError` if it is none."""
+def seal_for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
+    """A file with `login` for the machine with the public key `line`. Raises `StoreError` for another text."""
     public, private = _recipient_key(line), entropy(KEY_BYTES)
     ephemeral = _public(private)
     key = _agreed(private, public, ephemeral + public)
     if key is None:
-        raise _no_key()
+        raise _bad_recipient_error()
     head = _VERSION + _RECIPIENT + _identity(public) + ephemeral
     return _lines(_checked(head + _sealed(key, login, head)))
 
 
-def read(data: bytes) -> ForPassphrase | ForRecipient:
-    """What a file holds, still sealed. Raises `StoreError` for what no export wrote, or what changed since."""
+def parse_export(data: bytes) -> ForPassphrase | ForRecipient:
+    """The content of a file, still sealed. Raises `StoreError` if no export wrote it, or if it was changed since."""
     content = _stripped(data)
     if content[:1] != _VERSION:
         raise StoreError(
@@ -115,7 +117,7 @@ def read(data: bytes) -> ForPassphrase | ForRecipient:
         )
     content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
     if _checksum(content) != checksum:
-        raise _damaged()
+        raise _damaged_error()
     match content[1:2]:
         case b"\x01":
             end = 2 + _SALT
@@ -123,17 +125,17 @@ def read(data: bytes) -> ForPassphrase | ForRecipient:
         case b"\x02":
             end = 2 + _IDENTITY + KEY_BYTES
             return ForRecipient(content[:end], content[end:])
-    raise _damaged()
+    raise _damaged_error()
 
 
-def recipient(private: bytes) -> str:
-    """The public key of `private` as people copy it, with four bytes that prove that it was copied right."""
+def recipient_line(private: bytes) -> str:
+    """The public key of `private` as a line to copy, with four bytes that detect mistakes in a copy."""
     public = _public(private)
     return _MARK + base64.urlsafe_b64encode(public + _checksum(public)[:4]).decode()
 
 
 def check_recipient(line: str) -> None:
-    """Raise `StoreError` unless `line` is a machine's public key: a login sealed to nobody is lost."""
+    """Raise `StoreError` unless `line` is a machine's public key: a login sealed to a wrong key is lost."""
     _recipient_key(line)
 
 
@@ -144,15 +146,17 @@ def _recipient_key(line: str) -> bytes:
         content = b""
     public = content[:KEY_BYTES]
     if not line.strip().startswith(_MARK) or content != public + _checksum(public)[:4] or len(public) != KEY_BYTES:
-        raise _no_key()
+        raise _bad_recipient_error()
     return public
 
 
-def _no_key() -> StoreError:
-    return StoreError("--recipient is no key of a machine", "copy the line that mcp-auth-bridge key prints there")
+def _bad_recipient_error() -> StoreError:
+    return StoreError(
+        "--recipient is not the public key of a machine", "copy the line that mcp-auth-bridge key prints there"
+    )
 
 
-def _damaged() -> StoreError:
+def _damaged_error() -> StoreError:
     return StoreError("the exported login is damaged", _COPY_AGAIN)
 
 
@@ -162,18 +166,18 @@ def _lines(content: bytes) -> bytes:
 
 
 def _stripped(data: bytes) -> bytes:
-    """The bytes in the lines. Line ends may be Windows', and blank space may stand around; nothing else may differ."""
+    """The bytes in the lines. Line ends may be those of Windows, with white space around; nothing else may differ."""
     text = data.replace(b"\r\n", b"\n").strip()
     if not text.startswith(_BEGIN):
-        raise StoreError("this is no login that mcp-auth-bridge exported", "give the file that login --export wrote")
+        raise StoreError("this is not a login that mcp-auth-bridge exported", "give the file that login --export wrote")
     if not text.endswith(_END):
         raise StoreError("the exported login is cut off before its end", _COPY_AGAIN)
     try:
         content = base64.b64decode(text[len(_BEGIN) : -len(_END)])
     except binascii.Error:
-        raise _damaged() from None
+        raise _damaged_error() from None
     if _lines(content).strip() != text or not content:
-        raise _damaged()  # base64 has more than one spelling for the same bytes; an export writes one
+        raise _damaged_error()  # base64 has more than one spelling for the same bytes; an export writes one
     return content
 
 
@@ -192,7 +196,7 @@ def _identity(public: bytes) -> bytes:
 def _stretched(passphrase: str, salt: bytes) -> bytes:
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # hashlib's is missing from some builds of Python
 
-    # surrogateescape: what a terminal could not decode is the bytes that were typed.
+    # surrogateescape: bytes that the terminal could not decode are used as they were typed.
     return Scrypt(salt, KEY_BYTES, n=_SCRYPT_N, r=8, p=1).derive(passphrase.encode(errors="surrogateescape"))
 
 
@@ -203,7 +207,7 @@ def _public(private: bytes) -> bytes:
 
 
 def _agreed(private: bytes, public: bytes, salt: bytes) -> bytes | None:
-    """The key that both sides come to; None for a public key that would make it known (RFC 7748 section 6.1)."""
+    """The key that both sides derive; None for a public key that would reveal it (RFC 7748 section 6.1)."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF

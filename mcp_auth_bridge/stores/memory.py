@@ -20,9 +20,9 @@ class MemoryStore:
         return generation
 
     def reserve(self, key: str) -> None:
-        """Memory is never full in a way that a reservation would help against."""
+        """Does nothing: a reservation would not help if memory were full."""
 
-    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - nobody restores memory from a backup
+    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - memory is not restored from a backup
         raise Stale
 
     def delete(self, key: str, expected: int) -> bool:

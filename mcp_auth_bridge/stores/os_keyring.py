@@ -1,11 +1,11 @@
 """The sealing key in the keyring of the operating system.
 
-The backend class is named here, per platform. keyring's own choice (`keyring.get_keyring`) is never asked for: it runs
+The backend class is named here, per platform. `keyring.get_keyring`, which would choose one, is never called: it runs
 entry points of any installed package, follows PYTHON_KEYRING_BACKEND and keyringrc.cfg, may pick a plain-text backend,
 and some backends read a password from stdin, which belongs to JSON-RPC.
 
-Measured on Linux (CPU, one machine, three runs): the import 65 to 90 ms beside asyncio and cryptography. A read may
-wait without end for an unlock dialog: call it through `shell.threads`.
+Measured on Linux (CPU, one machine, three runs): the import takes 65 to 90 ms beside asyncio and cryptography. A read
+may wait without end for an unlock dialog: call it through `shell.process.threads`.
 """
 
 import base64
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.keys import ELSEWHERE, decoded
+from mcp_auth_bridge.stores.keys import ELSEWHERE, decode_key
 
 SERVICE = "mcp-auth-bridge"
 USER = "sealing key"
@@ -41,7 +41,7 @@ _BACKENDS = {
 
 
 class KeyringKey:
-    """`otherwise` is the hint about what to use in its place."""
+    """The key in the keyring's entry `USER`. `otherwise` is the hint about other places."""
 
     def __init__(self, otherwise: str = ELSEWHERE) -> None:
         self._otherwise = otherwise
@@ -50,7 +50,7 @@ class KeyringKey:
     def load(self) -> bytes | None:
         with self.explaining():
             text = self.opened().get_password(SERVICE, USER)
-        return None if text is None else decoded(text.encode(), self.describe())
+        return None if text is None else decode_key(text.encode(), self.describe())
 
     def create(self, key: bytes) -> None:
         with self.explaining():
@@ -62,11 +62,11 @@ class KeyringKey:
 
     @contextlib.contextmanager
     def explaining(self) -> Iterator[None]:
-        """Raise whatever goes wrong inside as a `StoreError`."""
+        """Raise any error inside as a `StoreError`."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise what they like
-            raise _explained(error, self.describe(), self._otherwise) from None
+        except Exception as error:  # noqa: BLE001 - four libraries and a daemon raise many kinds
+            raise _keyring_error(error, self.describe(), self._otherwise) from None
 
     def opened(self) -> Any:
         if self._keyring is None:
@@ -81,8 +81,8 @@ class KeyringKey:
         return self._keyring
 
 
-def entry(name: str) -> str | None:
-    """The secret that is called `name` in the OS keyring, None if there is none. Raises `StoreError`."""
+def load_entry(name: str) -> str | None:
+    """The secret `name` in the OS keyring, None if there is none. Raises `StoreError`."""
     _check_name(name)
     keyring = KeyringKey(_NO_ENTRY)
     with keyring.explaining():
@@ -90,7 +90,7 @@ def entry(name: str) -> str | None:
     return secret
 
 
-def put(name: str, secret: str) -> None:
+def save_entry(name: str, secret: str) -> None:
     """Keep `secret` in the OS keyring as `name`. Raises `StoreError`."""
     _check_name(name)
     keyring = KeyringKey(_NO_ENTRY)
@@ -100,23 +100,25 @@ def put(name: str, secret: str) -> None:
 
 def _check_name(name: str) -> None:
     if name.casefold() == USER:  # Windows' Credential Manager finds "Sealing Key" too
-        raise StoreError("the key that seals the logins is not given away", "choose another name for the entry")
+        raise StoreError(
+            "the key that seals the logins cannot be used as a secret", "choose another name for the entry"
+        )
 
 
 def _find_session_bus() -> None:
-    """Name the session bus where systemd puts it: cron, ssh and some IDEs start us without the variable."""
+    """Name the session bus where systemd puts it: cron, ssh and some IDEs start the bridge without the variable."""
     socket = _RUNTIME / str(os.getuid()) / "bus"
     if "DBUS_SESSION_BUS_ADDRESS" not in os.environ and socket.is_socket():
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={socket}"
 
 
-def _explained(error: Exception, place: str, otherwise: str) -> StoreError:
-    """Tell the ways in which a keyring fails apart by exception type: texts are foreign and differ by version."""
+def _keyring_error(error: Exception, place: str, otherwise: str) -> StoreError:
+    """The error for a failure of the keyring, by exception type: texts are foreign and differ by version."""
     if isinstance(error, StoreError):
         return error
     kinds = {kind.__name__ for each in (error, error.__cause__) if each for kind in type(each).__mro__}
     if kinds & {"PromptDismissedException"}:
-        told = f"{place} asked to be unlocked or set up, and nobody answered its prompt"
+        told = f"{place} asked to be unlocked or set up, and its prompt was not answered"
         return StoreError(told, f"unlock it and repeat, or {otherwise}")
     if kinds & {"KeyringLocked", "LockedException"}:
         return StoreError(f"{place} is locked", f"unlock it and repeat, or {otherwise}")

@@ -1,17 +1,17 @@
 """One sealed record per key in a Redis (or Valkey) that many machines share, with compare-and-swap on the server.
 
-All records lie in one hash: a field per record, named as its file would be elsewhere, with `GENERATION:SAVE:SEALED` as
-its value. A deleted record leaves `GENERATION:SAVE:` behind, so that its generation never comes back, and the
-generations of a new one begin at the server's clock in microseconds: also after a total loss of data a new login is
-newer than whatever a process still holds. Name and generation are associated data of the seal: whoever can write to the
-server can delete a record or put an old one back, and neither read one nor put it in another's place.
+All records lie in one hash: a field per record, named as its file would be on disk, with `GENERATION:SAVE:SEALED` as
+its value. A deleted record leaves `GENERATION:SAVE:` behind, so that its generation never comes back. The generations
+of a new one begin at the server's clock in microseconds: even after a total loss of data a new login is newer than any
+record that a process still holds. Name and generation are associated data of the seal: a program that can write to the
+server can delete a record or put an old one back, but can neither read a record nor move it to another name.
 
 A server may lose what it has confirmed (a restart without `appendfsync always`, a failover to a replica that lags).
-Presenting the refresh token of such an older record would make the authorization server revoke the whole grant, so each
-process hands what it holds to the server with each read: the newest that any living process knows is what is stored.
+Presenting the refresh token of such an older record would make the authorization server revoke the whole grant.
+Therefore each process sends its newest value with each read: the newest one that any living process knows is stored.
 
-A save may be lost on the way there or on the way back. Its value is kept here and sent again with `flush`, and `SAVE`,
-random and the same for all attempts upon one generation, tells that the value in the way is our own.
+A save may be lost on the way there, or its confirmation on the way back. Its value is kept here and sent again with
+`flush`. `SAVE` is random and the same for all attempts upon one generation: it shows that a stored value is our own.
 """
 
 import threading
@@ -27,8 +27,8 @@ from mcp_auth_bridge.stores.sealed import file_name
 
 _LOGIN_AGAIN = "run mcp-auth-bridge login NAME"
 
-# Both are given the hash as KEYS[1] and the field's name as ARGV[1]. Generations are below 2^53: numbers of Lua's are
-# doubles, and so they are compared as such, but never printed.
+# Both scripts get the hash as KEYS[1] and the field's name as ARGV[1]. Generations are below 2^53: Lua's numbers are
+# doubles, so generations are compared as such, but never printed.
 
 READ = """
 local stored = redis.call('HGET', KEYS[1], ARGV[1]) or '0::'
@@ -39,7 +39,7 @@ if generation(stored) < generation(ARGV[2]) then
 end
 return {stored, redis.call('TIME')}
 """
-"""ARGV[2]: the newest value that the caller knows, or `0::`. Returns the newest one of all, and TIME."""
+"""ARGV[2]: the newest value that the caller knows, or `0::`. Returns the newest of the two values, and TIME."""
 
 SWAP = """
 local stored = redis.call('HGET', KEYS[1], ARGV[1]) or '0::'
@@ -54,19 +54,20 @@ _NOTHING = b"0::"
 
 
 class ServerLost(StoreError):
-    """The server did not answer. What it was asked to do, it may or may not have done."""
+    """The server did not answer. It may or may not have run the script."""
 
 
 class RedisScripts(Protocol):
     def run(self, script: str, key: str, *arguments: bytes) -> object:
-        """What the Lua `script` returns, `key` being KEYS[1]. A script may run twice. Raises `ServerLost` or
+        """The result of the Lua `script` with `key` as KEYS[1]. A script may run twice. Raises `ServerLost` or
         `StoreError`.
         """
 
     def fields(self, key: str) -> dict[bytes, bytes]:
         """The whole hash at `key`. Raises as `run` does."""
 
-    def describe(self) -> str: ...
+    def describe(self) -> str:
+        """The server in words, for errors."""
 
 
 class _Value(msgspec.Struct, frozen=True):
@@ -79,7 +80,7 @@ class _Value(msgspec.Struct, frozen=True):
 
     @staticmethod
     def parsed(data: bytes) -> "_Value":
-        """What is no value of ours is a damaged one of generation 0: a login may replace it."""
+        """Unparseable data counts as a damaged record of generation 0: a login may replace it."""
         match data.split(b":", 2):
             case [generation, save, sealed] if generation.isdigit():
                 return _Value(int(generation), save, sealed)
@@ -87,7 +88,7 @@ class _Value(msgspec.Struct, frozen=True):
 
 
 class _Unsaved(msgspec.Struct, frozen=True):
-    """The newest value of a save upon the generation `expected` that the server has not confirmed."""
+    """The newest value of a save over the generation `expected` that the server has not confirmed."""
 
     expected: int
     value: _Value
@@ -110,7 +111,7 @@ class RedisStore:
     def load(self, key: str) -> Record | None:
         name = file_name(key)
         value, _ = self._read(name)
-        return self._opened(name, value).record if value.sealed else None
+        return self._unsealed(name, value).record if value.sealed else None
 
     def save(self, key: str, secret: str, expected: int | None) -> int:
         name = file_name(key)
@@ -122,30 +123,30 @@ class RedisStore:
             generation = before.value.generation + 1 if before and again else first
             save = before.value.save if before and again else self._entropy(8).hex().encode()
             content = Content(key, Record(generation, secret))
-            value = _Value(generation, save, self._seal.sealed(_bound(name, generation), content))
-            if not self._swapped(name, _Unsaved(base, value)):
+            value = _Value(generation, save, self._seal.sealed(_associated(name, generation), content))
+            if not self._swap(name, _Unsaved(base, value)):
                 raise Stale
             return generation
 
     def reserve(self, key: str) -> None:
-        """The server says at the save before whether it is full; what it refuses then is kept for `flush`."""
+        """Does nothing: a full server already refuses the save before, and that value is kept for `flush`."""
 
-    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - `READ` does it wherever it can be done
+    def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - `READ` does it
         raise Stale
 
     def delete(self, key: str, expected: int) -> bool:
         gone = _Value(expected + 1, self._entropy(8).hex().encode(), b"")
-        return self._swapped(file_name(key), _Unsaved(expected, gone))
+        return self._swap(file_name(key), _Unsaved(expected, gone))
 
     def discard(self, key: str) -> bool:
         name = file_name(key)
         value, _ = self._read(name)
         try:
             if value.sealed:
-                self._opened(name, value)
+                self._unsealed(name, value)
         except Damaged:
             gone = _Value(value.generation + 1, self._entropy(8).hex().encode(), b"")
-            return self._swapped(name, _Unsaved(value.generation, gone))
+            return self._swap(name, _Unsaved(value.generation, gone))
         return False
 
     def keys(self) -> list[str]:
@@ -155,13 +156,13 @@ class RedisStore:
         return [content for content in self._survey() if isinstance(content, StoreError)]
 
     def flush(self) -> None:
-        """Save what could not be saved, unless somebody else has saved meanwhile. Raises `ServerLost`."""
+        """Save what could not be saved, unless another process has saved meanwhile. Raises `ServerLost`."""
         with self._turn:
             for name, unsaved in list(self._unsaved.items()):
-                self._swapped(name, unsaved)
+                self._swap(name, unsaved)
 
     def _read(self, name: str) -> tuple[_Value, int]:
-        """The newest value there is, and the server's clock in microseconds."""
+        """The newest value, and the server's clock in microseconds."""
         with self._turn:
             answer = self._server.run(READ, self._hash, name.encode(), self._known.get(name, _NOTHING))
             match answer:
@@ -169,7 +170,7 @@ class RedisStore:
                     value = _Value.parsed(stored)
                     self._known[name] = bytes(value)
                     return value, int(seconds) * 1_000_000 + int(microseconds)
-        raise StoreError(f"{self._server.describe()} answers with something else than a record")
+        raise StoreError(f"{self._server.describe()} does not answer with a record")
 
     def _first(self, name: str) -> tuple[int, int]:
         """The generation that a new record replaces, and its own. Raises `Stale` if there is a record."""
@@ -178,8 +179,8 @@ class RedisStore:
             raise Stale
         return value.generation, max(value.generation + 1, now)
 
-    def _swapped(self, name: str, unsaved: _Unsaved) -> bool:
-        """Whether `unsaved` is stored now. It is kept for `flush` if the server does not say."""
+    def _swap(self, name: str, unsaved: _Unsaved) -> bool:
+        """Store `unsaved`; whether it is stored now. It is kept for `flush` if the server does not answer."""
         value = unsaved.value
         with self._turn:
             self._unsaved[name] = unsaved
@@ -193,24 +194,24 @@ class RedisStore:
 
     def _opens(self, name: str, value: _Value) -> bool:
         try:
-            self._opened(name, value)
+            self._unsealed(name, value)
         except Damaged:
             return False
         return True
 
-    def _opened(self, name: str, value: _Value) -> Content:
-        return self._seal.unsealed(_bound(name, value.generation), value.sealed, self._place(name))
+    def _unsealed(self, name: str, value: _Value) -> Content:
+        return self._seal.unsealed(_associated(name, value.generation), value.sealed, self._place(name))
 
     def _survey(self) -> list[Content | StoreError]:
         found = {name.decode(errors="replace"): value for name, value in self._server.fields(self._hash).items()}
         if found:
-            self._seal.open()  # without the key nothing can be said about any record: that is raised, not listed
+            self._seal.open()  # without the key no record can be judged: that is raised, not listed
         return [content for name in sorted(found) if (content := self._attempt(name, found[name])) is not None]
 
     def _attempt(self, name: str, stored: bytes) -> Content | StoreError | None:
         try:
             value = _Value.parsed(stored)
-            return self._opened(name, value) if value.sealed else None
+            return self._unsealed(name, value) if value.sealed else None
         except StoreError as error:
             return error
 
@@ -218,5 +219,5 @@ class RedisStore:
         return f"the record {name} in {self._server.describe()}"
 
 
-def _bound(name: str, generation: int) -> str:
+def _associated(name: str, generation: int) -> str:
     return f"{name} {generation}"

@@ -1,7 +1,7 @@
 """The seal of a record: `MAB1`, 8 bytes that identify the sealing key, a 12-byte nonce, AES-256-GCM of {key, record}.
 
-The head and the name under which the record is kept are associated data: one that was moved under another name does not
-open, nor does one of another format that was relabelled.
+The head and the name of the record are associated data: a record that was moved to another name does not open, nor does
+one of another format that was relabelled.
 """
 
 import hashlib
@@ -22,11 +22,11 @@ _HEAD = len(MAGIC) + _KEY_ID + _NONCE
 
 
 class Unopenable(StoreError):
-    """A record of ours that this key does not open: damaged, or sealed with another key."""
+    """A record that this key does not open: it is damaged, or was sealed with another key."""
 
 
 class Damaged(Unopenable):
-    """One that no key opens."""
+    """A record that no key opens."""
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Content(msgspec.Struct, frozen=True):
 
 
 class _Cipher(Protocol):
-    """The part of `cryptography`'s AESGCM that is used; its module costs 17 ms and is imported with the key."""
+    """The part of `cryptography`'s AESGCM that is used here; its module costs 17 ms and is imported with the key."""
 
     def encrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes: ...
     def decrypt(self, nonce: bytes, data: bytes, associated_data: bytes | None, /) -> bytes: ...
@@ -52,8 +52,10 @@ class _Key(msgspec.Struct, frozen=True):
 
 
 class Seal:
-    """`key` returns the 32-byte sealing key; it is called when the first record is opened or sealed, and once it has
-    returned never again. `entropy` returns that many random bytes. `remedy` is the hint for a record that is damaged.
+    """Seals and opens records.
+
+    `key` returns the 32-byte sealing key. It is called when the first record is opened or sealed, and not again once it
+    has returned. `entropy` returns that many random bytes. `remedy` is the hint for a damaged record.
     """
 
     def __init__(self, key: Callable[[], bytes], entropy: Callable[[int], bytes], remedy: str) -> None:
@@ -64,8 +66,8 @@ class Seal:
         self._asking = threading.Lock()
 
     def open(self) -> _Key:
-        """Fetch the key, unless it is here."""
-        with self._asking:  # two threads must not make the OS keyring ask the person twice
+        """The key, fetched at the first call."""
+        with self._asking:  # two threads must not make the OS keyring ask the user twice
             if self._key is None:
                 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -80,7 +82,7 @@ class Seal:
         return head + key.cipher.encrypt(nonce, msgspec.msgpack.encode(content), head + name.encode())
 
     def unsealed(self, name: str, data: bytes, place: str) -> Content:
-        """What was sealed for `name`. Raises `StoreError` that says what is wrong in `place`, a place in words."""
+        """The content that was sealed for `name`. Raises `StoreError`, which names the `place` of `data` in words."""
         from cryptography.exceptions import InvalidTag
 
         self._check_format(data, place)
@@ -98,7 +100,7 @@ class Seal:
 
     def _check_format(self, data: bytes, place: str) -> None:
         if data[:3] == MAGIC[:3] and data[3:4] > MAGIC[3:] and data[3:4].isdigit():
-            # Never replaced, also not by a login: the newer version still wants it.
+            # Never replaced, not even by a login: the newer version still needs it.
             raise StoreError(
                 f"{place} was written by a newer mcp-auth-bridge (record format {data[3:4].decode()})",
                 "upgrade mcp-auth-bridge",

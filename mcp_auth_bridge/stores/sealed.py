@@ -1,10 +1,10 @@
 """Sealed records: one AES-256-GCM file per key, replaced as a whole, with compare-and-swap between processes.
 
-The name of a file, to which its seal is bound, is a hash: a listing does not tell which servers are in use.
+The name of a file, to which its seal is bound, is a hash: a listing does not show which servers are in use.
 
 Beside `<name>` lies `<name>.previous`, the generation before. **`load` never falls back to it.** MCP requires that the
 refresh tokens of public clients rotate (OAuth 2.1 section 4.3.1), so the older record usually holds a spent one, and
-presenting that makes the authorization server revoke the whole grant: also the tokens that a running bridge still
+presenting that makes the authorization server revoke the whole grant, with the tokens that a running bridge still
 holds. It proves which generation is the newest: a record that is not newer than its own `.previous`, or is missing
 beside one, was put back by a backup or a synchronisation, and counts as damaged.
 
@@ -13,10 +13,11 @@ is kept as `<name>.damaged-…`:
 
 - A login saves with `expected=None` and starts anew.
 - A bridge that still holds the newest generation in memory saves its next one over it.
-- A logout deletes it, because that is what was asked for.
-- A person who knows that the server does not rotate renames `<name>.previous` to `<name>`.
+- A logout deletes it, because the user asked for that.
+- A user who knows that the server does not rotate renames `<name>.previous` to `<name>`.
 
-`<name>.next` is space for the next record, set aside before a refresh token is spent: no full disk costs the answer.
+`<name>.next` is space for the next record, set aside before a refresh token is spent: a full disk cannot cost the new
+one.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ from typing import Protocol
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.base import Record, Stale, is_older
-from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 from mcp_auth_bridge.stores.seal import Content, Damaged, Seal, Unopenable
 
 SUFFIX = ".sealed"
@@ -40,7 +41,7 @@ _LOGIN_AGAIN = "run mcp-auth-bridge login NAME; the file is kept beside the new 
 
 class Mutex(Protocol):
     def __call__(self, name: str, /) -> contextlib.AbstractContextManager[None]:
-        """Keep every other process out of `name` for the length of a `with` block, a few milliseconds."""
+        """Keep other processes out of `name` for the length of a `with` block, a few milliseconds."""
 
 
 class SealedStore:
@@ -61,7 +62,7 @@ class SealedStore:
 
     def save(self, key: str, secret: str, expected: int | None) -> int:
         name = file_name(key)
-        self._seal.open()  # before the mutex: the OS keyring may have to ask a person first
+        self._seal.open()  # before the mutex: the OS keyring may have to ask the user first
         self._folder.create()
         with self._mutex(f"record {name}"):
             self._sweep(name)
@@ -78,9 +79,9 @@ class SealedStore:
         name = file_name(key)
         with self._mutex(f"record {name}"):
             self._sweep(name)
-            self._make_way(name, record.generation)
+            self._quarantine_older(name, record.generation)
             if self._generation_before(name) != record.generation - 1:
-                self._prove(name, key, record.generation)
+                self._write_proof(name, key, record.generation)
             self._write(name, self._sealed(name, key, record))
 
     def reserve(self, key: str) -> None:
@@ -118,7 +119,7 @@ class SealedStore:
     def _survey(self) -> list[Content | StoreError]:
         names = record_names(self._folder)
         if names:
-            self._seal.open()  # without the key nothing can be said about any record: that is raised, not listed
+            self._seal.open()  # without the key no record can be judged: that is raised, not listed
         return [content for name in names if (content := self._attempt(name)) is not None]
 
     def _attempt(self, name: str) -> Content | StoreError | None:
@@ -128,13 +129,13 @@ class SealedStore:
             return error
 
     def _read(self, name: str) -> Content | None:
-        # Windows cannot replace a file that somebody reads; elsewhere a rename makes reading without a lock safe.
+        # Windows cannot replace a file that is being read; elsewhere a rename makes reading without a lock safe.
         with self._mutex(f"record {name}") if os.name == "nt" else contextlib.nullcontext():
             return self._newest(name)
 
     def _newest(self, name: str) -> Content | None:
         """The record `name`. Raises `Damaged` where the one before it shows that it is not the newest."""
-        before = self._generation_before(name)  # read first: whatever is saved meanwhile is newer than this
+        before = self._generation_before(name)  # read first: a record that is saved meanwhile is newer than this
         data = self._folder.read(name)
         content = None if data is None else self._unsealed(name, data)
         if before is not None and (content is None or is_older(content.record.generation, before + 1)):
@@ -143,20 +144,20 @@ class SealedStore:
         return content
 
     def _generation_before(self, name: str) -> int | None:
-        """The generation of `<name>.previous`, None where that cannot be read and so proves nothing."""
+        """The generation of `<name>.previous`, None if that cannot be read and so proves nothing."""
         data = None
         with contextlib.suppress(StoreError):
             data = self._folder.read(f"{name}.previous")
         if data is not None:
-            self._seal.open()  # a key that cannot be had is no fault of the file's
+            self._seal.open()  # a missing key is not a fault of the file
             with contextlib.suppress(StoreError):
                 return self._unsealed(name, data).record.generation
         return None
 
-    def _make_way(self, name: str, generation: int) -> None:
-        """Keep a copy of what the newest record, that of `generation`, is about to replace.
+    def _quarantine_older(self, name: str, generation: int) -> None:
+        """Keep a copy of the record that the newest one, that of `generation`, is about to replace.
 
-        Raises `Stale` for a record that is as new, and `Unopenable` where the files show that there was a newer one.
+        Raises `Stale` for a record that is as new, and `Unopenable` if the files show that there was a newer one.
         """
         try:
             content = self._newest(name)
@@ -165,13 +166,13 @@ class SealedStore:
             if before is not None and not is_older(before, generation):
                 raise
         else:
-            # One that is older, and its `.previous` too, came back together: only the caller knows of a newer one.
+            # An older record came back together with its `.previous`: only the caller knows of a newer one.
             if content is None or not is_older(content.record.generation, generation):
                 raise Stale
         self._quarantine(name)
 
     def _quarantine(self, name: str) -> None:
-        """Keep a damaged file. Its new name is taken from its content: a repeated attempt collects no copies."""
+        """Keep a damaged file. Its new name is made from its content: a repeated attempt makes no second copy."""
         data = self._folder.read(name)
         if data is not None:
             self._write(f"{name}.damaged-{hashlib.sha256(data).hexdigest()[:16]}", data)
@@ -180,7 +181,7 @@ class SealedStore:
         """Save the first record of a login. Raises `Stale` if there is one that opens.
 
         Its generation is random, not 1: that of a deleted or damaged record must not come back. An empty record before
-        it shows that there is one: whoever removes the file, and no logout does, is found out.
+        it shows that there is one: if the file is removed, but not by a logout, that is noticed.
         """
         try:
             if self._newest(name) is not None:
@@ -191,11 +192,11 @@ class SealedStore:
         data = self._sealed(name, key, Record(first, secret))
         self._folder.remove(f"{name}.previous")  # of another login: it would prove a wrong generation from now on
         self._write(name, data)
-        self._prove(name, key, first)
+        self._write_proof(name, key, first)
         return first
 
-    def _prove(self, name: str, key: str, generation: int) -> None:
-        """Have an empty record before that of `generation`, which proves that this one is the newest."""
+    def _write_proof(self, name: str, key: str, generation: int) -> None:
+        """Write an empty record before that of `generation`, which proves that this one is the newest."""
         self._write(f"{name}.previous", self._sealed(name, key, Record(generation - 1, "")))
 
     def _sealed(self, name: str, key: str, record: Record) -> bytes:
@@ -212,7 +213,7 @@ class SealedStore:
         self._folder.remove(f"{name}.next", f"{name}.previous", name)
 
     def _sweep(self, name: str) -> None:
-        """Remove what a killed process left behind: under the mutex nobody else is writing this record."""
+        """Remove what a killed process left behind: under the mutex no other process writes this record."""
         left = [each for each in self._folder.names() if each.startswith(f"{name}.") and ".tmp" in each]
         self._folder.remove(*left)
 
@@ -224,11 +225,11 @@ class SealedStore:
 
 
 def file_name(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()[:32] + SUFFIX
+    return hashed_name(key, SUFFIX)
 
 
 def has_record(folder: Path, key: str) -> bool:
-    """Whether something is kept under `key`, for whoever has no key to open it with."""
+    """Whether there is a record under `key`. That needs no sealing key."""
     return os.path.lexists(folder / file_name(key))
 
 

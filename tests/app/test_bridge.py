@@ -1,17 +1,25 @@
-"""What is remembered for one server is nobody else's."""
+"""What a bridge to one server keeps apart from other servers, and the command that it names."""
+
+import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
-from commanding import world_of
+from commanding import context_of
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.secret import reference
+from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.config import config_file
+from mcp_auth_bridge.config.profile import ServerChoice
+from mcp_auth_bridge.secret import parse_reference
+from mcp_auth_bridge.shell.files.paths import Paths
 
 
 def remembered(tmp_path, environ, **headers):
-    context = world_of(tmp_path, "https://mcp.example/mcp", environ=environ)
-    named = {name.replace("_", "-"): reference(text, "a header") for name, text in headers.items()}
-    return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).memory
+    context = context_of(tmp_path, "https://mcp.example/mcp", environ=environ)
+    named = {name.replace("_", "-"): parse_reference(text, "a header") for name, text in headers.items()}
+    return Bridge(msgspec.structs.replace(context.config.profiles["acme"], headers=named), context).server_cache
 
 
 @pytest.mark.parametrize(
@@ -27,3 +35,18 @@ def test_the_tools_that_one_organisation_was_shown_are_not_shown_to_another(tmp_
     mine.save("tools/list", b'{"tools":[]}')
     assert theirs.load() == {}
     assert remembered(tmp_path, one[0], **one[1]).load() == {"tools/list": b'{"tools":[]}'}
+
+
+def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, monkeypatch):
+    paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+
+    def command(target, file, **choice):
+        context = Context(paths, config_file.parse("[servers.acme]\nurl = 'https://mcp.example/mcp'", file), {})
+        return asyncio.run(find_bridge(ServerChoice(target, **choice), context)).login_command
+
+    assert command("acme", paths.config) == "mcp-auth-bridge login acme"
+    assert command("https://a.example/mcp?x=1&y", paths.config) == "mcp-auth-bridge login 'https://a.example/mcp?x=1&y'"
+    monkeypatch.chdir(tmp_path)
+    auth = 'kind = "device"'
+    elsewhere = command("acme", Path("my bridge.toml"), auth=auth)
+    assert elsewhere == f"mcp-auth-bridge login acme --auth '{auth}' --config '{tmp_path}/my bridge.toml'"

@@ -1,18 +1,18 @@
-"""What a command line calls a server."""
+"""The words for a server on a command line: names, URLs and short names."""
 
 import asyncio
 
 import pytest
-from commanding import world_of
+from commanding import context_of
 from stored_login import BROWSER, URL, log_in
 
-from mcp_auth_bridge.app.server_lookup import bridge_to, short_name
-from mcp_auth_bridge.config.profile import ServerChoice, server_url
+from mcp_auth_bridge.app.server_lookup import find_bridge, short_name
+from mcp_auth_bridge.config.profile import ServerChoice, parse_server_url
 from mcp_auth_bridge.errors import ConfigError
 
 
 def chosen(context, target):
-    return asyncio.run(bridge_to(ServerChoice(target), context)).profile
+    return asyncio.run(find_bridge(ServerChoice(target), context)).profile
 
 
 @pytest.mark.parametrize(
@@ -31,11 +31,11 @@ def chosen(context, target):
     ],
 )
 def test_a_server_without_a_name_is_called_by_its_host(url, name):
-    assert short_name(server_url(url, "a test")) == name
+    assert short_name(parse_server_url(url, "a test")) == name
 
 
 def test_a_login_by_url_answers_to_its_short_name(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(context, "https://mcp.suite.example/mcp")
     assert chosen(context, "suite").name == "https://mcp.suite.example/mcp"
 
@@ -43,25 +43,25 @@ def test_a_login_by_url_answers_to_its_short_name(tmp_path):
 PLAIN = "http://metrics.cluster.example/mcp"
 
 
-def test_a_login_by_a_url_of_plain_http_stands_in_nobodys_way_and_wants_the_same_word_as_its_url(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+def test_a_login_by_a_url_of_plain_http_hides_no_other_login_and_needs_the_same_option_as_its_url(tmp_path):
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     for url in (PLAIN, "https://mcp.suite.example/mcp"):
         log_in(context, url)
     assert chosen(context, "suite").name == "https://mcp.suite.example/mcp"
     with pytest.raises(ConfigError) as raised:
         chosen(context, "metrics")
     assert "--allow-http" in raised.value.hint
-    assert asyncio.run(bridge_to(ServerChoice("metrics", allow_http=True), context)).profile.name == PLAIN
+    assert asyncio.run(find_bridge(ServerChoice("metrics", allow_http=True), context)).profile.name == PLAIN
 
 
 def test_a_name_of_the_configuration_comes_first(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(context, URL)
     assert str(chosen(context, "acme").url) == "https://other.example/mcp"
 
 
 def test_a_short_name_that_means_two_servers_is_refused_with_both(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     urls = ["https://mcp.suite.example/mcp", "https://suite.example/mcp"]
     for url in urls:
         log_in(context, url)
@@ -71,7 +71,7 @@ def test_a_short_name_that_means_two_servers_is_refused_with_both(tmp_path):
 
 
 def test_a_name_that_nothing_has_is_an_error_and_leaves_nothing_behind(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     before = sorted(tmp_path.iterdir())
     with pytest.raises(ConfigError, match="no server named “suite”"):
         chosen(context, "suite")
@@ -79,7 +79,7 @@ def test_a_name_that_nothing_has_is_an_error_and_leaves_nothing_behind(tmp_path)
 
 
 def test_where_the_store_is_closed_an_unknown_name_says_so_too(tmp_path):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(context, "https://mcp.suite.example/mcp")
     (tmp_path / "sealing.key").chmod(0o644)
     with pytest.raises(ConfigError, match=r"no server named “suite” .* cannot be seen: the key file .* is open"):

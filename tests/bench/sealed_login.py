@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.context import context
+from mcp_auth_bridge.app.context import load_context
 from mcp_auth_bridge.config.store import KeyringStoreSettings
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
@@ -15,9 +15,9 @@ from mcp_auth_bridge.shell.files.paths import paths
 
 
 async def _save() -> None:
-    around = context(paths(), None, KeyringStoreSettings())
+    around = load_context(paths(), None, KeyringStoreSettings())
     bridge = Bridge(around.config.profile("bench"), around)
-    store = await bridge.store_access.unlock()
+    store = await bridge.store_access.open_to_write()
     session = Session(
         resource=str(bridge.profile.url),
         issuer="https://login.example",

@@ -1,4 +1,4 @@
-"""`tools` and `call` against a server that says what the test wants: results, words, exit codes, and a clean end."""
+"""`tools` and `call` against a server that plays a script: results, messages, exit codes, and a clean end."""
 
 import asyncio
 import base64
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from commanding import world_of
+from commanding import context_of
 from peers.far import EVENTS, WELCOMED, Far, event, status
 from relaying import notification, request
 from remoting import story
@@ -64,10 +64,10 @@ class Acme(Far):
         return [seen["params"] for seen in self.seen if isinstance(seen, dict) and seen.get("method") == method]
 
     async def call(self, folder, *words, tool="add", **more):
-        return await call.run(call.Input(ServerChoice("acme"), tool, words, **more), world_of(folder, self.url))
+        return await call.run(call.Input(ServerChoice("acme"), tool, words, **more), context_of(folder, self.url))
 
     async def tools(self, folder, **more):
-        return await tools.run(tools.Input(ServerChoice("acme"), **more), world_of(folder, self.url))
+        return await tools.run(tools.Input(ServerChoice("acme"), **more), context_of(folder, self.url))
 
 
 @story
@@ -126,14 +126,14 @@ async def test_a_known_legacy_server_is_not_asked_which_era_it_speaks(tmp_path):
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (['["a"]'], "the arguments are JSON, but no object"),
+        (['["a"]'], "the arguments are JSON, but not an object"),
         (["{a: 1}"], "the arguments are not valid JSON"),
         (["a=1", "b"], "argument number 2 is neither key=value nor a JSON object"),
         (["a=1", "a=2"], "the argument “a” is given twice"),
     ],
 )
 @story
-async def test_arguments_that_are_none_are_refused_before_anybody_is_asked(tmp_path, words, sentence):
+async def test_malformed_arguments_are_refused_before_the_server_is_asked(tmp_path, words, sentence):
     async with Acme() as far:
         with pytest.raises(ConfigError, match=sentence):
             await far.call(tmp_path, *words)
@@ -143,7 +143,7 @@ async def test_arguments_that_are_none_are_refused_before_anybody_is_asked(tmp_p
 @story
 async def test_a_pair_of_another_type_is_refused_before_the_call(tmp_path):
     async with Acme() as far:
-        with pytest.raises(ConfigError, match="the argument “a” is to be of the type integer"):
+        with pytest.raises(ConfigError, match="the argument “a” must be of the type integer"):
             await far.call(tmp_path, "a=many", "b=2")
     assert "tools/call" not in far.methods()
     assert far.methods()[-1] == "DELETE"
@@ -180,7 +180,7 @@ async def test_an_error_of_the_server_is_repeated_in_its_words(tmp_path):
 
 @pytest.mark.parametrize("code", [-32021, -32042])
 @story
-async def test_a_tool_that_needs_a_person_is_told_apart(tmp_path, code):
+async def test_a_tool_that_needs_a_person_has_an_error_of_its_own(tmp_path, code):
     async with Acme() as far:
         far.refuse("tools/call", code, "sampling")
         with pytest.raises(RemoteError) as caught:
@@ -189,17 +189,15 @@ async def test_a_tool_that_needs_a_person_is_told_apart(tmp_path, code):
 
 
 @story
-async def test_a_result_that_asks_for_more_is_no_result(tmp_path):
+async def test_a_result_that_asks_for_more_is_an_error(tmp_path):
     async with Acme({"resultType": "input_required", "inputRequests": {}}) as far:
         with pytest.raises(RemoteError, match="asks for more than a command line can give"):
             await far.call(tmp_path, "a=1", "b=1")
 
 
 @story
-async def test_what_the_server_asks_of_a_client_is_declined_and_progress_is_shown_where_somebody_watches(
-    tmp_path, monkeypatch, capfd
-):
-    monkeypatch.setattr(terminal, "shows_progress", lambda: True)
+async def test_requests_of_the_server_are_declined_and_progress_is_shown_on_a_terminal(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(terminal, "stderr_is_terminal", lambda: True)
 
     async def streaming(message, writer):
         token = message["params"]["_meta"]["progressToken"]
@@ -241,11 +239,11 @@ async def test_an_interrupted_call_is_cancelled_on_the_server(tmp_path):
 
 
 @story
-async def test_nobody_there_is_said_as_what_it_is(tmp_path):
+async def test_a_server_that_cannot_be_reached_is_reported_as_that(tmp_path):
     async with Acme() as far:
         gone = far.url
     with pytest.raises(Unreachable):
-        await call.run(call.Input(ServerChoice("acme"), "add"), world_of(tmp_path, gone))
+        await call.run(call.Input(ServerChoice("acme"), "add"), context_of(tmp_path, gone))
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -254,7 +252,7 @@ async def test_without_a_login_the_command_that_helps_is_named(tmp_path, era):
     async with Acme() as far:
         refusing = lambda _: status(401, b"WWW-Authenticate: Bearer")  # noqa: E731 - one answer to everything
         far.replies |= dict.fromkeys(("server/discover", "initialize", "tools/list"), refusing)
-        context = world_of(tmp_path, far.url, '{ kind = "browser" }')
+        context = context_of(tmp_path, far.url, '{ kind = "browser" }')
         if era == "modern":
             far.replies["server/discover"] = lambda message: far.result(message, MODERN)
         with pytest.raises(LoginRequired) as caught:
@@ -264,7 +262,7 @@ async def test_without_a_login_the_command_that_helps_is_named(tmp_path, era):
 
 
 @story
-async def test_files_are_described_or_saved_where_a_person_says_and_nowhere_else(tmp_path, capfd):
+async def test_files_are_described_or_saved_where_the_user_says_and_nowhere_else(tmp_path, capfd):
     data = base64.b64encode(b"pixels").decode()
     blob = {"uri": "file:///etc/passwd", "mimeType": "../../x", "blob": data}
     answer = {
@@ -295,7 +293,7 @@ async def test_files_are_described_or_saved_where_a_person_says_and_nowhere_else
 
 
 @story
-async def test_a_folder_that_cannot_be_is_said_before_the_call(tmp_path):
+async def test_a_folder_that_cannot_be_made_is_an_error_before_the_call(tmp_path):
     async with Acme() as far:
         with pytest.raises(ConfigError, match="cannot be written: not a directory"):
             await far.call(tmp_path, output=Path("/dev/null/x"))
@@ -321,7 +319,7 @@ async def test_odd_results_are_shown_as_far_as_they_go(tmp_path, capfd, answer, 
 
 @pytest.mark.parametrize("answer", [[], {"content": [{"type": "image", "data": "%%%"}]}])
 @story
-async def test_an_answer_that_is_no_result_of_a_call_is_the_servers_fault(tmp_path, answer):
+async def test_a_malformed_result_of_a_call_is_the_servers_fault(tmp_path, answer):
     async with Acme() as far:
         far.replies["tools/call"] = lambda message: far.result(message, answer)
         with pytest.raises(TheirProtocolError):
@@ -350,7 +348,7 @@ async def test_tools_are_listed_with_what_a_call_needs(tmp_path, capfd):
 
 
 @story
-async def test_a_server_without_tools_is_told_of_and_is_an_empty_list_to_a_program(tmp_path, capfd):
+async def test_a_server_without_tools_has_a_sentence_for_the_user_and_an_empty_list_for_a_program(tmp_path, capfd):
     async with Acme() as far:
         far.replies["tools/list"] = lambda message: far.result(message, {"tools": []})
         assert await far.tools(tmp_path) == 0
@@ -363,7 +361,7 @@ async def test_a_server_without_tools_is_told_of_and_is_an_empty_list_to_a_progr
 
 @pytest.mark.parametrize("result", [{"tools": 5}, [], {}, {"tools": [ADD], "nextCursor": "1"}])
 @story
-async def test_a_list_that_is_none_or_has_no_end_ends_all_the_same(tmp_path, result):
+async def test_a_malformed_or_endless_list_ends(tmp_path, result):
     async with Acme() as far:
         far.replies["tools/list"] = lambda message: far.result(message, result)
         with pytest.raises(TheirProtocolError):

@@ -1,10 +1,17 @@
-"""What a person is told about a login: whose, what it is allowed, until when, and why no longer."""
+"""What the user is told about a login: the account, the scopes, how long it lasts, and why no longer."""
 
 import time
 
 import pytest
 
-from mcp_auth_bridge.commands.login_summary import beyond, doubt, moment, not_granted, scopes, validity
+from mcp_auth_bridge.commands.login_summary import (
+    account_doubt,
+    describe_scopes,
+    describe_validity,
+    format_time,
+    missing_scopes,
+    unrequested_scopes,
+)
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
@@ -27,12 +34,12 @@ def session(**more):
     ],
 )
 def test_what_was_granted_is_told_and_where_it_differs_from_what_was_asked(asked, scope, words):
-    assert scopes(session(asked=asked, scope=scope)) == words
+    assert describe_scopes(session(asked=asked, scope=scope)) == words
 
 
 def test_offline_access_without_a_refresh_token_was_not_granted():
-    assert not_granted(session(asked="read offline_access", scope="read", refresh=None)) == ("offline_access",)
-    assert beyond(session(asked="read offline_access", scope="read", refresh=None)) == ()
+    assert missing_scopes(session(asked="read offline_access", scope="read", refresh=None)) == ("offline_access",)
+    assert unrequested_scopes(session(asked="read offline_access", scope="read", refresh=None)) == ()
 
 
 @pytest.mark.parametrize(
@@ -44,21 +51,23 @@ def test_offline_access_without_a_refresh_token_was_not_granted():
     ],
 )
 def test_a_login_that_is_not_renewed_says_why(asked, scope, reason):
-    words = validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0), 0)
+    words = describe_validity(session(asked=asked, scope=scope, refresh=None, expires_at=4000000000.0), 0)
     assert words.startswith("valid until 2")
     assert words.endswith(f"; {reason}, so it ends then")
 
 
 def test_a_login_that_is_renewed_says_so_and_one_without_an_end_too():
-    assert validity(session(expires_at=4000000000.0), 0).endswith(", renewed by itself")
-    assert validity(session(), 0) == "valid until the server refuses it, renewed by itself"
+    assert describe_validity(session(expires_at=4000000000.0), 0).endswith(", renewed automatically")
+    assert describe_validity(session(), 0) == "valid until the server refuses it, renewed automatically"
 
 
 def test_a_time_that_is_past_is_told_as_past():
     ended = session(expires_at=1000.0, refresh=None)
-    told = validity(session(expires_at=1000.0), 1000)
-    assert told == f"its access token expired at {moment(1000)}, and the next use renews it"
-    assert validity(ended, 2000).startswith(f"its access token expired at {moment(1000)}; the server gave no refresh")
+    told = describe_validity(session(expires_at=1000.0), 1000)
+    assert told == f"its access token expired at {format_time(1000)}, and the next use renews it"
+    assert describe_validity(ended, 2000).startswith(
+        f"its access token expired at {format_time(1000)}; the server gave no refresh"
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +81,7 @@ def test_a_time_that_is_past_is_told_as_past():
 def test_a_time_says_how_far_from_utc_it_is(monkeypatch, zone, words):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
-    assert moment(1795743720.0) == words
+    assert format_time(1795743720.0) == words
     monkeypatch.undo()
     time.tzset()
 
@@ -89,9 +98,11 @@ def test_a_time_says_how_far_from_utc_it_is(monkeypatch, zone, words):
     ],
 )
 def test_an_account_that_cannot_be_checked_or_is_another_is_told(names, expected, words):
-    assert doubt(session(names=names), expected) == words
+    assert account_doubt(session(names=names), expected) == words
 
 
 def test_foreign_words_cannot_steer_a_terminal():
-    told = scopes(session(asked="read", scope="read \x1b[2J\u202eevil")) + doubt(session(names=()), "\x1b]0;x\x07")
+    told = describe_scopes(session(asked="read", scope="read \x1b[2J\u202eevil")) + account_doubt(
+        session(names=()), "\x1b]0;x\x07"
+    )
     assert told.isprintable()

@@ -1,4 +1,4 @@
-"""The end of one login or of all, against a server that plays a script: what is said, what is left, which exit code."""
+"""The end of one login or of all, against a server that plays a script: the messages, the store and the exit code."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from peers.scripted import CUT, REQUEST, Scripted, ok
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.commands import logout
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import CLIENTS, Client, Session, dump
@@ -35,7 +35,7 @@ class Machine:
 
     @property
     def context(self):
-        return Context(self.paths, profile.parse(self.text, self.paths.config), {})
+        return Context(self.paths, config_file.parse(self.text, self.paths.config), {})
 
     def configure(self, *names):
         self.text += "".join(f"[servers.{name}]\nurl = '{self.url(name)}'\n" for name in names)
@@ -150,7 +150,7 @@ def test_a_registration_stays_while_a_login_cannot_be_read_that_may_use_it(story
     story(test)
 
 
-def test_another_registration_at_the_same_issuer_is_none_of_its_business(story):
+def test_another_registration_at_the_same_issuer_stays(story):
     async def test(machine):
         machine.configure("acme", "other")
         machine.log_in("other", client="newest")
@@ -197,7 +197,7 @@ def test_of_all_logins_the_one_that_fails_is_named_and_the_rest_goes_on(story):
         machine.answers(NO, ok(), GONE)
         code, said = await machine.log_out(None)
         assert code == 7
-        assert said[0] == "signed out of acme on this machine, but its tokens may still be honoured"
+        assert said[0] == "signed out of acme on this machine, but its tokens may still work"
         assert "HTTP 403" in said[1]
         assert said[-1] == "signed out of forgotten"
         assert machine.asked == ["POST /revoke", "POST /revoke", "DELETE /c/b"]
@@ -212,11 +212,11 @@ def test_of_all_logins_those_that_cannot_be_read_are_named(story):
         for name in ("acme", "unnamed", "whole"):
             machine.log_in(name)
         machine.damage("acme")
-        machine.damage("unnamed")  # nothing says whose it is
+        machine.damage("unnamed")  # the record does not name its server
         machine.answers(ok())
         code, said = await machine.log_out(None)
         assert code == 5
-        assert said[0] == "signed out of acme on this machine, but its tokens may still be honoured"
+        assert said[0] == "signed out of acme on this machine, but its tokens may still work"
         assert "signed out of whole" in said
         assert sum("is damaged" in line for line in said) == 2
         assert machine.store.keys() == []
@@ -225,7 +225,7 @@ def test_of_all_logins_those_that_cannot_be_read_are_named(story):
     story(test)
 
 
-def test_where_nobody_is_logged_in_there_is_nothing_to_end(story):
+def test_without_a_login_there_is_nothing_to_end(story):
     async def test(machine):
         machine.configure("acme")
         assert await machine.log_out(None) == (0, ["there is no login on this machine"])
@@ -239,7 +239,7 @@ def test_what_a_command_printed_for_a_server_is_forgotten_with_its_login(story):
         machine.configure("acme", "acme2")
         for name in ("acme", "acme2"):
             machine.store.save(f"printed {name} {machine.url(name)} authorization", "{}", None)
-        said = "forgot what a command printed for acme, until the next request runs it again"
+        said = "forgot the token that a command printed for acme; the next request runs it again"
         assert await machine.log_out("acme") == (0, [said])
         assert machine.store.keys() == [f"printed acme2 {machine.url('acme2')} authorization"]
         assert await machine.log_out("acme") == (0, ["there is no login to acme"])
@@ -251,7 +251,7 @@ def test_a_login_that_was_made_with_auth_ends_with_all_others(story):
     async def test(machine):
         machine.configure("acme")
         auth = 'kind = "browser", scopes = ["more"]'
-        variant = machine.context.config.chosen(ServerChoice("acme", auth=auth)).key
+        variant = machine.context.config.choose(ServerChoice("acme", auth=auth)).key
         machine.log_in("acme")
         login = machine.store.load(machine.key("acme")).secret
         machine.store.save(f"session {variant} {machine.url('acme')}", login, None)
@@ -275,7 +275,7 @@ def test_a_damaged_login_is_deleted_and_said_to_be_out_of_reach(story):
         assert await machine.log_out("acme") == (
             0,
             [
-                "signed out of acme on this machine, but its tokens may still be honoured",
+                "signed out of acme on this machine, but its tokens may still work",
                 "there is no login to acme",
             ],
         )
@@ -283,7 +283,7 @@ def test_a_damaged_login_is_deleted_and_said_to_be_out_of_reach(story):
     story(test)
 
 
-def test_a_login_of_an_unknown_shape_is_deleted_too(story):
+def test_a_login_in_an_unknown_format_is_deleted_too(story):
     async def test(machine):
         machine.configure("acme")
         machine.store.save(machine.key("acme"), '{"version": 99}', None)

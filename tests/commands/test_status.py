@@ -1,11 +1,11 @@
-"""What `status` says, with which exit code, of servers and logins in every state."""
+"""The output and the exit code of `status`, for servers and logins in every state."""
 
 import asyncio
 import json
 
 import msgspec
 import pytest
-from commanding import world_of
+from commanding import context_of
 from stored_login import BROWSER, URL, log_in
 
 from mcp_auth_bridge.app.bridge import Bridge
@@ -26,7 +26,7 @@ def states(context, capsys):
 
 
 def test_a_server_whose_table_is_wrong_is_one_line_with_its_error(tmp_path, capsys):
-    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nulr = 'https://suite.example'\n")
+    context = context_of(tmp_path, URL, BROWSER, more="[servers.suite]\nulr = 'https://suite.example'\n")
     log_in(context, "acme")
     code, out, err = told(context, capsys)
     assert (code, err) == (0, "")
@@ -37,7 +37,7 @@ def test_a_server_whose_table_is_wrong_is_one_line_with_its_error(tmp_path, caps
 
 
 def test_where_logins_are_stored_is_said_once(tmp_path, capsys):
-    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    context = context_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
     for name in ("acme", "suite"):
         log_in(context, name)
     out = told(context, capsys)[1]
@@ -46,7 +46,7 @@ def test_where_logins_are_stored_is_said_once(tmp_path, capsys):
 
 
 def test_a_token_that_has_expired_is_told_as_that(tmp_path, capsys):
-    context = world_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
+    context = context_of(tmp_path, URL, BROWSER, more="[servers.suite]\nurl = 'https://suite.example/mcp'\n")
     log_in(context, "acme", expires_at=1000.0)
     log_in(context, "suite", expires_at=1000.0, refresh=None)
     out = told(context, capsys)[1]
@@ -55,7 +55,7 @@ def test_a_token_that_has_expired_is_told_as_that(tmp_path, capsys):
 
 
 def test_a_login_by_url_is_shown_with_its_short_name(tmp_path, capsys):
-    context = world_of(tmp_path, "https://other.example/mcp", BROWSER)
+    context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(context, URL)
     assert f"acme  {URL}" not in told(context, capsys)[1]  # that is another server, by the configuration
     log_in(context, "https://mcp.suite.example/mcp")
@@ -71,19 +71,19 @@ def test_a_login_by_url_is_shown_with_its_short_name(tmp_path, capsys):
 def test_a_store_that_is_closed_fails_the_command_only_where_a_server_keeps_its_login_there(
     tmp_path, capsys, auth, expected
 ):
-    context = world_of(tmp_path, URL, BROWSER)
+    context = context_of(tmp_path, URL, BROWSER)
     log_in(context, "acme")
     store = KeyCommandStoreSettings(("false",))
-    closed = world_of(tmp_path, URL, auth).config
+    closed = context_of(tmp_path, URL, auth).config
     profiles = {name: msgspec.structs.replace(each, store=store) for name, each in closed.profiles.items()}
     config = msgspec.structs.replace(closed, store=store, profiles=profiles)
     code, out, err = told(msgspec.structs.replace(context, config=config), capsys)
     assert code == expected
-    assert "the sealing key cannot be had" in out + err
+    assert "the sealing key could not be read" in out + err
 
 
 def test_without_any_server_nothing_is_wrong(tmp_path, capsys):
-    context = world_of(tmp_path, URL)
+    context = context_of(tmp_path, URL)
     empty = msgspec.structs.replace(context, config=msgspec.structs.replace(context.config, profiles={}))
     code, out, _ = told(empty, capsys)
     assert (code, out) == (0, f"no servers in {context.config.path} and no logins\n")

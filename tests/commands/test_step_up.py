@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from mcp_auth_bridge.commands.sign_in import _last, _obtained, _step_up, _without_step_up
+from mcp_auth_bridge.commands.step_up import give_up, last_session, obtained_scopes, scopes_to_add
 from mcp_auth_bridge.config.auth import digest
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.credentials.diagnosis import LoginDiagnosis
@@ -20,7 +20,7 @@ CLIENT = Client(issuer="https://as.example", id="c")
 
 
 class Locked:
-    """As much of a bridge as has a record and a lock around its refresh."""
+    """The part of a bridge that `give_up` uses: a record, and a lock around its refresh."""
 
     record = "session acme https://mcp.example"
 
@@ -28,7 +28,7 @@ class Locked:
         self.held, self.profile = 0, SimpleNamespace(auth=auth)
 
     @asynccontextmanager
-    async def lock(self):
+    async def refresh_lock(self):
         self.held += 1
         yield
 
@@ -38,7 +38,7 @@ TODAY = LoginDiagnosis("acme", "login", digest(AUTH))
 
 
 def given_up(**more):
-    """The session that is stored after `_without_step_up`, and how often the refresh lock was taken for it."""
+    """The session that is stored after `give_up`, and how often the refresh lock was taken for it."""
     session = Session(
         resource="r",
         issuer=CLIENT.issuer,
@@ -51,24 +51,24 @@ def given_up(**more):
     )
     store, bridge = MemoryStore(), Locked(AUTH)
     store.save(bridge.record, dump(session), None)
-    asyncio.run(_without_step_up(bridge, store))
+    asyncio.run(give_up(bridge, store))
     return load_session(store.load(bridge.record).secret), bridge.held
 
 
-def test_a_scope_that_nobody_knows_is_not_asked_for_again_by_the_next_login_or_the_next_call():
+def test_an_unknown_scope_is_not_asked_for_again_by_the_next_login_or_the_next_call():
     session, held = given_up(scope="read", wanted="nonsense", denied="other", settings=digest(AUTH))
     assert (session.wanted, session.denied, session.refresh, held) == ("", "nonsense other", Secret("RT"), 1)
-    assert isinstance(TODAY.not_to_be_had(session, "nonsense"), AccessDenied)
-    assert TODAY.not_to_be_had(session, "write") is None
+    assert isinstance(TODAY.denied_scope_error(session, "nonsense"), AccessDenied)
+    assert TODAY.denied_scope_error(session, "write") is None
 
 
 def test_a_denied_scope_is_forgotten_when_the_configuration_changes():
     session, _ = given_up(scope="read", wanted="write", denied="other")
-    assert session.denied == "write"  # what was denied under other settings is nothing any more
+    assert session.denied == "write"  # a refusal under other settings does not count any more
     changed = LoginDiagnosis("acme", "login", digest(BrowserSettings(scopes=("read", "write"))))
-    assert isinstance(TODAY.not_to_be_had(session, "write"), AccessDenied)
-    assert changed.not_to_be_had(session, "write") is None
-    assert isinstance(changed.not_to_be_had(session, "read"), AccessDenied)  # it has that one
+    assert isinstance(TODAY.denied_scope_error(session, "write"), AccessDenied)
+    assert changed.denied_scope_error(session, "write") is None
+    assert isinstance(changed.denied_scope_error(session, "read"), AccessDenied)  # it has that one
 
 
 def test_a_scope_that_a_step_up_has_brought_is_not_called_denied_with_the_one_that_it_did_not():
@@ -77,20 +77,20 @@ def test_a_scope_that_a_step_up_has_brought_is_not_called_denied_with_the_one_th
 
 
 def last(**more):
-    """What a login sees of the one before it, which is stored like this."""
+    """The session before a login, stored with these attributes, as the login sees it."""
     session, _ = given_up(**more)
     kept = msgspec.structs.replace(session, **more)
-    return _last(Record(1, dump(kept)), digest(AUTH))
+    return last_session(Record(1, dump(kept)), digest(AUTH))
 
 
 def test_what_a_step_up_has_brought_is_asked_for_again_by_each_login_until_the_configuration_changes():
-    brought = _obtained(last(scope="read", wanted="write admin", settings=digest(AUTH)), last(scope="read write"))
+    brought = obtained_scopes(last(scope="read", wanted="write admin", settings=digest(AUTH)), last(scope="read write"))
     assert brought == "write"
     before = last(scope="read write", wanted=brought, settings=digest(AUTH))
-    assert _step_up(before) == ("read", "write")
-    assert _step_up(last(scope="read write", wanted=brought, settings="other")) == ()
-    assert _step_up(last(scope="read write", wanted="admin write", settings="other")) == ("read", "write", "admin")
-    assert _obtained(None, before) == ""
+    assert scopes_to_add(before) == ("read", "write")
+    assert scopes_to_add(last(scope="read write", wanted=brought, settings="other")) == ()
+    assert scopes_to_add(last(scope="read write", wanted="admin write", settings="other")) == ("read", "write", "admin")
+    assert obtained_scopes(None, before) == ""
 
 
 def test_a_login_forgets_what_was_denied_under_other_settings():

@@ -1,4 +1,4 @@
-"""`token`: what is printed, in which form, how fresh, and what is said where there is none to print."""
+"""`token`: which token is printed, in which form, and which error is raised where there is none."""
 
 import asyncio
 import base64
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commanding import store_of, world_of
+from commanding import context_of, store_of
 from peers.scripted import CUT, REQUEST, Gate, Scripted, ok
 from program import command
 from remoting import story
@@ -31,8 +31,8 @@ REFUSED = (
 
 
 def signed_in(folder, server=None, **more):
-    """The world in which somebody is signed in to `acme`, at the authorization server `server`."""
-    context = world_of(folder, URL, '{ kind = "browser" }')
+    """The context of a user who is signed in to `acme`, at the authorization server `server`."""
+    context = context_of(folder, URL, '{ kind = "browser" }')
     origin = f"http://127.0.0.1:{server.port}" if server else "https://as.example"
     known = {
         "resource": URL,
@@ -109,7 +109,7 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
     async with Scripted() as server:
         server.play([REQUEST, REFUSED, CUT])
         context = signed_in(tmp_path, server, expires_at=1.0)
-        for _ in range(2):  # the second one asks nobody
+        for _ in range(2):  # the second time no server is asked
             with pytest.raises(LoginRequired) as caught:
                 await token.run(token.Input(ServerChoice("acme")), context)
             assert caught.value.hint == "run: mcp-auth-bridge login acme"
@@ -117,15 +117,18 @@ async def test_a_login_that_was_ended_names_the_command(tmp_path, capfd):
 
 
 @story
-async def test_nobody_signed_in_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
-    for context in (world_of(tmp_path, URL, '{ kind = "browser" }'), signed_in(tmp_path, refresh=None, expires_at=1.0)):
+async def test_no_login_and_an_expired_login_without_refresh_token_name_the_command(tmp_path):
+    for context in (
+        context_of(tmp_path, URL, '{ kind = "browser" }'),
+        signed_in(tmp_path, refresh=None, expires_at=1.0),
+    ):
         with pytest.raises(LoginRequired) as caught:
             await token.run(token.Input(ServerChoice("acme")), context)
         assert caught.value.hint == "run: mcp-auth-bridge login acme"
 
 
 @story
-async def test_an_authorization_server_that_is_away_is_no_missing_login(tmp_path):
+async def test_an_unreachable_authorization_server_is_not_reported_as_a_missing_login(tmp_path):
     async with Scripted() as server:
         context = signed_in(tmp_path, server, expires_at=1.0)
     with pytest.raises((Unreachable, OAuthRefused)) as caught:
@@ -147,7 +150,7 @@ async def test_sixteen_at_once_cost_one_refresh(tmp_path, capfd):
 async def test_a_bound_token_is_described_but_not_given_to_those_who_cannot_use_it(tmp_path, capfd):
     context = signed_in(tmp_path, dpop_key=Secret("{}"))
     for more in ({}, {"command": ("true",)}):
-        with pytest.raises(ConfigError, match="is bound to a key of this bridge's"):
+        with pytest.raises(ConfigError, match="is bound to the bridge's key"):
             await token.run(token.Input(ServerChoice("acme"), **more), context)
     assert capfd.readouterr().out == ""
     assert json.loads((await printed(context, capfd, form="json")).out)["token_type"] == "DPoP"
@@ -161,7 +164,7 @@ def jwt(**claims):
 @story
 async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itself(tmp_path, capfd):
     given = jwt(exp=FAR_AWAY)
-    context = world_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
+    context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
     assert (await printed(context, capfd)).out == f"{given}\n"
     about = json.loads((await printed(context, capfd, form="json")).out)
     assert (about["access_token"], about["expires_at"]) == (given, "2100-01-01T00:00:00Z")
@@ -171,7 +174,7 @@ async def test_a_configured_token_is_printed_too_with_the_end_that_it_names_itse
 @story
 async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_path, capfd, claims):
     given = jwt(**claims)
-    context = world_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
+    context = context_of(tmp_path, URL, '{ kind = "bearer", token = "env:T" }', {"T": given})
     assert json.loads((await printed(context, capfd, form="json")).out)["access_token"] == given
 
 
@@ -186,12 +189,12 @@ async def test_a_configured_token_with_an_odd_end_is_printed_all_the_same(tmp_pa
 @story
 async def test_a_server_that_is_met_without_a_token_has_none(tmp_path, auth):
     with pytest.raises(ConfigError, match="acme has no access token"):
-        await token.run(token.Input(ServerChoice("acme")), world_of(tmp_path, URL, auth, {"T": "key"}))
+        await token.run(token.Input(ServerChoice("acme")), context_of(tmp_path, URL, auth, {"T": "key"}))
 
 
 @story
 async def test_a_server_that_is_met_with_a_token_in_a_header_has_that(tmp_path, capfd):
-    context = world_of(tmp_path, URL, '{ kind = "headers", headers = { Authorization = "bearer abc" } }')
+    context = context_of(tmp_path, URL, '{ kind = "headers", headers = { Authorization = "bearer abc" } }')
     assert await printed(context, capfd) == ("abc\n", "")
 
 
@@ -204,7 +207,7 @@ async def test_a_machine_gets_its_token_as_a_person_does(tmp_path, capfd):
             f'{{ kind = "client_credentials", client_id = "c", client_secret = "env:S", issuer = "{origin}",'
             f' token_endpoint = "{origin}/token" }}'
         )
-        context = world_of(tmp_path, URL, auth, {"S": "client-secret"})
+        context = context_of(tmp_path, URL, auth, {"S": "client-secret"})
         about = json.loads((await printed(context, capfd, form="json")).out)
         assert (about["access_token"], about["resource"]) == ("machine-token", URL)
         assert (await printed(context, capfd)).out == "machine-token\n"
@@ -224,7 +227,7 @@ async def test_a_machine_that_the_command_line_describes_shares_the_token_of_the
             )
             given = token.Input(ServerChoice("acme", auth=inside if auth is None else auth))
             assert (
-                await token.run(given, world_of(tmp_path, URL, context.format(inside), {"S": "secret", "T": "other"}))
+                await token.run(given, context_of(tmp_path, URL, context.format(inside), {"S": "secret", "T": "other"}))
                 == 0
             )
             return capfd.readouterr().out.strip()
@@ -240,30 +243,30 @@ async def test_a_machine_that_the_command_line_describes_shares_the_token_of_the
 @pytest.mark.parametrize("name", ["", "A B", "1A", "A=B", "É"])
 @story
 async def test_a_variable_has_a_name_that_every_shell_can_read(tmp_path, name):
-    with pytest.raises(ConfigError, match="--env is no name of a variable"):
+    with pytest.raises(ConfigError, match="--env needs the name of a variable"):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "Path"])
 @story
-async def test_a_token_is_not_put_where_it_would_be_looked_up_or_printed(tmp_path, name):
-    with pytest.raises(ConfigError, match=f"--env {name} steers the program itself"):
+async def test_a_token_is_not_put_into_a_variable_that_a_loader_reads_or_prints(tmp_path, name):
+    with pytest.raises(ConfigError, match=f"--env {name} changes how the program is loaded"):
         await token.run(token.Input(ServerChoice("acme"), command=("true",), variable=name), signed_in(tmp_path))
 
 
 @story
-async def test_a_person_at_a_terminal_is_told_what_they_are_looking_at(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(terminal, "shows_answers", lambda: True)
+async def test_on_a_terminal_the_user_is_told_what_the_token_is(tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(terminal, "stdout_is_terminal", lambda: True)
     out, err = await printed(signed_in(tmp_path), capfd)
     assert out == "first-token\n"
-    assert err == ("mcp-auth-bridge: whoever has this token may do what you may at acme, until 2100-01-01T00:00:00Z\n")
+    assert err == ("mcp-auth-bridge: anyone with this token can do at acme what you can, until 2100-01-01T00:00:00Z\n")
 
 
-# As processes, because a process becomes another
+# In processes of their own, because `--exec` replaces the process
 
 
 def environment_of(context):
-    """That of a process in `context`, whose configuration is written down for it."""
+    """The environment of a process with the configuration of `context`, which is written into its file."""
     folder = context.paths.config.parent
     store = f"[store]\nkind = 'key_file'\npath = '{folder / 'sealing.key'}'\n"
     context.paths.config.write_text(f"{store}[servers.acme]\nurl = '{URL}'\n")
@@ -292,14 +295,14 @@ def test_the_variable_can_have_another_name_and_signals_are_the_programs(tmp_pat
     assert process.returncode == -signal.SIGTERM
 
 
-def test_a_program_whose_reader_leaves_ends_as_it_does_without_us(tmp_path):
+def test_a_program_that_loses_its_reader_ends_as_it_does_without_the_bridge(tmp_path):
     process = started(signed_in(tmp_path), "--exec", "sh", "-c", "yes | head -n 1")
     assert process.communicate() == ("y\n", "")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGHUP"])
 @story
-async def test_who_is_ended_in_the_middle_of_a_rotation_keeps_what_it_leads_to(tmp_path, capfd, name):
+async def test_a_command_that_is_ended_in_the_middle_of_a_refresh_keeps_the_new_tokens(tmp_path, capfd, name):
     async with Scripted() as server:
         asked, answer, cut = renewed()
         server.play([asked, gate := Gate(), answer, cut])
@@ -343,7 +346,7 @@ def test_a_full_disk_is_said_as_what_it_is(tmp_path):
     assert err == "mcp-auth-bridge: the answer could not be written: no space left on device\n"
 
 
-def test_a_reader_who_has_left_is_nobodys_fault(tmp_path):
+def test_a_reader_that_has_closed_its_pipe_is_not_an_error(tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     process = started(signed_in(tmp_path), stdout=writer)

@@ -1,4 +1,4 @@
-"""Arguments from a shell: what is written is what is sent, whatever it is."""
+"""Arguments from a shell: the server gets what the user wrote."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.commands.tool_arguments import missing, parsed, typed, types_of
+from mcp_auth_bridge.commands.tool_arguments import convert_arguments, json_types, missing_arguments, parse_arguments
 from mcp_auth_bridge.errors import ConfigError
 
 NAMES = st.text(min_size=1).filter(lambda name: "=" not in name and name != "-" and name.lstrip()[:1] not in ("{", "["))
@@ -23,7 +23,7 @@ VALUES = st.recursive(
 
 def sent(words, schema=None, piped=b""):
     """The arguments as the server reads them."""
-    return json.loads(msgspec.json.encode(typed(parsed(words, piped), schema or {})))
+    return json.loads(msgspec.json.encode(convert_arguments(parse_arguments(words, piped), schema or {})))
 
 
 @given(st.dictionaries(st.text(), VALUES))
@@ -45,9 +45,9 @@ def test_json_for_what_has_no_type_or_a_type_of_its_own_arrives_as_json(values):
 
 
 def refusal(words, piped):
-    """Why they are refused, "" if they are read."""
+    """The error that refuses them, "" if they are accepted."""
     try:
-        parsed(words, piped)
+        parse_arguments(words, piped)
     except ConfigError as refused:
         return refused.message
     return ""
@@ -62,12 +62,12 @@ def test_whatever_is_written_is_read_or_refused_in_one_sentence(words, piped):
 @pytest.mark.parametrize(
     "piped", [b"", b"{", b'{"x": "\xff"}', b'{"x": 1} y', b'{"x": NaN}', b'{"x":' + b"[" * 100_000]
 )
-def test_what_is_piped_and_is_no_json_is_refused(piped):
+def test_piped_text_that_is_not_json_is_refused(piped):
     assert refusal(["-"], piped) == "the arguments are not valid JSON"
 
 
 @pytest.mark.parametrize("words", [["x=\udcff"], ["\udcff=x"], ['{"x": "\udcff"}']])
-def test_a_command_line_that_is_no_text_is_refused(words):
+def test_a_command_line_that_is_not_text_is_refused(words):
     assert refusal(words, b"") == "the arguments are not text in UTF-8"
 
 
@@ -111,17 +111,17 @@ def test_a_pair_has_the_type_that_the_schema_wants(schema, text, value):
 def test_a_pair_that_cannot_have_its_type_is_refused_without_its_value(type_, text):
     with pytest.raises(ConfigError) as caught:
         sent([f"x={text}"], {"properties": {"x": {"type": [type_, "null"]}}})
-    assert caught.value.message == f"the argument “x” is to be of the type {type_}"
+    assert caught.value.message == f"the argument “x” must be of the type {type_}"
 
 
 def test_what_is_required_and_missing_is_known_by_name_whatever_the_schema_is():
-    assert missing({"a": "1"}, {"required": ["a", "b", 5]}) == ["b"]
-    assert missing({}, {"required": "a"}) == []
-    assert types_of({"$ref": "#"}, {}) == frozenset()
+    assert missing_arguments({"a": "1"}, {"required": ["a", "b", 5]}) == ["b"]
+    assert missing_arguments({}, {"required": "a"}) == []
+    assert json_types({"$ref": "#"}, {}) == frozenset()
 
 
 def test_a_tool_may_be_called_without_arguments():
-    assert sent(manual.parser().parse_args(["call", "acme", "whoami"]).arguments) == {}
+    assert sent(manual.build_parser().parse_args(["call", "acme", "whoami"]).arguments) == {}
     words = [sys.executable, "-m", "mcp_auth_bridge", "call", "acme"]
     refused = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert refused.splitlines()[0] == "mcp-auth-bridge: the following arguments are required: TOOL"

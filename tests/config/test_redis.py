@@ -1,11 +1,11 @@
 import pytest
 
-from mcp_auth_bridge.config.redis import RedisStoreSettings, place
+from mcp_auth_bridge.config.redis import RedisStoreSettings, parse_address
 from mcp_auth_bridge.errors import ConfigError
 
 
 def at(url, **more):
-    return place(RedisStoreSettings(url, key_file="/key", **more), "config.toml: store")
+    return parse_address(RedisStoreSettings(url, key_file="/key", **more), "config.toml: store")
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_url_names_one_database(url, shown, tls):
         ("rediss://redis acme.example", "percent-encode"),
     ],
 )
-def test_a_url_that_cannot_be_is_refused_without_repeating_it(url, expected):
+def test_an_invalid_url_is_refused_without_repeating_it(url, expected):
     with pytest.raises(ConfigError) as caught:
         at(url)
     assert caught.value.message.startswith("config.toml: store.url")
@@ -71,6 +71,6 @@ def test_plain_redis_over_a_network_has_to_be_asked_for():
         ({"key_file": "/key", "prefix": "two words"}, "store.prefix"),
     ],
 )
-def test_what_cannot_be_is_named_with_its_key(settings, expected):
+def test_a_mistake_is_named_with_its_key(settings, expected):
     with pytest.raises(ConfigError, match=expected):
-        place(RedisStoreSettings("rediss://redis.acme.example", **settings), "store")
+        parse_address(RedisStoreSettings("rediss://redis.acme.example", **settings), "store")

@@ -14,10 +14,10 @@ from mcp_auth_bridge.config.suggestion import nearest
         ("scope", ["scopes", "resource"], "scopes"),
     ],
 )
-def test_a_slip_of_the_fingers_is_recognised(word, known, meant):
+def test_a_misspelt_word_is_recognised(word, known, meant):
     assert nearest(word, known) == meant
 
 
 @pytest.mark.parametrize("word", ["", "tickets", "x"])
-def test_what_resembles_nothing_gets_no_suggestion(word):
+def test_a_word_that_resembles_no_other_gets_no_suggestion(word):
     assert nearest(word, ["url", "auth", "headers"]) == ""

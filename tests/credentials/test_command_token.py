@@ -1,4 +1,4 @@
-"""What a command prints: which part of it is the token, until when it is good, and how rarely the command is run."""
+"""Tokens that commands print: how their output is read, when a token is due, and how rarely the command runs."""
 
 import asyncio
 import base64
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.credentials.command_token import CommandReply, CommandServices, CommandToken, printed
+from mcp_auth_bridge.credentials.command_token import CommandRecord, CommandReply, CommandToken, parse_output
 from mcp_auth_bridge.errors import CredentialMissing, StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
@@ -24,8 +24,8 @@ def jwt(exp):
 
 
 def read(text):
-    """(token, end) of what a command printed at NOW."""
-    token = printed(Secret(text), ARGV, NOW)
+    """(token, expiry) of a command's output at NOW."""
+    token = parse_output(Secret(text), ARGV, NOW)
     return token.value.reveal(), token.expires_at
 
 
@@ -61,14 +61,14 @@ def test_a_jwts_own_end_counts_and_the_earlier_of_two():
     ("text", "problem"),
     [
         ("hunter2\nhunter2", "printed 2 lines"),
-        ("{hunter2", "begins like JSON and is none"),
+        ("{hunter2", "begins like JSON, but is malformed"),
         ('{"tokens": "hunter2"}', "JSON document without a token"),
         ('{"token": ["hunter2"]}', "JSON document without a token"),
         ('{"token": ""}', "JSON document without a token"),
-        ("{" * 100_000, "begins like JSON and is none"),
+        ("{" * 100_000, "begins like JSON, but is malformed"),
     ],
 )
-def test_what_is_no_token_is_named_and_not_repeated(text, problem):
+def test_output_without_a_token_is_described_and_not_repeated(text, problem):
     with pytest.raises(CredentialMissing, match=f"^the command “mint” .*{problem}") as raised:
         read(text)
     assert "hunter2" not in raised.value.message + raised.value.hint
@@ -125,10 +125,8 @@ class Mint:
         async def opened():
             return store
 
-        world = CommandServices(
-            self, self.lock, opened if store is not None else None, lambda: self.now, self.warned.append
-        )
-        return CommandToken(KEY, argv, world)
+        record = CommandRecord(KEY, argv, opened if store is not None else None, self.warned.append)
+        return CommandToken(argv, self, self.lock, lambda: self.now, record)
 
 
 def run(story):
@@ -153,7 +151,7 @@ def test_the_command_runs_once_and_again_shortly_before_the_end():
     run(story)
 
 
-def test_everybody_who_waits_waits_for_one_run():
+def test_all_requests_that_wait_share_one_run():
     async def story(mint):
         token = mint.process()
         tokens = await asyncio.gather(*(token.read() for _ in range(50)))
@@ -164,7 +162,7 @@ def test_everybody_who_waits_waits_for_one_run():
     run(story)
 
 
-def test_a_failure_is_everybodys_and_the_next_request_tries_again():
+def test_all_requests_that_wait_get_the_failure_and_the_next_one_tries_again():
     async def story(mint):
         mint.errors = [CredentialMissing("it failed")]
         token = mint.process()
@@ -175,7 +173,7 @@ def test_a_failure_is_everybodys_and_the_next_request_tries_again():
     run(story)
 
 
-def test_a_request_that_is_cancelled_takes_nobodys_token_with_it():
+def test_a_cancelled_request_does_not_cancel_the_run_for_the_others():
     async def story(mint):
         token = mint.process()
         one, two = asyncio.ensure_future(token.read()), asyncio.ensure_future(token.read())
@@ -207,7 +205,7 @@ def test_without_a_store_each_process_runs_it_one_after_the_other():
     run(story)
 
 
-def test_what_another_command_printed_is_not_used():
+def test_the_token_of_another_command_is_not_used():
     async def story(mint):
         store = MemoryStore()
         await mint.process(store).read()
@@ -217,7 +215,7 @@ def test_what_another_command_printed_is_not_used():
     run(story)
 
 
-def test_a_store_that_fails_is_told_once_and_costs_only_runs():
+def test_a_failing_store_is_warned_of_once_and_costs_only_runs():
     class Broken:
         def load(self, key):
             raise StoreError(f"no {key}")

@@ -1,4 +1,4 @@
-"""A machine's credentials: obtained once for everybody, before they end, and the same is not asked again and again."""
+"""A machine's credentials: obtained once for all requests, before they expire, and not asked for again and again."""
 
 import asyncio
 
@@ -126,7 +126,7 @@ async def test_many_requests_of_many_processes_cost_one_token_request():
 
 
 @told
-async def test_a_token_is_replaced_before_it_ends_and_nobody_waits_for_it():
+async def test_a_token_is_replaced_before_it_expires_and_no_request_waits_for_it():
     world = Machines()
     process = world.process(discovers=False)
     await process.headers(TARGET)
@@ -243,7 +243,7 @@ async def test_after_a_failure_the_place_to_ask_is_looked_up_again():
 
 
 @told
-async def test_a_secret_that_is_missing_stops_before_anybody_is_asked():
+async def test_a_missing_secret_stops_before_any_request():
     world = Machines()
     world.missing = CredentialMissing("the client_secret of acme is not there", "put it there")
     with pytest.raises(CredentialMissing):

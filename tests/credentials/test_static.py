@@ -1,4 +1,4 @@
-"""Credentials that somebody else keeps: read at each request, once more when they are refused, and never printed."""
+"""Credentials from the configuration: read at each request, again when they are refused, and never printed."""
 
 import asyncio
 import base64
@@ -78,7 +78,7 @@ def refused(token, status=401, resource=URL, **parameters):
     return raised.value
 
 
-def test_a_server_that_wants_credentials_of_nobody_is_explained():
+def test_a_server_that_wants_credentials_where_the_configuration_has_none_is_explained():
     assert headers(AnonymousCredentials("acme")) == {}
     with pytest.raises(LoginRequired, match="acme wants credentials") as raised:
         headers(AnonymousCredentials("acme"), Refusal(401, None, {}))
@@ -91,7 +91,7 @@ def test_a_token_is_read_again_for_each_request():
     assert headers(credentials, refusal({"authorization": "Bearer one"})) == {"authorization": "Bearer two"}
 
 
-def test_what_a_keyring_holds_is_read_once_and_again_when_it_is_refused():
+def test_a_keyring_entry_is_read_once_and_again_when_it_is_refused():
     place = Place("one", "two")
     credentials = bearer(place, kind=RememberedValue)
     sent = [headers(credentials) for _ in range(3)]
@@ -100,7 +100,7 @@ def test_what_a_keyring_holds_is_read_once_and_again_when_it_is_refused():
     assert place.reads == 2
 
 
-def test_a_permission_that_is_lacking_makes_nobody_read_again():
+def test_a_missing_permission_causes_no_second_read():
     place = Place("one", "two")
     credentials = bearer(place, kind=RememberedValue)
     sent = headers(credentials)
@@ -124,7 +124,7 @@ def test_after_a_new_one_was_refused_too_none_is_fetched_for_a_while():
 @pytest.mark.parametrize(
     "token", ["placeholder-1", "<your token here>", "changeme", "${TOKEN}", "eyJhbGciOiJIUzI1NiJ9.cut"]
 )
-def test_what_is_no_token_is_called_so(token):
+def test_a_text_that_is_not_a_token_is_called_so(token):
     error = refused(token)
     assert type(error) is NotAToken
     assert error.hint == "replace it: the file /t"
@@ -175,7 +175,7 @@ def test_the_servers_own_word_counts_more_than_what_looks_wrong():
     assert "hunter2" not in refused("hunter2-hunter2-hunter2", error_description="no hunter2-hunter2-hunter2").message
 
 
-def test_what_the_server_says_is_quoted():
+def test_the_servers_own_sentence_is_quoted():
     message = refused(
         jwt(exp=NOW + 60, aud=URL, iss="Vendor"), error_description="Jwt issuer is not configured"
     ).message

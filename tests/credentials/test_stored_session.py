@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mcp_auth_bridge.credentials.services import Services
-from mcp_auth_bridge.credentials.stored_session import StoredSession, anybody
+from mcp_auth_bridge.credentials.stored_session import StoredSession, any_account
 from mcp_auth_bridge.errors import LoginRequired, StoreError
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -40,7 +40,7 @@ class Far(MemoryStore):
         await self.slow.wait()
         return answer
 
-    def kept(self, admit=anybody):
+    def kept(self, admit=any_account):
         async def opened():
             return self
 
@@ -57,7 +57,7 @@ def test_a_look_that_is_answered_late_does_not_undo_a_save():
         far.slow.clear()
         looking = asyncio.ensure_future(kept.look())
         await asyncio.sleep(0)
-        saving = asyncio.ensure_future(kept.save(far, NEW))
+        saving = asyncio.ensure_future(kept.save_or_keep(far, NEW))
         await asyncio.sleep(0)
         far.slow.set()
         await asyncio.gather(looking, saving)
@@ -66,14 +66,14 @@ def test_a_look_that_is_answered_late_does_not_undo_a_save():
     asyncio.run(story())
 
 
-def test_what_could_not_be_saved_is_used_and_saved_with_the_next_look_and_said_once():
+def test_a_session_that_could_not_be_saved_is_used_saved_by_the_next_look_and_warned_of_once():
     async def story():
         far = Far()
         far.save("a", dump(OLD), None)
         kept, other = far.kept(), far.kept()
         await kept.look()
         far.away = True
-        assert await kept.save(far, NEW)
+        assert await kept.save_or_keep(far, NEW)
         await kept.look()
         assert kept.session == NEW
         far.away = False
@@ -100,7 +100,7 @@ def test_a_store_that_was_never_reached_has_no_answer():
 def test_a_login_that_is_not_admitted_is_refused_at_each_look_until_another_one_is_there():
     def only_new(session):
         if session != NEW:
-            raise LoginRequired("somebody else's")
+            raise LoginRequired("another account's")
 
     async def story():
         far = Far()
@@ -144,7 +144,7 @@ def test_a_whole_store_that_was_put_back_during_a_renewal_costs_neither_the_new_
         store.roll_back(older)
         if look == "before the save":
             await kept.look()
-        assert await kept.save(store, NEW)
+        assert await kept.save_or_keep(store, NEW)
         await kept.look()
         assert kept.session == NEW
         assert kept.is_saved

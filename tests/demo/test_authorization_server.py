@@ -64,7 +64,7 @@ class Story:
 
     def ask(self, **changes):
         parameters = self.parameters(**changes)
-        return self.grants.ask(self.grants.client_to_answer(parameters), parameters)[0]
+        return self.grants.open_request(self.grants.find_client(parameters), parameters)[0]
 
     def code(self, **changes):
         location = self.grants.decide(self.ask(**changes), allowed=True)
@@ -79,7 +79,7 @@ class Story:
             "redirect_uri": REDIRECT,
             "resource": RESOURCE,
         } | changes
-        return self.grants.token({name: value for name, value in form.items() if value is not None})
+        return self.grants.issue_tokens({name: value for name, value in form.items() if value is not None})
 
     def login(self, **changes):
         return self.redeem(self.code(**changes))
@@ -91,7 +91,7 @@ class Story:
             "refresh_token": token.reveal(),
             "resource": RESOURCE,
         } | changes
-        return self.grants.token({name: value for name, value in form.items() if value is not None})
+        return self.grants.issue_tokens({name: value for name, value in form.items() if value is not None})
 
 
 def refusal(function, *arguments, **changes):
@@ -234,7 +234,7 @@ def test_a_token_request_is_refused_with_the_code_of_its_fault(form, error, stat
     story = Story()
     known = {name: story.client.id if value == "known" else value for name, value in form.items()}
     with pytest.raises(OAuthRefused) as caught:
-        story.grants.token(known)
+        story.grants.issue_tokens(known)
     assert (caught.value.error, caught.value.status) == (error, status)
 
 
@@ -321,7 +321,7 @@ def works(history, index):
 
 @given(st.lists(st.integers(0, 5), max_size=6))
 def test_a_family_never_has_more_than_one_living_refresh_token(history):
-    """Each token is tried in a world of its own (the entropy repeats itself), because trying changes the world."""
+    """Each token is tried at a server of its own (the entropy repeats itself), because a try changes the state."""
     count = len(after(history)[1])
     assert sum(works(history, index) for index in range(count)) <= 1
 
@@ -364,7 +364,7 @@ def test_a_registration_answers_201_with_what_was_registered():
     assert response.json()["token_endpoint_auth_method"] == "none"
 
 
-def test_a_registration_that_is_no_json_object_is_refused():
+def test_a_registration_that_is_not_a_json_object_is_refused():
     for body in (b"", b"[]", b"\xff"):
         response = post(Story(), "/register", content=body)
         assert (response.status_code, response.json()["error"]) == (400, "invalid_client_metadata")

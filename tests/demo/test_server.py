@@ -89,12 +89,12 @@ def test_the_one_who_clicks_allow_brings_a_code_to_the_callback():
 
 def test_a_step_that_fails_is_named_whatever_it_raised():
     async def fail():
-        with story._step("logging in"):
-            await story._run_to_the_end([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ))
+        with story._failing_as("logging in"):
+            await story._run_command([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ))
 
     with pytest.raises(BridgeError) as caught:
         asyncio.run(fail())
     assert caught.value.message == "the demo failed while logging in: the command ended with exit code 3"
     nested = ExceptionGroup("outer", [ExceptionGroup("inner", [OSError("no such server")])])
-    with pytest.raises(BridgeError, match="working: OSError “no such server”"), story._step("working"):
+    with pytest.raises(BridgeError, match="working: OSError “no such server”"), story._failing_as("working"):
         raise nested

@@ -53,7 +53,7 @@ def test_the_expected_account_signs_in_and_all_is_told(bridge, authorization_ser
     assert f"signed in to acme as {ALICE}" in done.stderr
     assert "couldn't verify" not in done.stderr
     assert "scopes “mcp" in done.stderr
-    assert "renewed by itself" in done.stderr
+    assert "renewed automatically" in done.stderr
     line = lines(bridge)["acme"]
     assert (line["account"], line["renews"]) == (ALICE, True)
     assert "mcp" in line["asked"].split()

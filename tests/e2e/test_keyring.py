@@ -180,7 +180,7 @@ def test_a_session_without_a_keyring_of_its_own_is_told_in_words(bridge, protect
     assert "asked to be unlocked or set up" in complaint(done.stderr)[0]
 
 
-ENTRY = "from mcp_auth_bridge.stores.os_keyring import entry; print(entry('acme key'))"
+ENTRY = "from mcp_auth_bridge.stores.os_keyring import load_entry; print(load_entry('acme key'))"
 
 
 def test_a_secret_is_put_there_by_a_command_and_read_by_its_name(bridge, session) -> None:

@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from commanding import world_of
+from commanding import context_of
 from desk import CONSENT, Desk
 from program import command
 
@@ -32,9 +32,9 @@ async def servers(count):
 
 
 def test_two_servers_that_are_called_alike_have_an_entry_each(tmp_path, capsys):
-    world = world_of(tmp_path, "https://other.example/mcp")
+    context = context_of(tmp_path, "https://other.example/mcp")
     urls = ["https://mcp.suite.example/a", "https://mcp.suite.example/b"]
-    next_step.tell([Bridge(world.config.profile(url), world) for url in urls])
+    next_step.show_ide_entries([Bridge(context.config.profile(url), context) for url in urls])
     entries = json.loads(capsys.readouterr().out)["mcpServers"]
     assert {name: entry["args"][1] for name, entry in entries.items()} == {"suite": urls[0], "suite-2": urls[1]}
 
@@ -96,14 +96,14 @@ def test_an_empty_answer_ends_without_a_login(desk, answer):
     asyncio.run(story())
 
 
-def test_where_nobody_can_be_asked_the_commands_are_listed(desk):
+def test_without_a_terminal_the_commands_are_listed(desk):
     for name in ("acme", "suite"):
         desk.add(name, f"https://{name}.example/mcp")
     done = asyncio.run(desk.run("login"))
     assert (done.returncode, done.stdout) == (2, "")
     assert "for acme: mcp-auth-bridge login acme\n" in done.stderr
     assert "for suite: mcp-auth-bridge login suite\n" in done.stderr
-    assert "without a terminal you cannot be asked" in done.stderr
+    assert "there is no terminal to ask which one" in done.stderr
     assert "mcp-auth-bridge login --all" in done.stderr
 
 
@@ -178,7 +178,7 @@ def test_a_login_by_url_says_its_short_name_which_later_commands_take(desk):
             done = await desk.run("login", far.resource, "--browser-command", CONSENT)
             assert done.returncode == 0, done.stderr
             name = far.issuer.removeprefix("http://")
-            assert f"commands take {name} for it, too: mcp-auth-bridge tools {name}\n" in done.stderr
+            assert f"commands also take its short name {name}: mcp-auth-bridge tools {name}\n" in done.stderr
             (entry,) = json.loads(done.stdout)["mcpServers"].values()
             assert entry["args"] == ["run", far.resource]
             for arguments in (["tools", name], ["call", name, "add", "a=1", "b=2"], ["token", name], ["logout", name]):

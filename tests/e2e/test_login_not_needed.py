@@ -70,7 +70,7 @@ def test_a_server_that_has_answered_needs_no_login_and_the_command_that_works_is
     done = bridge.run("login", "acme", "--header", "X-API-Key: env:KEY", "--no-browser")
     sentence, hint = complaint(done.stderr)
     assert done.returncode == 2
-    assert sentence.endswith("needs no login: it has answered as it was asked")
+    assert sentence.endswith("needs no login: it answers requests without credentials")
     assert "each time with --header for X-API-Key" in hint
     command = hint[hint.index("mcp-auth-bridge tools") :].split()[1:]
     assert "echo" in bridge.run(*command, "--header", "X-API-Key: env:KEY").stdout

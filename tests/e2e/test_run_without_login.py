@@ -82,7 +82,7 @@ def test_initialize_succeeds_whatever_the_remote_does(acme, gateway, state) -> N
         assert client.close() == 0
         said = client.stderr
         assert client.opening.endswith(
-            f" relays to acme ({gateway.origin}/mcp) with the login that is kept for it, if there is one\n"
+            f" relays to acme ({gateway.origin}/mcp) with its stored login, if there is one\n"
         )
     if state == "wants a login":
         sentence, hint = said.splitlines()

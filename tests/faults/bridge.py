@@ -14,7 +14,7 @@ from program import command
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
-from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -73,13 +73,13 @@ async def save_login(
         obtained_at=time.time(),
         expires_at=time.time() + lifetime,
     )
-    (await bridge.store_access.unlock()).save(bridge.record, dump(session), None)
+    (await bridge.store_access.open_to_write()).save(bridge.record, dump(session), None)
 
 
 async def stored_login(folder: Path) -> Session:
     """The login for `far` as it is stored."""
     bridge = bridge_in(folder)
-    record = (await bridge.store_access.unlock()).load(bridge.record)
+    record = (await bridge.store_access.open_to_write()).load(bridge.record)
     assert record is not None
     return load_session(record.secret)
 

@@ -65,7 +65,7 @@ def test_a_process_answers_every_request_of_a_hostile_client_to_a_hostile_server
                     due.add(f"call {number}")
                     await client.call(f"call {number}")
             await client.until(lambda: due <= client.answers.keys())
-            answers = [message for message in map(peek, client.lines) if message.kind is Kind.RESPONSE]
+            answers = [message for message in map(peek, client.lines) if message.kind is Kind.REPLY]
             for key in due:
                 assert sum(answer.key == key for answer in answers) == 1
             assert client.process.returncode is None

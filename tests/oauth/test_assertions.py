@@ -1,4 +1,4 @@
-"""Assertions by which a client proves who it is: every kind of key, every way to give it wrongly."""
+"""Assertions that authenticate a client: every kind of key, every mistake in giving one."""
 
 import json
 
@@ -16,7 +16,7 @@ from key_pairs import KEYS, RSA, pem
 from playing import play
 
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.oauth.assertions import accepted, client_assertion, load
+from mcp_auth_bridge.oauth.assertions import client_assertion, load_key, with_accepted_algorithm
 from mcp_auth_bridge.oauth.client_auth import authenticate
 from mcp_auth_bridge.oauth.session import Client, SigningKey
 from mcp_auth_bridge.secret import Secret
@@ -61,19 +61,19 @@ def test_a_client_says_who_it_is_and_to_whom_for_two_minutes(algorithm, spelled)
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512", "EdDSA"])
 def test_the_algorithm_follows_from_the_key(algorithm):
-    assert load(SigningKey(key=Secret(pem(KEYS[algorithm])))).algorithm == algorithm
+    assert load_key(SigningKey(key=Secret(pem(KEYS[algorithm])))).algorithm == algorithm
 
 
 def test_a_jwk_may_name_its_algorithm_and_itself():
-    key = load(SigningKey(key=Secret(jwk(RSA, alg="PS256", kid="k1"))))
+    key = load_key(SigningKey(key=Secret(jwk(RSA, alg="PS256", kid="k1"))))
     assert (key.algorithm, key.id) == ("PS256", "k1")
-    assert load(SigningKey(key=Secret(jwk(RSA, kid="k1")), key_id="k2")).id == "k2"
+    assert load_key(SigningKey(key=Secret(jwk(RSA, kid="k1")), key_id="k2")).id == "k2"
 
 
 @pytest.mark.parametrize("form", [PrivateFormat.TraditionalOpenSSL, PrivateFormat.PKCS8])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
 def test_the_older_forms_of_pem_are_read_too(algorithm, form):
-    assert load(SigningKey(key=Secret("\n " + pem(KEYS[algorithm], form) + "\n"))).algorithm == algorithm
+    assert load_key(SigningKey(key=Secret("\n " + pem(KEYS[algorithm], form) + "\n"))).algorithm == algorithm
 
 
 def test_the_key_id_and_another_audience_are_said_where_they_are_configured():
@@ -106,7 +106,9 @@ def test_the_assertion_stands_in_the_form_with_the_client_id_and_prints_nowhere(
     ],
 )
 def test_among_the_algorithms_of_a_key_one_is_taken_that_the_server_knows(algorithm, advertised, chosen):
-    assert accepted(SigningKey(key=Secret(pem(RSA)), algorithm=algorithm), advertised).algorithm == chosen
+    assert (
+        with_accepted_algorithm(SigningKey(key=Secret(pem(RSA)), algorithm=algorithm), advertised).algorithm == chosen
+    )
 
 
 WEAK = rsa.generate_private_key(65537, 1024)
@@ -120,14 +122,14 @@ UNUSABLE = {
     "weak": (pem(WEAK), "too short"),
     "weak, as a JWK": (jwk(WEAK), "too short"),
     "public": (PUBLIC, "public key"),
-    "public, as a JWK": (json.dumps(RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)), "has it in d"),
-    "of another curve": (pem(ec.generate_private_key(ec.SECP256K1())), "signs no assertions"),
-    "of another curve of Edwards'": (pem(ed448.Ed448PrivateKey.generate()), "signs no assertions"),
-    "an oct": (json.dumps({"kty": "oct", "k": "hunter2", "d": "hunter2"}), "signs no assertions"),
+    "public, as a JWK": (json.dumps(RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)), "has no member d"),
+    "of another curve": (pem(ec.generate_private_key(ec.SECP256K1())), "cannot sign assertions"),
+    "of another curve of Edwards'": (pem(ed448.Ed448PrivateKey.generate()), "cannot sign assertions"),
+    "an oct": (json.dumps({"kty": "oct", "k": "hunter2", "d": "hunter2"}), "cannot sign assertions"),
     "a set": (json.dumps({"keys": [json.loads(jwk(RSA))]}), "set of keys"),
-    "half a JWK": (json.dumps({"kty": "EC", "crv": "P-256", "d": "hunter2"}), "no usable JWK"),
+    "half a JWK": (json.dumps({"kty": "EC", "crv": "P-256", "d": "hunter2"}), "not a usable JWK"),
     "cut off": (pem(RSA)[:200], "cannot be read"),
-    "cut off, as JSON": (jwk(RSA)[:200], "no JSON object"),
+    "cut off, as JSON": (jwk(RSA)[:200], "not a JSON object"),
     "from an environment variable without line ends": (pem(RSA).replace("\n", r"\n"), "line ends"),
     "empty": ("", "cannot be read"),
     "a placeholder": ("<your key>", "cannot be read"),
@@ -146,5 +148,5 @@ def test_an_unusable_key_is_told_apart_and_nothing_of_it_is_repeated(key, words)
 
 def test_an_algorithm_that_is_not_the_keys_is_refused_with_those_that_are():
     with pytest.raises(ConfigError, match="cannot sign with “ES256”") as raised:
-        load(SigningKey(key=Secret(pem(RSA)), algorithm="ES256"))
+        load_key(SigningKey(key=Secret(pem(RSA)), algorithm="ES256"))
     assert raised.value.hint == "set algorithm to one of: RS256, PS256"

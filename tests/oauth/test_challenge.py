@@ -1,16 +1,16 @@
-"""`WWW-Authenticate` as it is met in the wild, and the scopes that follow from it."""
+"""`WWW-Authenticate` as servers write it."""
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, bearer, parse, scopes_to_ask
+from mcp_auth_bridge.oauth.challenge import HEADER_LIMIT, Challenge, choose_challenge, parse_challenges
 
 METADATA = "https://mcp.example/.well-known/oauth-protected-resource/mcp"
 
 
 def told(*fields):
-    return [(challenge.scheme, dict(challenge.parameters)) for challenge in parse(fields)]
+    return [(challenge.scheme, dict(challenge.parameters)) for challenge in parse_challenges(fields)]
 
 
 @pytest.mark.parametrize(
@@ -35,57 +35,62 @@ def told(*fields):
         ("Negotiate, Bearer a=b", [("negotiate", {}), ("bearer", {"a": "b"})]),
         ("Negotiate YWJj==, Bearer a=b", [("negotiate", {}), ("bearer", {"a": "b"})]),
         ('DPoP algs="ES256 RS256", Bearer a=b', [("dpop", {"algs": "ES256 RS256"}), ("bearer", {"a": "b"})]),
-        # Servers write these: no comma between parameters, and bare values that are no tokens.
+        # Servers write these: no comma between parameters, and unquoted values that are not tokens.
         ('Bearer a="x" b="y"', [("bearer", {"a": "x", "b": "y"})]),
         (f"Bearer resource_metadata={METADATA}", [("bearer", {"resource_metadata": METADATA})]),
         ("Bearer scope=mcp:read, error=x", [("bearer", {"scope": "mcp:read", "error": "x"})]),
-        # The first of two parameters with one name counts; a second may be somebody's injection.
+        # The first of two parameters with one name counts; a second may be injected.
         ('Bearer a="1", A="2"', [("bearer", {"a": "1"})]),
-        # What cannot be read is passed over, never guessed at.
+        # Unreadable parts are skipped, never guessed.
         ('Bearer a="never closed', [("bearer", {})]),
         ('Bearer ok=1, a="never closed', [("bearer", {"ok": "1"})]),
     ],
 )
-def test_a_field_is_read_as_its_challenges(field, challenges):
+def test_a_field_is_parsed_into_its_challenges(field, challenges):
     assert told(field)[: len(challenges)] == challenges
 
 
-def test_the_challenges_of_several_fields_come_in_their_order():
+def test_the_challenges_of_several_fields_keep_their_order():
     assert told("Basic realm=x", "Bearer a=b") == [("basic", {"realm": "x"}), ("bearer", {"a": "b"})]
 
 
-def test_the_bearer_challenge_is_found_behind_others_and_dpop_only_stands_in_for_it():
-    assert bearer(["Basic realm=x", 'DPoP algs="ES256"', "Bearer a=b"]).parameters == {"a": "b"}
-    assert bearer(["Basic realm=x", 'DPoP algs="ES256"']).scheme == "dpop"
-    assert bearer(["Basic realm=x"]) is None
-    assert bearer([]) is None
+def test_the_first_bearer_challenge_is_chosen_and_dpop_only_without_one():
+    assert choose_challenge(["Basic realm=x", 'DPoP algs="ES256"', "Bearer a=b"]).parameters == {"a": "b"}
+    assert choose_challenge(["Basic realm=x", 'DPoP algs="ES256"']).scheme == "dpop"
+    assert choose_challenge(["Basic realm=x"]) is None
+    assert choose_challenge([]) is None
 
 
 @pytest.mark.plays("Cloudflare Access")
 @pytest.mark.parametrize("others", [[], ["Basic realm=x"], ["Negotiate"]])
 def test_metadata_may_be_named_by_a_challenge_of_any_scheme(others):
     """RFC 9728 section 5.1; Cloudflare Access (junior #832)."""
-    found = bearer([*others, f'Cloudflare-Access resource_metadata="{METADATA}"'])
+    found = choose_challenge([*others, f'Cloudflare-Access resource_metadata="{METADATA}"'])
     assert (found.scheme, found.resource_metadata) == ("cloudflare-access", METADATA)
 
 
-def test_metadata_that_another_scheme_names_count_for_the_bearer_challenge_unless_it_names_its_own():
+def test_the_bearer_challenge_takes_over_the_metadata_url_of_another_scheme_unless_it_has_its_own():
     named = f'Cloudflare-Access resource_metadata="{METADATA}"'
-    merged = bearer([named, 'Bearer error="invalid_token", scope="read"'])
+    merged = choose_challenge([named, 'Bearer error="invalid_token", scope="read"'])
     assert (merged.scheme, merged.error, merged.scopes) == ("bearer", "invalid_token", ("read",))
     assert merged.resource_metadata == METADATA
     assert (
-        bearer([named, "Bearer resource_metadata=https://own.example/x"]).resource_metadata == "https://own.example/x"
+        choose_challenge([named, "Bearer resource_metadata=https://own.example/x"]).resource_metadata
+        == "https://own.example/x"
     )
 
 
-def test_a_challenge_without_parameters_wants_nothing_in_particular():
+def test_a_challenge_without_parameters_has_empty_values():
     bare = Challenge("bearer")
     assert (bare.error, bare.scopes, bare.resource_metadata) == ("", (), "")
 
 
+def test_each_scope_of_a_challenge_counts_once():
+    assert Challenge("bearer", {"scope": "read  write read"}).scopes == ("read", "write")
+
+
 def test_nothing_beyond_the_limit_is_read():
-    [challenge] = parse(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
+    [challenge] = parse_challenges(["Bearer a=b" + " " * HEADER_LIMIT + ", late=c"])
     assert challenge.parameters == {"a": "b"}
 
 
@@ -94,7 +99,7 @@ def test_nothing_beyond_the_limit_is_read():
 @example(["Bearer " + "a=" * 4000])
 @example(["\\" * 8192])
 def test_parsing_never_raises_and_never_invents_a_value(fields):
-    for challenge in parse(fields):
+    for challenge in parse_challenges(fields):
         assert challenge.scheme == challenge.scheme.lower()
         for value in challenge.parameters.values():
             assert any(value in field.replace("\\", "") or value in field for field in fields) or "\\" in "".join(
@@ -107,7 +112,7 @@ VALUES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size
 
 
 @given(st.lists(st.tuples(TOKENS, st.dictionaries(TOKENS, VALUES, min_size=1, max_size=4)), max_size=4))
-def test_what_a_strict_server_writes_is_always_read_back(challenges):
+def test_well_formed_challenges_are_read_back(challenges):
     def quote(value):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -116,31 +121,3 @@ def test_what_a_strict_server_writes_is_always_read_back(challenges):
         for scheme, parameters in challenges
     )
     assert told(written) == challenges
-
-
-CHALLENGE = Challenge("bearer", {"scope": "read  write read"})
-
-
-@pytest.mark.parametrize(
-    ("configured", "challenge", "supported", "asked"),
-    [
-        (("mine",), CHALLENGE, ("all",), ("mine",)),
-        ((), CHALLENGE, ("all",), ("read", "write")),
-        ((), Challenge("bearer"), ("all", "of", "it"), ("all", "of", "it")),
-        ((), None, ("all",), ("all",)),
-        ((), None, (), ()),
-        ((), None, None, ()),
-    ],
-)
-def test_scopes_are_the_configured_else_the_challenged_else_the_supported_else_none(
-    configured, challenge, supported, asked
-):
-    assert scopes_to_ask(configured, challenge, supported, offline_access=False) == asked
-    assert scopes_to_ask(configured, challenge, supported, offline_access=True) == (
-        *asked,
-        *(["offline_access"] if asked else []),
-    )
-
-
-def test_offline_access_is_asked_for_once():
-    assert scopes_to_ask(("offline_access", "a"), None, None, offline_access=True) == ("offline_access", "a")

@@ -1,7 +1,8 @@
-"""How the way in which a server accepts the bridge is found out, and what is never tried for it."""
+"""How the authentication method that a server accepts is found, and which attempts are never made."""
 
 import base64
 import json
+from urllib.parse import unquote_plus
 
 import msgspec
 import pytest
@@ -9,13 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from login_flow import CODE, HERE, REGISTERED, found, plan
 from playing import answer, outcome, plain, play
+from registration_flow import client
 
 from mcp_auth_bridge.effects import Fetch
-from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused
-from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, with_others
-from mcp_auth_bridge.oauth.grants import refresh, revoke
+from mcp_auth_bridge.errors import BridgeError, GrantEnded, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth.client_auth import ClientAuthentication, authenticate, choose_method, with_other_methods
+from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
-from mcp_auth_bridge.oauth.registration import RegistrationRequest
+from mcp_auth_bridge.oauth.registration import RegistrationSettings
+from mcp_auth_bridge.oauth.revocation import revoke
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client
 from mcp_auth_bridge.secret import Secret
 
@@ -32,14 +35,14 @@ def configured(**more):
 
 
 def shown(fetch):
-    """How a request proves who sends it: the `Authorization` header's pair, and what the form says."""
+    """How a request authenticates the client: the `Authorization` header's pair, and what the form says."""
     form = plain(fetch.form)
     basic = plain(fetch.headers).get("authorization", "").removeprefix("Basic ")
     return base64.b64decode(basic).decode(), form.get("client_id"), form.get("client_secret")
 
 
 def attempts(*answers, client=None, metadata=METHODS, **more):
-    """The session of a login whose token endpoint gives these `answers`, and how each request proved itself."""
+    """The session of a login whose token endpoint gives these `answers`, and how each request authenticated."""
     asked = []
     registered = [] if client else [(REGISTERED[0], more.pop("registration"))]
     script = [*found(**metadata), ("listen 0", HERE), *registered, *CODE[:3], *[(TOKEN, each) for each in answers]]
@@ -125,10 +128,10 @@ def test_a_server_that_refuses_to_register_one_method_is_asked_for_the_next():
 
 def test_a_configured_method_is_what_is_registered_and_an_earlier_registration_by_another_is_not_used():
     asked, earlier = [], Client(issuer="https://as.example", id="old", redirect_uri=HERE)
-    spoken = RegistrationRequest(auth_method="client_secret_basic_raw")
+    spoken = RegistrationSettings(auth_method="client_secret_basic_raw")
     made = answer({"client_id": "new", "client_secret": "a/b", "token_endpoint_auth_method": "client_secret_basic"})
     script = [*found(), ("listen 0", HERE), (REGISTERED[0], made), *CODE]
-    session = play(login(plan(introduction=spoken, clients={earlier.issuer: earlier})), script, asked)
+    session = play(login(plan(registration=spoken, clients={earlier.issuer: earlier})), script, asked)
     documents = [json.loads(each.document) for each in asked if getattr(each, "document", None)]
     assert documents[0]["token_endpoint_auth_method"] == "client_secret_basic"
     assert (shown(asked[-1])[0], session.client.auth_method) == ("new:a/b", "client_secret_basic_raw")
@@ -188,7 +191,7 @@ ANSWERS = st.sampled_from(
     st.lists(ANSWERS, min_size=6),
 )
 def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(client, advertised, answers):
-    applicant = ClientAuthentication(with_others(client, advertised))
+    applicant = ClientAuthentication(with_other_methods(client, advertised))
     seen = []
     for each in answers:
         headers, form = play(applicant.authenticate({"grant_type": "x"}), [])
@@ -199,3 +202,36 @@ def test_no_method_is_ever_used_twice_and_what_is_remembered_has_none_to_try(cli
     assert len(seen) <= 5
     assert applicant.client.other_methods == ()
     assert (applicant.client.id, applicant.client.secret) == (client.id, client.secret)
+
+
+@pytest.mark.parametrize(("advertised", "public"), [(("private_key_jwt",), True), (("none",), False)])
+def test_a_server_that_accepts_none_of_our_ways_is_refused_with_their_names(advertised, public):
+    with pytest.raises(TheirProtocolError, match="no authentication method") as raised:
+        choose_method(advertised, public=public)
+    assert "client_secret_basic" in raised.value.hint
+
+
+ANY = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(ANY, ANY)
+def test_basic_authentication_encodes_both_halves_so_that_they_can_always_be_told_apart(identifier, secret):
+    known = client(id=identifier, secret=Secret(secret), auth_method="client_secret_basic")
+    headers, form = play(authenticate(known, {"grant_type": "x"}), [])
+    scheme, _, pair = headers["authorization"].reveal().partition(" ")
+    user, _, password = base64.b64decode(pair).decode("ascii").partition(":")
+    assert (scheme, unquote_plus(user), unquote_plus(password)) == ("Basic", identifier, secret)
+    assert form == {"grant_type": "x"}
+
+
+def test_post_authentication_and_public_clients_say_who_they_are_in_the_form():
+    with_secret = client(secret=Secret("s:/?"), auth_method="client_secret_post")
+    headers, form = play(authenticate(with_secret, {"a": "b"}), [])
+    assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc", "client_secret": "s:/?"})
+    headers, form = play(authenticate(client(), {"a": "b"}), [])
+    assert (headers, plain(form)) == ({}, {"a": "b", "client_id": "abc"})
+
+
+def test_the_secret_of_an_authentication_prints_nowhere():
+    for method in ("client_secret_basic", "client_secret_post"):
+        assert "hunter2" not in repr(play(authenticate(client(secret=Secret("hunter2"), auth_method=method), {}), []))

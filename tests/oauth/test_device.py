@@ -1,11 +1,11 @@
-"""The device grant, played: it asks as often as the server allows, and ends in a session or a sentence."""
+"""The device grant, played: it polls as often as the server allows, and ends in a session or an error."""
 
 import pytest
 from playing import answer, plain, play
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, TheirProtocolError, UrlRefused
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -24,7 +24,7 @@ SHOWN = ("show ABCD-EFGH at https://as.example/device", None)
 
 
 def server(**more):
-    return Server(
+    return AuthorizationServer(
         issuer="https://as.example",
         resource="https://mcp.example/mcp",
         authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),
@@ -37,7 +37,7 @@ def flow(**more):
     return device_code(server(**more), CLIENT, ("read",))
 
 
-def test_it_asks_until_the_person_has_confirmed():
+def test_it_polls_until_the_user_has_confirmed():
     asked = []
     tokens = answer({"access_token": "AT", "refresh_token": "RT", "expires_in": 60})
     steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, PENDING), ("sleep 5", None), (TOKEN, tokens)]
@@ -52,17 +52,17 @@ def test_it_asks_until_the_person_has_confirmed():
     }
 
 
-def test_it_asks_less_often_when_it_is_told_to():
+def test_slow_down_makes_it_poll_less_often():
     tokens = answer({"access_token": "AT"})
     slow = answer({"error": "slow_down"}, 400)
     steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, slow), ("sleep 10", None), (TOKEN, tokens)]
     assert play(flow(), steps).access.reveal() == "AT"
 
 
-def test_the_link_that_holds_the_code_is_preferred():
+def test_the_complete_verification_uri_is_preferred():
     complete = "https://as.example/device?code=ABCD-EFGH"
     document = {**DEVICE, "verification_uri_complete": complete, "expires_in": 0}
-    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+    with pytest.raises(LoginRequired, match="the code was not confirmed in time"):
         play(flow(), [(START, answer(document)), (f"show ABCD-EFGH at {complete}", None)])
 
 
@@ -70,24 +70,24 @@ def test_the_link_that_holds_the_code_is_preferred():
     ("error", "kind"),
     [("access_denied", AccessDenied), ("expired_token", LoginRequired), ("invalid_grant", OAuthRefused)],
 )
-def test_a_verdict_ends_the_waiting(error, kind):
+def test_an_error_of_the_user_or_the_code_ends_the_polling(error, kind):
     steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, answer({"error": error}, 400))]
     with pytest.raises(kind):
         play(flow(), steps)
 
 
-def test_the_codes_own_end_is_the_end():
+def test_polling_ends_when_the_code_expires():
     steps = [(START, answer(DEVICE)), SHOWN, *[("sleep 5", None), (TOKEN, PENDING)] * 3]
-    with pytest.raises(LoginRequired, match="nobody confirmed the code in time"):
+    with pytest.raises(LoginRequired, match="the code was not confirmed in time"):
         play(flow(), steps)
 
 
-def test_a_server_without_the_grant_is_named_with_what_to_do_instead():
+def test_a_server_without_the_grant_is_an_error_that_says_what_to_do_instead():
     with pytest.raises(TheirProtocolError, match="offers no login on another device") as raised:
         play(flow(device_endpoint=None), [])
     assert "--paste" in raised.value.hint
 
 
-def test_a_person_is_sent_to_no_odd_address():
+def test_an_unacceptable_verification_uri_is_refused():
     with pytest.raises(UrlRefused):
         play(flow(), [(START, answer({**DEVICE, "verification_uri": "javascript:alert(1)"}))])

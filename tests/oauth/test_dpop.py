@@ -17,10 +17,20 @@ from mcp_auth_bridge.credentials.token_headers import TokenHeaders, is_refused
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import GrantEnded, OAuthRefused, TheirProtocolError, Unreachable
 from mcp_auth_bridge.oauth import dpop
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
-from mcp_auth_bridge.oauth.dpop import Binding, ProvenRequest, Terms, binding, complaint, load, new_key, nonce_of, proof
+from mcp_auth_bridge.oauth.dpop import (
+    Binding,
+    ProvenRequest,
+    Terms,
+    binding,
+    challenge_error,
+    load_key,
+    new_key,
+    nonce_of,
+    proof,
+)
 from mcp_auth_bridge.oauth.grants import authorization_code, refresh
 from mcp_auth_bridge.oauth.session import dump, load_session
 from mcp_auth_bridge.secret import Secret
@@ -45,10 +55,10 @@ def read(text, *, nonce="", access_token=""):
 
 
 def test_a_proof_is_for_one_method_and_one_url_without_its_query():
-    header, claims = read(proof(load(KEY), ProvenRequest("DELETE", MCP), 1000.9, b"j" * 16))
+    header, claims = read(proof(load_key(KEY), ProvenRequest("DELETE", MCP), 1000.9, b"j" * 16))
     assert claims == {"htm": "DELETE", "htu": "https://mcp.example:8443/mcp", "iat": 1000, "jti": claims["jti"]}
     assert len(claims["jti"]) == 22
-    assert thumbprint(header["jwk"]) == load(KEY).thumbprint
+    assert thumbprint(header["jwk"]) == load_key(KEY).thumbprint
 
 
 nonces = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters='"\\'), max_size=40)
@@ -56,7 +66,7 @@ nonces = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_c
 
 @given(st.sampled_from(["GET", "POST", "DELETE"]), nonces, st.text("aZ0-._~+/=", max_size=60))
 def test_a_proof_always_holds_what_it_is_shown_and_verifies(method, nonce, access_token):
-    text = proof(load(KEY), ProvenRequest(method, MCP, nonce, access_token), 5.0, b"j" * 16)
+    text = proof(load_key(KEY), ProvenRequest(method, MCP, nonce, access_token), 5.0, b"j" * 16)
     assert read(text, nonce=nonce, access_token=access_token)[1]["htm"] == method
 
 
@@ -64,10 +74,10 @@ def test_a_proof_always_holds_what_it_is_shown_and_verifies(method, nonce, acces
 @settings(max_examples=40)
 def test_any_entropy_makes_a_key_that_signs_and_never_prints_itself(entropy):
     key = play(new_key(), [("entropy 40", entropy)])
-    header, _ = read(proof(load(key), ProvenRequest("POST", MCP), 5.0, b"j" * 16))
-    assert thumbprint(header["jwk"]) == load(key).thumbprint
+    header, _ = read(proof(load_key(key), ProvenRequest("POST", MCP), 5.0, b"j" * 16))
+    assert thumbprint(header["jwk"]) == load_key(key).thumbprint
     private = json.loads(key.reveal())["d"]
-    assert private not in repr((key, load(key)))
+    assert private not in repr((key, load_key(key)))
     assert private not in json.dumps(header)
 
 
@@ -86,7 +96,7 @@ def make(entropy):
 def test_a_key_survives_the_store():
     kept = load_session(dump(session(dpop_key=KEY)))
     assert kept.dpop_key == KEY
-    assert load(kept.dpop_key).thumbprint == load(KEY).thumbprint
+    assert load_key(kept.dpop_key).thumbprint == load_key(KEY).thumbprint
 
 
 @pytest.mark.parametrize("fields", [[], ["a b"], ['a"b'], ["a\\b"], ["x" * 1025], ["ü"], [""], ["a\x7f"]])
@@ -99,9 +109,11 @@ def test_the_first_usable_nonce_counts():
 
 
 def test_only_the_dpop_challenge_says_what_is_wrong_with_a_proof():
-    assert complaint(['Bearer error="invalid_token", DPoP algs="ES256", error="use_dpop_nonce"']) == "use_dpop_nonce"
-    assert complaint(['Bearer error="use_dpop_nonce"']) == ""
-    assert complaint([]) == ""
+    assert (
+        challenge_error(['Bearer error="invalid_token", DPoP algs="ES256", error="use_dpop_nonce"']) == "use_dpop_nonce"
+    )
+    assert challenge_error(['Bearer error="use_dpop_nonce"']) == ""
+    assert challenge_error([]) == ""
 
 
 # Whether tokens are to be bound
@@ -150,7 +162,7 @@ def test_a_demand_that_cannot_be_met_is_a_sentence(said, who):
 
 
 def server(kind=Binding.DEMANDED):
-    return Server(
+    return AuthorizationServer(
         issuer="https://as.example",
         resource="https://mcp.example/mcp",
         authorization_endpoint=gate("https://as.example/authorize", Purpose.AUTHORIZATION),
@@ -189,7 +201,7 @@ def test_the_code_and_the_tokens_are_bound_to_one_new_key():
     header, claims = read(*proofs_in(asked))
     jkt = thumbprint(header["jwk"])
     assert f"&dpop_jkt={jkt}" in next(effect.url for effect in asked if type(effect).__name__ == "Authorize")
-    assert load(made.dpop_key).thumbprint == jkt
+    assert load_key(made.dpop_key).thumbprint == jkt
     assert (claims["htm"], claims["htu"], claims["iat"]) == ("POST", "https://as.example/token", 1000)
 
 
@@ -222,9 +234,9 @@ def test_a_bearer_token_will_do_only_where_none_other_is_demanded(kind):
         code(issued)
 
 
-def test_a_bound_token_that_nobody_asked_for_is_refused():
+def test_a_bound_token_that_the_bridge_did_not_ask_for_is_refused():
     script = [*START[:2], BACK, (TOKEN, answer(TOKENS))]
-    with pytest.raises(TheirProtocolError, match="a key which is not ours"):
+    with pytest.raises(TheirProtocolError, match="a key which the bridge does not have"):
         play(authorization_code(server(Binding.NONE), CLIENT, ()), script)
 
 
@@ -234,7 +246,7 @@ def test_a_refresh_proves_possession_of_the_same_key():
     keys = {
         thumbprint(read(text, nonce=nonce)[0]["jwk"]) for text, nonce in zip(proofs_in(asked), ("", "N-1"), strict=True)
     }
-    assert keys == {load(KEY).thumbprint}
+    assert keys == {load_key(KEY).thumbprint}
     assert (made.access, made.refresh, made.dpop_key) == (Secret("AT-1"), Secret("RT-1"), KEY)
 
 
@@ -287,14 +299,14 @@ def test_a_bound_token_comes_with_a_proof_of_the_request_the_nonce_and_the_token
     header, claims = read(headers["dpop"], nonce="N", access_token="AT-0")
     assert headers["authorization"] == "DPoP AT-0"
     assert (claims["htm"], claims["iat"]) == ("GET", 1000)
-    assert thumbprint(header["jwk"]) == load(KEY).thumbprint
+    assert thumbprint(header["jwk"]) == load_key(KEY).thumbprint
 
 
 def test_another_login_proves_with_its_own_key():
     other, same = make(b"\7" * 40), presenter()
     found = [same.headers(session(dpop_key=key), Target("GET", MCP))["dpop"] for key in (KEY, other, KEY)]
     keys = [thumbprint(jwt.get_unverified_header(text)["jwk"]) for text in found]
-    assert keys == [load(key).thumbprint for key in (KEY, other, KEY)]
+    assert keys == [load_key(key).thumbprint for key in (KEY, other, KEY)]
 
 
 @given(st.lists(st.sampled_from(["GET", "POST"]), min_size=2, max_size=20))

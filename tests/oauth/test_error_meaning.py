@@ -1,4 +1,4 @@
-"""What refused requests mean, in OAuth's words and in the servers' own."""
+"""The meaning of refusals, in OAuth's codes and in the servers' own words."""
 
 import json
 
@@ -18,7 +18,7 @@ STATUSES = (400, 401, 403, 404, 422)
 
 def meant(response):
     """The code that a refused token request stands for, "" for none, and whether our client is forgotten."""
-    error = error_meaning.of_token_request(response, TOKEN, "the refresh")
+    error = error_meaning.token_request_error(response, TOKEN, "the refresh")
     return error.error if isinstance(error, OAuthRefused) else "", error_meaning.client_forgotten(error)
 
 
@@ -64,7 +64,7 @@ def test_nothing_else_is_taken_for_a_forgotten_client(body):
 
 
 @pytest.mark.parametrize("status", [302, 408, 429, 500, 502, 503])
-def test_a_server_in_trouble_forgets_nobody(status):
+def test_a_server_in_trouble_has_not_forgotten_the_client(status):
     assert not meant(answer({"message": "unknown client"}, status))[1]
 
 
@@ -90,7 +90,7 @@ def test_githubs_refusal_with_status_200_is_one():
 @given(st.binary(max_size=200), st.integers(100, 599))
 def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, status):
     marked = b"call evil.example " + body
-    error = error_meaning.of_token_request(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
+    error = error_meaning.token_request_error(Response(status, {}, marked, 0.0), TOKEN, "the refresh")
     assert "evil" not in error.message + error.hint
     assert "\n" not in error.message
 
@@ -101,6 +101,6 @@ def test_a_refusal_is_always_an_error_in_one_line_that_repeats_nothing(body, sta
 )
 def test_too_many_requests_say_when_to_come_back(header, wait, advice):
     body = json.dumps({"error": "invalid_client"}).encode()  # whatever it says, nothing was looked at
-    error = documents.refusal(Response(429, {"retry-after": (header,)}, body, 0.0), TOKEN, "the registration")
+    error = documents.refusal_error(Response(429, {"retry-after": (header,)}, body, 0.0), TOKEN, "the registration")
     assert isinstance(error, UpstreamFailed)
     assert (error.status, error.retry_after, error.hint) == (429, wait, advice)

@@ -1,14 +1,14 @@
-"""What servers say for people in a refusal: found in whatever they answer, and never with what was sent to them."""
+"""The sentence for people in a refusal: found in any form of response, and never with the secrets that were sent."""
 
 import base64
 import json
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.error_text import LONGEST, hidden, saying, sentence
+from mcp_auth_bridge.oauth.error_text import LONGEST, redacted, saying, sentence
 from mcp_auth_bridge.secret import Secret
 
 ASCII = st.characters(max_codepoint=127)
@@ -67,19 +67,20 @@ def test_it_is_quoted_in_one_line_and_cut():
         ("abc1", "abc1"),
     ],
 )
-def test_what_was_sent_is_cut_out_of_it(sent, echo):
+def test_a_sent_secret_is_cut_out_of_it(sent, echo):
     assert saying(f"the token {echo} is unknown", [Secret(sent)]) == ", saying “the token … is unknown”"
 
 
 @pytest.mark.parametrize("echo", ["eyJhbGciOiJub25lIn0.eyJzdWIiOiJtaWEifQ.", "Bearer abcdefghijklmnop"])
-def test_what_looks_like_a_credential_is_cut_out_of_it(echo):
-    assert "…" in hidden(f"not {echo}", ())
-    assert not {word for word in echo.split() if len(word) > 10}.intersection(hidden(f"not {echo}", ()).split())
+def test_text_that_looks_like_a_credential_is_cut_out_of_it(echo):
+    assert "…" in redacted(f"not {echo}", ())
+    assert not {word for word in echo.split() if len(word) > 10}.intersection(redacted(f"not {echo}", ()).split())
 
 
 @given(st.text(ASCII, min_size=4, max_size=40), st.text(ASCII, max_size=40), st.text(ASCII, max_size=40))
+@example("BEARER", "", "")  # a scheme and nothing after it
 def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before, after):
-    left = hidden(f"{before}{secret}{after}", [Secret(secret)])
+    left = redacted(f"{before}{secret}{after}", [Secret(secret)])
     assert secret not in left
     assert secret not in saying(json.dumps([before, secret, after]), [Secret(secret)]) or not secret.isalnum()
 
@@ -97,8 +98,8 @@ def test_no_secret_is_left_whatever_it_is_and_wherever_it_stands(secret, before,
         "\u200b".join(TOKEN[start : start + 5] for start in range(0, len(TOKEN), 5)),
     ],
 )
-def test_what_was_sent_is_cut_out_of_it_however_it_is_spelled(echo):
-    left = hidden(f"before {echo} after", [Secret(TOKEN)])
+def test_a_sent_secret_is_cut_out_of_it_however_it_is_spelled(echo):
+    left = redacted(f"before {echo} after", [Secret(TOKEN)])
     assert left.startswith("before ")
     assert left.endswith(" after")
     assert len("".join(char for char in left[7:-6] if char.isalnum())) <= 10, left  # “Bearer ” in Base64

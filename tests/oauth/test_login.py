@@ -1,10 +1,37 @@
-"""The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way."""
+"""The whole login, played: discover, listen, register, authorize, redeem. And what must not happen on the way.
 
+NyxID #1217, ai-workflow #298: offline_access is listed, and refused.
+"""
+
+import msgspec
 import pytest
-from login_flow import ASKED, CODE, CONFIGURED, HERE, MCP, METADATA, OTHER, PRM, REGISTERED, WELCOME, at, found, plan
+from login_flow import (
+    ASKED,
+    CODE,
+    CONFIGURED,
+    HERE,
+    ISSUER,
+    MCP,
+    METADATA,
+    NARROW,
+    NOT_VALID,
+    OLD,
+    OTHER,
+    PRM,
+    REGISTER,
+    REGISTERED,
+    TOKEN,
+    WELCOME,
+    asked_for,
+    at,
+    found,
+    known,
+    plan,
+    registered_with,
+)
 from playing import NOT_FOUND, answer, plain, play
 
-from mcp_auth_bridge.effects import Listen
+from mcp_auth_bridge.effects import Listen, Tell
 from mcp_auth_bridge.errors import (
     AccessDenied,
     BridgeError,
@@ -17,7 +44,7 @@ from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
-from mcp_auth_bridge.oauth.providers import Ways
+from mcp_auth_bridge.oauth.providers import ProviderOverrides
 from mcp_auth_bridge.oauth.session import Client
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
@@ -35,7 +62,7 @@ def test_a_first_login_binds_its_port_before_it_registers():
     assert plain(asked[-1].form)["redirect_uri"] == HERE
 
 
-def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_anything_is_registered():
+def test_a_server_for_devices_only_refuses_a_browser_before_anything_is_registered():
     only = {"authorization_endpoint": None, "code_challenge_methods_supported": None}
     metadata = found(**only, device_authorization_endpoint="https://as.example/device")
     with pytest.raises(TheirProtocolError, match="on another device only") as raised:
@@ -48,7 +75,7 @@ def test_where_only_devices_can_log_in_one_can_and_a_browser_is_told_so_before_a
         ("POST https://as.example/token", answer({"access_token": "AT"})),
     ]
     assert play(login(plan(grant=device_code)), script).access.reveal() == "AT"
-    with pytest.raises(TheirProtocolError, match="no place where a person could log in"):
+    with pytest.raises(TheirProtocolError, match="no endpoint where a user could log in"):
         play(login(plan()), found(**only))
 
 
@@ -59,7 +86,7 @@ def test_the_challenge_decides_the_scope():
     assert session.scope == "files"
 
 
-def test_a_known_registration_gets_its_own_port_back():
+def test_a_known_registration_listens_at_its_own_port_again():
     known = Client(issuer="https://as.example", id="old", redirect_uri=HERE, scope=ASKED)
     session = play(login(plan(clients={known.issuer: known})), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
     assert session.client == known
@@ -88,14 +115,14 @@ def test_a_configured_client_is_used_at_its_issuer_on_the_configured_port():
     assert asked[-1].headers["authorization"].reveal().startswith("Basic ")
 
 
-def test_a_configured_client_is_shown_to_no_other_issuer():
+def test_a_configured_client_is_not_sent_to_another_issuer():
     with pytest.raises(ConfigError, match=r"belongs to “https://as\.example”.*names.*“https://new\.example”") as raised:
         play(login(plan(configured=CONFIGURED)), found("https://new.example", **at("https://new.example")))
     assert "issuer" in raised.value.hint
     assert "hunter2" not in raised.value.message
 
 
-def test_a_wrong_resource_stops_before_anything_listens_or_opens():
+def test_metadata_of_another_resource_end_the_login_before_it_listens():
     document = {"resource": "https://evil.example/mcp", "authorization_servers": ["https://as.example"]}
     with pytest.raises(TheirProtocolError):
         play(login(plan()), [(*PRM, answer(document)), (PRM[0].removesuffix("/mcp"), NOT_FOUND)])
@@ -125,7 +152,7 @@ def test_every_failure_ends_the_login_with_its_own_error(script, kind):
     assert isinstance(raised.value, BridgeError)
 
 
-def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_ports():
+def test_a_metadata_document_needs_no_registration_and_uses_its_own_ports():
     asked = []
     wanted = plan(metadata_url="https://bridge.example/client.json")
     place = found(client_id_metadata_document_supported=True)
@@ -136,19 +163,19 @@ def test_a_client_id_metadata_document_needs_no_registration_and_keeps_to_its_po
     assert "client_id=https%3A%2F%2Fbridge.example%2Fclient.json" in asked[-2].url
 
 
-def test_without_a_free_port_of_the_document_the_bridge_registers():
+def test_without_a_free_port_of_its_metadata_document_the_bridge_registers():
     wanted = plan(metadata_url="https://bridge.example/client.json")
     place = found(client_id_metadata_document_supported=True)
     taken = [(f"listen {port}", OTHER) for port in (33418, 33419, 33420)]
     assert play(login(wanted), [*place, *taken, ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
 
 
-def test_a_server_that_takes_no_documents_gets_a_registration():
+def test_the_bridge_registers_where_metadata_documents_are_not_accepted():
     wanted = plan(metadata_url="https://bridge.example/client.json")
     assert play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE]).client.id == "new"
 
 
-def test_a_server_that_takes_no_address_is_offered_localhost_once():
+def test_localhost_is_tried_once_where_a_redirect_uri_with_an_address_is_refused():
     refused = answer({"error": "invalid_redirect_uri"}, 400)
     here = "http://localhost:4712/callback"
     registered = answer({"client_id": "new", "redirect_uris": [here]}, 201)
@@ -161,7 +188,7 @@ def test_a_server_that_takes_no_address_is_offered_localhost_once():
         play(login(plan()), [*found(), *steps[:3], (endpoint, refused)])
 
 
-def test_a_registration_for_localhost_gets_localhost_back():
+def test_a_registration_for_localhost_listens_at_localhost_again():
     known = Client(issuer="https://as.example", id="old", redirect_uri="http://localhost:4712/callback", scope=ASKED)
     asked = []
     steps = [("listen 4712", "http://localhost:4712/callback"), *WELCOME]
@@ -169,8 +196,8 @@ def test_a_registration_for_localhost_gets_localhost_back():
     assert (session.client.id, asked[2].host) == ("old", "localhost")
 
 
-def test_a_login_that_follows_on_a_missing_permission_asks_for_the_union():
-    wider = plan(granted=("read", "files:write"))
+def test_a_step_up_asks_for_the_union_of_scopes():
+    wider = plan(step_up=("read", "files:write"))
     asked = []
     play(login(wider), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "scope=read+files%3Awrite+offline_access" in asked[-2].url
@@ -189,13 +216,13 @@ def test_a_trusted_issuer_may_differ_from_the_one_that_was_asked_for():
     assert "trusted_issuer" in raised.value.hint
 
 
-def test_without_s256_in_the_metadata_nothing_is_registered_or_opened_unless_the_profile_says_it():
+def test_without_s256_in_the_metadata_the_login_ends_unless_the_profile_sets_pkce():
     silent = found(code_challenge_methods_supported=["plain"])
     with pytest.raises(TheirProtocolError, match="PKCE with S256") as raised:
         play(login(plan()), silent)
     assert 'pkce = "S256" under auth' in raised.value.hint
     asked = []
-    play(login(plan(ways=Ways(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
+    play(login(plan(ways=ProviderOverrides(pkce="S256"))), [*silent, ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "code_challenge_method=S256" in asked[-2].url
 
 
@@ -207,7 +234,7 @@ GIVEN = ServerMetadata(
 )
 
 
-def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
+def test_configured_endpoints_are_used_without_a_question_to_the_user():
     configured = Client(issuer="https://as.example", id="mine", registered=False)
     asked = []
     script = [
@@ -217,7 +244,9 @@ def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
         *CODE[:3],
         ("POST https://tokens.example/token", CODE[3][1]),
     ]
-    session = play(login(plan(configured=configured, issuer="https://as.example", given=GIVEN)), script, asked)
+    session = play(
+        login(plan(configured=configured, issuer="https://as.example", server_metadata=GIVEN)), script, asked
+    )
     assert (session.issuer, session.token_endpoint) == ("https://as.example", "https://tokens.example/token")
     assert asked[-2].url.startswith("https://as.example/login?")
     assert "code_challenge_method=S256" in asked[-2].url
@@ -231,7 +260,7 @@ def test_where_the_profile_gives_the_endpoints_nobody_is_asked_about_them():
         ("https://evil-accounts.google.com.example", ("resource=",), ("access_type",)),
     ],
 )
-def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issuer, sent, kept_back):
+def test_the_ways_of_a_known_provider_are_followed(issuer, sent, kept_back):
     host = issuer.split("/t/")[0]
     document = {**METADATA, "issuer": issuer, "authorization_endpoint": f"{host}/authorize", "scopes_supported": []}
     place = gate(issuer, Purpose.ISSUER)
@@ -251,9 +280,175 @@ def test_what_a_known_provider_wants_is_sent_and_what_it_cannot_bear_is_not(issu
     assert ("resource" in asked[-1].form) is ("resource=" in asked[-2].url)
 
 
-def test_what_the_profile_wants_wins_over_what_is_known():
+def test_the_profile_wins_over_the_known_ways_of_a_provider():
     asked = []
-    wanted = plan(ways=Ways(parameters={"prompt": "none", "audience": "urn:x"}))
+    wanted = plan(ways=ProviderOverrides(parameters={"prompt": "none", "audience": "urn:x"}))
     play(login(wanted), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert "prompt=none" in asked[-2].url
     assert "audience=urn%3Ax" in asked[-2].url
+
+
+INVALID = answer({"error": "invalid_scope"}, 400)
+
+
+def refusal(effect):
+    return {"state": effect.state, "error": "invalid_scope", "error_description": "offline_access is not allowed"}
+
+
+DENIED = [*CODE[:2], ("authorize", refusal)]
+
+
+# offline_access
+
+REFUSED_AT_THE_TOKEN_ENDPOINT = [*CODE[:3], (TOKEN, INVALID)]
+
+
+@pytest.mark.parametrize("refused", [DENIED, REFUSED_AT_THE_TOKEN_ENDPOINT])
+def test_after_a_refusal_of_offline_access_the_same_client_tries_once_without_it(refused):
+    asked = []
+    script = [*found(), ("listen 0", HERE), REGISTERED, *refused, ("tell", None), *CODE]
+    session = play(login(plan()), script, asked)
+    assert asked_for(asked) == [ASKED, "read"]
+    assert (session.scope, session.asked, session.denied, session.client.id) == (
+        "read",
+        "read",
+        "offline_access",
+        "new",
+    )
+    (told,) = [effect.sentence for effect in asked if isinstance(effect, Tell)]
+    assert told == "“https://as.example” refused these scopes; trying once more without offline_access"
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        answer(NOT_VALID, 400),
+        INVALID,
+        answer({"error": "invalid_scope", "error_description": "Unknown scope"}, 422),
+        answer({"message": "scope.1: offline_access is not allowed"}, 422),
+        answer({"error": "insufficient_scope", "error_description": "Policy 'Allowed Client Scopes' rejected"}, 403),
+    ],
+)
+def test_after_a_refused_registration_with_offline_access_the_bridge_registers_without_it(refused):
+    asked = []
+    script = [*found(), ("listen 0", HERE), (REGISTER, refused), ("tell", None), ("listen 0", HERE), REGISTERED, *CODE]
+    session = play(login(plan()), script, asked)
+    assert registered_with(asked) == [ASKED, "read"]
+    assert asked_for(asked) == ["read"]
+    assert (session.denied, session.client.scope) == ("offline_access", "read")
+
+
+def test_a_registration_without_offline_access_is_used_where_none_with_it_is_made():
+    script = [*found(), ("listen 4711", HERE), (REGISTER, answer(NOT_VALID, 400)), ("tell", None)]
+    session = play(login(known(NARROW)), [*script, ("listen 4711", HERE), *WELCOME, *CODE])
+    assert (session.client, session.denied) == (NARROW, "offline_access")
+
+
+def test_a_login_on_another_device_goes_on_without_offline_access_too():
+    asked = []
+    started = {"device_code": "D", "user_code": "A", "verification_uri": f"{ISSUER}/go", "interval": 5}
+    device = f"POST {ISSUER}/device"
+    script = [
+        *found(device_authorization_endpoint=f"{ISSUER}/device"),
+        *(("listen 0", HERE), REGISTERED, (device, INVALID), ("tell", None), (device, answer(started))),
+        *((f"show A at {ISSUER}/go", None), ("sleep 5", None), (TOKEN, answer({"access_token": "AT"}))),
+    ]
+    session = play(login(plan(grant=device_code)), script, asked)
+    assert [dict(effect.form).get("scope") for effect in asked if getattr(effect, "form", None)][:2] == [ASKED, "read"]
+    assert session.denied == "offline_access"
+
+
+def test_a_login_that_is_refused_without_offline_access_too_fails():
+    script = [*found(), ("listen 0", HERE), REGISTERED, *DENIED, ("tell", None), *DENIED]
+    with pytest.raises(OAuthRefused, match="invalid_scope") as raised:
+        play(login(plan()), script)
+    assert "set scopes under auth" in raised.value.hint
+
+
+def test_configured_offline_access_is_not_left_out():
+    mine = plan(scopes=("read", "offline_access"))
+    with pytest.raises(OAuthRefused, match="invalid_scope"):
+        play(login(mine), [*found(), ("listen 0", HERE), REGISTERED, *DENIED])
+
+
+@pytest.mark.parametrize("error", ["access_denied", "server_error", "invalid_request"])
+def test_another_refusal_is_not_answered_with_fewer_scopes(error):
+    refused = ("authorize", lambda effect: {"state": effect.state, "error": error})
+    with pytest.raises(BridgeError, match=r"declined|rejected the login"):
+        play(login(plan()), [*found(), ("listen 0", HERE), REGISTERED, *CODE[:2], refused])
+
+
+def test_a_registration_that_is_refused_for_its_scopes_gets_a_hint_that_names_the_setting():
+    script = [*found(scopes_supported=None), ("listen 0", HERE), (REGISTER, answer(NOT_VALID, 400))]
+    with pytest.raises(OAuthRefused, match="refused to register this bridge with these scopes") as raised:
+        play(login(plan()), script)
+    assert "set scopes under auth" in raised.value.hint
+
+
+def test_a_refusal_of_the_authentication_method_is_not_a_refusal_of_scopes():
+    words = {"error": "invalid_client_metadata", "error_description": "token_endpoint_auth_method none, scope read: no"}
+    script = [*found(), ("listen 0", HERE), (REGISTER, answer(words, 400)), REGISTERED, *CODE]
+    assert play(login(plan()), script).client.id == "new"
+
+
+# A refusal of offline_access is remembered
+
+
+def refused_before(client=OLD, denied="offline_access"):
+    """The session of a login that was refused offline_access."""
+    first = play(login(known(client)), [*found(), ("listen 4711", HERE), *WELCOME, *CODE])
+    return msgspec.structs.replace(first, denied=denied)
+
+
+def test_a_client_that_was_refused_offline_access_does_not_ask_for_it_again():
+    asked = []
+    again = known(OLD, last=refused_before())
+    session = play(login(again), [*found(), ("listen 4711", HERE), *WELCOME, *CODE], asked)
+    assert asked_for(asked) == ["read"]
+    assert session.denied == "offline_access"
+
+
+@pytest.mark.parametrize(
+    ("more", "script"),
+    [
+        ({"fresh": True}, [REGISTERED]),
+        ({"step_up": ("write",)}, [REGISTERED]),  # which this client is not registered for
+        ({"scopes": ("read", "offline_access")}, WELCOME),
+        ({"clients": {ISSUER: msgspec.structs.replace(OLD, id="newer")}}, WELCOME),
+    ],
+)
+def test_a_denied_scope_is_asked_for_again_after_a_new_registration_or_new_scopes(more, script):
+    asked = []
+    again = msgspec.structs.replace(known(OLD, last=refused_before()), **more)
+    session = play(login(again), [*found(), ("listen 4711", HERE), *script, *CODE], asked)
+    assert "offline_access" in asked_for(asked)[0].split()
+    assert session.denied == ""
+
+
+def test_a_configured_client_that_was_refused_does_not_ask_again_either():
+    script = [*found(), ("listen 4711", HERE)]
+    mine = plan(configured=CONFIGURED, port=4711)
+    first = play(login(mine), [*script, *DENIED, ("tell", None), *CODE])
+    asked = []
+    second = play(login(msgspec.structs.replace(mine, last=first)), [*script, *CODE], asked)
+    assert asked_for(asked) == ["read"]
+    assert second.denied == "offline_access"
+
+
+# offline_access that the profile leaves out
+
+
+@pytest.mark.parametrize(
+    ("more", "scope"),
+    [
+        ({}, "read"),
+        ({"challenge": Challenge("bearer", {"scope": "files offline_access"})}, "files"),
+        ({"challenge": Challenge("bearer", {"scope": "offline_access"})}, ""),
+        ({"step_up": ("offline_access", "write")}, "write read"),
+    ],
+)
+def test_a_profile_without_offline_access_never_asks_for_it(more, scope):
+    asked = []
+    session = play(login(plan(offline=False, **more)), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
+    assert registered_with(asked) == asked_for(asked) == [scope]
+    assert session.denied == ""

@@ -1,4 +1,4 @@
-"""Tokens without a person, by script: what is asked where, and what is said when it is refused."""
+"""Grants without a user, by script: the requests, and the errors where they are refused."""
 
 import jwt
 import msgspec
@@ -28,8 +28,8 @@ from mcp_auth_bridge.oauth.machine import (
     Enterprise,
     JwtBearer,
     TokenExchange,
-    another,
     obtain,
+    renew,
 )
 from mcp_auth_bridge.oauth.session import SigningKey, dump
 from mcp_auth_bridge.secret import Secret
@@ -83,10 +83,10 @@ def test_a_client_with_a_secret_states_the_resource_as_the_metadata_spell_it():
     ],
 )
 def test_the_way_to_show_a_secret_is_the_configured_one_else_one_that_the_server_accepts(methods, configured, used):
-    party = msgspec.structs.replace(secretive(), client=client(secret=Secret("s3cret"), auth_method=configured))
+    registration = msgspec.structs.replace(secretive(), client=client(secret=Secret("s3cret"), auth_method=configured))
     server = metadata(token_endpoint_auth_methods_supported=methods) if methods else metadata()
     asked = []
-    play(obtain(plan(party)), [*discovery(server=server), (TOKEN, tokens())], asked)
+    play(obtain(plan(registration)), [*discovery(server=server), (TOKEN, tokens())], asked)
     form, headers = sent(asked[-1])
     assert ("authorization" in headers) == (used == "client_secret_basic")
     assert (form.get("client_secret") == "s3cret") == (used == "client_secret_post")
@@ -101,7 +101,7 @@ def test_a_client_with_a_key_signs_with_an_algorithm_of_the_servers_and_no_key_i
     assert jwt.get_unverified_header(form["client_assertion"])["alg"] == "PS256"
     assert jwt.decode(form["client_assertion"], options={"verify_signature": False})["aud"] == AS
     assert "PRIVATE" not in dump(session)
-    play(another(plan(signing(key)), session), [*steps, (TOKEN, tokens())], asked)
+    play(renew(plan(signing(key)), session), [*steps, (TOKEN, tokens())], asked)
     assert jwt.get_unverified_header(sent(asked[-1])[0]["client_assertion"])["alg"] == "PS256"
 
 
@@ -109,14 +109,14 @@ def test_a_key_that_was_replaced_by_one_of_another_kind_signs_as_it_can():
     steps = [("entropy 16", b"x" * 16), ("now", 1000.0), (TOKEN, tokens())]
     session = play(obtain(plan(signing(pem(KEYS["RS256"])))), [*discovery(), *steps])
     asked = []
-    play(another(plan(signing(pem(KEYS["EdDSA"]))), session), steps, asked)
+    play(renew(plan(signing(pem(KEYS["EdDSA"]))), session), steps, asked)
     assert jwt.get_unverified_header(sent(asked[-1])[0]["client_assertion"])["alg"] == "EdDSA"
 
 
-def test_an_explicit_token_endpoint_asks_nobody_where_anything_is():
+def test_with_an_explicit_token_endpoint_nothing_is_looked_up():
     asked = []
-    party = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
-    session = play(obtain(plan(party, scopes=("a",))), [(TOKEN, tokens())], asked)
+    registration = ConfiguredClient(token_endpoint=f"{AS}/token", client=client(secret=Secret("s3cret")))
+    session = play(obtain(plan(registration, scopes=("a",))), [(TOKEN, tokens())], asked)
     assert sent(asked[-1])[0] == {"grant_type": "client_credentials", "resource": MCP, "scope": "a"}
     assert session.token_endpoint == f"{AS}/token"
 
@@ -153,15 +153,15 @@ def test_a_server_without_resource_metadata_is_reached_by_the_configured_issuer(
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_resource_as_audience_each_time():
     issuer = "https://acme.auth0.com"
-    party = ConfiguredClient(issuer=issuer, client=client(secret=Secret("s3cret")))
+    registration = ConfiguredClient(issuer=issuer, client=client(secret=Secret("s3cret")))
     asked = []
     script = [
         (f"{PRM}/mcp", described(authorization_servers=[issuer])),
         (f"GET {issuer}/.well-known/oauth-authorization-server", metadata(issuer)),
         (f"POST {issuer}/token", tokens()),
     ]
-    session = play(obtain(plan(party)), script, asked)
-    play(another(plan(party), session), [(f"POST {issuer}/token", tokens())], asked)
+    session = play(obtain(plan(registration)), script, asked)
+    play(renew(plan(registration), session), [(f"POST {issuer}/token", tokens())], asked)
     assert [sent(each)[0]["audience"] for each in (asked[2], asked[3])] == [MCP, MCP]
 
 
@@ -259,7 +259,7 @@ def test_the_identity_provider_may_be_looked_up_too():
     play(flow, [*discovery(), found, (IDP_TOKEN, id_jag()), (TOKEN, tokens())])
 
 
-def test_another_token_than_an_id_jag_is_presented_to_nobody():
+def test_another_token_than_an_id_jag_is_not_presented():
     issued = id_jag(issued_token_type="urn:ietf:params:oauth:token-type:access_token")
     with pytest.raises(TheirProtocolError, match="another token than an ID-JAG"):
         play(obtain(enterprise()), [*discovery(), (IDP_TOKEN, issued)])
@@ -270,7 +270,7 @@ def test_the_next_session_is_had_where_the_last_one_was_and_with_the_secret_of_t
     session = play(obtain(plan(), challenge), [*discovery(), (TOKEN, tokens())])
     asked = []
     rotated = plan(ConfiguredClient(issuer=AS, client=client(secret=Secret("n3w")), place="the file /run/secret"))
-    play(another(rotated, session), [(TOKEN, tokens(access_token="AT2"))], asked)
+    play(renew(rotated, session), [(TOKEN, tokens(access_token="AT2"))], asked)
     form, headers = sent(asked[-1])
     assert form == {"grant_type": "client_credentials", "resource": MCP, "scope": "b"}
     assert headers["authorization"] == "Basic Y2k6bjN3"
@@ -279,12 +279,12 @@ def test_the_next_session_is_had_where_the_last_one_was_and_with_the_secret_of_t
 def test_a_refresh_token_is_used_and_where_it_is_refused_the_grant_itself_is():
     session = play(obtain(plan()), [*discovery(), (TOKEN, tokens(refresh_token="RT"))])
     asked = []
-    renewed = play(another(plan(), session), [(TOKEN, tokens(access_token="AT2", refresh_token="RT2"))], asked)
+    renewed = play(renew(plan(), session), [(TOKEN, tokens(access_token="AT2", refresh_token="RT2"))], asked)
     form, headers = sent(asked[-1])
     assert (form["refresh_token"], headers["authorization"]) == ("RT", "Basic Y2k6czNjcmV0")
     assert (renewed.refresh.reveal(), renewed.client.secret) == ("RT2", None)
     refused = answer({"error": "invalid_grant"}, 400)
-    obtained = play(another(plan(), session), [(TOKEN, refused), (TOKEN, tokens(access_token="AT3"))])
+    obtained = play(renew(plan(), session), [(TOKEN, refused), (TOKEN, tokens(access_token="AT3"))])
     assert (obtained.access.reveal(), obtained.refresh) == ("AT3", None)
 
 
@@ -326,7 +326,7 @@ def test_a_wish_that_is_not_granted_names_the_key(code, key):
         (vouching(exp=990), TokenExpired, "it expired 10 seconds ago"),
         (vouching(aud="https://other.example"), WrongAudience, "its aud is “https://other.example”, not"),
         (vouching(aud=[f"{AS}/token", "x"]), CredentialRefused, "look right"),
-        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "no JWT"),
+        (SubjectToken(value=Secret("hunter2"), what="the assertion", place="x"), NotAToken, "not a JWT"),
         (
             SubjectToken(value=Secret("hunter2"), what="the subject_token", place="x", type="urn:a:b"),
             CredentialRefused,
@@ -356,7 +356,7 @@ def test_an_identity_that_the_provider_refuses_is_not_blamed_on_the_mcp_servers_
 
 
 @pytest.mark.parametrize("failure", [answer(b"down", 503, "text/plain"), Unreachable("no way"), answer({}, 429)])
-def test_what_passes_stays_what_it_is(failure):
+def test_a_fault_that_passes_stays_the_same_error(failure):
     with pytest.raises((UpstreamFailed, Unreachable)):
         play(obtain(plan()), [*discovery(), (TOKEN, failure)])
 

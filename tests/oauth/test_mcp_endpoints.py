@@ -4,7 +4,7 @@ import pytest
 from playing import NOT_FOUND, PAGE, answer, play
 
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.oauth.mcp_endpoints import mcp_endpoints
+from mcp_auth_bridge.oauth.mcp_endpoints import fetch_mcp_endpoints
 from mcp_auth_bridge.urls import Purpose, gate
 
 WRONG = gate("https://app.example/mcp", Purpose.SERVER)
@@ -13,7 +13,7 @@ ROOT = "GET https://app.example/.well-known/oauth-protected-resource"
 
 
 def listed(value, server=WRONG):
-    return [str(url) for url in play(mcp_endpoints(server), [(OWN, answer({"mcp_endpoints": value}))])]
+    return [str(url) for url in play(fetch_mcp_endpoints(server), [(OWN, answer({"mcp_endpoints": value}))])]
 
 
 @pytest.mark.parametrize(
@@ -32,21 +32,21 @@ def test_a_list_and_an_object_are_understood(value):
     "value",
     [None, 7, [], {}, "https://evil.example/x", ["http://app.example/x", "//evil.example/", "https://[::1", "/a b"]],
 )
-def test_nothing_else_is_and_no_other_origin_is_named(value):
+def test_other_values_and_other_origins_are_ignored(value):
     assert listed(value) == []
 
 
-def test_a_list_without_end_has_one():
+def test_a_long_list_is_cut():
     assert len(listed([f"/{number}" for number in range(1000)])) == 8
 
 
 @pytest.mark.parametrize("nothing", [NOT_FOUND, PAGE])
-def test_the_origin_is_asked_where_the_resource_says_nothing(nothing):
+def test_the_document_of_the_origin_is_read_where_the_path_has_none(nothing):
     steps = [(OWN, nothing), (ROOT, answer({"mcp_endpoints": ["/mcp/mcp"]}))]
-    assert [url.path for url in play(mcp_endpoints(WRONG), steps)] == ["/mcp/mcp"]
-    assert play(mcp_endpoints(WRONG), [(OWN, nothing), (ROOT, nothing)]) == ()
+    assert [url.path for url in play(fetch_mcp_endpoints(WRONG), steps)] == ["/mcp/mcp"]
+    assert play(fetch_mcp_endpoints(WRONG), [(OWN, nothing), (ROOT, nothing)]) == ()
 
 
-def test_what_is_no_json_is_an_error_that_nobody_needs_to_hear_of():
+def test_a_document_that_is_not_json_is_an_error():
     with pytest.raises(TheirProtocolError):
-        play(mcp_endpoints(WRONG), [(OWN, answer(b"{"))])
+        play(fetch_mcp_endpoints(WRONG), [(OWN, answer(b"{"))])

@@ -12,12 +12,13 @@ from playing import NOT_FOUND, answer, plain, play
 
 from mcp_auth_bridge.config.login import OMITTED
 from mcp_auth_bridge.errors import AccessDenied, ConfigError, OAuthRefused, TheirProtocolError
+from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
-from mcp_auth_bridge.oauth.discovery import Server
 from mcp_auth_bridge.oauth.grants import refresh
-from mcp_auth_bridge.oauth.login import Plan, login
-from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, Ways, advice, provider_of
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
+from mcp_auth_bridge.oauth.providers import PROVIDERS, Provider, ProviderOverrides, advice, provider_of
 from mcp_auth_bridge.oauth.session import Client, dump, load_session
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -78,7 +79,7 @@ class Told:
             *after,
         ]
         url = gate(MCP, Purpose.SERVER)
-        self.session = play(login(Plan(url=url, **asked_for(plan))), script, self.asked)
+        self.session = play(login(LoginPlan(url=url, **asked_for(plan))), script, self.asked)
         self.browser = dict(parse_qsl(urlsplit(self.asked[6].url).query))
         self.form = plain(self.asked[7].form)
 
@@ -109,7 +110,7 @@ def asked_for(plan):
     ],
 )
 def test_operators_that_take_s256_without_saying_so_are_known_by_name(issuer):
-    """claude-ai-mcp #786, #946: nobody who uses them can change their metadata."""
+    """claude-ai-mcp #786, #946: their users cannot change their metadata."""
     told = Told(issuer, said={"code_challenge_methods_supported": None})
     assert told.browser["code_challenge_method"] == "S256"
 
@@ -117,7 +118,7 @@ def test_operators_that_take_s256_without_saying_so_are_known_by_name(issuer):
 def test_a_name_that_only_resembles_a_known_operator_gets_no_exception():
     with pytest.raises(TheirProtocolError, match="PKCE with S256"):
         play(
-            login(Plan(url=gate(MCP, Purpose.SERVER))),
+            login(LoginPlan(url=gate(MCP, Purpose.SERVER))),
             metadata("https://login.microsoftonline.com.evil.example", MCP, None, code_challenge_methods_supported=[]),
         )
 
@@ -158,7 +159,7 @@ def test_a_profile_may_name_another_resource_or_forbid_it():
 def test_a_resource_that_is_not_sent_must_still_be_that_of_the_server():
     with pytest.raises(TheirProtocolError, match="are for"):
         play(
-            login(Plan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
+            login(LoginPlan(url=gate(MCP, Purpose.SERVER), resource=OMITTED)),
             [
                 *metadata("https://as.example", "https://evil.example/mcp", None)[:1],
                 ("GET https://mcp.example/.well-known/oauth-protected-resource", NOT_FOUND),
@@ -178,16 +179,18 @@ def test_a_challenge_without_scopes_leaves_them_to_the_metadata():
 @pytest.mark.plays("Auth0")
 def test_auth0_is_told_the_audience_in_its_own_word():
     assert Told("https://acme.eu.auth0.com").browser["audience"] == MCP
-    assert Told("https://acme.eu.auth0.com", ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
-    assert "audience" not in Told("https://acme.eu.auth0.com", ways=Ways(audience=OMITTED)).browser
+    assert (
+        Told("https://acme.eu.auth0.com", ways=ProviderOverrides(audience="urn:api")).browser["audience"] == "urn:api"
+    )
+    assert "audience" not in Told("https://acme.eu.auth0.com", ways=ProviderOverrides(audience=OMITTED)).browser
     assert "audience" not in Told().browser
-    assert Told(ways=Ways(audience="urn:api")).browser["audience"] == "urn:api"
+    assert Told(ways=ProviderOverrides(audience="urn:api")).browser["audience"] == "urn:api"
 
 
 @pytest.mark.plays("Auth0")
 def test_on_another_device_auth0_hears_of_the_audience_too():
     asked = []
-    server = Server(
+    server = AuthorizationServer(
         issuer="https://acme.auth0.com",
         resource=MCP,
         authorization_endpoint=gate("https://acme.auth0.com/authorize", Purpose.AUTHORIZATION),
@@ -232,11 +235,13 @@ def test_on_another_device_auth0_hears_of_the_audience_too():
 )
 def test_an_operator_is_known_by_its_host_or_path_and_not_by_what_looks_like_it(host, path, known):
     endpoint = gate("https://as.example/authorize", Purpose.AUTHORIZATION)
-    by_issuer = Server(
+    by_issuer = AuthorizationServer(
         issuer=f"https://{host}{path}", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint
     )
     endpoint = gate(f"https://{host}{path}", Purpose.AUTHORIZATION)
-    by_endpoint = Server(issuer="urn:odd", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint)
+    by_endpoint = AuthorizationServer(
+        issuer="urn:odd", resource=MCP, authorization_endpoint=endpoint, token_endpoint=endpoint
+    )
     for server in (by_issuer, by_endpoint):
         provider = provider_of(server)
         assert provider.registration.startswith(known) if known else provider == Provider()
@@ -263,7 +268,9 @@ def test_slack_takes_an_app_at_its_own_port_and_has_endpoints_above_its_issuer()
         ("POST https://slack.com/api/oauth.v2.user.access", answer(granted)),
     ]
     app = Client(issuer="https://mcp.slack.com", id="1601.8899", registered=False)
-    session = play(login(Plan(url=gate(MCP, Purpose.SERVER), configured=app, port=33418, host="localhost")), script)
+    session = play(
+        login(LoginPlan(url=gate(MCP, Purpose.SERVER), configured=app, port=33418, host="localhost")), script
+    )
     assert (session.scope, session.client.id) == ("chat:write search:read", "1601.8899")
 
 
@@ -287,7 +294,7 @@ def test_atlassians_metadata_of_another_issuer_are_taken_where_that_is_trusted(t
     if not trusted:
         others = ("/.well-known/openid-configuration/VCeDsk", "/VCeDsk/.well-known/openid-configuration")
         with pytest.raises(TheirProtocolError, match=r"are of the issuer “https://auth\.atlassian\.com”") as raised:
-            play(login(Plan(url=url)), [*found, *((f"GET {place}{other}", NOT_FOUND) for other in others)])
+            play(login(LoginPlan(url=url)), [*found, *((f"GET {place}{other}", NOT_FOUND) for other in others)])
         assert "trusted_issuer" in raised.value.hint
         return
     script = [
@@ -299,7 +306,7 @@ def test_atlassians_metadata_of_another_issuer_are_taken_where_that_is_trusted(t
         ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
         (f"POST {place}/token", answer(TOKENS)),
     ]
-    assert play(login(Plan(url=url, trusted_issuer=trusted)), script).issuer == place
+    assert play(login(LoginPlan(url=url, trusted_issuer=trusted)), script).issuer == place
 
 
 def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle():
@@ -310,10 +317,10 @@ def test_every_hint_is_one_sentence_that_begins_with_a_name_and_no_entry_is_idle
 
 
 @pytest.mark.plays("GitHub")
-def test_where_a_known_operator_registers_nobody_the_error_says_what_to_do_there():
+def test_where_a_known_provider_registers_no_clients_the_error_says_what_to_do_there():
     exchanges = metadata("https://github.com/login/oauth", MCP, None, registration_endpoint=None)
     with pytest.raises(ConfigError, match="does not register clients") as raised:
-        play(login(Plan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
+        play(login(LoginPlan(url=gate(MCP, Purpose.SERVER))), [*exchanges, ("listen 0", HERE)])
     assert "GitHub has no dynamic registration" in raised.value.hint
     assert "GITHUB_TOKEN" in raised.value.hint
 
@@ -332,7 +339,7 @@ def test_a_resource_that_an_endpoint_brings_along_is_replaced():
         ("authorize", lambda effect: {"state": effect.state, "code": "C"}),
         (f"POST {origin}/token", answer(TOKENS)),
     ]
-    play(login(Plan(url=gate(MCP, Purpose.SERVER))), script, asked)
+    play(login(LoginPlan(url=gate(MCP, Purpose.SERVER))), script, asked)
     pairs = parse_qsl(urlsplit(asked[6].url).query)
     assert [value for name, value in pairs if name == "resource"] == [MCP]
     assert ("x", "1") in pairs
@@ -342,7 +349,7 @@ ID = {"iss": "https://as.example", "sub": "7", "iat": 50_000, "exp": 50_600}
 
 
 def test_the_id_token_is_shown_where_the_profile_says_so_and_lives_as_long_as_it_says_by_our_clock():
-    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=ProviderOverrides(token="id"))
     assert told.session.access.reveal() == token(**ID)
     assert told.session.expires_at == 1000.0 + 600.0
     _, after = told.refreshed({**TOKENS, "id_token": token(**{**ID, "exp": 50_060})})
@@ -352,12 +359,12 @@ def test_the_id_token_is_shown_where_the_profile_says_so_and_lives_as_long_as_it
 
 def test_a_login_without_the_id_token_that_the_server_wants_fails_and_says_how_to_get_one():
     with pytest.raises(TheirProtocolError, match="no id token") as raised:
-        Told(ways=Ways(token="id"))
+        Told(ways=ProviderOverrides(token="id"))
     assert "openid" in raised.value.hint
 
 
 def test_a_refresh_without_a_new_id_token_keeps_the_new_refresh_token():
-    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=Ways(token="id"))
+    told = Told(tokens={**TOKENS, "id_token": token(**ID)}, ways=ProviderOverrides(token="id"))
     _, after = told.refreshed({**TOKENS, "refresh_token": "RT-2"})
     assert (after.refresh.reveal(), after.access) == ("RT-2", told.session.access)
     assert after.expired(9000.0)
@@ -370,12 +377,12 @@ REVOKED = [("POST https://as.example/revoke", answer(b"")), ("POST https://as.ex
 @pytest.mark.parametrize("expected", ["mia@acme.example", "MIA@ACME.EXAMPLE", "7"])
 @pytest.mark.parametrize("kind", ["id_token", "access_token"])
 def test_the_expected_account_is_hinted_at_and_recognised_in_any_case_and_token(expected, kind):
-    told = Told(tokens={**TOKENS, kind: token(**MIA)}, ways=Ways(account=expected))
+    told = Told(tokens={**TOKENS, kind: token(**MIA)}, ways=ProviderOverrides(account=expected))
     assert told.browser["login_hint"] == expected
     assert told.session.account == "Mia@Acme.example"
 
 
-def test_without_an_expected_account_anybody_may_sign_in_and_nobody_is_hinted_at():
+def test_without_an_expected_account_any_may_sign_in_and_none_is_hinted_at():
     assert "login_hint" not in Told(tokens={**TOKENS, "id_token": token(**MIA)}).browser
 
 
@@ -383,7 +390,7 @@ def test_another_account_than_the_expected_one_is_refused_and_its_tokens_are_rev
     with pytest.raises(AccessDenied) as raised:
         Told(
             tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
-            ways=Ways(account="mia@acme.example"),
+            ways=ProviderOverrides(account="mia@acme.example"),
             after=REVOKED,
         )
     assert raised.value.message == (
@@ -396,19 +403,19 @@ def test_another_account_whose_tokens_cannot_be_revoked_is_refused_all_the_same(
     with pytest.raises(AccessDenied, match="nothing was kept, but the new tokens could not be revoked"):
         Told(
             tokens={**TOKENS, "id_token": token(sub="9", email="bob@acme.example")},
-            ways=Ways(account="mia@acme.example"),
+            ways=ProviderOverrides(account="mia@acme.example"),
             after=[("POST https://as.example/revoke", answer({"error": "invalid_client"}, 401))],
         )
 
 
 @pytest.mark.parametrize("tokens", [{}, {"id_token": "opaque"}, {"id_token": token(sub="9")}])
 def test_tokens_that_cannot_tell_are_accepted(tokens):
-    assert Told(tokens={**TOKENS, **tokens}, ways=Ways(account="mia@acme.example")).session.access
+    assert Told(tokens={**TOKENS, **tokens}, ways=ProviderOverrides(account="mia@acme.example")).session.access
 
 
 def test_a_number_that_is_expected_is_denied_by_another_number():
     with pytest.raises(AccessDenied, match="“9” signed in"):
-        Told(tokens={**TOKENS, "id_token": token(sub="9")}, ways=Ways(account="7"), after=REVOKED)
+        Told(tokens={**TOKENS, "id_token": token(sub="9")}, ways=ProviderOverrides(account="7"), after=REVOKED)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is remembered between runs: written and read back whole, and due at the right moment."""
+"""Stored sessions: written and read back whole, and due at the right moment."""
 
 import math
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.oauth.claims import account_of, unverified
+from mcp_auth_bridge.oauth.claims import account_of, unverified_claims
 from mcp_auth_bridge.oauth.session import Client, Session, dump, load_client, load_session
 from mcp_auth_bridge.secret import Secret
 
@@ -118,7 +118,7 @@ def test_a_forgotten_client_is_told_from_an_ended_grant(ended, forgotten):
 
 
 @given(st.lists(st.none() | st.text() | st.from_regex(r"[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,20}\.[A-Za-z0-9_-]{0,9}")))
-def test_looking_inside_any_token_never_raises_and_names_nobody_unprintable(tokens):
+def test_looking_inside_any_token_never_raises_and_gives_printable_names(tokens):
     account = account_of(*tokens)
     assert account.isprintable()
     assert len(account) <= 80
@@ -126,4 +126,4 @@ def test_looking_inside_any_token_never_raises_and_names_nobody_unprintable(toke
 
 @pytest.mark.parametrize("token", ["", "opaque", "a.b", "e30.W10.", "e30.bnVsbA.", "e30.MQ.", "....", "é.é.é"])
 def test_an_opaque_token_has_no_claims(token):
-    assert unverified(token) == {}
+    assert unverified_claims(token) == {}

@@ -1,7 +1,6 @@
-"""Whom a login trusts: which hosts belong together, what a person is asked, and what need not be asked again."""
+"""Which servers a login trusts, what it asks the user, and what it does not ask again."""
 
 import shlex
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import msgspec
@@ -11,64 +10,15 @@ from hypothesis import strategies as st
 from login_flow import CODE, HERE, PRM, REGISTERED, at, found, plan
 from playing import NOT_FOUND, answer, play
 
-from mcp_auth_bridge.commands.login import _agreed
-from mcp_auth_bridge.config.profile import parse
+from mcp_auth_bridge.config.config_file import parse
 from mcp_auth_bridge.effects import Agree, Fetch
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
-from mcp_auth_bridge.oauth.address_zones import Zone, within, zone_of
-from mcp_auth_bridge.oauth.login import Plan, login
-from mcp_auth_bridge.oauth.related_hosts import akin
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.oauth.trust import Trust, check_issuer
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
-
-
-@pytest.mark.parametrize(
-    ("issuer", "host"),
-    [
-        ("as.example.com", "as.example.com"),
-        ("as.example.com", "as.example.com."),
-        ("example.com", "login.example.com"),
-        ("cf.mcp.atlassian.com", "mcp.atlassian.com"),
-        ("example.co.uk", "login.example.co.uk"),
-        ("accounts.google.com", "oauth2.googleapis.com"),
-        ("cognito-idp.eu-west-2.amazonaws.com", "acme.auth.eu-west-2.amazoncognito.com"),
-        ("api.figma.com", "www.figma.com"),
-        ("mcp.facebook.com", "graph.facebook.com"),
-        ("127.0.0.1", "127.0.0.1"),
-    ],
-)
-def test_these_hosts_belong_together(issuer, host):
-    assert akin(issuer, host)
-
-
-@pytest.mark.parametrize(
-    ("issuer", "host"),
-    [
-        ("as.example.com", "as.example.org"),
-        ("evil.host.com", "host.com"),
-        ("evil.vercel.app", "vercel.app"),
-        ("evil.mcp.atlassian.com", "mcp.atlassian.com"),
-        ("as.example.com", "other.example.com"),
-        ("example.com", "notexample.com"),
-        ("example.com", "example.com.evil.org"),
-        ("evil.com", "com"),
-        ("evil.co.uk", "co.uk"),
-        ("co.uk", "evil.co.uk"),
-        ("evil.com.au", "com.au"),
-        ("localhost", "evil.localhost"),
-        ("10.0.0.1", "0.0.1"),
-        ("evil.accounts.google.com.example", "oauth2.googleapis.com"),
-        ("accounts.google.com", "evil.googleapis.com"),
-        ("accounts-google.com", "oauth2.googleapis.com"),
-        ("evil.amazonaws.com", "acme.auth.eu-west-2.amazoncognito.com"),
-        ("oauth2.googleapis.com", "accounts.google.com"),
-    ],
-)
-def test_these_do_not(issuer, host):
-    assert not akin(issuer, host)
-
 
 LAST = Session(
     resource="https://mcp.example/mcp",
@@ -79,12 +29,18 @@ LAST = Session(
     refresh=Secret("RT"),
     obtained_at=0.0,
 )
+
+
 NEW = "https://new.example"
+
+
 GOES_ON = [("listen 0", HERE), *[(REGISTERED[0].replace("as.", "new."), REGISTERED[1])], *CODE[:3]]
+
+
 REDEEMED = ("POST https://new.example/token", CODE[3][1])
 
 
-def test_another_issuer_than_the_last_logins_is_asked_about_before_anything_is_sent_there():
+def test_the_user_is_asked_about_another_issuer_before_anything_is_sent_there():
     asked = []
     with pytest.raises(LoginRequired, match=r"now wants logins at “https://new\.example”; the last one was"):
         play(login(plan(last=LAST)), [found(NEW)[0], (f"agree --trust {NEW}", refuse)], asked)
@@ -92,11 +48,11 @@ def test_another_issuer_than_the_last_logins_is_asked_about_before_anything_is_s
 
 
 def refuse(effect):
-    """Nobody says yes."""
+    """The user does not agree."""
     return LoginRequired(effect.question)
 
 
-def test_who_agrees_gets_a_login_with_nothing_of_the_old_one():
+def test_a_login_at_another_issuer_uses_nothing_of_the_last_one():
     asked = []
     steps = [found(NEW)[0], (f"agree --trust {NEW}", None), found(NEW, **at(NEW))[1], *GOES_ON, REDEEMED]
     session = play(login(plan(last=LAST, clients={LAST.issuer: LAST.client})), steps, asked)
@@ -112,27 +68,29 @@ def test_the_same_issuer_is_not_asked_about(last):
     play(login(plan(last=same)), [*found(), ("listen 0", HERE), REGISTERED, *CODE])
 
 
-def test_a_configured_issuer_is_the_users_will():
+def test_a_configured_issuer_needs_no_question():
     trust = Trust(server=gate("https://mcp.example/mcp", Purpose.SERVER), issuer=NEW, last=LAST)
     assert list(check_issuer(NEW, trust)) == []
 
 
-def test_of_several_issuers_the_last_logins_is_kept_without_a_question():
+def test_of_several_issuers_the_last_logins_is_chosen_without_a_question():
     several = answer({"resource": "https://mcp.example/mcp", "authorization_servers": [NEW, "https://as.example"]})
     play(login(plan(last=LAST)), [(*PRM, several), found()[1], ("listen 0", HERE), REGISTERED, *CODE])
 
 
 BELOW = "https://tenant.as.example"
+
+
 ABOVE = {"authorization_endpoint": "https://as.example/authorize", "registration_endpoint": f"{BELOW}/register"}
 
 
-def test_an_issuer_below_a_host_does_not_get_the_codes_of_that_hosts_login_page_without_a_yes():
+def test_an_issuer_does_not_get_the_codes_of_its_parent_domains_login_page_without_a_yes():
     steps = found(BELOW, **{**at(BELOW), **ABOVE})
     with pytest.raises(LoginRequired, match="away from there; the code of the login goes to https://tenant"):
         play(login(plan()), [*steps, ("agree --trust https://as.example", refuse)])
 
 
-def test_an_issuer_whose_whole_login_is_at_the_host_above_it_needs_no_yes():
+def test_a_whole_login_at_the_parent_domain_of_its_issuer_needs_no_yes():
     whole = {**at(BELOW), **ABOVE, "token_endpoint": "https://as.example/token"}
     registered = (f"POST {BELOW}/register", REGISTERED[1])
     assert play(login(plan()), [*found(BELOW, **whole), ("listen 0", HERE), registered, *CODE]).issuer == BELOW
@@ -143,13 +101,13 @@ def elsewhere(**more):
 
 
 @pytest.mark.parametrize("path", ["/$(id)", "/'&calc&'", "/;id", "/%COMSPEC%&x", "/?a&b"])
-def test_no_server_writes_a_word_of_the_command_that_a_person_is_given(path):
+def test_a_server_cannot_add_a_word_to_the_command_in_a_hint(path):
     hostile = NEW + path
     with pytest.raises(LoginRequired):
         play(login(plan(last=LAST)), [found(hostile)[0], ("agree --trust …", refuse)])
 
 
-def test_what_was_agreed_to_once_is_remembered_with_the_login_and_for_its_issuer_alone():
+def test_an_agreement_is_remembered_with_the_login_and_for_its_issuer_alone():
     option = "agree --trust https://login.elsewhere.example"
     session = play(login(plan()), [*elsewhere(), (option, None), ("listen 0", HERE), REGISTERED, *CODE])
     assert session.agreed == ("https://login.elsewhere.example",)
@@ -171,7 +129,7 @@ def test_the_question_names_the_server_the_issuer_and_the_host_that_gets_the_cod
 
 
 @given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=30))
-def test_an_option_that_a_hint_names_is_always_one_word_for_a_shell(tail):
+def test_the_value_of_an_option_in_a_hint_is_one_word_for_a_shell(tail):
     trust = Trust(server=gate("https://mcp.example/mcp", Purpose.SERVER), last=LAST)
     try:
         [wish] = list(check_issuer(f"https://evil.example/{tail}", trust))
@@ -189,42 +147,12 @@ def test_the_address_of_an_endpoint_is_checked_for_each_of_its_requests():
     assert {str(effect.led_by) for effect in fetched} == {"https://mcp.example/mcp"}
 
 
-def test_what_the_configuration_names_is_led_to_by_nobody():
+def test_a_request_to_a_configured_origin_is_not_led_by_the_mcp_server():
     asked = []
     play(login(plan(trusted_issuer="https://as.example")), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     led = {effect.url.host: effect.led_by for effect in asked if isinstance(effect, Fetch)}
     assert led["as.example"] is None
     assert led["mcp.example"] is not None
-
-
-BLOCKS = """
-    10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 0.0.0.0/8 192.0.0.0/24 192.0.2.0/24
-    198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4 fc00::/7 fe80::/10 fec0::/10 ff00::/8 ::1/128
-    ::/128 2001:db8::/32 2001::/32 100::/64
-"""
-
-
-@given(st.sampled_from([ip_network(block) for block in BLOCKS.split()]), st.data())
-def test_nothing_that_the_registries_set_aside_is_ever_public_in_any_spelling(block, data):
-    address = block[data.draw(st.integers(0, block.num_addresses - 1))]
-    spellings = [address]
-    if address.version == 4:
-        low = int(address)
-        spellings += [ip_address(f"::ffff:{address}"), ip_address(int(ip_address("64:ff9b::")) + low)]
-        spellings += [ip_address(int(ip_address("2002::")) + (low << 80) + 1)]
-    for spelling in spellings:
-        assert zone_of(spelling) > Zone.PUBLIC
-        assert within([spelling], Zone.PUBLIC) == []
-
-
-@given(st.ip_addresses())
-def test_what_python_calls_private_is_never_public_and_nobody_leads_to_the_forbidden(address):
-    zone = zone_of(address)
-    if address.is_private or address.is_multicast or address.is_link_local or address.is_unspecified:
-        translated = address.version == 6 and (address.sixtofour or address in ip_network("64:ff9b:1::/48"))
-        assert zone > Zone.PUBLIC or translated
-    if zone is Zone.FORBIDDEN:
-        assert all(within([address], reach) == [] for reach in Zone)
 
 
 @pytest.mark.parametrize("key", ["issuer", "trusted_issuer", "resource_metadata"])
@@ -239,21 +167,18 @@ def test_a_url_in_the_configuration_is_checked_when_it_is_read(key, value):
     assert "hunter2" not in raised.value.message
 
 
-def test_what_is_agreed_to_in_advance_is_a_url():
-    assert _agreed(("https://AS.example:443/", "https://as.example/t")) == (
-        "https://as.example",
-        "https://as.example/t",
-    )
-    with pytest.raises(ConfigError, match="--trust takes the URL"):
-        _agreed(("as.example",))
-
-
-# An MCP server of plain http, for which a person has set `allow_http`
+# An MCP server of plain http, for which the user has set `allow_http`
 
 
 PLAIN = "http://metrics.cluster.example"
+
+
 PLAIN_MCP = f"{PLAIN}/mcp"
+
+
 PLAIN_PRM = f"GET {PLAIN}/.well-known/oauth-protected-resource/mcp"
+
+
 PLAIN_NOTHING = [
     (PLAIN_PRM, NOT_FOUND),
     (f"GET {PLAIN}/.well-known/oauth-protected-resource", NOT_FOUND),
@@ -261,28 +186,28 @@ PLAIN_NOTHING = [
 
 
 def plain_plan():
-    return Plan(url=gate(PLAIN_MCP, Purpose.PLAIN_SERVER))
+    return LoginPlan(url=gate(PLAIN_MCP, Purpose.PLAIN_SERVER))
 
 
 def plain_resource(issuer):
     return (PLAIN_PRM, answer({"resource": PLAIN_MCP, "authorization_servers": [issuer]}))
 
 
-def test_what_a_server_of_plain_http_publishes_may_lead_to_an_authorization_server_of_https():
+def test_a_server_at_plain_http_may_lead_to_an_authorization_server_at_https():
     steps = [plain_resource("https://as.example"), found()[1], ("listen 0", HERE), REGISTERED, *CODE]
     session = play(login(plain_plan()), steps)
     assert (session.issuer, session.resource) == ("https://as.example", PLAIN_MCP)
 
 
 @pytest.mark.parametrize("issuer", [PLAIN, "http://as.example", "http://127.0.0.1:9", "http://localhost:8080"])
-def test_it_leads_to_no_authorization_server_of_plain_http_not_even_to_itself(issuer):
+def test_it_may_not_lead_to_an_authorization_server_at_plain_http_not_even_to_itself(issuer):
     steps = [plain_resource(issuer)]
     with pytest.raises(UrlRefused, match=r"acceptable|encrypted") as raised:
         play(login(plain_plan()), steps)
     assert "http" in raised.value.hint
 
 
-def test_it_is_no_authorization_server_by_its_own_metadata():
+def test_its_own_metadata_do_not_make_it_an_authorization_server():
     own = {"issuer": PLAIN, "code_challenge_methods_supported": ["S256"]}
     metadata = {**own, "authorization_endpoint": f"{PLAIN}/authorize", "token_endpoint": f"{PLAIN}/token"}
     steps = [*PLAIN_NOTHING, (f"GET {PLAIN}/.well-known/oauth-authorization-server", answer(metadata))]
@@ -290,7 +215,7 @@ def test_it_is_no_authorization_server_by_its_own_metadata():
         play(login(plain_plan()), steps)
 
 
-def test_it_is_none_by_the_default_endpoints_of_2025_03_26_either():
+def test_the_default_endpoints_of_2025_03_26_do_not_make_it_one_either():
     steps = [
         *PLAIN_NOTHING,
         (f"GET {PLAIN}/.well-known/oauth-authorization-server", NOT_FOUND),

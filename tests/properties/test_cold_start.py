@@ -31,7 +31,7 @@ def leave(code):
     os.write(2, f"\\nLEFT {code} {' '.join(loaded)}\\n".encode())
     os._exit(code)
 
-terminal.leave = leave
+terminal.exit_now = leave
 try:
     cli.main(sys.argv[1:])
 except SystemExit as left:  # argparse ends --help and --version itself
@@ -46,6 +46,7 @@ HEAVY = """
 """
 LATER = """
     oauth.grants oauth.token_request oauth.discovery oauth.registration oauth.login oauth.client_auth oauth.claims
+    oauth.token_diagnosis oauth.machine_refusals
     shell.net.oauth_http shell.run_flow shell.browser.loopback shell.browser.opener shell.browser.login_window
     shell.transports.probe stores.os_keyring commands.login commands.sign_in commands.logout commands.status
     commands.demo demo oauth.machine oauth.configured oauth.assertions credentials.machine
@@ -140,7 +141,7 @@ def test_a_run_with_a_configured_token_loads_nothing_for_a_login_or_a_command(tm
     code, loaded, _ = asyncio.run(story())
     assert code == 0
     assert below([*HEAVY.split(), "shlex"], loaded) == set()
-    later = "credentials.command_token credentials.token_diagnosis credentials.oauth shell.process.run_command"
+    later = "credentials.command_token credentials.diagnosis credentials.oauth shell.process.run_command"
     assert below([f"mcp_auth_bridge.{name}" for name in f"{LATER} {later}".split()], loaded) == set()
 
 

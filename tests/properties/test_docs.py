@@ -10,9 +10,10 @@ from playing import answer, play
 from registration_flow import REGISTER, server
 
 from mcp_auth_bridge import __version__, errors
-from mcp_auth_bridge.cli.manual import parser
-from mcp_auth_bridge.config import auth, login, machine, profile, store
-from mcp_auth_bridge.oauth.registration import METADATA_PORTS, register
+from mcp_auth_bridge.cli.manual import build_parser
+from mcp_auth_bridge.config import auth, config_file, login, machine, network, store
+from mcp_auth_bridge.oauth.client_metadata import METADATA_DOCUMENT_PORTS
+from mcp_auth_bridge.oauth.registration import register
 from mcp_auth_bridge.urls import Purpose, gate
 
 ROOT = Path(__file__).parents[2]
@@ -20,17 +21,17 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_example_configuration_holds_every_key_and_is_valid():
     example = (ROOT / "config.example.toml").read_text()
-    profiles = profile.parse(example, Path("config.example.toml")).profiles
+    profiles = config_file.parse(example, Path("config.example.toml")).profiles
     assert set(profiles) >= {"acme", "tickets", "metrics", "local"}
     shapes = (
-        profile._ServerTable,
-        profile._File,
+        config_file._ServerTable,
+        config_file._File,
         login.BrowserSettings,
         *(machine.RegisteredClientSettings, machine.ClientCredentialsSettings, machine.JwtBearerSettings),
         *(machine.TokenExchangeSettings, machine.EnterpriseSettings),
         auth.BearerSettings,
         auth.HeaderSettings,
-        profile.NetworkSettings,
+        network.NetworkSettings,
         store.KeyFileStoreSettings,
         store.RedisStoreSettings,
     )
@@ -43,20 +44,37 @@ def test_a_documented_configuration_is_valid(document):
     text = (ROOT / document).read_text()
     blocks = re.findall(r"```toml\n(.*?)```", text, re.DOTALL) or [text]
     for block in blocks:
-        assert profile.parse(block, Path(document)).profiles
+        assert config_file.parse(block, Path(document)).profiles
 
 
 def test_every_command_has_an_example_in_its_help(capsys):
-    commands = next(action.choices for action in parser()._actions if isinstance(action.choices, dict))
+    commands = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
     assert set(commands) == {"run", "login", "key", "secret", "logout", "status", "token", "tools", "call", "demo"}
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
 
 
-def test_the_documented_exit_codes_are_those_of_the_errors():
-    readme = (ROOT / "README.md").read_text()
-    for error in (errors.ConfigError, errors.LoginRequired, errors.AccessDenied, errors.StoreError, errors.Unreachable):
-        assert re.search(rf"\b{error.exit_code} [a-z]", readme)
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (errors.ConfigError, "configuration"),
+        (errors.LoginRequired, "login"),
+        (errors.AccessDenied, "permission"),
+        (errors.StoreError, "store"),
+        (errors.Unreachable, "unreachable"),
+    ],
+)
+def test_the_exit_codes_in_the_readme_are_those_of_the_errors(error, word):
+    listed = (ROOT / "README.md").read_text().partition("has an exit code:")[2].partition("docs/headless.md")[0]
+    codes = dict(re.findall(r"\b(\d+) ([^,()]+)", listed))
+    assert word in codes[str(error.exit_code)]
+
+
+def test_the_table_of_exit_codes_is_that_of_the_errors():
+    table = re.findall(r"^\| (\d+) \| (`.*?`) \|", (ROOT / "docs" / "headless.md").read_text(), re.MULTILINE)
+    documented = {reason: int(code) for code, reasons in table for reason in re.findall(r"`(\w+)`", reasons)}
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BridgeError)]
+    assert documented == {kind.reason: kind.exit_code for kind in kinds}
 
 
 def test_the_changelog_knows_this_version():
@@ -70,7 +88,9 @@ def test_no_document_names_a_path_of_the_machine_it_was_written_on():
 
 def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with_it():
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
-    expected = [f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_PORTS]
+    expected = [
+        f"http://{host}:{port}/callback" for host in ("127.0.0.1", "localhost") for port in METADATA_DOCUMENT_PORTS
+    ]
     assert document["redirect_uris"] == expected
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from playing import answer
 
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import bearer, parse
+from mcp_auth_bridge.oauth.challenge import choose_challenge, parse_challenges
 from mcp_auth_bridge.oauth.session import Session
 
 PAGE = b"<!doctype html><title>\xff</title>"
@@ -83,5 +83,5 @@ fields = st.text(st.characters(max_codepoint=255), max_size=60) | st.lists(
 @settings(max_examples=500)
 @given(st.lists(fields, max_size=3))
 def test_no_challenge_is_too_strange_to_be_read(said):
-    assert isinstance(parse(said), list)
-    bearer(said)
+    assert isinstance(parse_challenges(said), list)
+    choose_challenge(said)

@@ -165,9 +165,9 @@ SCENARIOS = {
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
     "an error that nobody knows": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
     # Token answers
-    "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "no HTTP header"),
-    "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "no HTTP header"),
-    "a token without measure": (tokens(access_token="A" * 16385), TheirProtocolError, "no HTTP header"),
+    "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "an HTTP header cannot carry"),
+    "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
+    "a token without measure": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
     "no token": (tokens(access_token=""), BridgeError, ""),
     "a token of an unknown type": (tokens(token_type="mac"), TheirProtocolError, "type"),
     "a refresh token with a line end": (tokens(refresh_token="R\n"), TheirProtocolError, "refresh token"),

@@ -7,7 +7,7 @@ from playing import answer, outcome
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.shell.net.oauth_http import _redirected
+from mcp_auth_bridge.shell.net.oauth_http import _redirect_target
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 URLS = corpus()
@@ -51,5 +51,5 @@ def test_no_url_in_this_place_gets_a_secret_or_a_browser(place):
 def test_no_location_leads_out_of_the_origin(base):
     home = gate(base, Purpose.SERVER)
     for url in URLS:
-        target = outcome(lambda url=url: _redirected(home, url))
+        target = outcome(lambda url=url: _redirect_target(home, url))
         assert isinstance(target, BridgeError) or (isinstance(target, Url) and target.origin == home.origin), url

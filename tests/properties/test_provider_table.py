@@ -20,7 +20,7 @@ def test_the_document_is_what_its_script_makes():
 def test_every_example_of_keys_is_accepted(provider):
     if provider.keys:
         table = tomllib.loads(f"auth = {{ {provider.keys} }}")["auth"]
-        auth.converted(table, "docs/providers.md", provider.name)
+        auth.convert(table, "docs/providers.md", provider.name)
 
 
 def test_each_operator_has_a_name_of_its_own_and_a_test_that_plays_it():

@@ -1,4 +1,4 @@
-"""The whole stack under random histories: every client request gets exactly one answer, unless it was cancelled."""
+"""The whole stack under random histories: every client request gets exactly one reply, unless it was cancelled."""
 
 import json
 
@@ -19,18 +19,18 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
     Fail,
     Hangup,
     Kind,
     OpenStream,
     Remember,
+    SessionOpened,
     SignIn,
     ToClient,
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -63,7 +63,7 @@ picks = st.integers(0, 1 << 16)
 
 
 class Histories(RuleBasedStateMachine):
-    """`open` maps the key of each request that must still be answered to it; `calls` what runs at the server."""
+    """`open` are the requests without a reply, by key; `calls` the messages that run at the server."""
 
     def __init__(self):
         super().__init__()
@@ -82,7 +82,7 @@ class Histories(RuleBasedStateMachine):
     def perform(self, actions):
         for action in list(actions):
             match action:
-                case ToClient(message=told) if told.kind is Kind.RESPONSE:
+                case ToClient(message=told) if told.kind is Kind.REPLY:
                     self.answered(told)
                 case Fail(request=failed, error=error):
                     told = replies_module.failure(failed, error)
@@ -100,12 +100,12 @@ class Histories(RuleBasedStateMachine):
                 case SignIn():
                     assert not self.signing_in, "one login at a time"
                     self.signing_in = True
-                case OpenStream() | Remember():
+                case OpenStream() | SessionOpened() | Remember():
                     pass
 
     def answered(self, told):
         json.loads(told.raw)
-        assert told.key in self.open, "an answer to nobody, a second one, or one after the cancellation"
+        assert told.key in self.open, "a reply to no request, a second one, or one after the cancellation"
         assert type(told.key) is type(self.open.pop(told.key).key)
 
     def posted(self, call, sent):
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
     def cancels(self, pick):
         keys = sorted(self.open, key=repr)
         key = keys[pick % len(keys)]
-        if self.open[key].method != "initialize":  # which must not be cancelled, and is answered all the same
+        if self.open[key].method != "initialize":  # which cannot be cancelled, and is answered all the same
             del self.open[key]
         self.say(cancelled(key))
 
@@ -180,7 +180,7 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=picks, result=st.sampled_from(RESULTS))
     def server_answers(self, pick, result):
         call = self.pick(pick)
-        raw_id = self.calls[call].id or b'"nobody"'
+        raw_id = self.calls[call].id or b'"unknown"'
         self.perform(
             self.relay.from_server(call, message(b'{"id":%b,"result":%b}' % (raw_id, json.dumps(result).encode())))
         )
@@ -194,7 +194,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, id_=st.sampled_from([0, 1, "0", "1", 2, 3, None]), on_stream=st.booleans())
-    def server_answers_somebody_else(self, pick, id_, on_stream):
+    def server_answers_another_request(self, pick, id_, on_stream):
         call = STREAM if on_stream else self.pick(pick)
         if call == STREAM or self.calls[call].id is None or self.calls[call].key != id_:
             self.perform(self.relay.from_server(call, message(answer(id_))))
@@ -233,7 +233,7 @@ class Histories(RuleBasedStateMachine):
         self.perform(self.relay.ended(SIGN_IN, error))
 
     @invariant()
-    def whoever_waits_has_something_to_wait_for(self):
+    def every_open_request_has_something_to_wait_for(self):
         if self.open and not self.calls:
             assert self.timers or self.signing_in or self.waits_for_the_client(), self.open
 
@@ -245,11 +245,11 @@ class Histories(RuleBasedStateMachine):
             self.say(INITIALIZED)
         while self.calls:
             self.end(min(self.calls), Unreachable("the end"))
-        assert not self.open, "an answer is missing"
+        assert not self.open, "a reply is missing"
 
 
 class SigningInHistories(Histories):
-    """With a person who logs in, or does not, while calls wait for that; each of those is made once more at most."""
+    """With a user who logs in, or does not, while calls wait for that. Each of those is made once more at most."""
 
     def __init__(self):
         super().__init__()
@@ -287,11 +287,11 @@ class SigningInHistories(Histories):
 
 
 class WiredHistories(Histories):
-    """The relay that `run` uses, with all its layers. Some of them send again what is safe to repeat."""
+    """The relay that `run` uses, with all its layers. Some of them repeat requests, where that is safe."""
 
     def __init__(self):
         super().__init__()
-        self.relay = relay_stack.relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
+        self.relay = relay_stack.build_relay(Profile("far", gate("https://far.example/mcp", Purpose.SERVER)), {})
 
     def starts_with_memory(self, memory):
         """No rule here: the layers are nested differently."""
@@ -315,7 +315,7 @@ class WiredHistories(Histories):
                 for timer in sorted(self.timers):
                     self.timers.discard(timer)
                     self.perform(self.relay.woke(timer))
-        assert not self.open, "an answer is missing"
+        assert not self.open, "a reply is missing"
 
 
 TestHistories = Histories.TestCase

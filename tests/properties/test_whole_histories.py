@@ -1,4 +1,4 @@
-"""What `relays.relay` builds, and its modern half alone, under random histories: one answer, none when cancelled."""
+"""The relay of `relay_stack.relay`, and its modern half alone, under random histories: one reply, none if cancelled."""
 
 import json
 
@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from relaying import INITIALIZED, WELCOMED, answer, cancelled, message, notification, request
 
 from mcp_auth_bridge.app import relay_stack
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -20,8 +20,6 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies as replies_module
 from mcp_auth_bridge.relay.base import (
-    SIGN_IN,
-    STREAM,
     Around,
     Fail,
     Hangup,
@@ -30,12 +28,15 @@ from mcp_auth_bridge.relay.base import (
     OpenStream,
     Remember,
     Report,
+    SessionOpened,
     SignIn,
     ToClient,
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
@@ -90,7 +91,7 @@ MEMORIES = [
     {"server/discover": b"", "initialize": b"[]"},
 ]
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=2000, ping=30)
-FAR = Profile(name="far", url=server_url("https://far.example/mcp", "a test"), relay=RELAY)
+FAR = Profile(name="far", url=parse_server_url("https://far.example/mcp", "a test"), relay=RELAY)
 picks = st.integers(0, 1 << 16)
 
 
@@ -99,14 +100,14 @@ def is_unknown(error):
 
 
 def layers(relay):
-    """`relay` and those within it that are of the legacy era, from the outside in."""
+    """`relay` and the legacy relays within it, from the outside in."""
     while relay is not None:
         yield relay
         relay = getattr(relay, "_inner", None) or getattr(relay, "_legacy", None)
 
 
 class Histories(RuleBasedStateMachine):
-    """`open` maps the key of each request that must still be answered to it; `calls` what runs at the server."""
+    """`open` are the requests without a reply, by key; `calls` the messages that run at the server."""
 
     uncancellable = ("initialize",)  # by the specification: it is answered all the same
 
@@ -119,7 +120,7 @@ class Histories(RuleBasedStateMachine):
         self.unknown = set()
         self.timers = set()
         self.signing_in = False
-        self.refusals_of_nobody = 0
+        self.refusals_without_an_id = 0
         self.next_id = 0
 
     @initialize(memory=st.sampled_from(MEMORIES))
@@ -127,14 +128,14 @@ class Histories(RuleBasedStateMachine):
         self.relay = self.built(memory)
 
     def built(self, memory):
-        return relay_stack.relay(FAR, memory)
+        return relay_stack.build_relay(FAR, memory)
 
     # The world: what the shell would do.
 
     def perform(self, actions):
         for action in list(actions):
             match action:
-                case ToClient(message=told) if told.kind is Kind.RESPONSE:
+                case ToClient(message=told) if told.kind is Kind.REPLY:
                     self.answered(told)
                 case Fail(request=failed, error=error):
                     self.answered(replies_module.failure(failed, error))
@@ -151,15 +152,15 @@ class Histories(RuleBasedStateMachine):
                 case SignIn():
                     assert not self.signing_in, "one login at a time"
                     self.signing_in = True
-                case OpenStream() | Remember() | Note() | Report():
+                case OpenStream() | SessionOpened() | Remember() | Note() | Report():
                     pass
 
     def answered(self, told):
         json.loads(told.raw)
         if told.key is None:
-            self.refusals_of_nobody += 1
+            self.refusals_without_an_id += 1
             return
-        assert told.key in self.open, "an answer to nobody, a second one, or one after the cancellation"
+        assert told.key in self.open, "a reply to no request, a second one, or one after the cancellation"
         assert type(told.key) is type(self.open.pop(told.key).key)
 
     def posted(self, call, sent, headers):
@@ -203,9 +204,9 @@ class Histories(RuleBasedStateMachine):
     def batches(self):
         part = message(request(self.fresh_id(), "tools/call"))
         self.open[part.key] = part
-        before = self.refusals_of_nobody
+        before = self.refusals_without_an_id
         self.say(b"[%b]" % part.raw)
-        if self.refusals_of_nobody > before:
+        if self.refusals_without_an_id > before:
             del self.open[part.key]
 
     @precondition(lambda self: self.open)
@@ -226,7 +227,7 @@ class Histories(RuleBasedStateMachine):
     @rule(pick=picks, result=st.sampled_from(RESULTS))
     def server_answers(self, pick, result):
         call = self.pick(pick)
-        self.hear(call, b'{"id":%b,"result":%b}' % (self.calls[call].id or b'"nobody"', json.dumps(result).encode()))
+        self.hear(call, b'{"id":%b,"result":%b}' % (self.calls[call].id or b'"unknown"', json.dumps(result).encode()))
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, code=st.sampled_from(CODES))
@@ -238,7 +239,7 @@ class Histories(RuleBasedStateMachine):
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, id_=st.sampled_from([0, 1, "1", 2, 3, None, "mcp-auth-bridge/tools/list/1"]), code=st.booleans())
-    def server_answers_somebody_else(self, pick, id_, code):
+    def server_answers_another_request(self, pick, id_, code):
         call = self.pick(pick)
         if self.calls[call].id is None or self.calls[call].key != id_:
             error = {"jsonrpc": "2.0", "id": id_, "error": {"code": -32020, "message": ""}}
@@ -281,12 +282,12 @@ class Histories(RuleBasedStateMachine):
         self.perform(self.relay.ended(SIGN_IN, error))
 
     @invariant()
-    def whoever_waits_has_something_to_wait_for(self):
+    def every_open_request_has_something_to_wait_for(self):
         assert not self.open or self.calls or self.timers or self.waits_for_the_client(), self.open
 
     def waits_for_the_client(self):
         """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
-        return next(layer for layer in layers(self.relay) if hasattr(layer, "_epoch"))._state.name == "GREETED"
+        return next(layer for layer in layers(self.relay) if isinstance(layer, LegacySession))._state.name == "GREETED"
 
     def teardown(self):
         if self.waits_for_the_client():
@@ -302,7 +303,7 @@ class Histories(RuleBasedStateMachine):
                 for timer in sorted(self.timers):
                     self.timers.discard(timer)
                     self.perform(self.relay.woke(timer))
-        raise AssertionError(f"an answer is missing: {self.open}")
+        raise AssertionError(f"a reply is missing: {self.open}")
 
 
 class ModernHistories(Histories):
@@ -319,15 +320,15 @@ class ModernHistories(Histories):
 
 
 class Bug(Exception):
-    """What nobody expects."""
+    """An exception that is not expected."""
 
 
 class Faulty(Around):
-    """Raises once in so many actions, before or after one of them, whenever the test has said so."""
+    """Raises once, `due` steps after the test has set it: before or after an action."""
 
     due = None
 
-    def _seen(self, actions):
+    def _review(self, actions):
         for action in actions:
             self._step()
             yield action
@@ -341,11 +342,11 @@ class Faulty(Around):
 
 
 class FaultyHistories(Histories):
-    """The same with faults at any place: one answer, none when cancelled, and nobody waits forever."""
+    """The same with faults at any place: one reply, none if cancelled, and no request waits forever."""
 
     def built(self, memory):
         Faulty.due = None
-        relay = relay_stack.relay(FAR, memory)
+        relay = relay_stack.build_relay(FAR, memory)
         isolated = relay._inner._inner
         eras = [isolated._inner._legacy, isolated._inner._modern]
         isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)

@@ -1,4 +1,4 @@
-"""Batches of the client's, which exist in MCP 2025-03-26 alone."""
+"""Batches of the client, which exist in MCP 2025-03-26 only."""
 
 import pytest
 from relaying import (
@@ -57,7 +57,7 @@ def test_a_part_may_cancel_another(play):
     assert play.client([request(1), cancelled(1)]) == [to_server(2, request(1)), to_server(3, cancelled(1)), hangup(2)]
 
 
-def test_an_id_that_stands_twice_is_answered_twice(play):
+def test_an_id_that_occurs_twice_is_answered_twice(play):
     assert play.client([request(1), request(1)]) == [to_server(2, request(1)), fail(request(1), OurProtocolError)]
 
 
@@ -66,21 +66,21 @@ def test_other_revisions_have_no_batches(version):
     assert refusal(agreed(version), [request(1)]) == -32600
 
 
-def test_before_the_agreement_there_are_none():
+def test_batches_are_refused_before_the_negotiation():
     play = Playbook(Batches(Passthrough()))
     assert refusal(play, [INITIALIZE]) == -32600
     play.client(INITIALIZE)
     assert refusal(play, [request(1)]) == -32600
 
 
-def test_a_refused_initialize_agrees_on_nothing():
+def test_a_refused_initialize_negotiates_nothing():
     play = Playbook(Batches(Passthrough()))
     play.client(INITIALIZE)
     assert play.server(1, {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": ""}})
     assert refusal(play, [request(1)]) == -32600
 
 
-def test_a_new_initialize_agrees_anew(play):
+def test_a_new_initialize_negotiates_anew(play):
     play.client({**INITIALIZE, "id": "again"})
     assert refusal(play, [request(1)]) == -32600
     play.server(2, answer("again", {"protocolVersion": "2025-11-25"}))
@@ -92,7 +92,7 @@ def test_a_notification_called_initialize_changes_nothing(play):
     assert play.client([request(1)]) == [to_server(3, request(1))]
 
 
-def test_only_the_answer_to_initialize_agrees():
+def test_only_the_reply_to_initialize_negotiates():
     play = Playbook(Batches(Passthrough()))
     play.client(INITIALIZE, request(5))
     play.server(2, answer(5, {"protocolVersion": "2025-03-26"}))
@@ -102,11 +102,11 @@ def test_only_the_answer_to_initialize_agrees():
 
 
 @pytest.mark.parametrize("batch", [b"[]", b"[1]", b"[[]]", b"[null]", b'[{"id":1,"method":"m"},{}]', b'[{"id":1'])
-def test_a_batch_that_is_none_is_refused_as_a_whole(play, batch):
+def test_an_invalid_batch_is_refused_as_a_whole(play, batch):
     assert refusal(play, batch) in (-32600, -32700)
 
 
-def test_initialize_is_no_part_of_a_batch(play):
+def test_initialize_must_not_be_part_of_a_batch(play):
     assert play.client([INITIALIZED, INITIALIZE, request(1)]) == [
         to_server(2, INITIALIZED),
         fail(INITIALIZE, OurProtocolError),

@@ -1,4 +1,4 @@
-"""What may be sent again, how often, and for how long somebody waits."""
+"""Which requests are sent again, how often, and when they fail at a deadline."""
 
 import msgspec
 import pytest
@@ -15,8 +15,8 @@ from relaying import (
     message,
     note,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -69,12 +69,12 @@ def play():
 
 
 def ask(play, method="tools/call", id_=1):
-    """Send a request, whose call has the number 1; the clock's Wake is not looked at."""
+    """Send a request, which becomes the call 1. The `Wake` of the clock is left out."""
     return [words for words in play.client(request(id_, method)) if words[0] == "to server"]
 
 
 def fails(play, error, call=1):
-    """The pause until the next attempt, None if there is none: then the request has failed with the error."""
+    """The pause until the next attempt, None if the request has failed with the error instead."""
     ((word, *rest),) = play.ended(call, error)
     if word == "wake":
         assert rest[0] == f"again {call}"
@@ -88,7 +88,7 @@ def upstream(status, retry_after=None):
 
 
 def attempts(play, method, error):
-    """How often a request is sent whose every attempt fails with `error`."""
+    """How often a request is sent if every attempt fails with `error`."""
     sent = len(ask(play, method))
     while fails(play, error) is not None:
         id_ = 1 if error.sent is Sent.NO else f"mcp-auth-bridge/again/1/{sent}"
@@ -102,16 +102,16 @@ def attempts(play, method, error):
 
 
 @pytest.mark.parametrize("method", [*READING, *DOING, LISTEN])
-def test_what_was_not_sent_is_tried_four_times_whatever_it_is(play, method):
+def test_any_request_that_was_not_sent_is_tried_four_times(play, method):
     assert attempts(play, method, Unreachable("away")) == 4
 
 
-def test_nobody_waits_four_times_for_a_connection_that_does_not_come(play):
+def test_a_connection_that_times_out_is_not_tried_again(play):
     assert attempts(play, "tools/list", TimedOut("away")) == 1
 
 
 @pytest.mark.parametrize("error", [OutcomeUnknown("cut"), upstream(500), upstream(502), upstream(503), upstream(504)])
-def test_what_may_have_been_done_is_done_again_only_if_it_reads(error):
+def test_a_request_with_an_unknown_outcome_is_repeated_only_if_it_reads(error):
     assert [attempts(relay(), method, error) for method in READING] == [3] * len(READING)
     assert [attempts(relay(), method, error) for method in [*DOING, LISTEN]] == [1] * (len(DOING) + 1)
 
@@ -132,12 +132,12 @@ def test_what_may_have_been_done_is_done_again_only_if_it_reads(error):
     ],
 )
 @pytest.mark.parametrize("method", ["tools/call", "tools/list"])
-def test_what_another_attempt_would_not_cure_fails_at_once(play, method, error):
+def test_a_failure_that_another_attempt_would_not_change_is_told_at_once(play, method, error):
     ask(play, method)
     assert play.ended(1, error) == [fail(request(1, method), type(error or OutcomeUnknown("…")))]
 
 
-def test_what_the_server_may_have_seen_is_asked_under_a_new_id_and_answered_under_the_clients(play):
+def test_a_request_that_the_server_may_know_is_repeated_under_a_new_id_and_answered_under_the_clients(play):
     ask(play, "tools/list")
     fails(play, OutcomeUnknown("cut"))
     again = "mcp-auth-bridge/again/1/1"
@@ -168,7 +168,7 @@ def test_a_lone_surrogate_survives_a_new_id(play):
 
 
 @pytest.mark.parametrize(("method", "more"), [("tools/call", 1), ("tools/list", 2)])
-def test_a_429_with_a_time_was_not_processed_and_is_sent_then_a_call_once_and_what_reads_twice(play, method, more):
+def test_after_a_429_with_a_time_a_tool_call_is_sent_once_more_and_a_request_that_reads_twice(play, method, more):
     ask(play, method)
     for _ in range(more):
         assert fails(play, upstream(429, 3.0)) == 3.0
@@ -188,7 +188,7 @@ def test_a_429_with_a_time_was_not_processed_and_is_sent_then_a_call_once_and_wh
         ("tools/list", 503, 61.0, False),
     ],
 )
-def test_a_wait_that_the_server_asks_for_is_kept_or_passed_on(play, method, status, wait, waits):
+def test_a_requested_wait_is_kept_or_passed_on(play, method, status, wait, waits):
     ask(play, method)
     assert fails(play, upstream(status, wait)) == (wait if waits else None)
 
@@ -207,7 +207,7 @@ def test_pauses_grow_and_differ_between_calls():
     assert all(one != two for one, two in zip(*pauses.values(), strict=True))
 
 
-def test_a_retry_that_is_answered_is_done(play):
+def test_a_retry_that_is_answered_is_the_last(play):
     ask(play)
     fails(play, Unreachable("away"))
     play.woke("again 1")
@@ -215,13 +215,13 @@ def test_a_retry_that_is_answered_is_done(play):
     assert play.ended(1, Unreachable("away")) == []
 
 
-def test_an_answer_before_the_break_is_the_end(play):
+def test_a_reply_before_the_break_is_not_followed_by_a_retry(play):
     ask(play, "tools/list")
     assert play.server(1, answer(1)) == [to_client(answer(1))]
     assert play.ended(1, OutcomeUnknown("cut")) == []
 
 
-def test_a_foreign_answer_is_none(play):
+def test_a_reply_to_another_request_does_not_count(play):
     ask(play, "tools/list")
     assert play.server(1, answer(2)) == []
     assert fails(play, OutcomeUnknown("cut")) is not None
@@ -246,7 +246,7 @@ def test_a_notification_is_sent_once(play):
     assert play.ended(1, Unreachable("away")) == []
 
 
-def test_a_timer_of_somebody_elses_is_handed_on(play):
+def test_the_timer_of_another_relay_is_passed_on(play):
     assert play.woke("reopen") == []
 
 
@@ -266,7 +266,7 @@ def test_a_request_without_a_sign_of_life_fails_after_its_deadline(play):
     assert play.ended(1, OutcomeUnknown("cut")) == []
 
 
-def test_whatever_the_server_says_under_a_call_keeps_it_alive(play):
+def test_any_message_under_a_call_keeps_it_alive(play):
     ask(play)
     for _ in range(2):
         tick(play, 20)
@@ -274,7 +274,7 @@ def test_whatever_the_server_says_under_a_call_keeps_it_alive(play):
     tick(play, 18)
 
 
-def test_no_request_lives_longer_than_the_longest(play):
+def test_no_request_runs_longer_than_longest(play):
     ask(play)
     for _ in range(60):
         play.server(1, notification("notifications/progress"))
@@ -298,7 +298,7 @@ def test_a_deadline_ends_the_wait_for_a_retry_as_well(play):
     assert play.woke("again 1") == []
 
 
-def test_nothing_ticks_while_nobody_waits(play):
+def test_the_clock_stands_still_without_requests(play):
     ask(play)
     assert play.server(1, answer(1)) == [to_client(answer(1))]
     assert play.woke("deadline") == []
@@ -329,13 +329,13 @@ def test_a_message_of_the_largest_size_passes():
 
 
 @pytest.mark.parametrize("method", ["tools/call", "tools/list"])
-def test_an_answer_that_no_client_could_read_fails_its_request_once(play, method):
+def test_a_reply_that_is_too_large_fails_its_request_once(play, method):
     ask(play, method)
     assert play.server(1, large(1)) == [fail(request(1, method), LimitExceeded)]
     assert play.ended(1) == []
 
 
-def test_to_a_model_it_is_a_result_that_says_what_to_do(play):
+def test_for_a_tool_call_that_is_a_result_with_advice_for_the_model(play):
     play.client(request(1))
     (failed,) = play.relay.from_server(1, message(large(1)))
     assert isinstance(failed, Fail)
@@ -345,7 +345,7 @@ def test_to_a_model_it_is_a_result_that_says_what_to_do(play):
 
 
 @pytest.mark.parametrize("told", [large(7), notification("n", text="x" * 200), request("s1", "m", text="x" * 200)])
-def test_what_else_is_too_large_is_dropped_and_the_log_says_so(play, told):
+def test_another_message_that_is_too_large_is_dropped_and_logged(play, told):
     ask(play)
     for call in (0, 1):
         ((word, text),) = play.server(call, told)
@@ -361,7 +361,7 @@ def test_settings_without_a_meaning_are_refused(settings):
         msgspec.convert(settings, RelaySettings)
 
 
-def test_a_call_that_was_given_up_while_its_session_was_away_is_not_sent_to_the_next_one():
+def test_a_call_that_was_given_up_while_its_session_was_lost_is_not_sent_in_the_next_one():
     play = Playbook(LegacySession(Delivery(Passthrough(), RelaySettings(deadline=20))))
     play.client(INITIALIZE)
     play.server(-1, answer(0, WELCOMED))
@@ -372,4 +372,4 @@ def test_a_call_that_was_given_up_while_its_session_was_away_is_not_sent_to_the_
     tick(play, 20)
     assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
     play.server(-3, answer(0, WELCOMED))
-    assert play.ended(-4) == [open_stream(**VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION)]

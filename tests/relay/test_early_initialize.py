@@ -1,4 +1,4 @@
-"""The opening is never late and never an error; what is missing is said where people and models look."""
+"""`initialize` is answered in time and never with an error. A missing login is told where users and models look."""
 
 import json
 
@@ -14,9 +14,9 @@ from relaying import (
     cancelled,
     fail,
     notification,
-    open_stream,
     remember,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -24,7 +24,7 @@ from relaying import (
 
 from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.early_initialize import PATIENCE, EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -62,26 +62,30 @@ def opened(play):
 
 
 def told(words):
-    """The first answer to the client among `words`."""
+    """The first message to the client among `words`."""
     return next(word[1] for word in words if word[0] == "to client" and "id" in word[1])
 
 
 # The opening
 
 
-def test_a_remote_that_is_fast_answers_itself(play):
-    assert play.client(INITIALIZE) == [wake("welcome", PATIENCE), to_server(-1, INITIALIZE), wake("opening", 60.0)]
+def test_a_fast_server_answers_by_itself(play):
+    assert play.client(INITIALIZE) == [
+        wake("early initialize", PATIENCE),
+        to_server(-1, INITIALIZE),
+        wake("opening", 60.0),
+    ]
     assert play.server(-1, OPENED) == [remember("initialize", WELCOMED), to_client(OPENED)]
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     play.client(INITIALIZED)
-    assert play.ended(-2) == [open_stream(**VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION)]
 
 
 @pytest.mark.parametrize(("memory", "result"), [({}, MINIMAL), (MEMORY, REMEMBERED)])
-def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(memory, result):
+def test_memory_answers_for_a_slow_server_and_its_own_reply_is_dropped(memory, result):
     play = playing(memory)
     play.client(INITIALIZE)
-    assert play.woke("welcome") == [to_client(answer(0, result))]
+    assert play.woke("early initialize") == [to_client(answer(0, result))]
     assert play.client(INITIALIZED) == []
     late = play.server(-1, answer(0, {**WELCOMED, "instructions": "new"}))
     assert late == [
@@ -91,62 +95,62 @@ def test_a_remote_that_is_slow_is_answered_for_and_its_own_answer_is_swallowed(m
     changed = [
         to_client({"jsonrpc": "2.0", "method": f"notifications/{name}/list_changed"}) for name in result["capabilities"]
     ]
-    assert play.ended(-2) == [open_stream(**VERSION), *changed]
+    assert play.ended(-2) == [*session_opened(**VERSION), *changed]
 
 
 def test_the_list_changed_is_told_once_for_each_session(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     play.client(INITIALIZED)
     play.server(-1, OPENED)
-    assert len(play.ended(-2)) == 4
+    assert len(play.ended(-2)) == len(session_opened()) + 3
     play.client(request(5))
     play.ended(1, NO_LOGIN)
     play.woke(REOPEN)
     play.server(-3, OPENED)
-    assert len(play.ended(-4)) == 4
+    assert len(play.ended(-4)) == len(session_opened()) + 3
 
 
 @pytest.mark.parametrize("error", [NO_LOGIN, AWAY, AccessDenied("no"), OurProtocolError("no")])
-def test_an_opening_that_fails_succeeds_from_memory(error):
+def test_a_failed_initialize_is_answered_from_memory(error):
     play = playing(MEMORY)
     play.client(INITIALIZE)
     assert to_client(answer(0, REMEMBERED)) in play.ended(-1, error)
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
 
 
-def test_a_late_failure_of_an_opening_that_was_answered_is_swallowed(play):
+def test_a_failure_after_the_reply_from_memory_is_dropped(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     assert play.ended(-1, NO_LOGIN) == [wake(REOPEN, 1.0)]
 
 
-def test_a_late_refusal_of_an_opening_that_was_answered_is_swallowed(play):
+def test_a_refusal_after_the_reply_from_memory_is_dropped(play):
     play.client(INITIALIZE)
-    play.woke("welcome")
+    play.woke("early initialize")
     assert play.server(-1, {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}) == []
 
 
-def test_a_refused_opening_in_time_is_the_servers_word(play):
+def test_a_refusal_in_time_is_passed_to_the_client(play):
     refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": 1, "message": "no"}}
     play.client(INITIALIZE)
     assert play.server(-1, refusal) == [to_client(refusal)]
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
 
 
 @pytest.mark.parametrize(
     ("asked", "answered"),
     [("2024-11-05", "2024-11-05"), ("2025-11-25", "2025-11-25"), ("2099-01-01", "2025-11-25"), ([], "2025-11-25")],
 )
-def test_an_opening_from_memory_speaks_the_clients_version(asked, answered):
+def test_a_reply_from_memory_names_the_clients_version(asked, answered):
     play = playing(MEMORY)
     play.client(request("a", "initialize", protocolVersion=asked))
-    assert told(play.woke("welcome"))["result"]["protocolVersion"] == answered
+    assert told(play.woke("early initialize"))["result"]["protocolVersion"] == answered
 
 
-def test_the_id_of_an_answer_from_memory_is_spelled_as_it_was_asked(play):
+def test_a_reply_from_memory_keeps_the_spelling_of_the_id(play):
     play.client(b'{"id":1.0,"method":"initialize"}')
-    (action,) = play.relay.woke("welcome")
+    (action,) = play.relay.woke("early initialize")
     assert action.message.id == b"1.0"
     assert b'"id":1.0,' in action.message.raw
 
@@ -165,16 +169,16 @@ def test_the_id_of_an_answer_from_memory_is_spelled_as_it_was_asked(play):
         b'{"instructions":"\\ud800"}',
     ],
 )
-def test_a_strange_memory_is_none(remembered):
+def test_a_strange_memory_does_not_count(remembered):
     play = playing({"initialize": remembered})
     play.client(INITIALIZE)
-    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+    assert play.woke("early initialize") == [to_client(answer(0, MINIMAL))]
 
 
-def test_a_strange_capability_is_made_a_plain_one():
+def test_a_strange_capability_is_replaced_by_a_plain_one():
     play = playing({"initialize": b'{"capabilities":{"tools":true,"logging":1}}'})
     play.client(INITIALIZE)
-    assert told(play.woke("welcome"))["result"]["capabilities"] == {"tools": LISTEN, "logging": 1}
+    assert told(play.woke("early initialize"))["result"]["capabilities"] == {"tools": LISTEN, "logging": 1}
 
 
 @pytest.mark.parametrize("result", [5, [], None, "x"])
@@ -184,18 +188,18 @@ def test_a_strange_result_is_relayed_and_not_remembered(play, result):
     assert play.server(-1, reply) == [to_client(reply)]
 
 
-def test_a_second_initialize_beside_an_unanswered_one_is_refused_and_the_first_keeps_its_turn(play):
+def test_a_second_initialize_is_refused_and_the_first_is_still_answered(play):
     again = {**INITIALIZE, "id": 1}
     play.client(INITIALIZE)
     assert play.client(again) == [fail(again, OurProtocolError)]
-    assert play.woke("welcome") == [to_client(answer(0, MINIMAL))]
+    assert play.woke("early initialize") == [to_client(answer(0, MINIMAL))]
 
 
-def test_a_later_initialize_is_looked_after_like_the_first(play):
+def test_a_later_initialize_is_answered_like_the_first(play):
     opened(play)
     again = {**INITIALIZE, "id": "b"}
-    assert play.client(again) == [wake("welcome", PATIENCE), to_server(-3, again), wake("opening", 60.0)]
-    assert told(play.woke("welcome"))["id"] == "b"
+    assert play.client(again) == [wake("early initialize", PATIENCE), to_server(-3, again), wake("opening", 60.0)]
+    assert told(play.woke("early initialize"))["id"] == "b"
     assert play.server(-3, answer("b", WELCOMED)) == []
     assert play.client(INITIALIZED) == [to_server(-4, INITIALIZED, **VERSION)]
 
@@ -203,7 +207,7 @@ def test_a_later_initialize_is_looked_after_like_the_first(play):
 # What is remembered
 
 
-def test_what_did_not_change_is_not_remembered_again():
+def test_an_unchanged_result_is_not_remembered_again():
     play = playing({"initialize": json.dumps(WELCOMED).encode()})
     play.client(INITIALIZE)
     assert play.server(-1, OPENED) == [to_client(OPENED)]
@@ -226,7 +230,7 @@ def test_a_whole_list_of_tools_is_remembered(play):
 
 
 @pytest.mark.parametrize("result", [{"tools": [], "nextCursor": ""}, 5, [], {"tools": 5}, {}])
-def test_half_a_list_is_not_remembered_and_a_strange_one_is_the_clients_to_judge(play, result):
+def test_a_partial_or_strange_list_is_passed_on_and_not_remembered(play, result):
     opened(play)
     play.client(LIST)
     assert play.server(1, answer(1, result)) == [to_client(answer(1, result))]
@@ -245,7 +249,7 @@ def test_an_error_is_not_remembered(play):
     assert play.server(1, refusal) == [to_client(refusal)]
 
 
-def test_a_cancelled_list_is_forgotten_so_that_its_id_can_mean_something_else(play):
+def test_the_id_of_a_cancelled_list_may_be_used_for_another_request(play):
     opened(play)
     play.client(LIST, cancelled(1), request(1))
     assert play.server(3, answer(1, TOOLS)) == [to_client(answer(1, TOOLS))]
@@ -262,7 +266,7 @@ def without_login(memory=None):
     return play
 
 
-def test_without_a_login_the_remembered_tools_are_listed_and_a_call_says_what_is_missing():
+def test_without_a_login_the_remembered_tools_are_listed_and_a_call_fails():
     play = without_login(MEMORY)
     assert play.client(LIST) == [to_server(-2, INITIALIZE), wake("opening", 60.0)]
     assert to_client(answer(1, TOOLS)) in play.ended(-2, NO_LOGIN)
@@ -270,7 +274,7 @@ def test_without_a_login_the_remembered_tools_are_listed_and_a_call_says_what_is
     assert fail(request(2, name="add"), LoginRequired) in play.ended(-3, NO_LOGIN)
 
 
-def test_without_a_login_and_a_memory_there_is_one_tool_that_says_how():
+def test_without_a_login_and_a_memory_one_tool_says_how_to_log_in():
     play = without_login()
     play.client(LIST)
     (tool,) = told(play.ended(-2, NO_LOGIN))["result"]["tools"]
@@ -278,7 +282,7 @@ def test_without_a_login_and_a_memory_there_is_one_tool_that_says_how():
     assert play.client(request(2, name="acme_login")) == [fail(request(2, name="acme_login"), LoginRequired)]
 
 
-def test_the_tool_asks_for_the_login_and_says_so_as_soon_as_there_is_one():
+def test_that_tool_starts_the_login_and_tells_when_it_is_done():
     play = without_login()
     play.relay = SigningIn(play.relay, "acme")
     play.client(LIST)
@@ -289,7 +293,7 @@ def test_the_tool_asks_for_the_login_and_says_so_as_soon_as_there_is_one():
     assert "signed in" in done["result"]["content"][0]["text"]
 
 
-def test_the_tool_says_when_the_login_is_there():
+def test_that_tool_tells_that_there_is_a_login():
     play = without_login()
     play.client(LIST)
     play.ended(-2, NO_LOGIN)
@@ -301,13 +305,13 @@ def test_the_tool_says_when_the_login_is_there():
     assert "signed in" in done["result"]["content"][0]["text"]
 
 
-def test_a_servers_own_tool_of_that_name_is_its_own_while_the_bridge_offers_none(play):
+def test_a_tool_of_the_server_with_that_name_is_called_unless_the_bridge_lists_its_own(play):
     opened(play)
     call = request(2, name="acme_login")
     assert play.client(call) == [to_server(1, call, **VERSION)]
 
 
-def test_only_the_list_of_tools_has_a_stand_in():
+def test_only_the_list_of_tools_is_answered_without_a_login():
     play = without_login(MEMORY)
     prompts = request(1, "prompts/list")
     play.client(prompts)
@@ -334,7 +338,7 @@ def test_without_a_server_the_remembered_tools_are_listed():
     assert to_client(answer(1, TOOLS)) in play.ended(-1, AWAY)
     play.woke(REOPEN)
     play.server(-2, OPENED)
-    assert play.ended(-3) == [open_stream(**VERSION), to_client({"jsonrpc": "2.0", "method": CHANGED})]
+    assert play.ended(-3) == [*session_opened(**VERSION), to_client({"jsonrpc": "2.0", "method": CHANGED})]
 
 
 def test_without_a_server_and_a_memory_the_list_fails():
@@ -343,7 +347,7 @@ def test_without_a_server_and_a_memory_the_list_fails():
     assert fail(LIST, Unreachable) in play.ended(-1, AWAY)
 
 
-def test_a_server_that_denies_the_list_is_not_covered_up():
+def test_a_server_that_denies_the_list_is_not_answered_for():
     play = playing(MEMORY)
     opened(play)
     play.client(LIST)

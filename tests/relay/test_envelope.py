@@ -1,4 +1,4 @@
-"""The peek at an envelope: not a byte lost, each id in its own spelling, nothing that a client could not read."""
+"""Reading the envelope of a message: it keeps every byte and the spelling of its id, and stays readable for clients."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message
-from mcp_auth_bridge.relay.envelope import peek, result_of, split
+from mcp_auth_bridge.relay.envelope import peek, result_of, split_batch
 
 IDS = [
     b"1",
@@ -58,7 +58,7 @@ def test_ids_compare_as_json_does():
 
 
 @given(values, st.integers() | st.text(), st.text())
-def test_every_request_is_peeked_at_without_losing_a_byte(params, id_, method):
+def test_a_request_keeps_every_byte(params, id_, method):
     for ascii_only in (True, False):
         document = {"x": params, "params": params, "id": id_, "method": method, "jsonrpc": "2.0"}
         line = json.dumps(document, ensure_ascii=ascii_only).encode()
@@ -68,7 +68,7 @@ def test_every_request_is_peeked_at_without_losing_a_byte(params, id_, method):
 
 
 @given(values, lone_surrogates)
-def test_a_result_is_the_same_bytes_whether_or_not_a_lone_surrogate_stands_beside_it(result, surrogate):
+def test_a_result_keeps_its_bytes_beside_a_lone_surrogate(result, surrogate):
     raw = json.dumps(result).encode()
     for separators in ((",", ":"), (" ,\t", "\r: ")):
         comma, colon = (text.encode() for text in separators)
@@ -84,7 +84,7 @@ def test_a_result_with_a_lone_surrogate_keeps_its_numbers():
     assert result_of(peek(line)) == b'{"n":2.50,"big":1e400,"text":"\\ud800"}'
 
 
-def test_an_error_response_has_no_result():
+def test_an_error_reply_has_no_result():
     assert result_of(peek(b'{"id":1,"error":{"code":1,"message":"\\ud800"}}')) is None
     assert result_of(peek(b'{"id":1,"error":{"code":1,"message":""}}')) is None
 
@@ -94,10 +94,10 @@ def test_an_error_response_has_no_result():
     [
         (b'{"id":1,"method":"m"}', Kind.REQUEST),
         (b'{"method":"m"}', Kind.NOTIFICATION),
-        (b'{"id":1,"result":null}', Kind.RESPONSE),
-        (b'{"id":1,"error":{}}', Kind.RESPONSE),
-        (b'{"id":null,"error":{}}', Kind.RESPONSE),
-        (b'{"error":{}}', Kind.RESPONSE),
+        (b'{"id":1,"result":null}', Kind.REPLY),
+        (b'{"id":1,"error":{}}', Kind.REPLY),
+        (b'{"id":null,"error":{}}', Kind.REPLY),
+        (b'{"error":{}}', Kind.REPLY),
         (b" [ ]", Kind.BATCH),
     ],
 )
@@ -146,7 +146,7 @@ def test_the_members_tell_the_kind(line, kind):
         (b'{"x":"\\ud800","y":' + b"[" * 100_000 + b"]" * 100_000 + b"}", -32700, b"null"),
     ],
 )
-def test_what_is_no_message_is_refused_with_the_id_if_one_can_be_read(line, code, raw_id):
+def test_a_line_that_is_not_a_message_is_refused_with_its_id_if_that_can_be_read(line, code, raw_id):
     assert refused(line) == (code, raw_id)
 
 
@@ -162,7 +162,7 @@ def test_no_bytes_raise_anything_but_malformed(line):
             json.loads(message.raw.decode())
 
 
-def test_of_duplicate_members_the_last_one_counts_for_everybody():
+def test_of_duplicate_members_the_last_one_counts():
     message = peek(b'{"id":1,"id":"2","method":"a","method":"b","params":{"x":1},"params":{"x":2}}')
     assert (message.id, message.method, message.params) == (b'"2"', "b", {"x": 2})
     assert peek(b'{"id":1,"id":"2","method":"a","method":"b","x":"\\ud800"}').id == b'"2"'
@@ -198,11 +198,11 @@ def test_a_number_has_a_thousand_digits_at_most(spelling):
     assert refused(holding(1001)) == (-32600, b"7")
 
 
-def test_a_response_that_goes_beyond_a_limit_is_not_refused_under_its_id():
+def test_a_reply_that_exceeds_a_limit_is_not_refused_under_its_id():
     assert refused(b'{"id":7,"result":' + b"9" * 1001 + b"}") == (-32600, b"null")
 
 
-def test_text_has_as_many_brackets_and_digits_as_it_likes():
+def test_strings_may_hold_any_number_of_brackets_and_digits():
     text = "[{" * 1000 + "9" * 5000 + "\\\\" + '\\"'
     for padding in range(3):
         line = f'{{"id":1,"method":"m","params":{{"a":"{"x" * padding}{text * 20}","b":[[]]}}}}'.encode()
@@ -215,16 +215,16 @@ def test_text_has_as_many_brackets_and_digits_as_it_likes():
 )
 def test_a_cancellation_names_an_id_of_its_type(named, target):
     message = peek(f'{{"method":"notifications/cancelled","params":{{"requestId":{named}}}}}'.encode())
-    assert message.target == target
+    assert message.cancelled_key == target
 
 
 def test_a_batch_is_its_messages_byte_for_byte():
     parts = [b'{"id": 1.0,"result":{}}', b'{"method":"m","params":[ "\xc3\xa9" ]}']
-    assert [message.raw for message in split(peek(b"[ " + b" ,\n".join(parts) + b" ]"))] == parts
-    assert split(peek(b"[]")) == []
+    assert [message.raw for message in split_batch(peek(b"[ " + b" ,\n".join(parts) + b" ]"))] == parts
+    assert split_batch(peek(b"[]")) == []
 
 
 @pytest.mark.parametrize("batch", [b"[", b"[1]", b'[{"id":1}]', b'[[{"id":1,"result":1}]]', b"[" * 100_000])
 def test_a_batch_of_anything_else_is_refused(batch):
     with pytest.raises(Malformed):
-        split(peek(batch))
+        split_batch(peek(batch))

@@ -1,4 +1,4 @@
-"""Lines of stdio: a line ends at LF and nowhere else, at any chunking, and none costs more memory than the limit."""
+"""Lines of stdio: a line ends at LF and nowhere else, in any chunks, and takes no more memory than the limit."""
 
 import json
 
@@ -34,7 +34,7 @@ def test_any_chunking_gives_the_same_lines(stream, where):
     assert read(cut(stream, where)) == expected
 
 
-def test_line_ends_of_other_worlds_do_not_end_a_line():
+def test_other_line_separators_do_not_end_a_line():
     line = '{"a":"\u2028\u2029\u0085\x0b\x0c\x1c\x1d\x1e"}'.encode()
     assert read([line + b"\n"]) == [line]
 
@@ -47,7 +47,7 @@ def test_a_last_line_without_an_end_is_a_line():
     assert read([b"{}\n{", b"}"]) == [b"{}", b"{}"]
 
 
-def test_empty_lines_are_no_messages():
+def test_empty_lines_are_skipped():
     assert read([b"\n\r\n \t \n\n"]) == []
 
 
@@ -83,7 +83,7 @@ def test_every_message_becomes_one_line_for_every_reader_and_keeps_its_value(val
     assert json.loads(one_line(json.dumps(value, ensure_ascii=False, indent=1).encode())) == value
 
 
-def test_what_needs_no_change_is_not_changed():
+def test_a_message_on_one_line_is_not_changed():
     raw = '{"a": "é \\u2028 \u3000"}'.encode()
     assert one_line(raw) == raw
 

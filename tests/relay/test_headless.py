@@ -1,4 +1,4 @@
-"""Where no person is, a failure is an error for a program, one line in the log, and an exit code if nothing worked."""
+"""Without a person, a failure is a JSON-RPC error, one line in the log, and an exit code if nothing worked."""
 
 import json
 
@@ -29,7 +29,9 @@ EXPIRED = TokenExpired("acme refused it", "replace it", facts={"status": 401, "i
 
 @pytest.fixture
 def relay():
-    return relay_stack.unattended(PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()})
+    return relay_stack.build_headless_relay(
+        PROFILE, {"tools/list": b'{"tools":[]}', "initialize": json.dumps(WELCOMED).encode()}
+    )
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def opened(play):
     play.ended(-2)
 
 
-def test_an_opening_that_fails_is_answered_with_what_is_wrong_and_not_from_memory(play):
+def test_a_failed_initialize_is_answered_with_the_error_and_not_from_memory(play):
     play.client(INITIALIZE)
     said, told, *_ = play.ended(-1, EXPIRED)
     assert said == report(TokenExpired)
@@ -64,7 +66,7 @@ def test_an_opening_that_fails_is_answered_with_what_is_wrong_and_not_from_memor
     }
 
 
-def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play):
+def test_an_agent_that_initializes_again_in_the_same_process_succeeds(relay, play):
     for number in (1, 2):
         play.client(INITIALIZE | {"id": number})
         assert answers_of(play.ended(-number, Unreachable("away")))
@@ -79,20 +81,20 @@ def test_an_agent_that_opens_once_more_on_the_same_process_is_let_in(relay, play
     assert relay.exit_code == 0
 
 
-def test_nobody_is_greeted_before_the_server_has_answered(play):
+def test_initialize_is_not_answered_before_the_server_has_answered(play):
     words = play.client(INITIALIZE)
     assert answers_of(words) == []
-    assert wake("welcome", 0.3) not in words
+    assert wake("early initialize", 0.3) not in words
 
 
-def test_a_missing_login_is_an_error_also_for_a_tool(play):
+def test_a_missing_login_is_an_error_also_for_a_tool_call(play):
     opened(play)
     play.client(request(1))
-    (told,) = answers_of(play.ended(1, LoginRequired("nobody is logged in", "run: …")))
+    (told,) = answers_of(play.ended(1, LoginRequired("there is no stored login", "run: …")))
     assert (told["error"]["code"], told["error"]["data"]["code"]) == (-32010, "auth_required")
 
 
-def test_a_failure_is_said_once_until_something_else_happens(play):
+def test_a_failure_is_logged_once_until_another_one_happens(play):
     play.client(INITIALIZE)
     assert report(TokenExpired) in play.ended(-1, EXPIRED)
     play.client(request(1))
@@ -105,7 +107,7 @@ def test_a_failure_is_said_once_until_something_else_happens(play):
     assert report(TokenExpired) in play.ended(-4, EXPIRED)
 
 
-def test_a_failure_is_said_again_after_the_server_has_answered(play):
+def test_a_failure_is_logged_again_after_the_server_has_answered(play):
     opened(play)
     for number in (1, 3):
         play.client(request(number))
@@ -114,7 +116,7 @@ def test_a_failure_is_said_again_after_the_server_has_answered(play):
         play.server(number + 1, answer(number + 1))
 
 
-def test_the_exit_code_is_that_of_the_last_failure_where_nothing_worked(relay, play):
+def test_the_exit_code_is_that_of_the_last_failure_if_nothing_worked(relay, play):
     assert relay.exit_code == 0
     play.client(INITIALIZE)
     play.ended(-1, TimedOut("late"))
@@ -131,27 +133,27 @@ def test_the_exit_code_is_0_once_the_server_has_answered_anything(relay, play):
     assert relay.exit_code == 0
 
 
-def test_what_the_bridge_answers_by_itself_is_no_success(relay, play):
+def test_a_reply_of_the_bridges_own_does_not_count_as_success(relay, play):
     play.client(INITIALIZE)
     play.ended(-1, EXPIRED)
     assert answers_of(play.client(request(5, "ping"))) == [answer(5)]
     assert relay.exit_code == 11
 
 
-def test_a_message_of_the_servers_own_is_no_success(relay, play):
+def test_a_request_of_the_servers_does_not_count_as_success(relay, play):
     play.client(INITIALIZE)
     play.server(-1, notification("notifications/message"))
     play.ended(-1, EXPIRED)
     assert relay.exit_code == 11
 
 
-def test_the_way_in_which_a_client_finds_out_about_eras_is_no_failure(relay, play):
+def test_finding_out_the_era_is_not_a_failure(relay, play):
     (told,) = answers_of(play.client(request(1, "server/discover")))
     assert told["error"]["code"] == -32601
     assert relay.exit_code == 0
 
 
-def test_what_is_answered_passes_unchanged(play):
+def test_replies_pass_unchanged(play):
     opened(play)
     play.client(request(1))
     assert play.server(1, answer(1, {"x": 1})) == [to_client(answer(1, {"x": 1}))]

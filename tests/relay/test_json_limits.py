@@ -1,4 +1,4 @@
-"""The limits of JSON: the cheap looks agree with a plain reading of the text, character by character."""
+"""The limits of JSON: the quick checks agree with a plain reading of the text, character by character."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.relay import json_limits
-from mcp_auth_bridge.relay.json_limits import DEEPEST, LONGEST_NUMBER, excess
+from mcp_auth_bridge.relay.json_limits import DEEPEST, LONGEST_NUMBER, exceeded_limit
 
 texts = st.text(st.sampled_from('[]{}"\\9x '), max_size=30) | st.sampled_from(
     ["9" * 1200, "[" * 200, "\\" * 999, "x" * 999]
@@ -36,30 +36,30 @@ def goes_beyond(value, text):
 
 @settings(max_examples=300, deadline=None)
 @given(values, st.integers(0, 140), st.sampled_from([7, 50, 64 * 1024]))
-def test_a_text_goes_beyond_a_limit_exactly_if_its_value_does(value, wrapped, piece):
+def test_a_text_exceeds_a_limit_exactly_if_its_value_does(value, wrapped, piece):
     whole, json_limits._SLICE = json_limits._SLICE, piece
     try:
         for _ in range(wrapped):
             value = [value, "x[", {}]
         text = json.dumps(value)
-        assert (excess(text.encode()) is not None) == goes_beyond(value, text)
+        assert (exceeded_limit(text.encode()) is not None) == goes_beyond(value, text)
     finally:
         json_limits._SLICE = whole
 
 
 @given(st.binary(max_size=2000) | st.text(st.sampled_from('[]{}"\\9'), max_size=2000).map(str.encode))
-def test_no_bytes_are_too_strange_to_be_looked_at(data):
-    assert excess(data) is None or "the message" in excess(data)
+def test_any_bytes_can_be_checked(data):
+    assert exceeded_limit(data) is None or "the message" in exceeded_limit(data)
 
 
-def test_a_nest_that_no_slice_sees_whole_is_found():
+def test_nesting_that_spans_several_slices_is_found():
     filling = b'"' + b"x" * 100_000 + b'",'
     nest = (b"[" + filling) * (DEEPEST + 1)
-    assert excess(nest) is not None
-    assert excess(nest[len(filling) + 1 :]) is None
+    assert exceeded_limit(nest) is not None
+    assert exceeded_limit(nest[len(filling) + 1 :]) is None
 
 
-def test_a_number_that_two_slices_share_is_found():
+def test_a_number_that_spans_two_slices_is_found():
     for before in range(json_limits._SLICE - 1002, json_limits._SLICE + 2):
-        assert excess(b" " * before + b"7" * 1001) is not None
-        assert excess(b" " * before + b"7" * 1000) is None
+        assert exceeded_limit(b" " * before + b"7" * 1001) is not None
+        assert exceeded_limit(b" " * before + b"7" * 1000) is None

@@ -1,4 +1,4 @@
-"""Pings through quiet stretches, which the client never notices."""
+"""Pings at an interval, which the client never notices."""
 
 import pytest
 from relaying import (
@@ -9,8 +9,8 @@ from relaying import (
     Playbook,
     answer,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -27,12 +27,12 @@ AGAIN = wake("ping", 30)
 
 @pytest.fixture
 def play():
-    """An open session; its first call is to come."""
+    """An open session before its first call."""
     play = Playbook(KeepAlive(LegacySession(Passthrough()), 30))
     play.client(INITIALIZE)
     play.server(-1, answer(0, WELCOMED))
     play.client(INITIALIZED)
-    assert play.ended(-2) == [open_stream(**VERSION), AGAIN]
+    assert play.ended(-2) == [*session_opened(**VERSION), AGAIN]
     return play
 
 
@@ -49,7 +49,7 @@ def test_a_ping_that_is_not_answered_is_not_followed_by_another(play):
 
 
 @pytest.mark.parametrize("error", [None, Unreachable("away"), OutcomeUnknown("cut")])
-def test_a_ping_that_fails_is_nobodys_failure_and_the_next_one_goes_out(play, error):
+def test_a_failed_ping_is_not_told_and_the_next_one_goes_out(play, error):
     play.woke("ping")
     assert play.ended(1, error) == []
     assert play.woke("ping") == [AGAIN, to_server(2, PING, **VERSION)]
@@ -59,10 +59,10 @@ def test_a_ping_that_finds_the_session_lost_opens_it_again(play):
     play.woke("ping")
     assert to_server(-3, INITIALIZE) in play.ended(1, SessionLost("lost"))
     play.server(-3, answer(0, WELCOMED))
-    assert play.ended(-4) == [open_stream(**VERSION), AGAIN, to_server(1, PING, **VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION), AGAIN, to_server(1, PING, **VERSION)]
 
 
-def test_a_ping_that_finds_no_login_closes_the_session_quietly(play):
+def test_a_ping_without_a_login_closes_the_session_and_is_not_told(play):
     play.woke("ping")
     assert play.ended(1, LoginRequired("log in")) == [wake("reopen", 1.0)]
     assert play.woke("ping") == [AGAIN]
@@ -80,5 +80,5 @@ def test_the_clients_own_pings_are_its_own(play):
     assert play.server(1, notification("n")) == [to_client(notification("n"))]
 
 
-def test_other_timers_are_handed_on(play):
+def test_other_timers_are_passed_on(play):
     assert play.woke("reopen") == []

@@ -1,4 +1,4 @@
-"""A legacy session from its opening to its second and third life, by script, in every order that two sides can make."""
+"""A legacy session by script: opened, lost and opened again, with messages in any order that the two sides can make."""
 
 import pytest
 from relaying import (
@@ -12,8 +12,8 @@ from relaying import (
     fail,
     hangup,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
     wake,
@@ -29,7 +29,8 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import STREAM, ToServer
+from mcp_auth_bridge.relay.base import ToServer
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -60,7 +61,7 @@ def opened(play):
 
 
 def reopened(play, opening):
-    """Let the call `opening` open the session again: what happens when its confirmation has been sent."""
+    """Let the call `opening` open the session again. Returns the actions after its confirmation."""
     assert play.server(opening, OPENED) == [to_server(opening - 1, INITIALIZED, **VERSION)]
     assert play.ended(opening) == []
     return play.ended(opening - 1)
@@ -69,33 +70,33 @@ def reopened(play, opening):
 # The opening
 
 
-def test_the_session_is_opened_with_the_clients_own_initialize_and_confirmed_before_anything_else(play):
+def test_the_session_is_opened_with_the_clients_own_initialize_and_confirmed_first(play):
     assert play.client(INITIALIZE) == [*opening(-1, INITIALIZE)]
     assert play.server(-1, OPENED) == [to_client(OPENED)]
     assert play.ended(-1) == []
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
     assert play.client(request(1)) == []
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 @pytest.mark.parametrize("early", [[INITIALIZED, request(1)], [request(1), INITIALIZED]])
-def test_a_client_that_does_not_wait_for_the_opening_is_made_to_wait(play, early):
+def test_messages_before_the_session_is_open_wait(play, early):
     play.client(INITIALIZE)
     assert play.client(*early) == []
     assert play.server(-1, OPENED) == [to_client(OPENED), to_server(-2, INITIALIZED, **VERSION)]
     assert play.ended(-1) == []
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
-def test_what_waits_keeps_its_order(play):
+def test_waiting_messages_keep_their_order(play):
     play.client(INITIALIZE, INITIALIZED, request(1), notification("n"), answer("s"), request(2))
     play.server(-1, OPENED)
     waited = [request(1), notification("n"), answer("s"), request(2)]
     sent = [to_server(call, value, **VERSION) for call, value in enumerate(waited, 1)]
-    assert play.ended(-2) == [open_stream(**VERSION), *sent]
+    assert play.ended(-2) == [*session_opened(**VERSION), *sent]
 
 
-def test_before_the_opening_there_is_only_ping(play):
+def test_before_initialize_only_ping_is_answered(play):
     assert play.client(request(1, "ping")) == [to_client(answer(1))]
     assert play.client(request(2, "server/discover")) == [fail(request(2, "server/discover"), MethodUnknown)]
     assert play.client(notification("ping"), notification("n"), answer(3), INITIALIZED) == []
@@ -135,38 +136,38 @@ def test_a_notification_with_an_id_is_a_request_that_the_server_answers(play, me
         (5, False),
     ],
 )
-def test_the_negotiated_version_is_named_since_there_is_a_header_for_it(play, version, headers):
+def test_the_negotiated_version_has_a_header_since_2025_06_18(play, version, headers):
     play.client(INITIALIZE, INITIALIZED)
     sent = play.server(-1, answer(0, {"protocolVersion": version}))[-1]
     assert sent == to_server(-2, INITIALIZED, **({"mcp-protocol-version": version} if headers else {}))
 
 
 @pytest.mark.parametrize("result", [5, [], "x", {"capabilities": []}])
-def test_a_strange_result_of_initialize_is_the_clients_to_judge(play, result):
+def test_a_strange_result_of_initialize_is_passed_to_the_client(play, result):
     play.client(INITIALIZE)
     assert play.server(-1, answer(0, result)) == [to_client(answer(0, result))]
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED)]
 
 
-def test_another_request_than_initialize_cannot_be_answered_by_its_call(play):
+def test_a_reply_to_another_request_does_not_answer_initialize(play):
     play.client(INITIALIZE)
     for id_ in ("0", None, 1):
         assert play.server(-1, answer(id_, WELCOMED)) == []
     assert play.ended(-1) == [fail(INITIALIZE, TheirProtocolError)]
 
 
-def test_what_the_server_says_before_it_answers_initialize_is_relayed(play):
+def test_a_notification_before_the_reply_to_initialize_is_relayed(play):
     play.client(INITIALIZE)
     assert play.server(-1, notification("notifications/message")) == [to_client(notification("notifications/message"))]
 
 
-def test_a_second_answer_to_initialize_is_not_relayed(play):
+def test_a_second_reply_to_initialize_is_not_relayed(play):
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     assert play.server(-1, OPENED) == []
 
 
-def test_a_refused_initialize_is_answered_with_the_servers_words_and_tried_again_for_the_next_request(play):
+def test_a_refused_initialize_is_answered_with_the_servers_error_and_tried_again_for_the_next_request(play):
     refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32603, "message": "no"}}
     play.client(INITIALIZE, request(1))
     assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), TheirProtocolError)]
@@ -185,12 +186,12 @@ def naming(revision):
     return {**INITIALIZE, "params": {"protocolVersion": revision}}
 
 
-def test_a_server_that_answers_400_to_a_newer_revision_gets_the_next_older_one_and_the_client_its_answer(play):
+def test_a_server_that_answers_400_to_a_newer_revision_gets_the_next_older_one(play):
     play.client(naming("2025-11-25"), INITIALIZED, request(1))
     assert play.ended(-1, BAD_REQUEST) == [*opening(-2, INITIALIZE)]
     assert play.server(-2, OPENED) == [to_client(OPENED), to_server(-3, INITIALIZED, **VERSION)]
     assert play.ended(-2) == []
-    assert play.ended(-3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 def test_the_error_for_an_unsupported_revision_is_kept_from_the_client_while_there_is_an_older_one(play):
@@ -200,7 +201,7 @@ def test_the_error_for_an_unsupported_revision_is_kept_from_the_client_while_the
     assert play.server(-2, OPENED) == [to_client(OPENED)]
 
 
-def test_the_session_is_opened_again_in_the_revision_that_the_server_took(play):
+def test_a_lost_session_is_opened_again_with_the_revision_that_the_server_accepted(play):
     play.client(naming("2025-11-25"), INITIALIZED)
     play.ended(-1, BAD_REQUEST)
     play.server(-2, OPENED)
@@ -221,7 +222,7 @@ def test_the_revisions_are_tried_from_the_newest_to_the_oldest(play, named, offe
         assert play.ended(-call, BAD_REQUEST) == [*opening(-call - 1, naming(revision))]
 
 
-def test_what_is_refused_in_every_revision_is_refused_and_the_next_request_begins_with_the_clients_own(play):
+def test_after_every_revision_is_refused_the_next_request_begins_with_the_clients_own(play):
     play.client(INITIALIZE)
     play.ended(-1, BAD_REQUEST)
     play.ended(-2, BAD_REQUEST)
@@ -236,13 +237,13 @@ def test_other_failures_say_nothing_about_the_revision(play, error):
 
 
 @pytest.mark.parametrize("params", [{}, {"protocolVersion": 7}, {"protocolVersion": "2024-11-05"}])
-def test_a_client_that_names_no_newer_revision_hears_the_refusal(play, params):
+def test_a_client_without_a_newer_revision_gets_the_refusal(play, params):
     own = {**INITIALIZE, "params": params}
     play.client(own)
     assert play.ended(-1, BAD_REQUEST) == [fail(own, UpstreamFailed)]
 
 
-def test_whatever_else_the_client_wrote_keeps_its_bytes():
+def test_the_other_members_of_initialize_keep_their_bytes():
     session = LegacySession(Passthrough())
     own = b'{"method": "initialize", "id": 1.0, "params": {"x": 1e2, "protocolVersion": "2025-11-25", "\\u0061": [ ]}}'
     list(session.from_client(peek(own)))
@@ -252,13 +253,13 @@ def test_whatever_else_the_client_wrote_keeps_its_bytes():
     assert sent.message.id == b"1.0"
 
 
-def test_a_failed_opening_fails_everybody_who_waits(play):
+def test_a_failed_opening_fails_every_waiting_request(play):
     play.client(INITIALIZE, request(1), notification("n"), request(2))
     failed = [fail(INITIALIZE, Unreachable), fail(request(1), Unreachable), fail(request(2), Unreachable)]
     assert play.ended(-1, AWAY) == [*failed, wake(REOPEN, 1.0)]
 
 
-def test_a_client_that_asks_before_it_confirms_gets_the_servers_own_view(play):
+def test_requests_before_the_confirmation_are_passed_to_the_server(play):
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     assert play.client(request(1)) == [to_server(1, request(1), **VERSION)]
@@ -272,10 +273,10 @@ def test_a_late_confirmation_is_still_sent_and_opens_the_servers_stream(play):
     assert play.client(INITIALIZED) == [to_server(-2, INITIALIZED, **VERSION)]
     assert play.client(request(2)) == []
     assert play.server(1, answer(1)) == [to_client(answer(1))]
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
-def test_a_client_that_never_confirms_does_not_wait_for_itself_when_the_session_is_lost(play):
+def test_a_session_that_was_never_confirmed_is_opened_again_without_a_confirmation(play):
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     play.client(request(1))
@@ -290,16 +291,16 @@ def test_a_second_confirmation_of_an_open_session_changes_nothing(play):
 
 
 @pytest.mark.parametrize("error", [AWAY, NO_LOGIN, LOST])
-def test_a_confirmation_that_fails_leaves_it_to_the_first_request_to_find_out(play, error):
+def test_a_failed_confirmation_does_not_fail_the_opening(play, error):
     play.client(INITIALIZE, INITIALIZED, request(1))
     play.server(-1, OPENED)
-    assert play.ended(-2, error) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.ended(-2, error) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
 # A client that initializes twice
 
 
-def test_an_initialize_beside_an_unanswered_one_is_refused(play):
+def test_a_second_initialize_is_refused_while_the_first_is_unanswered(play):
     play.client(INITIALIZE)
     again = {**INITIALIZE, "id": 1}
     assert play.client(again) == [fail(again, OurProtocolError)]
@@ -317,21 +318,21 @@ def test_a_client_may_initialize_again_later(play):
         to_client(answer(5, WELCOMED)),
         to_server(-4, INITIALIZED, **VERSION),
     ]
-    assert play.ended(-4) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert play.ended(-4) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
 # A lost session
 
 
-def test_what_was_refused_with_404_is_sent_once_more_in_a_new_session(play):
+def test_a_request_that_was_refused_with_404_is_sent_once_more_in_a_new_session(play):
     opened(play)
     play.client(request(1))
     assert play.ended(1, LOST) == [*opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
     assert play.server(1, answer(1)) == [to_client(answer(1))]
 
 
-def test_the_second_loss_of_one_call_is_its_answer(play):
+def test_the_second_loss_fails_the_call(play):
     opened(play)
     play.client(request(1))
     play.ended(1, LOST)
@@ -347,7 +348,7 @@ def test_calls_that_lose_the_same_session_share_the_new_one(play):
     assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
     assert play.ended(1, LOST) == []
     replayed = [to_server(2, request(2), **VERSION), to_server(1, request(1), **VERSION)]
-    assert reopened(play, -3) == [open_stream(**VERSION), *replayed]
+    assert reopened(play, -3) == [*session_opened(**VERSION), *replayed]
     assert play.ended(3, LOST) == [to_server(3, request(3), **VERSION)]
 
 
@@ -364,20 +365,20 @@ def test_a_replay_carries_the_version_of_the_new_session_only(play):
     play.client(request(1))
     play.ended(1, LOST)
     assert play.server(-3, answer(0, {"protocolVersion": "2025-03-26"})) == [to_server(-4, INITIALIZED)]
-    assert play.ended(-4) == [open_stream(), to_server(1, request(1))]
+    assert play.ended(-4) == [*session_opened(), to_server(1, request(1))]
 
 
-def test_new_messages_wait_for_the_new_session_and_old_answers_still_count(play):
+def test_new_messages_wait_for_the_new_session_and_old_replies_still_count(play):
     opened(play)
     play.client(request(1), request(2))
     play.ended(1, LOST)
     assert play.client(request(3)) == []
     assert play.server(2, answer(2)) == [to_client(answer(2))]
     sent = [to_server(1, request(1), **VERSION), to_server(3, request(3), **VERSION)]
-    assert reopened(play, -3) == [open_stream(**VERSION), *sent]
+    assert reopened(play, -3) == [*session_opened(**VERSION), *sent]
 
 
-def test_an_answer_to_the_bridges_own_initialize_is_not_the_clients(play):
+def test_the_reply_to_a_repeated_initialize_is_not_relayed(play):
     opened(play)
     play.client(request(1))
     play.ended(1, LOST)
@@ -388,11 +389,11 @@ def test_a_notification_that_was_refused_with_404_is_sent_once_more(play):
     opened(play)
     play.client(notification("n"))
     play.ended(1, LOST)
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(1, notification("n"), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, notification("n"), **VERSION)]
     assert play.ended(1, LOST) == []
 
 
-def test_a_session_that_cannot_be_opened_again_fails_what_waits_and_is_tried_for_the_next_request(play):
+def test_a_session_that_cannot_be_opened_again_fails_waiting_requests_and_is_tried_for_the_next_one(play):
     opened(play)
     play.client(request(1))
     play.ended(1, LOST)
@@ -401,22 +402,22 @@ def test_a_session_that_cannot_be_opened_again_fails_what_waits_and_is_tried_for
     assert play.client(request(3)) == [*opening(-4, INITIALIZE)]
 
 
-def test_a_loss_that_arrives_while_the_session_is_closed_opens_it(play):
+def test_a_loss_while_the_session_is_closed_opens_it(play):
     opened(play)
     play.client(request(1), request(2))
     play.ended(1, NO_LOGIN)
     assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [open_stream(**VERSION), to_server(2, request(2), **VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
 
 
 # Cancellation
 
 
-def test_a_cancelled_request_that_waits_is_forgotten_and_the_server_hears_nothing(play):
+def test_a_waiting_request_that_is_cancelled_is_never_sent(play):
     play.client(INITIALIZE, request(1), request(2), INITIALIZED)
     assert play.client(cancelled(1)) == []
     play.server(-1, OPENED)
-    assert play.ended(-2) == [open_stream(**VERSION), to_server(1, request(2), **VERSION)]
+    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(2), **VERSION)]
 
 
 def test_a_cancelled_replay_is_not_sent_again(play):
@@ -424,7 +425,7 @@ def test_a_cancelled_replay_is_not_sent_again(play):
     play.client(request(1))
     play.ended(1, LOST)
     assert play.client(cancelled(1)) == [hangup(1)]
-    assert reopened(play, -3) == [open_stream(**VERSION)]
+    assert reopened(play, -3) == [*session_opened(**VERSION)]
 
 
 def test_a_call_in_flight_can_be_cancelled_while_the_session_is_lost(play):
@@ -442,17 +443,17 @@ def test_initialize_cannot_be_cancelled(play):
     assert play.server(-1, OPENED) == [to_client(OPENED)]
 
 
-def test_a_cancellation_of_something_else_forgets_nobody(play):
+def test_a_cancellation_of_another_id_changes_nothing(play):
     play.client(INITIALIZE, request(1), INITIALIZED)
     assert play.client(cancelled("1"), cancelled(True), cancelled(None), cancelled([])) == []
     play.server(-1, OPENED)
-    assert [sent[2] for sent in play.ended(-2)[1:]] == [request(1)]
+    assert [sent[2] for sent in play.ended(-2)[2:]] == [request(1)]
 
 
 # A login that is missing, a server that is away
 
 
-def test_a_missing_login_closes_an_open_session_and_is_looked_for_every_second(play):
+def test_a_missing_login_closes_an_open_session_which_is_tried_again_every_second(play):
     opened(play)
     play.client(request(1), request(2))
     assert play.ended(1, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
@@ -460,17 +461,17 @@ def test_a_missing_login_closes_an_open_session_and_is_looked_for_every_second(p
     assert play.woke(REOPEN) == [*opening(-3, INITIALIZE)]
     assert play.ended(-3, NO_LOGIN) == [wake(REOPEN, 1.0)]
     assert play.woke(REOPEN) == [*opening(-4, INITIALIZE)]
-    assert reopened(play, -4) == [open_stream(**VERSION)]
+    assert reopened(play, -4) == [*session_opened(**VERSION)]
 
 
-def test_a_request_without_a_login_is_told_at_once_that_it_is_missing(play):
+def test_a_request_without_a_login_fails_at_once(play):
     play.client(INITIALIZE)
     assert play.ended(-1, NO_LOGIN) == [fail(INITIALIZE, LoginRequired), wake(REOPEN, 1.0)]
     assert play.client(request(1)) == [*opening(-2, INITIALIZE)]
     assert play.ended(-2, NO_LOGIN) == [fail(request(1), LoginRequired), wake(REOPEN, 1.0)]
 
 
-def test_a_server_that_is_away_is_looked_for_less_and_less_often(play):
+def test_an_unreachable_server_is_tried_less_and_less_often(play):
     play.client(INITIALIZE)
     pauses = []
     for call in range(-1, -9, -1):
@@ -486,7 +487,7 @@ def test_a_server_that_is_away_is_looked_for_less_and_less_often(play):
     assert play.ended(-11, AWAY)[-1] == wake(REOPEN, 1.0)
 
 
-def test_a_fault_that_time_does_not_cure_is_not_retried_by_itself(play):
+def test_a_permanent_failure_is_not_retried_by_itself(play):
     play.client(INITIALIZE)
     assert play.ended(-1, OurProtocolError("no")) == [fail(INITIALIZE, OurProtocolError)]
 
@@ -500,7 +501,7 @@ def test_a_timer_that_comes_too_late_opens_nothing(play, when):
     assert play.woke(REOPEN) == []
 
 
-# What nobody waits for
+# Messages that are not awaited
 
 
 @pytest.mark.parametrize("error", [None, LOST, AWAY, OutcomeUnknown("cut")])
@@ -510,7 +511,7 @@ def test_the_end_of_an_unknown_call_means_nothing(play, error):
     assert play.ended(-7, error) == []
 
 
-def test_the_server_can_answer_nobody_on_its_own_stream(play):
+def test_a_reply_on_the_servers_own_stream_is_dropped(play):
     opened(play)
     play.client(request(1))
     assert play.stream(answer(1)) == []
@@ -518,7 +519,7 @@ def test_the_server_can_answer_nobody_on_its_own_stream(play):
     assert play.stream(notification("n")) == [to_client(notification("n"))]
 
 
-def test_a_server_that_never_answers_initialize_fails_what_waits_and_is_tried_again():
+def test_a_server_that_never_answers_initialize_fails_waiting_requests_and_is_tried_again():
     play = Playbook(LegacySession(Passthrough()))
     play.client(INITIALIZE, request(1))
     assert play.woke("opening") == [
@@ -530,15 +531,15 @@ def test_a_server_that_never_answers_initialize_fails_what_waits_and_is_tried_ag
     assert play.woke(REOPEN) == opening(-2, INITIALIZE)
 
 
-def test_a_server_that_never_takes_the_confirmation_holds_up_nothing_for_more_than_a_minute():
+def test_a_confirmation_delays_requests_for_a_minute_at_most():
     play = Playbook(LegacySession(Passthrough()))
     play.client(INITIALIZE)
     play.server(-1, OPENED)
     play.client(INITIALIZED, request(1))
-    assert play.woke("opening") == [hangup(-2), open_stream(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.woke("opening") == [hangup(-2), *session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
-def test_the_end_of_that_minute_changes_nothing_in_an_open_session(play):
+def test_the_end_of_that_minute_does_not_affect_an_open_session(play):
     opened(play)
     assert play.woke("opening") == []
 
@@ -550,7 +551,7 @@ def test_a_stream_that_finds_the_session_lost_opens_it_again_without_a_request(p
     assert play.ended(STREAM, LOST) == opening(-3, INITIALIZE)
 
 
-def test_a_server_that_answers_every_get_as_if_the_session_were_lost_is_not_asked_in_circles(play):
+def test_a_server_that_answers_every_get_with_404_is_not_asked_in_circles(play):
     opened(play)
     assert play.ended(STREAM, LOST) == []
     play.client(request(1))

@@ -1,4 +1,4 @@
-"""What needs a person is said in the log, once; what passes by itself is not."""
+"""A failure that needs the user is logged, once; a temporary failure is not."""
 
 import pytest
 
@@ -14,7 +14,7 @@ CALL = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"t"}}'
 
 
 def failing(*errors):
-    """What the relay does when one call after the other ends so."""
+    """The actions of the relay when calls end with these errors, one after the other."""
     relay = LoginNotices(Delivery(Passthrough(), RelaySettings()))
     done = []
     for number, error in enumerate(errors):
@@ -24,19 +24,19 @@ def failing(*errors):
 
 
 @pytest.mark.parametrize("kind", [LoginRequired, StoreError, CredentialMissing, AccessDenied])
-def test_what_needs_a_person_is_said_once_and_still_answered(kind):
+def test_a_failure_that_needs_the_user_is_logged_once_and_still_answered(kind):
     first, second = kind("do this"), kind("do this")
     reported, *failed = failing(first, second)
     assert reported == Report(first)
     assert [action.error for action in failed] == [first, second]
 
 
-def test_another_need_is_said_too():
+def test_another_failure_is_logged_too():
     said = [
         action.error.message for action in failing(LoginRequired("a"), LoginRequired("b")) if isinstance(action, Report)
     ]
     assert said == ["a", "b"]
 
 
-def test_what_may_pass_by_itself_is_left_to_the_answer():
+def test_a_temporary_failure_is_not_logged():
     assert not any(isinstance(action, Report) for action in failing(Unreachable("down")))

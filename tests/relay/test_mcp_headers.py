@@ -1,4 +1,4 @@
-"""What a request of MCP 2026-07-28 says in headers, and which annotations of tools are followed."""
+"""The headers of a request of MCP 2026-07-28, and the annotations of tools."""
 
 import re
 from base64 import b64decode
@@ -23,7 +23,7 @@ texts = st.text(st.characters()) | st.text("=?base64 \t\r\nA/+é")
 
 
 def read(value):
-    """What a server reads: the sentinels are case-sensitive."""
+    """The value that a server reads: the sentinels are case-sensitive."""
     if value.startswith("=?base64?") and value.endswith("?=") and len(value) >= len("=?base64??="):
         return b64decode(value[len("=?base64?") : -len("?=")], validate=True).decode("utf-8", "surrogatepass")
     return value
@@ -41,7 +41,7 @@ def string(header):
 
 
 @given(texts)
-def test_every_text_arrives_as_it_was_and_only_in_bytes_that_a_header_can_carry(text):
+def test_every_text_arrives_unchanged_and_in_bytes_that_a_header_can_carry(text):
     header = encoded(text)
     assert read(header) == text
     assert all("\x20" <= char <= "\x7e" for char in header)
@@ -49,19 +49,19 @@ def test_every_text_arrives_as_it_was_and_only_in_bytes_that_a_header_can_carry(
 
 
 @pytest.mark.parametrize("plain", ["", "a", "us west 1", "!~", "a=?base64?", "=?base64", "file:///a%20b?c=d"])
-def test_what_a_header_can_carry_is_sent_as_it_is(plain):
+def test_a_text_that_a_header_can_carry_is_not_encoded(plain):
     assert encoded(plain) == plain
 
 
 @pytest.mark.parametrize(
     "special", [" ", " a", "a ", "\ta", "a\tb", "a\nb", "a\r\nb", "é", "\x7f", "世", "=?base64?YQ==?=", "=?base64?="]
 )
-def test_what_would_be_changed_or_misread_is_sent_in_the_base64_form(special):
+def test_a_text_that_would_be_changed_or_misread_is_sent_as_base64(special):
     assert encoded(special) != special
     assert read(encoded(special)) == special
 
 
-def test_the_form_is_that_of_the_specification():
+def test_the_base64_form_is_that_of_the_specification():
     assert encoded("Hello, 世界") == "=?base64?SGVsbG8sIOS4lueVjA==?="
 
 
@@ -80,7 +80,7 @@ def test_the_form_is_that_of_the_specification():
         ("tools/call", {"name": " é"}, "=?base64?IMOp?="),
     ],
 )
-def test_a_request_that_names_something_says_so(method, params, name):
+def test_a_request_with_a_name_has_the_name_header(method, params, name):
     headers = standard_headers(message(request(1, method, **params, _meta=META)))
     assert headers == {"mcp-method": method, "mcp-name": name, "mcp-protocol-version": "2026-07-28"}
 
@@ -94,12 +94,12 @@ def test_a_request_that_names_something_says_so(method, params, name):
         ("resources/read", {"name": "x"}),
     ],
 )
-def test_a_request_that_names_nothing_says_only_its_method(method, params):
+def test_a_request_without_a_name_has_the_method_header_alone(method, params):
     assert standard_headers(message(request(1, method, **params))) == {"mcp-method": method}
 
 
 @pytest.mark.parametrize("meta", [None, [], "x", {}, {"io.modelcontextprotocol/protocolVersion": 5}])
-def test_a_request_without_a_version_is_of_an_earlier_era(meta):
+def test_a_request_without_a_version_belongs_to_the_legacy_era(meta):
     assert version_of(message(request(1, "tools/list", _meta=meta))) == ""
 
 
@@ -135,7 +135,7 @@ def test_a_primitive_argument_has_its_header(value, header):
 @pytest.mark.parametrize(
     "arguments", [{}, {"r": None}, {"r": []}, {"r": {}}, {"r": 1.5}, {"r": 1e400}, None, [], "r", 5]
 )
-def test_an_argument_that_is_absent_null_or_no_primitive_has_none(arguments):
+def test_an_argument_that_is_absent_null_or_not_primitive_has_no_header(arguments):
     assert parameter_headers({"Region": ("r",)}, arguments) == {}
 
 
@@ -155,8 +155,8 @@ def test_primitive_parameters_may_be_annotated(type_):
 
 
 @pytest.mark.parametrize("type_", ["number", "object", "array", "null", None, 5, [], ["string", "integer"], ["null"]])
-def test_no_other_parameter_may(type_):
-    with pytest.raises(InvalidAnnotation, match="no string, integer or boolean"):
+def test_other_parameters_may_not_be_annotated(type_):
+    with pytest.raises(InvalidAnnotation, match="not a string, integer or boolean"):
         annotations_of(tool(p={"type": type_, "x-mcp-header": "P"}))
 
 
@@ -176,7 +176,7 @@ def test_an_annotation_is_a_text(name):
 
 
 @pytest.mark.parametrize("second", ["Region", "region", "REGION"])
-def test_an_annotation_stands_once_whatever_its_case(second):
+def test_an_annotation_occurs_once_in_any_case(second):
     nested = {"type": "object", "properties": {"deep": string(second)}}
     for other in (string(second), nested):
         with pytest.raises(InvalidAnnotation, match="twice"):
@@ -204,7 +204,7 @@ def test_an_annotation_is_reached_by_properties_alone(schema):
             annotations_of({"inputSchema": input_schema})
 
 
-def test_a_property_or_a_value_of_that_name_is_no_annotation():
+def test_a_property_or_a_value_of_that_name_is_not_an_annotation():
     harmless = {
         "x-mcp-header": {"type": "string"},
         "q": {"type": "object", "default": {"x-mcp-header": 5}, "enum": [{"x-mcp-header": ""}], "const": string("")},
@@ -215,7 +215,7 @@ def test_a_property_or_a_value_of_that_name_is_no_annotation():
 @pytest.mark.parametrize(
     "schema", [None, 5, [], "x", True, {}, {"properties": []}, {"properties": {"a": 5, "b": True}}]
 )
-def test_a_schema_that_says_nothing_annotates_nothing(schema):
+def test_a_schema_without_properties_has_no_annotations(schema):
     assert annotations_of({"inputSchema": schema}) == {}
 
 
@@ -238,7 +238,7 @@ json_values = st.recursive(
 
 
 @given(json_values, json_values)
-def test_whatever_a_server_calls_a_schema_it_has_a_verdict(schema, arguments):
+def test_any_schema_is_either_read_or_refused(schema, arguments):
     try:
         annotations = annotations_of({"inputSchema": schema})
     except InvalidAnnotation:

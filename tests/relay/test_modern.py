@@ -68,7 +68,7 @@ def mismatch(id_):
 
 
 def refused(play, id_=1, number=1):
-    """A call whose headers are refused: the tools are being listed anew."""
+    """A call with headers that are refused: the tools are listed anew."""
     play.client(call(id_))
     assert play.server(number, mismatch(id_)) == []
     return play.ended(number)
@@ -89,7 +89,7 @@ def test_a_listed_tool_is_called_with_its_parameters_headers(play):
     assert play.client(call(3, "other")) == [to_server(3, call(3, "other"), **{**BARE, "mcp-name": "other"})]
 
 
-def test_tools_of_all_pages_are_known_and_the_newest_word_counts(play):
+def test_tools_of_all_pages_are_known_and_the_newest_listing_counts(play):
     play.client(modern(1, "tools/list"), modern(2, "tools/list", cursor="2"))
     play.server(1, answer(1, {"tools": [tool()], "nextCursor": "2"}))
     play.server(2, answer(2, {"tools": [tool("sub")]}))
@@ -103,7 +103,7 @@ def test_tools_of_all_pages_are_known_and_the_newest_word_counts(play):
 def test_a_tool_that_cannot_be_called_properly_is_hidden_and_the_log_says_why(play):
     play.client(modern(1, "tools/list"))
     both = {"tools": [tool("bad\u202e", "a b"), tool()], "ttlMs": 5}
-    hidden = note("the tool “bad” is hidden: an x-mcp-header is no header name")
+    hidden = note("the tool “bad” is hidden: an x-mcp-header is not a header name")
     assert play.server(1, answer(1, both)) == [hidden, to_client(answer(1, {"tools": [tool()], "ttlMs": 5}))]
 
 
@@ -114,7 +114,7 @@ def test_a_tool_that_becomes_invalid_loses_its_headers(play):
     assert play.client(call(3)) == [to_server(3, call(3), **BARE)]
 
 
-def test_what_stands_beside_a_hidden_tool_keeps_its_spelling(play):
+def test_other_tools_keep_their_bytes_beside_a_hidden_one(play):
     play.client(modern(1, "tools/list"))
     bad = json.dumps(tool(header="")).encode()
     kept = b'{"name":"n","x":[1e400, 1.10, 18446744073709551617, {"a":1,"a":2}]}'
@@ -140,19 +140,19 @@ def test_a_list_without_invalid_tools_passes_byte_for_byte(play):
 
 
 @pytest.mark.parametrize("result", [None, 5, [], "x", {}, {"tools": 5}, {"tools": [5, None, "x", [], {}]}])
-def test_a_list_that_is_none_passes_as_it_is(play, result):
+def test_a_result_without_a_list_of_tools_passes_unchanged(play, result):
     play.client(modern(1, "tools/list"))
     assert play.server(1, {"id": 1, "result": result}) == [to_client({"id": 1, "result": result})]
 
 
-# What this era does not have.
+# Messages that this era does not have.
 
 
-def test_what_the_client_tells_is_not_sent(play):
+def test_notifications_of_the_client_are_not_sent(play):
     assert play.client(notification("notifications/roots/list_changed"), answer("s1")) == []
 
 
-def test_a_request_of_the_servers_is_not_shown(play):
+def test_requests_of_the_server_are_not_relayed(play):
     play.client(call(1))
     assert play.server(1, request("s1", "sampling/createMessage")) == []
     assert play.server(1, notification("notifications/progress")) == [to_client(notification("notifications/progress"))]
@@ -173,7 +173,7 @@ def test_an_id_in_use_is_refused(play):
 # -32020: list, then call once more.
 
 
-def test_a_refused_call_is_sent_again_with_what_a_new_listing_says(play):
+def test_a_refused_call_is_sent_again_with_the_headers_of_a_new_listing(play):
     assert refused(play) == [to_server(-1, listing(1), **list_headers())]
     assert play.server(-1, listed(1, tool())) == [to_server(1, call(1), **BARE, **REGION)]
     assert play.ended(-1) == []
@@ -194,14 +194,14 @@ def test_a_cut_after_the_refusal_changes_nothing(play):
     assert play.ended(1, OutcomeUnknown("cut")) == [to_server(-1, listing(1), **list_headers())]
 
 
-def test_the_second_refusal_is_the_answer(play):
+def test_the_second_refusal_is_the_reply(play):
     refused(play)
     play.server(-1, listed(1, tool()))
     assert play.server(1, mismatch(1)) == [to_client(mismatch(1))]
     assert play.ended(1) == []
 
 
-def test_the_listing_walks_all_pages_and_an_empty_cursor_is_one(play):
+def test_the_listing_reads_all_pages_and_an_empty_cursor_counts(play):
     refused(play)
     second = to_server(-2, listing(2, cursor=""), **list_headers())
     assert play.server(-1, listed(1, nextCursor="")) == [second]
@@ -217,14 +217,14 @@ def test_a_list_without_an_end_is_given_up(play):
     assert play.server(-100, listed(100, nextCursor="again")) == [to_server(1, call(1), **BARE)]
 
 
-def test_a_tool_that_is_in_no_list_is_called_once_more_all_the_same(play):
+def test_a_tool_that_is_not_listed_is_called_once_more_all_the_same(play):
     refused(play)
     assert play.server(-1, listed(1, tool("other"))) == [to_server(1, call(1), **BARE)]
 
 
-def test_a_listing_tells_the_log_what_it_hides(play):
+def test_a_listing_logs_the_tools_that_it_hides(play):
     refused(play)
-    hidden = note("the tool “add” is hidden: an x-mcp-header is no header name")
+    hidden = note("the tool “add” is hidden: an x-mcp-header is not a header name")
     assert play.server(-1, listed(1, tool(header=""))) == [hidden, to_server(1, call(1), **BARE)]
 
 
@@ -232,26 +232,26 @@ ERROR = {"jsonrpc": "2.0", "id": "mcp-auth-bridge/tools/list/1", "error": {"code
 
 
 @pytest.mark.parametrize("told", [ERROR, listed(1) | {"result": 5}])
-def test_a_listing_that_fails_makes_the_refusal_the_answer(play, told):
+def test_when_the_listing_fails_the_refusal_is_the_reply(play, told):
     refused(play)
     assert play.server(-1, told) == [to_client(mismatch(1))]
     assert play.ended(-1) == []
 
 
 @pytest.mark.parametrize("error", [None, Unreachable("away"), OutcomeUnknown("cut")])
-def test_a_listing_that_ends_without_an_answer_makes_the_refusal_the_answer(play, error):
+def test_when_the_listing_ends_without_a_reply_the_refusal_is_the_reply(play, error):
     refused(play)
     assert play.ended(-1, error) == [to_client(mismatch(1))]
     assert play.client(call(1)) == [to_server(2, call(1), **BARE)]
 
 
-def test_what_else_the_listing_says_is_nobodys(play):
+def test_other_messages_under_the_listing_are_dropped(play):
     refused(play)
     assert play.server(-1, notification("notifications/progress")) == []
     assert play.server(-1, request("s1", "ping")) == []
 
 
-def test_the_listing_speaks_for_the_call_and_repeats_nothing_else_of_it(play):
+def test_the_listing_repeats_the_metadata_of_the_call_and_nothing_else(play):
     first = call(1)
     first["params"]["_meta"] = {**META, "progressToken": 7, "vendor/x": 1}
     play.client(first)
@@ -280,13 +280,13 @@ def test_only_a_tools_call_is_repeated(play, method):
     assert play.server(1, mismatch(1)) == [to_client(mismatch(1))]
 
 
-def test_a_refusal_of_somebody_elses_is_none(play):
+def test_a_refusal_of_another_request_does_not_count(play):
     play.client(call(1))
     assert play.server(1, mismatch(2)) == []
     assert play.ended(1) == [fail(call(1), OutcomeUnknown)]
 
 
-def test_a_result_after_the_refusal_is_the_answer_and_nothing_is_repeated(play):
+def test_a_result_after_the_refusal_is_the_reply_and_nothing_is_repeated(play):
     play.client(call(1))
     play.server(1, mismatch(1))
     assert play.server(1, answer(1)) == [to_client(answer(1))]
@@ -315,7 +315,7 @@ def test_cancelling_the_second_attempt_hangs_up(play):
     assert play.ended(1) == []
 
 
-# With the relay that delivers.
+# With retries and deadlines.
 
 
 @pytest.fixture
@@ -346,7 +346,7 @@ def test_a_cancelled_retry_is_not_sent(delivered):
     assert delivered.woke(timer) == []
 
 
-def test_a_response_is_never_made_of_nothing(play):
+def test_a_reply_is_never_made_up(play):
     for told in (answer(1), mismatch(1), notification("n")):
-        assert all(action.message.kind is not Kind.RESPONSE for action in play.relay.from_server(9, message(told)))
+        assert all(action.message.kind is not Kind.REPLY for action in play.relay.from_server(9, message(told)))
     assert in_words(play.relay.ended(9, None)) == []

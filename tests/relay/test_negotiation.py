@@ -1,4 +1,4 @@
-"""Which era the two sides share is found out once, within two seconds, and from memory where there is one."""
+"""The era that the two sides share is found out once, within two seconds, and from memory if there is one."""
 
 import json
 
@@ -20,22 +20,23 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import LoginRequired, MethodUnknown, OutcomeUnknown, Unreachable, UpstreamFailed, WrongEra
+from mcp_auth_bridge.relay.call_numbers import PROBES
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.negotiation import _PROBES, DISCOVER, PATIENCE, Negotiation
+from mcp_auth_bridge.relay.negotiation import DISCOVER_METHOD, PATIENCE, Negotiation
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
-MODERN = {DISCOVER: json.dumps(DISCOVERED).encode()}
+MODERN = {DISCOVER_METHOD: json.dumps(DISCOVERED).encode()}
 LEGACY = {"initialize": json.dumps(WELCOMED).encode()}
 HEADERS = {"mcp-protocol-version": "2026-07-28"}
-PROBE_CALL = _PROBES - 1
+PROBE_CALL = PROBES[0]
 ASKED = [wake("discover", PATIENCE)]
 
 
 class Noted:
-    """A relay that passes everything on; `heard` is what it was told."""
+    """A relay that passes everything on. `heard` are the messages that it got."""
 
     def __init__(self):
         self.heard = []
@@ -59,7 +60,7 @@ def heard(play):
 
 
 def discover(id_=1):
-    return request(id_, DISCOVER, _meta=META)
+    return request(id_, DISCOVER_METHOD, _meta=META)
 
 
 def listing(id_):
@@ -74,11 +75,11 @@ def headers(method):
     return {"mcp-method": method, **HEADERS}
 
 
-PROBE = to_server(PROBE_CALL, discover(), **headers(DISCOVER))
+PROBE = to_server(PROBE_CALL, discover(), **headers(DISCOVER_METHOD))
 
 
 def speaks_modern(play):
-    """What a modern client says next goes the modern way."""
+    """The client's next request goes to the modern relay."""
     ((word, call, sent, own),) = play.client(listing("next"))
     assert (word, sent, own) == ("to server", listing("next"), headers("tools/list"))
     assert heard(play) == []
@@ -106,13 +107,13 @@ def test_a_request_with_a_version_is_modern(play):
 
 
 @pytest.mark.parametrize("opening", [request(1, "ping"), notification("n"), notification("initialize")])
-def test_what_shows_no_era_is_the_legacy_relays_and_decides_nothing(play, opening):
+def test_a_message_that_shows_no_era_goes_to_the_legacy_relay_and_decides_nothing(play, opening):
     play.client(opening)
     assert heard(play) == ["from_client"]
     assert play.client(discover()) == [*ASKED, PROBE]
 
 
-def test_a_modern_session_knows_no_initialize(play):
+def test_initialize_is_refused_once_the_era_is_modern(play):
     speaks_modern(play)
     assert play.client(INITIALIZE) == [fail(INITIALIZE, WrongEra)]
 
@@ -120,10 +121,10 @@ def test_a_modern_session_knows_no_initialize(play):
 # A client that probes; nothing is remembered.
 
 
-def test_the_remote_is_asked_and_its_answer_decides_and_is_remembered(play):
+def test_the_server_is_asked_and_its_reply_decides_and_is_remembered(play):
     assert play.client(discover()) == [*ASKED, PROBE]
     told = answer(1, DISCOVERED)
-    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER_METHOD, DISCOVERED), to_client(told)]
     assert play.ended(PROBE_CALL) == []
     assert play.woke("discover") == []
     speaks_modern(play)
@@ -144,7 +145,7 @@ LEGACY_ANSWERS = [
 
 
 @pytest.mark.parametrize("told", LEGACY_ANSWERS)
-def test_a_remote_that_names_no_modern_version_makes_the_client_fall_back(play, told):
+def test_a_server_that_names_no_modern_version_makes_the_client_fall_back(play, told):
     play.client(discover())
     assert play.server(PROBE_CALL, told) == [fail(discover(), MethodUnknown)]
     assert play.ended(PROBE_CALL) == []
@@ -161,13 +162,13 @@ FAILURES = [
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_remote_that_does_not_answer_makes_the_client_fall_back(play, failure):
+def test_a_server_that_does_not_answer_makes_the_client_fall_back(play, failure):
     play.client(discover())
     assert play.ended(PROBE_CALL, failure) == [fail(discover(), MethodUnknown)]
     speaks_legacy(play)
 
 
-def test_a_slow_remote_makes_the_client_fall_back_and_its_late_answer_is_nobodys(play):
+def test_a_slow_server_makes_the_client_fall_back_and_its_late_reply_is_dropped(play):
     play.client(discover())
     assert play.woke("discover") == [hangup(PROBE_CALL), fail(discover(), MethodUnknown)]
     assert play.server(PROBE_CALL, answer(1, DISCOVERED)) == []
@@ -178,7 +179,7 @@ def test_a_slow_remote_makes_the_client_fall_back_and_its_late_answer_is_nobodys
 @pytest.mark.parametrize(
     "told", [answer(2, DISCOVERED), answer("1", DISCOVERED), notification("n"), request("s", "ping")]
 )
-def test_what_does_not_answer_the_probe_is_passed_over(play, told):
+def test_a_message_that_does_not_answer_the_probe_is_dropped(play, told):
     play.client(discover())
     assert play.server(PROBE_CALL, told) == []
     assert play.server(PROBE_CALL, answer(1, DISCOVERED))[-1] == to_client(answer(1, DISCOVERED))
@@ -193,20 +194,20 @@ def test_what_does_not_answer_the_probe_is_passed_over(play, told):
         error(1, -32021, required=["roots"]),
     ],
 )
-def test_a_modern_refusal_is_the_clients_to_deal_with(play, refusal):
+def test_a_modern_error_is_passed_to_the_client(play, refusal):
     play.client(discover())
     assert play.server(PROBE_CALL, refusal) == [to_client(refusal)]
-    again = to_server(PROBE_CALL - 1, discover(2), **headers(DISCOVER))
+    again = to_server(PROBE_CALL - 1, discover(2), **headers(DISCOVER_METHOD))
     assert play.client(discover(2)) == [*ASKED, again]
     assert play.ended(PROBE_CALL) == []
     assert play.server(PROBE_CALL, answer(2, DISCOVERED)) == []
     assert play.server(PROBE_CALL - 1, answer(2, DISCOVERED)) == [
-        remember(DISCOVER, DISCOVERED),
+        remember(DISCOVER_METHOD, DISCOVERED),
         to_client(answer(2, DISCOVERED)),
     ]
 
 
-def test_a_modern_request_after_a_modern_refusal_is_modern(play):
+def test_a_modern_request_after_a_modern_error_is_modern(play):
     play.client(discover())
     play.server(PROBE_CALL, error(1, -32020))
     speaks_modern(play)
@@ -224,7 +225,7 @@ def test_a_modern_request_during_the_probe_does_not_end_it(play):
     play.client(discover())
     speaks_modern(play)
     told = answer(1, DISCOVERED)
-    assert play.server(PROBE_CALL, told) == [remember(DISCOVER, DISCOVERED), to_client(told)]
+    assert play.server(PROBE_CALL, told) == [remember(DISCOVER_METHOD, DISCOVERED), to_client(told)]
 
 
 def test_a_second_probe_during_the_first_is_told_to_fall_back(play):
@@ -246,33 +247,33 @@ def test_a_cancelled_probe_is_not_answered(play, chosen):
 # Memory.
 
 
-def test_a_remote_remembered_as_modern_is_not_asked(play):
+def test_a_server_remembered_as_modern_is_not_asked(play):
     play = meet(**MODERN)
     assert play.client(discover()) == [to_client(answer(1, DISCOVERED))]
     speaks_modern(play)
 
 
 @pytest.mark.parametrize("told", [error("next", -32000), error("next", -32601), error("next", -32600)])
-def test_a_remembered_remote_whose_first_answer_is_an_error_is_asked_next_time(told):
+def test_a_remembered_server_that_first_replies_with_an_error_is_asked_next_time(told):
     play = meet(**MODERN)
     play.client(discover())
     call = speaks_modern(play)
-    assert play.server(call, told) == [remember(DISCOVER, None), to_client(told)]
+    assert play.server(call, told) == [remember(DISCOVER_METHOD, None), to_client(told)]
     assert play.ended(call) == []
 
 
-def test_a_remembered_remote_whose_first_answer_is_no_message_is_asked_next_time():
+def test_a_remembered_server_that_first_fails_over_http_is_asked_next_time():
     play = meet(**MODERN)
     play.client(discover())
     call = speaks_modern(play)
     gone = UpstreamFailed("404", status=404)
-    assert play.ended(call, gone) == [remember(DISCOVER, None), fail(listing("next"), UpstreamFailed)]
+    assert play.ended(call, gone) == [remember(DISCOVER_METHOD, None), fail(listing("next"), UpstreamFailed)]
     assert play.client(listing(3)) == [to_server(call + 1, listing(3), **headers("tools/list"))]
     assert play.ended(call + 1, gone) == [fail(listing(3), UpstreamFailed)]
 
 
 @pytest.mark.parametrize("told", [answer("next", {"tools": []}), error("next", -32022), error("next", -32020)])
-def test_a_remembered_remote_that_answers_in_its_era_stays_remembered(told):
+def test_a_remembered_server_that_answers_in_its_era_stays_remembered(told):
     play = meet(**MODERN)
     play.client(discover())
     call = speaks_modern(play)
@@ -283,31 +284,31 @@ def test_a_remembered_remote_that_answers_in_its_era_stays_remembered(told):
 
 
 @pytest.mark.parametrize("away", [Unreachable("away"), LoginRequired("log in"), OutcomeUnknown("cut")])
-def test_an_absent_remote_says_nothing_of_its_era(away):
+def test_a_failure_that_does_not_depend_on_the_era_leaves_the_memory(away):
     play = meet(**MODERN)
     play.client(discover())
     call = speaks_modern(play)
     assert play.ended(call, away) == [fail(listing("next"), type(away))]
 
 
-def test_a_forgotten_remote_is_asked():
-    play = meet(**{DISCOVER: b""}, **LEGACY)
+def test_a_forgotten_server_is_asked():
+    play = meet(**{DISCOVER_METHOD: b""}, **LEGACY)
     assert play.client(discover()) == [*ASKED, PROBE]
 
 
-def test_a_remote_remembered_as_legacy_makes_the_client_fall_back_at_once():
+def test_a_server_remembered_as_legacy_makes_the_client_fall_back_at_once():
     play = meet(**LEGACY)
     assert play.client(discover()) == [fail(discover(), MethodUnknown)]
     speaks_legacy(play)
 
 
-def test_a_modern_request_to_a_remote_remembered_as_legacy_is_told_which_versions_it_speaks():
+def test_a_modern_request_to_a_server_remembered_as_legacy_is_answered_with_its_versions():
     play = meet(**LEGACY)
     assert play.client(listing(1)) == [fail(listing(1), WrongEra)]
     speaks_legacy(play)
 
 
-def test_a_client_that_cannot_fall_back_reaches_the_remote_with_its_second_attempt():
+def test_a_client_that_cannot_fall_back_reaches_the_server_with_its_second_attempt():
     play = meet(**LEGACY)
     play.client(discover())
     assert play.client(discover()) == [*ASKED, PROBE]
@@ -320,43 +321,43 @@ def test_a_client_that_cannot_fall_back_reaches_the_remote_with_its_second_attem
 
 
 @pytest.mark.parametrize("code", [-32020, -32021, -32022])
-def test_a_remote_that_answers_initialize_in_modern_words_shares_no_era(play, code):
+def test_a_server_that_answers_initialize_with_a_modern_error_shares_no_era(play, code):
     call = speaks_legacy(play)
     assert play.server(call, error("opening", code)) == [fail({**INITIALIZE, "id": "opening"}, WrongEra)]
 
 
-def test_any_other_answer_to_initialize_is_the_clients(play):
+def test_any_other_reply_to_initialize_is_passed_on(play):
     call = speaks_legacy(play)
     assert play.server(call, error("opening", -32600)) == [to_client(error("opening", -32600))]
 
 
-def test_a_modern_error_that_answers_something_else_is_the_clients(play):
+def test_a_modern_error_for_another_request_is_passed_on(play):
     call = speaks_legacy(play)
     play.client(request(5))
     assert play.server(call + 1, error(5, -32021)) == [to_client(error(5, -32021))]
     assert play.server(call, answer("opening", WELCOMED)) == [to_client(answer("opening", WELCOMED))]
 
 
-# The rest is handed on.
+# The rest is passed on.
 
 
-def test_before_the_choice_nothing_is_expected_of_anybody(play):
+def test_before_the_choice_timers_and_ends_mean_nothing(play):
     assert play.server(3, answer(1)) == []
     assert play.ended(3) == []
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     assert heard(play) == []
 
 
-def test_timers_and_ends_are_the_chosen_relays(play):
+def test_timers_and_ends_go_to_the_chosen_relay(play):
     call = speaks_legacy(play)
-    assert play.woke("welcome") == []
+    assert play.woke("early initialize") == []
     assert play.ended(call, Unreachable("away")) == [fail({**INITIALIZE, "id": "opening"}, Unreachable)]
     assert heard(play) == ["from_client", "woke", "ended"]
 
 
 @pytest.mark.plays("Slack")
 def test_a_client_of_both_eras_ends_up_in_the_newest_revision_that_a_server_of_400s_takes():
-    """Slack's (redhat-data-and-ai/template-agent #265): any other revision than its own is HTTP 400."""
+    """Slack's (redhat-data-and-ai/template-agent #265): it answers any other revision than its own with HTTP 400."""
     play = Playbook(Negotiation(LegacySession(Passthrough()), Modern(Passthrough()), {}))
     bad_request = UpstreamFailed("the server answered with HTTP 400", status=400)
     assert play.client(discover()) == [*ASKED, PROBE]

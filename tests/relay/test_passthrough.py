@@ -1,4 +1,4 @@
-"""Passthrough understands ids and nothing else."""
+"""Forwarding messages by their ids alone."""
 
 import pytest
 from relaying import Playbook, answer, cancelled, fail, hangup, message, notification, request, to_client, to_server
@@ -36,19 +36,19 @@ def test_a_call_may_answer_its_own_request_and_no_other(play):
     assert play.server(1, answer(1)) == [to_client(answer(1))]
 
 
-def test_a_second_answer_is_not_relayed(play):
+def test_a_second_reply_is_not_relayed(play):
     play.client(request(1))
     assert play.server(1, answer(1)) == [to_client(answer(1))]
     assert play.server(1, answer(1)) == []
     assert play.ended(1) == []
 
 
-def test_a_response_on_the_servers_own_stream_answers_nobody(play):
+def test_a_reply_on_the_servers_own_stream_is_dropped(play):
     play.client(request(1))
     assert play.stream(answer(1)) == []
 
 
-def test_what_the_server_asks_and_tells_is_relayed_from_every_call(play):
+def test_requests_and_notifications_of_the_server_are_relayed_from_every_call(play):
     play.client(request(1))
     for call in (0, 1, 7):
         assert play.server(call, request("s", "ping")) == [to_client(request("s", "ping"))]
@@ -65,7 +65,7 @@ def test_an_id_that_python_takes_for_false_is_an_id(play, id_):
     assert play.server(1, answer(id_)) == [to_client(answer(id_))]
 
 
-def test_an_id_that_is_still_running_is_refused_and_the_first_request_lives_on(play):
+def test_a_request_with_an_id_in_use_is_refused_and_the_first_one_continues(play):
     play.client(request(1))
     assert play.client(request(1)) == [fail(request(1), OurProtocolError)]
     assert play.client(request(1.0)) == [fail(request(1.0), OurProtocolError)]
@@ -73,18 +73,18 @@ def test_an_id_that_is_still_running_is_refused_and_the_first_request_lives_on(p
     assert play.client(request(1)) == [to_server(2, request(1))]
 
 
-def test_a_call_that_ends_without_an_answer_has_an_unknown_outcome(play):
+def test_a_call_that_ends_without_a_reply_has_an_unknown_outcome(play):
     play.client(request(1))
     assert play.ended(1) == [fail(request(1), OutcomeUnknown)]
     assert play.ended(1) == []
 
 
-def test_a_call_that_ends_for_a_reason_fails_for_that_reason(play):
+def test_a_call_that_ends_with_an_error_fails_with_that_error(play):
     play.client(request(1))
     assert play.ended(1, Unreachable("no route")) == [fail(request(1), Unreachable)]
 
 
-def test_a_notification_that_could_not_be_sent_is_nobodys_answer(play):
+def test_a_notification_that_could_not_be_sent_is_not_answered(play):
     play.client(notification("n"))
     assert play.ended(1, Unreachable("no route")) == []
 
@@ -104,7 +104,7 @@ def test_a_cancellation_of_something_else_ends_nothing(play, target):
     assert play.server(1, answer(1)) == [to_client(answer(1))]
 
 
-def test_a_cancellation_after_the_answer_is_only_passed_on(play):
+def test_a_cancellation_after_the_reply_is_only_passed_on(play):
     play.client(request(1))
     play.server(1, answer(1))
     assert play.client(cancelled(1)) == [to_server(2, cancelled(1))]

@@ -1,4 +1,4 @@
-"""Messages of the bridge's own are valid JSON whatever somebody put into what they repeat."""
+"""Messages of the bridge's own are valid JSON, also when they repeat strange values."""
 
 import json
 
@@ -27,7 +27,7 @@ def test_a_notification_repeats_parameters_that_are_strange(params):
     assert json.loads(notification.raw)["params"] == params
 
 
-def test_the_bridge_writes_whatever_it_was_told_as_json():
+def test_any_value_is_written_as_json():
     strange = "\ud800"
     asked = message({"jsonrpc": "2.0", "id": strange, "method": strange})
     for answer in (
@@ -39,6 +39,6 @@ def test_the_bridge_writes_whatever_it_was_told_as_json():
         assert strange in json.dumps(json.loads(answer.raw), ensure_ascii=False)
 
 
-def test_a_number_that_no_reader_holds_is_not_written_as_infinity():
+def test_a_number_beyond_a_double_is_not_written_as_infinity():
     asked = message(b'{"id":1,"method":"m","params":{"x":"\\ud800","n":1e400,"m":2.5}}')
     assert json.loads(replies.with_id(asked, b"2").raw)["params"] == {"x": "\ud800", "n": None, "m": 2.5}

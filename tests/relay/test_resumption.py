@@ -1,4 +1,4 @@
-"""Where and when a stream is taken up again."""
+"""From which event, and when, a stream is resumed."""
 
 import pytest
 from hypothesis import given
@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from mcp_auth_bridge.relay.resumption import Resumption
 
 
-def test_a_new_stream_has_no_place():
+def test_a_new_stream_has_no_position():
     assert Resumption().headers == {}
 
 
-def test_the_last_event_id_is_the_place():
+def test_the_last_event_id_is_the_position():
     place = Resumption()
     place.advance(b"a", None)
     place.advance(b"b-2", None)
@@ -19,7 +19,7 @@ def test_the_last_event_id_is_the_place():
 
 
 @pytest.mark.parametrize("odd", [b"", b"two words", b"x\x7f", "é".encode(), b"x" * 1025])
-def test_an_id_that_no_header_can_carry_is_no_place_and_neither_is_the_one_before(odd):
+def test_an_id_that_a_header_cannot_carry_leaves_no_position(odd):
     place = Resumption()
     place.advance(b"a", None)
     place.advance(odd, None)
@@ -39,12 +39,12 @@ def test_a_retry_is_held_between_a_tenth_of_a_second_and_a_minute(said, waited):
     assert place.pause(0.0) == waited
 
 
-def test_without_news_the_pauses_grow_to_half_a_minute():
+def test_without_new_events_the_pauses_grow_to_half_a_minute():
     place = Resumption()
     assert [place.pause(0.0) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
 
 
-def test_news_starts_the_pauses_afresh():
+def test_a_new_event_resets_the_pauses():
     place = Resumption()
     place.advance(b"a", 200)
     assert [place.pause(0.0) for _ in range(3)] == [0.2, 0.4, 0.8]
@@ -52,7 +52,7 @@ def test_news_starts_the_pauses_afresh():
     assert (place.tries, place.pause(0.0)) == (0, 0.2)
 
 
-def test_a_connection_that_lived_long_is_no_failure():
+def test_a_connection_that_lasted_long_does_not_count_as_a_failure():
     place = Resumption()
     for _ in range(9):
         place.pause(0.0)

@@ -1,4 +1,4 @@
-"""A session that was opened again hears what the client had said to the one before."""
+"""A session that replaces a lost one gets the log level and the subscriptions of the client again."""
 
 import pytest
 from relaying import (
@@ -10,8 +10,8 @@ from relaying import (
     answer,
     cancelled,
     notification,
-    open_stream,
     request,
+    session_opened,
     to_client,
     to_server,
 )
@@ -32,25 +32,25 @@ class Session:
         self.play.client(INITIALIZE)
         self.play.server(-1, answer(0, WELCOMED))
         self.play.client(INITIALIZED)
-        assert self.play.ended(-2) == [open_stream(**VERSION)]
+        assert self.play.ended(-2) == [*session_opened(**VERSION)]
 
     def say(self, value):
-        """A request of the client's and its answer."""
+        """A request of the client's and its reply."""
         self.calls += 1
         assert self.play.client(value) == [to_server(self.calls, value, **VERSION)]
         assert self.play.server(self.calls, answer(value["id"])) == [to_client(answer(value["id"]))]
         self.play.ended(self.calls)
 
     def reopen(self):
-        """The next request finds the session lost; what is said when the new one is open, without that request."""
+        """Let the next request lose the session. Returns the requests that are repeated in the new one."""
         lost = request("lost", "tools/list")
         self.play.client(lost)
         self.calls += 1
         self.own -= 2
         self.play.ended(self.calls, SessionLost("lost"))
         self.play.server(self.own - 1, answer(0, WELCOMED))
-        opened, *said, again = self.play.ended(self.own - 2)
-        assert opened == open_stream(**VERSION)
+        stream, opened, *said, again = self.play.ended(self.own - 2)
+        assert (stream, opened) == session_opened(**VERSION)
         assert again == to_server(self.calls, lost, **VERSION)
         self.play.server(self.calls, answer("lost"))
         said_calls = [words[1] for words in said]
@@ -76,11 +76,11 @@ def unsubscribe(id_, uri):
     return request(id_, "resources/unsubscribe", uri=uri)
 
 
-def test_a_client_that_said_nothing_has_nothing_repeated(session):
+def test_without_a_level_and_subscriptions_nothing_is_repeated(session):
     assert session.reopen() == []
 
 
-def test_the_last_log_level_and_the_subscriptions_that_stand_are_said_again_in_their_order(session):
+def test_the_last_log_level_and_the_subscriptions_in_force_are_repeated_in_their_order(session):
     for told in (
         level(1, "info"),
         subscribe(2, "b:1"),
@@ -101,12 +101,12 @@ def test_the_last_log_level_and_the_subscriptions_that_stand_are_said_again_in_t
     assert session.reopen() == said
 
 
-def test_only_what_was_wished_is_repeated_and_not_how(session):
+def test_a_repeated_request_has_no_metadata(session):
     session.say(request(1, "resources/subscribe", uri="a:1", _meta={"progressToken": 5}))
     assert session.reopen() == [("resources/subscribe", {"uri": "a:1"})]
 
 
-def test_a_lone_surrogate_is_said_again_as_it_was(session):
+def test_a_lone_surrogate_is_repeated_unchanged(session):
     session.say(subscribe(1, "a:\ud800"))
     assert session.reopen() == [("resources/subscribe", {"uri": "a:\ud800"})]
 
@@ -131,7 +131,7 @@ def test_a_notification_of_that_name_sets_nothing(session):
         {"error": {"code": -32601, "message": "no"}},
     ],
 )
-def test_the_answers_to_what_is_said_again_stay_here(session, told):
+def test_replies_to_repeated_requests_are_not_relayed(session, told):
     session.say(level(1))
     session.reopen()
     own = "mcp-auth-bridge/logging/setLevel/1"
@@ -140,27 +140,27 @@ def test_the_answers_to_what_is_said_again_stay_here(session, told):
 
 
 @pytest.mark.parametrize("error", [None, Unreachable("away"), LoginRequired("log in")])
-def test_their_failures_stay_here_too(session, error):
+def test_failures_of_repeated_requests_are_not_relayed(session, error):
     session.say(level(1))
     session.reopen()
     assert all(words[0] != "fail" for words in session.play.ended(session.calls, error))
 
 
-def test_what_the_server_asks_or_tells_meanwhile_is_the_clients(session):
+def test_requests_and_notifications_of_the_server_are_relayed_meanwhile(session):
     session.say(level(1))
     session.reopen()
     for told in (notification("notifications/message"), request("s1", "ping")):
         assert session.play.server(session.calls, told) == [to_client(told)]
 
 
-def test_a_new_initialize_starts_with_nothing_said(session):
+def test_after_a_new_initialize_nothing_is_repeated(session):
     session.say(level(1))
     session.play.client({**INITIALIZE, "id": "again"})
     session.play.server(-3, answer("again", WELCOMED))
     session.play.client(INITIALIZED)
-    assert session.play.ended(-4) == [open_stream(**VERSION)]
+    assert session.play.ended(-4) == [*session_opened(**VERSION)]
 
 
-def test_what_a_client_cancels_is_handed_on(session):
+def test_a_cancellation_is_passed_on(session):
     session.play.client(subscribe(1, "a:1"))
     assert session.play.client(cancelled(1)) == [to_server(2, cancelled(1), **VERSION), ("hang up", 1)]

@@ -1,16 +1,16 @@
-"""A tool call that lacks a login is held while a person logs in, and made then; everything else fails as before."""
+"""A tool call that lacks a login is held while the user logs in, and is made then; all else fails as before."""
 
 import pytest
 from relaying import SIGN_IN, Playbook, answer, cancelled, fail, notification, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import LoginRequired, OurProtocolError, OutcomeUnknown, StepUpRequired, Unreachable
-from mcp_auth_bridge.relay.base import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.replies import failure
 from mcp_auth_bridge.relay.signing_in import SigningIn
 
-MISSING = LoginRequired("a login to far is needed: nobody is logged in", "run: mcp-auth-bridge login far")
+MISSING = LoginRequired("a login to far is needed: there is no stored login", "run: mcp-auth-bridge login far")
 TICK = ("signing in", 5.0)
 
 
@@ -20,7 +20,7 @@ def play():
 
 
 def held(play, id_=1, call=1, **params):
-    """A call that the server has refused, and that is now held."""
+    """Make calls that the server refuses, and that are held now."""
     play.client(request(id_, **params))
     return play.ended(call, MISSING)
 
@@ -37,24 +37,24 @@ def text_of(actions):
 
 
 @pytest.mark.parametrize("error", [MISSING, StepUpRequired("it lacks a permission", "run: x")])
-def test_a_call_without_a_login_is_held_and_a_person_is_asked(play, error):
+def test_a_call_without_a_login_is_held_and_a_login_starts(play, error):
     play.client(request(1))
     assert play.ended(1, error) == [SIGN_IN, wake(*TICK)]
 
 
 @pytest.mark.parametrize("method", ["tools/list", "resources/read", "prompts/get", "initialize", "ping"])
-def test_nothing_but_a_tool_call_asks_a_person(play, method):
+def test_only_a_tool_call_starts_a_login(play, method):
     play.client(request(1, method))
     assert play.ended(1, MISSING) == [fail(request(1, method), LoginRequired)]
 
 
 @pytest.mark.parametrize("error", [Unreachable("away"), OutcomeUnknown("cut")])
-def test_another_failure_of_a_call_is_no_missing_login(play, error):
+def test_another_failure_of_a_call_does_not_start_a_login(play, error):
     play.client(request(1))
     assert play.ended(1, error) == [fail(request(1), type(error))]
 
 
-def test_one_login_is_asked_for_while_one_is_under_way(play):
+def test_one_login_runs_at_a_time(play):
     assert held(play, 1, 1) == [SIGN_IN, wake(*TICK)]
     assert held(play, 2, 2) == []
 
@@ -68,23 +68,23 @@ def test_after_the_login_every_held_call_is_made_and_answered_once(play):
     assert play.ended(4, OutcomeUnknown("cut")) == [fail(request("b"), OutcomeUnknown)]
 
 
-def test_a_login_that_does_not_help_is_not_asked_for_again_by_the_same_call(play):
+def test_a_login_that_did_not_help_is_not_started_again_by_the_same_call(play):
     held(play)
     play.ended(SIGN_IN_CALL)
     assert play.ended(2, MISSING) == [fail(request(1), LoginRequired)]
     assert held(play, 2, 3) == [SIGN_IN]  # its clock still ticks
 
 
-def test_a_failed_login_is_told_with_its_reason_and_with_what_to_do(play):
+def test_a_failed_login_is_told_with_its_reason_and_a_hint(play):
     held(play)
     told = text_of(play.relay.ended(SIGN_IN_CALL, LoginRequired("the person said no", "never seen")))
-    assert "A login to far is needed: nobody is logged in; the person said no." in told
+    assert "A login to far is needed: there is no stored login; the person said no." in told
     assert "Run: mcp-auth-bridge login far" in told
     assert "Then call this tool again." in told
     assert '"isError":true' in told
 
 
-def test_after_a_failed_login_the_next_call_asks_again(play):
+def test_after_a_failed_login_the_next_call_starts_another(play):
     held(play)
     play.ended(SIGN_IN_CALL, Unreachable("away"))
     assert held(play, 2, 2)[0] == SIGN_IN
@@ -101,19 +101,19 @@ def test_a_call_is_held_for_45_seconds_and_then_answered_while_the_login_goes_on
 
 
 @pytest.mark.parametrize("token", ["t", 7, 0])
-def test_a_call_that_asked_for_signs_of_life_gets_one_every_five_seconds(play, token):
+def test_a_call_that_asked_for_progress_gets_a_report_every_five_seconds(play, token):
     held(play, _meta={"progressToken": token})
     assert play.woke("signing in") == [progress(token, 0.001), wake(*TICK)]
     assert play.woke("signing in") == [progress(token, 0.002), wake(*TICK)]
 
 
 @pytest.mark.parametrize("meta", [None, [], "x", {}, *({"progressToken": token} for token in (None, {}, 1.5))])
-def test_a_call_that_did_not_ask_properly_gets_none(play, meta):
+def test_a_call_without_a_valid_progress_token_gets_no_report(play, meta):
     held(play, _meta=meta)
     assert play.woke("signing in") == [wake(*TICK)]
 
 
-def test_a_cancelled_call_is_forgotten_and_the_server_hears_nothing(play):
+def test_a_held_call_that_is_cancelled_is_never_sent(play):
     held(play)
     assert play.client(cancelled(1)) == []
     assert play.ended(SIGN_IN_CALL) == []
@@ -127,14 +127,14 @@ def test_a_cancelled_call_that_was_made_again_is_cancelled_at_the_server(play):
     assert held(play, 1, 4)[0] == SIGN_IN  # the id is free again
 
 
-def test_an_id_that_is_held_is_taken(play):
+def test_the_id_of_a_held_call_is_in_use(play):
     held(play)
     assert play.client(request(1)) == [fail(request(1), OurProtocolError)]
     assert play.client(request(1.0)) == [fail(request(1.0), OurProtocolError)]
     assert play.client(request("1")) == [to_server(2, request("1"))]
 
 
-def test_a_login_that_nobody_waits_for_any_more_opens_the_session_all_the_same(play):
+def test_a_login_opens_the_session_even_if_no_call_waits_for_it(play):
     woken = []
     play.relay._inner.woke = lambda timer: woken.append(timer) or ()
     held(play)

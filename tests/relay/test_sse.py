@@ -15,7 +15,7 @@ BOM = b"\xef\xbb\xbf"
 def reference(stream):  # noqa: C901 - the specification is one list of steps
     """WHATWG HTML 9.2.5 and 9.2.6, sentence by sentence, on the whole stream at once: (events, last id, retry)."""
     stream = stream.removeprefix(BOM)
-    lines = stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[:-1]  # the rest was never ended
+    lines = stream.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")[:-1]  # the rest has no line end
     events, last_id, retry = [], b"", None
     data, event_type, id_buffer = b"", b"", b""
     for line in lines:
@@ -69,7 +69,7 @@ streams = st.builds(
 @given(streams, cuts)
 @example(b"data: a\r\n\r\ndata: b\r\r\ndata: c\n\n", [8, 9, 10])
 @example(BOM + b"data: a\n\n", [1, 2])
-def test_any_stream_at_any_split_means_what_the_specification_says(stream, where):
+def test_any_stream_in_any_chunks_is_read_as_the_specification_says(stream, where):
     expected = reference(stream)
     assert parsed([stream]) == expected
     assert parsed([stream[at : at + 1] for at in range(len(stream))]) == expected
@@ -104,15 +104,15 @@ def test_an_id_with_nul_is_ignored():
     ]
 
 
-def test_an_event_that_was_cut_off_is_neither_told_nor_counted_as_seen():
+def test_an_event_that_was_cut_off_does_not_count():
     assert parsed([b"id: 1\ndata: a\n\nid: 2\ndata: b\n"]) == ([ServerSentEvent(b"a", id=b"1")], b"1", None)
 
 
-def test_a_retry_that_is_no_number_changes_nothing():
+def test_a_retry_that_is_not_a_number_changes_nothing():
     assert parsed([b"retry: 10\nretry: 1.5\nretry: -1\nretry: \nretry: \xd9\xa1\n"])[2] == 10
 
 
-def test_a_retry_of_absurd_length_is_still_a_number():
+def test_a_very_long_retry_is_still_a_number():
     assert parsed([b"retry: " + b"9" * 10_000 + b"\n"])[2] == 999_999_999
 
 

@@ -43,7 +43,7 @@ def reopened(play, pause=1.0):
     assert play.woke(TIMER) == [to_server(1, listen())]
 
 
-def test_what_the_stream_brings_is_the_clients(play):
+def test_messages_of_the_stream_are_relayed(play):
     opened(play)
     assert play.server(1, CHANGED) == [to_client(CHANGED)]
 
@@ -85,7 +85,7 @@ def test_every_list_is_named(play):
 
 
 @pytest.mark.parametrize("wanted", [None, 5, [], "x", {"resourceSubscriptions": 5}, {"resourceSubscriptions": "ab"}])
-def test_wishes_that_are_none_are_told_nothing(play, wanted):
+def test_a_client_without_valid_filters_is_told_nothing(play, wanted):
     play.client(request("l", METHOD, notifications=wanted))
     play.server(1, ACKNOWLEDGED)
     play.ended(1)
@@ -94,7 +94,7 @@ def test_wishes_that_are_none_are_told_nothing(play, wanted):
 
 
 @pytest.mark.parametrize("error", LASTING)
-def test_what_no_reopening_cures_ends_the_subscription(play, error):
+def test_a_permanent_failure_ends_the_subscription(play, error):
     opened(play)
     assert play.ended(1, error) == [fail(listen(), type(error))]
     assert play.woke(TIMER) == []
@@ -119,7 +119,7 @@ def test_a_result_ends_the_subscription(play):
     assert play.ended(1) == []
 
 
-def test_a_foreign_answer_does_not(play):
+def test_a_reply_to_another_request_does_not_end_it(play):
     opened(play)
     assert play.server(1, answer("m")) == []
     reopened(play)
@@ -154,7 +154,7 @@ def test_two_subscriptions_break_and_return_each_for_itself(play):
     assert play.woke(f"{METHOD} 2") == [to_server(2, listen("m"))]
 
 
-def test_other_requests_and_timers_are_handed_on(play):
+def test_other_requests_and_timers_are_passed_on(play):
     assert play.client(request(1)) == [to_server(1, request(1))]
     assert play.ended(1, Unreachable("away")) == [fail(request(1), Unreachable)]
     assert play.woke("deadline") == []

@@ -20,9 +20,9 @@ from scenarios.internal_platform import API_KEYS, CLIENT, CLIENT_SECRET, WORKLOA
 from words import text
 
 from mcp_auth_bridge import errors
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.config import auth as auth_module
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.shell.console import terminal
 
 DOCUMENT = (TESTS.parent / "docs" / "headless.md").read_text()
@@ -93,11 +93,11 @@ def here(tmp_path: Path, running: Peer) -> Here:
 
 @pytest.mark.parametrize("example", blocks("toml"))
 def test_a_configuration_is_valid(example: str) -> None:
-    assert set(profile.parse(example, Path("headless.md")).profiles) == {"files"}
+    assert set(config_file.parse(example, Path("headless.md")).profiles) == {"files"}
 
 
 def test_every_kind_of_auth_for_machines_has_an_example() -> None:
-    shown = [profile.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
+    shown = [config_file.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
     assert {type(auth) for auth in shown} == set(get_args(auth_module.Auth)) - {auth_module.AnonymousSettings}
 
 
@@ -115,9 +115,9 @@ def test_a_command_is_one_of_ours(line: str, monkeypatch: pytest.MonkeyPatch) ->
     def refuse(code: int) -> None:
         raise AssertionError(f"{line} is refused")
 
-    monkeypatch.setattr(terminal, "leave", refuse)
-    monkeypatch.setattr(terminal, "speak_json", lambda: None)  # else from here on in every test of this process
-    assert parser().parse_args(shlex.split(line, comments=True)[1:]).command
+    monkeypatch.setattr(terminal, "exit_now", refuse)
+    monkeypatch.setattr(terminal, "use_json_lines", lambda: None)  # else from here on in every test of this process
+    assert build_parser().parse_args(shlex.split(line, comments=True)[1:]).command
 
 
 def test_there_are_as_many_commands_as_one_sees() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Listen, Response, ask
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
-from mcp_auth_bridge.shell.run_flow import Unattended, drive
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 from mcp_auth_bridge.urls import Purpose, gate
 
 WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))
@@ -44,7 +44,7 @@ def test_each_effect_is_performed_in_its_turn():
         return response.body, uri, callback, len(one), one == two
 
     world = World()
-    assert asyncio.run(drive(flow(), world, world)) == (
+    assert asyncio.run(run_flow(flow(), world, world)) == (
         b"/x",
         "http://localhost:7/back",
         {"url": "https://as.example/a", "state": "S"},
@@ -61,7 +61,7 @@ def test_the_flow_may_catch_the_error_of_an_effect():
             return error.message
 
     world = World(Unreachable("no route"))
-    assert asyncio.run(drive(flow(), world, world)) == "no route"
+    assert asyncio.run(run_flow(flow(), world, world)) == "no route"
 
 
 def test_an_error_that_the_flow_does_not_catch_is_raised():
@@ -70,7 +70,7 @@ def test_an_error_that_the_flow_does_not_catch_is_raised():
 
     world = World(Unreachable("no route"))
     with pytest.raises(Unreachable):
-        asyncio.run(drive(flow(), world, world))
+        asyncio.run(run_flow(flow(), world, world))
 
 
 def test_a_cancelled_drive_closes_its_flow():
@@ -84,7 +84,7 @@ def test_a_cancelled_drive_closes_its_flow():
 
     async def story():
         world = World(asyncio.Event())
-        driving = asyncio.create_task(drive(flow(), world, world))
+        driving = asyncio.create_task(run_flow(flow(), world, world))
         await world.asked.wait()
         driving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -100,7 +100,7 @@ def test_without_a_user_nothing_listens_and_nothing_opens():
 
     for effect in (Listen(0), Authorize("https://as.example", "S")):
         with pytest.raises(LoginRequired, match="only a user"):
-            asyncio.run(drive(flow(effect), World(), Unattended()))
+            asyncio.run(run_flow(flow(effect), World(), HeadlessLogin()))
 
 
 def test_an_unknown_effect_is_a_bug():
@@ -111,4 +111,4 @@ def test_an_unknown_effect_is_a_bug():
         yield from ask(Unknown())
 
     with pytest.raises(TypeError, match="Unknown"):
-        asyncio.run(drive(flow(), World(), World()))
+        asyncio.run(run_flow(flow(), World(), World()))

@@ -1,4 +1,4 @@
-"""A relay, real pipes and a real server on loopback: what the client sees on its stdout, whatever goes wrong."""
+"""A relay between real pipes and a real server on loopback: what the client reads, also when something goes wrong."""
 
 import asyncio
 import contextlib
@@ -14,9 +14,10 @@ from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, r
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands import run
 from mcp_auth_bridge.config.auth import AnonymousSettings
-from mcp_auth_bridge.config.profile import Config, Profile, ServerChoice
+from mcp_auth_bridge.config.config_file import Config
+from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
-from mcp_auth_bridge.relay.base import STREAM
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell import run_relay
@@ -81,12 +82,12 @@ class Client:
         self._close(*list(self._open))
 
 
-async def nobody_signs_in():
+async def refuse_to_sign_in():
     raise AssertionError("these relays want no login")
 
 
 class Credentials:
-    """None, or whatever a test puts in the place of `failing`."""
+    """No headers, or the exception that a test has put into `failing`."""
 
     failing = None
 
@@ -106,14 +107,14 @@ class Story:
 
     @contextlib.asynccontextmanager
     async def relayed(self, relay=None):
-        """Only the performer."""
+        """Only `RelayRunner`."""
         async with self.far:
             wire = Pool(Network(Profile("far", gate(self.far.url, Purpose.SERVER)).network, {}))
             remote = Remote(gate(self.far.url, Purpose.SERVER), wire, self.credentials)
             relay = relay or LegacySession(Passthrough())
             writer = StdoutWriter(self.client.outgoing)
-            self.performer = RelayRunner(relay, remote, writer, lambda method, result: None, nobody_signs_in)
-            self.running = asyncio.create_task(self.performer.run(chunks(self.client.incoming)))
+            self.runner = RelayRunner(relay, remote, writer, lambda method, result: None, refuse_to_sign_in)
+            self.running = asyncio.create_task(self.runner.run(chunks(self.client.incoming)))
             try:
                 yield self
             finally:
@@ -130,9 +131,9 @@ class Story:
                 "far", gate(self.far.url, Purpose.SERVER), auth=AnonymousSettings(), store=MemoryStoreSettings()
             )
             paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
-            world = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
+            context = Context(paths, Config(paths.config, MemoryStoreSettings(), {"far": profile}), {})
             given = run.Input(ServerChoice("far"), self.client.incoming, self.client.outgoing)
-            self.running = asyncio.create_task(run.run(given, world))
+            self.running = asyncio.create_task(run.run(given, context))
             try:
                 yield self
             finally:
@@ -140,7 +141,7 @@ class Story:
                 await asyncio.wait((self.running,))
 
     async def ended(self):
-        """The bridge has ended by itself, well, and left nothing running but this story and its server."""
+        """Wait for the bridge to end by itself, without an error and without tasks that still run."""
         result = await self.running
         assert [task for task in asyncio.all_tasks() if "perform" in repr(task.get_coro())] == []
         return result
@@ -157,10 +158,10 @@ def told(function):
     asyncio.run(function())
 
 
-# The way of a message
+# The path of a message
 
 
-def test_a_call_goes_to_the_server_and_its_answer_comes_back(story, tmp_path):
+def test_a_call_goes_to_the_server_and_its_reply_comes_back(story, tmp_path):
     async def tell():
         async with story.commanded(tmp_path) as bridge:
             await bridge.client.open()
@@ -173,7 +174,7 @@ def test_a_call_goes_to_the_server_and_its_answer_comes_back(story, tmp_path):
     told(tell)
 
 
-def test_what_comes_in_a_stream_keeps_its_order_and_its_bytes(story):
+def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
     async def stream(message, writer):
         said = [
             notification("a"),
@@ -197,7 +198,7 @@ def test_what_comes_in_a_stream_keeps_its_order_and_its_bytes(story):
     told(tell)
 
 
-def test_a_line_that_is_no_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
+def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
     monkeypatch.setattr(run_relay, "LONGEST_LINE", 1000)
 
     async def tell():
@@ -291,13 +292,13 @@ def test_a_server_without_a_stream_is_asked_once(story):
             await bridge.far.saw("GET")
             await bridge.client.say(request(1))
             await bridge.client.hear()
-            await asyncio.wait((bridge.performer._calls[STREAM],))
+            await asyncio.wait((bridge.runner._calls[STREAM],))
             assert bridge.far.methods().count("GET") == 1
 
     told(tell)
 
 
-def test_what_the_server_says_by_itself_is_relayed_but_no_response(story):
+def test_the_servers_own_stream_is_relayed_without_its_replies(story):
     async def stream(_, writer):
         writer.write(EVENTS + event(answer(1, "stolen")) + event(notification("n")))
         await writer.drain()
@@ -395,7 +396,7 @@ def test_the_bridge_ends_in_every_state(story, tmp_path, state, how):
     told(tell)
 
 
-def test_a_server_that_does_not_let_go_does_not_hold_up_the_end(story, tmp_path):
+def test_a_server_that_keeps_its_connections_does_not_delay_the_end(story, tmp_path):
     async def never(_, writer):
         await asyncio.Event().wait()
 
@@ -412,7 +413,7 @@ def test_a_server_that_does_not_let_go_does_not_hold_up_the_end(story, tmp_path)
 
 
 @pytest.mark.parametrize("writing", [False, True])
-def test_a_client_that_can_no_longer_be_written_to_is_gone(story, tmp_path, writing):
+def test_a_client_that_can_no_longer_be_written_to_ends_the_bridge(story, tmp_path, writing):
     async def tell():
         async with story.commanded(tmp_path) as bridge:
             bridge.far.replies["tools/call"] = lambda message: bridge.far.result(message, BIG)

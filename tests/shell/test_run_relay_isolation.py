@@ -1,4 +1,4 @@
-"""An exception that nobody foresaw costs one line, one call or one stream: told with the world of `hostile_session`."""
+"""An unexpected exception costs one line, one call or one stream, in the sessions of `hostile_session`."""
 
 import asyncio
 from collections import Counter
@@ -23,11 +23,11 @@ PLAIN = CALL % (2, b"plain")
 
 
 class Bug(Exception):
-    """What nobody expects."""
+    """An exception that is not expected."""
 
 
 def once_odd(function):
-    """`function`, which raises for whatever holds the word "odd"."""
+    """`function`, which raises for arguments that hold the word "odd"."""
 
     def changed(*given):
         if any(b"odd" in getattr(each, "raw", each) for each in given if isinstance(getattr(each, "raw", each), bytes)):
@@ -44,7 +44,7 @@ class Wire:
         self.stream = stream
         self.gets = 0
 
-    async def send(self, verb, url, fields, body):
+    async def exchange(self, verb, url, fields, body):
         if verb == "GET":
             self.gets += 1
             return Answer(200, {"content-type": ("text/event-stream",)}, _arriving([self.stream]))
@@ -57,13 +57,13 @@ class Wire:
 
 
 def heard(lines, stream=b""):
-    """What the client heard by id, what a person was told, and how often the stream was opened."""
+    """The messages of the client by id, the errors in the log, and how often the stream was opened."""
 
     async def story():
         wire = Wire(stream)
-        relay = relay_stack.unattended(FAR, {})
+        relay = relay_stack.build_headless_relay(FAR, {})
         told = Session(relay._inner)
-        terminal.complain = told.complain
+        terminal.report_error = told.complain
         remote = Remote(FAR.url, wire, AnonymousCredentials("far"))
         performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         await asyncio.wait_for(performer.run(told.say(lines)), 4000)
@@ -74,7 +74,7 @@ def heard(lines, stream=b""):
 
 @pytest.fixture(autouse=True)
 def silent(monkeypatch):
-    monkeypatch.setattr(terminal, "complain", terminal.complain)  # and put back
+    monkeypatch.setattr(terminal, "report_error", terminal.report_error)  # and put back
 
 
 def test_a_fault_of_a_parser_costs_one_line(monkeypatch):
@@ -101,7 +101,7 @@ def test_a_fault_of_a_relay_costs_one_call_which_is_answered(monkeypatch, step):
     assert len(faults) == 1
 
 
-def test_a_fault_in_an_answer_costs_its_call(monkeypatch):
+def test_a_fault_during_a_reply_costs_its_call(monkeypatch):
     monkeypatch.setattr("mcp_auth_bridge.shell.transports.streamable_http.parsed", once_odd(messages.parsed))
     answers, faults, _ = heard([OPENING, OPENED, ODD, PLAIN])
     assert answers == Counter(["opening", "1", "2"])
@@ -109,7 +109,7 @@ def test_a_fault_in_an_answer_costs_its_call(monkeypatch):
     assert all("Bug" in fault for fault in faults)
 
 
-def test_a_fault_on_the_servers_stream_is_said_once_and_the_stream_opens_again(monkeypatch):
+def test_a_fault_on_the_servers_stream_is_reported_once_and_the_stream_opens_again(monkeypatch):
     monkeypatch.setattr(messages, "parsed", once_odd(messages.parsed))
     answers, faults, gets = heard([OPENING, OPENED, PLAIN], b'data: {"method":"odd"}\n\n')
     assert answers == Counter(["opening", "2"])
@@ -117,7 +117,7 @@ def test_a_fault_on_the_servers_stream_is_said_once_and_the_stream_opens_again(m
     assert gets > 1
 
 
-def test_a_writer_that_breaks_in_a_way_that_nobody_foresaw_ends_the_relaying(monkeypatch):
+def test_an_unexpected_exception_of_the_writer_ends_the_relaying(monkeypatch):
     async def broken(self, line):
         raise Bug
 

@@ -1,4 +1,4 @@
-"""No flood keeps the loop to itself: whoever works through one lets the others run every so often."""
+"""No flood blocks the loop: a task that works through one lets the others run now and then."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from remoting import STREAM, connected, story
 from mcp_auth_bridge.relay.resumption import Resumption
 from mcp_auth_bridge.shell.console import stdio
 from mcp_auth_bridge.shell.time_slice import CREDIT, TimeSlice, portions
-from mcp_auth_bridge.shell.transports.messages import LARGEST, events
+from mcp_auth_bridge.shell.transports.messages import LARGEST, read_events
 
 NOTE = b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{}}\n\n'
 COUNT = 20_000
@@ -27,7 +27,7 @@ FLOODS = {
 
 
 class Rounds:
-    """Counts the rounds of the loop, in each of which every other task that can run has run."""
+    """Counts the rounds of the loop; in each, every other task that is ready has run."""
 
     def __init__(self):
         self.count = 0
@@ -48,14 +48,14 @@ class Rounds:
 
 @pytest.mark.parametrize("flood", FLOODS)
 @story
-async def test_other_tasks_run_in_the_middle_of_a_flood_that_has_arrived(flood):
+async def test_other_tasks_run_while_a_flood_that_has_arrived_is_read(flood):
     data = FLOODS[flood]
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, STREAM + data + b"0\r\n\r\n"])
-        answer = await remote._sender.stream({})
+        answer = await remote._sender.open_stream({})
         with Rounds() as rounds:
             begun = rounds.count
-            async for _ in events(answer, Resumption()):
+            async for _ in read_events(answer, Resumption()):
                 pass
             # Everywhere a round is less than a hundred pieces of HTTP, and less than five thousand lines.
             assert rounds.count - begun >= max(COUNT // 5000, data.count(b"\r\n") // 2 // 100)
@@ -70,7 +70,7 @@ async def test_other_tasks_run_in_the_middle_of_a_body_in_pieces_of_one_byte():
         outcome = await remote._sender.send("GET", {})
         with Rounds() as rounds:
             begun = rounds.count
-            assert len(await outcome.answer.read(LARGEST)) == COUNT
+            assert len(await outcome.response.read(LARGEST)) == COUNT
             assert rounds.count - begun >= COUNT // 100
 
 
@@ -87,7 +87,7 @@ async def test_other_tasks_run_in_the_middle_of_a_flood_on_stdin():
 
 
 @story
-async def test_what_is_little_work_costs_no_round_of_the_loop():
+async def test_little_work_costs_no_round_of_the_loop():
     turn = TimeSlice()
     with Rounds() as rounds:
         for _ in range(CREDIT - 1):

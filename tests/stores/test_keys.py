@@ -18,13 +18,13 @@ import pytest
 from peers.keyring_session import keyring_session
 
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config.profile import load
+from mcp_auth_bridge.config.config_file import load
 from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSettings
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.shell.files.paths import Paths
-from mcp_auth_bridge.shell.files.secret_backends import key_from
+from mcp_auth_bridge.shell.files.secret_backends import read_key_command
 from mcp_auth_bridge.stores import keys, os_keyring
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
 from mcp_auth_bridge.stores.os_keyring import KeyringKey
@@ -230,7 +230,7 @@ def test_where_no_key_file_can_be_made_the_way_to_make_one_elsewhere_is_named(tm
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "open", closed)
-    with pytest.raises(StoreError, match="there is no key file, and none can be made: ") as refusal:
+    with pytest.raises(StoreError, match="there is no key file, and it cannot be created: ") as refusal:
         KeyFile(tmp_path / "key").create(KEY)
     assert str(tmp_path / "key") in refusal.value.message
     assert "openssl rand" in refusal.value.hint
@@ -258,7 +258,7 @@ def test_the_insecure_key_file_says_what_it_is(tmp_path):
 
 
 def command(source, *arguments):
-    return KeyCommand([sys.executable, "-c", source, *arguments], key_from)
+    return KeyCommand([sys.executable, "-c", source, *arguments], read_key_command)
 
 
 def test_a_key_command_prints_the_key():
@@ -297,7 +297,7 @@ def test_a_key_command_that_fails_is_explained_without_its_words(source, sentenc
 
 def test_a_key_command_that_does_not_exist_is_named():
     with pytest.raises(StoreError, match="the command “no-such-program” cannot be run: no such file"):
-        KeyCommand(["no-such-program"], key_from).load()
+        KeyCommand(["no-such-program"], read_key_command).load()
 
 
 def test_a_key_command_that_never_ends_is_ended(monkeypatch):
@@ -308,7 +308,7 @@ def test_a_key_command_that_never_ends_is_ended(monkeypatch):
 
 def test_a_key_command_that_prints_without_end_fills_no_memory():
     with pytest.raises(StoreError, match="printed more than 64 KiB"):
-        KeyCommand(["yes"], key_from).load()
+        KeyCommand(["yes"], read_key_command).load()
 
 
 def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
@@ -318,9 +318,9 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
 
     async def story():
         vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
-        store = await vault.unlock()
+        store = await vault.open_to_write()
         store.save("a", "x", None)
-        assert (await vault.read("a")).load("a").secret == "x"
+        assert (await vault.open_to_read("a")).load("a").secret == "x"
 
     asyncio.run(story())
     assert runs.read_text() == "x"
@@ -328,7 +328,7 @@ def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it
 
 def test_a_key_command_cannot_be_given_a_key():
     with pytest.raises(StoreError, match="cannot be given one") as refusal:
-        KeyCommand(["pass", "show", "bridge"], key_from).create(KEY)
+        KeyCommand(["pass", "show", "bridge"], read_key_command).create(KEY)
     assert "openssl rand" in refusal.value.hint
 
 
@@ -391,9 +391,9 @@ def test_a_locked_keyring_is_told_from_a_missing_one(session):
     expect(keyring(session.environment, "load"), "the OS keyring (Secret Service) is locked", "unlock it")
 
 
-def test_a_keyring_whose_prompt_nobody_answers_is_explained():
+def test_a_keyring_prompt_without_an_answer_is_explained():
     with keyring_session(collection=False) as session:
-        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and nobody answered its prompt"
+        sentence = "the OS keyring (Secret Service) asked to be unlocked or set up, and its prompt was not answered"
         expect(keyring(session.environment, "load"), sentence, "unlock it")
 
 
@@ -509,21 +509,21 @@ def test_a_failure_of_the_keyring_is_told_by_its_kind_and_not_in_its_words(vault
 
 def test_the_hint_is_a_line_to_paste_into_the_file_that_makes_logins_last(tmp_path):
     file = tmp_path / "config.toml"
-    for hint in (keys.keeping(file), keys.choices(file)):
+    for hint in (keys.keep_hint(file), keys.store_hint(file)):
         assert str(file) in hint
         line = re.search(r"store = \{.*?\}", hint)[0]
         file.write_text(f"{line}\n[servers.acme]\nurl = 'https://mcp.acme.example/mcp'\n")
         config = load(file)
         assert config.store == KeyFileStoreSettings(str(tmp_path / "sealing.key"))
         assert config.profiles["acme"].store == config.store
-    assert '"memory"' in keys.choices(file)
-    assert '"memory"' not in keys.keeping(file)
+    assert '"memory"' in keys.store_hint(file)
+    assert '"memory"' not in keys.keep_hint(file)
 
 
 def test_a_reference_to_a_keyring_that_is_not_there_names_other_references(monkeypatch):
     monkeypatch.setattr(sys, "platform", "freebsd14")
     with pytest.raises(StoreError) as refusal:
-        os_keyring.entry("token")
+        os_keyring.load_entry("token")
     assert refusal.value.hint == "write env:NAME, file:PATH or command:PROGRAM in place of keyring:NAME"
 
 

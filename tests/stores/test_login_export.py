@@ -1,4 +1,4 @@
-"""A login in a file: it opens for its addressee and for nobody else, and not at all if a byte of it has changed."""
+"""A login in a file: it opens for its recipient only, and not at all if a byte of it has changed."""
 
 import base64
 import itertools
@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores import login_export
-from mcp_auth_bridge.stores.login_export import ExportedLogin, for_passphrase, for_recipient, read, recipient
+from mcp_auth_bridge.stores.login_export import (
+    ExportedLogin,
+    parse_export,
+    recipient_line,
+    seal_for_passphrase,
+    seal_for_recipient,
+)
 
 LOGIN = ExportedLogin("acme", "https://acme.example/mcp", '{"access": "canary"}')
 PASSPHRASE = "four words are enough"
 MINE, ANOTHERS = bytes(range(32)), bytes(range(1, 33))
-ADDRESS = recipient(MINE)
+ADDRESS = recipient_line(MINE)
 
 DAMAGED = "the exported login is damaged"
 CUT_OFF = "the exported login is cut off before its end"
-NONE = "this is no login that mcp-auth-bridge exported"
+NONE = "this is not a login that mcp-auth-bridge exported"
 WRONG_PASSPHRASE = "the passphrase does not open the exported login"
 NOT_FOR_US = "the exported login is sealed to the key of another machine"
 ANOTHER_FORMAT = "the exported login has the format {}, which this mcp-auth-bridge does not know"
@@ -38,7 +44,7 @@ def quick(monkeypatch):
 
 
 def opened(data, key=MINE):
-    sealed = read(data)
+    sealed = parse_export(data)
     return sealed.opened(PASSPHRASE if isinstance(sealed, login_export.ForPassphrase) else key)
 
 
@@ -55,14 +61,14 @@ def content(data):
 
 
 def rewritten(data, change):
-    """`data` by somebody who knows the format: `change` is made to the bytes, and the checksum is right."""
+    """`data` with a `change` to its bytes and the right checksum, as an attacker who knows the format would make it."""
     return login_export._lines(login_export._checked(change(content(data)[:-8])))
 
 
-def test_what_a_passphrase_seals_it_opens():
-    data = for_passphrase(LOGIN, PASSPHRASE, os.urandom)
-    assert read(data).opened(PASSPHRASE) == LOGIN
-    assert refusal(read(data).opened, "another") == WRONG_PASSPHRASE
+def test_a_passphrase_opens_the_login_that_it_sealed():
+    data = seal_for_passphrase(LOGIN, PASSPHRASE, os.urandom)
+    assert parse_export(data).opened(PASSPHRASE) == LOGIN
+    assert refusal(parse_export(data).opened, "another") == WRONG_PASSPHRASE
 
 
 def test_a_passphrase_is_stretched_with_128_mebibytes():
@@ -73,19 +79,19 @@ def test_a_passphrase_is_stretched_with_128_mebibytes():
 @pytest.mark.usefixtures("quick")
 def test_a_passphrase_that_the_terminal_could_not_decode_is_the_bytes_that_were_typed():
     typed = b"caf\xe9 caf\xe9 caf\xe9".decode(errors="surrogateescape")
-    assert read(for_passphrase(LOGIN, typed, counting())).opened(typed) == LOGIN
+    assert parse_export(seal_for_passphrase(LOGIN, typed, counting())).opened(typed) == LOGIN
 
 
-def test_what_is_sealed_to_a_machine_opens_there_and_nowhere_else():
-    data = for_recipient(LOGIN, ADDRESS, counting())
-    assert read(data).opened(MINE) == LOGIN
-    assert refusal(read(data).opened, ANOTHERS) == NOT_FOR_US
+def test_a_login_that_is_sealed_to_a_machine_opens_there_and_nowhere_else():
+    data = seal_for_recipient(LOGIN, ADDRESS, counting())
+    assert parse_export(data).opened(MINE) == LOGIN
+    assert refusal(parse_export(data).opened, ANOTHERS) == NOT_FOR_US
 
 
-def test_who_has_the_wrong_machine_is_told_its_own_address():
+def test_on_the_wrong_machine_the_hint_has_its_own_recipient_line():
     with pytest.raises(StoreError) as refused:
-        read(for_recipient(LOGIN, ADDRESS, counting())).opened(ANOTHERS)
-    assert f"--recipient {recipient(ANOTHERS)}" in refused.value.hint
+        parse_export(seal_for_recipient(LOGIN, ADDRESS, counting())).opened(ANOTHERS)
+    assert f"--recipient {recipient_line(ANOTHERS)}" in refused.value.hint
 
 
 logins = st.builds(ExportedLogin, st.text(), st.text(), st.text())
@@ -93,22 +99,22 @@ logins = st.builds(ExportedLogin, st.text(), st.text(), st.text())
 
 @given(logins, st.binary(min_size=32, max_size=32), st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_whatever_is_sealed_to_a_machine_opens_there_unchanged(login, private, random):
-    assert read(for_recipient(login, recipient(private), random.randbytes)).opened(private) == login
+def test_any_login_that_is_sealed_to_a_machine_opens_there_unchanged(login, private, random):
+    assert parse_export(seal_for_recipient(login, recipient_line(private), random.randbytes)).opened(private) == login
 
 
 @given(logins, st.text(min_size=1), st.randoms(use_true_random=False))
 @settings(deadline=None)
-def test_whatever_a_passphrase_seals_it_opens_unchanged(login, passphrase, random):
+def test_a_passphrase_opens_any_login_unchanged(login, passphrase, random):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(login_export, "_SCRYPT_N", 4)
-        assert read(for_passphrase(login, passphrase, random.randbytes)).opened(passphrase) == login
+        assert parse_export(seal_for_passphrase(login, passphrase, random.randbytes)).opened(passphrase) == login
 
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("lock", ["passphrase", "recipient"])
 def test_every_change_of_one_byte_is_refused(lock):
-    seal, key = (for_passphrase, PASSPHRASE) if lock == "passphrase" else (for_recipient, ADDRESS)
+    seal, key = (seal_for_passphrase, PASSPHRASE) if lock == "passphrase" else (seal_for_recipient, ADDRESS)
     data = seal(LOGIN, key, counting()).rstrip(b"\n")
     for at in range(len(data)):
         for other in {data[at] ^ 1, data[at] ^ 0x20, 0x0A, 0x20, 0x41, 0x00} - {data[at]}:
@@ -119,10 +125,10 @@ def test_every_change_of_one_byte_is_refused(lock):
 
 @given(st.data())
 @settings(deadline=None, max_examples=200)
-def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(draw):
+def test_every_change_of_one_byte_with_the_right_checksum_is_refused(draw):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(login_export, "_SCRYPT_N", 4)
-        seal, key = draw.draw(st.sampled_from([(for_passphrase, PASSPHRASE), (for_recipient, ADDRESS)]))
+        seal, key = draw.draw(st.sampled_from([(seal_for_passphrase, PASSPHRASE), (seal_for_recipient, ADDRESS)]))
         data = seal(LOGIN, key, counting())
         at = draw.draw(st.integers(0, len(content(data)) - 9))
         new = draw.draw(st.integers(0, 255).filter(lambda byte: byte != content(data)[at]))
@@ -130,16 +136,16 @@ def test_every_change_of_one_byte_by_somebody_who_knows_the_format_is_refused(dr
         refusal(opened, changed)
 
 
-def test_what_is_cut_off_anywhere_is_refused_and_where_its_beginning_is_there_named_so():
-    data = for_recipient(LOGIN, ADDRESS, counting()).rstrip(b"\n")
+def test_a_file_that_is_cut_off_is_refused_and_called_so_where_its_beginning_is_there():
+    data = seal_for_recipient(LOGIN, ADDRESS, counting()).rstrip(b"\n")
     for size in range(len(data)):
-        assert refusal(read, data[:size]) == (NONE if size < len(login_export._BEGIN) else CUT_OFF)
+        assert refusal(parse_export, data[:size]) == (NONE if size < len(login_export._BEGIN) else CUT_OFF)
 
 
 @given(st.binary())
-def test_what_is_no_export_is_refused(data):
-    assert refusal(read, data) in {NONE, CUT_OFF}
-    assert refusal(read, login_export._BEGIN + data + login_export._END)
+def test_a_file_that_is_not_an_export_is_refused(data):
+    assert refusal(parse_export, data) in {NONE, CUT_OFF}
+    assert refusal(parse_export, login_export._BEGIN + data + login_export._END)
 
 
 @given(st.binary())
@@ -150,29 +156,29 @@ def test_bytes_of_the_right_shape_that_hold_no_login_are_refused(data):
             refusal(opened, login_export._lines(login_export._checked(lock + data)))
 
 
-def test_what_a_newer_version_exported_is_named_so():
-    data = rewritten(for_recipient(LOGIN, ADDRESS, counting()), lambda content: b"\x02" + content[1:])
-    assert refusal(read, data) == ANOTHER_FORMAT.format(2)
+def test_the_export_of_a_newer_version_is_called_so():
+    data = rewritten(seal_for_recipient(LOGIN, ADDRESS, counting()), lambda content: b"\x02" + content[1:])
+    assert refusal(parse_export, data) == ANOTHER_FORMAT.format(2)
 
 
-def test_a_recipient_with_a_key_that_everybody_could_agree_with_is_refused():
+def test_a_recipient_key_with_which_every_secret_would_be_known_is_refused():
     """RFC 7748 section 6.1: a point of small order makes the shared secret zero."""
-    nobody = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
-    assert refusal(for_recipient, LOGIN, nobody, counting()) == "--recipient is no key of a machine"
+    weak = login_export._MARK + base64.urlsafe_b64encode(bytes(32) + login_export._checksum(bytes(32))[:4]).decode()
+    assert refusal(seal_for_recipient, LOGIN, weak, counting()) == "--recipient is not the public key of a machine"
     small = rewritten(
-        for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
+        seal_for_recipient(LOGIN, ADDRESS, counting()), lambda content: content[:10] + bytes(32) + content[42:]
     )
     assert refusal(opened, small) == DAMAGED
 
 
 def test_windows_line_ends_and_space_around_are_the_same_file():
-    data = for_recipient(LOGIN, ADDRESS, counting())
+    data = seal_for_recipient(LOGIN, ADDRESS, counting())
     assert opened(b"\n  " + data.replace(b"\n", b"\r\n") + b" \n") == LOGIN
     assert opened(data.rstrip(b"\n")) == LOGIN
 
 
 def test_neither_the_login_nor_its_server_is_to_be_read_in_the_file_or_in_its_words():
-    data = for_recipient(LOGIN, ADDRESS, counting())
+    data = seal_for_recipient(LOGIN, ADDRESS, counting())
     for each in (data, content(data), repr(LOGIN).encode()):
         assert b"canary" not in each
         assert b"acme.example" not in each
@@ -183,6 +189,6 @@ def test_an_address_that_was_copied_with_any_mistake_is_refused():
     for at, letter in enumerate(ADDRESS):
         for other in {"A", "B", "-", "é", ""} - {letter}:
             line = ADDRESS[:at] + other + ADDRESS[at + 1 :]
-            assert refusal(login_export.check_recipient, line) == "--recipient is no key of a machine"
+            assert refusal(login_export.check_recipient, line) == "--recipient is not the public key of a machine"
     for line in ("", "mab1-", ADDRESS[:-1], f"{ADDRESS}A", ADDRESS * 2):
         refusal(login_export.check_recipient, line)

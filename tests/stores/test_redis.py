@@ -1,4 +1,4 @@
-"""What the contract does not say: lost answers, lost data, planted values. A real server on loopback."""
+"""Redis beyond the contract: lost answers, lost data, planted values. A real server on loopback."""
 
 import contextlib
 import os
@@ -64,7 +64,7 @@ def unlucky(flaky, prefix):
 
 @pytest.fixture
 def lucky(redis, prefix):
-    """Another machine's."""
+    """The store of another machine."""
     return redis.store(prefix)
 
 
@@ -87,7 +87,7 @@ def test_a_save_that_was_lost_is_repeated_whatever_became_of_it(unlucky, flaky, 
 
 
 @pytest.mark.parametrize("lost", ["request", "answer"])
-def test_what_could_not_be_saved_is_saved_by_a_flush(unlucky, flaky, lucky, lost):
+def test_a_record_that_could_not_be_saved_is_saved_by_a_flush(unlucky, flaky, lucky, lost):
     generation = unlucky.save("a", "old", None)
     flaky.plan = [lost]
     with pytest.raises(ServerLost):
@@ -130,7 +130,7 @@ def test_a_logout_whose_answer_was_lost_is_a_logout(unlucky, flaky, lucky):
 
 @settings(deadline=None, max_examples=60)
 @given(plan=st.lists(st.sampled_from(["request", "answer", ""]), max_size=12))
-def test_whoever_repeats_a_save_until_it_is_confirmed_never_loses_it(redis, plan):
+def test_a_save_that_is_repeated_until_it_is_confirmed_is_never_lost(redis, plan):
     flaky, prefix = Flaky(redis.connection()), os.urandom(4).hex()
     store = RedisStore(flaky, prefix, lambda: KEY, os.urandom)
     generation = store.save("a", "0", None)
@@ -180,7 +180,7 @@ def test_a_login_after_the_loss_of_all_data_is_newer_than_what_any_process_knows
         assert old.load("a").secret == "new login"
 
 
-def test_what_was_confirmed_by_a_durable_server_survives_its_death(tmp_path):
+def test_a_save_that_a_durable_server_confirmed_survives_its_death(tmp_path):
     with Redis(tmp_path / "redis") as server:
         store = server.store()
         generation = store.save("a", "x", None)
@@ -253,7 +253,7 @@ def test_a_record_sealed_with_another_machines_key_says_so_and_is_not_replaced(r
     assert lucky.load("a").secret == "x"
 
 
-def test_a_hash_of_somebody_elses_type_is_refused_without_its_content(redis, prefix, lucky):
+def test_a_key_of_another_type_is_refused_without_its_content(redis, prefix, lucky):
     redis.connection().run("return redis.call('SET', KEYS[1], 'canary')", f"{prefix}:records")
     for ask in (lambda: lucky.load("a"), lucky.keys, lambda: lucky.save("a", "x", None)):
         with pytest.raises(StoreError, match=r"refused a command") as caught:

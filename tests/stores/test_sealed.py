@@ -1,4 +1,4 @@
-"""The store on disk: what it does when files are damaged, planted, open to others, or cannot be written."""
+"""The store on disk, also when files are damaged, planted, open to others, or cannot be written."""
 
 import contextlib
 import errno
@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files.lock import Locks
 from mcp_auth_bridge.stores.base import Stale
-from mcp_auth_bridge.stores.folder import LIMIT, Folder
+from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.open_folder import LIMIT
 from mcp_auth_bridge.stores.seal import Unopenable
 from mcp_auth_bridge.stores.sealed import SealedStore, file_name
 
@@ -183,7 +184,7 @@ def test_only_what_nothing_opens_can_be_discarded(store, records, length):
 
 
 def test_a_damaged_record_is_never_answered_with_the_generation_before(store, records):
-    """Ours: the older record holds a spent refresh token, and presenting one revokes the whole grant."""
+    """Our own rule: the older record holds a spent refresh token, and presenting one revokes the whole grant."""
     store.save("a", "new", store.save("a", "old", None))
     damage(records / NAME)
     with pytest.raises(Unopenable, match="damaged"):
@@ -218,7 +219,7 @@ def test_a_damaged_record_is_replaced_by_no_save(store, records):
             store.save("a", "x", generation)
 
 
-def test_who_holds_the_newest_generation_puts_it_back_over_a_damaged_one_and_nobody_else_does(store, records):
+def test_only_a_process_with_the_newest_generation_puts_it_back_over_a_damaged_record(store, records):
     first, second = saved(store, "1", "2")
     damage(records / NAME)
     damaged = (records / NAME).read_bytes()
@@ -239,7 +240,7 @@ def test_a_record_is_put_back_where_the_files_prove_nothing(store, records):
     assert store.load("a") == newest
 
 
-def test_a_record_that_is_there_is_put_back_by_nobody(store, records):
+def test_a_record_that_is_there_is_not_put_back(store, records):
     first, second = saved(store, "1", "2")
     for record in (first, second):
         with pytest.raises(Stale):
@@ -289,7 +290,7 @@ def test_a_record_that_is_not_newer_than_the_one_before_it_is_damaged(store, rec
     assert store.load("a") == newest
 
 
-def test_the_first_record_of_a_login_is_missed_when_somebody_removes_it(store, records):
+def test_the_first_record_of_a_login_is_missed_when_its_file_is_removed(store, records):
     saved(store, "1")
     take_away(records, None)
     with pytest.raises(Unopenable, match="missing"):
@@ -365,6 +366,18 @@ def test_records_that_cannot_be_opened_are_left_out_of_the_keys_and_reported_bes
     (records / file_name("c")).chmod(0o640)
     assert store.keys() == ["a"]
     assert sorted(str(error).split()[-1] for error in store.unreadable()) == ["damaged", "users"]
+
+
+def test_without_the_sealing_key_records_are_neither_listed_nor_called_damaged(tmp_path, store):
+    store.save("a", "x", None)
+
+    def key():
+        raise StoreError("locked")
+
+    other = SealedStore(tmp_path / "records", key, os.urandom, Locks(tmp_path / "locks").mutex)
+    for look in (other.keys, other.unreadable):
+        with pytest.raises(StoreError, match="locked"):
+            look()
 
 
 def test_a_record_whose_sealed_content_is_of_another_shape_is_damaged(store, records):
@@ -463,7 +476,7 @@ def test_a_folder_that_is_a_symbolic_link_is_refused(store, records):
         store.load("a")
 
 
-def test_what_belongs_to_another_user_is_refused(store, records, monkeypatch):
+def test_a_file_of_another_user_is_refused(store, records, monkeypatch):
     store.save("a", "x", None)
     other = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: other)
@@ -478,7 +491,7 @@ CALLS = ("open", "write", "fsync", "ftruncate", "link", "replace", "unlink", "fs
 
 
 def each_failure(tmp_path, monkeypatch, prepare, act):
-    """Run `act` again and again, each time with another system call failing; yield what there is after each failure.
+    """Run `act` again and again, each time with another system call failing; yield the state after each failure.
 
     Every turn has a fresh folder and `prepare` returns what `act` needs; the last turn is the one without a failure.
     """
@@ -520,7 +533,7 @@ def test_every_system_call_of_a_save_may_fail_and_the_old_or_the_new_record_is_t
 
 @pytest.fixture
 def full(monkeypatch):
-    """A disk on which no new file finds space; what has blocks can be overwritten in them."""
+    """A disk without space for new files; existing files can be overwritten in their blocks."""
     real = os.open
 
     def opened(path, flags, *arguments, **options):
@@ -687,10 +700,10 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_old_record_stays(store
     assert store.load("a").secret == "old"
 
 
-def test_what_a_killed_writer_left_is_removed_by_the_next_save_of_that_record(store, records):
+def test_the_files_of_a_killed_writer_are_removed_by_the_next_save_of_that_record(store, records):
     generation = store.save("a", "x", None)
     (records / f"{NAME}.0123.tmp").write_bytes(b"half")
-    (records / f"{file_name('b')}.0123.tmp").write_bytes(b"somebody is writing this")
+    (records / f"{file_name('b')}.0123.tmp").write_bytes(b"another process is writing this")
     store.save("a", "y", generation)
     assert not (records / f"{NAME}.0123.tmp").exists()
     assert (records / f"{file_name('b')}.0123.tmp").exists()

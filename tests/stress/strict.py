@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from faults.server import Exchange, FaultServer, head, plain, sound
 
 from mcp_auth_bridge.demo.grants import Grants, TokenPair
-from mcp_auth_bridge.demo.rules import wording
+from mcp_auth_bridge.demo.rules import error_members
 from mcp_auth_bridge.errors import OAuthRefused
 from mcp_auth_bridge.secret import Secret
 
@@ -74,10 +74,10 @@ class Strict(FaultServer):
             "scope": "tools offline_access",
             "resource": self.url,
         }
-        ticket, _ = self.grants.ask(client, asked)
+        ticket, _ = self.grants.open_request(client, asked)
         code = parse_qs(urlsplit(self.grants.decide(ticket, allowed=True)).query)["code"][0]
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": VERIFIER, **asked}
-        tokens = self.grants.token(form)
+        tokens = self.grants.issue_tokens(form)
         self.current = tokens.access.reveal()
         return client.id, tokens
 
@@ -106,10 +106,10 @@ class Strict(FaultServer):
     def _redeem(self, form: dict[str, str]) -> bytes:
         presented = form["refresh_token"]
         try:
-            tokens = self.grants.token(form)
+            tokens = self.grants.issue_tokens(form)
         except OAuthRefused as refusal:
             self.reused += presented in self._used
-            return plain(json.dumps(wording(refusal)).encode(), refusal.status)
+            return plain(json.dumps(error_members(refusal)).encode(), refusal.status)
         self.redeemed += 1
         self._used.add(presented)
         self.current = tokens.access.reveal()

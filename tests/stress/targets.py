@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["mcp_auth_bridge"]):
-    from mcp_auth_bridge.config import profile
+    from mcp_auth_bridge.config import config_file, profile
     from mcp_auth_bridge.effects import Response
     from mcp_auth_bridge.errors import BridgeError, StoreError
     from mcp_auth_bridge.oauth import challenge, documents
@@ -19,12 +19,12 @@ with atheris.instrument_imports(include=["mcp_auth_bridge"]):
     from mcp_auth_bridge.oauth.token_request import Tokens
     from mcp_auth_bridge.relay import http_semantics, replies
     from mcp_auth_bridge.relay.base import Kind, Malformed
-    from mcp_auth_bridge.relay.envelope import peek, result_of, split
+    from mcp_auth_bridge.relay.envelope import peek, result_of, split_batch
     from mcp_auth_bridge.relay.mcp_headers import standard_headers
     from mcp_auth_bridge.relay.sse import EventParser
     from mcp_auth_bridge.stores.seal import MAGIC, Seal
 
-PLACE = profile.server_url("https://as.example/x", "a target")
+PLACE = profile.parse_server_url("https://as.example/x", "a target")
 SHAPES = (ResourceMetadata, ServerMetadata, Tokens)
 SEAL = Seal(lambda: b"k" * 32, bytes, "log in again")
 
@@ -40,12 +40,12 @@ def sse(data: bytes) -> None:
 def message(data: bytes) -> None:
     """A message keeps its bytes, has a key, and every layer can look into it."""
     seen = peek(data)
-    for part in split(seen) if seen.kind is Kind.BATCH else [seen]:
+    for part in split_batch(seen) if seen.kind is Kind.BATCH else [seen]:
         assert part.raw in data
         hash(part.key)
         hash(part.target)
-        http_semantics.unauthorized(part.raw)
-        if part.kind is Kind.RESPONSE:
+        http_semantics.refusal_in_reply(part.raw)
+        if part.kind is Kind.REPLY:
             replies.members(result_of(part))
             peek(replies.with_id(part, b'"other"').raw)
         if part.kind is Kind.REQUEST:
@@ -54,7 +54,7 @@ def message(data: bytes) -> None:
 
 
 def www_authenticate(data: bytes) -> None:
-    challenge.bearer([data.decode("latin-1")])
+    challenge.choose_challenge([data.decode("latin-1")])
 
 
 def oauth_document(data: bytes) -> None:
@@ -62,7 +62,7 @@ def oauth_document(data: bytes) -> None:
     kind = data[0] if data else 0
     response = Response(400 if kind & 4 else 200, {"content-type": ("application/json",)}, data[1:], 0.0)
     if kind & 4:
-        documents.refusal(response, PLACE, "it")
+        documents.refusal_error(response, PLACE, "it")
     else:
         documents.read(response, SHAPES[kind % len(SHAPES)], PLACE, "it")
 
@@ -77,7 +77,7 @@ def record(data: bytes) -> None:
 
 
 def configuration(data: bytes) -> None:
-    profile.parse(data.decode(errors="replace"), Path("config.toml"))
+    config_file.parse(data.decode(errors="replace"), Path("config.toml"))
 
 
 TARGETS = {each.__name__: each for each in (sse, message, www_authenticate, oauth_document, record, configuration)}

@@ -150,7 +150,7 @@ async def prepared(folder: Path, server: Strict) -> Path:
     client, tokens = server.login()
     await save_login(folder, server.grants.issuer, client, tokens.access, tokens.refresh, lifetime=3600)
     bridge = bridge_in(folder)
-    (await bridge.store_access.unlock()).save(OTHER, "{}", None)
+    (await bridge.store_access.open_to_write()).save(OTHER, "{}", None)
     return folder / "records" / file_name(bridge.record)
 
 

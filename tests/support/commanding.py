@@ -1,24 +1,24 @@
-"""A command in this process, against a `Far` server: `World`s made of a line of configuration."""
+"""A command in this process, against a `Far` server: each with a `Context` made of a line of configuration."""
 
 import json
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.app.store_access import StoreAccess
-from mcp_auth_bridge.config import profile
+from mcp_auth_bridge.config import config_file
 from mcp_auth_bridge.shell.files.paths import Paths
 
 KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 
 
-def world_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
-    """The world in which `acme` is at `url`; logins are sealed below `folder`."""
+def context_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
+    """The context of a command in which `acme` is at `url`; logins are sealed below `folder`."""
     key = folder / "sealing.key"
     key.touch(0o600)
     key.write_text(KEY)
     paths = Paths(folder / "config.toml", folder / "records", folder / "locks", folder / "memory")
     store = f"[store]\nkind = 'key_file'\npath = {json.dumps(str(key))}\n"
     text = f"{store}[servers.acme]\nurl = {json.dumps(url)}\nauth = {auth}\n{more}"
-    return Context(paths, profile.parse(text, paths.config), environ or {})
+    return Context(paths, config_file.parse(text, paths.config), environ or {})
 
 
 def store_of(context):

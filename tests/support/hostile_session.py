@@ -10,12 +10,12 @@ import hostile_messages as hostile
 from warped import played
 
 from mcp_auth_bridge.app import relay_stack
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.config.relay import RelaySettings
 from mcp_auth_bridge.credentials.static import AnonymousCredentials
 from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, Unreachable
 from mcp_auth_bridge.relay.base import Kind, Malformed
-from mcp_auth_bridge.relay.envelope import peek, split
+from mcp_auth_bridge.relay.envelope import peek, split_batch
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
@@ -23,7 +23,7 @@ from mcp_auth_bridge.shell.run_relay import RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=100_000, ping=30)
-FAR = Profile(name="far", url=server_url("https://far.example/mcp", "a test"), relay=RELAY)
+FAR = Profile(name="far", url=parse_server_url("https://far.example/mcp", "a test"), relay=RELAY)
 OPENING = b'{"jsonrpc":"2.0","id":"opening","method":"initialize","params":{"protocolVersion":"2025-06-18"}}'
 OPENED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 MODERN = b'{"id":"m","method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}'
@@ -61,7 +61,7 @@ class Wire:
         self._older = older
         self._stream = None
 
-    async def send(self, verb, url, fields, body):
+    async def exchange(self, verb, url, fields, body):
         assert all(isinstance(value, bytes) for field in fields for value in field)
         if verb == "GET":
             return self._listened()
@@ -141,7 +141,7 @@ class Session:
         assert b"\n" not in line[:-1]
         json.loads(line.decode())
         message = peek(raw)
-        if message.kind is Kind.RESPONSE:
+        if message.kind is Kind.REPLY:
             self.heard[message.key] += 1
 
     def complain(self, error):
@@ -176,7 +176,7 @@ class Session:
         if message.kind is not Kind.BATCH:
             return [message]
         try:
-            return (self._batches._agreed and split(message)) or [None]
+            return (self._batches._negotiated and split_batch(message)) or [None]
         except Malformed:
             return [None]
 
@@ -185,14 +185,14 @@ def session(chance, lines, *, modern=False, older=False):
     """Play `lines` of hostile words of the client's; the server's are as many as it is asked for."""
 
     async def story():
-        relay = relay_stack.unattended(FAR, {})
+        relay = relay_stack.build_headless_relay(FAR, {})
         told = Session(relay._inner)
         remote = Remote(FAR.url, Wire(chance, older=older), AnonymousCredentials("far"))
         performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         script = [MODERN] if modern else [OPENING, OPENED]
         script += [hostile.said_by_client(chance, f'"valid {number}"') for number in range(lines)]
         script += [OPENED]  # for a session that another `initialize` has begun: what waits for it waits for the client
-        with patch.object(terminal, "complain", told.complain):
+        with patch.object(terminal, "report_error", told.complain):
             await performer.run(told.say(script))
             with contextlib.suppress(BridgeError):
                 await remote.close()

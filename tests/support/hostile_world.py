@@ -1,5 +1,5 @@
-"""A world in which the MCP server or its authorization server is hostile, played without sockets: it keeps the rules of
-the shell, and remembers who was sent what.
+"""A hostile MCP server or authorization server, played without sockets. The world keeps the rules of the shell, and
+records the requests that each server was sent.
 """
 
 from ipaddress import ip_address
@@ -11,13 +11,14 @@ from playing import NOT_FOUND, answer, outcome, plain
 
 from mcp_auth_bridge.effects import Agree, Authorize, Entropy, Fetch, Listen, Now, Show
 from mcp_auth_bridge.errors import BridgeError, LoginRequired
-from mcp_auth_bridge.oauth.address_zones import Zone, literal
+from mcp_auth_bridge.oauth.address_zones import Zone, parse_address
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.login import Plan, login
+from mcp_auth_bridge.oauth.login import login
+from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client
-from mcp_auth_bridge.oauth.trust import allowed
+from mcp_auth_bridge.oauth.trust import filter_addresses
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -40,20 +41,22 @@ RESERVED = words("client_id redirect_uri response_type state code_challenge code
 
 
 def resolved(host):
-    """As resolvers read it, which take more for an address than `ipaddress` does; None for a name in the internet."""
+    """The address that a resolver makes of `host`, None for a name in the internet.
+
+    Resolvers accept more spellings of an address than `ipaddress` does.
+    """
     if host.rstrip(".").endswith("localhost"):
         return ip_address("127.0.0.1")
     try:
         return ip_address(inet_aton(host.rstrip(".")))
     except OSError:
-        return literal(host)
+        return parse_address(host)
 
 
 class World:
-    """Its documents are the honest ones, changed by `changes`; `None` for one that is not found.
+    """Two servers whose documents are the honest ones, except for `changes`; `None` is a document that is not found.
 
-    `got` are pairs of an origin and a request that was sent there, `opened` what a browser was given, `shown` what a
-    person was told to open elsewhere, `questions` what they were asked: nobody here says yes.
+    The user agrees to nothing.
     """
 
     def __init__(self, **changes):
@@ -66,21 +69,26 @@ class World:
         self.challenge = changes.pop("challenge", None)
         self.server = changes.pop("server", MCP)
         assert not changes
-        self.got, self.opened, self.shown, self.questions = [], [], [], []
+        # Pairs of an origin and a request that was sent there.
+        self.got = []
+        # The URLs that a browser was given, and those that the user was told to open elsewhere.
+        self.opened, self.shown = [], []
+        # The questions that the user was asked, each with the option that agrees in advance.
+        self.questions = []
 
     def log_in(self, **more):
-        """The session, or the error."""
+        """Play a login and return the session, or the error."""
         challenge = Challenge("bearer", {"resource_metadata": self.challenge}) if self.challenge else None
-        plan = Plan(url=gate(self.server, Purpose.SERVER), challenge=challenge, **more)
+        plan = LoginPlan(url=gate(self.server, Purpose.SERVER), challenge=challenge, **more)
         return outcome(lambda: self._drive(login(plan)))
 
     def log_in_in_every_way(self):
-        """By browser with a new client and with a known one, and by device. Gives the three outcomes."""
+        """Log in by browser with a new client and with a known one, and by device. Return the three outcomes."""
         grants = ({}, {"clients": {AS: KNOWN}}, {"grant": device_code})
         return [self.log_in(**{"grant": authorization_code, **way}) for way in grants]
 
     def origins_with_secrets(self):
-        """Who got a form: each holds a code, a verifier, a token or a client's secret."""
+        """The origins that got a form: each form holds a code, a verifier, a token or a client's secret."""
         return {origin for origin, request in self.got if request.form is not None}
 
     def _drive(self, flow):
@@ -119,10 +127,10 @@ class World:
 
     def _fetch(self, effect):
         address = resolved(effect.url.host)
-        home = literal(effect.led_by.host) if effect.led_by else None
+        home = parse_address(effect.led_by.host) if effect.led_by else None
         reach = Zone.LOOPBACK if effect.led_by is None or home else Zone.PUBLIC  # names are public in this world
         if address is not None:
-            allowed([address], reach, effect.url, effect.led_by)
+            filter_addresses([address], reach, effect.url, effect.led_by)
         assert gate(str(effect.url), Purpose.TOKEN) == effect.url
         self.got.append((effect.url.origin, effect))
         return self._answer(effect)
@@ -139,7 +147,9 @@ class World:
         return NOT_FOUND
 
     def check(self):
-        """What holds whatever anybody names: secrets go to the honest one alone, and browsers get one canonical URL."""
+        """Assert what must hold whatever a server names: secrets go to the honest server alone, and browsers to one
+        canonical URL.
+        """
         assert self.origins_with_secrets() <= {AS}, self.origins_with_secrets()
         for url in self.opened:
             assert url == str(gate(url, Purpose.AUTHORIZATION))
@@ -150,7 +160,7 @@ class World:
             assert url == str(gate(url, Purpose.AUTHORIZATION))
         for _, request in self.got:
             address = resolved(request.url.host)
-            assert literal(request.url.host) == address, "an address in disguise"
+            assert parse_address(request.url.host) == address, "an address in disguise"
             assert address is None or address.is_global, address  # the standard library's own opinion
             sent = [*plain(request.form or {}).values(), *map(str, request.headers.values())]
             assert request.url.scheme == "https"

@@ -46,7 +46,10 @@ def secretive(**more):
     return ConfiguredClient(issuer=AS, client=client(secret=Secret("s3cret")), place="the file /run/secret", **more)
 
 
-def plan(party=None, grant=None, **more):
+def plan(registration=None, grant=None, **more):
     return MachinePlan(
-        url=gate(MCP, Purpose.SERVER), party=party or secretive(), grant=grant or ClientCredentials(), **more
+        url=gate(MCP, Purpose.SERVER),
+        registration=registration or secretive(),
+        grant=grant or ClientCredentials(),
+        **more,
     )

@@ -12,7 +12,7 @@ from needs import missing
 
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.redis import RedisStoreSettings as Settings
-from mcp_auth_bridge.config.redis import place
+from mcp_auth_bridge.config.redis import parse_address
 from mcp_auth_bridge.shell.fleet.server import RedisServer
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.stores.redis import RedisStore
@@ -70,7 +70,7 @@ class Redis:
         """The server as a process of the bridge has it. `password` reads what `reference` names."""
         settings = Settings(url or self.url, password=reference, key_file="key", **settings)
         network = Network(NetworkSettings(ca_file=settings.ca_file))
-        return RedisServer(place(settings, "store"), settings, network, password)
+        return RedisServer(parse_address(settings, "store"), settings, network, password)
 
     def store(self, prefix="test"):
         return RedisStore(self.connection(), prefix, lambda: KEY, os.urandom)

@@ -13,18 +13,40 @@ from mcp_auth_bridge.credentials.oauth import OAuthCredentials
 from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 from mcp_auth_bridge.credentials.refresh import RefreshRenewal
 from mcp_auth_bridge.credentials.stored_session import StoredSession
-from mcp_auth_bridge.errors import (
-    StoreError,
-)
+from mcp_auth_bridge.errors import OutcomeUnknown, StoreError, Unreachable
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.session import dump, load_session
+from mcp_auth_bridge.oauth.session import Client, Session, dump, load_session
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.memory import MemoryStore
 from mcp_auth_bridge.urls import Purpose, gate
 
 KEY = "session acme"
 
+DOWN = Unreachable("https://as.example refuses connections")
+UNKNOWN = OutcomeUnknown("https://as.example did not answer within 90 seconds")
+NO_CLIENT = answer({"error": "invalid_client"}, 401)
+BAD_REQUEST = answer({"error": "invalid_request"}, 400)
+BLOCKED = answer(b"<html>", 403, "text/html")
+"""What `World.reply` may be."""
+
 
 TARGET = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
+
+
+def session(number=0, *, life=3600.0, at=1000.0, **more):
+    return Session(
+        **{
+            "resource": "https://mcp.example/mcp",
+            "issuer": "https://as.example",
+            "token_endpoint": "https://as.example/token",
+            "client": Client(issuer="https://as.example", id="abc"),
+            "access": Secret(f"AT-{number}"),
+            "refresh": Secret(f"RT-{number}"),
+            "obtained_at": at,
+            "expires_at": at + life,
+            **more,
+        }
+    )
 
 
 class FaultyStore(MemoryStore):

@@ -1,20 +1,21 @@
-"""A relay by script: feed it what a client or a server says, compare what it wants done."""
+"""A relay by script: feed it messages of the client and of the server, compare its actions."""
 
 import json
 
 from mcp_auth_bridge.relay.base import (
-    STREAM,
     Fail,
     Hangup,
     Note,
     OpenStream,
     Remember,
     Report,
+    SessionOpened,
     SignIn,
     ToClient,
     ToServer,
     Wake,
 )
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
@@ -49,7 +50,7 @@ def answer(id_, result=None):
 
 
 class Playbook:
-    """Each step returns the actions in words: `to_client(…)`, `to_server(…)` and so on, which tests compare with."""
+    """Each step returns the actions as tuples: those of `to_client(…)`, `to_server(…)` and so on."""
 
     def __init__(self, relay):
         self.relay = relay
@@ -85,7 +86,9 @@ def _word(action):  # noqa: C901, PLR0911 - one for each action
         case Hangup(call=call):
             return hangup(call)
         case OpenStream(headers=headers):
-            return open_stream(**headers)
+            return ("open stream", headers)
+        case SessionOpened():
+            return ("session opened",)
         case Wake(timer=timer, seconds=seconds):
             return wake(timer, seconds)
         case Remember(method=method, result=result):
@@ -115,8 +118,9 @@ def hangup(call):
     return ("hang up", call)
 
 
-def open_stream(**headers):
-    return ("open stream", headers)
+def session_opened(**headers):
+    """The server's own stream is opened, and the outer relays hear of the new session."""
+    return ("open stream", headers), ("session opened",)
 
 
 def wake(timer, seconds):

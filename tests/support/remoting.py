@@ -74,16 +74,16 @@ class Waits:
 @contextlib.asynccontextmanager
 async def connected(server, path="/mcp", credentials=None, jar=None, **settings):
     """A remote at `server`; its waits are at `remote.waits`."""
-    wire = Pool(Network(NetworkSettings(**settings), {}))
+    pool = Pool(Network(NetworkSettings(**settings), {}))
     url = Url("http", server.host, server.port, path, "")
-    remote = Remote(url, wire, WithOrganisation(lambda: ORGANISATION, credentials or AnonymousCredentials("t")), jar)
+    remote = Remote(url, pool, WithOrganisation(lambda: ORGANISATION, credentials or AnonymousCredentials("t")), jar)
     remote.waits = remote._streamable._sleep = Waits()
     try:
         yield remote
     finally:
         if remote._http_sse is not None:
             await remote._http_sse.close()
-        await wire.aclose()
+        await pool.aclose()
 
 
 async def collect(messages):

@@ -5,7 +5,7 @@ import time
 from commanding import store_of
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.config.profile import Profile, server_url
+from mcp_auth_bridge.config.profile import Profile, parse_server_url
 from mcp_auth_bridge.oauth.session import Client, Session, dump
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose
@@ -16,11 +16,11 @@ BROWSER = '{ kind = "browser" }'
 URL = "https://mcp.acme.example/mcp"
 
 
-def log_in(world, target, **more):
+def log_in(context, target, **more):
     """A login to a server of the configuration, or to a URL."""
-    known = world.config.profiles.get(target)
+    known = context.config.profiles.get(target)
     profile = known or Profile(
-        name=target, url=server_url(target, "a test", Purpose.PLAIN_SERVER), store=world.config.store
+        name=target, url=parse_server_url(target, "a test", Purpose.PLAIN_SERVER), store=context.config.store
     )
     session = Session(
         resource=profile.url.resource,
@@ -31,4 +31,4 @@ def log_in(world, target, **more):
         obtained_at=0.0,
         **{"refresh": Secret("RT"), "expires_at": time.time() + 3600, **more},
     )
-    store_of(world).save(Bridge(profile, world).record, dump(session), None)
+    store_of(context).save(Bridge(profile, context).record, dump(session), None)

@@ -5,6 +5,8 @@ import asyncio
 import h11
 import msgspec
 
+from mcp_auth_bridge.http_syntax import media_type
+
 HEAD_LIMIT = 8192
 
 """Bytes of a request's head."""
@@ -12,11 +14,11 @@ HEAD_LIMIT = 8192
 _FORM_LIMIT = 65536
 """Bytes of a posted form. After a 307 it is the consent page's own, and some frameworks carry their state in one."""
 
-_FORM = b"application/x-www-form-urlencoded"
+_FORM = "application/x-www-form-urlencoded"
 
 
 class CallbackRequest(msgspec.Struct, frozen=True):
-    """`form` is the body of a POST to the callback, "" for every other request, whose body is not read."""
+    """`form` is the body of a POST to the callback, "" for every other request: its body is not read."""
 
     method: bytes
     target: str
@@ -52,7 +54,7 @@ class CallbackRequest(msgspec.Struct, frozen=True):
         return self.method == b"GET" and b"origin" not in self.headers
 
     def _is_form(self, consent: bytes) -> bool:
-        kind = self.headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        kind = media_type(self.headers.get(b"content-type", b"").decode("latin-1"))
         return self.method == b"POST" and kind == _FORM and self.headers.get(b"origin", b"null") in (b"null", consent)
 
 

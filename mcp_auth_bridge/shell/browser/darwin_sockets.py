@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
-from mcp_auth_bridge.shell.browser.socket_owner import End
+from mcp_auth_bridge.shell.browser.connection_end import End
 
 _NAME = b"net.inet.tcp.pcblist_n"
 _HEAD = struct.Struct("=II")  # length, kind

@@ -24,7 +24,7 @@ PathExists = Callable[[str], bool]
 """Whether a path exists, as `os.path.exists`."""
 
 
-def foreign(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> str:
+def remote_environment(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> str:
     """Where this process runs, if the user's browser probably runs on another system: as "an SSH session", else ""."""
     if _is_any_set(environ, _SSH):
         return "an SSH session"
@@ -35,7 +35,7 @@ def foreign(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> 
     return ""
 
 
-def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
+def no_tab_reason(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
     """The reason not to open a browser unasked, "" if one may be opened.
 
     A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, whose
@@ -45,7 +45,7 @@ def why_no_tab(environ: Mapping[str, str], command: Sequence[str], exists: PathE
         return ""
     if environ.get("CI", "").lower() not in ("", "0", "false"):
         return "a CI job has no user at a browser"
-    place = foreign(environ, exists)
+    place = remote_environment(environ, exists)
     if place not in ("", "WSL"):
         return f"a browser cannot be opened from {place}"
     return "" if sys.platform == "win32" or desktop_opener(environ, exists) else "there is no display for a browser"

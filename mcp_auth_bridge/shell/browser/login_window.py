@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlsplit
 from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.shell.process.threads import in_background
-from mcp_auth_bridge.urls import Purpose, for_person, gate
+from mcp_auth_bridge.shell.process.threads import run_in_background
+from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
 PATIENCE = 300.0
 """Seconds for a login in the browser."""
@@ -51,7 +51,7 @@ class LoginWindow:
 
     async def authorize(self, url: str, state: str) -> Mapping[str, str]:
         endpoint = gate(url, Purpose.AUTHORIZATION)
-        address = for_person(endpoint)
+        address = shell_safe(endpoint)
         opened = self._open_url(self._loopback.create_entrance(address))
         sentence = "sign in at {} in your browser" if opened else "open this URL to sign in at {}"
         terminal.say(f"{sentence.format(endpoint.authority)}; waiting for {PATIENCE / 60:g} minutes")
@@ -75,22 +75,22 @@ class LoginWindow:
 
     async def show(self, code: str, url: str) -> None:
         terminal.say(f"on any device, go to this address and confirm the code {code}")
-        terminal.print_url(for_person(gate(url, Purpose.DEVICE)))
+        terminal.print_url(shell_safe(gate(url, Purpose.DEVICE)))
 
     async def agree(self, question: str, answer: str) -> None:
         if terminal.is_interactive() and sys.stderr is not None and sys.stderr.isatty():
             terminal.say(f"{question}; is that right? [y/N]")
-            if (await typed_line()).strip().lower() in ("y", "yes"):
+            if (await read_typed_line()).strip().lower() in ("y", "yes"):
                 return
         raise LoginRequired(question, f"if that is right, run: {self._command} {answer}")
 
 
-async def typed_line() -> str:
+async def read_typed_line() -> str:
     """Read one line without a buffer, so that later input stays for the next reader, as `--paste`.
 
     It is "" when the user types nothing for `PATIENCE` seconds.
     """
-    typed = in_background(lambda: os.read(0, 4096))
+    typed = run_in_background(lambda: os.read(0, 4096))
     try:
         return (await asyncio.wait_for(typed, PATIENCE)).decode(errors="replace")
     except (TimeoutError, OSError):

@@ -73,7 +73,7 @@ class Loopback:
         self._reported_stray, self._reported_other_user = False, False
         # set once the page about the outcome has been sent
         self._shown = asyncio.Event()
-        # the page for a browser whose login did not count, b"" before there is one
+        # the page for a browser with a login that did not count, b"" before there is one
         self._superseded_page = b""
         # connections that have not sent a whole request yet, the oldest first
         self._unread: dict[asyncio.Task[None], asyncio.StreamWriter] = {}

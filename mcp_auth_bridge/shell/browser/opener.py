@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.browser.desktop import absolute_folders, desktop_opener
-from mcp_auth_bridge.urls import Purpose, for_person, gate
+from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
 # Variables by which a desktop program finds its display, its session and its user's settings; none holds a secret.
 _INHERITED = frozenset(
@@ -64,7 +64,7 @@ def open_url(url: str, command: Sequence[str]) -> bool:
     user may read its command line. It is re-serialised all the same. Raises `ConfigError` if the command cannot be
     started and `UrlRefused` if the URL must not be opened.
     """
-    address = for_person(gate(url, Purpose.AUTHORIZATION))
+    address = shell_safe(gate(url, Purpose.AUTHORIZATION))
     if not command and sys.platform == "win32":
         os.startfile(address)  # noqa: S606 - ShellExecute of a URL in our spelling, which takes no arguments
         return True

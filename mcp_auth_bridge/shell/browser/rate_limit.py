@@ -5,7 +5,6 @@ server writes it.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mcp_auth_bridge.errors import LoginRequired, StoreError
-from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 
 PAUSE = 600.0
 """Seconds between two tabs."""
@@ -42,7 +41,7 @@ class TabLimit:
 
     def __init__(self, folder: Path, key: str, now: Callable[[], float]) -> None:
         self._folder = Folder(folder)
-        self._name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.tabs"
+        self._name = hashed_name(key, ".tabs")
         self._now = now
 
     def note(self) -> None:

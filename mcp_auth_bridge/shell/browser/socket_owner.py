@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
+from mcp_auth_bridge.shell.browser.connection_end import End
 from mcp_auth_bridge.shell.browser.desktop import is_wsl
 
 _TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
 _LOGIN_USER = Path("/proc/self/loginuid")
-
-End = tuple[str, int]
-"""An address and a port."""
 
 
 def is_of_other_user(ours: End, theirs: End, environ: Mapping[str, str] = os.environ) -> bool:

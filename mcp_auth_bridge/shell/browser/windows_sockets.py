@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from ipaddress import ip_address
 
-from mcp_auth_bridge.shell.browser.socket_owner import End
+from mcp_auth_bridge.shell.browser.connection_end import End
 
 # MIB_TCPROW_OWNER_PID and MIB_TCP6ROW_OWNER_PID (tcpmib.h): local address and port, remote ones, the process.
 ROW = struct.Struct("<4x 4s 2s2x 4s 2s2x I")

@@ -149,7 +149,7 @@ on = False
 """Whether the log is on. Code that has to compute a field looks at this first."""
 
 
-def begin(command: str) -> None:
+def enable(command: str) -> None:
     """Turn the log on for the rest of the process, and write the first event, which describes this process."""
     global on  # noqa: PLW0603 - one process has one stderr, and one decision about it
     on = True

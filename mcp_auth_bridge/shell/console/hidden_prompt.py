@@ -11,7 +11,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import terminal
 
 
-def typed(question: str) -> Secret | None:
+def ask_secret(question: str) -> Secret | None:
     """Ask the `question` and return the answer, None without a terminal. Raises `ConfigError` for an empty answer.
 
     It blocks the thread, which must be the main one: in another, Ctrl-C would leave the terminal without echo.

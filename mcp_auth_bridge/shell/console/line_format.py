@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol, TypeAlias
 
-from mcp_auth_bridge.errors import BridgeError, described, printable
+from mcp_auth_bridge.errors import BridgeError, error_data, printable
 from mcp_auth_bridge.shell.console.stderr import Stderr
 from mcp_auth_bridge.shell.console.text_layout import terminal_width, wrap_lines
 
@@ -105,7 +105,7 @@ class JsonLines:
 
     def write_error(self, error: BridgeError) -> None:
         codes = {"exit_code": error.exit_code, "rpc_code": error.rpc_code}
-        self._write("error", {"message": printable(error.message), **codes, **described(error)})
+        self._write("error", {"message": printable(error.message), **codes, **error_data(error)})
 
     def write_event(self, name: str, fields: Mapping[str, Scalar]) -> None:
         self._write("debug", {"event": name, **fields})

@@ -11,7 +11,7 @@ from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.stores.base import Record, Store
 
 
-class ObservedCredentials:
+class LoggingCredentials:
     """Logs when the credentials differ from those before, and how a refusal ended."""
 
     def __init__(self, credentials: Credentials) -> None:
@@ -39,7 +39,7 @@ class ObservedCredentials:
         return "same" if authorization == self._last else "renewed"
 
 
-class ObservedStore:
+class LoggingStore:
     """Logs which generation is read, when it differs from the one before, and everything that is written."""
 
     def __init__(self, store: Store) -> None:

@@ -12,14 +12,14 @@ SECONDS = 5.0
 _enabled = False
 
 
-def tell() -> None:
+def enable() -> None:
     """Turn notices on for the rest of the process. `run` leaves them off: a client waits there, and not a user."""
     global _enabled  # noqa: PLW0603 - one process runs one command
     _enabled = True
 
 
 @contextmanager
-def watched(origin: str) -> Iterator[None]:
+def announce_wait(origin: str) -> Iterator[None]:
     """Notify the user if the block, which waits for a response of `origin`, takes longer than `SECONDS`."""
     if not _enabled:
         yield

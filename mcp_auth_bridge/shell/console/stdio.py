@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from mcp_auth_bridge.relay.framing import one_line
-from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work
+from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work_units
 
 _CHUNK = 64 * 1024
 _READ_AHEAD = 16  # chunks that may wait for their consumer; then reading stops
@@ -47,7 +47,7 @@ async def chunks(fd: int) -> AsyncIterator[bytes]:
     while chunk := await arrived.get():
         for portion in portions(chunk):
             yield portion
-            await turn.spend(_UNITS + work(portion))
+            await turn.spend(_UNITS + work_units(portion))
         proceed()
 
 

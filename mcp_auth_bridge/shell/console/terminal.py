@@ -12,13 +12,13 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NoReturn
 
-from mcp_auth_bridge.errors import BridgeError, printable, reason
+from mcp_auth_bridge.errors import BridgeError, os_error_text, printable
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
 _format: LineFormat = TextLines()
 
 
-def fill() -> None:
+def open_standard_streams() -> None:
     """Open those of stdin, stdout and stderr that were closed before the process began.
 
     Otherwise the next file that the process opens would take the place of one.
@@ -30,13 +30,13 @@ def fill() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
-def speak_json() -> None:
+def use_json_lines() -> None:
     """Write each later line on stderr as one JSON object."""
     global _format  # noqa: PLW0603 - one process has one stderr, and one decision about it
     _format = JsonLines()
 
 
-def about(server: str) -> None:
+def set_server(server: str) -> None:
     """Say that all later lines are about the server of that name, "" for no server."""
     _format.set_server(server)
 
@@ -51,7 +51,7 @@ def print_url(url: str) -> None:
     _format.write_url(url)
 
 
-def complain(error: BridgeError) -> None:
+def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
     _format.write_error(error)
 
@@ -62,7 +62,7 @@ def pass_on(lines: str) -> None:
         _format.pass_on(lines)
 
 
-def speaks_json() -> bool:
+def uses_json_lines() -> bool:
     """Whether each line on stderr is one JSON object."""
     return isinstance(_format, JsonLines)
 
@@ -72,7 +72,7 @@ def write_event(name: str, fields: Mapping[str, Scalar]) -> None:
     _format.write_event(name, fields)
 
 
-def answer(text: str) -> None:
+def print_result(text: str) -> None:
     """Write the result that the user asked for to stdout. Its lines stay lines.
 
     Raises `BrokenPipeError` when the reader has closed its end, `BridgeError` when nothing more can be written.
@@ -81,19 +81,19 @@ def answer(text: str) -> None:
         return
     shown = "".join(f"{printable(line)}\n" for line in text.split("\n"))
     # A program reads the same letters in every locale; a terminal shows a question mark for a letter that it lacks.
-    encoding = sys.stdout.encoding if shows_answers() else "utf-8"
+    encoding = sys.stdout.encoding if stdout_is_terminal() else "utf-8"
     with _translating_errors():
         sys.stdout.buffer.write(shown.encode(encoding, "replace"))
         sys.stdout.flush()
 
 
-def hand_over(data: bytes) -> None:
+def write_result(data: bytes) -> None:
     """Write the result `data` to stdout: byte for byte to a program, and made printable on a terminal.
 
     Raises `BrokenPipeError` when the reader has closed its end, `BridgeError` when nothing more can be written.
     """
-    if shows_answers():
-        answer(data.decode(errors="replace").removesuffix("\n"))
+    if stdout_is_terminal():
+        print_result(data.decode(errors="replace").removesuffix("\n"))
         return
     rest = memoryview(data)
     while rest:
@@ -111,20 +111,20 @@ def _translating_errors() -> Iterator[None]:
     except (BrokenPipeError, BlockingIOError):
         raise
     except OSError as error:
-        raise BridgeError(f"the answer could not be written: {reason(error)}") from None
+        raise BridgeError(f"the answer could not be written: {os_error_text(error)}") from None
 
 
-def shows_answers() -> bool:
+def stdout_is_terminal() -> bool:
     """Whether stdout is a terminal, so that the user reads what is written there."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
-def shows_progress() -> bool:
+def stderr_is_terminal() -> bool:
     """Whether stderr is a terminal, so that the user may be watching."""
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-async def lines() -> AsyncIterator[str]:
+async def read_lines() -> AsyncIterator[str]:
     """Read what the user types, line by line, until the end of stdin."""
     from mcp_auth_bridge.shell.console.stdio import chunks
 
@@ -135,7 +135,7 @@ async def lines() -> AsyncIterator[str]:
             yield line.decode(errors="replace")
 
 
-async def piped() -> bytes:
+async def read_stdin() -> bytes:
     """Read stdin until its end."""
     from mcp_auth_bridge.shell.console.stdio import chunks
 
@@ -147,7 +147,7 @@ def is_interactive() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def leave(code: int) -> NoReturn:
+def exit_now(code: int) -> NoReturn:
     """End the process now, without waiting for threads that wait for a keyring or a name server."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError, AttributeError):  # closed, or never open

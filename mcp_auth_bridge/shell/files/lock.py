@@ -6,7 +6,6 @@ name), and never the file that it guards. It holds neither a process id nor a ti
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.stores.folder import Folder, translated
+from mcp_auth_bridge.stores.file_errors import translated
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -28,7 +28,7 @@ processes may wait for one slow authorization server.
 _MUTEX_TIMEOUT = 10.0  # seconds: a store write takes milliseconds, so this means a stopped process or a dead disk
 
 
-class Held(StoreError):
+class LockHeld(StoreError):
     """Another process or task has held the lock during the whole time-out."""
 
 
@@ -62,7 +62,7 @@ class Locks:
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
         """Hold the lock `name` across awaits; the loop keeps running while another process or task has it.
 
-        Raises `Held` after `timeout` seconds, which may be 0.
+        Raises `LockHeld` after `timeout` seconds, which may be 0.
         """
         lock = self._lock(name, ".lock")
         loop = asyncio.get_running_loop()
@@ -88,7 +88,7 @@ class Locks:
 
         self._folder.create()
         self._folder.verify()
-        path = self._folder.path / (hashlib.sha256(name.encode()).hexdigest()[:32] + suffix)
+        path = self._folder.path / hashed_name(name, suffix)
         # thread_local=False: a task may be resumed, and its lock released, on another thread.
         return FileLock(path, mode=0o600, thread_local=False, fallback_to_soft=False, preserve_lock_file=True)
 
@@ -122,8 +122,8 @@ def _check_contention(lock: "FileLock") -> None:
         os.close(descriptor)
 
 
-def _held_error(name: str, timeout: float) -> Held:
-    return Held(
+def _held_error(name: str, timeout: float) -> LockHeld:
+    return LockHeld(
         f"other mcp-auth-bridge processes have held the lock for {name} for more than {timeout:g} seconds",
         "try again; if it keeps happening, end the one that hangs",
     )

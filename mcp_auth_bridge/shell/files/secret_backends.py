@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.credentials.secret_sources import LIMIT, SecretSources
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.process.threads import in_daemon_thread
+from mcp_auth_bridge.shell.process.threads import run_with_timeout
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
 _KEYRING_TIMEOUT = 30.0
@@ -16,7 +16,7 @@ _KEY_TIMEOUT = 10.0
 """Seconds for a password manager: the process that waits for the sealing key gives up after 30."""
 
 
-def sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretSources:
+def secret_sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretSources:
     """Sources that read variables from `environ`, run commands and ask the OS keyring.
 
     Commands get the variables by which programs find their agents and data, and those named in `passed`.
@@ -31,7 +31,7 @@ def sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretSources:
     return SecretSources(environ, run, _read_keyring, asyncio.sleep)
 
 
-def key_from(argv: Sequence[str]) -> bytes:
+def read_key_command(argv: Sequence[str]) -> bytes:
     """Run `argv`, the command of the sealing key, and return its output. Raises `CredentialMissing`.
 
     It must run in a thread without an event loop, as the one in which keys are fetched.
@@ -46,14 +46,14 @@ def _command_environment(environ: Mapping[str, str], passed: Sequence[str]) -> M
     return {name: value for name, value in environ.items() if name.upper() in names}
 
 
-async def keep(name: str, secret: Secret) -> None:
+async def put_in_keyring(name: str, secret: Secret) -> None:
     """Put `secret` into the OS keyring as `name`. Raises `StoreError`."""
-    from mcp_auth_bridge.stores.os_keyring import put  # as in _read_keyring
+    from mcp_auth_bridge.stores.os_keyring import save_entry  # as in _read_keyring
 
-    await in_daemon_thread(lambda: put(name, secret.reveal()), _KEYRING_TIMEOUT)
+    await run_with_timeout(lambda: save_entry(name, secret.reveal()), _KEYRING_TIMEOUT)
 
 
 async def _read_keyring(name: str) -> str | None:
-    from mcp_auth_bridge.stores.os_keyring import entry  # its import takes 65 to 90 ms, and most bridges need none
+    from mcp_auth_bridge.stores.os_keyring import load_entry  # its import takes 65 to 90 ms, and most bridges need none
 
-    return await in_daemon_thread(lambda: entry(name), _KEYRING_TIMEOUT)
+    return await run_with_timeout(lambda: load_entry(name), _KEYRING_TIMEOUT)

@@ -5,14 +5,13 @@ not sealed, because they are needed before the keyring may be asked. Losing a fi
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from mcp_auth_bridge.errors import StoreError
-from mcp_auth_bridge.stores.folder import Folder
+from mcp_auth_bridge.stores.folder import Folder, hashed_name
 
 
 class ServerCache:
@@ -20,7 +19,7 @@ class ServerCache:
 
     def __init__(self, folder: Path, key: str) -> None:
         self._folder = Folder(folder)
-        self._name = f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+        self._name = hashed_name(key, ".json")
 
     def load(self) -> Mapping[str, bytes]:
         """Return the cached results; empty if there is no file, or none that can be read."""

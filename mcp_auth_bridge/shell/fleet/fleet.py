@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.config.redis import RedisStoreSettings as Settings
-from mcp_auth_bridge.config.redis import place
+from mcp_auth_bridge.config.redis import parse_address
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.fleet.lease import Leases
@@ -25,14 +25,14 @@ class Fleet:
         self, settings: Settings, key: Callable[[], bytes], password: Callable[[], Awaitable[Secret]] | None
     ) -> None:
         network = Network(NetworkSettings(ca_file=settings.ca_file))
-        server = RedisServer(place(settings, "store"), settings, network, password)
+        server = RedisServer(parse_address(settings, "store"), settings, network, password)
         self.ask = server.ask
         self.describe = server.describe
         self.store = RedisStore(server, settings.prefix, key, os.urandom)
         self.locks = Leases(server, server.ask, settings.prefix, self.store.flush)
 
 
-def shared_key(source: KeySource) -> bytes:
+def load_shared_key(source: KeySource) -> bytes:
     """Read the sealing key from `source`. Raises `StoreError` without one: each machine would make another key."""
     key = source.load()
     if key is None:

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.files.lock import Held
+from mcp_auth_bridge.shell.files.lock import LockHeld
 from mcp_auth_bridge.stores.redis import RedisScripts
 
 LEASE = 100.0
@@ -108,7 +108,7 @@ class Leases:
     async def hold(self, name: str, timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109 - the error names the lock
         """Hold the lock `name` across awaits.
 
-        Raises `Held` after `timeout` seconds, which may be 0, and `StoreError` if the server does not respond.
+        Raises `LockHeld` after `timeout` seconds, which may be 0, and `StoreError` if the server does not respond.
         """
         self._turns += 1
         turn = self._turns
@@ -135,7 +135,7 @@ class Leases:
         with debug_log.timed("lock", what=f"{name}, of the fleet"):
             while (outcome := await self._run(TAKE, name, turn)) == b"held":
                 if loop.time() >= deadline:
-                    raise Held(
+                    raise LockHeld(
                         f"another machine has held the lock for {name} for more than {timeout:g} seconds",
                         f"try again: one that died loses it after {self._lease:g} seconds",
                     )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 from mcp_auth_bridge.config.redis import RedisAddress, RedisStoreSettings
 from mcp_auth_bridge.errors import ConfigError, StoreError, Unreachable, quoted
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.process.threads import in_background
+from mcp_auth_bridge.shell.process.threads import run_in_background
 from mcp_auth_bridge.stores.redis import ServerLost
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class RedisServer:
         """Run `function`, which sends a request to this server, in a thread."""
         if self._read_password is not None and self._password is None:
             self._password = await self._read_password()
-        return await in_background(function)
+        return await run_in_background(function)
 
     def run(self, script: str, key: str, *arguments: bytes) -> object:
         """Run the Lua `script` and return its result. Raises `ServerLost`, another `StoreError` or `ConfigError`."""
@@ -89,7 +89,7 @@ class RedisServer:
 
     @contextlib.contextmanager
     def _open_client(self) -> Iterator["Redis"]:
-        """The client, whose errors in the block become the bridge's own."""
+        """The client; its errors in the block become the bridge's own."""
         if time.monotonic() < self._rests_until:
             raise ServerLost(f"{self._last_failure} (a moment ago)", _CHECK)
         with self._translating_errors():
@@ -174,7 +174,7 @@ def _connection_class(place: str, tls: ssl.SSLContext | None) -> "type[Connectio
 
     class Explained(Connection):
         def _connect(self) -> socket.socket:
-            with explained(place):
+            with translate_errors(place):
                 plain: socket.socket = super()._connect()  # type: ignore[no-untyped-call]  # redis-py annotates little
                 if tls is None:
                     return plain

@@ -1,4 +1,4 @@
-"""Why a connection could not be made: the operating system's and OpenSSL's errors in words, with what to do."""
+"""Why a connection failed: errors of the operating system and of OpenSSL as a sentence and a hint."""
 
 import errno
 import socket
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from mcp_auth_bridge.errors import Unreachable, quoted
 
 _CA_HINT = "if it is signed by your organisation's own CA, write ca_file = \"…\" into the server's network table"
-_CLOCK_HINT = "its operator has to renew it, unless this machine's clock is wrong"
+_CLOCK_HINT = "the server's operator has to renew it, unless this machine's clock is wrong"
 
 # X509_V_ERR_… of OpenSSL, x509_vfy.h
 _CERTIFICATES = {
     9: ("the certificate of {} is not valid yet", _CLOCK_HINT),
     10: ("the certificate of {} has expired", _CLOCK_HINT),
-    18: ("the certificate of {} is signed by itself", _CA_HINT),
+    18: ("the certificate of {} is self-signed", _CA_HINT),
     19: ("the certificate of {} has an unknown issuer", _CA_HINT),
     20: ("the certificate of {} has an unknown issuer", _CA_HINT),
     21: ("the certificate of {} has an unknown issuer", _CA_HINT),
@@ -23,12 +23,12 @@ _CERTIFICATES = {
     64: ("the certificate of {} is for another host", "write the host's name into the url, not its address"),
 }
 
-_OLD = ("{} offers no TLS version that is still safe", "its operator has to enable TLS 1.2 or newer")
+_OLD = ("{} offers no TLS version that is still safe", "the server's operator has to enable TLS 1.2 or newer")
 _PLAIN = ("{} does not speak TLS at this port", "check the port in the url")
 
 _NO_TERMS = (
     "{} broke off the TLS handshake",
-    'it may want a client certificate: write client_certificate = "…" into the server\'s network table',
+    'the server may want a client certificate: write client_certificate = "…" into the server\'s network table',
 )
 
 # OpenSSL's reason codes by name
@@ -38,14 +38,14 @@ _HANDSHAKES = {
     "RECORD_LAYER_FAILURE": _PLAIN,
     "UNSUPPORTED_PROTOCOL": _OLD,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_TERMS,  # what TLS 1.2 says to a missing certificate, and to much else
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_TERMS,  # TLS 1.2 for a missing certificate, and for much else
 }
 
 _NO_ROUTE = ("there is no route to {}", "check the network and VPN")
 _FULL = ("no connection to {}: this process has too many open files", "raise the limit (ulimit -n)")
 _HUNG_UP = ("{} hung up while the connection was made", "check the port in the url, and any firewall in between")
 _UNKNOWN_NAME = ("the host name of {} is not known (DNS)", "check the host name in the url, and that your VPN is on")
-_NAME_SERVER = ("no name server could be asked for {} (DNS)", "check the network and VPN")
+_NAME_SERVER = ("no name server answered for {} (DNS)", "check the network and VPN")
 
 _SYSTEM = {
     errno.ECONNREFUSED: ("{} refuses connections", "check the port in the url, and that the server runs"),
@@ -63,12 +63,12 @@ _SYSTEM = {
 
 
 @contextmanager
-def explained(place: str) -> Iterator[None]:
-    """Raise `Unreachable` about `place` for what goes wrong inside while a connection is made."""
+def translate_errors(place: str) -> Iterator[None]:
+    """Raise errors of the connection attempt inside as `Unreachable`, with `place` as the name of the other side."""
     try:
         yield
     except TimeoutError:
-        raise  # the deadline is around all steps, and so are its words
+        raise  # the deadline covers all steps, and its own message names them
     except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
         sentence, hint = _reason(error)
         raise Unreachable(sentence.format(place), hint) from None
@@ -93,8 +93,11 @@ def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 
         case ConnectionError(errno=None):
             return _HUNG_UP
         case OSError(errno=None):
-            # Several addresses, each with an error of its own: asyncio only keeps their text.
-            return "{} refuses connections or has no route, at each of its addresses", "check the url and that it runs"
+            # Several addresses, each with its own error: asyncio keeps only their text.
+            return (
+                "{} refuses connections or has no route, at each of its addresses",
+                "check the url, and that the server runs",
+            )
     return f"{{}} cannot be reached: {_literal(error.strerror or type(error).__name__)}", ""
 
 

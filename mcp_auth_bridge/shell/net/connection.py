@@ -1,75 +1,95 @@
-"""One HTTP/1.1 connection: h11 between an asyncio transport and whoever awaits an answer, one exchange at a time.
+"""One HTTP/1.1 connection: h11 between an asyncio transport and the task that awaits a response.
 
-Bytes are parsed when they are asked for. What nobody asks for stays unparsed, and above a high-water mark in the
-kernel, so a slow reader slows the server down.
+There is one exchange at a time. Bytes are parsed when that task asks for them. Until then they stay unparsed, and above
+a high-water mark in the kernel, so a slow reader slows the server down.
 """
 
 import asyncio
-import select
-import socket
 import ssl
-import sys
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import h11
 
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.shell.net import connection_state as states
+from mcp_auth_bridge.shell.net import response_errors
+from mcp_auth_bridge.shell.net.connection_state import after
+from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
-HEAD_LIMIT = 64 * 1024  # bytes of an answer's header block, also of a chunk header or the trailers
-INTERIM_LIMIT = 10  # 1xx answers before the one that counts
+HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
+INTERIM_LIMIT = 10  # 1xx responses before the final one
 READ_SIZE = 256 * 1024  # bytes; large reads, because h11's work is per read and not per byte
 
-_AT_ONCE = 50  # events of h11 at a stretch; a chunk of an answer is one, however small
+_AT_ONCE = 50  # events of h11 at a stretch; a chunk of a body is one, however small
 _EVENT = 2  # units of work
-_UNREAD_LIMIT = 256 * 1024
-_UNWANTED_LIMIT = 64 * 1024  # the same while nobody waits for it: many answers may wait for their turn at once
-_PIECE = 256 * 1024
+_UNREAD_LIMIT = 256 * 1024  # bytes
+_UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
+_PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
 _BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`peer` is a name for messages. `buffer` may be shared: its contents are taken before anybody else can write.
+    """`peer` is the server's name in messages. `lost` is called once, when the transport is gone.
 
-    `lost` is called once, when the transport is gone.
+    `buffer` may be shared: its contents are taken before another connection can write to it.
     """
 
+    # Set by `connection_made`, which asyncio calls first.
     transport: asyncio.Transport
 
     def __init__(self, peer: str, buffer: memoryview, lost: Callable[["Connection"], None]) -> None:
+        # The server's name in messages.
         self.peer = peer
-        self.idle_since = 0.0  # in the loop's seconds; the pool's
+        # The pool's: when the last exchange ended, in the loop's seconds.
+        self.idle_since = 0.0
+        # The transport writes here what it receives.
         self._buffer = buffer
+        # Called with this connection when the transport is gone.
         self._lost = lost
+        # The loop in which the connection lives.
         self._loop = asyncio.get_running_loop()
+        # The parser and writer of HTTP/1.1, with the states of the protocol.
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
+        # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
+        # Bytes received since a task last waited for some.
         self._unread = 0
-        self._turn = TimeSlice()
-        self._busy = self._answered = self._choked = self._held = False
-        self._eof = self._eof_parsed = self._gone = self._unproven = False
+        # Lets other tasks run while a body of many pieces is read.
+        self._slice = TimeSlice()
+        # The four states of `connection_state`.
+        self._exchange = states.IDLE
+        self._peer_state = states.OPEN
+        self._reading = states.READING
+        self._writing = states.WRITING
 
     @property
     def usable(self) -> bool:
         """Whether a request can be sent now, as far as the loop has seen."""
-        return not (self._busy or self._eof or self._gone or self._unread or self.transport.is_closing())
+        return (
+            self._exchange is states.IDLE
+            and self._peer_state is states.OPEN
+            and not self._unread
+            and not self.transport.is_closing()
+        )
 
     @property
     def stirring(self) -> bool:
-        """Whether the kernel holds what the loop has not seen: an idle connection's end, or bytes for nobody."""
-        return _is_readable(self.transport.get_extra_info("socket"))
+        """Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes."""
+        return is_readable(self.transport.get_extra_info("socket"))
 
     @property
     def complete(self) -> bool:
-        """Whether the answer has been read to its end."""
+        """Whether the response has been read to its end."""
         return self._h11.their_state in _BODY_OVER
 
-    def send(self, request: h11.Request, body: bytes) -> None:
+    def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
-        self._busy, self._answered = True, False
+        self._exchange = after(self._exchange, states.SENT)
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -81,112 +101,102 @@ class Connection(asyncio.BufferedProtocol):
             self.transport.write(head)
             self._pump()
 
-    async def head(self) -> h11.Response:
-        """The answer's head. Raises `OutcomeUnknown`, `TheirProtocolError`, `LimitExceeded`."""
+    async def read_head(self) -> h11.Response:
+        """The final response's head. Raises `OutcomeUnknown`, `TheirProtocolError`, `LimitExceeded`."""
         for _ in range(INTERIM_LIMIT + 1):
-            event = await self._event()
+            event = await self._next_event()
             if isinstance(event, h11.Response):
-                self._answered = True
+                self._exchange = after(self._exchange, states.HEAD_READ)
                 if sum(len(name) + len(value) + 4 for name, value in event.headers) > HEAD_LIMIT:
-                    raise LimitExceeded(f"{self.peer} sent an answer with more than {HEAD_LIMIT} bytes of headers")
+                    raise response_errors.large_head_error(self.peer, HEAD_LIMIT)
                 if {name for name, _ in event.headers} >= _BOTH_FRAMINGS:
-                    raise self._ambiguous()
+                    raise response_errors.two_lengths_error(self.peer)
                 return event
-        raise TheirProtocolError(f"{self.peer} sent more than {INTERIM_LIMIT} interim answers")
+        raise response_errors.interim_error(self.peer, INTERIM_LIMIT)
 
-    async def data(self) -> bytes:
+    async def read_data(self) -> bytes:
         """The next bytes of the body, all that have arrived if they are not very many pieces; b"" at its end.
 
-        Raises as `head` does.
+        Raises as `read_head` does.
         """
         parts: list[bytes] = []
         while not self.complete and len(parts) < _AT_ONCE:
-            event = self._parse() if parts else await self._event()
+            event = self._parse() if parts else await self._next_event()
             if event is None:
                 break
             if isinstance(event, h11.Data):
                 parts.append(event.data)
-        await self._turn.spend(_EVENT * len(parts))
+        await self._slice.spend(_EVENT * len(parts))
         return b"".join(parts)
 
     def recycle(self) -> bool:
         """Make ready for the next exchange; False where that is impossible and the connection is to be aborted."""
-        # An answer that is here to its end leaves a good connection, also if nobody wanted it.
+        # A response that has arrived to its end leaves a good connection, also if it was not read.
         for _ in range(_AT_ONCE):
             if not isinstance(self._parse(), h11.Data):
                 break
-        ended = self._eof or self._gone or self.transport.is_closing()
+        ended = self._peer_state is not states.OPEN or self.transport.is_closing()
         if ended or self._unsent or self._h11.our_state is not h11.DONE or self._h11.their_state is not h11.DONE:
             return False
-        if self._h11.trailing_data[0]:  # bytes beyond the answer: whose would they be?
+        if self._h11.trailing_data[0]:  # bytes beyond the response belong to no request
             return False
         self._h11.start_next_cycle()
-        self._busy = False
-        self._listen()  # also when idle: the end of the connection is to be seen when it comes
+        self._exchange = after(self._exchange, states.RECYCLED)
+        self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
         return True
 
     def abort(self) -> None:
         self.transport.abort()
 
-    # What the awaiting side needs
+    # The side of the task that awaits the response
 
     def _parse(self) -> h11.Event | None:
-        """The next event; None if there is none in what has arrived."""
+        """The next event in the bytes that have arrived, None if there is none."""
         try:
-            event = self._h11.next_event()
+            event: Any = self._h11.next_event()  # Any: an identity does not tell mypy a sentinel from an event
         except h11.RemoteProtocolError:
-            return None  # their_state is ERROR now, for `_event` to see when all before it has been used
-        return cast("h11.Event", event) if event is not h11.NEED_DATA and event is not h11.PAUSED else None
+            return None  # their_state is ERROR now; `_next_event` raises for it once all events before it were taken
+        parsed: h11.Event | None = None if event is h11.NEED_DATA or event is h11.PAUSED else event
+        return parsed
 
-    async def _event(self) -> h11.Event:
+    async def _next_event(self) -> h11.Event:
         while (event := self._parse()) is None:
             if self._h11.their_state is h11.ERROR:
-                raise self._cut() if self._eof_parsed else self._malformed()
-            if self._eof and not self._eof_parsed:
-                self._eof_parsed = True
+                raise self._error()
+            if self._peer_state is states.OPEN:
+                await self._wait()
+            elif self._peer_state is states.ENDED:
+                self._peer_state = after(self._peer_state, states.EOF_PARSED)
                 self._h11.receive_data(b"")
-            elif self._gone:
-                raise self._cut()
             else:
-                await self._more()
+                raise self._error()
         return event
 
-    async def _more(self) -> None:
-        self._listen()
+    async def _wait(self) -> None:
+        self._resume_reading()
         self._waiter = self._loop.create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
 
-    def _listen(self) -> None:
+    def _resume_reading(self) -> None:
         self._unread = 0
-        if self._held:
-            self._held = False
+        if self._reading is states.HELD:
+            self._reading = after(self._reading, states.READING_RESUMED)
             self.transport.resume_reading()
 
-    def _cut(self) -> BridgeError:
-        if self._h11.trailing_data[0].startswith(b"\x15\x03"):
-            return self._malformed()
-        if self._unproven:
-            hint = 'write client_certificate = "…" into the server\'s network table'
-            return Unreachable(f"{self.peer} wants a client certificate (TLS)", hint)
-        when = "before its answer was whole" if self._answered else "before it answered"
-        hint = "the request may have been carried out: look before you repeat it"
-        return OutcomeUnknown(f"{self.peer} ended the connection {when}", hint)
-
-    def _ambiguous(self) -> BridgeError:
-        """RFC 9112 section 6.3: such an answer ought to be handled as an error, because intermediaries differ on it."""
-        hint = "something between here and the server may be forging answers: contact the server's operator"
-        return TheirProtocolError(f"{self.peer} sent an answer whose length is said in two ways", hint)
-
-    def _malformed(self) -> BridgeError:
+    def _error(self) -> BridgeError:
+        """Why there is no next event."""
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
-            return TheirProtocolError(f"{self.peer} speaks TLS and was spoken to without", "write https:// in its url")
-        hint = "check the url and its port: perhaps no web server listens there"
-        return TheirProtocolError(f"{self.peer} sent an answer that is not valid HTTP/1.1", hint)
+            return response_errors.spoke_tls_error(self.peer)
+        if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
+            return response_errors.malformed_error(self.peer)
+        if self._peer_state is states.CERTIFICATE_MISSING:
+            return response_errors.missing_certificate_error(self.peer)
+        return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
 
-    # What the transport calls
+    # The side of the transport, which calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -196,56 +206,44 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
-        if not self._busy:  # an answer to nothing
+        if self._exchange is states.IDLE:  # a response to no request
             self.abort()
             return
         self._h11.receive_data(bytes(self._buffer[:nbytes]))
-        if self._unread > (_UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT) and not self._held:
-            self._held = True
+        limit = _UNREAD_LIMIT if self._waiter is not None else _UNWANTED_LIMIT
+        if self._unread > limit and self._reading is states.READING:
+            self._reading = after(self._reading, states.READING_PAUSED)
             self.transport.pause_reading()
         self._wake()
 
     def eof_received(self) -> None:
-        # Over TLS anybody on the way can send a FIN; only close_notify is the peer's own word (RFC 9112 section 9.8).
-        # Without it `connection_lost` follows, which ends no answer.
-        self._eof = _is_orderly_end(self.transport.get_extra_info("ssl_object"))
+        # Over TLS any machine on the way can send a FIN; only close_notify is the peer's (RFC 9112 section 9.8).
+        # Without it `connection_lost` follows, which ends no body.
+        if is_orderly_end(self.transport.get_extra_info("ssl_object")):
+            self._peer_state = after(self._peer_state, states.EOF)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # TLS 1.3 refuses a missing certificate after the client's side of the handshake: nothing that it sent was read.
-        self._unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
-        self._gone = True
+        # TLS 1.3 refuses a missing certificate after the client's part of the handshake, before any request is read.
+        unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+        event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
+        self._peer_state = after(self._peer_state, event)
         self._wake()
         self._lost(self)
 
     def pause_writing(self) -> None:
-        self._choked = True
+        self._writing = after(self._writing, states.WRITING_PAUSED)
 
     def resume_writing(self) -> None:
-        self._choked = False
+        self._writing = after(self._writing, states.WRITING_RESUMED)
         self._pump()
 
     def _pump(self) -> None:
-        # In callbacks and not in a task: an answer that comes early is read while the request still leaves.
-        while self._unsent and not self._choked:
+        # In callbacks and not in a task: a response that comes early is read while the request is still being sent.
+        while self._unsent and self._writing is states.WRITING:
             piece, self._unsent = self._unsent[:_PIECE], self._unsent[_PIECE:]
             self.transport.write(piece)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _is_readable(sock: socket.socket) -> bool:
-    if sys.platform == "win32":
-        return bool(select.select([sock], [], [], 0)[0])
-    poller = select.poll()  # unlike select it takes file descriptors above 1023
-    poller.register(sock, select.POLLIN)
-    return bool(poller.poll(0))
-
-
-def _is_orderly_end(tls: ssl.SSLObject | None) -> bool:
-    try:
-        return tls is None or tls.read(1) == b""  # after close_notify OpenSSL reads nothing, without it wants more
-    except ssl.SSLError:
-        return False

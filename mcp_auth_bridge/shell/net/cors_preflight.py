@@ -1,4 +1,4 @@
-"""Which header a server may miss: what it tells a browser in advance (Fetch, "CORS-preflight request")."""
+"""The header that a request may lack, from the server's response to a preflight (Fetch, "CORS-preflight request")."""
 
 import asyncio
 import re
@@ -10,16 +10,16 @@ from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.urls import Url
 
 _PATIENCE = 1.0
-"""Seconds for an answer that the bridge can do without."""
+"""Seconds for a response that the bridge can do without."""
 
 _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)
 
 
-async def missing_header(wire: Pool, url: Url, sent: Iterable[str]) -> str:
-    """The header that names an organisation, or the like, which `url` takes and which is not among the `sent` ones.
+async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
+    """A header that `url` takes, that names an organisation or the like, and that is not among the `sent` ones.
 
-    "" where there is none, or nothing is known in time. Nothing secret is sent.
+    "" if the server names no such header, or does not answer in time. The request holds no secret.
     """
     asked = {
         "origin": url.origin,
@@ -28,11 +28,11 @@ async def missing_header(wire: Pool, url: Url, sent: Iterable[str]) -> str:
     }
     try:
         async with asyncio.timeout(_PATIENCE):
-            answer = await wire.send("OPTIONS", url, request_headers("OPTIONS", asked), b"")
-            await answer.aclose()
+            response = await pool.exchange("OPTIONS", url, request_headers("OPTIONS", asked), b"")
+            await response.aclose()
     except (TimeoutError, BridgeError):
         return ""
-    listed = ",".join(answer.headers.get("access-control-allow-headers", ()))
+    listed = ",".join(response.headers.get("access-control-allow-headers", ()))
     known = {name.lower() for name in sent}
     names = (name.strip() for name in listed.split(","))
     fit = (name for name in names if _NAME.fullmatch(name) and name.lower() not in known)

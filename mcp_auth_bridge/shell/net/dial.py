@@ -1,4 +1,4 @@
-"""From a URL to a connection that is ready for a request: name, TCP, proxy, TLS. Nothing of a request is sent here."""
+"""From a URL to a connection that is ready for a request: name, TCP, proxy, TLS. No part of a request is sent here."""
 
 import asyncio
 import errno
@@ -8,15 +8,15 @@ from collections.abc import Callable
 import h11
 
 from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
-from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
-from mcp_auth_bridge.shell.net.proxies import Proxy, address
+from mcp_auth_bridge.shell.net.proxies import Proxy, parse_address
 from mcp_auth_bridge.urls import Url
 
-_HEAD_START = 0.25  # seconds of one address before the next is tried beside it (RFC 8305 section 5)
+_HEAD_START = 0.25  # seconds for one address before the next is tried beside it (RFC 8305 section 5)
 
-# Seconds and counts; the names that an operating system lacks are left out.
+# Seconds and counts; an operating system may lack some of the names.
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPALIVE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 
 
@@ -38,7 +38,7 @@ async def connect(network: Network, url: Url, proxy: Proxy | None, make: Callabl
 
 async def _dial(network: Network, url: Url, place: str, make: Callable[[], Connection]) -> Connection:
     context = network.tls if url.scheme == "https" else None
-    with explained(place):
+    with translate_errors(place):
         _, connection = await asyncio.get_running_loop().create_connection(
             make,
             url.host,
@@ -46,10 +46,10 @@ async def _dial(network: Network, url: Url, place: str, make: Callable[[], Conne
             ssl=context,
             server_hostname=_server_name(url) if context else None,
             family=socket.AF_INET if network.settings.ipv4_only else socket.AF_UNSPEC,
-            # A single address needs no race, and asyncio's keeps the winner's socket if it is cancelled as it ends.
-            happy_eyeballs_delay=None if address(url.host) else _HEAD_START,
+            # A single address needs no race, and asyncio's leaks the winner's socket if it is cancelled as it ends.
+            happy_eyeballs_delay=None if parse_address(url.host) else _HEAD_START,
         )
-        _detect_death(connection.transport)
+        _enable_keep_alive(connection.transport)
     return connection
 
 
@@ -69,18 +69,18 @@ async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     headers = [("Host", target)]
     if proxy.authorization:
         headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
-    outer.send(h11.Request(method="CONNECT", target=target, headers=headers), b"")
+    outer.write(h11.Request(method="CONNECT", target=target, headers=headers), b"")
     try:
-        status = (await outer.head()).status_code
+        status = (await outer.read_head()).status_code
     except BridgeError as error:
         raise Unreachable(f"{proxy} opened no way to {target}: {error.message}") from None
     if status // 100 != 2:
-        raise refused(proxy, target, status)
+        raise proxy_refusal_error(proxy, target, status)
 
 
 async def _start_tls(network: Network, outer: Connection, url: Url, make: Callable[[], Connection]) -> Connection:
     inner = make()
-    with explained(url.authority):
+    with translate_errors(url.authority):
         transport = await asyncio.get_running_loop().start_tls(
             outer.transport, inner, network.tls, server_hostname=_server_name(url)
         )
@@ -90,13 +90,13 @@ async def _start_tls(network: Network, outer: Connection, url: Url, make: Callab
     return inner
 
 
-def refused(proxy: Proxy, target: str, status: int) -> Unreachable:
-    """What a proxy's own answer means: nothing of the request went further than to it."""
+def proxy_refusal_error(proxy: Proxy, target: str, status: int) -> Unreachable:
+    """The error for a proxy's own response: the request has gone no further than to the proxy."""
     if status == 407:
         hint = "put the user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT"
         wrong = "refused its user and password" if proxy.authorization else "wants a user and password"
         return Unreachable(f"{proxy} {wrong} (407)", hint)
-    hint = "ask whoever runs the proxy, or name the host in NO_PROXY if it can be reached directly"
+    hint = "ask the proxy's operator, or name the host in NO_PROXY if it can be reached directly"
     return Unreachable(f"{proxy} opened no way to {target} ({status})", hint)
 
 
@@ -104,8 +104,8 @@ def _server_name(url: Url) -> str:
     return url.host.rstrip(".")  # the root's dot is in no certificate
 
 
-def _detect_death(transport: asyncio.Transport) -> None:
-    # asyncio has set TCP_NODELAY. Keep-alive: a peer that is gone without a word is noticed within a minute.
+def _enable_keep_alive(transport: asyncio.Transport) -> None:
+    # asyncio has set TCP_NODELAY. Keep-alive notices within a minute that the peer is gone without an end.
     sock = transport.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in _KEEP_ALIVE.items():

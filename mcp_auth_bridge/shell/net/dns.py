@@ -1,35 +1,35 @@
-"""Names → addresses that may be connected to (`oauth/address_zones.py`)."""
+"""Host names → the addresses that may be connected to (`oauth/address_zones.py`)."""
 
 import asyncio
 import socket
 from itertools import chain, zip_longest
 
-from mcp_auth_bridge.oauth.address_zones import Address, Zone, literal, reach_of
-from mcp_auth_bridge.oauth.trust import allowed
-from mcp_auth_bridge.shell.net.connect_errors import explained
+from mcp_auth_bridge.oauth.address_zones import Address, Zone, parse_address, reach_of
+from mcp_auth_bridge.oauth.trust import filter_addresses
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.urls import Url
 
 
 class Resolver:
-    """Looks each name up once and stays with the answer: nobody can give another one between the check and the use."""
+    """Looks each name up once and keeps the result, so that no name server can change it between check and use."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
         self._known: dict[str, list[Address]] = {}
 
     async def addresses(self, url: Url, led_by: Url | None) -> list[Address]:
-        """Where to connect to for `url`, at least one address, the best first.
+        """The addresses to connect to for `url`, at least one, the best first.
 
-        Raises `Unreachable` for a name that is not known, `UrlRefused` where `led_by` may not lead there.
+        Raises `Unreachable` for an unknown name, `UrlRefused` if `led_by` may not lead there.
         """
-        return allowed(await self._look_up(url), await self._reach(led_by), url, led_by)
+        return filter_addresses(await self._look_up(url), await self._reach(led_by), url, led_by)
 
     async def check_for_proxy(self, url: Url, led_by: Url | None) -> None:
-        """As `addresses`, for a `url` whose name the proxy resolves: then only an address itself can be judged."""
-        address = literal(url.host)
+        """As `addresses`, where the proxy resolves the name of `url`: then only a literal address can be judged."""
+        address = parse_address(url.host)
         if address is not None:
-            allowed([address], await self._reach(led_by), url, led_by)
+            filter_addresses([address], await self._reach(led_by), url, led_by)
 
     def prefer(self, url: Url, address: Address) -> None:
         """Try `address` first from now on: it has answered."""
@@ -39,7 +39,7 @@ class Resolver:
         if led_by is None:
             return Zone.LOOPBACK
         if self._network.proxy(led_by) is not None:
-            address = literal(led_by.host)
+            address = parse_address(led_by.host)
             return reach_of([address]) if address else Zone.PUBLIC
         return reach_of(await self._look_up(led_by))
 
@@ -49,20 +49,20 @@ class Resolver:
         return self._known[url.host]
 
     async def _resolved(self, url: Url) -> list[Address]:
-        if (address := literal(url.host)) is not None:
+        if (address := parse_address(url.host)) is not None:
             return [address]
         family = socket.AF_INET if self._network.settings.ipv4_only else socket.AF_UNSPEC
-        with explained(url.origin):
+        with translate_errors(url.origin):
             infos = await asyncio.get_running_loop().getaddrinfo(
                 url.host, url.port, family=family, type=socket.SOCK_STREAM
             )
         # A zone identifier stands behind "%", in link-local addresses only.
         texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos)
-        return interleaved([address for text in texts if (address := literal(text)) is not None])
+        return interleaved([address for text in texts if (address := parse_address(text)) is not None])
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:
-    """The families by turns, in the resolver's order (RFC 8305 section 4): one that leads nowhere costs one attempt."""
+    """The families by turns, in the resolver's order (RFC 8305 section 4): an unreachable one costs one attempt."""
     first = [address for address in addresses if address.version == addresses[0].version]
     second = [address for address in addresses if address.version != addresses[0].version]
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]

@@ -1,10 +1,10 @@
-"""One budget for the bytes of all messages that are under way, so that many large ones at once cost no more than one.
+"""One budget for the bytes of all messages that are being read, so that many large ones cost no more than one.
 
-Whoever gathers a message holds a `Share` and says how large it has become. While memory is short the gatherer waits,
-which leaves its socket unread and slows the server down. One share at a time, the first that needed more than there
-was, goes on without a limit of the budget's, up to the limit of one message: so something always goes on, and the
-others follow in the order in which they asked. Each of those others may have as much as is left after it, so that
-however many they are, something is left for a smaller one.
+A task that reads a message holds a `Share` and reports the size so far. While memory is short the task waits, which
+leaves its socket unread and slows the server down. One share at a time has precedence: the first that needed more than
+there was. The budget does not limit it, only the limit of one message does. So one message always makes progress, and
+the others follow in the order in which they asked. A share without precedence may take as much as it leaves free:
+however many large messages there are, there is room for a smaller one.
 """
 
 import asyncio
@@ -13,28 +13,28 @@ from typing import NamedTuple
 from mcp_auth_bridge.errors import LimitExceeded
 
 FREE = 64 * 1024
-"""Bytes of each message that are not counted: nearly all messages are smaller, and none of those ever waits."""
+"""Bytes of each message that are not counted: nearly all messages are smaller, and those never wait."""
 
 ROOM = 8 * 1024 * 1024
-"""Bytes beyond those for all messages together, apart from the one that goes on. With that one (64 MiB) and one copy of
-it (while its pieces are joined, or while it is written) everything stays below 160 MiB.
+"""Counted bytes of all messages together, apart from the one with precedence. With that one (64 MiB) and one copy of it
+(while its pieces are joined, or while it is written) the total stays below 160 MiB.
 """
 
 PATIENCE = 300.0
-"""Seconds for which a message waits while nothing else goes on: less than the deadline, so that the error is the true
-one.
+"""Seconds for which a message waits while no other one grows or shrinks: less than the deadline of a call, so that the
+error names the true reason.
 """
 
 
 class Share:
-    """The part of the budget that one message takes. `release` it when the message has been handed on."""
+    """One message's part of the budget. `release` it when the message has been handed on."""
 
     def __init__(self, budget: "MemoryBudget") -> None:
         self._budget = budget
         self.counted = 0  # bytes beyond `FREE`
 
     async def hold(self, size: int) -> None:
-        """The message has `size` bytes now. Waits until there is room. Raises `LimitExceeded` if there never is."""
+        """Count a message of `size` bytes so far. Waits for room, and raises `LimitExceeded` if there never is any."""
         beyond = size - FREE
         if beyond > self.counted:
             await self._budget.grow(self, beyond - self.counted)
@@ -42,13 +42,13 @@ class Share:
             self._budget.shrink(self, self.counted - max(beyond, 0))
 
     def release(self) -> None:
-        """Nothing of it is kept any more."""
+        """Give all of it back."""
         if self.counted:
             self._budget.shrink(self, self.counted)
 
 
-class _Reserved(NamedTuple):
-    """Somebody waits: `share` wants `size` bytes more."""
+class _Request(NamedTuple):
+    """A task waits until `share` may take `size` bytes more."""
 
     share: Share
     size: int
@@ -59,12 +59,18 @@ class MemoryBudget:
     """`room` is in bytes, `patience` in seconds."""
 
     def __init__(self, room: int = ROOM, patience: float = PATIENCE) -> None:
+        # Bytes for all shares but `_first`.
         self._room = room
+        # Seconds.
         self._patience = patience
-        self._used = 0  # by all shares but the one that goes on
-        self._first: Share | None = None  # the one that goes on
-        self._waiting: list[_Reserved] = []
-        self._moved = 0.0  # when something last grew or shrank, in the loop's seconds
+        # Counted bytes of all shares but `_first`.
+        self._used = 0
+        # The share with precedence.
+        self._first: Share | None = None
+        # In the order in which they asked.
+        self._waiting: list[_Request] = []
+        # When a share last grew or shrank, in the loop's seconds.
+        self._moved = 0.0
 
     def share(self) -> Share:
         return Share(self)
@@ -72,8 +78,8 @@ class MemoryBudget:
     async def grow(self, share: Share, size: int) -> None:
         """Count `size` more bytes for `share`."""
         self._moved = asyncio.get_running_loop().time()
-        if not self._granted(share, size):
-            await self._in_turn(share, size)
+        if not self._try_grant(share, size):
+            await self._wait_in_turn(share, size)
 
     def shrink(self, share: Share, size: int) -> None:
         """Count `size` fewer bytes for `share`."""
@@ -87,18 +93,18 @@ class MemoryBudget:
         self._grant()
 
     def _grant(self) -> None:
-        """Let those go on who can, in the order in which they asked."""
-        for place in list(self._waiting):
-            if self._granted(place.share, place.size):
-                self._waiting.remove(place)
-                place.granted.set_result(None)
+        """Grant what can be granted, in the order in which it was asked for."""
+        for request in list(self._waiting):
+            if self._try_grant(request.share, request.size):
+                self._waiting.remove(request)
+                request.granted.set_result(None)
 
     def _fits(self, share: Share, size: int) -> bool:
         others = self._used - (0 if share is self._first else share.counted)
         own = share.counted + size
         return own <= self._room - others - own
 
-    def _granted(self, share: Share, size: int) -> bool:
+    def _try_grant(self, share: Share, size: int) -> bool:
         if share is not self._first:
             if self._fits(share, size):
                 self._used += size
@@ -110,18 +116,18 @@ class MemoryBudget:
         share.counted += size
         return True
 
-    async def _in_turn(self, share: Share, size: int) -> None:
+    async def _wait_in_turn(self, share: Share, size: int) -> None:
         loop = asyncio.get_running_loop()
         granted: asyncio.Future[None] = loop.create_future()
-        place = _Reserved(share, size, granted)
-        self._waiting.append(place)
+        request = _Request(share, size, granted)
+        self._waiting.append(request)
         try:
             while not granted.done():
                 rest = self._moved + self._patience - loop.time()
                 if rest <= 0:
-                    hint = "ask for less at a time, or for one thing after the other"
-                    raise LimitExceeded("there is no memory for this answer: others fill it and do not go on", hint)
+                    hint = "ask for less at a time, or make one request after the other"
+                    raise LimitExceeded("there is no memory for this response: others hold it and have stopped", hint)
                 await asyncio.wait((granted,), timeout=rest)
         finally:
-            if place in self._waiting:
-                self._waiting.remove(place)
+            if request in self._waiting:
+                self._waiting.remove(request)

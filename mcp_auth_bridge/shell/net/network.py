@@ -1,4 +1,4 @@
-"""What both HTTP planes share: the TLS context and the proxy decision."""
+"""The TLS context and the proxy decision, which both HTTP planes share."""
 
 import os
 import ssl
@@ -13,7 +13,7 @@ from mcp_auth_bridge.urls import Url
 
 
 class Network:
-    """`settings` made real. `environ` is where a proxy may be named; it is read at each decision."""
+    """How `settings` reach a server. `environ` may name a proxy; it is read at each decision."""
 
     def __init__(self, settings: NetworkSettings, environ: Mapping[str, str] = os.environ) -> None:
         self.settings = settings
@@ -29,17 +29,17 @@ class Network:
 
         Built at the first https connection, because reading the trust store takes milliseconds.
         """
-        context = _trusting_the_system()
+        context = _system_trust_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         if self.settings.ca_file:
-            _load(context, self.settings)
+            _load_ca_file(context, self.settings)
         if self.settings.client_certificate:
             _load_client_certificate(context, self.settings)
         return context
 
 
-def _trusting_the_system() -> ssl.SSLContext:
+def _system_trust_context() -> ssl.SSLContext:
     # Not ssl.create_default_context: it writes every session key to the file that SSLKEYLOGFILE names.
     if sys.platform in ("win32", "darwin"):
         import truststore  # comes with httpx2; elsewhere OpenSSL's own files are the system's store
@@ -50,32 +50,32 @@ def _trusting_the_system() -> ssl.SSLContext:
     return context
 
 
-def _load(context: ssl.SSLContext, settings: NetworkSettings) -> None:
+def _load_ca_file(context: ssl.SSLContext, settings: NetworkSettings) -> None:
     try:
         context.load_verify_locations(cafile=settings.ca_file)
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(
-            f"ca_file {settings.ca_file} cannot be used: {_why(error)}",
+            f"ca_file {settings.ca_file} cannot be used: {_system_word(error)}",
             "ca_file names a readable PEM file with at least one certificate",
         ) from None
 
 
 def _load_client_certificate(context: ssl.SSLContext, settings: NetworkSettings) -> None:
     try:
-        # Without a password of ours OpenSSL would ask for one on the terminal.
+        # Without a password OpenSSL would ask for one on the terminal.
         context.load_cert_chain(settings.client_certificate, settings.client_key or None, password="")
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"client_certificate {settings.client_certificate} cannot be used: {_why(error)}",
+            f"client_certificate {settings.client_certificate} cannot be used: {_system_word(error)}",
             "it needs a PEM chain, and its unencrypted key in the same file or in client_key",
         ) from None
 
 
-def _why(error: Exception) -> str:
-    """OpenSSL's word for what is wrong with a file, or the operating system's."""
+def _system_word(error: Exception) -> str:
+    """OpenSSL's or the operating system's word for the fault of a file."""
     match error:
         case ssl.SSLError(reason=str(reason)):
             return reason.replace("_", " ").lower()
         case OSError(strerror=str(text)):
             return text.lower()
-    return "it is no certificate with its key"
+    return "it is not a certificate with its key"

@@ -1,36 +1,25 @@
-"""OAuth's plane: the only module that knows `httpx2`. Its redirect policy, its limits, its errors in our words.
+"""The HTTP client of the OAuth plane: its redirect policy, its limits, and httpx2's errors as the bridge's own.
 
-Only httpx2's transport is used: its client would keep cookies, follow the environment and write its own headers.
+This is the only module that knows `httpx2`. Only its transport is used: its client would keep cookies, follow the
+environment and write its own headers.
 """
 
-import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urljoin
 
 import msgspec
 
-from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
-from mcp_auth_bridge.errors import (
-    TRY_AGAIN,
-    BridgeError,
-    LimitExceeded,
-    OutcomeUnknown,
-    Overdue,
-    RedirectRefused,
-    UrlRefused,
-)
+from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, RedirectRefused, UrlRefused
 from mcp_auth_bridge.oauth.address_zones import Address
-from mcp_auth_bridge.oauth.error_text import hidden, sentence
-from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence_notice import watched
-from mcp_auth_bridge.shell.net.connect_errors import explained
-from mcp_auth_bridge.shell.net.content_encoding import decoder
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
+from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.dns import Resolver
+from mcp_auth_bridge.shell.net.fetch import LARGEST_RESPONSE, build_request, refusal_text, wait_for_response
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
 from mcp_auth_bridge.urls import Purpose, Url, gate
@@ -38,19 +27,11 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 if TYPE_CHECKING:
     import httpx2
 
-_LARGEST_DOCUMENT = 256 * 1024
-LARGEST_ANSWER = 64 * 1024
-_LARGEST_HEAD = 64 * 1024
-_TIMEOUT = 10.0
-_FORM_TIMEOUT = 30.0
-_TOKEN_TIMEOUT = 90.0
-"""Seconds for a token request. To give up early loses the login: the server goes on and spends the refresh token."""
-
-_LAST_LOOK = 0.5
-"""Seconds for an answer that has arrived while this process was stopped: its clock went on, and the socket holds it."""
+_LARGEST_DOCUMENT = 256 * 1024  # bytes of the body that a GET is answered with
+_LARGEST_HEAD = 64 * 1024  # bytes of all header names and values
 
 _ATTEMPT = 2.0
-"""Seconds for one of several addresses."""
+"""Seconds for the connection to one of several addresses."""
 
 
 class OAuthHttp:
@@ -58,12 +39,12 @@ class OAuthHttp:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._names = Resolver(network)
+        self._resolver = Resolver(network)
         self._transports: dict[tuple[str, str], httpx2.AsyncHTTPTransport] = {}
 
     async def fetch(self, effect: Fetch) -> Response:
         """Raises `Unreachable`, `OutcomeUnknown`, `LimitExceeded`, `TheirProtocolError`; any status is a result."""
-        return await in_time(effect, self._follow(effect))
+        return await wait_for_response(effect, self._follow(effect))
 
     async def aclose(self) -> None:
         for transport in self._transports.values():
@@ -75,42 +56,44 @@ class OAuthHttp:
 
         A form holds credentials that are meant for one endpoint: it is never redirected. Neither is a DELETE.
         """
-        url, followed = effect.url, _followed(effect)
+        url, followed = effect.url, _followed_statuses(effect)
         for _ in range(effect.redirects + 1):
             response = await self._exchange(url, effect)
             if response.status not in followed:
                 return response
-            url = _redirected(url, response.header("location"))
-        raise RedirectRefused(f"{effect.url.origin} redirects in circles")
+            url = _redirect_target(url, response.header("location"))
+        raise RedirectRefused(f"{effect.url.origin} redirects in a loop")
 
     async def _exchange(self, url: Url, effect: Fetch) -> Response:
-        method, headers, content = request_of(effect)
-        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translated(url):
-            answer = await self._send(url, effect.led_by, _Message(method, {"host": url.authority, **headers}, content))
-            line.add(status=answer.status_code)
+        method, headers, content = build_request(effect)
+        message = _Message(method, {"host": url.authority, **headers}, content)
+        with debug_log.timed("oauth", verb=method, url=f"{url.origin}{url.path}") as line, _translate_errors(url):
+            response = await self._request(url, effect.led_by, message)
+            line.add(status=response.status_code)
             try:
-                body = await _body(answer, url, _LARGEST_DOCUMENT if content is None else LARGEST_ANSWER)
+                body = await _read_body(response, url, _LARGEST_DOCUMENT if content is None else LARGEST_RESPONSE)
             finally:
-                await answer.aclose()
-            line.add(said=said(answer.status_code, answer.headers.get("content-type", ""), body, effect))
-        return Response(answer.status_code, _headers(answer, url), body, time.time(), effect.secrets)
+                await response.aclose()
+            said = refusal_text(response.status_code, response.headers.get("content-type", ""), body, effect)
+            line.add(said=said)
+        return Response(response.status_code, _headers(response, url), body, time.time(), effect.secrets)
 
-    async def _send(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
-        """To the proxy, else to the first of the allowed addresses that takes the connection."""
+    async def _request(self, url: Url, led_by: Url | None, message: "_Message") -> "httpx2.Response":
+        """Send to the proxy, else to the first of the allowed addresses that takes the connection."""
         import httpx2
 
         if (proxy := self._network.proxy(url)) is not None:
-            await self._names.check_for_proxy(url, led_by)
+            await self._resolver.check_for_proxy(url, led_by)
             return await self._transport(proxy, "").handle_async_request(message.to(str(url), {}))
         transport = self._transport(None, url.origin)
-        addresses = await self._names.addresses(url, led_by)
+        addresses = await self._resolver.addresses(url, led_by)
         for address in addresses[:-1]:
             try:
-                answer = await transport.handle_async_request(message.at(url, address, _ATTEMPT))
+                response = await transport.handle_async_request(message.at(url, address, _ATTEMPT))
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue  # nothing was sent
-            self._names.prefer(url, address)
-            return answer
+            self._resolver.prefer(url, address)
+            return response
         return await transport.handle_async_request(message.at(url, addresses[-1], None))
 
     def _transport(self, proxy: Proxy | None, origin: str) -> "httpx2.AsyncHTTPTransport":
@@ -124,7 +107,7 @@ class OAuthHttp:
         key = (str(proxy.url) if proxy else "", origin)
         if key not in self._transports:
             self._transports[key] = httpx2.AsyncHTTPTransport(
-                verify=self._network.tls, trust_env=False, proxy=_proxy(proxy)
+                verify=self._network.tls, trust_env=False, proxy=_httpx2_proxy(proxy)
             )
         return self._transports[key]
 
@@ -137,7 +120,7 @@ class _Message(msgspec.Struct, frozen=True):
     content: bytes | None
 
     def at(self, url: Url, address: Address, seconds: float | None) -> "httpx2.Request":
-        """For `url` at `address`: what was checked is what is connected to. `Host` and SNI stay the name's.
+        """The request to `url` at `address`, which was checked; `Host` and SNI keep the name.
 
         `seconds` is for the connection, None for as long as the whole exchange may take.
         """
@@ -151,40 +134,7 @@ class _Message(msgspec.Struct, frozen=True):
         return httpx2.Request(self.method, url, headers=self.headers, content=self.content, extensions=extensions)
 
 
-async def in_time(effect: Fetch, exchange: Coroutine[None, None, Response]) -> Response:
-    """The response of `exchange`, which performs `effect`. Raises `Overdue` once the time for it is over."""
-    timeout = _patience(effect)
-    answering = asyncio.ensure_future(exchange)
-    try:
-        with watched(effect.url.origin):
-            await asyncio.wait((answering,), timeout=timeout)
-        for seconds in (0, _LAST_LOOK):
-            await asyncio.wait((answering,), timeout=seconds)
-            if answering.done():
-                return answering.result()
-        raise Overdue(f"{effect.url.origin} did not answer within {timeout:g} seconds", TRY_AGAIN)
-    except BridgeError as error:
-        error.facts["host"] = effect.url.authority
-        raise
-    finally:
-        answering.cancel()  # does nothing to a task that is done
-
-
-def said(status: int, content_type: str, body: bytes, effect: Fetch) -> str:
-    """The sentence in a refusal, for the log; "" in any other answer."""
-    if status < 400 or not debug_log.on:
-        return ""
-    return hidden(sentence(content_type.partition(";")[0].strip().lower(), body), effect.secrets)
-
-
-def _patience(effect: Fetch) -> float:
-    """Seconds for the whole exchange, however slowly its bytes arrive."""
-    if effect.form is None:
-        return _TIMEOUT
-    return _TOKEN_TIMEOUT if "grant_type" in effect.form else _FORM_TIMEOUT
-
-
-def _proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
+def _httpx2_proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
     import httpx2
 
     if proxy is None:
@@ -193,33 +143,16 @@ def _proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
     return httpx2.Proxy(str(proxy.url), headers=login)
 
 
-def _followed(effect: Fetch) -> tuple[int, ...]:
-    """The statuses that lead on."""
+def _followed_statuses(effect: Fetch) -> tuple[int, ...]:
     if effect.form is not None or effect.method != "GET" or not effect.redirects:
         return ()
     return (307, 308) if effect.document is not None else (301, 302, 303, 307, 308)
 
 
-def request_of(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
-    """Method, headers and content: the one place where the secrets of a request are written out."""
-    headers = {"user-agent": f"mcp-auth-bridge/{__version__}", "accept-encoding": "identity", **_plain(effect.headers)}
-    if effect.form is not None:
-        headers["content-type"] = "application/x-www-form-urlencoded"
-        return "POST", headers, urlencode(_plain(effect.form)).encode()
-    if effect.document is not None:
-        headers["content-type"] = "application/json"
-        return "POST", headers, effect.document
-    return effect.method, headers, None
-
-
-def _plain(values: Mapping[str, Secret | str]) -> dict[str, str]:
-    return {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
-
-
-def _headers(answer: "httpx2.Response", url: Url) -> Mapping[str, tuple[str, ...]]:
+def _headers(response: "httpx2.Response", url: Url) -> Mapping[str, tuple[str, ...]]:
     headers: dict[str, tuple[str, ...]] = {}
     size = 0
-    for name, value in answer.headers.multi_items():
+    for name, value in response.headers.multi_items():
         headers[name.lower()] = (*headers.get(name.lower(), ()), value)
         size += len(name) + len(value)
     if size > _LARGEST_HEAD:
@@ -227,21 +160,21 @@ def _headers(answer: "httpx2.Response", url: Url) -> Mapping[str, tuple[str, ...
     return headers
 
 
-async def _body(answer: "httpx2.Response", url: Url, largest: int) -> bytes:
+async def _read_body(response: "httpx2.Response", url: Url, largest: int) -> bytes:
     parts, size = [], 0
-    coding = decoder(url.origin, answer.headers.get_list("content-encoding"))
-    async for piece in answer.aiter_raw():
-        for part in coding.feed(piece) if coding else (piece,):
+    decoder = choose_decoder(url.origin, response.headers.get_list("content-encoding"))
+    async for piece in response.aiter_raw():
+        for part in decoder.feed(piece) if decoder else (piece,):
             size += len(part)
             if size > largest:
                 raise LimitExceeded(f"{url.origin} answered with more than {largest // 1024} KiB")
             parts.append(part)
-    if coding is not None:
-        coding.finish()
+    if decoder is not None:
+        decoder.finish()
     return b"".join(parts)
 
 
-def _redirected(url: Url, location: str) -> Url:
+def _redirect_target(url: Url, location: str) -> Url:
     try:
         target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
     except ValueError:
@@ -257,23 +190,23 @@ def _redirected(url: Url, location: str) -> Url:
 
 
 @contextmanager
-def _translated(url: Url) -> Iterator[None]:
-    """httpx2's errors in our words: the system's own reason where nothing was sent, else what is uncertain."""
+def _translate_errors(url: Url) -> Iterator[None]:
+    """Raise httpx2's errors as the bridge's: with the system's own reason where nothing was sent."""
     import httpx2
 
     try:
         yield
     except httpx2.InvalidURL:
-        raise UrlRefused(f"{url.origin} is no address that can be reached", "check its host name") from None
+        raise UrlRefused(f"{url.origin} is not an address that can be reached", "check its host name") from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-        with explained(url.origin):
-            raise _cause(error) from None
+        with translate_errors(url.origin):
+            raise _system_error(error) from None
     except httpx2.TransportError as error:
-        raise OutcomeUnknown(f"the answer of {url.origin} was cut off ({type(error).__name__})", TRY_AGAIN) from None
+        raise OutcomeUnknown(f"the response of {url.origin} was cut off ({type(error).__name__})", TRY_AGAIN) from None
 
 
-def _cause(error: BaseException) -> OSError:
-    """The operating system's error that httpx2's stands for."""
+def _system_error(error: BaseException) -> OSError:
+    """The operating system's error that caused httpx2's."""
     link: BaseException | None = error
     while link is not None:
         if isinstance(link, OSError):

@@ -1,12 +1,11 @@
-"""The relay's plane: HTTP/1.1 that knows whether a request has left, over pooled connections that stay ready.
+"""The HTTP/1.1 client of the relay's plane: it knows whether a request has left, and keeps connections ready.
 
-What fails before a byte of the request was handed to a transport is `Unreachable`; afterwards it is `OutcomeUnknown`.
-Nothing is ever sent twice here, and no redirect is followed.
+A failure before a byte of the request was handed to a transport is `Unreachable`, a later one `OutcomeUnknown`. This
+module sends no request twice and follows no redirect.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 
 import h11
@@ -19,27 +18,26 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
-from mcp_auth_bridge.shell.net.dial import connect, refused
+from mcp_auth_bridge.shell.net.dial import connect, proxy_refusal_error
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.urls import Url
 
-OPEN_LIMIT = 512  # exchanges under way; those beyond wait their turn
-IDLE_SECONDS = 300.0  # over a 40 ms link a ready connection saves two round trips
+OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
+IDLE_SECONDS = 300.0  # a ready connection saves two round trips: 80 ms over a 40 ms link
 
 _WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
 
 
 class _Route:
-    """An origin, the way to it, and its idle connections, the latest last."""
+    """An origin, the proxy to it, and its idle connections, the latest last."""
 
     def __init__(self, url: Url, proxy: Proxy | None) -> None:
         self.url = url
         self.proxy = proxy
         self.idle: list[Connection] = []
-        self.arriving: list[asyncio.Future[BridgeError | None]] = []  # head starts that nobody waits for yet
 
     @property
     def absolute(self) -> bool:
@@ -47,7 +45,7 @@ class _Route:
         return self.proxy is not None and self.url.scheme == "http"
 
     def take(self) -> Connection | None:
-        """The connection that was used last: the likeliest to be alive."""
+        """The idle connection that was used last, which is the likeliest to be alive; None if there is none."""
         while self.idle:
             connection = self.idle.pop()
             if connection.usable and not connection.stirring:
@@ -60,32 +58,41 @@ class Pool:
     """HTTP/1.1 to any origin. Make it, use it and close it inside one event loop."""
 
     def __init__(self, network: Network) -> None:
+        # Settings, the TLS context and the proxy decision.
         self._network = network
+        # For the messages in all responses.
         self._budget = MemoryBudget()
+        # All connections read into it, one after the other.
         self._buffer = memoryview(bytearray(READ_SIZE))
+        # By scheme, host and port.
         self._routes: dict[tuple[str, str, int], _Route] = {}
+        # All connections, idle or not.
         self._open: set[Connection] = set()
+        # Connections that are being made.
         self._dialling = 0
+        # One for each exchange under way.
         self._turns = asyncio.Semaphore(OPEN_LIMIT)
+        # Closes connections that were idle too long; None while none is idle.
         self._sweeper: asyncio.TimerHandle | None = None
+        # Whether `aclose` was called.
         self._closed = False
 
-    async def send(
+    async def exchange(
         self, method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes
     ) -> StreamedResponse:
-        """Send one request and return its answer as soon as the head is there. `Host` and `Content-Length` are added.
+        """Send one request and return its response as soon as the head is there. `Host` and `Content-Length` are added.
 
-        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if something was and no answer came,
-        `TheirProtocolError` for an answer that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
+        Raises `Unreachable` if nothing was sent, `OutcomeUnknown` if bytes were sent and no response came,
+        `TheirProtocolError` for a response that is not HTTP, `ConfigError` for an unusable proxy or certificate file.
         """
         route = self._route(url)
-        request = _request(method, url, headers, body, route)
+        request = _build_request(method, url, headers, body, route)
         await self._turns.acquire()
         connection: Connection | None = None
         try:
-            connection = await self._connection(route)
-            connection.send(request, body)
-            return self._answer(route, connection, await self._head(connection))
+            connection = await self._acquire(route)
+            connection.write(request, body)
+            return self._response(route, connection, await self._head(connection))
         except BaseException as error:  # cancellation too
             if isinstance(error, BridgeError):
                 error.facts["host"] = url.authority
@@ -94,25 +101,8 @@ class Pool:
             self._turns.release()
             raise
 
-    async def ready(self, url: Url) -> None:
-        """Have one more connection ready: a head start. Its error is left to the request that waits for it."""
-        with suppress(BridgeError):
-            route = self._route(url)
-            arrival: asyncio.Future[BridgeError | None] = asyncio.get_running_loop().create_future()
-            route.arriving.append(arrival)
-            failure: BridgeError | None = None
-            try:
-                self._rest(route, await self._connect(route))
-            except BridgeError as error:
-                failure = error
-            finally:
-                if arrival in route.arriving:
-                    route.arriving.remove(arrival)
-                if not arrival.done():
-                    arrival.set_result(failure)
-
     async def aclose(self) -> None:
-        """End everything at once: whoever waits for an answer is told that its outcome is unknown."""
+        """End all connections at once: a task that waits for a response gets `OutcomeUnknown`."""
         self._closed = True
         if self._sweeper:
             self._sweeper.cancel()
@@ -129,17 +119,14 @@ class Pool:
             route = self._routes[key] = _Route(url, self._network.proxy(url))
         return route
 
-    async def _connection(self, route: _Route) -> Connection:
-        """A connection that can be sent on before the next await."""
-        while (connection := route.take()) is None and route.arriving:
-            if (failure := await route.arriving.pop()) is not None:
-                raise failure  # it has had the whole connect_timeout: a second one would tell no more
-        if connection is not None:
+    async def _acquire(self, route: _Route) -> Connection:
+        """A connection on which a request can be sent before the next await."""
+        if (connection := route.take()) is not None:
             debug_log.event("connection.reused", peer=connection.peer)
         else:
             connection = await self._connect(route)
             if not connection.usable:
-                raise Unreachable(f"{connection.peer} hung up, or spoke, before a request was sent")
+                raise Unreachable(f"{connection.peer} ended the connection, or sent data, before a request was sent")
         return connection
 
     async def _connect(self, route: _Route) -> Connection:
@@ -157,7 +144,7 @@ class Pool:
         self._open.add(connection)
         if self._closed:
             connection.abort()
-            raise Unreachable(f"nothing is sent to {connection.peer} any more: the bridge is ending")
+            raise Unreachable(f"no request goes to {connection.peer} any more: the bridge is ending")
         return connection
 
     def _make_room(self) -> None:
@@ -177,24 +164,24 @@ class Pool:
         seconds = self._network.settings.headers_timeout
         try:
             async with asyncio.timeout(seconds):
-                return await connection.head()
+                return await connection.read_head()
         except TimeoutError:
             hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
             raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
 
-    def _answer(self, route: _Route, connection: Connection, head: h11.Response) -> StreamedResponse:
+    def _response(self, route: _Route, connection: Connection, head: h11.Response) -> StreamedResponse:
         if route.absolute and route.proxy and head.status_code == 407:
-            raise refused(route.proxy, route.url.authority, 407)
+            raise proxy_refusal_error(route.proxy, route.url.authority, 407)
         return StreamedResponse(head, connection, partial(self._release, route), self._budget.share())
 
     def _release(self, route: _Route, connection: Connection) -> None:
         self._turns.release()
         if connection.recycle():
-            self._rest(route, connection)
+            self._keep_idle(route, connection)
         else:
             connection.abort()
 
-    def _rest(self, route: _Route, connection: Connection) -> None:
+    def _keep_idle(self, route: _Route, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
         connection.idle_since = loop.time()
         route.idle.append(connection)
@@ -202,7 +189,7 @@ class Pool:
             self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Close what has been idle too long, and come back when the next one will have been."""
+        """Close connections that have been idle too long, and come back when the next one will have been."""
         loop = asyncio.get_running_loop()
         idle = [connection for route in self._routes.values() for connection in route.idle]
         for connection in idle:
@@ -212,7 +199,9 @@ class Pool:
         self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
 
 
-def _request(method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route) -> h11.Request:
+def _build_request(
+    method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body: bytes, route: _Route
+) -> h11.Request:
     ours = [(b"Host", url.authority.encode())]
     if body or method in _WITH_LENGTH:
         ours.append((b"Content-Length", b"%d" % len(body)))
@@ -222,5 +211,5 @@ def _request(method: str, url: Url, headers: Sequence[tuple[bytes, bytes]], body
     try:
         return h11.Request(method=method, target=target, headers=[*ours, *headers])
     except h11.LocalProtocolError:
-        # h11's words hold the value, which may be a secret.
+        # h11's message holds the value, which may be a secret.
         raise OurProtocolError(f"a header for {url.authority} is not valid in HTTP") from None

@@ -1,4 +1,4 @@
-"""Which proxy a URL is reached through: the configured one, or the one that the usual variables name.
+"""The choice of the proxy for a URL: the configured one, or the one that the usual environment variables name.
 
 The variables have no specification; this is what curl, Go's net/http and requests agree on.
 """
@@ -30,8 +30,8 @@ class Proxy(msgspec.Struct, frozen=True):
 
 
 def choose(setting: str, environ: Mapping[str, str], url: Url) -> Proxy | None:
-    """The proxy for `url`, None for a direct connection. Raises `ConfigError` if its URL is no proxy's."""
-    # A loopback server is on this machine and not on the proxy's: no setting can make the detour right.
+    """The proxy for `url`, None for a direct connection. Raises `ConfigError` if the proxy's URL is unusable."""
+    # A loopback server is on this machine and not on the proxy's, so no setting sends its requests there.
     if setting == "none" or url.is_loopback:
         return None
     if setting != "env":
@@ -78,7 +78,7 @@ def _matches(entry: str, url: Url) -> bool:
     """`*`, a host, a domain (with or without leading dot), an address, a CIDR block; `:port` after a host."""
     if entry in ("", "*"):
         return entry == "*"
-    if (literal := address(url.host)) and (block := _block(entry)):
+    if (literal := parse_address(url.host)) and (block := _block(entry)):
         return literal in block
     host, port = _split(entry)
     if port and port != str(url.port):
@@ -93,7 +93,7 @@ def _split(entry: str) -> tuple[str, str]:
     return (host, port) if colon and port.isdigit() and (":" not in host or host.endswith("]")) else (entry, "")
 
 
-def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """`text` as an address, None for a name."""
     try:
         return ipaddress.ip_address(text)

@@ -1,4 +1,4 @@
-"""One HTTP answer, read by whoever asked for it."""
+"""One HTTP response, the body of which is still being received."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -7,30 +7,36 @@ import h11
 from mcp_auth_bridge.errors import LimitExceeded
 from mcp_auth_bridge.relay.byte_buffer import ByteBuffer
 from mcp_auth_bridge.shell.net.connection import Connection
-from mcp_auth_bridge.shell.net.content_encoding import decoder
+from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.memory_budget import Share
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
-_INFLATED = 15  # units of work for a decoded piece
+_DECODED = 15  # units of work for a decoded piece
 
 
 class StreamedResponse:
-    """An answer whose body is still on its way. Reading it to its end, or `aclose`, frees the connection.
+    """Status, headers and body of a response. Reading the body to its end, or `aclose`, frees the connection.
 
-    `headers` have lower-case names, values in order of arrival. `share` is what its messages take of the budget, until
-    `aclose`: close it when they have been handed on. Raises `TheirProtocolError` for a content coding it does not know.
+    Close it when its messages have been handed on. Raises `TheirProtocolError` for an unknown content coding.
     """
 
     def __init__(
         self, head: h11.Response, connection: Connection, release: Callable[[Connection], None], share: Share
     ) -> None:
+        # The HTTP status.
         self.status = head.status_code
+        # By lower-case name, values in order of arrival.
         self.headers = _fields(head)
+        # The part of the budget that its messages take, until `aclose`.
         self.share = share
+        # The server's name in messages.
         self._peer = connection.peer
+        # None once the body has been received.
         self._connection: Connection | None = connection
+        # Gives the connection back to the pool.
         self._release = release
-        self._decoder = decoder(connection.peer, self.headers.get("content-encoding", ()))
+        # None for a body without a content coding.
+        self._decoder = choose_decoder(connection.peer, self.headers.get("content-encoding", ()))
 
     def header(self, name: str) -> str:
         """The first value of the header `name` (lower case), or ""."""
@@ -39,22 +45,23 @@ class StreamedResponse:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they arrive, decoded.
 
-        Raises `OutcomeUnknown` if it is cut, `TheirProtocolError` if badly framed or coded, `LimitExceeded` for a bomb.
+        Raises `OutcomeUnknown` if the body is cut, `TheirProtocolError` if it is badly framed or coded,
+        `LimitExceeded` for a bomb.
 
         A body without a length ends with the connection (RFC 9112 section 6.3): there a cut cannot be told from the
         end, except over TLS, where only an orderly close is an end.
         """
-        turn = TimeSlice()
+        time_slice = TimeSlice()
         try:
-            while (connection := self._connection) and (data := await connection.data()):
+            while (connection := self._connection) and (data := await connection.read_data()):
                 if connection.complete:
-                    self._end()  # before the last bytes are used: the next request can have the connection already
+                    self._end()  # before the last bytes are used, so that the next request can have the connection
                 if self._decoder is None:
                     yield data
                     continue
                 for piece in self._decoder.feed(data):
                     yield piece
-                    await turn.spend(_INFLATED)
+                    await time_slice.spend(_DECODED)
             if self._decoder is not None:
                 self._decoder.finish()
         finally:
@@ -70,13 +77,13 @@ class StreamedResponse:
             size = len(body) + len(chunk)
             if size > limit:
                 self._end()
-                raise LimitExceeded(f"{self._peer} sent an answer of more than {limit} bytes")
+                raise LimitExceeded(f"{self._peer} sent a response of more than {limit} bytes")
             await self.share.hold(size)
             body.add(chunk)
         return body.take()
 
     async def aclose(self) -> None:
-        """Free the connection, which is closed if the answer is not at its end, and what it took of the budget."""
+        """Free the share of the budget and the connection, which is closed if the body is not at its end."""
         self._end()
         self.share.release()
 

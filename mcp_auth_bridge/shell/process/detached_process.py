@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, cast
 
-from mcp_auth_bridge.shell.process.threads import in_background
+from mcp_auth_bridge.shell.process.threads import run_in_background
 
 _APART = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
 # A client on Windows may use a job to end its servers and all that they started; not every job lets a process leave.
@@ -20,7 +20,7 @@ async def ask(argv: Sequence[str], environment: Mapping[str, str], question: byt
     The process may go on after it has closed both; if this is cancelled, it goes on as well. Raises `OSError` if it
     cannot be started.
     """
-    return await in_background(lambda: _talk(argv, environment, question))
+    return await run_in_background(lambda: _talk(argv, environment, question))
 
 
 def leave_parent() -> None:
@@ -46,10 +46,10 @@ def reap(process: int) -> None:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(process, 0)
 
-        in_background(wait)
+        run_in_background(wait)
 
 
-def let_go() -> None:
+def close_output() -> None:
     """Called in the detached process when it has written everything: `ask` then returns."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (1, 2):

@@ -4,11 +4,11 @@ import os
 import signal
 from collections.abc import Mapping
 
-from mcp_auth_bridge.errors import ConfigError, reason
+from mcp_auth_bridge.errors import ConfigError, os_error_text
 from mcp_auth_bridge.shell.process import core_dumps
 
 
-def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
+def exec_program(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
     """Replace this process by `command` with `environment`. Raises `ConfigError` if it cannot be run.
 
     It does not return: signals, terminal and exit code are the program's. Windows cannot replace a process, so there it
@@ -25,5 +25,5 @@ def become(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
         os.execvpe(command[0], command, environment)  # noqa: S606 - as above
     except OSError as error:
         raise ConfigError(
-            f"{command[0]} cannot be run: {reason(error)}", "after --exec stands a program with its arguments"
+            f"{command[0]} cannot be run: {os_error_text(error)}", "after --exec stands a program with its arguments"
         ) from None

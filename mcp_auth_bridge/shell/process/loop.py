@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from mcp_auth_bridge.shell.process import uncaught
-from mcp_auth_bridge.shell.process.threads import in_background
+from mcp_auth_bridge.shell.process.threads import run_in_background
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ class Loop(_Loop):
 
     # Any: arguments and results are socket.getaddrinfo's own
     async def getaddrinfo(self, host: Any, port: Any, **wanted: Any) -> list[Any]:
-        return await in_background(lambda: socket.getaddrinfo(host, port, **wanted))
+        return await run_in_background(lambda: socket.getaddrinfo(host, port, **wanted))
 
 
 def run(story: Coroutine[Any, Any, T]) -> T:

@@ -8,10 +8,10 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
-from mcp_auth_bridge.errors import CredentialMissing, quoted, reason
+from mcp_auth_bridge.errors import CredentialMissing, os_error_text, quoted
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.process.threads import in_background
+from mcp_auth_bridge.shell.process.threads import run_in_background
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
 TIMEOUT = 30.0
@@ -35,7 +35,7 @@ async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int
     """
     program = f"the command {quoted(argv[0])}"
     child = _Child(argv, environment, limit)
-    running = in_background(child.run)
+    running = run_in_background(child.run)
     try:
         await asyncio.wait((running,), timeout=timeout)
         if not running.done():
@@ -43,7 +43,7 @@ async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int
         status, printed, last_line = running.result()
     except OSError as error:
         hint = "write its whole path, and words with blanks in quotation marks"
-        raise CredentialMissing(f"{program} cannot be run: {reason(error)}", hint) from None
+        raise CredentialMissing(f"{program} cannot be run: {os_error_text(error)}", hint) from None
     finally:
         child.end()
         running.cancel()  # does nothing to a future that is done

@@ -11,7 +11,7 @@ from mcp_auth_bridge.errors import StoreError
 T = TypeVar("T")
 
 
-def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
+def run_in_background(function: Callable[[], T]) -> asyncio.Future[T]:
     """Run `function` in a thread of its own; the future gets its result, or the exception that it raises.
 
     It is a daemon thread: unlike an executor's it does not delay the end of the process.
@@ -40,13 +40,13 @@ def in_background(function: Callable[[], T]) -> asyncio.Future[T]:
     return future
 
 
-async def in_daemon_thread(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
+async def run_with_timeout(function: Callable[[], T], timeout: float) -> T:  # noqa: ASYNC109 - the error explains it
     """Run `function`, which asks a credential store, in a thread of its own; return its result or raise its exception.
 
     Raises `StoreError` after `timeout` seconds. The thread then goes on: an OS keyring that shows an unlock dialog
     cannot be interrupted.
     """
-    future = in_background(function)
+    future = run_in_background(function)
     try:
         await asyncio.wait((future,), timeout=timeout)
         if future.done():

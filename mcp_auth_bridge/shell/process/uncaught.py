@@ -9,11 +9,11 @@ import threading
 from asyncio import AbstractEventLoop
 from typing import Any
 
-from mcp_auth_bridge.errors import fault
+from mcp_auth_bridge.errors import internal_error
 from mcp_auth_bridge.shell.console import terminal
 
 
-def name_only() -> None:
+def install_hooks() -> None:
     """Install the hooks of this process for exceptions in the main thread, in other threads and in destructors."""
     logging.getLogger().addHandler(logging.NullHandler())  # else warnings of libraries go to stderr
     sys.excepthook = lambda _kind, error, _trace: _report(error)
@@ -28,4 +28,4 @@ def report_in_loop(_: AbstractEventLoop, context: dict[str, Any]) -> None:  # An
 
 def _report(error: BaseException | None) -> None:
     if error is not None:
-        terminal.complain(fault(error))
+        terminal.report_error(internal_error(error))

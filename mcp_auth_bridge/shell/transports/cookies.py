@@ -1,95 +1,47 @@
-"""Cookies for sticky balancers: in memory, host-only, for one origin (RFC 6265). Off unless the profile wants them."""
+"""Cookies for sticky balancers (RFC 6265), in memory and for one origin. Off unless the profile wants them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-import msgspec
-
+from mcp_auth_bridge.http_syntax import is_token
 from mcp_auth_bridge.urls import Url
 
 MOST_COOKIES = 32
 LARGEST_COOKIE = 4096  # bytes of name and value together
 
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*|\"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\"")
-_SECONDS = re.compile(r"-?[0-9]{1,10}", re.ASCII)
-
-
-class _Cookie(msgspec.Struct, frozen=True):
-    name: str
-    value: str
-    path: str
-    secure: bool
-    expires: float  # Unix time in seconds
+_SECURE = re.compile(r";\s*secure\s*(?:[;=]|$)", re.IGNORECASE)
 
 
 class CookieJar:
-    """`clock` tells Unix time in seconds. Every URL that is named here has the one origin that the jar is for."""
+    """Each cookie's latest value until the process ends. The jar is for one origin: a cookie goes to no other host.
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._cookies: dict[tuple[str, str], _Cookie] = {}
+    So `Domain` and `Path` change nothing. `Expires` and `Max-Age` are not read either: a balancer replaces a value that
+    it no longer knows.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
 
     def store(self, url: Url, fields: Iterable[str]) -> None:
-        """Take the `Set-Cookie` fields of an answer from `url`; what is malformed or too large is left out."""
-        for field in fields:
-            cookie = _parsed(url, field, self._clock())
-            if cookie is not None:
-                self._keep(cookie)
+        """Keep the `Set-Cookie` fields of a response from `url`; leave out malformed and oversized ones.
 
-    def headers(self, url: Url) -> dict[str, str]:
-        """The `Cookie` header for a request to `url`, {} where there is none."""
-        now = self._clock()
-        self._cookies = {key: cookie for key, cookie in self._cookies.items() if cookie.expires > now}
-        fitting = [cookie for cookie in self._cookies.values() if _fits(cookie, url)]
-        fitting.sort(key=lambda cookie: -len(cookie.path))  # RFC 6265 section 5.4: the longer path first
-        text = "; ".join(f"{cookie.name}={cookie.value}" for cookie in fitting)
+        A `Secure` cookie is kept over https only (RFC 6265bis section 5.7).
+        """
+        for field in fields:
+            pair, _, _ = field.partition(";")
+            name, equals, value = (part.strip() for part in pair.partition("="))
+            valid = equals and is_token(name) and _VALUE.fullmatch(value) and len(name + value) <= LARGEST_COOKIE
+            if valid and (url.scheme == "https" or not _SECURE.search(field)):
+                self._keep(name, value)
+
+    def headers(self) -> dict[str, str]:
+        """The `Cookie` header for a request to the origin, {} while there are no cookies."""
+        text = "; ".join(f"{name}={value}" for name, value in self._values.items())
         return {"cookie": text} if text else {}
 
-    def _keep(self, cookie: _Cookie) -> None:
-        self._cookies.pop((cookie.name, cookie.path), None)
-        if cookie.expires <= self._clock():
-            return
-        if len(self._cookies) >= MOST_COOKIES:
-            del self._cookies[next(iter(self._cookies))]  # the oldest
-        self._cookies[cookie.name, cookie.path] = cookie
-
-
-def _parsed(url: Url, field: str, now: float) -> _Cookie | None:
-    pair, *rest = field.split(";")
-    name, equals, value = (part.strip() for part in pair.partition("="))
-    if not equals or not _NAME.fullmatch(name) or not _VALUE.fullmatch(value) or len(name + value) > LARGEST_COOKIE:
-        return None
-    attributes = {key.strip().lower(): text.strip() for key, _, text in (part.partition("=") for part in rest)}
-    domain = attributes.get("domain", "").lstrip(".").lower()
-    if domain and url.host != domain and not url.host.endswith(f".{domain}"):
-        return None
-    secure = "secure" in attributes
-    if secure and url.scheme != "https":
-        return None
-    return _Cookie(name, value, _path(url, attributes), secure, _expiry(attributes, now))
-
-
-def _path(url: Url, attributes: dict[str, str]) -> str:
-    """RFC 6265 section 5.1.4."""
-    given = attributes.get("path", "")
-    return given if given.startswith("/") else url.path.rpartition("/")[0] or "/"
-
-
-def _expiry(attributes: dict[str, str], now: float) -> float:
-    """`Max-Age` before `Expires` (RFC 6265 section 5.3); one without either lives as long as the process."""
-    if _SECONDS.fullmatch(attributes.get("max-age", "")):
-        return now + int(attributes["max-age"])
-    from email.utils import parsedate_to_datetime  # most starts need no cookies
-
-    try:
-        return parsedate_to_datetime(attributes.get("expires", "")).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return float("inf")
-
-
-def _fits(cookie: _Cookie, url: Url) -> bool:
-    if cookie.secure and url.scheme != "https":
-        return False
-    folder = cookie.path if cookie.path.endswith("/") else f"{cookie.path}/"
-    return url.path == cookie.path or url.path.startswith(folder)
+    def _keep(self, name: str, value: str) -> None:
+        self._values.pop(name, None)
+        if len(self._values) >= MOST_COOKIES:
+            del self._values[next(iter(self._values))]  # the oldest
+        self._values[name] = value

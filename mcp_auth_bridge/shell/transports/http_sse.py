@@ -1,14 +1,21 @@
-"""The HTTP+SSE transport of MCP 2024-11-05: one stream carries all that the server says, our messages are POSTs.
+"""The HTTP+SSE transport of MCP 2024-11-05: one stream carries all messages of the server, the client's are POSTs.
 
-The stream is the session. It cannot be resumed: when it is lost, so is every answer that was still to come on it.
+The stream is the session. It cannot be resumed: when it is lost, so is every reply that was still to come on it.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable
+from contextlib import aclosing
 from urllib.parse import urljoin
 
-from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.errors import BridgeError, OutcomeUnknown, SessionLost, TheirProtocolError, UrlRefused, fault
+from mcp_auth_bridge.errors import (
+    BridgeError,
+    OutcomeUnknown,
+    SessionLost,
+    TheirProtocolError,
+    UrlRefused,
+    internal_error,
+)
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
@@ -16,16 +23,17 @@ from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, events, parsed
-from mcp_auth_bridge.shell.transports.refusal_text import quote, words
-from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
+from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, check_admitted, parsed, read_events
+from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 ENDPOINT_TIMEOUT = 10.0
-"""Seconds for the first event, which says where messages go; it comes at once where it comes at all."""
+"""Seconds for the first event, which gives the URL for messages. A server of this transport sends it at once."""
 
-# Messages that nobody listens to yet. They come from a server that speaks before it has answered `initialize`.
 _EARLY = 64
+"""Messages kept before `listen` is called: some servers send them before they have answered `initialize`."""
 
 
 class HttpSse:
@@ -36,51 +44,43 @@ class HttpSse:
         self._stream: _Stream | None = None
 
     async def open(self) -> None:
-        """Open a stream. Raises `TheirProtocolError` if it is none of this transport, and what `Sender.stream` does."""
+        """Open a stream. Raises `TheirProtocolError` if it is not of this transport, and as `Sender.open_stream`."""
         await self.close()
-        answer = await self._sender.stream({})
-        arriving = events(answer, Resumption())
+        response = await self._sender.open_stream({})
+        arriving = read_events(response, Resumption())
         try:
-            endpoint = await _endpoint(self._sender.url, arriving)
+            endpoint = await _read_endpoint(self._sender.url, arriving)
         except BaseException:
-            await answer.aclose()
+            await response.aclose()
             raise
-        self._stream = _Stream(endpoint, answer, arriving)
+        self._stream = _Stream(endpoint, response, arriving)
 
     async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - this transport has none
-        """Send `message` once; its answer comes on the stream."""
+        """Send `message` once; its reply comes on the stream."""
         if message.method == "initialize" and (self._stream is None or self._stream.used or self._stream.lost):
             await self.open()
         stream = self._stream
         if stream is None or stream.lost:
-            raise SessionLost("the stream that was the session has ended")
+            raise _stream_lost_error()
         stream.used = True
-        if message.kind is not Kind.REQUEST:
-            await self._send(stream, message, None)
-            return
-        refused: Refusal | None = None
-        while True:
-            try:
-                outcome, received = await self._exchange(stream, message, refused)
-                try:
-                    admitted(received.raw)
-                except Denied as denied:
-                    refused = outcome.refusal(denied.verdict)  # the second one raises when it is sent
-                else:
+        call = _Call(stream, message)
+        try:
+            outcome = await self._sender.send("POST", {}, message, stream.endpoint, call.read)
+            async with aclosing(outcome.messages()) as messages:
+                async for received in messages:
                     yield received
-                    return
-            finally:
-                stream.go_on()
+        finally:
+            call.close()
 
     async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - as above
-        """All that answers no request of ours. Raises `SessionLost` when the stream ends."""
+        """All messages that are not replies to requests of the client. Raises `SessionLost` when the stream ends."""
         stream = self._stream
         if stream is not None:
-            stream.heard = True
-        while stream is not None and (message := await stream.others.get()) is not None:
+            stream.has_listener = True
+        while stream is not None and (message := await stream.unsolicited.get()) is not None:
             yield message
-            stream.go_on()
-        raise SessionLost("the stream that was the session has ended")
+            stream.read_on()
+        raise _stream_lost_error()
 
     async def close(self) -> None:
         """End the stream, and with it the session."""
@@ -88,57 +88,67 @@ class HttpSse:
             stream, self._stream = self._stream, None
             await stream.close()
 
-    async def _exchange(
-        self, stream: "_Stream", message: Message, refused: Refusal | None
-    ) -> tuple[SendOutcome, Message]:
-        """Send a request, and its response from the stream with the outcome of the POST."""
-        response = stream.expect(message)
-        try:
-            outcome = await self._send(stream, message, refused)
-            received = await response
-        finally:
-            stream.forget(message, response)
+
+class _Call:
+    """A message to the server and, if it is a request, its reply on the `stream`."""
+
+    def __init__(self, stream: "_Stream", message: Message) -> None:
+        self._stream = stream
+        self._message = message
+        self._reply = stream.expect(message) if message.kind is Kind.REQUEST else None
+
+    async def read(self, outcome: SendOutcome) -> AsyncGenerator[Message, None]:
+        """The reply, once the POST was accepted. Raises `Denied` if it refuses the credentials."""
+        await _check_accepted(outcome)
+        if self._reply is None:
+            return
+        received = await self._reply
         if isinstance(received, BridgeError):
             raise received
-        return outcome, received
+        try:
+            check_admitted(received.raw)
+        except Denied:
+            self._reply = self._stream.expect(self._message)  # before the message is sent again
+            raise
+        yield received
 
-    async def _send(self, stream: "_Stream", message: Message, refused: Refusal | None) -> SendOutcome:
-        outcome = await self._sender.send("POST", {}, message, stream.endpoint, refused)
-        answer, verdict = outcome.answer, outcome.verdict
-        if 200 <= answer.status < 300:
-            await answer.read(LARGEST)
-            await answer.aclose()
-            return outcome
-        if isinstance(verdict, Failure) and answer.status != 404:
-            raise quote(verdict.error, await words(answer), outcome.sent)
-        await answer.aclose()
-        if answer.status == 404:  # the endpoint's URL is the session's
-            raise SessionLost("the server no longer knows the MCP session")
-        return outcome
+    def close(self) -> None:
+        if self._reply is not None:
+            self._stream.forget(self._message, self._reply)
+            self._stream.read_on()
 
 
 class _Stream:
-    """One open stream and who waits for what on it. It is read no faster than its messages are taken."""
+    """One open stream and the tasks that wait for its messages. It is read no faster than they take them."""
 
-    def __init__(self, endpoint: Url, answer: StreamedResponse, arriving: AsyncIterator[ServerSentEvent]) -> None:
+    def __init__(self, endpoint: Url, response: StreamedResponse, arriving: AsyncIterator[ServerSentEvent]) -> None:
+        # Where messages are posted to.
         self.endpoint = endpoint
+        # Whether a message was posted: `initialize` opens a new stream then.
         self.used = False
+        # Whether the stream has ended.
         self.lost = False
-        self.heard = False  # by somebody who takes what answers no request
-        self.others: asyncio.Queue[Message | None] = asyncio.Queue(_EARLY)
-        self._responses: dict[Hashable, asyncio.Future[Message | BridgeError]] = {}
-        self._answer = answer
+        # Whether a task takes the `unsolicited` messages.
+        self.has_listener = False
+        # Messages that are not replies; None at the end.
+        self.unsolicited: asyncio.Queue[Message | None] = asyncio.Queue(_EARLY)
+        # Replies that are still to come, by the id of their request.
+        self._replies: dict[Hashable, asyncio.Future[Message | BridgeError]] = {}
+        # The response to the GET.
+        self._response = response
+        # Set when a message was handed on.
         self._taken = asyncio.Event()
+        # Owns the response: cancelling it ends the stream.
         self._reading = asyncio.create_task(self._read(arriving))
 
     def expect(self, request: Message) -> "asyncio.Future[Message | BridgeError]":
-        """The response to `request`, or why there is none: to be awaited after it was sent, to be had before."""
-        response = self._responses[request.key] = asyncio.get_running_loop().create_future()
-        return response
+        """The reply to `request`, or the error in its place. Call this before the request is sent."""
+        reply = self._replies[request.key] = asyncio.get_running_loop().create_future()
+        return reply
 
-    def forget(self, request: Message, response: "asyncio.Future[Message | BridgeError]") -> None:
-        if self._responses.get(request.key) is response:
-            del self._responses[request.key]
+    def forget(self, request: Message, reply: "asyncio.Future[Message | BridgeError]") -> None:
+        if self._replies.get(request.key) is reply:
+            del self._replies[request.key]
 
     async def close(self) -> None:
         self._reading.cancel()
@@ -146,7 +156,7 @@ class _Stream:
 
     async def _read(self, arriving: AsyncIterator[ServerSentEvent]) -> None:
         why: BridgeError = OutcomeUnknown(
-            "the server's stream ended before its answer came", "look before you repeat the request"
+            "the server's stream ended before its reply came", "look before you repeat the request"
         )
         try:
             async for event in arriving:
@@ -155,40 +165,56 @@ class _Stream:
                         await self._route(message)
         except BridgeError as error:
             why = error
-        except Exception as bug:  # noqa: BLE001 - whoever waits gets it as an answer, with the fault named
-            broken = fault(bug)
-            terminal.complain(broken)
+        except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
+            broken = internal_error(bug)
+            terminal.report_error(broken)
             why = OutcomeUnknown(broken.message, "please report it, and look before you repeat the request")
         finally:
             self._end(why)
-            await self._answer.aclose()
-        await self.others.put(None)
+            await self._response.aclose()
+        await self.unsolicited.put(None)
 
-    def go_on(self) -> None:
+    def read_on(self) -> None:
         """Read on: a large message has been handed on."""
         self._taken.set()
 
     async def _route(self, message: Message) -> None:
         self._taken.clear()
-        response = self._responses.pop(message.key, None) if message.kind is Kind.RESPONSE else None
-        if response is None:
-            await self.others.put(message)
-        elif not response.done():
-            response.set_result(message)
+        reply = self._replies.pop(message.key, None) if message.kind is Kind.REPLY else None
+        if reply is None:
+            await self.unsolicited.put(message)
+        elif not reply.done():
+            reply.set_result(message)
         else:
             return
-        if len(message.raw) > FREE and (response is not None or self.heard):
+        if len(message.raw) > FREE and (reply is not None or self.has_listener):
             await self._taken.wait()  # the stream has one share of the memory, not one for each of its messages
 
     def _end(self, why: BridgeError) -> None:
         self.lost = True
-        for response in self._responses.values():
-            if not response.done():
-                response.set_result(why)
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_result(why)
 
 
-async def _endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:
-    """Where messages go: the first event says it. Raises `UrlRefused` for another origin."""
+def _stream_lost_error() -> SessionLost:
+    return SessionLost("the stream that was the session has ended")
+
+
+async def _check_accepted(outcome: SendOutcome) -> None:
+    """Raise the error that a POST led to. Otherwise free its connection: the body is of no interest."""
+    response, verdict = outcome.response, outcome.verdict
+    if 200 <= response.status < 300:
+        await response.read(LARGEST)
+        await response.aclose()
+    elif response.status == 404:  # the endpoint's URL is the session's
+        raise SessionLost("the server no longer knows the MCP session")
+    elif isinstance(verdict, Failure):
+        raise quote(verdict.error, await read_words(response), outcome.sent)
+
+
+async def _read_endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:
+    """The URL for messages, from the first event. Raises `UrlRefused` for another origin."""
     try:
         async with asyncio.timeout(ENDPOINT_TIMEOUT):
             first = await anext(arriving, None)
@@ -196,15 +222,15 @@ async def _endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:
         first = None
     if first is None or first.type != b"endpoint":
         raise TheirProtocolError("the server's stream does not begin with an endpoint event")
-    return _within(url, first.data.decode(errors="replace"))
+    return _resolve_endpoint(url, first.data.decode(errors="replace"))
 
 
-def _within(url: Url, reference: str) -> Url:
+def _resolve_endpoint(url: Url, reference: str) -> Url:
     try:
         endpoint = gate(urljoin(str(url), reference), Purpose.ENDPOINT, url)
     except ValueError:
         raise UrlRefused("the endpoint event has a URL that cannot be parsed") from None
     if endpoint.origin != url.origin:
-        hint = "it would get the credentials that are for this server: tell its operator"
+        hint = "it would receive the credentials for this server: tell the server's operator"
         raise UrlRefused(f"the endpoint event names another origin, {endpoint.origin}", hint)
     return endpoint

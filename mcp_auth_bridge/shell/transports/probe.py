@@ -1,4 +1,4 @@
-"""One short session with the remote: the proof that a login works, and the first things worth remembering."""
+"""One short session with the MCP server: the proof that a login works, and results worth remembering."""
 
 from collections.abc import Mapping
 
@@ -10,13 +10,13 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
-from mcp_auth_bridge.relay.own_handshake import DISCOVER, META, OPENED, OPENING
-from mcp_auth_bridge.relay.revision_fallback import older
+from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
+from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _NO_SESSIONS = {*MODERN_ERRORS, -32601, -32602}
-"""What servers of the era without sessions say to `initialize`: JSON-RPC's own "method not found" and "invalid params"
-are within their right.
+"""Error codes with which servers of the era without sessions answer `initialize`. JSON-RPC's own "method not found" and
+"invalid params" are legitimate too.
 """
 
 _TOOLS = replies.request("tools/list", {})
@@ -25,7 +25,7 @@ _MODERN_TOOLS = replies.request("tools/list", {"_meta": META})
 
 
 class Stranger:
-    """Credentials of a client that has none. It keeps what comes of that: a refusal, or whether it `is_served`."""
+    """Credentials of a client that has none. It keeps the refusal, or notes that the client `is_served` without any."""
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
@@ -39,14 +39,14 @@ class Stranger:
         if refused is None:
             return {}
         self.refusal = refused
-        raise LoginRequired("the server wants to know who asks")
+        raise LoginRequired("the server asks for credentials")
 
 
-async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
-    """What the server asks of a `stranger`, for whom `remote` speaks; None if it asks nothing.
+async def ask_for_challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
+    """The server's challenge to a `stranger`, whose credentials `remote` uses; None if the server has none.
 
-    Many servers open a session for anybody and ask only afterwards. Where there is no MCP server at all this raises,
-    before a person is sent to a browser for nothing; 400 and 403 are what some gateways say to strangers.
+    Many servers open a session without credentials and ask for them only afterwards. If there is no MCP server at all
+    this raises, before the user is sent to a browser for nothing; some gateways answer strangers with 400 or 403.
     """
     try:
         await prove(remote)
@@ -57,16 +57,16 @@ async def challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
         if failed.status not in (400, 403):
             raise
     except TheirProtocolError:
-        pass  # an MCP server, if an odd one: the metadata will tell
+        pass  # an MCP server, if an odd one: its metadata decides
     return stranger.challenge
 
 
 async def prove(remote: Remote) -> Mapping[str, bytes]:
-    """Open a session, make one request in it, end it; the raw results by method. Raises any `BridgeError`.
+    """Open a session, make one request in it and end it. Returns the raw results by method; raises any `BridgeError`.
 
     The request matters: some servers ask for credentials only after `initialize`.
     """
-    opened = await _open(remote)
+    opened = await _initialize(remote)
     result = result_of(opened)
     if result is not None:
         return await _prove_session(remote, result)
@@ -75,16 +75,16 @@ async def prove(remote: Remote) -> Mapping[str, bytes]:
     raise TheirProtocolError("the server answered initialize with an error")
 
 
-async def _open(remote: Remote) -> Message:
-    """The answer to `initialize`, in the newest revision that the server does not refuse."""
-    opening = OPENING
+async def _initialize(remote: Remote) -> Message:
+    """The reply to `initialize` in the newest revision that the server does not refuse."""
+    opening = INITIALIZE
     while True:
         outcome: Message | UpstreamFailed
         try:
             outcome = await _ask(remote, opening, {})
         except UpstreamFailed as failed:
             outcome = failed
-        if (lower := older(opening, outcome)) is not None:
+        if (lower := with_older_revision(opening, outcome)) is not None:
             opening = lower
         elif isinstance(outcome, UpstreamFailed):
             raise outcome
@@ -95,8 +95,8 @@ async def _open(remote: Remote) -> Message:
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     welcome = replies.members(opened)
     headers = version_headers(welcome.get("protocolVersion"))
-    async for _ in remote.post(OPENED, headers):
-        pass  # a notification has no answer
+    async for _ in remote.post(INITIALIZED, headers):
+        pass  # a notification has no reply
     request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
     listed = result_of(await _ask(remote, request, headers))
     await remote.close()
@@ -105,7 +105,7 @@ async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
 
 
 async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
-    """The same with a server that only knows the era without sessions."""
+    """The same with a server that knows only the era without sessions."""
     discovered = result_of(await _ask(remote, DISCOVER, standard_headers(DISCOVER)))
     if discovered is None:
         raise TheirProtocolError("the server answered initialize and server/discover with errors")
@@ -115,6 +115,6 @@ async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
 
 async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:
     async for message in remote.post(request, headers):
-        if message.kind is Kind.RESPONSE and message.key == request.key:
+        if message.kind is Kind.REPLY and message.key == request.key:
             return message
     raise TheirProtocolError(f"the server did not answer {request.method}")

@@ -1,9 +1,10 @@
-"""What a refusal of the MCP server's says for people: its body, as far as that is worth waiting for."""
+"""The text of a refusal by the MCP server: its body, as far as it is worth waiting for."""
 
 import asyncio
 from collections.abc import Mapping
 
 from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.error_text import LONGEST, saying, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
@@ -12,34 +13,29 @@ _FOR_PEOPLE = ("application/json", "application/problem+json", "text/plain", "te
 _LONGEST_PAGE = 64 * 1024
 
 _PATIENCE = 1.0
-"""Seconds for the body of a refusal, whose head has said all that is needed."""
+"""Seconds for the body of a refusal: its head holds all that is needed."""
 
 
-async def words(answer: StreamedResponse) -> str:
-    """The body of a refusal as text, of a page its title; "" where it is long, slow, or of another kind.
+async def read_words(response: StreamedResponse) -> str:
+    """The body of a refusal as text, or the title of a page; "" if it is long, slow, or of another media type.
 
     Frees the connection.
     """
-    kind = kind_of(answer)
+    kind = media_type(response.header("content-type"))
     try:
         if kind not in _FOR_PEOPLE:
             return ""
         async with asyncio.timeout(_PATIENCE):
-            body = await answer.read(_LONGEST_PAGE if kind == "text/html" else LONGEST)
+            body = await response.read(_LONGEST_PAGE if kind == "text/html" else LONGEST)
         return sentence(kind, body) if kind == "text/html" else body.decode(errors="replace")
     except (TimeoutError, BridgeError):
         return ""
     finally:
-        await answer.aclose()
+        await response.aclose()
 
 
 def quote(error: BridgeError, said: str, sent: Mapping[str, str]) -> BridgeError:
-    """`error` with what the server `said` at its end, without what was `sent` as credentials."""
+    """`error`, to the end of which the text that the server `said` is added without any of the `sent` credentials."""
     text = sentence("text/plain", said.encode())
     error.add(saying(text, map(Secret, sent.values())))
     return error
-
-
-def kind_of(answer: StreamedResponse) -> str:
-    """The media type without parameters, lower case."""
-    return answer.header("content-type").partition(";")[0].strip().lower()

@@ -1,6 +1,6 @@
-"""The remote server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, found out at `initialize`.
+"""The MCP server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, detected at `initialize`.
 
-Closing an iterator is hanging up. What arrives is yielded; what goes wrong is raised as a `BridgeError`.
+The methods yield messages and raise every failure as a `BridgeError`. Closing an iterator ends its connection.
 """
 
 from collections.abc import AsyncGenerator, Mapping
@@ -15,24 +15,23 @@ from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
 from mcp_auth_bridge.shell.transports.http_sse import HttpSse
-from mcp_auth_bridge.shell.transports.messages import failure_of
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
 
-_OLDER = (400, 404, 405)  # what a server of 2024-11-05 says to a POST (MCP "Backwards Compatibility")
+_OLDER = (400, 404, 405)  # a server of 2024-11-05 answers a POST with these (MCP "Backwards Compatibility")
 
 
 class Remote:
-    """The headers that `credentials` gives go to this server and nowhere else; `jar` keeps its cookies."""
+    """The headers of `credentials` go to this server and to no other; `jar` keeps its cookies."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
-        self._sender = Sender(url, wire, credentials, jar)
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
+        self._sender = Sender(url, pool, credentials, jar)
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 
     def post(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield what the server answers."""
+        """Send `message` once and yield the server's messages in return."""
         if self._http_sse is not None:
             return self._http_sse.post(message, headers)
         if message.method == "initialize":
@@ -40,7 +39,7 @@ class Remote:
         return self._streamable.post(message, headers)
 
     def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """What the server says by itself, for as long as it does.
+        """Yield the messages that the server sends of its own accord, as long as it sends them.
 
         Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` when the session is gone.
         """
@@ -51,36 +50,33 @@ class Remote:
         await (self._http_sse or self._streamable).close()
 
     async def _initialize(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        outcome = await self._streamable.send(message, headers)
-        answer, verdict = outcome.answer, outcome.verdict
-        try:
-            if not isinstance(verdict, Failure) or answer.status not in _OLDER:
-                async with aclosing(self._streamable.read(outcome, message, headers)) as messages:
-                    async for received in messages:
-                        yield received
-                return
-            refusal = await failure_of(answer, verdict, message, outcome.sent, in_session=False)
-        finally:
-            await answer.aclose()
-        if isinstance(refusal, BridgeError) or replies.error_code(refusal) not in MODERN_ERRORS:
+        outcome = await self._streamable.exchange(message, headers)
+        if not isinstance(outcome.verdict, Failure) or outcome.response.status not in _OLDER:
+            async with aclosing(outcome.messages()) as messages:
+                async for received in messages:
+                    yield received
+            return
+        refusal = outcome.first
+        await outcome.aclose()
+        if not isinstance(refusal, Message) or replies.error_code(refusal) not in MODERN_ERRORS:
             self._http_sse = await self._older()
         if self._http_sse is not None:
             async for received in self._http_sse.post(message, headers):
                 yield received
-        elif isinstance(refusal, BridgeError):
-            raise refusal
-        else:
+        elif isinstance(refusal, Message):
             yield refusal
+        elif refusal is not None:
+            raise refusal
 
     async def _older(self) -> HttpSse | None:
-        """The transport of 2024-11-05 if the server speaks it; else what it said to the POST is what counts."""
+        """The transport of 2024-11-05, None if the server does not speak it: then its response to the POST counts."""
         transport = HttpSse(self._sender)
         try:
             await transport.open()
         except UrlRefused:
-            raise  # it does speak it, and in a way that would give the credentials away
+            raise  # it speaks that transport, and would lead the credentials to another origin
         except (LoginRequired, CredentialRefused):
-            raise  # it asks for credentials where its stream is, and knows no POST there to ask at before
+            raise  # it asks for credentials at its stream, because that URL takes no POST
         except BridgeError:
             return None
         return transport

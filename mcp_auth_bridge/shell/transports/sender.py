@@ -1,10 +1,5 @@
 """Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
 
-from collections.abc import Mapping
-from typing import TypeAlias
-
-import msgspec
-
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
     AccessDenied,
@@ -14,56 +9,40 @@ from mcp_auth_bridge.errors import (
     TokenExpired,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.challenge import bearer
-from mcp_auth_bridge.oauth.documents import known_error
-from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, complaint, nonce_of
+from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, challenge_error, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
-from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, circles, onward
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
-from mcp_auth_bridge.shell.console.silence_notice import watched
-from mcp_auth_bridge.shell.net.cors_preflight import missing_header
+from mcp_auth_bridge.shell.console.silence_notice import announce_wait
+from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
-from mcp_auth_bridge.shell.transports.refusal_text import quote, words
+from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, SendOutcome
 from mcp_auth_bridge.urls import Url
-
-HeaderFields: TypeAlias = Mapping[str, str]
 
 _MOST_NONCES = 5
 
 
-class SendOutcome(msgspec.Struct, frozen=True):
-    """An answer, what it means, and the credentials that it answers; `again` is whether they replaced refused ones."""
-
-    answer: StreamedResponse
-    verdict: Verdict
-    sent: HeaderFields
-    again: bool
-
-    def refusal(self, verdict: Unauthorized, said: str = "") -> Refusal:
-        """What the credentials are told of `verdict`, which is the answer's own or that of a message in it.
-
-        `said` is what the answer says besides.
-        """
-        challenge = bearer(verdict.fields)
-        refused = Refusal(verdict.status, challenge, self.sent, self.again, said or verdict.words, verdict.protocol)
-        blamed = known_error(challenge.error) if challenge and challenge.error else ""
-        debug_log.event("mcp.refused", status=verdict.status, error=blamed, said=refused.said)
-        return refused
-
-
 class Sender:
-    """`url` is the server's; all that is sent stays in its origin. `credentials` may give other headers too."""
+    """Sends requests to the server at `url` and to no other origin. `credentials` may give other headers too."""
 
-    def __init__(self, url: Url, wire: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
+        # The server's.
         self.url = url
-        self._wire = wire
+        # The connections.
+        self._pool = pool
+        # The source of the headers that authenticate a request.
         self._credentials = credentials
+        # None where cookies are off.
         self._jar = jar
+        # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
         self._nonce = ""
+        # The names of all headers that the credentials have given so far.
         self._sent: frozenset[str] = frozenset()
+        # A header that the server takes and that is not sent, "" for none; None until the server was asked.
         self._missing_header: str | None = None
 
     async def send(
@@ -72,42 +51,57 @@ class Sender:
         headers: HeaderFields,
         message: Message | None = None,
         url: Url | None = None,
-        refused: Refusal | None = None,
+        read: Read | None = None,
     ) -> SendOutcome:
-        """Send with credentials, to `url` or else to the server's, and follow what leads to the same origin.
+        """Send with credentials, to `url` or else to the server's, and follow redirects within the origin.
 
-        `refused` is what became of the same message before.
+        Here is the one retry of all transports: when the server refuses the credentials, ask once for others and send
+        once more. A refusal is an HTTP status, or a JSON-RPC error with the code 401 in place of the first message that
+        `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) send that with
+        HTTP 200. Neither is an execution (RFC 9110 section 15.5.2), so no request is carried out twice.
         """
-        url = url or self.url
-        for _ in range(MOST_REDIRECTS + 1):
+        try:
+            return await self._send_until_accepted(verb, headers, message, url or self.url, read)
+        except CredentialRefused as error:
+            await self._name_missing_header(error)
+            raise
+
+    async def _send_until_accepted(
+        self, verb: str, headers: HeaderFields, message: Message | None, url: Url, read: Read | None
+    ) -> SendOutcome:
+        """The first response that neither redirects nor refuses the credentials."""
+        refused: Refusal | None = None
+        redirects = 0
+        while True:
+            outcome = await self._present(verb, url, headers, message, refused)
             try:
-                outcome = await self._authorized(verb, url, headers, message, refused)
-            except CredentialRefused as error:
-                await self._name_missing_header(error)
-                raise
-            answer = outcome.answer
-            if not 300 <= answer.status < 400:
-                return outcome
-            try:
-                target = onward(verb, url, answer.status, answer.header("location"))
+                target = outcome.redirect(verb, url)
+                refused = await outcome.refusal(read) if target is None else None
             except BaseException:
-                await answer.aclose()
+                await outcome.aclose()
                 raise
-            if target is None:
+            if target is None and refused is None:
                 return outcome
-            await answer.aclose()
-            url = target
-        raise circles(answer.status)
+            await outcome.aclose()
+            if target is not None:
+                url = target
+                redirects += 1
+                if redirects > MOST_REDIRECTS:
+                    raise redirect_loop_error(outcome.response.status)
+            elif refused is not None and refused.again:
+                await self._credentials.headers(Target(verb, url, self._nonce), refused)
+                # The credentials do not know why either: another process has just changed them.
+                raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
 
     async def _name_missing_header(self, error: CredentialRefused) -> None:
-        """Put into the hint which header the server takes and nobody has configured, where it says so when asked, once.
+        """Name in the hint a header that the server takes and that is not configured. The server is asked once.
 
-        What the token itself shows to be wrong needs no other reason.
+        A fault that the token itself shows needs no other reason.
         """
         if isinstance(error, TokenExpired | NotAToken):
             return
         if self._missing_header is None:
-            self._missing_header = await missing_header(self._wire, self.url, self._sent)
+            self._missing_header = await find_missing_header(self._pool, self.url, self._sent)
         if name := self._missing_header:
             header = f'headers = {{ "{name}" = "…" }}'
             error.hint = (
@@ -115,79 +109,69 @@ class Sender:
                 f" server; otherwise {error.hint}"
             )
 
-    async def stream(self, headers: HeaderFields) -> StreamedResponse:
-        """GET a stream of events. Raises `UpstreamFailed` for an answer that is none."""
+    async def open_stream(self, headers: HeaderFields) -> StreamedResponse:
+        """GET a stream of events. Raises `UpstreamFailed` for a response that is not one."""
         outcome = await self.send("GET", headers)
         if isinstance(outcome.verdict, EventStream):
-            return outcome.answer
+            return outcome.response
         if isinstance(outcome.verdict, Failure):
-            raise quote(outcome.verdict.error, await words(outcome.answer), outcome.sent)
-        await outcome.answer.aclose()
-        raise UpstreamFailed("the server answered a GET with no stream of events", status=406)
-
-    async def _authorized(
-        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
-    ) -> SendOutcome:
-        """When the credentials are refused, ask once for others and send once more.
-
-        A refusal is not an execution (RFC 9110 section 15.5.2), so this never does anything twice.
-        """
-        while refused is None or not refused.again:
-            outcome = await self._present(verb, url, headers, message, refused)
-            if not isinstance(outcome.verdict, Unauthorized):
-                return outcome
-            refused = outcome.refusal(outcome.verdict, await words(outcome.answer))
-        await self._credentials.headers(Target(verb, url, self._nonce), refused)
-        # Not even they know why: somebody else has changed them in this moment.
-        raise LoginRequired(f"{url.origin} refused two tokens in a row ({refused})", "try again")
+            raise quote(outcome.verdict.error, await read_words(outcome.response), outcome.sent)
+        await outcome.aclose()
+        raise UpstreamFailed("the server answered a GET with something other than a stream of events", status=406)
 
     async def _present(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
     ) -> SendOutcome:
-        """One attempt, and what it presented; one more where nothing but the server's nonce was missing.
+        """One attempt, and one more where only the server's nonce was missing in the proof.
 
-        That is no refusal of the token (RFC 9449 section 9). More follow only while the nonces are new ones: where each
-        is good for one request, others may have spent it. Raises `AccessDenied` for a proof that is not accepted.
+        That is not a refusal of the token (RFC 9449 section 9). More attempts follow only while the nonces are new:
+        where each is good for one request, another request may have spent it. Raises `AccessDenied` for a proof that
+        the server does not accept.
         """
         for _ in range(_MOST_NONCES):
             nonce = self._nonce
             credentials = await self._credentials.headers(Target(verb, url, nonce), refused)
-            answer, verdict = await self._attempt(verb, url, headers, message, credentials)
-            doubt = complaint(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            response, verdict = await self._attempt(verb, url, headers, message, credentials)
+            doubt = (
+                challenge_error(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
+            )
             if doubt not in (USE_NONCE, INVALID_PROOF):
-                return SendOutcome(answer, verdict, credentials, again=refused is not None)
-            await answer.aclose()
+                return SendOutcome(response, verdict, credentials, again=refused is not None)
+            await response.aclose()
             if doubt == INVALID_PROOF:
-                raise AccessDenied(f"{url.origin} refuses the proof that the token is ours (DPoP)", CLOCK_HINT)
+                raise AccessDenied(
+                    f"{url.origin} refuses the proof that the token belongs to this bridge (DPoP)", CLOCK_HINT
+                )
             if nonce == self._nonce:
                 break
         raise AccessDenied(
-            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts none", "contact the server's operator"
+            f"{url.origin} asks for a nonce in proofs (DPoP) and accepts no proof with one",
+            "contact the server's operator",
         )
 
     async def _attempt(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
     ) -> tuple[StreamedResponse, Verdict]:
         self._sent |= credentials.keys()
-        cookies = self._jar.headers(url) if self._jar else {}
+        cookies = self._jar.headers() if self._jar else {}
         fields = request_headers(verb, headers, cookies, credentials)
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
-            with watched(url.origin):
-                answer = await self._wire.send(verb, url, fields, body)
-            line.add(status=answer.status)
-        self._nonce = nonce_of(answer.headers.get("dpop-nonce", ())) or self._nonce
+            with announce_wait(url.origin):
+                response = await self._pool.exchange(verb, url, fields, body)
+            line.add(status=response.status)
+        self._nonce = nonce_of(response.headers.get("dpop-nonce", ())) or self._nonce
         if self._jar:
-            self._jar.store(url, answer.headers.get("set-cookie", ()))
-        expects_answer = message is None or message.kind is Kind.REQUEST
+            self._jar.store(url, response.headers.get("set-cookie", ()))
+        expects_reply = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
-        verdict = judge(answer.status, answer.headers, expects_answer=expects_answer, in_session=in_session)
-        return answer, verdict
+        verdict = judge(response.status, response.headers, expects_reply=expects_reply, in_session=in_session)
+        return response, verdict
 
 
 def _scheme(credentials: HeaderFields) -> str:
-    """How a request says on whose behalf it comes, for the log."""
+    """The authentication scheme of a request, for the log."""
     if "dpop" in credentials:
         return "dpop"
     if credentials.get("authorization", "").startswith("Bearer "):

@@ -1,6 +1,6 @@
 """The streamable HTTP transport (MCP 2025-03-26 and later): a POST for each message, a GET for the server's own.
 
-Where the server gives its events ids, a stream that breaks is resumed by GET. The request itself is never sent again.
+If the server gives its events ids, a stream that breaks is resumed by GET. The request itself is never sent again.
 """
 
 import asyncio
@@ -8,8 +8,8 @@ import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from functools import partial
 
-from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.errors import (
     BridgeError,
     OutcomeUnknown,
@@ -17,93 +17,72 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
     UpstreamFailed,
-    fault,
+    internal_error,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, admitted, failure_of, parsed, streamed
-from mcp_auth_bridge.shell.transports.sender import HeaderFields, Sender, SendOutcome
+from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_failure, read_messages
+from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.sender import Sender
 
 _SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
-_PASSING = (408, 409, 425, 429)  # 409: a server that has not yet noticed the end of the stream before
+_PASSING = (408, 409, 425, 429)  # 409: the server has not yet noticed the end of the previous stream
 _LOOK = "the request may have been carried out: look before you repeat it"
 
 
 class StreamableHttp:
-    """`sleep` waits for seconds."""
+    """The transport with at most one session. `sleep` waits for seconds."""
 
     def __init__(self, sender: Sender, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sender = sender
         self._sleep = sleep
-        self._session: dict[str, str] = {}
+        self._session: dict[str, str] = {}  # as headers
 
     async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield what the server answers."""
-        async with aclosing(self.read(await self.send(message, headers), message, headers)) as messages:
+        """Send `message` once and yield the messages of the response."""
+        async with aclosing((await self.exchange(message, headers)).messages()) as messages:
             async for received in messages:
                 yield received
                 del received
 
-    async def send(self, message: Message, headers: HeaderFields, refused: Refusal | None = None) -> SendOutcome:
-        """The first half of `post`; whoever calls it reads the answer, or closes it."""
-        if message.method != "initialize":
-            return await self._sender.send("POST", {**headers, **self._session}, message, refused=refused)
-        outcome = await self._sender.send("POST", headers, message, refused=refused)
-        try:
-            self._session = session_of(outcome.answer)
+    async def exchange(self, message: Message, headers: HeaderFields) -> SendOutcome:
+        """The first half of `post`: send `message` and read the first message of the response."""
+        fields = headers if message.method == "initialize" else {**headers, **self._session}
+        return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers))
+
+    async def _read(
+        self, message: Message, headers: HeaderFields, outcome: SendOutcome
+    ) -> AsyncGenerator[Message, None]:
+        """The messages of a response, whatever its shape. Raises `Denied` if the first one refuses the credentials."""
+        response = outcome.response
+        if message.method == "initialize":
+            self._session = session_headers(response)
             if self._session:
                 debug_log.event("session.opened")
-        except BaseException:
-            await outcome.answer.aclose()
-            raise
-        return outcome
-
-    async def read(
-        self, outcome: SendOutcome, message: Message, headers: HeaderFields
-    ) -> AsyncGenerator[Message, None]:
-        """The second half of `post`; an answer that refuses the credentials is closed and followed by another one."""
-        try:
-            async for received in self._messages(outcome, message, headers):
-                yield received
-                del received
-        except Denied as denied:
-            refused = outcome.refusal(denied.verdict)
-        else:
-            return
-        finally:
-            await outcome.answer.aclose()
-        async with aclosing(self.read(await self.send(message, headers, refused), message, headers)) as messages:
-            async for received in messages:
-                yield received
-
-    async def _messages(self, outcome: SendOutcome, message: Message, headers: HeaderFields) -> AsyncIterator[Message]:
-        """What the answer holds, whatever its shape. Raises `Denied` if that is a refusal."""
         match outcome.verdict:
             case Accepted():
-                admitted(await outcome.answer.read(LARGEST))
+                check_admitted(await response.read(LARGEST))
             case SingleMessage():
-                for received in parsed(admitted(await outcome.answer.read(LARGEST))):
+                for received in parsed(check_admitted(await response.read(LARGEST))):
                     yield received
             case EventStream():
-                async for received in self._until_answered(outcome.answer, message, headers):
+                async for received in self._until_answered(response, message, headers):
                     yield received
                     del received
             case Failure() as failed:
-                refusal = await failure_of(
-                    outcome.answer, failed, message, outcome.sent, in_session=bool(self._session)
-                )
+                refusal = await read_failure(response, failed, message, outcome.sent, in_session=bool(self._session))
                 if isinstance(refusal, BridgeError):
                     raise refusal
-                admitted(refusal.raw)
+                check_admitted(refusal.raw)
                 yield refusal
 
     async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:
         """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
 
-        Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and what the credentials raise.
+        Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and the errors of the credentials.
         """
         place = Resumption()
         said = ""
@@ -111,91 +90,91 @@ class StreamableHttp:
         while True:
             opened = loop.time()
             try:
-                answer = await self._sender.stream({**headers, **self._session, **place.headers})
+                response = await self._sender.open_stream({**headers, **self._session, **place.headers})
                 debug_log.event("stream.listens", again=bool(place.last_id))
                 try:
-                    async for message in streamed(answer, place):
+                    async for message in read_messages(response, place):
                         yield message
                         del message
                 finally:
-                    await answer.aclose()
+                    await response.aclose()
             except (Unreachable, TheirProtocolError) as error:
                 if isinstance(error, SessionLost) or (_is_final(error) and not place.last_id):
                     raise
-                if not _may_pass(error):
+                if not _may_succeed_later(error):
                     place.forget()
             except BridgeError:
                 raise
-            except Exception as bug:  # noqa: BLE001 - a fault that one event met costs this connection, not the stream
+            except Exception as bug:  # noqa: BLE001 - a fault at one event costs this connection, not the stream
                 place.forget()
-                if (broken := fault(bug)).message != said:
+                if (broken := internal_error(bug)).message != said:
                     said = broken.message
-                    terminal.complain(broken)
+                    terminal.report_error(broken)
             place.lived(loop.time() - opened)
-            await self._sleep(place.pause(_chance()))
+            await self._sleep(place.pause(_random_fraction()))
 
     async def close(self) -> None:
-        """End the session, if there is one (MCP "Session Management"); the answer does not matter."""
+        """End the session, if there is one (MCP "Session Management"); the response does not matter."""
         if self._session:
             session, self._session = self._session, {}
             outcome = await self._sender.send("DELETE", session)
-            await outcome.answer.aclose()
+            await outcome.aclose()
             debug_log.event("session.closed")
 
     async def _until_answered(
-        self, answer: StreamedResponse, request: Message, headers: HeaderFields
+        self, response: StreamedResponse, request: Message, headers: HeaderFields
     ) -> AsyncIterator[Message]:
-        """The messages of a stream, over as many connections as it takes until `request` has its answer."""
+        """The messages of a stream, over as many connections as it takes until `request` has its reply."""
         place = Resumption()
         awaited = request.kind is Kind.REQUEST
-        lost = OutcomeUnknown("the server ended its answer without a response", _LOOK)
+        lost = OutcomeUnknown("the server ended its response without a reply", _LOOK)
         first = True
         resumed = False
         while True:
             try:
-                async for message in streamed(answer, place):
-                    if first and message.kind is Kind.RESPONSE:
-                        admitted(message.raw)  # what has begun to be answered was admitted
+                async for message in read_messages(response, place):
+                    if first and message.kind is Kind.REPLY:
+                        check_admitted(message.raw)  # later messages follow one that was not a refusal
                     first = False
                     yield message
-                    if awaited and message.kind is Kind.RESPONSE and message.key == request.key:
+                    if awaited and message.kind is Kind.REPLY and message.key == request.key:
                         awaited = False
-                        if resumed:  # this stream may stay open; the first one's end makes its connection ready again
+                        if resumed:  # this stream may stay open; the end of the first one frees its connection
                             return
                     del message
             except OutcomeUnknown as cut:
                 lost = cut
             finally:
-                await answer.aclose()
+                await response.aclose()
             if not awaited:
                 return
-            answer, resumed = await self._resume_answer(headers, place, lost), True
+            response, resumed = await self._resume(headers, place, lost), True
 
-    async def _resume_answer(self, headers: HeaderFields, place: Resumption, lost: OutcomeUnknown) -> StreamedResponse:
-        """The stream of a request that was sent: whatever goes wrong now, its outcome is unknown."""
+    async def _resume(self, headers: HeaderFields, place: Resumption, lost: OutcomeUnknown) -> StreamedResponse:
+        """The stream of a request that was sent: after any error its outcome is unknown."""
         while place.last_id and place.tries < MOST_TRIES and _is_legacy(headers):
-            await self._sleep(place.pause(_chance()))
+            await self._sleep(place.pause(_random_fraction()))
             try:
                 with debug_log.timed("stream.resumed"):
-                    return await self._sender.stream({**headers, **self._session, **place.headers})
+                    return await self._sender.open_stream({**headers, **self._session, **place.headers})
             except BridgeError as error:
-                lost = OutcomeUnknown(f"the answer broke off and cannot be resumed: {error.message}", _LOOK)
-                if not _may_pass(error):
+                lost = OutcomeUnknown(f"the response broke off and cannot be resumed: {error.message}", _LOOK)
+                if not _may_succeed_later(error):
                     break
         raise lost
 
 
-def session_of(answer: StreamedResponse) -> dict[str, str]:
-    """The session that an answer to `initialize` opens, as the header of what follows."""
-    session_id = answer.header("mcp-session-id")
-    if answer.status != 200 or not session_id:
+def session_headers(response: StreamedResponse) -> dict[str, str]:
+    """The session that a response to `initialize` opens, as a header for later requests."""
+    session_id = response.header("mcp-session-id")
+    if response.status != 200 or not session_id:
         return {}
     if not _SESSION_ID.fullmatch(session_id):
         raise TheirProtocolError("the server gave a session id that no header can carry")
     return {"mcp-session-id": session_id}
 
 
-def _may_pass(error: BridgeError) -> bool:
+def _may_succeed_later(error: BridgeError) -> bool:
     """Whether the same GET may succeed later."""
     return not _is_final(error) if isinstance(error, UpstreamFailed) else isinstance(error, Unreachable)
 
@@ -204,7 +183,7 @@ def _is_final(error: BridgeError) -> bool:
     return isinstance(error, UpstreamFailed) and error.status < 500 and error.status not in _PASSING
 
 
-def _chance() -> float:
+def _random_fraction() -> float:
     return int.from_bytes(os.urandom(2)) / 0xFFFF
 
 

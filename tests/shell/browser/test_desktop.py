@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mcp_auth_bridge.shell.browser.desktop import desktop_opener, foreign, why_no_tab
+from mcp_auth_bridge.shell.browser.desktop import desktop_opener, no_tab_reason, remote_environment
 
 DISPLAY = {"DISPLAY": ":0"}
 WINDOWS = "/mnt/c/Windows/System32/rundll32.exe"
@@ -53,7 +53,7 @@ def tools(tmp_path, monkeypatch):
     ],
 )
 def test_an_environment_whose_browser_is_elsewhere_has_a_name(environ, files, place):
-    assert foreign(environ, only(*files)) == place
+    assert remote_environment(environ, only(*files)) == place
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_an_environment_whose_browser_is_elsewhere_has_a_name(environ, files, pl
 )
 def test_a_tab_is_opened_only_where_a_user_can_see_it(tools, environ, files, reason):
     tools("xdg-open")
-    assert why_no_tab(environ, (), only(*files)) == reason
-    assert why_no_tab(environ, ("firefox",), only(*files)) == ""
+    assert no_tab_reason(environ, (), only(*files)) == reason
+    assert no_tab_reason(environ, ("firefox",), only(*files)) == ""
 
 
 def test_without_an_opener_there_is_no_tab(tools):
-    assert why_no_tab(DISPLAY, (), only()) == "there is no display for a browser"
+    assert no_tab_reason(DISPLAY, (), only()) == "there is no display for a browser"
 
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])

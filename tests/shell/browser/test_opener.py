@@ -11,7 +11,7 @@ from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.shell.browser import opener as opener_module
 from mcp_auth_bridge.shell.browser.login_window import PATIENCE, LoginWindow
 from mcp_auth_bridge.shell.browser.opener import child_environment, open_url
-from mcp_auth_bridge.urls import Purpose, for_person, gate
+from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
 # The browser goes on after the bridge has ended, which does not wait for it.
 pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
@@ -68,7 +68,7 @@ def test_the_url_is_one_argument_or_nothing_is_started(record, tmp_path, place, 
             open_url(url, (sys.executable, "-c", RECORDER, "nowhere"))
     else:
         (address,) = record(url)["argv"]
-        assert address == for_person(gate(url, Purpose.AUTHORIZATION))
+        assert address == shell_safe(gate(url, Purpose.AUTHORIZATION))
     assert not (tmp_path / CANARY).exists()
 
 

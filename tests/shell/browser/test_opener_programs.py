@@ -17,7 +17,7 @@ from mcp_auth_bridge.shell.browser.login_window import LoginWindow
 from mcp_auth_bridge.shell.browser.loopback import Loopback
 from mcp_auth_bridge.shell.browser.opener import open_url
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.urls import Purpose, for_person, gate
+from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the openers are scripts"),
@@ -145,7 +145,7 @@ def test_the_real_xdg_open_hands_on_what_it_is_given(desk, tmp_path, monkeypatch
         monkeypatch.setenv(name, value)
     urls = [wanted for url in hostile()[::25] if (wanted := accepted(url))]
     for url in ["http://127.0.0.1:49152/open/0123456789abcdef", *map(str, urls)]:
-        assert desk("xdg-open", url) == for_person(gate(url, Purpose.AUTHORIZATION))
+        assert desk("xdg-open", url) == shell_safe(gate(url, Purpose.AUTHORIZATION))
 
 
 @pytest.mark.parametrize("opener", ["wslview"])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.cli.manual import parser
+from mcp_auth_bridge.cli.manual import build_parser
 from mcp_auth_bridge.errors import Unreachable, quoted
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
@@ -146,12 +146,12 @@ def test_a_string_is_one_printable_line_of_limited_length(lines):
     ("argv", "debug"), [("status", False), ("--debug status", True), ("status --debug", True), ("--debug run x", True)]
 )
 def test_debug_stands_before_the_command_or_after_it(argv, debug):
-    assert parser().parse_args(argv.split()).debug is debug
+    assert build_parser().parse_args(argv.split()).debug is debug
 
 
 @pytest.mark.parametrize("argv", ["--config f status", "status --config f", "--config g status --config f"])
 def test_the_option_config_stands_before_the_command_or_after_it(argv):
-    assert parser().parse_args(argv.split()).config == "f"
+    assert build_parser().parse_args(argv.split()).config == "f"
 
 
 @pytest.mark.parametrize(("value", "logs"), [("1", True), ("0", False), ("", False)])

@@ -32,7 +32,7 @@ def said(monkeypatch, capsys):
 
 def test_an_error_has_its_codes_and_facts(said):
     error = WrongAudience("acme refused it", "get another", facts={"status": 401, "audience_found": ["a"]})
-    terminal.complain(error)
+    terminal.report_error(error)
     assert said() == [
         {
             "level": "error",
@@ -50,7 +50,7 @@ def test_an_error_has_its_codes_and_facts(said):
 
 
 def test_an_error_has_the_status_and_retry_after_of_the_response(said):
-    terminal.complain(UpstreamFailed("busy", status=503, retry_after=1.5))
+    terminal.report_error(UpstreamFailed("busy", status=503, retry_after=1.5))
     (line,) = said()
     assert (line["status"], line["retry_after_ms"]) == (503, 1500)
 
@@ -73,9 +73,9 @@ def test_an_event_of_the_debug_log_is_an_object_with_its_fields(said, monkeypatc
 
 
 def test_each_line_names_its_server(said):
-    terminal.about("grafana")
+    terminal.set_server("grafana")
     terminal.say("x")
-    terminal.complain(ConfigError("y"))
+    terminal.report_error(ConfigError("y"))
     assert [line["server"] for line in said()] == ["grafana", "grafana"]
 
 
@@ -94,8 +94,8 @@ def test_a_file_name_with_a_lone_surrogate_is_written(said):
 
 def test_text_lines_hold_neither_the_server_nor_codes(monkeypatch, capsys):
     monkeypatch.setattr(terminal, "_format", TextLines())
-    terminal.about("grafana")
-    terminal.complain(ConfigError("it is wrong", "correct it"))
+    terminal.set_server("grafana")
+    terminal.report_error(ConfigError("it is wrong", "correct it"))
     assert capsys.readouterr().err == "mcp-auth-bridge: it is wrong\nmcp-auth-bridge: hint: correct it\n"
 
 

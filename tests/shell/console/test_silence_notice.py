@@ -26,7 +26,7 @@ def said(monkeypatch):
 
 @story
 async def test_the_user_is_notified_of_a_silent_mcp_server(said):
-    silence_notice.tell()
+    silence_notice.enable()
     silent = Gate()
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, silent, reply(b"200 OK", body=ANSWER), CUT])
@@ -40,7 +40,7 @@ async def test_the_user_is_notified_of_a_silent_mcp_server(said):
 
 @story
 async def test_the_user_is_notified_of_a_silent_authorization_server(said):
-    silence_notice.tell()
+    silence_notice.enable()
     silent = Gate()
     async with Scripted() as server:
         server.play([REQUEST, silent, reply(b"200 OK", body=b"{}"), CUT])
@@ -59,5 +59,5 @@ async def test_without_enabling_and_for_a_server_that_responds_there_is_no_notic
         for _ in range(2):
             server.play([REQUEST, reply(b"200 OK", body=ANSWER), CUT])
             assert await collect(remote.post(CALL, {})) == [ANSWER]
-            silence_notice.tell()
+            silence_notice.enable()
     assert said.empty()

@@ -1,7 +1,9 @@
 """Messages never delay the bridge, with a closed, full or unread stderr; and none controls the terminal."""
 
+import io
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -113,7 +115,7 @@ STEERING = "a\x1b]8;;https://evil.example\x07b\u202ec\u200bd\x9be\U000e0041f\r\n
 def test_nothing_that_steers_a_terminal_reaches_it(capsys):
     terminal.say(STEERING)
     terminal.print_url(STEERING)
-    terminal.answer(STEERING)
+    terminal.print_result(STEERING)
     out, err = capsys.readouterr()
     blank = "a ]8;;https://evil.example b c d e f"
     assert err == f"mcp-auth-bridge: {blank}  g\n\n{blank}  g\n\n"
@@ -157,3 +159,15 @@ def test_a_run_whose_stderr_is_never_read_answers_every_request(tmp_path):
         process.stdin.close()
         assert process.wait(60) == 0
         assert 10_000 < len(process.stderr.read()) < 2_000 * 100
+
+
+@pytest.mark.parametrize("system", ["without poll", "a replaced stream"])
+def test_where_nothing_tells_whether_there_is_room_lines_are_written_all_the_same(monkeypatch, system, tmp_path):
+    with (tmp_path / "log").open("w") if system == "without poll" else io.StringIO() as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        if system == "without poll":
+            monkeypatch.delattr(select, "poll")
+        Stderr("{} are missing\n".format).write(LINE)
+        written = (tmp_path / "log").read_text() if system == "without poll" else stream.getvalue()
+        monkeypatch.undo()
+    assert written == LINE

@@ -1,4 +1,4 @@
-"""Kernel locks across threads, tasks and processes, and blocking calls in daemon threads."""
+"""Kernel locks across threads, tasks and processes."""
 
 import asyncio
 import errno
@@ -13,7 +13,6 @@ import pytest
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import lock
 from mcp_auth_bridge.shell.files.lock import Locks
-from mcp_auth_bridge.shell.process.threads import in_daemon_thread
 
 HOLDER = """
     import asyncio, sys
@@ -267,58 +266,3 @@ def test_a_lock_that_the_kernel_denies_is_not_waited_for_as_if_another_process_h
     monkeypatch.setattr(fcntl, "flock", denied)
     with pytest.raises(StoreError, match="no permission" if number == errno.EACCES else "input/output"):
         asyncio.run(story())
-
-
-def test_a_thread_returns_the_result_and_raises_the_error_of_its_function():
-    def fail():
-        raise StoreError("the keyring is locked")
-
-    assert asyncio.run(in_daemon_thread(lambda: 42, 60)) == 42
-    with pytest.raises(StoreError, match="locked"):
-        asyncio.run(in_daemon_thread(fail, 60))
-
-
-def test_the_loop_runs_while_a_thread_blocks():
-    """The coroutine lets the thread go on: if the loop were blocked, this would never end."""
-    gate = threading.Event()
-
-    async def story():
-        call = asyncio.create_task(in_daemon_thread(lambda: gate.wait() and "done", 60))
-        await turns()
-        gate.set()
-        return await call
-
-    assert asyncio.run(story()) == "done"
-
-
-def test_a_call_that_does_not_come_back_is_left_alone_and_explained():
-    gate = threading.Event()
-
-    def late():
-        gate.wait()
-        raise ZeroDivisionError  # after the time-out this must not be reported anywhere
-
-    async def story():
-        with pytest.raises(StoreError, match="waiting to be unlocked"):
-            await in_daemon_thread(late, 0)
-        gate.set()
-        for thread in threading.enumerate():
-            if thread.name == "keyring":
-                thread.join()
-        await turns()
-
-    asyncio.run(story())
-
-
-def test_a_process_ends_although_a_call_never_comes_back():
-    source = """
-        import asyncio, threading
-        from mcp_auth_bridge.errors import StoreError
-        from mcp_auth_bridge.shell.process.threads import in_daemon_thread
-        try:
-            asyncio.run(in_daemon_thread(threading.Event().wait, 0))
-        except StoreError as error:
-            print(error.hint)
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(source)], capture_output=True, text=True, check=True)
-    assert (done.stdout, done.stderr) == ("answer its prompt, or unlock the keyring, and repeat\n", "")

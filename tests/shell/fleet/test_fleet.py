@@ -14,10 +14,10 @@ from redis_fleet import KEY, Redis, forget_the_rest, needs_redis
 
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.files.lock import Held
+from mcp_auth_bridge.shell.files.lock import LockHeld
 from mcp_auth_bridge.shell.fleet import lease as lease_module
 from mcp_auth_bridge.shell.fleet import server as server_module
-from mcp_auth_bridge.shell.fleet.fleet import shared_key
+from mcp_auth_bridge.shell.fleet.fleet import load_shared_key
 from mcp_auth_bridge.shell.fleet.lease import Leases
 from mcp_auth_bridge.stores.base import Stale
 from mcp_auth_bridge.stores.keys import KeyFile
@@ -227,7 +227,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(redis, mon
 
 def test_no_machine_makes_a_key_of_its_own(tmp_path):
     with pytest.raises(StoreError, match="the same key"):
-        shared_key(KeyFile(tmp_path / "key"))
+        load_shared_key(KeyFile(tmp_path / "key"))
     assert not (tmp_path / "key").exists()
 
 
@@ -258,7 +258,7 @@ def test_a_lock_of_another_name_is_another_lock(redis, prefix):
     async def story():
         one, two = locks(redis.connection(), prefix), locks(redis.connection(), prefix)
         async with one.hold("x", 0), two.hold("y", 0):
-            with pytest.raises(Held, match="another machine has held the lock for x"):
+            with pytest.raises(LockHeld, match="another machine has held the lock for x"):
                 async with two.hold("x", 0):
                     pass
         async with two.hold("x", 0):
@@ -271,7 +271,7 @@ def test_a_holder_that_lives_keeps_the_lock_longer_than_its_lease(redis, prefix)
     async def story():
         one, two = locks(redis.connection(), prefix, 0.3), locks(redis.connection(), prefix, 0.3)
         async with one.hold("x", 0):
-            with pytest.raises(Held):
+            with pytest.raises(LockHeld):
                 async with two.hold("x", 1):
                     pass
 
@@ -326,7 +326,7 @@ def test_a_holder_that_is_stopped_loses_the_lock_and_its_late_save_is_refused(re
                 stopped.send_signal(signal.SIGCONT)
                 assert stopped.communicate("go on\n")[0] == "refused\n"
                 # It released a turn that was no longer its own.
-                with pytest.raises(Held):
+                with pytest.raises(LockHeld):
                     async with locks(redis.connection(), prefix, 0.5).hold("x", 0):
                         pass
 
@@ -386,7 +386,7 @@ def test_a_turn_that_is_released_late_does_not_end_the_next_one(redis, prefix):
                 pass
         async with one.hold("x", 0):
             await one.settle()
-            with pytest.raises(Held):
+            with pytest.raises(LockHeld):
                 async with two.hold("x", 0):
                     pass
 
@@ -426,7 +426,7 @@ def test_a_record_that_could_not_be_saved_is_saved_before_the_lock_is_released(t
                 with pytest.raises(StoreError):
                     mine.save("a", "new", generation)
             redis.start()
-            with pytest.raises(Held):
+            with pytest.raises(LockHeld):
                 async with two.hold("x", 0):
                     pass
             async with two.hold("x", LONG):

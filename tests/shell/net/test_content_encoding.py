@@ -1,4 +1,4 @@
-"""Codings that nobody asked for: undone within limits, or refused by name."""
+"""Content codings that the request did not ask for: decoded within limits, or refused by name."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from remoting import ANSWER, CALL, NOTE, STREAM, collect, connected, event, one,
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import LimitExceeded, TheirProtocolError
-from mcp_auth_bridge.shell.net.content_encoding import decoder
+from mcp_auth_bridge.shell.net.content_encoding import choose_decoder
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Url
@@ -25,16 +25,11 @@ MIB = 1 << 20
 LIST = json.dumps({"jsonrpc": "2.0", "id": 1, "result": {"tools": [{"name": f"t{n}"} for n in range(3000)]}}).encode()
 
 
-def bare(data):
-    packer = zlib.compressobj(wbits=-15)
-    return packer.compress(data) + packer.flush()
-
-
 PACKERS = {"gzip": gzip.compress, "x-gzip": gzip.compress, "GZip": gzip.compress, "deflate": zlib.compress}
 
 
-def undone(coding, *chunks):
-    coder = decoder("p", [coding])
+def decoded(coding, *chunks):
+    coder = choose_decoder("p", [coding])
     data = b"".join(piece for chunk in chunks for piece in coder.feed(chunk))
     coder.finish()
     return data
@@ -42,7 +37,7 @@ def undone(coding, *chunks):
 
 @pytest.mark.parametrize("coding", PACKERS)
 @story
-async def test_a_compressed_answer_is_read_as_if_it_were_not(coding):
+async def test_a_compressed_response_is_read_as_an_uncompressed_one(coding):
     async with Scripted() as server, connected(server) as remote:
         body = PACKERS[coding](LIST)
         server.play(one(reply(b"200 OK", b"Content-Encoding: " + coding.encode(), body=body)))
@@ -76,16 +71,16 @@ async def test_a_compressed_stream_is_delivered_as_it_comes():
         assert await collect(messages) == [ANSWER]
 
 
-@given(st.binary(max_size=3000), st.sampled_from([gzip.compress, zlib.compress, bare]), st.integers(1, 40))
-def test_any_bytes_come_back_at_any_chunking(data, pack, size):
+@given(st.binary(max_size=3000), st.sampled_from([gzip.compress, zlib.compress]), st.integers(1, 40))
+def test_any_bytes_are_decoded_at_any_chunking(data, pack, size):
     packed = pack(data)
     coding = "gzip" if pack is gzip.compress else "deflate"
-    assert undone(coding, *(packed[start : start + size] for start in range(0, len(packed), size))) == data
+    assert decoded(coding, *(packed[start : start + size] for start in range(0, len(packed), size))) == data
 
 
 @pytest.mark.parametrize("fields", [[], [""], ["identity"], ["identity, identity"], [" Identity "]])
-def test_identity_is_no_coding(fields):
-    assert decoder("p", fields) is None
+def test_identity_needs_no_decoder(fields):
+    assert choose_decoder("p", fields) is None
 
 
 @pytest.mark.parametrize(
@@ -93,39 +88,45 @@ def test_identity_is_no_coding(fields):
 )
 def test_other_codings_and_chains_are_refused_by_name(fields):
     with pytest.raises(TheirProtocolError, match=fields[0][:4]) as caught:
-        decoder("p", fields)
+        choose_decoder("p", fields)
     assert caught.value.message.isprintable()
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 @given(data=st.binary(max_size=200))
-def test_bytes_that_are_something_else_raise_nothing_but_a_protocol_error(coding, data):
+def test_bytes_in_another_format_raise_only_a_protocol_error(coding, data):
     with contextlib.suppress(TheirProtocolError):  # LimitExceeded is one
-        undone(coding, data)
+        decoded(coding, data)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
-def test_an_answer_that_is_cut_or_goes_on_behind_its_end_is_refused(pack):
+def test_a_body_that_is_cut_or_continues_after_its_end_is_refused(pack):
     coding, packed = ("gzip" if pack is gzip.compress else "deflate"), pack(LIST)
     for wrong in ([packed[:-1]], [packed + b"x"], [packed, b"x"], [packed + packed]):
         with pytest.raises(TheirProtocolError):
-            undone(coding, *wrong)
+            decoded(coding, *wrong)
 
 
-def test_no_bytes_at_all_are_an_empty_answer():
-    assert undone("gzip") == b""
+def test_deflate_without_zlibs_header_is_refused():
+    packer = zlib.compressobj(wbits=-15)
+    with pytest.raises(TheirProtocolError, match="not valid deflate"):
+        decoded("deflate", packer.compress(LIST) + packer.flush())
 
 
-def test_what_compresses_well_but_not_absurdly_passes():
+def test_no_bytes_at_all_are_an_empty_body():
+    assert decoded("gzip") == b""
+
+
+def test_text_that_compresses_well_but_not_absurdly_passes():
     text = b"".join(b'{"name":"tool-%d","description":"does things"},' % number for number in range(50_000))
     assert len(text) / len(gzip.compress(text)) > 8
     packed = gzip.compress(text)
-    assert undone("gzip", packed) == text
-    assert undone("gzip", *(packed[place : place + 1] for place in range(len(packed)))) == text
+    assert decoded("gzip", packed) == text
+    assert decoded("gzip", *(packed[place : place + 1] for place in range(len(packed)))) == text
 
 
 def bomb(megabytes):
-    """Chunks of a gzip stream that means that many MiB of zeros."""
+    """Chunks of a gzip stream that decodes to that many MiB of zeros."""
     packer = zlib.compressobj(9, wbits=31)
     for _ in range(megabytes):
         yield packer.compress(bytes(MIB))
@@ -134,7 +135,7 @@ def bomb(megabytes):
 
 def test_a_bomb_of_ten_gibibytes_is_refused_at_once_and_costs_less_than_a_mebibyte():
     chunks = bomb(10 * 1024)
-    coder = decoder("p", ["gzip"])
+    coder = choose_decoder("p", ["gzip"])
     head, first = (next(chunk for chunk in chunks if chunk) for _ in range(2))
     assert list(coder.feed(head)) == []
     tracemalloc.start()
@@ -149,7 +150,7 @@ def test_a_bomb_of_ten_gibibytes_is_refused_at_once_and_costs_less_than_a_mebiby
 
 def test_a_bomb_in_one_read_is_refused_as_well():
     packed = b"".join(bomb(64))
-    coder = decoder("p", ["gzip"])
+    coder = choose_decoder("p", ["gzip"])
     sizes = []
     with pytest.raises(LimitExceeded):
         sizes.extend(len(piece) for piece in coder.feed(packed))

@@ -1,4 +1,4 @@
-"""Which addresses of a name OAuth's plane connects to: looked up once, checked, and kept to."""
+"""The addresses that OAuth's plane connects to: looked up once, checked, and kept."""
 
 import asyncio
 import ssl
@@ -20,7 +20,7 @@ PUBLIC, OTHER, PRIVATE, HOME, METADATA = "93.184.216.34", "2606:2800:21f::1", "1
 
 
 def resolver(monkeypatch, names):
-    """Lookups answered from `names`: host → its addresses; a list of answers is used up one by one."""
+    """Answer lookups from `names`: host → its addresses, or a list of results that are used up one by one."""
     asked = []
 
     async def getaddrinfo(_, host, port, *, family=0, **__):
@@ -69,7 +69,7 @@ def found(url, led_by, *, environ=None, names=None):
         ([HOME], ["224.0.0.1"], False),
     ],
 )
-def test_a_server_leads_no_nearer_than_it_stands(monkeypatch, home, there, allowed):
+def test_a_server_leads_no_nearer_to_this_machine_than_it_is_itself(monkeypatch, home, there, allowed):
     resolver(monkeypatch, {"mcp.example": home, "as.example": there})
     if allowed:
         assert found(server("as.example"), server("mcp.example")) == there
@@ -81,7 +81,7 @@ def test_a_server_leads_no_nearer_than_it_stands(monkeypatch, home, there, allow
         assert ("trusted_issuer" in raised.value.hint) is ("points to" in raised.value.message)
 
 
-def test_what_the_user_names_may_be_anywhere_but_link_local(monkeypatch):
+def test_a_host_that_the_user_names_may_have_any_address_but_a_link_local_one(monkeypatch):
     resolver(monkeypatch, {"as.example": [PRIVATE], "bad.example": [METADATA]})
     assert found(server("as.example"), None) == [PRIVATE]
     with pytest.raises(UrlRefused, match="never connected to"):
@@ -93,7 +93,7 @@ def test_of_several_addresses_only_the_allowed_ones_are_used(monkeypatch):
     assert found(server("as.example"), server("mcp.example")) == [PUBLIC]
 
 
-def test_a_name_that_changes_its_mind_after_the_check_is_not_asked_again(monkeypatch):
+def test_a_name_is_not_looked_up_again_after_the_check(monkeypatch):
     asked = resolver(monkeypatch, {"mcp.example": [[PUBLIC], [HOME]], "as.example": [[PUBLIC], [HOME]]})
     names = Resolver(Network(NetworkSettings(), {}))
     for _ in range(2):
@@ -101,14 +101,14 @@ def test_a_name_that_changes_its_mind_after_the_check_is_not_asked_again(monkeyp
     assert asked == ["as.example", "mcp.example"]
 
 
-def test_who_calls_its_own_name_loopback_for_a_moment_has_to_answer_there(monkeypatch):
+def test_a_server_whose_name_was_loopback_once_is_reached_there_only(monkeypatch):
     resolver(monkeypatch, {"mcp.example": [[HOME], [PUBLIC]]})
     names = Resolver(Network(NetworkSettings(), {}))
     assert found(server("127.0.0.1"), server("mcp.example"), names=names) == [HOME]
     assert found(server("mcp.example"), None, names=names) == [HOME]
 
 
-def test_behind_a_proxy_addresses_are_judged_and_names_are_the_proxys(monkeypatch):
+def test_behind_a_proxy_literal_addresses_are_checked_and_names_are_left_to_it(monkeypatch):
     asked = resolver(monkeypatch, {})
     names = Resolver(Network(NetworkSettings(proxy="http://proxy.example:3128"), {}))
     asyncio.run(names.check_for_proxy(server("as.example"), server("mcp.example")))
@@ -134,7 +134,7 @@ def test_the_families_take_turns_in_the_resolvers_order():
     assert interleaved([]) == []
 
 
-def test_the_host_and_the_certificates_name_stay_the_urls(monkeypatch, tmp_path):
+def test_host_and_sni_keep_the_name_in_the_url(monkeypatch, tmp_path):
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     resolver(monkeypatch, {"as.example": [HOME], "other.example": [HOME]})
@@ -162,7 +162,7 @@ def test_the_host_and_the_certificates_name_stay_the_urls(monkeypatch, tmp_path)
     asyncio.run(story())
 
 
-def test_an_address_that_takes_no_connection_makes_room_for_the_next(monkeypatch):
+def test_after_an_address_that_takes_no_connection_the_next_is_tried(monkeypatch):
     resolver(monkeypatch, {"as.example": ["127.0.0.9", HOME]})
 
     async def story():

@@ -1,4 +1,4 @@
-"""The budget of what is under way: no more than it allows is kept, and something always goes on."""
+"""The memory budget: no more bytes are kept than it allows, and one message always makes progress."""
 
 import asyncio
 import random
@@ -18,7 +18,7 @@ async def turns():
         await asyncio.sleep(0)
 
 
-class Gathering:
+class Reading:
     """A message that comes in pieces of `STEP` bytes, up to `size`."""
 
     def __init__(self, budget, size):
@@ -39,14 +39,14 @@ class Gathering:
 
 
 @story
-async def test_a_message_of_ordinary_size_never_waits_however_many_there_are():
+async def test_a_message_of_ordinary_size_never_waits():
     budget = MemoryBudget()
-    for each in [Gathering(budget, LIMIT) for _ in range(40)]:
+    for each in [Reading(budget, LIMIT) for _ in range(40)]:
         task = asyncio.create_task(each.run())
         await turns()
         assert not task.done()
         task.cancel()
-    waiting = [asyncio.create_task(Gathering(budget, LIMIT).run(lambda _: None)) for _ in range(40)]
+    waiting = [asyncio.create_task(Reading(budget, LIMIT).run(lambda _: None)) for _ in range(40)]
     await turns()
     for _ in range(500):
         await budget.share().hold(FREE)
@@ -55,7 +55,7 @@ async def test_a_message_of_ordinary_size_never_waits_however_many_there_are():
 
 
 @story
-async def test_thirty_large_messages_at_once_are_all_gathered_and_hardly_more_is_kept_than_of_one():
+async def test_thirty_large_messages_at_once_are_all_read_in_little_more_memory_than_one():
     budget = MemoryBudget()
     most, done = 0, []
 
@@ -65,7 +65,7 @@ async def test_thirty_large_messages_at_once_are_all_gathered_and_hardly_more_is
             most = max(most, sum(each.has for each in messages))
             await asyncio.sleep(0)
 
-    messages = [Gathering(budget, LIMIT - 4096) for _ in range(30)]
+    messages = [Reading(budget, LIMIT - 4096) for _ in range(30)]
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(watch())
         for each in messages:
@@ -77,7 +77,7 @@ async def test_thirty_large_messages_at_once_are_all_gathered_and_hardly_more_is
 @story
 async def test_a_smaller_message_finds_room_beside_thirty_large_ones_that_wait():
     budget = MemoryBudget()
-    stuck = [asyncio.create_task(Gathering(budget, LIMIT).run(lambda _: None)) for _ in range(31)]
+    stuck = [asyncio.create_task(Reading(budget, LIMIT).run(lambda _: None)) for _ in range(31)]
     first = budget.share()
     await turns()
     async with asyncio.timeout(10):
@@ -87,11 +87,11 @@ async def test_a_smaller_message_finds_room_beside_thirty_large_ones_that_wait()
 
 
 @story
-async def test_in_any_order_of_sizes_and_cancellations_all_is_given_back():
+async def test_in_any_order_of_sizes_and_cancellations_all_memory_is_given_back():
     for seed in range(50):
         chance = random.Random(seed)
         budget = MemoryBudget()
-        messages = [Gathering(budget, chance.choice((1000, 1 << 18, 1 << 22, 1 << 24, LIMIT))) for _ in range(40)]
+        messages = [Reading(budget, chance.choice((1000, 1 << 18, 1 << 22, 1 << 24, LIMIT))) for _ in range(40)]
 
         async def one(each, chance=chance):
             task = asyncio.create_task(each.run())
@@ -109,11 +109,11 @@ async def test_in_any_order_of_sizes_and_cancellations_all_is_given_back():
 
 
 @story
-async def test_a_message_for_which_there_is_never_room_fails_alone():
+async def test_a_message_for_which_there_is_never_room_fails_and_no_other():
     budget = MemoryBudget(room=STEP, patience=0.01)
     stuck, other = budget.share(), budget.share()
     await stuck.hold(LIMIT)
-    with pytest.raises(LimitExceeded, match="do not go on"):
+    with pytest.raises(LimitExceeded, match="others hold it"):
         await other.hold(LIMIT)
     assert budget._waiting == []
     stuck.release()

@@ -15,10 +15,10 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/p
 BECOME = """
 import os
 from mcp_auth_bridge.shell.process import core_dumps
-from mcp_auth_bridge.shell.process.exec_program import become
+from mcp_auth_bridge.shell.process.exec_program import exec_program
 core_dumps.forbid()
 print(resource.getrlimit(resource.RLIMIT_CORE)[0], open("/proc/self/coredump_filter").read().strip(), flush=True)
-become(("sh", "-c", "ulimit -S -c; cat /proc/self/coredump_filter"), dict(os.environ))
+exec_program(("sh", "-c", "ulimit -S -c; cat /proc/self/coredump_filter"), dict(os.environ))
 """
 
 

@@ -25,8 +25,8 @@ def lookup(*_, **__):
     threading.Event().wait()
 
 async def story():
-    wire = Pool(Network(NetworkSettings(), {}))
-    request = asyncio.create_task(wire.send("GET", Url("http", "mcp.test", 80, "/", ""), [], b""))
+    pool = Pool(Network(NetworkSettings(), {}))
+    request = asyncio.create_task(pool.exchange("GET", Url("http", "mcp.test", 80, "/", ""), [], b""))
     while not asked.is_set():
         await asyncio.sleep(0)
     request.cancel()

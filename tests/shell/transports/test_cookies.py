@@ -1,4 +1,4 @@
-"""Cookies: none by default, and those of a balancer for whoever wants them."""
+"""Cookies: none by default, and those of a balancer where the profile wants them."""
 
 import pytest
 from peers.scripted import CUT, REQUEST, Scripted
@@ -11,19 +11,11 @@ SAFE = Url("https", "mcp.example", 443, "/v1/mcp", "")
 PLAIN = Url("http", "127.0.0.1", 80, "/v1/mcp", "")
 
 
-class Clock:
-    def __init__(self):
-        self.now = 1_700_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-def sent(*fields, url=SAFE, to=None):
-    """The `Cookie` header after an answer with these fields."""
-    jar = CookieJar(Clock())
+def sent(*fields, url=SAFE):
+    """The `Cookie` header after a response with these fields."""
+    jar = CookieJar()
     jar.store(url, fields)
-    return jar.headers(to or url).get("cookie")
+    return jar.headers().get("cookie")
 
 
 @story
@@ -37,7 +29,7 @@ async def test_cookies_are_off_by_default():
 
 @story
 async def test_an_affinity_jar_brings_back_what_the_balancer_set():
-    async with Scripted() as server, connected(server, jar=CookieJar(Clock())) as remote:
+    async with Scripted() as server, connected(server, jar=CookieJar()) as remote:
         server.play([*[REQUEST, reply(b"200 OK", b"Set-Cookie: AWSALB=x+/=; Path=/", body=ANSWER)] * 2, CUT])
         for _ in range(2):
             await collect(remote.post(CALL, {}))
@@ -51,19 +43,8 @@ async def test_an_affinity_jar_brings_back_what_the_balancer_set():
         (" a = 1 ; Path=/", "a=1"),
         ('a="1"', 'a="1"'),
         ("a=", "a="),
-        ("a=1; Domain=mcp.example", "a=1"),
-        ("a=1; domain=.EXAMPLE", "a=1"),
-        ("a=1; Max-Age=5; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "a=1"),
-        ("a=1; Expires=Wed, 21 Oct 2099 07:28:00 GMT", "a=1"),
-        ("a=1; Expires=Wed, 21-Oct-2099 07:28:00 GMT", "a=1"),
-        ("a=1; Expires=whenever", "a=1"),
-        ("a=1; Max-Age=soon", "a=1"),
+        ("a=1; Domain=mcp.example; Path=/v1; Expires=Wed, 21 Oct 2099 07:28:00 GMT", "a=1"),
         ("a=1; Secure; HttpOnly; SameSite=None", "a=1"),
-        ("a=1; Domain=evil.example", None),
-        ("a=1; Domain=p.example", None),
-        ("a=1; Max-Age=0", None),
-        ("a=1; Max-Age=-1", None),
-        ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", None),
         ("a", None),
         ("=1", None),
         ("a b=1", None),
@@ -74,49 +55,30 @@ async def test_an_affinity_jar_brings_back_what_the_balancer_set():
         ("a=" + "x" * 4096, None),
     ],
 )
-def test_a_field_is_read_as_its_cookie(field, expected):
+def test_a_set_cookie_field_is_parsed(field, expected):
     assert sent(field) == expected
 
 
-def test_a_secure_cookie_is_for_https():
-    assert sent("a=1; Secure", url=PLAIN) is None
-    assert sent("a=1; Secure", to=Url("http", "mcp.example", 80, "/v1/mcp", "")) is None
+@pytest.mark.parametrize("attributes", ["; Secure", ";secure", "; Path=/; SECURE ; HttpOnly", "; Secure=1"])
+def test_a_secure_cookie_is_for_https(attributes):
+    assert sent("a=1" + attributes) == "a=1"
+    assert sent("a=1" + attributes, url=PLAIN) is None
 
 
-@pytest.mark.parametrize(
-    ("path", "target", "goes"),
-    [
-        ("; Path=/v1", "/v1/mcp", True),
-        ("; Path=/v1/", "/v1/mcp", True),
-        ("; Path=/v1/mcp", "/v1/mcp", True),
-        ("; Path=/v", "/v1/mcp", False),
-        ("; Path=/v1/mcp", "/v1/mcpx", False),
-        ("; Path=/v2", "/v1/mcp", False),
-        ("; Path=x", "/v1/other", True),
-        ("", "/v1/other", True),
-        ("", "/v2", False),
-    ],
-)
-def test_a_path_is_a_prefix_of_whole_segments(path, target, goes):
-    assert sent("a=1" + path, to=Url("https", "mcp.example", 443, target, "")) == ("a=1" if goes else None)
+@pytest.mark.parametrize("attributes", ["; Path=/secure", "; Comment=secure", "; Insecure"])
+def test_another_attribute_does_not_make_a_cookie_secure(attributes):
+    assert sent("a=1" + attributes, url=PLAIN) == "a=1"
 
 
-def test_the_longer_path_comes_first():
-    assert sent("a=1; Path=/", "b=2; Path=/v1") == "b=2; a=1"
-
-
-def test_a_cookie_is_replaced_expired_and_deleted():
-    jar, clock = CookieJar(Clock()), Clock()
-    jar = CookieJar(clock)
-    jar.store(SAFE, ["a=1; Max-Age=10", "b=1"])
-    jar.store(SAFE, ["a=2; Max-Age=10", "b=; Max-Age=0"])
-    assert jar.headers(SAFE) == {"cookie": "a=2"}
-    clock.now += 10
-    assert jar.headers(SAFE) == {}
+def test_a_cookie_is_replaced_by_one_of_its_name():
+    jar = CookieJar()
+    jar.store(SAFE, ["a=1", "b=1"])
+    jar.store(SAFE, ["a=2"])
+    assert jar.headers() == {"cookie": "b=1; a=2"}
 
 
 def test_the_jar_holds_the_latest_thirty_two():
-    jar = CookieJar(Clock())
+    jar = CookieJar()
     jar.store(SAFE, [f"c{number}=1" for number in range(40)])
-    kept = jar.headers(SAFE)["cookie"].split("; ")
+    kept = jar.headers()["cookie"].split("; ")
     assert kept == [f"c{number}=1" for number in range(8, 40)]

@@ -1,4 +1,4 @@
-"""The HTTP+SSE transport of 2024-11-05: found by itself, one stream, answers to whom they belong."""
+"""The HTTP+SSE transport of 2024-11-05: its detection, its one stream, and replies that find their requests."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.shell.transports import http_sse
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
 GREETING = event(b"/messages?session=1", kind=b"endpoint")
@@ -41,7 +41,7 @@ NO_POST = [REQUEST, reply(b"405 Method Not Allowed")]
 
 
 def opened(*more, answer=INITIALIZED, greeting=GREETING, refusal=NO_POST):
-    """The scripts of a successful detection; the stream goes on with the steps `more`, each POST is accepted."""
+    """The scripts of a successful detection; the stream continues with the steps `more`, each POST is accepted."""
     posted = Gate()
 
     async def accept(reader, writer):
@@ -57,7 +57,7 @@ def opened(*more, answer=INITIALIZED, greeting=GREETING, refusal=NO_POST):
 
 @pytest.mark.parametrize("status", [b"400 Bad Request", b"404 Not Found", b"405 Method Not Allowed"])
 @story
-async def test_a_server_of_the_older_transport_is_found_at_initialize(status):
+async def test_a_server_of_the_older_transport_is_detected_at_initialize(status):
     async with Scripted() as server, connected(server, "/sse") as remote:
         server.play(*opened(DRAIN, refusal=[REQUEST, reply(status, body=b"no", kind=b"text/plain")]))
         assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
@@ -70,12 +70,12 @@ async def test_a_server_of_the_older_transport_is_found_at_initialize(status):
 
 @pytest.mark.parametrize("status", [b"404 Not Found", b"405 Method Not Allowed"])
 @story
-async def test_a_server_that_knows_no_post_is_asked_for_its_challenge_where_its_stream_is(status):
+async def test_a_server_whose_url_takes_no_post_is_asked_for_its_challenge_at_its_stream(status):
     stranger = Stranger()
     async with Scripted() as server, connected(server, "/sse", stranger) as remote:
         refusal = reply(b"401 Unauthorized", b'WWW-Authenticate: Bearer scope="files"')
         server.play([REQUEST, reply(status), REQUEST, refusal, CUT])
-        assert (await challenge(remote, stranger)).parameters == {"scope": "files"}
+        assert (await ask_for_challenge(remote, stranger)).parameters == {"scope": "files"}
         assert heads(server) == ["POST /sse", "GET /sse"]
 
 
@@ -115,7 +115,7 @@ async def test_an_endpoint_elsewhere_is_refused_before_anything_is_sent_there(re
     ],
 )
 @story
-async def test_where_no_endpoint_is_named_the_first_error_counts(get):
+async def test_without_an_endpoint_event_the_first_error_counts(get):
     async with Scripted() as server, connected(server) as remote:
         server.play([*NO_POST, REQUEST, get, CUT])
         with pytest.raises(UpstreamFailed, match="no MCP endpoint") as caught:
@@ -124,7 +124,7 @@ async def test_where_no_endpoint_is_named_the_first_error_counts(get):
 
 
 @story
-async def test_a_stream_that_stays_silent_is_none_of_this_transport(monkeypatch):
+async def test_a_silent_stream_is_not_of_this_transport(monkeypatch):
     monkeypatch.setattr(http_sse, "ENDPOINT_TIMEOUT", 0.01)
     async with Scripted() as server, connected(server) as remote:
         server.play([*NO_POST, REQUEST, STREAM, DRAIN])
@@ -133,7 +133,7 @@ async def test_a_stream_that_stays_silent_is_none_of_this_transport(monkeypatch)
 
 
 @story
-async def test_a_json_rpc_error_is_what_is_left_where_there_is_no_older_transport():
+async def test_without_an_older_transport_the_json_rpc_error_is_the_reply():
     said = b'{"jsonrpc":"2.0","id":0,"error":{"code":-32602,"message":"unsupported"}}'
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, reply(b"400 Bad Request", body=said), REQUEST, reply(b"405 No"), CUT])
@@ -142,7 +142,7 @@ async def test_a_json_rpc_error_is_what_is_left_where_there_is_no_older_transpor
 
 @pytest.mark.parametrize("code", [-32020, -32021, -32022])
 @story
-async def test_a_modern_error_is_no_sign_of_the_older_transport(code):
+async def test_a_modern_error_does_not_lead_to_the_older_transport(code):
     said = b'{"jsonrpc":"2.0","id":0,"error":{"code":%d,"message":"x"}}' % code
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, reply(b"400 Bad Request", body=said), CUT])
@@ -152,7 +152,7 @@ async def test_a_modern_error_is_no_sign_of_the_older_transport(code):
 
 @pytest.mark.parametrize("status", [b"403 No", b"500 Oops", b"415 No"])
 @story
-async def test_other_failures_are_no_sign_of_it_either(status):
+async def test_other_failures_do_not_lead_to_it_either(status):
     async with Scripted() as server, connected(server) as remote:
         server.play([REQUEST, reply(status), CUT])
         with pytest.raises(UpstreamFailed):
@@ -160,11 +160,11 @@ async def test_other_failures_are_no_sign_of_it_either(status):
         assert heads(server) == ["POST /mcp"]
 
 
-# What comes on the stream
+# Messages on the stream
 
 
 @story
-async def test_answers_go_to_whom_they_belong_by_id_and_type():
+async def test_replies_go_to_their_requests_by_id_and_type():
     number, text = peek(CALL.raw), peek(CALL.raw.replace(b'"id":1', b'"id":"1"'))
     to_number, to_text = ANSWER, ANSWER.replace(b'"id":1', b'"id":"1"')
     async with Scripted() as server, connected(server, "/sse") as remote:
@@ -179,7 +179,7 @@ async def test_answers_go_to_whom_they_belong_by_id_and_type():
 
 
 @story
-async def test_everything_else_is_for_the_listener_in_order():
+async def test_all_other_messages_go_to_the_listener_in_order():
     asked = b'{"jsonrpc":"2.0","id":7,"method":"sampling/createMessage","params":{}}'
     stray = b'{"jsonrpc":"2.0","id":99,"result":{}}'
     async with Scripted() as server, connected(server, "/sse") as remote:
@@ -190,7 +190,7 @@ async def test_everything_else_is_for_the_listener_in_order():
 
 
 @story
-async def test_a_stream_that_nobody_listens_to_is_read_no_further_and_nothing_is_lost():
+async def test_a_stream_without_a_listener_is_read_no_further_and_no_message_is_lost():
     async with Scripted() as server, connected(server, "/sse") as remote:
         server.play(*opened(event(NOTE) * 1000, DRAIN))
         await collect(remote.post(OPENING, {}))
@@ -199,7 +199,7 @@ async def test_a_stream_that_nobody_listens_to_is_read_no_further_and_nothing_is
 
 
 @story
-async def test_an_answer_may_come_before_the_post_is_accepted():
+async def test_a_reply_may_come_before_the_post_is_accepted():
     async with Scripted() as server, connected(server, "/sse") as remote:
         called, answered = Gate(), Gate()
         server.play([*NO_POST, REQUEST, STREAM + GREETING, called, event(INITIALIZED), answered, DRAIN])
@@ -238,7 +238,7 @@ async def test_a_lost_stream_leaves_its_calls_with_an_unknown_outcome_and_is_ope
 
 
 @story
-async def test_a_post_to_a_forgotten_session_says_so():
+async def test_a_post_to_a_forgotten_session_is_a_lost_session():
     async with Scripted() as server, connected(server, "/sse") as remote:
         stream, posts = opened(DRAIN)
         server.play(stream, [*posts[:3], REQUEST, reply(b"404 Not Found"), CUT])
@@ -273,7 +273,7 @@ async def test_closing_the_remote_ends_the_stream():
 
 
 @story
-async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
+async def test_a_stream_that_is_cut_anywhere_leaves_no_request_waiting():
     whole = STREAM + GREETING + event(INITIALIZED)
     outcomes = set()
     for length in range(len(whole) + 1):
@@ -289,7 +289,7 @@ async def test_a_stream_that_is_cut_anywhere_leaves_nobody_waiting():
 
 
 @story
-async def test_a_post_that_fails_is_the_failure_of_its_call_alone():
+async def test_a_post_that_fails_fails_its_call_alone():
     async with Scripted() as server, connected(server, "/sse") as remote:
         stream, posts = opened(event(NOTE), DRAIN)
         server.play(stream, [*posts[:3], REQUEST, reply(b"503 Busy"), REQUEST, ACCEPTED, CUT])
@@ -301,7 +301,7 @@ async def test_a_post_that_fails_is_the_failure_of_its_call_alone():
 
 
 @story
-async def test_a_fault_of_our_own_is_told_to_whoever_waits(monkeypatch):
+async def test_a_fault_of_the_bridge_ends_the_waiting_request_with_an_error(monkeypatch):
     def broken(data):
         raise ZeroDivisionError
 
@@ -314,8 +314,8 @@ async def test_a_fault_of_our_own_is_told_to_whoever_waits(monkeypatch):
 
 
 @story
-async def test_a_large_answer_is_handed_on_before_the_stream_is_read_further():
-    """Else thirty of them would be kept at once: the stream has one share of the memory."""
+async def test_a_large_reply_is_handed_on_before_the_stream_is_read_further():
+    """Otherwise thirty of them would be kept at once: the stream has one share of the memory."""
     large = b'{"jsonrpc":"2.0","id":%d,"result":"' + b"x" * (http_sse.FREE + 1) + b'"}'
     both = Gate()
     async with Scripted() as server, connected(server, "/sse") as remote:
@@ -334,7 +334,7 @@ async def test_a_large_answer_is_handed_on_before_the_stream_is_read_further():
         assert (await answers[0]).raw == large % 1
         for _ in range(100):
             await asyncio.sleep(0)
-        assert not answers[1].done()  # nobody has taken the first one yet
+        assert not answers[1].done()  # the first one has not been taken yet
         await first.aclose()
         assert (await answers[1]).raw == large % 2
         await second.aclose()

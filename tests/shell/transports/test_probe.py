@@ -9,7 +9,7 @@ from relaying import WELCOMED, message, notification
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.shell.transports.probe import Stranger, challenge, prove
+from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge, prove
 from mcp_auth_bridge.urls import Purpose, gate
 
 DISCOVERED = {"supportedVersions": ["2026-07-28"]}
@@ -18,9 +18,9 @@ REFUSED = {"code": -32020, "message": "Missing MCP-Protocol-Version header"}
 
 
 class Far:
-    """A server by script: what it answers to each method, an error if that is an exception or has a code.
+    """A server by script: its result for each method, an error if that is an exception or has a code.
 
-    A function is given the message and says what.
+    A function receives the message and returns the result.
     """
 
     def __init__(self, **answers):
@@ -69,13 +69,13 @@ def test_a_list_with_more_pages_is_not_worth_remembering():
     assert proven(Far(initialize=WELCOMED, list={**TOOLS, "nextCursor": "2"})) == {"initialize": WELCOMED}
 
 
-def test_a_server_of_the_modern_era_is_asked_in_its_own_words():
+def test_a_server_of_the_modern_era_is_asked_with_its_own_methods():
     far = Far(initialize=REFUSED, discover=DISCOVERED, list=TOOLS)
     assert proven(far) == {"server/discover": DISCOVERED}
     assert far.asked == [("initialize", {}), modern("server/discover"), modern("tools/list")]
 
 
-def test_credentials_that_a_modern_server_asks_for_late_are_missed():
+def test_a_modern_server_may_ask_for_credentials_late():
     with pytest.raises(LoginRequired):
         proven(Far(initialize=REFUSED, discover=DISCOVERED, list=LoginRequired("log in")))
 
@@ -108,13 +108,13 @@ def test_a_server_that_refuses_a_newer_revision_is_asked_in_an_older_one():
         Far(initialize=REFUSED, discover=DISCOVERED),
     ],
 )
-def test_a_server_that_does_not_answer_proves_nothing(far):
+def test_a_server_that_answers_with_errors_or_not_at_all_proves_nothing(far):
     with pytest.raises(TheirProtocolError):
         proven(far)
 
 
 class Guarded(Far):
-    """A server that asks a stranger for credentials at one method, and says with what."""
+    """A server that asks a stranger for credentials at one method, with the challenge `ASKED`."""
 
     def __init__(self, stranger, method, **answers):
         super().__init__(**answers)
@@ -134,27 +134,27 @@ ASKED = Challenge("bearer", {"scope": "files"})
 
 
 @pytest.mark.parametrize("method", ["initialize", "tools/list"])
-def test_a_stranger_is_asked_at_the_opening_or_only_afterwards(method):
+def test_a_stranger_is_challenged_at_initialize_or_only_afterwards(method):
     stranger = Stranger()
     far = Guarded(stranger, method, initialize=WELCOMED, list=TOOLS)
-    assert asyncio.run(challenge(far, stranger)) == ASKED
+    assert asyncio.run(ask_for_challenge(far, stranger)) == ASKED
     assert far.closed
 
 
-def test_an_open_server_asks_nothing():
-    assert asyncio.run(challenge(Far(initialize=WELCOMED, list=TOOLS), Stranger())) is None
+def test_an_open_server_has_no_challenge():
+    assert asyncio.run(ask_for_challenge(Far(initialize=WELCOMED, list=TOOLS), Stranger())) is None
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_what_gateways_say_to_strangers_is_no_reason_to_give_up(status):
-    assert asyncio.run(challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
+def test_a_gateways_refusal_of_a_stranger_is_not_a_reason_to_give_up(status):
+    assert asyncio.run(ask_for_challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
 
 
 @pytest.mark.parametrize("error", [UpstreamFailed("no MCP endpoint", status=404), Unreachable("refused")])
-def test_where_there_is_no_server_nobody_is_sent_to_a_browser(error):
+def test_without_a_server_there_the_user_is_not_sent_to_a_browser(error):
     with pytest.raises(type(error)):
-        asyncio.run(challenge(Far(initialize=error), Stranger()))
+        asyncio.run(ask_for_challenge(Far(initialize=error), Stranger()))
 
 
 def test_an_odd_server_is_left_to_its_metadata():
-    assert asyncio.run(challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None
+    assert asyncio.run(ask_for_challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None

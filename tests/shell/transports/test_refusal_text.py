@@ -1,4 +1,4 @@
-"""The server's own sentence, at the end of the error for whatever the server refuses."""
+"""The server's own sentence at the end of the error for a refusal."""
 
 import pytest
 from peers.scripted import Scripted
@@ -55,7 +55,7 @@ async def test_a_refusal_is_quoted(shape):
     ],
 )
 @story
-async def test_a_page_is_judged_by_its_status(status, kind, hint):
+async def test_the_hint_about_a_web_page_depends_on_its_status(status, kind, hint):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(status, body=b"<title>Nginx</title>", kind=kind)))
         with pytest.raises(UpstreamFailed) as raised:
@@ -65,7 +65,7 @@ async def test_a_page_is_judged_by_its_status(status, kind, hint):
 
 
 @story
-async def test_an_hour_to_come_back_is_kept_where_a_page_names_it():
+async def test_retry_after_of_a_web_page_is_kept():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"503 Busy", b"Retry-After: 60", body=b"<title>Busy</title>", kind=b"text/html")))
         with pytest.raises(UpstreamFailed) as raised:
@@ -115,7 +115,7 @@ def preflight(*names):
     ],
 )
 @story
-async def test_a_header_that_the_server_names_and_nobody_sends_is_in_the_hint(answer, hint):
+async def test_a_header_that_the_server_names_and_that_is_not_sent_is_in_the_hint(answer, hint):
     tokens = Tokens("t1", "t2", explanation=CredentialRefused("refused", "replace it: the file t", facts={}))
     async with Scripted() as server, connected(server, credentials=tokens) as remote:
         server.play(one(reply(b"401 No")), one(reply(b"401 No")), one(answer))
@@ -129,7 +129,7 @@ async def test_a_header_that_the_server_names_and_nobody_sends_is_in_the_hint(an
 
 
 @story
-async def test_a_token_that_shows_what_is_wrong_with_it_makes_nobody_ask_for_headers():
+async def test_a_token_that_shows_its_own_fault_leads_to_no_preflight():
     expired = TokenExpired("refused", "replace it", facts={})
     async with Scripted() as server, connected(server, credentials=Tokens("1", "2", explanation=expired)) as remote:
         server.play(one(reply(b"401 No")), one(reply(b"401 No")))

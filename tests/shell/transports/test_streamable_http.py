@@ -1,4 +1,4 @@
-"""One POST and what may come of it: each shape of an answer, each kind of refusal, the session and its end."""
+"""One POST and its outcomes: each shape of a response, each kind of refusal, the session and its end."""
 
 import json
 
@@ -37,7 +37,7 @@ IN_SESSION = reply(b"200 OK", b"Mcp-Session-Id: s1", body=INITIALIZED)
 
 
 async def opened(server, remote, *scripts):
-    """A remote with the session `s1`, on a server that goes on with these scripts."""
+    """Open the session `s1` with a server that continues with these scripts."""
     server.play(one(IN_SESSION), *scripts)
     assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
 
@@ -52,7 +52,7 @@ async def opened(server, remote, *scripts):
     ],
 )
 @story
-async def test_an_answer_is_the_same_in_each_shape(answer):
+async def test_a_reply_is_the_same_in_each_shape_of_response(answer):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(answer))
         assert await collect(remote.post(CALL, {})) == [ANSWER]
@@ -81,7 +81,7 @@ async def test_a_batch_of_2025_03_26_comes_apart_into_its_messages(shape):
     ],
 )
 @story
-async def test_what_is_no_answer_to_a_request_is_called_so(answer):
+async def test_a_response_without_a_reply_to_the_request_is_a_protocol_error(answer):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(answer))
         with pytest.raises(TheirProtocolError) as caught:
@@ -92,7 +92,7 @@ async def test_what_is_no_answer_to_a_request_is_called_so(answer):
 
 @pytest.mark.parametrize("status", [b"400 Bad Request", b"404 Not Found", b"429 Slow", b"500 Oops", b"422 X"])
 @story
-async def test_a_json_rpc_error_is_the_answer_whatever_the_status(status):
+async def test_a_json_rpc_error_is_the_reply_at_any_status(status):
     said = b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no","data":1e400}}'
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(status, body=said)))
@@ -114,7 +114,7 @@ async def test_an_error_without_an_id_answers_the_request_that_it_came_for(id_me
     "body", [b"oops", b"[]", b'{"jsonrpc":"2.0","id":"1","error":{"code":1,"message":""}}', NOTE, b'{"error":"denied"}']
 )
 @story
-async def test_other_bodies_of_a_failure_leave_the_failure(body):
+async def test_another_body_does_not_change_a_failure(body):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"500 Oops", body=body)))
         try:
@@ -126,7 +126,7 @@ async def test_other_bodies_of_a_failure_leave_the_failure(body):
 
 @pytest.mark.parametrize("status", [b"400 Bad Request", b"503 Busy"])
 @story
-async def test_a_notification_that_fails_is_a_failure_and_never_an_answer(status):
+async def test_a_notification_that_fails_is_a_failure_and_never_a_reply(status):
     body = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}'
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(status, body=body)))
@@ -149,7 +149,7 @@ async def test_a_notification_that_fails_is_a_failure_and_never_an_answer(status
     ],
 )
 @story
-async def test_how_long_to_wait_is_what_the_server_says(field, seconds):
+async def test_the_time_to_wait_comes_from_retry_after(field, seconds):
     async with Scripted() as server, connected(server) as remote:
         date = b"Date: Sat, 21 Nov 2026 10:00:00 GMT"
         server.play(one(reply(b"503 Busy", b"Retry-After: " + field, date)))
@@ -162,7 +162,7 @@ async def test_how_long_to_wait_is_what_the_server_says(field, seconds):
 
 
 @story
-async def test_the_session_goes_with_everything_but_initialize():
+async def test_every_request_but_initialize_names_the_session():
     async with Scripted() as server, connected(server) as remote:
         await opened(server, remote, one(ACCEPTED), one(reply(b"405 No")), one(reply(b"200 OK", body=INITIALIZED)))
         await collect(remote.post(OPENED, {}))
@@ -193,7 +193,7 @@ async def test_a_session_id_that_no_header_can_carry_is_refused(value):
     ],
 )
 @story
-async def test_a_session_that_the_server_has_forgotten_is_lost_and_nothing_was_done(refusal):
+async def test_a_forgotten_session_is_lost_and_the_request_is_safe_to_repeat(refusal):
     async with Scripted() as server, connected(server) as remote:
         await opened(server, remote, one(refusal))
         with pytest.raises(SessionLost) as caught:
@@ -216,7 +216,7 @@ async def test_other_refusals_in_a_session_leave_it_alone(body):
 
 
 @story
-async def test_without_a_session_there_is_none_to_lose():
+async def test_without_a_session_404_is_an_ordinary_failure():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"404 Not Found")))
         with pytest.raises(UpstreamFailed):
@@ -225,7 +225,7 @@ async def test_without_a_session_there_is_none_to_lose():
 
 @pytest.mark.parametrize("answer", [reply(b"200 OK"), reply(b"405 No"), reply(b"404 Gone"), reply(b"500 Oops")])
 @story
-async def test_the_session_is_ended_once_whatever_the_server_says_to_that(answer):
+async def test_the_session_is_ended_once_at_any_response(answer):
     async with Scripted() as server, connected(server) as remote:
         await opened(server, remote, one(answer))
         await remote.close()
@@ -239,7 +239,7 @@ async def test_the_session_is_ended_once_whatever_the_server_says_to_that(answer
 
 @pytest.mark.parametrize("refusal", [b"401 No", b"403 No"])
 @story
-async def test_refused_credentials_are_exchanged_once_and_the_message_is_sent_once_more(refusal):
+async def test_refused_credentials_are_replaced_once_and_the_message_is_sent_once_more(refusal):
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2")) as remote:
         challenge = b'WWW-Authenticate: Bearer error="insufficient_scope"'
         server.play(one(reply(refusal, challenge)), one(reply(b"200 OK", body=ANSWER)))
@@ -248,7 +248,7 @@ async def test_refused_credentials_are_exchanged_once_and_the_message_is_sent_on
 
 
 @story
-async def test_after_a_second_refusal_nothing_is_sent_whatever_the_credentials_say():
+async def test_after_a_second_refusal_nothing_is_sent_even_with_more_credentials():
     async with Scripted() as server, connected(server, credentials=Tokens("t1", "t2", "t3")) as remote:
         server.play(*[one(reply(b"401 No"))] * 2)
         with pytest.raises(LoginRequired, match="two tokens in a row"):
@@ -279,7 +279,7 @@ async def test_the_credentials_know_where_a_redirect_leads():
 
 @pytest.mark.parametrize("cut", [b"", b"HTTP/1.1 200 OK\r\n", reply(b"200 OK", body=ANSWER)[:-1]])
 @story
-async def test_an_answer_that_is_cut_leaves_the_outcome_unknown_and_nothing_is_sent_again(cut):
+async def test_a_response_that_is_cut_leaves_the_outcome_unknown_and_nothing_is_sent_again(cut):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(cut))
         with pytest.raises(OutcomeUnknown):

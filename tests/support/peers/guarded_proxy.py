@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tokens import SCOPE, JwtVerifier
 
 PEERS = Path(__file__).parent
-EVERYTHING = PEERS.parent / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+EVERYTHING = PEERS.parents[1] / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 # RFC 9110 section 7.6.1, and what the two hops say about themselves; the token is for the proxy alone.
 NOT_FORWARDED = {
     "connection",

@@ -1,0 +1,251 @@
+"""Why a server may have refused a token, read from the token's own claims and from the server's words.
+
+An MCP server refuses the token of a configuration (`diagnose_configured_token`) or of a login (`describe_suspicions`);
+an authorization server refuses a token that a machine presents to it (`diagnose_subject_token`). Nothing is verified:
+the claims are what the token says about itself.
+
+Imported only after a refusal (docs/architecture.md, "Cold start").
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import (
+    CredentialRefused,
+    NotAToken,
+    TokenExpired,
+    UnknownIssuer,
+    WrongAudience,
+    quoted,
+)
+from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified_claims
+
+if TYPE_CHECKING:
+    from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
+    from mcp_auth_bridge.oauth.configured import SubjectToken
+    from mcp_auth_bridge.oauth.session import Session
+
+_SKEW = 30.0
+"""Seconds by which two honest clocks may differ."""
+
+_UNITS = (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1))
+
+# RFC 6750 section 2.1, and RFC 6749 section 10.10: a shorter text can be guessed, and no server issues it as a token.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,}=*")
+_PLACEHOLDER = re.compile(r"placeholder|change[-_]?me|replace[-_]?me|your[-_]|dummy|x{4}", re.IGNORECASE)
+
+_COMPLAINTS: Mapping[type[CredentialRefused], re.Pattern[str]] = {
+    TokenExpired: re.compile(r"\bexpired\b"),
+    WrongAudience: re.compile(r"\baud(iences?)?\b"),
+    UnknownIssuer: re.compile(r"\biss(uers?)?\b|\bjwks?\b|\bkid\b"),
+}
+"""The words of error descriptions; none of them is normative (RFC 6750 section 3)."""
+
+# Envoy ("Jwt is not in the form of Header.Payload.Signature"), jsonwebtoken ("jwt malformed"), PyJWT ("Not enough
+# segments"), Go's ("invalid number of segments"), nimbus ("Missing dot delimiter"), jose ("Invalid Compact JWS").
+# RFC 6750 section 3.1 says "expired, revoked, malformed, or invalid" of everything.
+_MALFORMED = re.compile(
+    r"malformed(?!,? or )|in the form of|segments|dot delimiter|invalid compact|not a (?:valid )?(?:jwt|jws|token)|"
+    r"(?:parse|decode|decoding|parsing) .{0,20}(?:jwt|jws|token)",
+    re.IGNORECASE,
+)
+
+_OPAQUE = "it is opaque, so nothing in it shows why"
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """The most likely reason for a refusal.
+
+    `kind` is the error that says it, `reason` a clause with "it" for the token, `facts` the error's facts for programs.
+    """
+
+    kind: type[CredentialRefused]
+    reason: str
+    facts: Mapping[str, Any] = {}  # Any: JSON
+
+
+class ServerWords(msgspec.Struct, frozen=True):
+    """The text of an MCP server's refusal.
+
+    `description` is its error_description, or the whole body; it tells kinds of refusal apart. `said` is the sentence
+    for people in it, which may be shown.
+    """
+
+    description: str = ""
+    said: str = ""
+
+
+def diagnose_configured_token(token: str, resource: str, words: ServerWords, now: float) -> Diagnosis:
+    """Why an MCP server refused the newest `token` of its configuration. `now` is in Unix seconds.
+
+    The `aud` of a token for that server should name `resource`. The signs count in the order of their certainty: the
+    expiry in the token, the server's own words, then a claim that looks wrong.
+    """
+    claims = unverified_claims(token)
+    if not claims:
+        return _diagnose_opaque_token(token, words)
+    kind, reason = _diagnose_claims(claims, resource, _complaint(words), now)
+    return Diagnosis(kind, reason, _facts(claims, resource))
+
+
+def _diagnose_claims(
+    claims: Mapping[str, Any], resource: str, complaint: type[CredentialRefused] | None, now: float
+) -> tuple[type[CredentialRefused], str]:
+    ends, audiences = numeric_date(claims.get("exp")), _audiences(claims)
+    if ends is not None and ends <= now:
+        return TokenExpired, _expired(ends, now)
+    if complaint is TokenExpired:
+        return TokenExpired, "it has expired by the server's clock, and not by this machine's"
+    if complaint is WrongAudience or (complaint is None and not _is_named(audiences, _spellings(resource))):
+        return WrongAudience, _wrong_audience(audiences, resource)
+    issuer = claims.get("iss")
+    made_by = f"its issuer is {quoted(issuer, 100)}" if isinstance(issuer, str) else "it names no issuer"
+    if complaint is UnknownIssuer:
+        return UnknownIssuer, f"{made_by}, which the server does not know"
+    right = "exp and aud look right" if "exp" in claims else "aud looks right"
+    return UnknownIssuer, f"{made_by}, which the server may not know, for its {right}"
+
+
+def _diagnose_opaque_token(token: str, words: ServerWords) -> Diagnosis:
+    if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
+        return Diagnosis(NotAToken, "it looks like a placeholder and not like a token")
+    if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
+        return Diagnosis(NotAToken, "it looks like a truncated or damaged JWT")
+    if _MALFORMED.search(words.said):
+        return Diagnosis(NotAToken, "it is not a JWT, and the server cannot read it")
+    if _complaint(words) is TokenExpired:
+        return Diagnosis(TokenExpired, "the server says that it has expired")
+    return Diagnosis(CredentialRefused, _OPAQUE)
+
+
+def _complaint(words: ServerWords) -> type[CredentialRefused] | None:
+    """The one thing that the server complains about; None where it names none or several."""
+    kinds = [kind for kind, pattern in _COMPLAINTS.items() if pattern.search(words.description.lower())]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+def _facts(claims: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
+    facts: dict[str, Any] = {}
+    if isinstance(issuer := claims.get("iss"), str):
+        facts["issuer"] = quoted(issuer)[1:-1]
+    facts["audience_expected"] = resource
+    facts["audience_found"] = [quoted(each)[1:-1] for each in _audiences(claims)]
+    if (ends := numeric_date(claims.get("exp"))) is not None:
+        facts["expires_at"] = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%dT%H:%M:%SZ}"  # RFC 3339, whole seconds
+    return facts
+
+
+def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer", now: float) -> Diagnosis:
+    """Why the authorization `server` refused a `token` that a machine presented in its grant. `now` is Unix seconds.
+
+    Its kind is `CredentialRefused` itself where nothing in the token looks wrong.
+    """
+    claims = unverified_claims(token.value.reveal())
+    is_assertion = not token.type
+    if not claims and is_assertion:
+        return Diagnosis(NotAToken, "it is not a JWT, and an assertion must be one")
+    if not claims:
+        return Diagnosis(CredentialRefused, _OPAQUE)
+    ends, audiences = numeric_date(claims.get("exp")), _audiences(claims)
+    if ends is not None and ends <= now:
+        return Diagnosis(TokenExpired, _expired(ends, now))
+    # RFC 7523 section 3: an assertion names this server. A subject token may have been made for any audience.
+    if is_assertion and not _is_named(audiences, (server.issuer, str(server.token_endpoint))):
+        return Diagnosis(WrongAudience, _wrong_audience(audiences, server.issuer))
+    issuer = quoted(str(claims.get("iss", "")), 100)
+    return Diagnosis(CredentialRefused, f"its issuer is {issuer}, its exp and aud look right")
+
+
+def describe_suspicions(session: "Session", wanted: tuple[str, ...], now: float) -> str:
+    """Everything that looks wrong with the token of `session`, which the MCP server refuses although it is new.
+
+    One clause, from the token's own claims. `wanted` are the scopes that the refusal names, `now` is in Unix seconds.
+    """
+    claims = unverified_claims(session.access.reveal())
+    if not claims:
+        return (
+            "the token is opaque, so nothing in it shows why; where the authorization server is Auth0 or Okta, that"
+            " often means that it was asked for no audience"
+        )
+    found = [*_wrong_place(claims, session), *_wrong_scope(claims, session, wanted), *_wrong_time(claims, now)]
+    right = [name for name in ("iss", "aud", "scope", "scp", "exp", "nbf") if name in claims]
+    return ", and ".join(found) or f"its {_listed(right)} right, so the reason is with the server"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`names` with the verb that fits their number."""
+    return f"{', '.join(names[:-1])} and {names[-1]} look" if len(names) > 1 else f"{names[0]} looks"
+
+
+def _wrong_place(claims: Mapping[str, Any], session: "Session") -> list[str]:
+    found = []
+    issuer = claims.get("iss")
+    if isinstance(issuer, str) and issuer.rstrip("/") != session.issuer.rstrip("/"):
+        found.append(f"its iss is {quoted(issuer, 100)}, not {quoted(session.issuer, 100)}")
+    audiences, expected = _audiences(claims), session.resource
+    # Where no resource was sent, the server chose an audience, and only the server knows whether that is the right one.
+    if not audiences or (expected and not _is_named(audiences, (expected,))):
+        found.append(_wrong_audience(audiences, expected))
+    return found
+
+
+def _wrong_scope(claims: Mapping[str, Any], session: "Session", wanted: tuple[str, ...]) -> list[str]:
+    # `scp` is what Entra ID and Okta call it; they and others make it a list.
+    named = claims.get("scope", claims.get("scp", session.scope))
+    scopes = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    missing = [scope for scope in wanted if scope not in scopes]
+    return [f"its scope lacks {quoted(' '.join(missing), 100)}"] if missing else []
+
+
+def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
+    found = []
+    expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
+    if is_time(expires) and expires <= now:
+        found.append(f"{_expired(expires, now)} by this machine's clock")
+    if is_time(begins) and begins > now + _SKEW:
+        found.append(f"it begins in {_span(begins - now)} by this machine's clock, which may be slow")
+    return found
+
+
+def _audiences(claims: Mapping[str, Any]) -> tuple[str, ...]:
+    """RFC 7519 section 4.1.3: one, or an array of them."""
+    named = claims.get("aud")
+    return tuple(each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str))
+
+
+def _is_named(audiences: Iterable[str], expected: Iterable[str]) -> bool:
+    """Whether one of the `audiences` is one of the `expected` names. A slash at the end does not count."""
+    return not {each.rstrip("/") for each in audiences}.isdisjoint(each.rstrip("/") for each in expected)
+
+
+def _spellings(resource: str) -> Iterable[str]:
+    """The names by which servers call themselves: the resource, its origin, a path above it, or its host."""
+    wanted = resource.rstrip("/")
+    host = re.sub(r"^[a-z]+://([^/?#:]+).*$", r"\1", wanted)
+    return wanted, host, *(wanted[: end.start()] for end in re.finditer(r"[/?]", wanted) if end.start())
+
+
+def _wrong_audience(audiences: Sequence[str], expected: str) -> str:
+    if audiences:
+        return f"its aud is {quoted(' '.join(audiences), 100)}, not {quoted(expected, 100)}"
+    return f"it has no aud, which should be {quoted(expected, 100)}" if expected else "it has no aud"
+
+
+def _expired(moment: float, now: float) -> str:
+    return f"it expired {ago(moment, now)}"
+
+
+def ago(moment: float, now: float) -> str:
+    """How long ago a `moment` was, and when that was (both in Unix seconds): `3 days ago (2026-11-27 02:42 UTC)`."""
+    return f"{_span(now - moment)} ago ({datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC)"
+
+
+def _span(seconds: float) -> str:
+    """In the largest unit of which there are two, rounded down."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1])
+    count = int(seconds // size)
+    return f"{count} {unit}{'' if count == 1 else 's'}"

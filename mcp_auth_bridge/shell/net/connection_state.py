@@ -1,0 +1,84 @@
+"""The states of an HTTP/1.1 connection and the steps between them, as a table in the manner of h11's `_state.py`.
+
+Rule 1: everything that decides which step is possible is here.
+Rule 2: this module knows no socket, no buffer and no h11.
+
+A connection has four state machines, which do not depend on each other:
+
+1. The exchange: one request at a time, and its response.
+2. The peer: whether more can come from it, and why nothing more comes.
+3. Reading: whether the transport reads, or leaves bytes in the kernel because they are not wanted yet.
+4. Writing: whether the transport takes more bytes of a request.
+
+Each starts in the first of its states. An event belongs to one machine. Steps are made several times per message, so
+states are strings: they hash fast, and name themselves in an error.
+"""
+
+from collections.abc import Mapping
+from typing import NewType
+
+State = NewType("State", str)
+Event = NewType("Event", str)
+
+# 1. The exchange
+IDLE = State("IDLE")
+AWAITING_HEAD = State("AWAITING_HEAD")  # the peer may have seen the request
+IN_BODY = State("IN_BODY")  # the head of the response is here
+
+# 2. The peer
+OPEN = State("OPEN")
+ENDED = State("ENDED")  # an orderly end, which may end a body (RFC 9112 section 6.3); h11 has not seen it yet
+END_SEEN = State("END_SEEN")  # h11 has seen the end
+LOST = State("LOST")  # no orderly end: it ends no body
+CERTIFICATE_MISSING = State("CERTIFICATE_MISSING")  # lost, because the server wants a client certificate
+
+# 3. Reading
+READING = State("READING")
+HELD = State("HELD")
+
+# 4. Writing
+WRITING = State("WRITING")
+CHOKED = State("CHOKED")
+
+SENT = Event("SENT")  # a request was handed to the transport
+HEAD_READ = Event("HEAD_READ")
+RECYCLED = Event("RECYCLED")  # the exchange is complete on both sides, and nothing came after it
+EOF = Event("EOF")
+EOF_PARSED = Event("EOF_PARSED")
+CONNECTION_LOST = Event("CONNECTION_LOST")
+CERTIFICATE_REQUIRED = Event("CERTIFICATE_REQUIRED")
+READING_PAUSED = Event("READING_PAUSED")
+READING_RESUMED = Event("READING_RESUMED")
+WRITING_PAUSED = Event("WRITING_PAUSED")
+WRITING_RESUMED = Event("WRITING_RESUMED")
+
+TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
+    # 1. The exchange
+    IDLE: {SENT: AWAITING_HEAD},
+    AWAITING_HEAD: {HEAD_READ: IN_BODY},
+    IN_BODY: {RECYCLED: IDLE},
+    # 2. The peer
+    OPEN: {EOF: ENDED, CONNECTION_LOST: LOST, CERTIFICATE_REQUIRED: CERTIFICATE_MISSING},
+    ENDED: {EOF_PARSED: END_SEEN, CONNECTION_LOST: ENDED, CERTIFICATE_REQUIRED: ENDED},
+    END_SEEN: {CONNECTION_LOST: END_SEEN, CERTIFICATE_REQUIRED: END_SEEN},
+    LOST: {},
+    CERTIFICATE_MISSING: {},
+    # 3. Reading
+    READING: {READING_PAUSED: HELD},
+    HELD: {READING_RESUMED: READING},
+    # 4. Writing
+    WRITING: {WRITING_PAUSED: CHOKED},
+    CHOKED: {WRITING_RESUMED: WRITING},
+}
+
+
+class InvalidStep(RuntimeError):
+    """An event that the state does not know: a fault of the bridge, and never of the peer."""
+
+
+def after(state: State, event: Event) -> State:
+    """The state that follows `state` at `event`. Raises `InvalidStep`, which names both."""
+    try:
+        return TRANSITIONS[state][event]
+    except KeyError:
+        raise InvalidStep(f"a connection in the state {state} cannot take the step {event}") from None

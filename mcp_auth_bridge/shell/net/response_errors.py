@@ -1,0 +1,40 @@
+"""Errors of a response that did not come, or that is not valid HTTP/1.1. `peer` is the server's name in them."""
+
+from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+
+
+def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
+    """The connection ended before the response did; `begun` is whether its head had been read."""
+    when = "before its response was complete" if begun else "before it answered"
+    hint = "the request may have been carried out: look before you repeat it"
+    return OutcomeUnknown(f"{peer} ended the connection {when}", hint)
+
+
+def missing_certificate_error(peer: str) -> Unreachable:
+    hint = 'write client_certificate = "…" into the server\'s network table'
+    return Unreachable(f"{peer} wants a client certificate (TLS)", hint)
+
+
+def two_lengths_error(peer: str) -> TheirProtocolError:
+    """RFC 9112 section 6.3: such a response ought to be handled as an error, because intermediaries differ on it."""
+    hint = "something between here and the server may be forging responses: contact the server's operator"
+    return TheirProtocolError(f"{peer} sent a response that gives its length in two ways", hint)
+
+
+def malformed_error(peer: str) -> TheirProtocolError:
+    hint = "check the url and its port: perhaps no web server listens there"
+    return TheirProtocolError(f"{peer} sent a response that is not valid HTTP/1.1", hint)
+
+
+def spoke_tls_error(peer: str) -> TheirProtocolError:
+    """The response to a plain-text request was a TLS alert."""
+    return TheirProtocolError(f"{peer} speaks TLS, but its url says http://", "write https:// in its url")
+
+
+def large_head_error(peer: str, limit: int) -> LimitExceeded:
+    """`limit` is in bytes."""
+    return LimitExceeded(f"{peer} sent a response with more than {limit} bytes of headers")
+
+
+def interim_error(peer: str, limit: int) -> TheirProtocolError:
+    return TheirProtocolError(f"{peer} sent more than {limit} interim responses")

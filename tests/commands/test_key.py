@@ -1,0 +1,15 @@
+"""The key pair of a machine."""
+
+from mcp_auth_bridge.commands import key, logout
+from mcp_auth_bridge.stores import login_export
+
+
+def test_the_key_of_a_machine_is_sealed_and_is_not_a_login(server, capsys):
+    server.run(key.run(server.context))
+    line = capsys.readouterr().out.strip()
+    private = key.load_machine_key(server.store)
+    assert login_export.recipient_line(private) == line
+    for path in server.paths.records.iterdir():
+        assert private not in path.read_bytes()
+    assert server.run(logout.run(logout.Input(None), server.context)) == 0
+    assert key.load_machine_key(server.store) == private

@@ -1,0 +1,69 @@
+"""Where a redirect of an MCP request may lead: within its origin, with its method, and to no page for people."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_auth_bridge.errors import UpstreamFailed
+from mcp_auth_bridge.relay.redirects import leads_to_login, redirect_target
+from mcp_auth_bridge.urls import Purpose, Url, gate
+
+HERE = Url("https", "mcp.example", 443, "/mcp", "")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://mcp.example/blog/internal",
+        "https://loginless.example/mcp",
+        "https://mcp.example/mcp?next=/login",
+        "https://[::1/login",
+        "",
+    ],
+)
+def test_another_redirect_does_not_lead_to_a_sign_in_page(location):
+    assert not leads_to_login(location)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://mcp.example/mcp",
+        "https://mcp.example:8443/mcp",
+        "https://evil.example/",
+        "//evil.example/",
+        "https://mcp.example@evil.example/",
+        "https://user@mcp.example/",
+        "javascript:alert(1)",
+        "https://[::1/",
+        "/a b",
+        "/\x7f",
+    ],
+)
+def test_a_redirect_to_another_origin_or_to_no_url_is_refused(location):
+    with pytest.raises(UpstreamFailed):
+        redirect_target("POST", HERE, 307, location)
+
+
+@pytest.mark.parametrize(
+    ("location", "path"), [("/x", "/x"), ("x", "/x"), ("?a=1", "/mcp?a=1"), ("HTTPS://MCP.example:443/y", "/y")]
+)
+def test_a_redirect_within_the_origin_is_followed(location, path):
+    assert redirect_target("POST", HERE, 308, location).target == path
+
+
+def test_a_server_of_plain_http_that_the_user_allowed_may_redirect_within_its_origin_only():
+    plain = gate("http://metrics.cluster.example/mcp", Purpose.PLAIN_SERVER)
+    assert str(redirect_target("POST", plain, 308, "/mcp/")) == "http://metrics.cluster.example/mcp/"
+    for other in ("http://logs.cluster.example/mcp", "https://metrics.cluster.example/mcp"):
+        with pytest.raises(UpstreamFailed):
+            redirect_target("POST", plain, 308, other)
+
+
+@given(st.sampled_from(["POST", "GET", "DELETE"]), st.sampled_from([301, 302, 303, 307, 308]), st.text(max_size=30))
+def test_a_redirect_never_leads_to_another_origin(verb, status, location):
+    try:
+        target = redirect_target(verb, HERE, status, location)
+    except UpstreamFailed:
+        return
+    assert target is None or target.origin == HERE.origin

@@ -1,0 +1,48 @@
+"""What a socket and a TLS layer say about their other side, before a byte is read."""
+
+import contextlib
+import socket
+import ssl
+
+import trustme
+
+from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
+
+
+def test_bytes_and_an_end_are_seen_and_silence_is_not():
+    near, far = socket.socketpair()
+    with near:
+        assert not is_readable(near)
+        far.send(b"x")
+        assert is_readable(near)
+        near.recv(1)
+        assert not is_readable(near)
+        far.close()
+        assert is_readable(near)
+
+
+def test_every_end_over_plain_tcp_is_orderly():
+    assert is_orderly_end(None)
+
+
+def handshaken():
+    """Both sides of a TLS connection in memory, after the handshake: two objects, and what each sends the other."""
+    authority = trustme.CA()
+    here, there = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.configure_trust(here)
+    authority.issue_cert("mcp.test").configure_cert(there)
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = here.wrap_bio(to_client, to_server, server_hostname="mcp.test")
+    server = there.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return client, server
+
+
+def test_over_tls_only_close_notify_is_an_orderly_end():
+    client, server = handshaken()
+    assert not is_orderly_end(client)
+    with contextlib.suppress(ssl.SSLWantReadError):  # it has sent its close_notify, and waits for the other one
+        server.unwrap()
+    assert is_orderly_end(client)
