@@ -127,7 +127,7 @@ class StdoutWriter:
     async def write(self, raw: bytes) -> None:
         """Write the message `raw` as a line, after all earlier ones. Waits while the client does not read.
 
-        If it is cancelled within the line, a later write finishes the line: half a line would spoil two messages.
+        If it is cancelled within the line, the rest of the line is still written: half a line would spoil two messages.
         Raises `BrokenPipeError` when the client has closed its end.
         """
         if self._poll is None:

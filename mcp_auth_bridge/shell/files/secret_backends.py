@@ -24,9 +24,9 @@ def secret_sources(environ: Mapping[str, str], passed: Sequence[str]) -> SecretS
     environment = _command_environment(environ, passed)
 
     async def run(argv: Sequence[str]) -> bytes:
-        from mcp_auth_bridge.shell.process.run_command import output  # most bridges run no command
+        from mcp_auth_bridge.shell.process.run_command import capture_output  # most bridges run no command
 
-        return await output(argv, environment, LIMIT)
+        return await capture_output(argv, environment, LIMIT)
 
     return SecretSources(environ, run, _read_keyring, asyncio.sleep)
 
@@ -36,9 +36,9 @@ def read_key_command(argv: Sequence[str]) -> bytes:
 
     It must run in a thread without an event loop, as the one in which keys are fetched.
     """
-    from mcp_auth_bridge.shell.process.run_command import output  # as above
+    from mcp_auth_bridge.shell.process.run_command import capture_output  # as above
 
-    return asyncio.run(output(argv, _command_environment(os.environ, ()), LIMIT, _KEY_TIMEOUT))
+    return asyncio.run(capture_output(argv, _command_environment(os.environ, ()), LIMIT, _KEY_TIMEOUT))
 
 
 def _command_environment(environ: Mapping[str, str], passed: Sequence[str]) -> Mapping[str, str]:

@@ -26,7 +26,12 @@ _STDERR_TIMEOUT = 0.2
 """Seconds to wait for the end of stderr after the program has ended."""
 
 
-async def output(argv: Sequence[str], environment: Mapping[str, str], limit: int, timeout: float = TIMEOUT) -> bytes:  # noqa: ASYNC109 - the error names the command
+async def capture_output(
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    limit: int,
+    timeout: float = TIMEOUT,  # noqa: ASYNC109 - the error names the command
+) -> bytes:
     """Run `argv` and return its output: at most `limit` bytes, within `timeout` seconds and with exit status 0.
 
     Otherwise raises `CredentialMissing`, which names only the first word: the others and the output may be secret. It

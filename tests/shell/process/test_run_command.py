@@ -11,13 +11,13 @@ from installed import wait_for
 
 from mcp_auth_bridge.credentials.secret_sources import LIMIT
 from mcp_auth_bridge.errors import CredentialMissing
-from mcp_auth_bridge.shell.process.run_command import output
+from mcp_auth_bridge.shell.process.run_command import capture_output
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
 
 def prints(source, *arguments, timeout=30.0):
-    return asyncio.run(output([sys.executable, "-c", source, *arguments], ENVIRONMENT, LIMIT, timeout))
+    return asyncio.run(capture_output([sys.executable, "-c", source, *arguments], ENVIRONMENT, LIMIT, timeout))
 
 
 def test_the_output_is_returned():
@@ -49,7 +49,7 @@ def test_an_error_quotes_the_last_line_of_stderr_and_the_hint_names_the_environm
 
 def test_a_program_that_does_not_exist_is_named():
     with pytest.raises(CredentialMissing, match=r"^the command “no-such-program” cannot be run: no such file"):
-        asyncio.run(output(["no-such-program", "hunter2"], ENVIRONMENT, LIMIT))
+        asyncio.run(capture_output(["no-such-program", "hunter2"], ENVIRONMENT, LIMIT))
 
 
 def test_a_program_has_neither_stdin_nor_terminal_and_a_small_environment(monkeypatch):
@@ -96,7 +96,9 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path):
 @needs_proc
 def test_a_program_is_killed_with_its_children_when_the_caller_is_cancelled(tmp_path):
     async def story():
-        task = asyncio.ensure_future(output([sys.executable, "-c", HANGS, str(tmp_path / "pids")], ENVIRONMENT, LIMIT))
+        task = asyncio.ensure_future(
+            capture_output([sys.executable, "-c", HANGS, str(tmp_path / "pids")], ENVIRONMENT, LIMIT)
+        )
         await asyncio.to_thread(wait_for, (tmp_path / "pids").exists)
         task.cancel()
         await asyncio.wait((task,))
