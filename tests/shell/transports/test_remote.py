@@ -6,6 +6,7 @@ from remoting import (
     ACCEPTED,
     ANSWER,
     CALL,
+    NOTE,
     OPENED,
     OPENING,
     STREAM,
@@ -85,7 +86,9 @@ async def test_a_modern_servers_error_is_its_reply_and_no_older_transport_is_tri
 async def test_credentials_that_only_the_stream_asks_for_are_missed():
     refusal = reply(b"401 Unauthorized", b"WWW-Authenticate: Bearer")
     async with Scripted() as server, connected(server) as remote:
-        server.play([REQUEST, reply(b"405 Method Not Allowed"), REQUEST, refusal, CUT])
+        server.play(
+            [REQUEST, reply(b"405 Method Not Allowed"), REQUEST, refusal, CUT], one(reply(b"405 Method Not Allowed"))
+        )
         with pytest.raises(CredentialRefused):
             await collect(remote.post(OPENING, {}))
 
