@@ -232,3 +232,19 @@ def test_null_counts_as_absent():
     nulls = dict.fromkeys(("registration_endpoint", "revocation_endpoint", "scopes_supported"))
     server = found((f"{PRM}/a/b", resource(scopes_supported=None)), (RFC8414, metadata(**nulls)))
     assert (server.registration_endpoint, server.scopes_supported, server.offers_offline_access) == (None, None, False)
+
+
+BLOCKED = answer(b"<html>blocked</html>", 403, "text/html")
+
+
+def test_a_firewall_that_answers_everywhere_is_named():
+    places = [f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC, REGISTER]
+    with pytest.raises(TheirProtocolError) as raised:
+        found(*((place, BLOCKED) for place in places))
+    assert "a firewall seems to answer programs" in raised.value.hint
+
+
+def test_an_authorization_server_where_no_user_could_log_in_is_refused():
+    without = metadata(authorization_endpoint=None)
+    with pytest.raises(TheirProtocolError, match="no endpoint where a user could log in"):
+        found((f"{PRM}/a/b", resource()), (RFC8414, without))
