@@ -8,6 +8,7 @@ from registration_flow import HERE, REGISTER, client, registered, server
 
 from mcp_auth_bridge.errors import (
     ConfigError,
+    OAuthRefused,
     ProtocolError,
 )
 from mcp_auth_bridge.oauth.registration import RegistrationSettings, register
@@ -104,3 +105,9 @@ def test_a_method_that_the_server_refuses_to_register_is_followed_by_the_next():
 def test_any_other_refusal_of_a_registration_is_final(code, status):
     with pytest.raises((ConfigError, ProtocolError)):
         play(register(server(("client_secret_post",)), HERE, (), None), [(REGISTER, answer({"error": code}, status))])
+
+
+def test_a_server_that_refuses_something_else_of_the_first_method_is_not_asked_for_the_second():
+    refused = answer({"error": "invalid_client_metadata"}, 403)
+    with pytest.raises(OAuthRefused):
+        play(register(server(("none", "client_secret_post")), HERE, (), None), [(REGISTER, refused)])
