@@ -179,6 +179,8 @@ def main() -> int:
     for old in data_file.parent.iterdir():
         old.unlink()
     failed = run([file for files in own.values() for file in files], data_file, ["-n", given.n])
+    if failed > pytest.ExitCode.TESTS_FAILED:
+        return failed
     coverage = Coverage(data_file=str(data_file), config_file=str(ROOT / "pyproject.toml"))
     coverage.combine()
     covered = dict(shares(coverage, own))

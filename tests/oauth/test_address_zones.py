@@ -2,10 +2,11 @@
 
 from ipaddress import ip_address, ip_network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_auth_bridge.oauth.address_zones import Zone, addresses_within, zone_of
+from mcp_auth_bridge.oauth.address_zones import Zone, addresses_within, parse_address, reach_of, zone_of
 
 BLOCKS = """
     10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 0.0.0.0/8 192.0.0.0/24 192.0.2.0/24
@@ -35,3 +36,15 @@ def test_private_addresses_are_never_public_and_no_zone_reaches_the_forbidden(ad
         assert zone > Zone.PUBLIC or translated
     if zone is Zone.FORBIDDEN:
         assert all(addresses_within([address], reach) == [] for reach in Zone)
+
+
+def test_a_server_may_lead_as_near_as_the_farthest_of_its_addresses():
+    assert reach_of([ip_address("10.0.0.1"), ip_address("127.0.0.1")]) is Zone.PRIVATE
+    assert reach_of([ip_address("10.0.0.1"), ip_address("8.8.8.8")]) is Zone.PUBLIC
+
+
+@pytest.mark.parametrize(
+    ("host", "address"), [("10.0.0.1", "10.0.0.1"), ("::1", "::1"), ("localhost", None), ("", None)]
+)
+def test_a_name_is_not_an_address(host, address):
+    assert parse_address(host) == (None if address is None else ip_address(address))

@@ -24,6 +24,7 @@ from login_flow import (
     TOKEN,
     WELCOME,
     asked_for,
+    at,
     found,
     known,
     plan,
@@ -33,6 +34,7 @@ from playing import NOT_FOUND, PAGE, answer, plain, play
 
 from mcp_auth_bridge.effects import Authorize, Listen, Tell
 from mcp_auth_bridge.errors import ConfigError, OAuthRefused, Unreachable, UpstreamFailed
+from mcp_auth_bridge.oauth.client import METADATA_DOCUMENT_PORTS
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
@@ -472,3 +474,21 @@ def test_a_configured_path_is_part_of_the_redirect_uri_of_each_kind_of_client():
     assert played([*found(), ("listen 0", here), address, ("listen 0", THERE), there]).redirect_uri == THERE
     documents = [*found(client_id_metadata_document_supported=True), ("listen 8765", here.replace("4711", "8765"))]
     assert not played(documents, metadata_url="https://bridge.example/c.json", port=8765).registered
+
+
+def test_a_configured_client_of_another_issuer_is_not_sent_there():
+    with pytest.raises(ConfigError, match="the configured client belongs to"):
+        play(login(plan(configured=CONFIGURED)), found("https://other.example", **at("https://other.example")))
+
+
+def test_a_client_that_registered_with_another_method_than_the_configured_one_is_not_used():
+    settings = RegistrationSettings(auth_method="client_secret_post")
+    steps = [*found(), ("listen 0", HERE), REGISTERED, *CODE]
+    assert play(login(msgspec.structs.replace(known(), registration=settings)), steps).client.id == "new"
+
+
+def test_where_all_ports_of_the_metadata_document_are_taken_the_bridge_registers():
+    steps = found(client_id_metadata_document_supported=True)
+    taken = [(f"listen {port}", OTHER) for port in METADATA_DOCUMENT_PORTS]
+    session = play(login(plan(metadata_url=DOCUMENT)), [*steps, *taken, ("listen 0", HERE), REGISTERED, *CODE])
+    assert session.client.id == "new"

@@ -1,5 +1,6 @@
 """The device grant, played: it polls as often as the server allows, and ends in a session or an error."""
 
+import msgspec
 import pytest
 from playing import answer, plain, play
 
@@ -7,6 +8,7 @@ from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OAuthRefused, Th
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.session import Client
+from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 CLIENT = Client(issuer="https://as.example", id="us")
@@ -91,3 +93,27 @@ def test_a_server_without_the_grant_is_an_error_that_says_what_to_do_instead():
 def test_an_unacceptable_verification_uri_is_refused():
     with pytest.raises(UrlRefused):
         play(flow(), [(START, answer({**DEVICE, "verification_uri": "javascript:alert(1)"}))])
+
+
+def test_auth0s_audience_goes_into_the_first_request():
+    asked = []
+    tokens = answer({"access_token": "AT"})
+    steps = [(START, answer(DEVICE)), SHOWN, ("sleep 5", None), (TOKEN, tokens)]
+    play(flow(authorize_params={"audience": "https://api"}), steps, asked)
+    assert plain(asked[0].form)["audience"] == "https://api"
+
+
+def test_a_client_whose_authentication_is_refused_asks_once_more_in_another_way():
+    client = msgspec.structs.replace(
+        CLIENT, secret=Secret("S"), auth_method="client_secret_post", other_methods=("client_secret_basic",)
+    )
+    steps = [(START, answer({"error": "invalid_client"}, 401)), (START, answer(DEVICE)), SHOWN, ("sleep 5", None)]
+    asked = []
+    play(device_code(server(), client, ()), [*steps, (TOKEN, answer({"access_token": "AT"}))], asked)
+    assert "client_secret" in plain(asked[0].form)
+    assert plain(asked[1].headers)["authorization"].startswith("Basic ")
+
+
+def test_a_refused_beginning_is_an_error_that_says_what_was_refused():
+    with pytest.raises(OAuthRefused, match="refused the login on another device: unauthorized_client"):
+        play(flow(), [(START, answer({"error": "unauthorized_client"}, 400))])

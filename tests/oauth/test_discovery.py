@@ -7,6 +7,7 @@ from discovery_flow import (
     MCP,
     METHODS,
     NEAR,
+    OIDC,
     PRM,
     REGISTER,
     RFC8414,
@@ -15,11 +16,13 @@ from discovery_flow import (
     metadata,
     resource,
 )
+from grant_flow import session
 from playing import NOT_FOUND, PAGE, answer, play
 
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import (
     ConfigError,
+    NoLoginOffered,
     RedirectRefused,
     TheirProtocolError,
 )
@@ -232,3 +235,47 @@ def test_null_counts_as_absent():
     nulls = dict.fromkeys(("registration_endpoint", "revocation_endpoint", "scopes_supported"))
     server = found((f"{PRM}/a/b", resource(scopes_supported=None)), (RFC8414, metadata(**nulls)))
     assert (server.registration_endpoint, server.scopes_supported, server.offers_offline_access) == (None, None, False)
+
+
+BLOCKED = answer(b"<html>blocked</html>", 403, "text/html")
+
+
+def test_a_firewall_that_answers_everywhere_is_named():
+    places = [f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC, REGISTER]
+    with pytest.raises(TheirProtocolError) as raised:
+        found(*((place, BLOCKED) for place in places))
+    assert "a firewall seems to answer programs" in raised.value.hint
+
+
+def test_an_authorization_server_where_no_user_could_log_in_is_refused():
+    without = metadata(authorization_endpoint=None)
+    with pytest.raises(TheirProtocolError, match="no endpoint where a user could log in"):
+        found((f"{PRM}/a/b", resource()), (RFC8414, without))
+
+
+def test_an_issuer_that_the_user_trusts_is_asked_where_the_server_publishes_nothing():
+    places = [f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC]
+    script = [*((place, NOT_FOUND) for place in places), (RFC8414, metadata())]
+    assert knowing(*script, trusted_issuer="https://as.example").issuer == "https://as.example"
+
+
+def test_an_issuer_without_metadata_may_be_given_by_its_endpoints():
+    script = [(f"{PRM}/a/b", resource()), (RFC8414, NOT_FOUND), (OIDC, NOT_FOUND)]
+    with pytest.raises(TheirProtocolError, match="publishes no metadata that can be used"):
+        found(*script)
+
+
+def test_a_register_that_redirects_is_not_there():
+    places = [f"{PRM}/a/b", PRM, LEGACY, LEGACY_OIDC]
+    away = RedirectRefused("it redirects to another origin")
+    with pytest.raises(NoLoginOffered):
+        found(*((place, NOT_FOUND) for place in places), (REGISTER, away))
+
+
+def test_the_last_issuer_may_be_found_behind_another_location():
+    script = [(f"{PRM}/a/b", resource(issuer="https://elsewhere.example"))]
+    at = "GET https://elsewhere.example/.well-known/oauth-authorization-server"
+    known = knowing(
+        *script, (at, metadata()), trusted_issuer="https://as.example", last=session(issuer="https://as.example")
+    )
+    assert known.issuer == "https://as.example"

@@ -9,6 +9,7 @@ import pytest
 from grant_flow import CLIENT, HERE, TOKEN, TOKENS, code, server, session
 from playing import PAGE, answer, plain, play
 
+from mcp_auth_bridge.effects import Authorize
 from mcp_auth_bridge.errors import (
     GrantEnded,
     LimitExceeded,
@@ -19,6 +20,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
+from mcp_auth_bridge.oauth.dpop import Binding
 from mcp_auth_bridge.oauth.grants import authorization_code, refresh
 
 
@@ -126,3 +128,19 @@ def test_the_account_to_show_is_read_from_the_id_token():
     payload = base64.urlsafe_b64encode(json.dumps({"email": "ann@example.org\u202e"}).encode()).rstrip(b"=").decode()
     token = f"eyJhbGciOiJub25lIn0.{payload}."
     assert code({"code": "C"}, (TOKEN, answer({**TOKENS, "id_token": token}))).account == "ann@example.org"
+
+
+def test_a_code_is_bound_to_the_key_of_its_proofs():
+    asked = []
+    bound = server(binding=Binding.DEMANDED)
+    noise = [("entropy 32", b"\x01" * 32), ("entropy 32", b"\x02" * 32), ("entropy 40", bytes(range(40)))]
+    steps = [*noise, ("authorize", lambda effect: {"state": effect.state, "code": "C"})]
+    proof = [("entropy 16", bytes(16)), ("now", 1000.0)]
+    with pytest.raises(TheirProtocolError, match="bound to a key"):
+        play(authorization_code(bound, CLIENT, ("read",)), [*steps, *proof, (TOKEN, answer(TOKENS))], asked)
+    assert "dpop_jkt=" in next(effect.url for effect in asked if isinstance(effect, Authorize))
+
+
+def test_a_server_that_is_shown_the_id_token_needs_one():
+    with pytest.raises(TheirProtocolError, match="issued no id token"):
+        code({"code": "C"}, (TOKEN, answer(TOKENS)), to=server(token="id_token"))

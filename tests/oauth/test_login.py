@@ -5,6 +5,7 @@ NyxID #1217, ai-workflow #298: offline_access is listed, and refused.
 
 import msgspec
 import pytest
+from grant_flow import id_token
 from login_flow import (
     ASKED,
     CODE,
@@ -452,3 +453,21 @@ def test_a_profile_without_offline_access_never_asks_for_it(more, scope):
     session = play(login(plan(offline=False, **more)), [*found(), ("listen 0", HERE), REGISTERED, *CODE], asked)
     assert registered_with(asked) == asked_for(asked) == [scope]
     assert session.denied == ""
+
+
+def test_a_client_that_turns_out_to_be_forgotten_is_replaced_and_the_user_logs_in_again():
+    unknown = ("authorize", lambda effect: {"state": effect.state, "error": "unauthorized_client"})
+    steps = [*found(), ("listen 4711", HERE), *WELCOME, *CODE[:2], unknown, ("tell", None), REGISTERED, *CODE]
+    assert play(login(known()), steps).client.id == "new"
+
+
+@pytest.mark.parametrize(("status", "words"), [(200, "nothing was kept$"), (503, "could not be revoked")])
+def test_tokens_of_another_account_than_the_expected_one_are_revoked(status, words):
+    named = {"expires_in": 60, **id_token(email="bob@x.example")}
+    steps = [*found(revocation_endpoint="https://as.example/revoke"), ("listen 0", HERE), REGISTERED, *CODE[:3]]
+    redeemed = [
+        (TOKEN, answer(named)),
+        *[("POST https://as.example/revoke", answer(b"", status))] * (1 + (status == 200)),
+    ]
+    with pytest.raises(AccessDenied, match=f"bob@x.example.* signed in, but .* as “mia@x.example”; .*{words}"):
+        play(login(plan(ways=ProviderOverrides(account="mia@x.example"))), [*steps, *redeemed])

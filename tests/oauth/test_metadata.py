@@ -18,7 +18,9 @@ from mcp_auth_bridge.errors import TheirProtocolError, UrlRefused, copyable_url
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.discovery import discover
 from mcp_auth_bridge.oauth.dpop import Binding
+from mcp_auth_bridge.oauth.metadata import fetch_resource_metadata
 from mcp_auth_bridge.oauth.trust import Trust
+from mcp_auth_bridge.oauth.well_known import Trail
 from mcp_auth_bridge.urls import Purpose, gate
 
 
@@ -256,3 +258,14 @@ def test_a_demand_for_proofs_that_the_authorization_server_cannot_meet_ends_the_
 def test_a_server_of_2025_03_26_may_demand_proofs_too():
     start = [(f"{PRM}/a/b", NOT_FOUND), (PRM, NOT_FOUND)]
     assert found(*start, (LEGACY, metadata("https://mcp.example", **NEAR)), challenge=DPOP).binding is Binding.DEMANDED
+
+
+def test_a_document_that_says_nothing_is_not_metadata():
+    trail = Trail()
+    script = [
+        ("GET https://mcp.example/.well-known/oauth-protected-resource/a/b", answer({"error": "not_found"})),
+        ("GET https://mcp.example/.well-known/oauth-protected-resource", NOT_FOUND),
+    ]
+    trust = Trust(server=gate("https://mcp.example/a/b", Purpose.SERVER))
+    assert play(fetch_resource_metadata(trust, None, "", trail), script) is None
+    assert "holds no metadata" in str(trail)

@@ -3,13 +3,15 @@
 import json
 
 import pytest
-from playing import play
-from registration_flow import HERE, client, registered, server
+from playing import answer, play
+from registration_flow import HERE, REGISTER, client, registered, server
 
 from mcp_auth_bridge.errors import (
     ConfigError,
+    OAuthRefused,
+    ProtocolError,
 )
-from mcp_auth_bridge.oauth.registration import register
+from mcp_auth_bridge.oauth.registration import RegistrationSettings, register
 from mcp_auth_bridge.secret import Secret
 
 
@@ -78,3 +80,34 @@ def test_a_server_without_registration_is_explained_with_the_line_to_write():
     with pytest.raises(ConfigError, match="does not register clients") as raised:
         play(register(server(registers=False), HERE, (), None), [])
     assert 'client_id = "…", issuer = "https://as.example"' in raised.value.hint
+
+
+@pytest.mark.parametrize(("secret", "method"), [("S", "client_secret_basic"), (None, "none")])
+def test_a_configured_method_is_the_only_one_that_is_tried(secret, method):
+    asked, settings = [], RegistrationSettings(auth_method="client_secret_basic")
+    script = [("POST https://as.example/register", answer({"client_id": "abc", "client_secret": secret}, 201))]
+    made = play(register(server(("client_secret_post",)), HERE, (), None, settings), script, asked)
+    assert json.loads(asked[0].document)["token_endpoint_auth_method"] == "client_secret_basic"
+    assert (made.auth_method, made.other_methods) == (method, ())
+
+
+def test_a_method_that_the_server_refuses_to_register_is_followed_by_the_next():
+    refused = answer({"error": "invalid_client_metadata"}, 400)
+    script = [(REGISTER, refused), (REGISTER, answer({"client_id": "abc", "client_secret": "S"}, 201))]
+    asked = []
+    made = play(register(server(("client_secret_post", "none")), HERE, (), None), script, asked)
+    methods = [json.loads(effect.document)["token_endpoint_auth_method"] for effect in asked]
+    assert len(set(methods)) == 2
+    assert made.id == "abc"
+
+
+@pytest.mark.parametrize(("code", "status"), [("invalid_redirect_uri", 400), ("invalid_client_metadata", 403)])
+def test_any_other_refusal_of_a_registration_is_final(code, status):
+    with pytest.raises((ConfigError, ProtocolError)):
+        play(register(server(("client_secret_post",)), HERE, (), None), [(REGISTER, answer({"error": code}, status))])
+
+
+def test_a_server_that_refuses_something_else_of_the_first_method_is_not_asked_for_the_second():
+    refused = answer({"error": "invalid_client_metadata"}, 403)
+    with pytest.raises(OAuthRefused):
+        play(register(server(("none", "client_secret_post")), HERE, (), None), [(REGISTER, refused)])

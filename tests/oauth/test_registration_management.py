@@ -5,9 +5,11 @@ from playing import answer, play
 from registration_flow import client, managed
 
 from mcp_auth_bridge.errors import (
+    ProtocolError,
+    TheirProtocolError,
     UpstreamFailed,
 )
-from mcp_auth_bridge.oauth.registration_management import unregister
+from mcp_auth_bridge.oauth.registration_management import read_registration, unregister
 
 DELETE = "DELETE https://as.example/register/abc"
 
@@ -30,3 +32,30 @@ def test_a_registration_without_a_management_token_is_left_alone():
 def test_a_refused_deletion_is_an_error(status):
     with pytest.raises(UpstreamFailed, match="to delete the registration"):
         play(unregister(managed()), [(DELETE, answer(b"", status))])
+
+
+READ = "GET https://as.example/register/abc"
+
+
+def test_a_registration_is_read_with_its_own_token_and_a_new_one_replaces_it():
+    assert play(read_registration(managed()), [(READ, answer({"client_id": "abc"}))]) == managed()
+    renewed = answer({"client_id": "abc", "registration_access_token": "RAT-new"})
+    assert play(read_registration(managed()), [(READ, renewed)]).management_token.reveal() == "RAT-new"
+    odd = answer({"client_id": "abc", "registration_access_token": "RAT new\r\n"})
+    assert play(read_registration(managed()), [(READ, odd)]) == managed()
+
+
+@pytest.mark.parametrize("gone", [answer(b"", 401), answer(b"", 404), answer({"error": "access_denied"}, 400)])
+def test_a_registration_that_is_gone_is_none(gone):
+    assert play(read_registration(managed()), [(READ, gone)]) is None
+
+
+@pytest.mark.parametrize("answered", [answer(b"", 500), answer({"error": "invalid_token"}, 403)])
+def test_a_registration_that_cannot_be_read_is_an_error(answered):
+    with pytest.raises(ProtocolError, match="to show the registration"):
+        play(read_registration(managed()), [(READ, answered)])
+
+
+def test_the_registration_of_another_client_is_not_ours():
+    with pytest.raises(TheirProtocolError, match="another client"):
+        play(read_registration(managed()), [(READ, answer({"client_id": "other"}))])

@@ -185,3 +185,12 @@ def test_any_response_makes_a_usable_client_or_an_error_without_its_secret(docum
     else:
         assert made.id.isprintable()
         assert (made.redirect_uri, made.issuer) == (HERE, "https://as.example")
+
+
+def test_a_secret_beyond_any_measure_is_refused():
+    with pytest.raises(TheirProtocolError, match="client_secret of over"):
+        registered({"client_id": "abc", "client_secret": "s" * 100_000})
+
+
+def test_exactly_our_redirect_uri_is_ours():
+    assert registered({"client_id": "abc", "redirect_uris": ["http://elsewhere.example/", HERE]}).redirect_uri == HERE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_auth_bridge.oauth.related_hosts import are_related
+from mcp_auth_bridge.oauth.related_hosts import are_related, is_subdomain
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,19 @@ def test_these_hosts_are_related(issuer, host):
 )
 def test_these_hosts_are_not_related(issuer, host):
     assert not are_related(issuer, host)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "host", "above"),
+    [
+        ("acme.host.example", "host.example", True),
+        ("acme.host.example.", "host.example", True),
+        ("host.example", "acme.host.example", False),
+        ("host.example", "host.example", False),
+        ("host.example", "example", False),
+        ("acme.co.uk", "co.uk", False),
+        ("10.0.0.1", "0.0.1", False),
+    ],
+)
+def test_a_host_above_the_issuers_is_known_but_does_not_make_them_related(issuer, host, above):
+    assert is_subdomain(issuer, host) is above

@@ -67,3 +67,17 @@ def test_a_revocation_endpoint_that_takes_basic_alone_gets_it_from_a_public_clie
     assert [plain(effect.form)["token"] for effect in asked] == ["RT-0", "RT-0", "RT-0", "AT-0"]
     with pytest.raises(OAuthRefused, match="invalid_client"):
         play(revoke(session(client=client)), [refused] * 4)
+
+
+def test_a_server_that_wants_the_secret_of_a_public_client_gets_an_empty_one():
+    """The MCP Python SDK's (2.3.0)."""
+    asked, endpoint = [], "POST https://as.example/revoke"
+    play(revoke(session()), [(endpoint, answer({"detail": "client_secret"}, 400)), (endpoint, answer(b""))], asked)
+    assert plain(asked[1].form)["client_secret"] == ""
+
+
+def test_an_access_token_whose_revocation_is_refused_for_another_reason_is_an_error():
+    endpoint = "POST https://as.example/revoke"
+    refused = answer({"error": "invalid_request"}, 400)
+    with pytest.raises(OAuthRefused, match="invalid_request"):
+        play(revoke(session(expires_at=2000.0)), [(endpoint, answer(b"")), (endpoint, refused)])

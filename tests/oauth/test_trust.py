@@ -1,6 +1,7 @@
 """Which servers a login trusts, what it asks the user, and what it does not ask again."""
 
 import shlex
+from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,15 @@ from login_flow import CODE, HERE, PRM, REGISTERED, at, found, plan
 from playing import NOT_FOUND, answer, play
 
 from mcp_auth_bridge.config.config_file import parse
-from mcp_auth_bridge.effects import Agree, Fetch
+from mcp_auth_bridge.effects import Agree, Fetch, ask
 from mcp_auth_bridge.errors import ConfigError, LoginRequired, UrlRefused
+from mcp_auth_bridge.oauth.address_zones import Zone
 from mcp_auth_bridge.oauth.login import login
 from mcp_auth_bridge.oauth.plan import LoginPlan
 from mcp_auth_bridge.oauth.session import Client, Session
-from mcp_auth_bridge.oauth.trust import Trust, check_issuer
+from mcp_auth_bridge.oauth.trust import Trust, _is_at_home, check_configured, check_issuer, confine, filter_addresses
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 LAST = Session(
     resource="https://mcp.example/mcp",
@@ -226,3 +228,67 @@ def test_the_default_endpoints_of_2025_03_26_do_not_make_it_one_either():
     with pytest.raises(UrlRefused, match=r"a login to http://metrics.cluster.example would go to") as raised:
         play(login(plain_plan()), steps)
     assert "allow_http" in raised.value.hint
+
+
+def test_a_server_that_takes_tokens_of_others_gets_none_of_the_configured_issuer():
+    trust = Trust(server=gate("https://mcp.example/mcp", Purpose.SERVER), issuer="https://as.example")
+    check_configured([], trust)
+    check_configured(["https://as.example/"], trust)
+    with pytest.raises(ConfigError, match=r"takes tokens of “https://evil\.example”, not of the configured issuer"):
+        check_configured(["https://evil.example"], trust)
+
+
+OTHER = Url("https", "10.0.0.7", 443, "/", "")
+FAR = gate("https://mcp.example/mcp", Purpose.SERVER)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "0.0.0.0", "224.0.0.1"])
+def test_a_clouds_metadata_service_is_never_connected_to(address):
+    with pytest.raises(UrlRefused, match="never connected to"):
+        filter_addresses([ip_address(address)], Zone.LOOPBACK, OTHER, None)
+
+
+@pytest.mark.parametrize(
+    ("address", "server", "words"),
+    [
+        ("127.0.0.1", FAR, "https://mcp.example points to .* on this machine"),
+        ("10.0.0.7", FAR, "https://mcp.example points to .* on your own network"),
+        ("10.0.0.7", None, "the configuration points to"),
+    ],
+)
+def test_metadata_lead_no_nearer_than_their_server_stands(address, server, words):
+    with pytest.raises(UrlRefused, match=words):
+        filter_addresses([ip_address(address)], Zone.PUBLIC, OTHER, server)
+
+
+def test_of_several_addresses_those_that_are_allowed_are_left():
+    both = [ip_address("10.0.0.7"), ip_address("8.8.8.8")]
+    assert filter_addresses(both, Zone.PUBLIC, OTHER, FAR) == [both[1]]
+    assert filter_addresses(both, Zone.PRIVATE, OTHER, FAR) == both
+
+
+NEAR = gate("http://127.0.0.1:8000/mcp", Purpose.SERVER)
+
+
+@pytest.mark.parametrize("issuer", ["https://10.0.0.7", "https://127.0.0.1:9000"])
+def test_metadata_of_a_public_server_do_not_lead_to_an_address_of_this_network(issuer):
+    reach = Trust(server=gate("https://8.8.8.8/mcp", Purpose.SERVER))
+    with pytest.raises(UrlRefused, match="points to"):
+        play(confine(fetching(f"{issuer}/x"), reach), [])
+
+
+def fetching(url):
+    return (yield from ask(Fetch(gate(url, Purpose.RESOURCE_METADATA))))
+
+
+def test_a_server_on_this_machine_may_lead_to_another_one_here():
+    assert play(
+        confine(fetching("http://127.0.0.1:9000/x"), Trust(server=NEAR)), [("GET http://127.0.0.1:9000/x", NOT_FOUND)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "agreed"), [("http://127.0.0.1:9000/token", True), ("http://127.0.0.1:9001/token", False)]
+)
+def test_each_port_of_this_machine_may_be_another_users(endpoint, agreed):
+    assert _is_at_home(gate(endpoint, Purpose.TOKEN), gate("http://127.0.0.1:9000", Purpose.ISSUER)) is agreed

@@ -20,7 +20,9 @@ from relaying import (
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
+from mcp_auth_bridge.relay.base import Report
 from mcp_auth_bridge.relay.headless import Headless
+from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER))
@@ -172,3 +174,12 @@ def test_without_a_request_nothing_has_failed():
     list(unattended.from_client(message(request(1))))
     list(unattended.ended(1, Unreachable("away")))
     assert unattended.exit_code == 0
+
+
+def test_a_fault_of_the_bridge_itself_counts_as_a_failure(play, monkeypatch):
+    class Reporting(Passthrough):
+        def woke(self, timer):
+            yield Report(EXPIRED)
+
+    relay = Headless(Reporting())
+    assert Playbook(relay).woke("clock") == [report(TokenExpired)]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import UpstreamFailed
-from mcp_auth_bridge.relay.redirects import leads_to_login, redirect_target
+from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, leads_to_login, redirect_loop_error, redirect_target
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
 HERE = Url("https", "mcp.example", 443, "/mcp", "")
@@ -67,3 +67,9 @@ def test_a_redirect_never_leads_to_another_origin(verb, status, location):
     except UpstreamFailed:
         return
     assert target is None or target.origin == HERE.origin
+
+
+def test_a_loop_is_an_error_that_says_how_many_redirects_are_followed():
+    error = redirect_loop_error(302)
+    assert error.status == 302
+    assert str(MOST_REDIRECTS) in error.message

@@ -68,3 +68,10 @@ def test_a_pause_is_always_positive_and_never_endless(history):
     for retry, chance in history:
         place.advance(b"", retry)
         assert 0.1 <= place.pause(chance) <= 75
+
+
+def test_a_position_that_was_given_up_is_not_sent_again():
+    place = Resumption()
+    place.advance(b"a", None)
+    place.forget()
+    assert place.headers == {}

@@ -1,10 +1,10 @@
 """A tool call that lacks a login is held while the user logs in, and is made then; all else fails as before."""
 
 import pytest
-from relaying import SIGN_IN, Playbook, answer, cancelled, fail, notification, request, to_client, to_server, wake
+from relaying import SIGN_IN, Playbook, answer, cancelled, fail, note, notification, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import LoginRequired, OurProtocolError, OutcomeUnknown, StepUpRequired, Unreachable
-from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.base import Fail, Note
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.replies import failure
@@ -141,3 +141,11 @@ def test_a_login_opens_the_session_even_if_no_call_waits_for_it(play):
     play.client(cancelled(1))
     play.ended(SIGN_IN_CALL)
     assert woken == ["reopen"]
+
+
+def test_a_timer_of_the_inner_relay_reaches_it():
+    class Clock(Passthrough):
+        def woke(self, timer):
+            yield Note(f"woke at {timer}")
+
+    assert Playbook(SigningIn(Clock(), "far")).woke("clock") == [note("woke at clock")]

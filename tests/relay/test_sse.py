@@ -131,3 +131,13 @@ def test_many_events_never_reach_the_limit():
 def test_an_event_that_is_too_large_ends_the_stream(chunk):
     with pytest.raises(LimitExceeded):
         parsed([chunk] * 100, limit=64)
+
+
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+def test_a_data_line_that_arrives_in_pieces_is_one_and_counted_until_its_event_ends(ending):
+    parser = EventParser(BIG)
+    assert list(parser.feed(b"data: begun")) == []
+    assert parser.kept >= len(b"begun")
+    (event,) = parser.feed(b" and ended" + ending + ending + (b"" if ending != b"\r" else b":\n"))
+    assert event.data == b"begun and ended"
+    assert parser.kept == 0
