@@ -31,7 +31,7 @@ RUN_BY = {
         "toml": (HEADLESS, "test_a_configuration_is_valid"),
         "headless": (HEADLESS, "test_it_runs_without_a_person"),
         "empty environment": (HEADLESS, "test_an_empty_environment_is_enough"),
-        "moving a login": ("tests/e2e/test_moving_a_login.py", "test_a_login_moves_as_the_document_says"),
+        "moving a login": ("tests/e2e/test_moving_a_login.py", "test_a_login_moves_as_documented"),
         "a line of the log": (HEADLESS, "test_the_line_of_json_is_what_is_said"),
         "kubernetes": (HEADLESS, "test_the_pod_checks_its_credential_and_its_agent_shares_the_token"),
         "actions": (HEADLESS, "test_the_job_exchanges_what_github_says_of_it"),
