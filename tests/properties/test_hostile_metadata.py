@@ -1,4 +1,4 @@
-"""Metadata and answers of servers that mix up, swap, poison or break things: what comes of it, and who hears what."""
+"""Confused, swapped, poisoned or broken metadata and responses: the outcome of the login, and who gets secrets."""
 
 import json
 
@@ -47,10 +47,10 @@ def redirect(place):
 
 EVIL_ENDPOINTS = {name: url.replace(AS, EVIL) for name, url in METADATA.items() if name.endswith("_endpoint")}
 
-# What changes → what comes of it: a session, or an error of this class with these words.
+# Change → outcome: a session, or an error of this class with these words.
 SCENARIOS = {
     "nothing is wrong": ({}, Session, ""),
-    # Somebody else's resource
+    # Another server's resource
     "the resource is another host's": (resource(resource="https://other.example/mcp"), TheirProtocolError, "are for"),
     "the resource is a sibling": (resource(resource="https://mcp.example/other"), TheirProtocolError, "are for"),
     "the resource is a longer path": (resource(resource=f"{MCP}/deeper"), TheirProtocolError, "are for"),
@@ -66,7 +66,7 @@ SCENARIOS = {
     "the resource is a URN": (resource(resource="urn:x"), TheirProtocolError, "are for"),
     "the resource is a number": (resource(resource=7), TheirProtocolError, "not as specified"),
     "the resource is the origin": (resource(resource="https://mcp.example"), Session, ""),
-    # No, other, or odd authorization servers
+    # Missing, other or odd authorization servers
     "no authorization server": (resource(authorization_servers=[]), TheirProtocolError, "no authorization server"),
     "null authorization servers": (resource(authorization_servers=None), TheirProtocolError, "no authorization server"),
     "authorization servers as a string": (resource(authorization_servers=AS), TheirProtocolError, "not as specified"),
@@ -90,7 +90,7 @@ SCENARIOS = {
     ),
     "no metadata at all": ({"resource": None, "metadata": None}, TheirProtocolError, "no OAuth metadata"),
     "metadata of another issuer without a resource's": ({"resource": None}, TheirProtocolError, "of the issuer"),
-    # Issuers that are nearly right
+    # Nearly correct issuers
     "an issuer with a slash": (metadata(issuer=f"{AS}/"), Session, ""),
     "an issuer with a path": (metadata(issuer=f"{AS}/x"), TheirProtocolError, "of the issuer"),
     "an issuer in capitals": (metadata(issuer="https://AS.example"), TheirProtocolError, "of the issuer"),
@@ -164,7 +164,7 @@ SCENARIOS = {
     ),
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
     "an error that nobody knows": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
-    # Token answers
+    # Token responses
     "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "an HTTP header cannot carry"),
     "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
     "a token without measure": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
@@ -186,12 +186,12 @@ SCENARIOS = {
 }
 
 
-def test_there_are_as_many_scenarios_as_promised():
+def test_there_are_at_least_sixty_scenarios():
     assert len(SCENARIOS) >= 60
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_login_comes_to_this_and_no_secret_to_anybody_else(scenario):
+def test_a_login_has_this_outcome_and_no_secret_goes_to_a_wrong_server(scenario):
     changes, kind, words = SCENARIOS[scenario]
     world = World(**changes)
     result = world.log_in()
@@ -203,7 +203,7 @@ def test_a_login_comes_to_this_and_no_secret_to_anybody_else(scenario):
         assert not any(secret in said for secret in ("hunter2", "\\u001b"))
 
 
-def test_a_known_clients_secret_goes_to_its_issuer_alone():
+def test_a_known_clients_secret_goes_only_to_its_issuer():
     for changes, _, _ in SCENARIOS.values():
         world = World(**changes)
         world.log_in(clients={AS: KNOWN})
@@ -213,8 +213,8 @@ def test_a_known_clients_secret_goes_to_its_issuer_alone():
         assert "CS" not in str([request.form for _, request in other.got])
 
 
-def test_a_trusted_issuers_name_is_not_enough_for_its_clients_secret():
-    """Who is trusted by name may be claimed by anybody: the endpoints that come with the claim must be its own."""
+def test_a_trusted_issuers_name_alone_does_not_get_its_clients_secret():
+    """Any server can claim a trusted issuer's name: the endpoints of the claim must belong to that issuer."""
     configured = Client(issuer=AS, id="mine", secret=Secret("hunter2"), registered=False)
     world = World(**resource(authorization_servers=[EVIL]), **metadata(token_endpoint=f"{EVIL}/token"))
     result = world.log_in(trusted_issuer=AS, configured=configured)
@@ -233,7 +233,7 @@ DEVICES = {
 
 
 @pytest.mark.parametrize("scenario", DEVICES)
-def test_a_device_login_shows_nothing_odd(scenario):
+def test_a_device_login_shows_no_dangerous_url_or_code(scenario):
     changes, kind = DEVICES[scenario]
     world = World(device=answer({**DEVICE, **changes}))
     result = world.log_in(grant=device_code)

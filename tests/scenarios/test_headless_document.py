@@ -130,7 +130,7 @@ def kinds_of_error(kind: type[errors.BridgeError] = errors.BridgeError) -> Itera
         yield from kinds_of_error(narrower)
 
 
-def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
+def test_the_table_of_exit_codes_matches_the_errors() -> None:
     rows = re.findall(r"^\| (\d+) \| (.*?) \| .*? \|$", DOCUMENT, re.MULTILINE)
     table = {int(code): set(re.findall(r"`(\w+)`", reasons)) for code, reasons in rows}
     expected: dict[int, set[str]] = {0: set()}
