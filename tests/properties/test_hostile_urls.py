@@ -1,5 +1,4 @@
-"""Hostile URLs at every place: they get no secret, no browser opens them, and they reach no address near this
-machine."""
+"""Hostile URLs in every place get no secret, open no browser, and reach no address near this machine."""
 
 import pytest
 from hostile_urls import corpus
