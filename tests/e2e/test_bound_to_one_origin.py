@@ -209,7 +209,7 @@ FIRST = {
     "a redirect of the server's metadata": page("honest", WELL_KNOWN, 301),
     "a redirect of the registration": page("honest", "/register", 307),
     "a redirect of the token request": page("honest", "/token", 307),
-    "a redirect of the token request that keeps its method": page("honest", "/token", 308),
+    "a redirect of the token request that keeps the method": page("honest", "/token", 308),
     "a redirect of the token request as a GET": page("honest", "/token", 303),
     "a redirect of the MCP endpoint": page("mcp", "/mcp", 307),
     "a redirect of the MCP endpoint as a GET": page("mcp", "/mcp", 302),
@@ -294,7 +294,7 @@ AFTERWARDS = {
     "a redirect of the refresh as a GET": page("honest", "/token", 302),
     "a redirect of the revocation": page("honest", "/revoke", 308),
     "a redirect of the call": page("mcp", "/mcp", 307),
-    "a redirect of the call that stays": page("mcp", "/mcp", 308),
+    "a permanent redirect of the call": page("mcp", "/mcp", 308),
     "a redirect of the call as a GET": page("mcp", "/mcp", 303),
 }
 

@@ -256,7 +256,7 @@ def open_key(home):
 
 def no_folder(home):
     (home / "records").rename(home / "away")
-    (home / "records").write_text("a file in place of the folder: nobody can write below it, root neither")
+    (home / "records").write_text("a file in place of the folder: no user can write below it, not even root")
 
 
 DAMAGE = {

@@ -120,7 +120,7 @@ FLOODS = {
     "an event of 2 GiB": event_of_two_gib,
     "an event of 2 GiB in short lines": lines_of_two_gib,
     "a bomb of 10 GiB": lambda: bomb(b" " * MIB),
-    "a bomb of 10 GiB that is not squeezed much": lambda: bomb(
+    "a bomb of 10 GiB that is hardly compressed": lambda: bomb(
         random.Random(1).randbytes(MIB // 64) + b" " * (63 * MIB // 64)
     ),
 }

@@ -62,7 +62,7 @@ SCENARIOS = {
         TheirProtocolError,
         "are for",
     ),
-    "the resource is no URL": (resource(resource="x:y"), TheirProtocolError, "are for"),
+    "the resource is not a URL": (resource(resource="x:y"), TheirProtocolError, "are for"),
     "the resource is a URN": (resource(resource="urn:x"), TheirProtocolError, "are for"),
     "the resource is a number": (resource(resource=7), TheirProtocolError, "not as specified"),
     "the resource is the origin": (resource(resource="https://mcp.example"), Session, ""),
@@ -73,7 +73,7 @@ SCENARIOS = {
     "an authorization server with user info": (resource(authorization_servers=["https://a@b.example"]), UrlRefused, ""),
     "an authorization server by http": (resource(authorization_servers=["http://as.example"]), UrlRefused, "http"),
     "an authorization server here": (resource(authorization_servers=["http://127.0.0.1:9"]), UrlRefused, "encrypted"),
-    "an authorization server in the house": (
+    "an authorization server on the local network": (
         resource(authorization_servers=["https://192.168.1.1"]),
         UrlRefused,
         "an address on",
@@ -83,7 +83,7 @@ SCENARIOS = {
     # The challenge
     "a challenge that leads away": ({"challenge": f"{EVIL}/prm"}, Session, ""),
     "a challenge that leads inside": ({"challenge": "http://10.0.0.1/prm"}, Session, ""),
-    "a challenge that leads away, and nothing else": (
+    "only a challenge that leads away": (
         {"challenge": f"{EVIL}/prm", "resource": None},
         TheirProtocolError,
         "says that they are at",
@@ -133,9 +133,13 @@ SCENARIOS = {
     "an authorization endpoint with a fragment": (metadata(authorization_endpoint=f"{AS}/a#x"), Session, ""),
     # PKCE
     "no PKCE": (metadata(code_challenge_methods_supported=None), TheirProtocolError, "PKCE"),
-    "an empty list of PKCE": (metadata(code_challenge_methods_supported=[]), TheirProtocolError, "PKCE"),
+    "an empty list of PKCE methods": (metadata(code_challenge_methods_supported=[]), TheirProtocolError, "PKCE"),
     "plain PKCE": (metadata(code_challenge_methods_supported=["plain"]), TheirProtocolError, "PKCE"),
-    "PKCE as a word": (metadata(code_challenge_methods_supported="S256"), TheirProtocolError, "not as specified"),
+    "PKCE methods as a string": (
+        metadata(code_challenge_methods_supported="S256"),
+        TheirProtocolError,
+        "not as specified",
+    ),
     # Registrations
     "a registration with another redirect": (registration(redirect_uris=[EVIL]), TheirProtocolError, "redirect URI"),
     "a registration without a client": (registration(client_id=""), TheirProtocolError, "client_id"),
@@ -163,22 +167,22 @@ SCENARIOS = {
         "without iss",
     ),
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
-    "an error that nobody knows": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
+    "an unknown error": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
     # Token responses
     "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "an HTTP header cannot carry"),
-    "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
-    "a token without measure": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
+    "a token with a space": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
+    "an enormous token": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
     "no token": (tokens(access_token=""), BridgeError, ""),
     "a token of an unknown type": (tokens(token_type="mac"), TheirProtocolError, "type"),
     "a refresh token with a line end": (tokens(refresh_token="R\n"), TheirProtocolError, "refresh token"),
-    "a life that never ends": (tokens(expires_in=1e12), Session, ""),
-    "a life that is over": (tokens(expires_in=-1), Session, ""),
-    "a life that is a word": (tokens(expires_in="soon"), Session, ""),
-    "a token answer that is a list": ({"tokens": answer([])}, TheirProtocolError, "not as specified"),
-    "a token answer that is a page": ({"tokens": PAGE}, TheirProtocolError, "a web page"),
-    "a token answer that redirects": (redirect("tokens"), UpstreamFailed, "307"),
-    "a token answer that is deep": ({"tokens": answer(b"[" * 10000)}, TheirProtocolError, ""),
-    "a refusal with words for a person": (
+    "an enormous lifetime": (tokens(expires_in=1e12), Session, ""),
+    "a negative lifetime": (tokens(expires_in=-1), Session, ""),
+    "a lifetime that is a word": (tokens(expires_in="soon"), Session, ""),
+    "a token response that is a list": ({"tokens": answer([])}, TheirProtocolError, "not as specified"),
+    "a token response that is a page": ({"tokens": PAGE}, TheirProtocolError, "a web page"),
+    "a token response that redirects": (redirect("tokens"), UpstreamFailed, "307"),
+    "a deeply nested token response": ({"tokens": answer(b"[" * 10000)}, TheirProtocolError, ""),
+    "a refusal with a message for the user": (
         {"tokens": answer({"error": "x", "error_description": "call\x1b[2J us"}, 400)},
         OAuthRefused,
         "an unknown error (HTTP 400), saying \\u201ccall [2J us\\u201d",
@@ -227,7 +231,7 @@ DEVICES = {
     "a page for a program": ({"verification_uri": "ms-settings:x"}, UrlRefused),
     "a page in the cloud's metadata": ({"verification_uri": "https://169.254.169.254/"}, UrlRefused),
     "a code with escapes": ({"user_code": "\x1b[2JAB"}, Session),
-    "an answer that ends at once": ({"expires_in": 0}, LoginRequired),
+    "a response that expires at once": ({"expires_in": 0}, LoginRequired),
     "an interval without end": ({"interval": 1e9}, (Session, LoginRequired)),
 }
 

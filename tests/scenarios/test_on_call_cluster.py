@@ -370,7 +370,7 @@ SOURCES = {
     "a placeholder": ({"auth.kind": "bearer", "auth.token": PLACEHOLDER}, 0),
     "a file": ({"auth.kind": "bearer", "auth.token": "file:{home}/token"}, 0),
     "a command": ({"auth.kind": "bearer", "auth.token": "command:/bin/cat {home}/token"}, 1),
-    "a login that is not there": ({"login": "auto"}, 0),
+    "a missing login": ({"login": "auto"}, 0),
     "no credential": ({"auth.kind": "none"}, 0),
     "a client": (
         {"auth.kind": "client_credentials", "auth.client_id": "x", "auth.client_secret": "literal:y", **NOWHERE},

@@ -34,8 +34,7 @@ FORMS_AT_MOST = 5
 
 
 class Page(html.parser.HTMLParser):
-    """The parts of a page that the browser needs: title and first form, with "allow" or the first value of each
-    field."""
+    """The parts of a page that the browser needs: title and first form, with "allow" or each field's first value."""
 
     def __init__(self, status: int, url: str, text: str) -> None:
         super().__init__()
@@ -65,8 +64,7 @@ class Page(html.parser.HTMLParser):
 
 
 class Redirects(HTTPRedirectHandler):
-    """Follows redirects as urllib does, and re-posts a form after 307 and 308 as browsers do, with the origin
-    hidden."""
+    """Follows redirects as urllib does, and re-posts a form after 307 and 308 as browsers do, with Origin: null."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, *rest: Any) -> Request | None:
         if code not in (307, 308) or req.data is None:
