@@ -1,4 +1,4 @@
-"""A login whose callback is under attack completes, redeems one code, and echoes nothing that the attackers sent."""
+"""A login with its callback under attack completes, redeems one code, and echoes nothing that the attackers sent."""
 
 import asyncio
 import contextlib

@@ -29,7 +29,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Newcomer:
-    """An empty home whose PATH has its `~/.local/bin`, uv, this Python, and nothing of this project."""
+    """An empty home; its PATH has its `~/.local/bin`, uv and this Python, but nothing of this project."""
 
     def __init__(self, home: Path, clone: Path) -> None:
         self.clone, self.bin = clone, home / ".local/bin"

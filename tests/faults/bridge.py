@@ -208,7 +208,7 @@ class Client:
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
-        said = await self.process.stderr.read()  # whose first line names the remote
+        said = await self.process.stderr.read()  # the first line names the remote
         self.stderr = said[said.index(b"\n") + 1 :] if b" relays to " in said.partition(b"\n")[0] else said
 
 

@@ -74,7 +74,7 @@ EXCEPTIONS = {
         "oauth.dpop",
         "cryptography.hazmat.primitives.asymmetric.ec",
     ): "makes a private key of given entropy: PyJWT does not",
-    ("oauth.assertions", "cryptography.exceptions"): "reads a private key, whose text PyJWT's errors would quote",
+    ("oauth.assertions", "cryptography.exceptions"): "reads a private key: PyJWT's errors would quote its text",
     ("oauth.assertions", "cryptography.hazmat.primitives.serialization"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",

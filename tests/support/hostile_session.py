@@ -202,4 +202,4 @@ def session(chance, lines, *, modern=False, older=False):
 
 
 async def _never():
-    raise AssertionError("nobody signs in here")
+    raise AssertionError("no login happens here")

@@ -10,7 +10,7 @@ SCOPE = "mcp"
 
 
 class JwtVerifier:
-    """The SDK's `TokenVerifier` for JWT access tokens (RFC 9068) whose `aud` is `resource`."""
+    """The SDK's `TokenVerifier` for JWT access tokens (RFC 9068) with `resource` as `aud`."""
 
     def __init__(self, issuer: str, resource: str) -> None:
         self._issuer = issuer
