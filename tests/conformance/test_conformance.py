@@ -54,7 +54,7 @@ MODERN_AUTH = (
 # MCP 2025-03-26 had no protected-resource metadata: optional in the suite, but servers of that time still exist.
 # Not in the stable suite: its server there names an issuer other than its own URL.
 OLDEST_AUTH = ("2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback")
-# Extensions: RFC 9449 and the grants without a user. They belong to no revision, so one is forced upon them.
+# Extensions: RFC 9449 and the grants without a user. They belong to no revision, so the suite runs them with --force.
 EXTENSIONS = (
     "auth/dpop",
     "auth/dpop-nonce",

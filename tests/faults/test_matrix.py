@@ -33,7 +33,7 @@ class History:
 
 
 async def play(row: Row, era: str, folder: Any) -> History:
-    """Sends a call, two lists and a notification under the fault, which passes for one list; then a call without it."""
+    """Sends a call, two lists and a notification under the fault, which passes for one list; then a sound request."""
     async with (
         FaultServer() as server,
         started(home(folder, server.url, relay=row.relay), modern=era == MODERN) as client,

@@ -107,7 +107,7 @@ def test_the_error_for_a_wrong_path_names_the_endpoints_of_the_metadata(bridge, 
     assert hint == f"its metadata name these MCP endpoints: {at(app, '/mcp/mcp')}, {at(app, '/mcp/sse')}"
 
 
-def test_the_error_for_a_wrong_path_works_without_endpoints_in_the_metadata(bridge, app) -> None:
+def test_a_wrong_path_is_reported_if_the_metadata_name_no_endpoint(bridge, app) -> None:
     bridge.add_server("app", at(app, "/mcp"))
     sentence, hint = refused(bridge)
     assert "there is no MCP endpoint at this URL" in sentence

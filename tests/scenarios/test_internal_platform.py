@@ -167,7 +167,7 @@ def test_a_token_that_ends_early_is_replaced_and_the_call_is_executed_once(bridg
     assert paths(platform).count("/token") == 2
 
 
-def test_a_server_that_accepts_no_token_gets_two_requests_and_is_named(bridge, platform) -> None:
+def test_a_server_that_accepts_no_token_costs_at_most_two_token_requests_and_is_reported(bridge, platform) -> None:
     with_client(bridge, platform)
     with bridge.stdio("files") as client:
         client.initialize()

@@ -12,7 +12,7 @@ HANG = 60
 
 
 def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
-    """The exit code and all output. Each of `answers` (question, answer) is typed after its question has appeared."""
+    """The exit code and all output. Each answer is typed once its question appears after the previous answer."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [found("setsid"), "--ctty", *argv], env=environment, stdin=theirs, stdout=theirs, stderr=theirs
