@@ -1,7 +1,7 @@
-"""`uv run python tests/bench`: this bridge beside what people use today, in one run on one machine.
+"""`uv run python tests/bench`: this bridge and the bridges that people use today, in one run on one machine.
 
-Needs Linux and uv; what Node.js with npm, dbus and gnome-keyring are for is left out without them. Everything is
-installed below tests/bench/.cache.
+Needs Linux and uv; without Node.js with npm, dbus or gnome-keyring, the measurements that need them are left out.
+Everything is installed below tests/bench/.cache.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "support"))  # it serves the tests, too
+sys.path.append(str(Path(__file__).parents[1] / "support"))  # the tests use it too
 
 import bulk
 import calling
@@ -26,7 +26,7 @@ from stand import Stand
 
 
 def _size(stand: Stand) -> None:
-    """Without the interpreter."""
+    """The installed sizes, without the interpreter."""
     names = {"ours": "mcp-auth-bridge"}
     for contestant in stand.contestants:
         size, packages = install.weight(names.get(contestant.name, contestant.name))

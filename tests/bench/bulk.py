@@ -1,4 +1,4 @@
-"""Large results, and what they and slow calls do to the calls beside them."""
+"""Large results, and the effect of large and slow calls on concurrent calls."""
 
 import statistics
 import time
@@ -10,11 +10,11 @@ from stand import Stand
 
 MEGABYTE = 1_000_000
 
-_LIMIT = 30  # seconds for one result: a peer that needs more is said to be late
+_LIMIT = 30  # seconds for one result: a peer that needs more counts as late
 
 
 def results(stand: Stand) -> None:
-    """Each in a fresh process, because memory that was needed once is often kept."""
+    """Measures each size in a fresh process, because a process often keeps its peak memory."""
     sizes = (1, 10) if stand.quick else (1, 10, 50)
     for _ in range(1 if stand.quick else 3):
         for kind in ("json", "sse"):
@@ -27,7 +27,7 @@ def _result(stand: Stand, contestant: Contestant, kind: str, size: int) -> None:
     metric = f"big_{kind}_{size}"
     what = f"a result of {size} MB as {kind.upper()}"
     if any(note.startswith(f"{contestant.name}, {what}:") for note in stand.notes):
-        return  # it was late or gone before: once is enough to know
+        return  # it was late or gone before: one failure is enough
     with stand.attempt(contestant.name, what), stand.start(contestant, stand.near) as client:
         stand.open(client, 20)
         before = processes.memory(client.pid)
@@ -42,7 +42,7 @@ def _result(stand: Stand, contestant: Contestant, kind: str, size: int) -> None:
 
 
 def beside(stand: Stand) -> None:
-    """Fast calls alone, beside 10 MB results, beside a call of 2 s."""
+    """Measures fast calls alone, beside 10 MB results, and beside a call of 2 s."""
     with stand.ready("fast calls beside others", direct=True) as clients:
         for _ in range(1 if stand.quick else 4):
             for name, client in clients.items():
@@ -60,7 +60,7 @@ def _beside(stand: Stand, name: str, client: Client) -> None:
 
 
 def _while_open(client: Client, tool: str) -> list[float]:
-    """The latencies of fast calls, one after the other, as long as a call of `tool` is open."""
+    """The latencies of consecutive fast calls while a call of `tool` is open."""
     deadline = time.perf_counter() + _LIMIT
     first, taken, done = client.ask(tool), [], False
     while not done:

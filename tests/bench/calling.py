@@ -1,4 +1,4 @@
-"""What a call costs: latency, processor time, rate, notifications, memory."""
+"""The cost of a call: latency, processor time, rate, notifications, memory."""
 
 import re
 import statistics
@@ -14,7 +14,7 @@ _COUNTED = re.compile(rb'"data": ?"(\d+)"')
 
 
 def latency(stand: Stand) -> None:
-    """Added to the same call without a bridge, in the same round; and the processor time of a call."""
+    """Measures the latency added to a call without a bridge in the same round, and the processor time per call."""
     seconds = 0.5 if stand.quick else 2.0
     with stand.ready("latency", direct=True) as clients:
         for _ in range(2 if stand.quick else 5):
@@ -30,14 +30,14 @@ def latency(stand: Stand) -> None:
 
 
 def _measured(client: Client, tool: str, seconds: float) -> tuple[list[float], float]:
-    """Latencies, and the seconds of processor time that the bridge spent on them."""
+    """Latencies, and the bridge's processor time for them, in seconds."""
     before = processes.processor_time(client.pid)
     taken = _latencies(client, tool, seconds)
     return taken, processes.processor_time(client.pid) - before
 
 
 def _latencies(client: Client, tool: str, seconds: float) -> list[float]:
-    """Calls one after the other, for `seconds`."""
+    """The latencies of consecutive calls during `seconds`."""
     end = time.perf_counter() + seconds
     taken = []
     while time.perf_counter() < end:
@@ -58,7 +58,7 @@ def rate(stand: Stand) -> None:
 
 
 def _rate(client: Client, in_flight: int, seconds: float) -> float:
-    """Calls a second, while `in_flight` of them are always under way."""
+    """Calls per second with `in_flight` concurrent calls."""
     start = time.perf_counter()
     answered, open_calls = 0, {client.ask("json-0") for _ in range(in_flight)}
     while open_calls:
@@ -77,7 +77,7 @@ def _answered(client: Client) -> int:
 
 
 def notifications(stand: Stand) -> None:
-    """One call that brings many of them: how many a second, and how many did not come in their place."""
+    """Makes one call with many notifications: how many arrive per second, and how many are lost or out of order."""
     count = 2000 if stand.quick else 20000
     with stand.ready("notifications", direct=True) as clients:
         for _ in range(3):
@@ -99,7 +99,7 @@ def _stream(client: Client, count: int) -> tuple[float, int]:
 
 
 def memory(stand: Stand) -> None:
-    """After the handshake, and after 10,000 calls; growth a thousand over the second half of them."""
+    """Measures memory after the handshake and after 10,000 calls; growth is per thousand calls of the second half."""
     for contestant in stand.contestants:
         with stand.attempt(contestant.name, "memory"), stand.start(contestant, stand.near) as client:
             client.initialize()
@@ -115,7 +115,7 @@ def memory(stand: Stand) -> None:
 
 
 def _calls(client: Client, count: int, seconds: float) -> bool:
-    """Whether `count` calls, 16 at a time, were possible within `seconds`."""
+    """Whether `count` calls, 16 at a time, succeed within `seconds`."""
     end = time.perf_counter() + seconds
     for _ in range(count // 16):
         open_calls = {client.ask("json-0") for _ in range(16)}

@@ -1,6 +1,6 @@
-"""Clients that cost as little as possible: lines on the pipes of a bridge, or raw HTTP straight to the server.
+"""Clients with the least possible cost: lines on the pipes of a bridge, or raw HTTP directly to the server.
 
-Both are blocking: one thread, no library, so that what is measured is what stands between.
+Both are blocking, with one thread and without a library, so that the benchmark measures only the bridge between.
 """
 
 import os
@@ -29,15 +29,15 @@ OPENING = (
 
 
 class Late(Exception):
-    """No answer within the time that was left."""
+    """The reply did not arrive in time."""
 
 
 class Gone(Exception):
-    """The other side has ended."""
+    """The other side has ended the connection or the process."""
 
 
 class Client:
-    """`send` and `receive` are the wire's; the rest is what every measurement wants of it."""
+    """Subclasses implement `send` and `receive`; the measurements use the other methods."""
 
     _number = 0
 
@@ -45,7 +45,7 @@ class Client:
         raise NotImplementedError
 
     def receive(self, deadline: float) -> bytes:
-        """The next message. Raises `Late` at `deadline` (`time.perf_counter`), `Gone`."""
+        """Return the next message. Raises `Late` at `deadline` (`time.perf_counter`) and `Gone`."""
         raise NotImplementedError
 
     def ask(self, tool: str) -> int:
@@ -56,14 +56,14 @@ class Client:
         return self._number
 
     def answer(self, number: int, seconds: float = 60) -> bytes:
-        """The answer to the request `number`; what comes before it is passed over."""
+        """Return the reply to the request `number`; messages before it are skipped."""
         deadline = time.perf_counter() + seconds
         while number_of(message := self.receive(deadline)) != number:
             pass
         return message
 
     def call(self, tool: str, seconds: float = 60) -> float:
-        """Seconds that one call takes."""
+        """The duration of one call in seconds."""
         start = time.perf_counter()
         answer = self.answer(self.ask(tool), seconds)
         took = time.perf_counter() - start
@@ -79,13 +79,13 @@ class Client:
 
 
 def number_of(message: bytes) -> int | None:
-    """The id of an answer to us: it stands at one of its ends, and looking there costs the same for any size."""
+    """The id of a reply to us: it is at one of its ends, so finding it costs the same for any size."""
     found = _ID.search(message, 0, 64) or _ID.search(message, max(0, len(message) - 64))
     return int(found[1]) if found and b'"method"' not in message[:64] else None
 
 
 class Stdio(Client):
-    """What an IDE does: starts a command and speaks lines with it."""
+    """Acts as an IDE: starts a command and exchanges lines with it."""
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         pipe = subprocess.PIPE
@@ -139,7 +139,7 @@ class Stdio(Client):
 
 
 class Direct(Client):
-    """No bridge at all: what the server, the loopback and this client cost."""
+    """Connects without a bridge: the cost of the server, the loopback and this client."""
 
     pid = None
 

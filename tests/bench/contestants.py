@@ -1,4 +1,4 @@
-"""Who is measured: the bridge with each place of its token, and what people use today."""
+"""The contestants: the bridge with each place of its token, and the bridges that people use today."""
 
 import json
 import os
@@ -13,7 +13,7 @@ HEADER = "Authorization: Bearer x"
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where the server is, and the file with the authority that its certificate is from."""
+    """The URL of the server, and the file with the authority of its certificate."""
 
     url: str
     ca: Path | None = None
@@ -25,24 +25,24 @@ class Command(msgspec.Struct, frozen=True):
 
 
 class Contestant(msgspec.Struct, frozen=True):
-    """`command` makes one ready to start; `home` is a folder for it alone, the same at every start."""
+    """`command` prepares a start; `home` is the contestant's own folder, the same at every start."""
 
     name: str
     command: Callable[[Place, Path], Command]
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
-    """What a child gets: no proxy, no settings of whoever runs the benchmark."""
+    """The environment of a child: no proxy and no settings of the developer."""
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8", **more}
 
 
 def bridge() -> Contestant:
-    """The bridge with a static token: no login, as every peer here."""
+    """The bridge with a static token: no login, like every peer here."""
     return Contestant("ours", _bridge(install.bridge(), 'auth = { kind = "bearer", token = "x" }'))
 
 
 def bridge_with_login(name: str, store: str, session: Mapping[str, str]) -> Contestant:
-    """The bridge with a login in `store` (TOML); `session` are the variables of the desktop that it needs."""
+    """The bridge with a login in `store` (TOML); `session` are the desktop's variables that it needs."""
     return Contestant(name, _bridge(install.CACHE / "mcp-auth-bridge/bin/mcp-auth-bridge", "", store, session))
 
 

@@ -1,4 +1,4 @@
-"""A TCP relay that plays a long way: every byte arrives half a round trip later."""
+"""A TCP relay that simulates distance: every byte arrives half a round trip later."""
 
 import asyncio
 from collections import deque
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Way:
-    """One direction of one connection: what goes in comes out `seconds` later, in order, also the end."""
+    """One direction of one connection: it delays bytes and the end of the stream by `seconds`, in order."""
 
     def __init__(self, seconds: float, out: Callable[[bytes], None]) -> None:
         self._seconds = seconds
@@ -16,7 +16,7 @@ class Way:
         self._not_before = 0.0
 
     def hold(self, seconds: float) -> None:
-        """Let nothing set out within the next `seconds`."""
+        """Send nothing within the next `seconds`."""
         self._not_before = self._loop.time() + seconds
 
     def put(self, data: bytes) -> None:
@@ -61,7 +61,7 @@ class _End(asyncio.Protocol):
 
 
 class _Accepted(_End):
-    """The client's side. The loopback accepts at once, so what the client says first waits for a handshake's time."""
+    """The client's side. The loopback accepts at once, so the client's first bytes wait for the time of a handshake."""
 
     def __init__(self, seconds: float, port: int) -> None:
         super().__init__(seconds)
@@ -82,7 +82,7 @@ class _Accepted(_End):
 
 
 async def delayed(port: int, round_trip: float) -> int:
-    """A port from which `port` is `round_trip` seconds away."""
+    """Yields a port that relays to `port` with a round trip of `round_trip` seconds."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Accepted(round_trip / 2, port), "127.0.0.1", 0)
     return server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""A pause: what a process does while nobody wants anything, and how it answers afterwards."""
+"""A pause: the work of an idle process, and the latency of its first call afterwards."""
 
 import time
 from contextlib import ExitStack
@@ -7,11 +7,11 @@ import processes
 from clients import Direct, Stdio
 from stand import Stand
 
-_SETTLED = 62  # seconds until what a start leaves behind has been done: the bridge gives an opening a minute
+_SETTLED = 62  # seconds until the work after a start is done: the bridge gives a handshake one minute
 
 
 def pause(stand: Stand) -> None:
-    """Three processes of each, all through the same pause of 70 s, 40 ms away from the server."""
+    """Measures three processes of each contestant through the same pause of 70 s, 40 ms away from the server."""
     seconds = _SETTLED + (4 if stand.quick else 10)
     with ExitStack() as stack:
         clients: list[tuple[str, Stdio]] = []

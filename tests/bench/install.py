@@ -1,4 +1,4 @@
-"""Puts the bridge and its peers into the cache folder, each as its users install it, and weighs them."""
+"""Installs the bridge and its peers into the cache folder, each as its users do, and measures their sizes."""
 
 import os
 import subprocess
@@ -15,12 +15,12 @@ class NotInstalled(Exception):
 
 
 def bridge() -> Path:
-    """The command, from this working tree as it is now."""
+    """The command of the current working tree."""
     return python_command("mcp-auth-bridge", str(PROJECT), "--reinstall-package", "mcp-auth-bridge", renew=True)
 
 
 def python_command(name: str, package: str, *options: str, renew: bool = False) -> Path:
-    """The command `name` of `package`, alone in an environment of this Python. Raises `NotInstalled`."""
+    """The command `name` of `package`, in its own environment of this Python. Raises `NotInstalled`."""
     folder = CACHE / name
     command = folder / "bin" / name
     if renew or not command.exists():
@@ -39,7 +39,7 @@ def node_script(package: str, version: str, script: str) -> Path:
 
 
 def weight(name: str) -> tuple[int, int]:
-    """Bytes and number of packages below what was installed, without the interpreter and without compiled copies."""
+    """The size in bytes and the number of installed packages, without the interpreter and compiled copies."""
     folder = CACHE / name
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink() and path.suffix != ".pyc"]
     installed = [path for path in files if not path.is_relative_to(folder / "bin")]
@@ -48,7 +48,7 @@ def weight(name: str) -> tuple[int, int]:
 
 
 def _node_packages(folder: Path) -> int:
-    """Packages lie directly in a `node_modules`, or in a folder of their scope there."""
+    """Packages are directly in a `node_modules`, or in the folder of their scope there."""
     packages = [*folder.rglob("node_modules/*/package.json"), *folder.rglob("node_modules/@*/*/package.json")]
     return len(packages)
 

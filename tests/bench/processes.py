@@ -1,4 +1,4 @@
-"""What Linux says about a process and its children: memory, processor time, wake-ups."""
+"""Linux's figures for a process and its children: memory, processor time, wake-ups."""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ _PROC = Path("/proc")
 
 
 def tree(pid: int) -> list[Path]:
-    """The folders in /proc of `pid` and of everything that it has started."""
+    """The folders in /proc of `pid` and of all its descendants."""
     children: dict[int, list[int]] = {}
     for folder in _PROC.glob("[0-9]*"):
         try:
             parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
-            continue  # it has ended meanwhile
+            continue  # it has ended in the meantime
         children.setdefault(parent, []).append(int(folder.name))
     found = [pid]
     for each in found:
@@ -23,7 +23,7 @@ def tree(pid: int) -> list[Path]:
 
 
 def memory(pid: int) -> int:
-    """Resident bytes now."""
+    """The resident memory in bytes."""
     return _sum(pid, "VmRSS") * 1024
 
 
@@ -33,17 +33,17 @@ def forget_peak(pid: int) -> None:
 
 
 def peak(pid: int) -> int:
-    """The most resident bytes since `forget_peak`."""
+    """The peak resident memory in bytes since `forget_peak`."""
     return _sum(pid, "VmHWM") * 1024
 
 
 def processor_time(pid: int) -> float:
-    """Seconds, user and system, of all threads that live: to the nanosecond, where the usual counters tick in 10 ms."""
+    """User and system seconds of all living threads, to the nanosecond: the usual counters tick every 10 ms."""
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in _threads(pid)) / 1e9
 
 
 def wake_ups(pid: int) -> int:
-    """How often any thread went to sleep by itself, which is how often it had been woken."""
+    """How often a thread went to sleep voluntarily, which equals the number of its wake-ups."""
     return sum(_field(thread / "status", "voluntary_ctxt_switches") for thread in _threads(pid))
 
 

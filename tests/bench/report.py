@@ -1,4 +1,4 @@
-"""What is measured, what the goal is, and the table that says how it went."""
+"""The metrics, their goals, and the table of results."""
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +14,7 @@ Values = Mapping[str, Mapping[str, list[float]]]
 
 
 class Ratio(msgspec.Struct, frozen=True):
-    """To mcp-remote: at most `limit`, or at least `limit` where more is better."""
+    """A ratio to mcp-remote: at most `limit`, or at least `limit` if more is better."""
 
     limit: float
     more_is_better: bool = False
@@ -29,7 +29,7 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 class AtMost(msgspec.Struct, frozen=True):
-    """A number of ours, whatever the others do."""
+    """An absolute limit for our number, regardless of the others."""
 
     limit: float
     shown: str
@@ -62,7 +62,7 @@ TIMES = Unit(" x", 1, 1)
 
 
 class Metric(msgspec.Struct, frozen=True):
-    """`ours` is whose samples stand in our column; `summary` makes one number of the rounds."""
+    """`ours` names the contestant in our column; `summary` reduces the rounds to one number."""
 
     family: str
     key: str
@@ -134,7 +134,7 @@ METRICS = _metrics()
 
 
 def markdown(values: Values) -> str:
-    """The table, one line a metric that was measured."""
+    """The table, with one line per measured metric."""
     head = ["metric", "ours", PEER, "ratio", "goal", "", *OTHERS]
     rows = [
         head,
@@ -146,7 +146,7 @@ def markdown(values: Values) -> str:
 
 
 def as_json(values: Values) -> list[dict[str, object]]:
-    """For programs: every metric with its summary and its samples."""
+    """JSON for programs: every metric with its summary and its samples."""
     return [
         {
             "metric": metric.title,
@@ -162,7 +162,7 @@ def as_json(values: Values) -> list[dict[str, object]]:
 
 
 def outcome(metric: Metric, samples: Mapping[str, list[float]]) -> str:
-    """`ok` or `missed`; nothing where there is no goal, or nobody to compare with."""
+    """`ok` or `missed`; empty without a goal or without a peer for the comparison."""
     ours, theirs = _summary(metric, samples, metric.ours), _summary(metric, samples, PEER)
     met = metric.goal.met(ours, theirs) if metric.goal and ours is not None else None
     return {True: "ok", False: "missed", None: ""}[met]

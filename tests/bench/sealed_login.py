@@ -1,6 +1,6 @@
-"""A script: puts a login for the server `bench` into the store of the configuration that the environment names.
+"""A script that stores a login for the server `bench` in the configuration that the environment names.
 
-It has no refresh token and no end, so it is used as it is.
+The login has no refresh token and no expiry, so the bridge uses it unchanged.
 """
 
 import asyncio

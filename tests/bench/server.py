@@ -1,7 +1,7 @@
-"""The remote: MCP over streamable HTTP at the least cost that asyncio allows, its answers made beforehand.
+"""The remote: MCP over streamable HTTP at the least cost that asyncio allows, with prepared responses.
 
 A script: `server.py CERTIFICATE` prints its ports as one JSON line, answers each line on stdin with its counts, and
-ends with stdin. What a tool does is in its name: `json-0`, `sse-0`, `notify-2000`, `bigjson-10` (MB), `slow-2` (s).
+ends with stdin. A tool's name says what it does: `json-0`, `sse-0`, `notify-2000`, `bigjson-10` (MB), `slow-2` (s).
 """
 
 import asyncio
@@ -103,7 +103,7 @@ class Remote(asyncio.Protocol):
         elif verb == b"POST":
             self._message(body)
         elif verb == b"GET":
-            self.transport.write(_SSE)  # the server's own stream, on which it says nothing
+            self.transport.write(_SSE)  # the server's own stream, on which it sends nothing
         else:
             self.transport.write(_EMPTY % b"200 OK")
 

@@ -1,4 +1,4 @@
-"""The test stand: a server, whoever is measured against it, and what came out."""
+"""The test stand: a server, the contestants and their samples."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ Samples = dict[str, dict[str, list[float]]]
 
 
 class Stand:
-    """`quick` asks for fewer rounds; `peers` are those that could be installed."""
+    """`quick` means fewer rounds; `peers` are the peers that could be installed."""
 
     def __init__(self, work: Path, bridge: Contestant, peers: list[Contestant], quick: bool) -> None:  # noqa: FBT001 - read once
         self.work = work
@@ -44,7 +44,7 @@ class Stand:
         self._server.wait()
 
     def counts(self) -> tuple[int, int]:
-        """Requests that the server has had, and connections."""
+        """The numbers of requests and connections that the server has had."""
         self._server.stdin.write(b"\n")
         self._server.stdin.flush()
         counts = json.loads(self._server.stdout.readline())
@@ -61,7 +61,7 @@ class Stand:
 
     @contextmanager
     def attempt(self, contestant: str, what: str) -> Iterator[None]:
-        """A peer that fails at something is left out of it, with a sentence."""
+        """Leaves a peer that fails out of a measurement, with a note."""
         try:
             yield
         except Late:
@@ -71,7 +71,7 @@ class Stand:
 
     @contextmanager
     def ready(self, what: str, *, direct: bool = False) -> Iterator[dict[str, Client]]:
-        """Everybody beside each other, in a session with the near server and warm."""
+        """Yields all contestants at once, each in a warm session with the near server."""
         with ExitStack() as stack:
             clients: dict[str, Client] = {}
             if direct:
@@ -86,7 +86,7 @@ class Stand:
             yield clients
 
     def open(self, client: Client, calls: int) -> None:
-        """Open the session and call often enough that nothing is done for the first time later."""
+        """Open the session and make enough calls to warm it up."""
         client.initialize()
         for tool in ("json-0", "sse-0") * (calls // 2):
             client.call(tool)

@@ -1,4 +1,4 @@
-"""How long a start takes: from the command to the remote's own answer to `initialize`."""
+"""The duration of a start: from the command to the remote's own reply to `initialize`."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ KEYRING = "ours, keyring"
 
 
 def near(stand: Stand) -> None:
-    """Beside each other: a static token, a login sealed by a key file, one sealed by the OS keyring."""
+    """Compares a static token, a login sealed by a key file and a login sealed by the OS keyring."""
     store = f'[store]\nkind = "key_file"\npath = "{stand.work / KEY_FILE / "key"}"'
     with ExitStack() as stack:
         contestants = [*stand.contestants, stack.enter_context(_login(stand, KEY_FILE, store, {}))]
@@ -32,13 +32,13 @@ def near(stand: Stand) -> None:
 
 
 def far(stand: Stand) -> None:
-    """The same over TLS, where a round trip takes 40 ms."""
+    """The same comparison over TLS with a round trip of 40 ms."""
     _rounds(stand, stand.contestants, stand.far, "start_far", 3 if stand.quick else 7)
 
 
 @contextmanager
 def _login(stand: Stand, name: str, store: str, session: dict[str, str]) -> Iterator[Contestant]:
-    """The bridge with a login in `store`; `session` is the desktop's."""
+    """The bridge with a login in `store`; `session` is the desktop's session."""
     contestant = bridge_with_login(name, store, session)
     home = stand.work / name
     home.mkdir(mode=0o700)
@@ -49,7 +49,7 @@ def _login(stand: Stand, name: str, store: str, session: dict[str, str]) -> Iter
 
 
 def _rounds(stand: Stand, contestants: list[Contestant], place: Place, metric: str, rounds: int) -> None:
-    for contestant in contestants:  # once to fill the caches of Python, Node.js and the kernel
+    for contestant in contestants:  # one start to fill the caches of Python, Node.js and the kernel
         with stand.attempt(contestant.name, "a first start"):
             _start(stand, contestant, place)
     for _ in range(rounds):
@@ -61,7 +61,7 @@ def _rounds(stand: Stand, contestants: list[Contestant], place: Place, metric: s
 
 
 def _start(stand: Stand, contestant: Contestant, place: Place) -> tuple[float, int]:
-    """Seconds, and how many requests the server had until then, the answered one among them."""
+    """The duration in seconds, and the server's number of requests up to and including the answered one."""
     before, _ = stand.counts()
     start = time.perf_counter()
     with stand.start(contestant, place) as client:

@@ -1,11 +1,11 @@
-"""What the conformance suite starts as its client: an IDE in front of the installed `mcp-auth-bridge run`.
+"""The client that the conformance suite starts: an IDE in front of the installed `mcp-auth-bridge run`.
 
 python driver.py URL        # with tests/e2e on the path; the suite sets MCP_CONFORMANCE_SCENARIO, _CONTEXT and
                             # _PROTOCOL_VERSION
 
-The IDE speaks the era that the scenario is about and uses everything that the server shows it: it calls every tool,
-reads every resource, gets every prompt, and answers whatever it is asked with the defaults of the question. What the
-suite then says about the requests on the wire is a verdict on the bridge.
+The IDE speaks the era of the scenario and uses everything that the server offers: it calls every tool, reads every
+resource, gets every prompt, and answers every elicitation with its defaults. The suite then judges the requests on the
+wire, and thereby the bridge.
 """
 
 import json
@@ -29,12 +29,12 @@ CAPABILITIES = {"roots": {}, "sampling": {}, "elicitation": {"form": {"applyDefa
 INFO = {"name": "conformance driver", "version": "1"}
 UNSUPPORTED_VERSION = -32022
 LOGIN_REQUIRED = 3  # the command's exit code
-METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"  # the suite knows what it would hold
-ECHO = "json_schema_echo"  # takes the schema of the tool before it, as its client has seen it
+METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"  # the suite knows its content
+ECHO = "json_schema_echo"  # takes the schema of the previous tool as the client has received it
 
 
 class Ide:
-    """The client's side of a session with the bridge. `_meta` is what every request carries in the modern era."""
+    """The client's side of a session with the bridge. Every request of the modern era carries `_meta`."""
 
     def __init__(self, client: RawClient, version: str) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class Ide:
         self._version = version
 
     def open(self) -> dict[str, Any]:
-        """The handshake of the era; what the server says of its capabilities."""
+        """Performs the era's handshake and returns the server's capabilities."""
         if self._modern:
             return self._discover().get("result", {}).get("capabilities", {})
         params = {"protocolVersion": self._version, "capabilities": CAPABILITIES, "clientInfo": INFO}
@@ -60,7 +60,7 @@ class Ide:
         return answer
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a request, with what the server asks in between answered."""
+        """Sends a request and returns its reply; answers the server's requests that arrive before it."""
         self._last += 1
         self._send({"id": self._last, "method": method, "params": {**params, **self._meta()}})
         while line := self._client.read():
@@ -72,7 +72,7 @@ class Ide:
         raise SystemExit(f"the bridge ended instead of answering {method}:\n{self._client.stderr}")
 
     def all(self, method: str, member: str) -> Iterator[dict[str, Any]]:
-        """Everything in a list, over all its pages."""
+        """All items of a list, over all its pages."""
         page: dict[str, Any] = {}
         while True:
             listed = self.ask(method, {"cursor": page["nextCursor"]} if page else {})
@@ -92,9 +92,9 @@ class Ide:
 
 
 def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
-    """`wanted` are the arguments of some tools by name, as the scenario's context gives them.
+    """`wanted` maps names of tools to arguments, from the scenario's context.
 
-    Where a call says that a login is needed, the person logs in once and calls again.
+    If a call says that a login is needed, the user logs in once and calls again.
     """
     offered = ide.open()
     tools = list(ide.all("tools/list", "tools"))
@@ -104,7 +104,7 @@ def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None])
         {"name": tool["name"], "arguments": wanted.get(tool["name"], filled(tool.get("inputSchema", {})))}
         for tool in tools
     ]
-    while calls:  # all of one round before the next: what one tool asks must not reach another
+    while calls:  # round by round: the requests of one tool must not reach another
         answers = [(call, ide.ask("tools/call", call)) for call in calls]
         if any(asks_for_a_login(answer) for _, answer in answers):
             log_in()
@@ -126,7 +126,7 @@ def asks_for_a_login(answer: dict[str, Any]) -> bool:
 
 
 def answered(call: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | None:
-    """The call again with the input that it wants (MCP 2026-07-28, "Multi Round-Trip Requests"), None if it is done."""
+    """The call with its requested input (MCP 2026-07-28, "Multi Round-Trip Requests"), None if it is complete."""
     if result.get("resultType") != "input_required":
         return None
     wishes = result.get("inputRequests", {})
@@ -142,7 +142,7 @@ def response(method: str, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def filled(schema: dict[str, Any]) -> dict[str, Any]:
-    """An object of the schema, with each property's default or some value of its type."""
+    """An object that fits the schema, with each property's default or a value of its type."""
     some = {"string": "x", "integer": 3, "number": 3, "boolean": True, "array": [], "object": {}}
     properties = schema.get("properties", {})
     return {
@@ -155,7 +155,7 @@ def filled(schema: dict[str, Any]) -> dict[str, Any]:
 def main(url: str) -> None:
     scenario = os.environ["MCP_CONFORMANCE_SCENARIO"]
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
-    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION") or LEGACY  # the stable suite knows no later one
+    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION") or LEGACY  # the latest version in the stable suite
     with tempfile.TemporaryDirectory() as home:
         bridge = Bridge(Path(home))
         bridge.add_server(SERVER, url, **authentication(scenario, context, url))
@@ -167,7 +167,7 @@ def main(url: str) -> None:
 
 
 def log_in(bridge: Bridge) -> None:
-    """As a person does, who follows the hint if the server wants another login at once, or a yes to something."""
+    """Logs in as a user does, who follows the hint if the server needs a second login or a consent."""
     done = bridge.run("login", SERVER)
     if done.returncode == LOGIN_REQUIRED:
         done = bridge.run(*hinted(done.stderr))
@@ -175,7 +175,7 @@ def log_in(bridge: Bridge) -> None:
 
 
 def hinted(said: str) -> list[str]:
-    """The arguments of the command that a hint says to run; without one, those of the same again."""
+    """The arguments of the command in the hint; without a hint, those of the same login again."""
     found = re.search(r"run: mcp-auth-bridge (login .*)", said)
     return shlex.split(found[1]) if found else ["login", SERVER]
 
@@ -224,7 +224,7 @@ MACHINES = {
 
 
 def issuer(url: str) -> str:
-    """Where a client that is known already is known: with the suite, at the server's only authorization server."""
+    """The issuer that knows a preregistered client: in the suite, the server's only authorization server."""
     server = urlsplit(url)
     metadata = server._replace(path=f"/.well-known/oauth-protected-resource{server.path}").geturl()
     with build_opener(ProxyHandler({})).open(metadata) as answer:

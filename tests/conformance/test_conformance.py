@@ -1,7 +1,7 @@
 """The MCP project's own conformance suite (npm `@modelcontextprotocol/conformance`): its client scenarios, one by one.
 
-The suite plays the server, driver.py the IDE, and the bridge is in between. Never the suite's parallel mode: some of
-its checks measure time.
+The suite plays the server, driver.py the IDE, and the bridge is between them. The suite's parallel mode is never used,
+because some of its checks measure time.
 """
 
 import json
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 DRIVER = Path(__file__).with_name("driver.py")
 STABLE, ALPHA = "conformance-stable", "conformance-alpha"
 OLDEST, LEGACY, MODERN = "2025-03-26", "2025-11-25", "2026-07-28"
-# A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
+# Only a hang reaches this deadline: no test's outcome depends on the speed of the machine.
 HANG = 100
 
 AUTH = (
@@ -51,10 +51,10 @@ MODERN_AUTH = (
     "iss-normalized",
     "metadata-issuer-mismatch",
 )
-# MCP 2025-03-26 knew no protected-resource metadata: optional in the suite, and servers of that time are still there.
-# Not in the stable suite, whose server there says that it is another issuer than the one that it is found at.
+# MCP 2025-03-26 had no protected-resource metadata: optional in the suite, but servers of that time still exist.
+# Not in the stable suite: its server there names an issuer other than its own URL.
 OLDEST_AUTH = ("2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback")
-# RFC 9449 and what needs no person, which are extensions: of no revision, and to be forced upon one.
+# Extensions: RFC 9449 and the grants without a user. They belong to no revision, so the suite runs them with --force.
 EXTENSIONS = (
     "auth/dpop",
     "auth/dpop-nonce",
@@ -96,7 +96,7 @@ def _installed():
 
 
 @pytest.mark.parametrize(("suite", "version", "scenario"), SCENARIOS)
-def test_the_bridge_passes(suite, version, scenario, tmp_path):
+def test_the_bridge_passes_the_scenario(suite, version, scenario, tmp_path):
     said = run(suite, version, scenario, tmp_path)
     checks = verdicts(tmp_path)
     assert [check for check in checks if check["status"] in ("FAILURE", "WARNING")] == [], said
@@ -105,7 +105,7 @@ def test_the_bridge_passes(suite, version, scenario, tmp_path):
 
 
 def run(suite, version, scenario, results):
-    """One scenario of one suite; what it said on stderr, its checks being in `results`."""
+    """Runs one scenario of one suite and returns its stderr; `results` holds its checks."""
     path = os.pathsep.join(str(TESTS / folder) for folder in ("support", "e2e"))
     main = TESTS / "node_modules" / suite / "dist/index.js"
     client = shlex.join([sys.executable, str(DRIVER)])

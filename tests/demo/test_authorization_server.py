@@ -1,4 +1,4 @@
-"""The demo's authorization server: first what `Grants` decides, by script; then what HTTP adds, without a socket."""
+"""The demo's authorization server: first the decisions of `Grants`, by script; then its HTTP side, without a socket."""
 
 import asyncio
 import base64
@@ -36,13 +36,13 @@ class Clock:
 
 
 def counting(start=0):
-    """Entropy that repeats itself in every history: the nth value is n."""
+    """Entropy that is the same in every history: the nth value is n."""
     numbers = itertools.count(start)
     return lambda size: next(numbers).to_bytes(size, "big")
 
 
 class Story:
-    """One client and what it does at one authorization server."""
+    """One client and its requests to one authorization server."""
 
     def __init__(self, **registration):
         self.clock = Clock()
@@ -100,7 +100,7 @@ def refusal(function, *arguments, **changes):
     return caught.value.error
 
 
-def test_a_login_buys_tokens_that_work_until_they_expire():
+def test_a_login_gets_tokens_that_work_until_they_expire():
     story = Story()
     tokens = story.login()
     assert story.grants.access(tokens.access).scope == "tools offline_access"
@@ -108,7 +108,7 @@ def test_a_login_buys_tokens_that_work_until_they_expire():
     assert story.grants.access(tokens.access) is None
 
 
-def test_a_refresh_buys_new_tokens_and_is_counted():
+def test_a_refresh_gets_new_tokens_and_is_counted():
     story = Story()
     first = story.login()
     second = story.refresh(first.refresh)
@@ -126,14 +126,14 @@ def test_a_refresh_may_narrow_the_scope_and_never_widens_it():
     assert story.grants.access(narrow.access).scope == "tools"
 
 
-def test_a_wrong_code_verifier_is_refused_and_the_code_stays_good_for_its_owner():
+def test_a_wrong_code_verifier_is_refused_and_the_code_stays_valid_for_its_owner():
     story = Story()
     code = story.code()
     assert refusal(story.redeem, code, code_verifier="x" * 43) == "invalid_grant"
     assert story.redeem(code).access
 
 
-def test_a_code_works_once_and_its_reuse_ends_what_it_bought():
+def test_a_code_works_once_and_its_reuse_revokes_the_tokens_it_yielded():
     story = Story()
     code = story.code()
     tokens = story.redeem(code)
@@ -157,7 +157,7 @@ def test_a_code_is_bound_to_its_client_and_its_redirect_uri():
     assert refusal(story.redeem, code, redirect_uri="http://127.0.0.1:5001/callback") == "invalid_grant"
 
 
-def test_a_refresh_token_in_use_for_the_second_time_revokes_the_family():
+def test_the_second_use_of_a_refresh_token_revokes_the_family():
     story = Story()
     first = story.login()
     second = story.refresh(first.refresh)
@@ -174,7 +174,7 @@ def test_a_refresh_token_is_bound_to_its_client():
     assert story.refresh(tokens.refresh).access
 
 
-def test_families_do_not_touch_each_other():
+def test_families_do_not_affect_each_other():
     story = Story()
     one, two = story.login(), story.login()
     story.refresh(one.refresh)
@@ -192,7 +192,7 @@ def test_a_client_that_did_not_register_for_refreshing_may_not_refresh():
 
 
 @pytest.mark.parametrize("resource", ["https://elsewhere.example/mcp", None])
-def test_another_resource_or_none_is_an_invalid_target_everywhere(resource):
+def test_a_wrong_or_missing_resource_is_an_invalid_target_everywhere(resource):
     story = Story()
     tokens = story.login()
     assert refusal(story.ask, resource=resource) == "invalid_target"
@@ -213,7 +213,7 @@ def test_another_resource_or_none_is_an_invalid_target_everywhere(resource):
         ({"scope": "tools everything"}, "invalid_scope"),
     ],
 )
-def test_an_authorization_request_is_refused_with_the_code_of_its_fault(changes, error):
+def test_a_faulty_authorization_request_is_refused_with_the_matching_error_code(changes, error):
     assert refusal(Story().ask, **changes) == error
 
 
@@ -230,7 +230,7 @@ def test_an_authorization_request_is_refused_with_the_code_of_its_fault(changes,
         ({"client_id": "known", "grant_type": "refresh_token", "refresh_token": "x"}, "invalid_grant", 400),
     ],
 )
-def test_a_token_request_is_refused_with_the_code_of_its_fault(form, error, status):
+def test_a_faulty_token_request_is_refused_with_the_matching_error_code(form, error, status):
     story = Story()
     known = {name: story.client.id if value == "known" else value for name, value in form.items()}
     with pytest.raises(OAuthRefused) as caught:
@@ -252,7 +252,7 @@ def test_a_token_request_is_refused_with_the_code_of_its_fault(form, error, stat
         ({"redirect_uris": [REDIRECT], "grant_types": "authorization_code"}, "invalid_client_metadata"),
     ],
 )
-def test_a_registration_is_refused_with_the_code_of_its_fault(document, error):
+def test_a_faulty_registration_is_refused_with_the_matching_error_code(document, error):
     assert refusal(Story().grants.register, document) == error
 
 
@@ -263,7 +263,7 @@ def test_a_consent_is_answered_once():
     assert refusal(story.grants.decide, ticket, allowed=True) == "invalid_request"
 
 
-def test_a_no_goes_back_to_the_client_with_state_and_issuer():
+def test_a_denied_consent_returns_to_the_client_with_state_and_issuer():
     story = Story()
     location = story.grants.decide(story.ask(), allowed=False)
     answer = dict(parse_qsl(urlsplit(location).query))
@@ -272,7 +272,7 @@ def test_a_no_goes_back_to_the_client_with_state_and_issuer():
     assert "code" not in answer
 
 
-def test_a_revoked_refresh_token_takes_its_family_along():
+def test_revoking_a_refresh_token_revokes_its_family():
     story = Story()
     tokens = story.login()
     story.grants.revoke({"client_id": story.client.id, "token": tokens.refresh.reveal()})
@@ -280,7 +280,7 @@ def test_a_revoked_refresh_token_takes_its_family_along():
     assert refusal(story.refresh, tokens.refresh) == "invalid_grant"
 
 
-def test_a_revoked_access_token_leaves_the_refresh_token_alone():
+def test_revoking_an_access_token_keeps_the_refresh_token():
     story = Story()
     tokens = story.login()
     story.grants.revoke({"client_id": story.client.id, "token": tokens.access.reveal()})
@@ -288,7 +288,7 @@ def test_a_revoked_access_token_leaves_the_refresh_token_alone():
     assert story.refresh(tokens.refresh).access
 
 
-def test_revoking_what_is_unknown_succeeds_and_what_belongs_to_another_client_does_not():
+def test_revoking_an_unknown_token_succeeds_and_another_clients_token_fails():
     story = Story()
     tokens = story.login()
     other = story.grants.register(REGISTRATION)
@@ -299,7 +299,7 @@ def test_revoking_what_is_unknown_succeeds_and_what_belongs_to_another_client_do
 
 
 def after(history):
-    """A family after `history`, a list of indexes into the refresh tokens issued so far, each used in turn."""
+    """The family after `history`, a list of indexes into the refresh tokens issued so far, which are used in turn."""
     story = Story()
     issued = [story.login().refresh]
     for step in history:
@@ -320,8 +320,8 @@ def works(history, index):
 
 
 @given(st.lists(st.integers(0, 5), max_size=6))
-def test_a_family_never_has_more_than_one_living_refresh_token(history):
-    """Each token is tried at a server of its own (the entropy repeats itself), because a try changes the state."""
+def test_a_family_never_has_more_than_one_valid_refresh_token(history):
+    """Each token is tried at a fresh server (the entropy is the same), because a try changes the state."""
     count = len(after(history)[1])
     assert sum(works(history, index) for index in range(count)) <= 1
 
@@ -348,7 +348,7 @@ def post(story, path, **options):
     return browse(story, ("POST", path, options))[0]
 
 
-def test_the_metadata_promise_what_the_server_keeps():
+def test_the_metadata_describe_the_server_correctly():
     document = get(Story(), "/.well-known/oauth-authorization-server").json()
     assert document["issuer"] == ISSUER
     assert document["code_challenge_methods_supported"] == ["S256"]
@@ -357,7 +357,7 @@ def test_the_metadata_promise_what_the_server_keeps():
     assert "offline_access" in document["scopes_supported"]
 
 
-def test_a_registration_answers_201_with_what_was_registered():
+def test_a_registration_is_answered_with_201_and_the_registered_client():
     response = post(Story(), "/register", json=REGISTRATION)
     assert response.status_code == 201
     assert response.json()["redirect_uris"] == [REDIRECT]
@@ -373,7 +373,7 @@ def test_a_registration_that_is_not_a_json_object_is_refused():
 @pytest.mark.parametrize(
     "changes", [{"client_id": "nobody"}, {"redirect_uri": "https://elsewhere.example/"}, {"redirect_uri": None}]
 )
-def test_a_request_whose_redirect_uri_is_not_the_clients_never_redirects(changes):
+def test_a_request_with_a_foreign_redirect_uri_never_redirects(changes):
     story = Story()
     response = get(story, "/authorize", params=story.parameters(**changes))
     assert response.status_code == 400
@@ -387,7 +387,7 @@ def test_a_parameter_that_comes_twice_never_redirects():
     assert get(story, "/authorize", params=twice).status_code == 400
 
 
-def test_any_other_fault_goes_back_to_the_client():
+def test_any_other_fault_is_redirected_to_the_client():
     story = Story()
     response = get(story, "/authorize", params=story.parameters(code_challenge=None))
     answer = dict(parse_qsl(urlsplit(response.headers["location"]).query))
@@ -395,7 +395,7 @@ def test_any_other_fault_goes_back_to_the_client():
     assert (answer["error"], answer["state"], answer["iss"]) == ("invalid_request", "a state", ISSUER)
 
 
-def test_the_consent_page_loads_nothing_runs_nothing_and_escapes_the_clients_name():
+def test_the_consent_page_loads_and_runs_nothing_and_escapes_the_clients_name():
     story = Story(client_name="<script>alert(1)</script>")
     response = get(story, "/authorize", params=story.parameters())
     policy = response.headers["content-security-policy"]
@@ -430,7 +430,7 @@ def token_form(story):
     }
 
 
-def test_the_token_endpoint_answers_as_rfc_6749_says_and_is_not_cached():
+def test_the_token_endpoint_answers_as_rfc_6749_requires_and_forbids_caching():
     story = Story()
     response = post(story, "/token", data=token_form(story))
     tokens = response.json()
@@ -459,7 +459,7 @@ def test_a_token_request_in_json_is_refused():
     assert (response.status_code, response.json()["error"]) == (400, "invalid_request")
 
 
-def test_a_revocation_answers_200_with_nothing():
+def test_a_revocation_is_answered_with_200_and_an_empty_body():
     story = Story()
     tokens = story.login()
     response = post(story, "/revoke", data={"client_id": story.client.id, "token": tokens.refresh.reveal()})

@@ -1,4 +1,4 @@
-"""The demo's two servers on a real socket, and the one who clicks Allow."""
+"""The demo's two servers on a real socket, and its program that clicks Allow."""
 
 import asyncio
 import contextlib
@@ -42,7 +42,7 @@ async def callback():
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/callback", arrivals
 
 
-def test_without_a_token_the_mcp_server_points_to_its_metadata_and_they_name_the_issuer_exactly():
+def test_without_a_token_the_mcp_server_points_to_its_metadata_which_name_the_issuer_exactly():
     async def visit(grants, http):
         refused = await http.post(grants.resource, json={})
         location = refused.headers["www-authenticate"].partition('resource_metadata="')[2].rstrip('"')
@@ -65,7 +65,7 @@ def test_a_made_up_token_is_refused():
     assert at_the_servers(visit).status_code == 401
 
 
-def test_the_one_who_clicks_allow_brings_a_code_to_the_callback():
+def test_the_program_that_clicks_allow_brings_a_code_to_the_callback():
     async def visit(grants, http):
         async with callback() as (redirect_uri, arrivals):
             client = grants.register({"redirect_uris": [redirect_uri]})
@@ -87,7 +87,7 @@ def test_the_one_who_clicks_allow_brings_a_code_to_the_callback():
     assert answer["iss"] == [issuer]
 
 
-def test_a_step_that_fails_is_named_whatever_it_raised():
+def test_a_failed_step_is_named_for_every_kind_of_exception():
     async def fail():
         with story._failing_as("logging in"):
             await story._run_command([sys.executable, "-c", "raise SystemExit(3)"], dict(os.environ))

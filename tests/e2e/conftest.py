@@ -1,4 +1,4 @@
-"""Real peers for a real command: each starts once for the session, and every test finds it as if it were new."""
+"""Real peers for a real command: each starts once per session and is reset before every test."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,7 +34,7 @@ def running_worker(logs: Path) -> Iterator[AuthorizationServer]:
 
 @pytest.fixture(scope="session")
 def running(running_authorization_server: AuthorizationServer, logs: Path) -> Iterator[Callable[..., McpServer]]:
-    """Starts an MCP server, or gives back the one that was already started with the same arguments."""
+    """Starts an MCP server, or returns the one that already runs with the same arguments."""
     peers: dict[tuple[str, ...], McpServer] = {}
 
     def start(script: str, *options: str) -> McpServer:
@@ -59,32 +59,32 @@ def authorization_server(running_authorization_server: AuthorizationServer) -> A
 
 @pytest.fixture
 def worker(running_worker: AuthorizationServer) -> AuthorizationServer:
-    """Cloudflare's authorization server with the MCP server that it guards, its counters at zero."""
+    """Cloudflare's authorization server and the MCP server that it guards, with all counters at zero."""
     running_worker.reset()
     return running_worker
 
 
 @pytest.fixture
 def protected_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
-    """The SDK's server, which wants a bearer token."""
+    """The SDK's server, which requires a bearer token."""
     return running("protected_server.py")
 
 
 @pytest.fixture
 def organisation_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
-    """The SDK's server behind a gateway that wants the organisation's header as well, answering with plain JSON."""
+    """The SDK's server, which answers in plain JSON, behind a gateway that also requires the organisation's header."""
     return running("protected_server.py", "--json", "--require-header", ": ".join(ORGANISATION))
 
 
 @pytest.fixture
 def everything_server(authorization_server: AuthorizationServer, running: Callable[..., McpServer]) -> McpServer:
-    """npm's server-everything, which wants a bearer token."""
+    """npm's server-everything, which requires a bearer token."""
     return running("guarded_proxy.py", "--node", node())
 
 
 @pytest.fixture(params=["oidc-provider", "workers-oauth-provider"])
 def place(request: pytest.FixtureRequest) -> Place:
-    """Each of the two authorization servers that we did not write, with an MCP server."""
+    """Each of the two third-party authorization servers, with an MCP server behind it."""
     if request.param == "workers-oauth-provider":
         return at_worker(request.getfixturevalue("worker"))
     protected = request.getfixturevalue("protected_server")

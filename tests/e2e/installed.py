@@ -1,4 +1,4 @@
-"""The command under test, as a person or an IDE runs it: the installed console script, in a home of its own."""
+"""The command under test, run as a user or an IDE runs it: the installed console script in its own home."""
 
 import json
 import queue
@@ -18,7 +18,7 @@ from mcp.client.stdio import stdio_client
 from peer import ENVIRONMENT, INSPECTOR, PEERS, node
 from program import command
 
-# A deadline that only a hang reaches: no test's outcome depends on how fast the machine is.
+# Only a hang reaches this deadline: no test's outcome depends on the speed of the machine.
 HANG = 60
 
 OPENING = re.compile(rb"mcp-auth-bridge: version \S+ relays to |\{.*\"message\": \"version \S+ relays to ")
@@ -26,13 +26,13 @@ OPENING = re.compile(rb"mcp-auth-bridge: version \S+ relays to |\{.*\"message\":
 
 
 def wait_for(condition: Callable[[], object]) -> None:
-    """Until another thread or process has done what `condition` looks for; the test's own timeout ends a hang."""
+    """Waits for another thread or process to make `condition` true; the test's own timeout ends a hang."""
     while not condition():
         threading.Event().wait(0.005)
 
 
 class Bridge:
-    """mcp-auth-bridge with the configuration and state below `home`; its browser is tests/support/peers/browser.py."""
+    """mcp-auth-bridge with its configuration and state below `home`; its browser is tests/support/peers/browser.py."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -40,16 +40,16 @@ class Bridge:
         self._browser_log = home / "browser.log"
         self.browser_command = shlex.join([sys.executable, str(PEERS / "browser.py"), "--log", str(self._browser_log)])
         self._servers: dict[str, str] = {}
-        self.within: list[str] = []  # the words before each command, as tests/support/namespaces.py gives them
+        self.within: list[str] = []  # the words before each command, from tests/support/namespaces.py
         key = home / "sealing.key"
         self.store = f'[store]\nkind = "key_file"\npath = {json.dumps(str(key))}'
         key.touch(0o600)
         key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")
 
     def add_server(self, name: str, url: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:
-        """Write `[servers.NAME]`; `more` are further keys, as JSON values that TOML reads alike.
+        """Write `[servers.NAME]`; `more` are further keys, written as JSON values, which TOML reads the same way.
 
-        The browser opens for `login` alone, unless `login="auto"` is among them.
+        The browser opens only for `login`, unless `more` holds `login="auto"`.
         """
         keys = {"url": url, "browser_command": self.browser_command, "login": "never", **more}
         lines = [f"[servers.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
@@ -60,7 +60,7 @@ class Bridge:
         (self.home / "config.toml").write_text("\n\n".join([self.store, *self._servers.values()]) + "\n")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end. stdin is empty."""
+        """Run one command to its end with an empty stdin."""
         return subprocess.run(
             [*self.within, command(), *arguments],
             env=self.environment,
@@ -77,7 +77,7 @@ class Bridge:
 
     @property
     def launches(self) -> list[dict[str, Any]]:
-        """What each launch of the browser ended with: status, title, url. Waits for one that is still reading."""
+        """The result of each launch of the browser: status, title, url. Waits for a browser that is still reading."""
         with FileLock(f"{self._browser_log}.lock"):
             lines = self._browser_log.read_text().splitlines() if self._browser_log.exists() else []
         return [json.loads(line) for line in lines]
@@ -110,12 +110,12 @@ class Bridge:
         return RawClient([*self.within, command(), "run", *arguments], self.environment)
 
     def logging_in(self, name: str) -> "RawClient":
-        """`login NAME`, while it goes on."""
+        """`login NAME` as a running process."""
         return RawClient([*self.within, command(), "login", name], self.environment)
 
 
 class RawClient:
-    """A client without opinions: lines of bytes into `run`, lines of bytes out of it."""
+    """A client that interprets nothing: it writes lines of bytes to `run` and reads lines of bytes back."""
 
     def __init__(self, argv: list[str], environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
@@ -137,22 +137,22 @@ class RawClient:
         put(b"")
 
     def send(self, line: bytes) -> None:
-        """One message; the line end is added."""
+        """Send one message; the line end is added."""
         assert self._process.stdin is not None
         self._process.stdin.write(line + b"\n")
         self._process.stdin.flush()
 
     def read(self, deadline: float = HANG) -> bytes:
-        """The next line without its end, b"" at the end of stdout; `queue.Empty` after `deadline` seconds."""
+        """The next line without its end, b"" at the end of stdout; raises `queue.Empty` after `deadline` seconds."""
         return self._lines.get(timeout=deadline).rstrip(b"\n")
 
     def request(self, method: str, params: Any = None, request_id: Any = 1) -> dict[str, Any]:
-        """Send a request and return its answer; what arrives before it is passed over."""
+        """Send a request and return its reply; messages that arrive before it are skipped."""
         self.post(method, params, request_id)
         return self.answer(request_id)
 
     def post(self, method: str, params: Any = None, request_id: Any = 1) -> None:
-        """Send a request whose `answer` is read later."""
+        """Send a request; `answer` reads its reply later."""
         message = {
             "jsonrpc": "2.0",
             "id": request_id,
@@ -162,7 +162,7 @@ class RawClient:
         self.send(json.dumps(message).encode())
 
     def answer(self, request_id: Any) -> dict[str, Any]:
-        """The answer to the request that was sent with this id; what arrives before it is passed over."""
+        """Return the reply to the request with this id; messages that arrive before it are skipped."""
         while line := self.read():
             answer = json.loads(line)
             if answer.get("id") == request_id and "method" not in answer:
@@ -170,19 +170,19 @@ class RawClient:
         raise AssertionError(f"run ended instead of answering {request_id}:\n{self.stderr}")
 
     def initialize(self) -> dict[str, Any]:
-        """The handshake of 2025-11-25, with a client that offers nothing."""
+        """The handshake of 2025-11-25, by a client without capabilities."""
         params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "raw", "version": "1"}}
         answer = self.request("initialize", params, "initialize")
         self.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
         return answer
 
     def call(self, tool: str, arguments: Any = None, request_id: Any = 1) -> dict[str, Any]:
-        """`tools/call`, and its whole answer."""
+        """Call a tool and return the whole reply."""
         return self.request("tools/call", {"name": tool, "arguments": arguments or {}}, request_id)
 
     @property
     def stderr(self) -> str:
-        """All that was said but for the line with which `run` begins where a person is."""
+        """Everything on stderr except the line with which `run` begins when a person is there."""
         first, *rest = self._errors or [b""]
         return b"".join(rest if OPENING.match(first) else [first, *rest]).decode()
 
@@ -192,7 +192,7 @@ class RawClient:
         return self._errors[0].decode()
 
     def close(self) -> int:
-        """Close stdin, as a client that leaves does, and return the exit code."""
+        """Close stdin, as a departing client does, and return the exit code."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""The stations of a login's life, each as it is seen at the authorization server and here."""
+"""The stages of a login's life, each checked at the authorization server and at the bridge."""
 
 import time
 
@@ -10,7 +10,7 @@ ADD = {"a": 1, "b": 2}
 
 
 def lives(place: Place, bridge: Bridge, registrations: int = 1) -> None:
-    """Its whole life, in one process that stays."""
+    """Plays the whole life in one process that keeps running."""
     with bridge.stdio("acme") as process:
         nobody_is_logged_in(place, bridge, process)
         logged_in(place, bridge, process, registrations)
@@ -75,5 +75,5 @@ def logged_out(place: Place, bridge: Bridge, process: RawClient) -> None:
     assert place.server.refreshes == {"success": 1, "invalid_grant": 1}
     assert (
         bridge.run("logout", "--all").returncode == 0
-    )  # a registration that its server cannot end serves the next login
+    )  # the next login reuses a registration that its server cannot delete
     assert list(bridge.home.glob("records/*.sealed")) == []

@@ -1,4 +1,4 @@
-"""Peers as processes: started on free ports, steered over their control endpoints, ended with their stdin."""
+"""Peers as processes: they start on free ports, obey their control endpoints, and end when their stdin closes."""
 
 import json
 import os
@@ -18,14 +18,14 @@ TESTS = Path(__file__).parents[1]
 SUPPORT = TESTS / "support"
 PEERS = SUPPORT / "peers"
 INSPECTOR = TESTS / "node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js"
-# What a child needs to run, and no more: no proxy, no credential, no configuration of the person who tests.
+# Only the variables that a child needs to run: no proxy, no credential and no configuration of the developer.
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR", "SYSTEMROOT") if name in os.environ}
 
 _loopback = build_opener(ProxyHandler({}))
 
 
 class Peer:
-    """One running peer. `about` is what it said when it was ready: `url`, `control`, …"""
+    """One running peer. `about` is what it printed when it was ready: `url`, `control`, …"""
 
     def __init__(self, command: list[str], log: Path) -> None:
         self._log = log
@@ -52,13 +52,13 @@ class Peer:
         return json.loads(line)
 
     def control(self, wishes: Any = None) -> Any:
-        """Read the peer's state, after changing it by `wishes` if there are any."""
+        """Apply `wishes`, if there are any, to the peer's state and return that state."""
         data = None if wishes is None else json.dumps(wishes).encode()
         with _loopback.open(Request(self.about["control"], data), timeout=10) as answer:
             return json.load(answer)
 
     def _say(self, word: str) -> None:
-        """Steer a peer that listens to its stdin; it is done when it answers."""
+        """Send a command to a peer that reads its stdin, and wait for the peer to confirm it."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{word}\n".encode())
@@ -78,10 +78,10 @@ class Peer:
 
 
 class Counted(Peer):
-    """A peer that counts what comes to it as an authorization server."""
+    """A peer that counts the requests it receives as an authorization server."""
 
     def reset(self) -> None:
-        """The settings as at the start, the counters at zero; clients and logins stay."""
+        """Restore the initial settings and set the counters to zero; clients and logins stay."""
         self.control({"reset": True})
 
     @property
@@ -90,14 +90,14 @@ class Counted(Peer):
 
     @property
     def refreshes(self) -> dict[str, int]:
-        """How the token requests with a refresh token ended: {"success": 1}."""
+        """The outcomes of the token requests with a refresh token, counted: {"success": 1}."""
         return self.counters["token"].get("refresh_token", {})
 
 
 class AuthorizationServer(Counted):
-    """A script below tests/peers that serving.mjs runs; control.mjs and the script say what `control` takes.
+    """A script below tests/support/peers that serving.mjs runs; control.mjs and the script document `control`.
 
-    `settings` are those at its start. It begins on a port of its own, and comes back to that one with `again`.
+    `settings` are its initial settings. It starts on a free port and returns to the same port after `again`.
     """
 
     def __init__(self, script: str, log: Path, **settings: Any) -> None:
@@ -105,20 +105,20 @@ class AuthorizationServer(Counted):
         super().__init__([node(), str(PEERS / script), json.dumps(settings)], log)
 
     def again(self) -> "AuthorizationServer":
-        """Ended, and started anew on the same port: it remembers nothing, and its keys are new."""
+        """Restart the server on the same port: it forgets everything and makes new keys."""
         self.stop()
         return AuthorizationServer(self._script, self._log, port=self.about["port"])
 
     def down(self) -> None:
-        """Refuse connections."""
+        """Make the server refuse connections."""
         self._say("down")
 
     def up(self) -> None:
-        """Listen again; nothing was forgotten."""
+        """Make the server listen again; it has forgotten nothing."""
         self._say("up")
 
     def register(self, **metadata: Any) -> dict[str, Any]:
-        """Register a native client, as a person does by hand: its `client_id` and perhaps a `client_secret`."""
+        """Register a native client, as a user does by hand; returns its `client_id` and any `client_secret`."""
         wishes = {
             "application_type": "native",
             "redirect_uris": ["http://127.0.0.1/callback"],
@@ -132,7 +132,7 @@ class AuthorizationServer(Counted):
 
 
 class PythonServer(Counted):
-    """A script of tests/peers that ledger.py observes, run by `python` with its own packages."""
+    """A script of tests/support/peers, observed by ledger.py and run by `python` with its own packages."""
 
     def __init__(self, python: str, script: str, log: Path, *arguments: str) -> None:
         super().__init__([python, str(PEERS / script), *arguments], log)
@@ -150,19 +150,19 @@ class McpServer(Peer):
         return self.control()["requests"]
 
     def mcp_requests(self) -> list[dict[str, Any]]:
-        """Those to the MCP endpoint, in order of arrival."""
+        """The requests to the MCP endpoint, in order of arrival."""
         return [request for request in self.requests if request["path"] == "/mcp"]
 
 
 def scenario(name: str, folder: Path, *words: str) -> Iterator[Peer]:
-    """The server of a scenario, for as long as a fixture lasts; its log is in `folder`."""
+    """Runs the server of a scenario for the lifetime of a fixture; its log is in `folder`."""
     peer = Peer([sys.executable, str(TESTS / "scenarios" / f"{name}.py"), *words], folder / "log")
     yield peer
     peer.stop()
 
 
 def node() -> str:
-    """A Node >= 22, which the peers need: the one that npm installed, else the machine's own. Skipped without one."""
+    """A Node >= 22, which the peers need: npm's if installed, else the machine's own. Skips the test without one."""
     for packaged in sorted((TESTS / "node_modules").glob("node-linux-*/bin/node")):
         return str(packaged)
     own = found("node")
@@ -173,7 +173,7 @@ def node() -> str:
 
 
 def install_node_modules() -> None:
-    """`npm ci`, unless the lock is already installed. Of several processes one does it. Skipped without npm."""
+    """Runs `npm ci` in one process unless the lock file is already installed; skips the test without npm."""
     found("node")
     found("npm")
     with FileLock(TESTS / ".node_modules.lock"):

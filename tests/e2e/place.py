@@ -1,4 +1,4 @@
-"""An authorization server with an MCP server behind it, and questions about the bridge's login there."""
+"""An authorization server with an MCP server behind it, and helpers that ask about the bridge's login there."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ ORGANISATION = ("X-Organisation", "acme-42")
 
 
 class Place:
-    """An authorization server, the MCP server behind it, and how the latter comes to accept no token of today."""
+    """An authorization server, the MCP server behind it, and a function that invalidates all current tokens there."""
 
     def __init__(self, server: AuthorizationServer, url: str, refuse_tokens: Callable[[], object]) -> None:
         self.server = server
@@ -24,13 +24,13 @@ class Place:
         return self.server.counters
 
     def end_grants(self) -> None:
-        """What an administrator does who signs everybody out."""
+        """Ends all grants, as an administrator does who signs all users out."""
         self.server.control({"revokeAll": True})
         self.refuse_tokens()
 
 
 def status(bridge: Bridge) -> dict[str, Any]:
-    """The one line of `status --json`."""
+    """The single line of `status --json`."""
     done = bridge.run("status", "--json")
     assert done.returncode == 0, done.stderr
     (line,) = json.loads(done.stdout)
@@ -38,7 +38,7 @@ def status(bridge: Bridge) -> dict[str, Any]:
 
 
 def says_to_log_in(answer: dict[str, Any]) -> bool:
-    """Whether a tool's answer names the command."""
+    """Whether a tool's result names the login command."""
     return answer["result"]["isError"] and "mcp-auth-bridge login acme" in text(answer)
 
 

@@ -1,4 +1,4 @@
-"""Whose login it is, and what becomes of one that the MCP server refuses: the installed command, real peers."""
+"""The account of a login, and logins that the MCP server refuses: the installed command, real peers."""
 
 import json
 from typing import Any
@@ -7,11 +7,11 @@ import pytest
 from words import text
 
 BROWSER = {"auth.kind": "browser"}
-ALICE = "alice@example.test"  # the only account of the authorization server
+ALICE = "alice@example.test"  # the authorization server's only account
 
 
 def lines(bridge) -> dict[str, dict[str, Any]]:
-    """The lines of `status --json` by server."""
+    """The lines of `status --json`, by server."""
     done = bridge.run("status", "--json")
     assert done.returncode == 0, done.stderr
     return {line["server"]: line for line in json.loads(done.stdout)}
@@ -19,12 +19,12 @@ def lines(bridge) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def spoilt(authorization_server):
-    """The authorization server issues tokens for somebody else than the MCP server."""
+    """The authorization server issues tokens for an audience other than the MCP server."""
     authorization_server.control({"audience": "https://another.example/mcp"})
     return authorization_server
 
 
-def test_two_servers_with_one_url_keep_two_logins(bridge, authorization_server, protected_server) -> None:
+def test_two_servers_with_the_same_url_keep_two_logins(bridge, authorization_server, protected_server) -> None:
     for name in ("work", "home"):
         bridge.add_server(name, protected_server.url)
     bridge.login("work")
@@ -38,7 +38,7 @@ def test_two_servers_with_one_url_keep_two_logins(bridge, authorization_server, 
 
 
 @pytest.mark.parametrize("command", ["run", "login", "logout"])
-def test_a_url_that_two_servers_share_is_an_error_that_names_both(bridge, protected_server, command) -> None:
+def test_naming_a_url_that_two_servers_share_is_an_error_that_names_both(bridge, protected_server, command) -> None:
     for name in ("work", "home"):
         bridge.add_server(name, protected_server.url)
     done = bridge.run(command, protected_server.url)
@@ -46,7 +46,9 @@ def test_a_url_that_two_servers_share_is_an_error_that_names_both(bridge, protec
     assert "several servers with this URL: work, home" in done.stderr
 
 
-def test_the_expected_account_signs_in_and_all_is_told(bridge, authorization_server, protected_server) -> None:
+def test_a_login_with_the_expected_account_succeeds_and_is_reported(
+    bridge, authorization_server, protected_server
+) -> None:
     bridge.add_server("acme", protected_server.url, **BROWSER, **{"auth.account": ALICE.upper()})
     done = bridge.run("login", "acme")
     assert done.returncode == 0, done.stderr
@@ -59,7 +61,7 @@ def test_the_expected_account_signs_in_and_all_is_told(bridge, authorization_ser
     assert "mcp" in line["asked"].split()
 
 
-def test_another_account_is_refused_and_its_login_revoked(bridge, authorization_server, protected_server) -> None:
+def test_a_login_with_another_account_is_refused_and_revoked(bridge, authorization_server, protected_server) -> None:
     bridge.add_server("acme", protected_server.url, **BROWSER, **{"auth.account": "mia@example.test"})
     done = bridge.run("login", "acme")
     assert done.returncode == 4
@@ -68,7 +70,7 @@ def test_another_account_is_refused_and_its_login_revoked(bridge, authorization_
     assert "signed in" not in bridge.launches[-1]["title"].lower()
 
 
-def test_a_login_of_somebody_else_than_is_expected_since_then_is_not_used(bridge, protected_server) -> None:
+def test_a_stored_login_is_not_used_once_another_account_is_expected(bridge, protected_server) -> None:
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
     seen = len(protected_server.requests)
@@ -83,7 +85,7 @@ def test_a_login_of_somebody_else_than_is_expected_since_then_is_not_used(bridge
     assert bridge.run("call", "acme", "whoami").stdout.strip() == ALICE
 
 
-def test_a_login_that_the_server_refuses_is_explained_and_not_kept(bridge, spoilt, protected_server) -> None:
+def test_a_login_that_the_server_refuses_is_explained_and_discarded(bridge, spoilt, protected_server) -> None:
     bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
     assert done.returncode == 3
@@ -94,9 +96,7 @@ def test_a_login_that_the_server_refuses_is_explained_and_not_kept(bridge, spoil
     assert "signed in" not in bridge.launches[-1]["title"].lower()
 
 
-def test_a_login_that_the_server_refuses_leaves_the_one_before_it(
-    bridge, authorization_server, protected_server
-) -> None:
+def test_a_login_that_the_server_refuses_keeps_the_previous_one(bridge, authorization_server, protected_server) -> None:
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
     authorization_server.control({"audience": "https://another.example/mcp"})
@@ -108,7 +108,7 @@ def test_a_login_that_the_server_refuses_leaves_the_one_before_it(
         assert text(client.call("whoami")) == ALICE
 
 
-def test_a_server_that_refuses_new_tokens_too_costs_one_rotation_and_says_why(
+def test_a_server_that_also_refuses_new_tokens_costs_one_rotation_and_is_explained(
     bridge, authorization_server, protected_server
 ) -> None:
     bridge.add_server("acme", protected_server.url)

@@ -1,4 +1,4 @@
-"""`--auth`: every command without a line of configuration, by what is in the environment alone."""
+"""`--auth`: every command works without any configuration, from the environment alone."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ BEARER = 'kind = "bearer", token = "env:TOKEN"'
 
 @pytest.fixture
 def token(bridge: Bridge, protected_server: McpServer) -> str:
-    """A token that the server takes, of a login that is gone from this machine when it is used."""
+    """A token that the server accepts; its login is deleted from this machine before the token is used."""
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
     token = bridge.run("token", "acme").stdout.strip()
@@ -22,16 +22,14 @@ def token(bridge: Bridge, protected_server: McpServer) -> str:
 
 
 def bare(token: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command as `env -i` starts it: no home, no path, one variable."""
+    """Runs a command as `env -i` does: no home, no path, one variable."""
     line = [command(), *arguments, "--auth", BEARER]
     return subprocess.run(
         line, env={"TOKEN": token}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=HANG, check=False
     )
 
 
-def test_an_environment_variable_and_a_url_are_all_that_a_command_needs(
-    token: str, protected_server: McpServer
-) -> None:
+def test_a_command_needs_only_an_environment_variable_and_a_url(token: str, protected_server: McpServer) -> None:
     assert bare(token, "call", protected_server.url, "add", "a=19", "b=23", "--headless").stdout == "42\n"
     assert "add a=" in bare(token, "tools", protected_server.url, "--headless").stdout
     assert bare(token, "token", protected_server.url, "--headless").stdout == f"{token}\n"
@@ -41,13 +39,13 @@ def test_an_environment_variable_and_a_url_are_all_that_a_command_needs(
     assert client.close() == 0
 
 
-def test_the_same_without_the_variable_says_which_one_and_nothing_else_is_sent(protected_server: McpServer) -> None:
+def test_without_the_variable_the_command_names_it_and_sends_nothing(protected_server: McpServer) -> None:
     ended = bare("", "tools", protected_server.url, "--headless")
     assert (ended.returncode, ended.stdout) == (9, "")
     assert "environment variable TOKEN" in ended.stderr
 
 
-def test_a_login_by_auth_is_found_by_the_same_auth_alone(bridge: Bridge, protected_server: McpServer) -> None:
+def test_only_the_same_auth_finds_a_login_made_with_auth(bridge: Bridge, protected_server: McpServer) -> None:
     bridge.add_server("acme", protected_server.url)
     auth = ("--auth", 'kind = "browser", client_name = "another bridge"')
     assert bridge.run("login", "acme", *auth).returncode == 0

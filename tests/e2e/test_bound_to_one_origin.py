@@ -1,6 +1,7 @@
-"""What a server may know, no other server hears: the installed command between three origins that note every byte.
+"""Secrets meant for one server reach no other: the installed command among three origins that record every byte.
 
-The MCP server, its authorization server and a stranger; the first two do what they can to lead something to the third.
+The origins are the MCP server, its authorization server and a stranger. The first two try to leak secrets to the
+third.
 """
 
 import json
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-pytestmark = pytest.mark.slow  # thirty logins by as many processes
+pytestmark = pytest.mark.slow  # thirty logins by thirty processes
 
 ORGANISATION, SECRET = "org-canary-5150", "client-secret-canary"
 LOGIN_REQUIRED = 3
@@ -20,9 +21,9 @@ RESOURCE = "/.well-known/oauth-protected-resource/mcp"
 
 
 class Origin:
-    """One server on a port of its own. `heard` is all that it was sent; `pages` answer for paths before `usual` does.
+    """One server on its own port. `heard` holds all that it was sent; `pages` answer their paths before `usual` does.
 
-    A page is a status, headers and a body that becomes JSON.
+    A page is a status, headers and a body, which is sent as JSON.
     """
 
     def __init__(self, usual):
@@ -72,7 +73,7 @@ NOT_FOUND = (404, {}, None)
 
 
 def authorization_server(name):
-    """Grants everything at once. Its codes and tokens bear its `name`; what it has issued is at its end at once."""
+    """Grants everything at once. Its codes and tokens carry its `name`; its tokens expire as they are issued."""
 
     def usual(request, path, body):
         if path == "/authorize":
@@ -101,7 +102,7 @@ class Stage:
         self.evil.pages[WELL_KNOWN] = (200, {}, self.metadata(self.evil))
 
     def describe(self, server=None, **metadata):
-        """Name `server`, or the honest one, as the authorization server; change the honest one's metadata."""
+        """Names `server`, or the honest one, as the authorization server, and changes the honest one's metadata."""
         named = {"resource": f"{self.mcp.url}/mcp", "authorization_servers": [(server or self.honest).url]}
         self.mcp.pages[RESOURCE] = (200, {}, named)
         self.honest.pages[WELL_KNOWN] = (200, {}, {**self.metadata(self.honest), **metadata})
@@ -120,7 +121,7 @@ class Stage:
         return self.bridge.run("login", "acme", *options)
 
     def call(self):
-        """A tool call in a process of its own: the stored token has expired, so it needs a refresh first."""
+        """Calls a tool in a new process: the stored token has expired, so a refresh comes first."""
         with self.bridge.stdio("acme") as client:
             client.initialize()
             return client.call("echo", {})
@@ -144,7 +145,7 @@ class Stage:
         return 202, {}, None
 
     def check(self):
-        """Each canary where it belongs, and nowhere else."""
+        """Asserts that each canary is where it belongs and nowhere else."""
         tokens = ("honest-refresh", "honest-code", SECRET)
         assert self.evil.has_heard(ORGANISATION, "honest-access", *tokens) == []
         assert self.mcp.has_heard(*tokens, "evil-refresh", "evil-code") == []
@@ -167,7 +168,7 @@ def moved(stage, status=307, path="/x"):
     return status, {"location": stage.evil.url + path}, None
 
 
-def test_without_malice_everything_is_heard_where_it_belongs(stage):
+def test_with_honest_servers_each_secret_reaches_its_own_server(stage):
     assert stage.log_in().returncode == 0
     assert "done" in json.dumps(stage.call())
     assert stage.mcp.has_heard(ORGANISATION, "honest-access") == [ORGANISATION, "honest-access"]
@@ -185,7 +186,7 @@ def page(origin, path, status):
 
 
 def claims(stage):
-    """The stranger says that it is the honest one."""
+    """The stranger claims to be the honest server."""
     stage.describe(stage.evil)
     lie = {**stage.metadata(stage.evil), "issuer": stage.honest.url}
     stage.evil.pages[WELL_KNOWN] = (200, {}, lie)
@@ -208,7 +209,7 @@ FIRST = {
     "a redirect of the server's metadata": page("honest", WELL_KNOWN, 301),
     "a redirect of the registration": page("honest", "/register", 307),
     "a redirect of the token request": page("honest", "/token", 307),
-    "a redirect of the token request that keeps its method": page("honest", "/token", 308),
+    "a redirect of the token request that keeps the method": page("honest", "/token", 308),
     "a redirect of the token request as a GET": page("honest", "/token", 303),
     "a redirect of the MCP endpoint": page("mcp", "/mcp", 307),
     "a redirect of the MCP endpoint as a GET": page("mcp", "/mcp", 302),
@@ -216,11 +217,11 @@ FIRST = {
 
 
 @pytest.mark.parametrize("change", FIRST)
-def test_a_first_login_ends_before_the_stranger_hears_anything(stage, change):
+def test_a_first_login_ends_before_the_stranger_receives_anything(stage, change):
     FIRST[change](stage)
     done = stage.log_in()
     assert done.returncode in (LOGIN_REQUIRED, 7), done.stderr
-    if change != "a lie about the issuer":  # its metadata have to be read to know that it lies
+    if change != "a lie about the issuer":  # only its metadata reveal the lie
         assert stage.evil.heard == []
     stage.check()
 
@@ -230,7 +231,7 @@ CONFIGURED = {"client_id": "mine", "client_secret": SECRET}
 
 @pytest.mark.parametrize("trusting", [{}, {"trusted_issuer": "honest"}])
 @pytest.mark.parametrize("change", [claims, lambda stage: stage.describe(stage.evil), elsewhere("token_endpoint")])
-def test_a_configured_clients_secret_is_shown_to_its_issuer_alone(stage, change, trusting):
+def test_a_configured_client_secret_is_sent_only_to_its_issuer(stage, change, trusting):
     stage.configure(**CONFIGURED, issuer=stage.honest.url, **dict.fromkeys(trusting, stage.honest.url))
     change(stage)
     assert stage.log_in().returncode != 0
@@ -239,7 +240,7 @@ def test_a_configured_clients_secret_is_shown_to_its_issuer_alone(stage, change,
 
 
 def gone(stage):
-    """No metadata any more, but an authorization server at the MCP server's own origin (MCP 2025-03-26)."""
+    """The metadata are gone, but the MCP server's own origin is an authorization server (MCP 2025-03-26)."""
     del stage.mcp.pages[RESOURCE]
     stage.mcp.pages[WELL_KNOWN] = (200, {}, stage.metadata(stage.mcp))
 
@@ -248,10 +249,10 @@ SWAPS = {"the stranger": lambda stage: stage.describe(stage.evil), "the MCP serv
 
 
 @pytest.mark.parametrize("change", SWAPS)
-def test_another_authorization_server_gets_nothing_of_the_old_ones(stage, change):
+def test_another_authorization_server_gets_no_secret_of_the_old_one(stage, change):
     assert stage.log_in().returncode == 0
     SWAPS[change](stage)
-    assert "done" in json.dumps(stage.call())  # the refresh goes where the login was
+    assert "done" in json.dumps(stage.call())  # the refresh goes to the server of the login
     stage.accepts = False
     stage.call()
     assert stage.evil.heard == []
@@ -264,7 +265,7 @@ def test_another_authorization_server_gets_nothing_of_the_old_ones(stage, change
     stage.check()
 
 
-def test_who_agrees_to_another_authorization_server_starts_afresh_there(stage):
+def test_a_user_who_agrees_to_another_authorization_server_starts_afresh_there(stage):
     assert stage.log_in().returncode == 0
     stage.describe(stage.evil)
     hint = re.search(r"run: mcp-auth-bridge login acme (--trust \S+)", stage.log_in().stderr)
@@ -274,10 +275,10 @@ def test_who_agrees_to_another_authorization_server_starts_afresh_there(stage):
     stage.call()
     assert stage.evil.has_heard("evil-code", "evil-refresh", "honest-client") == ["evil-code", "evil-refresh"]
     stage.check()
-    assert stage.log_in().returncode == 0  # agreed once
+    assert stage.log_in().returncode == 0  # agreeing once is enough
 
 
-def test_who_agrees_to_an_endpoint_elsewhere_is_not_asked_again(stage):
+def test_a_user_who_agrees_to_an_endpoint_elsewhere_is_not_asked_again(stage):
     stage.describe(authorization_endpoint=f"{stage.evil.url}/authorize")
     assert stage.log_in().returncode == LOGIN_REQUIRED
     for options in (["--trust", stage.evil.url], []):
@@ -293,13 +294,13 @@ AFTERWARDS = {
     "a redirect of the refresh as a GET": page("honest", "/token", 302),
     "a redirect of the revocation": page("honest", "/revoke", 308),
     "a redirect of the call": page("mcp", "/mcp", 307),
-    "a redirect of the call that stays": page("mcp", "/mcp", 308),
+    "a permanent redirect of the call": page("mcp", "/mcp", 308),
     "a redirect of the call as a GET": page("mcp", "/mcp", 303),
 }
 
 
 @pytest.mark.parametrize("change", AFTERWARDS)
-def test_a_login_that_was_good_leaks_nothing_afterwards(stage, change):
+def test_a_good_login_leaks_nothing_when_its_servers_turn_hostile(stage, change):
     assert stage.log_in().returncode == 0
     AFTERWARDS[change](stage)
     with stage.bridge.stdio("acme") as client:

@@ -1,4 +1,4 @@
-"""A login while others talk to its callback: it completes, one code is redeemed, and nothing of theirs comes back."""
+"""A login with its callback under attack completes, redeems one code, and echoes nothing that the attackers sent."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ PAYLOAD = "p4yl0ad"
 FORM = "Content-Type: application/x-www-form-urlencoded"
 AT_ONCE = 32
 
-# Signs in, once somebody writes to the pipe beside its log.
+# Signs in once the test writes to the pipe beside its log.
 WAITS = """
 import runpy, sys
 log, browser, url = sys.argv[1:]
@@ -30,7 +30,7 @@ runpy.run_path(browser, run_name="__main__")
 
 
 def forged(port, state):
-    """Requests without end that are no callback of this login, each wrong in one way."""
+    """Yields endless requests that are not the callback of this login, each wrong in one way."""
     good = f"/callback?state={state}&code={PAYLOAD}"
     host = f"Host: 127.0.0.1:{port}"
     kinds = [
@@ -58,7 +58,7 @@ def forged(port, state):
 
 
 class Attack:
-    """Speaks to the callback until the login has ended. `answers`: what it heard, `sent`: how often it has asked."""
+    """Attacks the callback until the login has ended. `answers` are the responses, `sent` is the number of requests."""
 
     def __init__(self, port, state, idle):
         self._port, self._idle = port, idle
@@ -82,7 +82,7 @@ class Attack:
         with contextlib.suppress(ConnectionError):  # the login has ended
             while True:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-                with contextlib.suppress(ConnectionError):  # hung up on, for want of a proper request
+                with contextlib.suppress(ConnectionError):  # the bridge hung up, because the request was malformed
                     writer.write(next(self._requests))
                     self.answers.add(await reader.read())
                 writer.transport.abort()

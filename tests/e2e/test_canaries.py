@@ -1,7 +1,7 @@
-"""One of each secret there is, through one life with the debug log on: none is said, none is left outside the records.
+"""Every kind of secret, through one life with the debug log on: none is printed, none is left outside the records.
 
-`test_secrets.py` looks at a confidential client's life from outside; here the bridge is listened to (`canaries.py`), so
-that also what it made up itself, verifiers and keys, is known.
+`test_secrets.py` looks at a confidential client's life from outside. This file observes the bridge from inside
+(`canaries.py`), so that it also knows the secrets that the bridge made itself, verifiers and keys.
 """
 
 import base64
@@ -25,7 +25,7 @@ GIVEN = {
     "literal header": "canary-literal-header-Tf75",
     "proxy password": "canary-proxy-password-Yd86",
 }
-URL_SECRET = "Cnry8PathOfAUrl97Us"  # some servers keep one in the path of their URL, which the person knows
+URL_SECRET = "Cnry8PathOfAUrl97Us"  # some servers keep a secret in the path of their URL, which the user knows
 ISSUED = {
     "registration_access_token": "canary-registration-access-Ia08",
     "id_token": "eyJhbGciOiJub25lIn0.eyJzdWIiOiJjYW5hcnktaWQtdG9rZW4tT3oxOSIsImlzcyI6IngifQ.canary-id-token",
@@ -35,7 +35,7 @@ ISSUED = {
 
 
 def amended(app, headers=(), **more):
-    """`app`, with `headers` added to what it answers, and members to its JSON."""
+    """`app`, with `headers` added to its responses and members to their JSON."""
 
     async def answering(scope, receive, send):
         async def telling(message):
@@ -52,13 +52,13 @@ def amended(app, headers=(), **more):
 
 
 def _as_bearer(scope):
-    """The demo's server knows bearer tokens only, and does not look at proofs."""
+    """The demo's server knows only bearer tokens and does not check proofs."""
     headers = [(n, v.replace(b"DPoP ", b"Bearer ") if n == b"authorization" else v) for n, v in scope["headers"]]
     return {**scope, "headers": headers}
 
 
 class Life:
-    """Everything that the bridge said, in `said`; all that was secret, in `secrets`, by what it is."""
+    """One life: `said` is everything that the bridge printed, `secrets` holds each secret by its kind."""
 
     def __init__(self, home: Path, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -99,7 +99,7 @@ def life(tmp_path_factory):
 
 
 def _make_generous(gateway):
-    """The demo's servers, also giving what they have no use for."""
+    """The demo's servers, which also issue secrets that they do not need."""
     nonce = [("DPoP-Nonce", ISSUED["dpop nonce"])]
     management = {"registration_client_uri": f"{gateway.origin}/register/1"}
     token = {"registration_access_token": ISSUED["registration_access_token"]}
@@ -132,7 +132,7 @@ def _configure(life, folder):
 
 
 def _live(life):
-    """Every command, each kind of refusal, a refresh in between, and everything once more when it is broken."""
+    """Runs every command, each kind of refusal and a refresh, then everything once more with broken servers."""
     life.run("login", "acme")
     life.relay("acme", "1")
     life.gateway.grants._access.clear()
@@ -153,7 +153,7 @@ def _live(life):
 
 
 def secrets_of(life):
-    """By what they are: those that were given, those that were issued, and all that the bridge itself called secret."""
+    """The secrets by kind: configured ones, issued ones, and all that the bridge itself treats as secret."""
     sent = [(headers, bytes(body).decode("latin-1")) for _, _, headers, body in life.gateway.requests]
     sessions = {headers["mcp-session-id"] for headers, _ in sent if "mcp-session-id" in headers}
     proofs = {headers["dpop"] for headers, _ in sent if "dpop" in headers}
@@ -169,7 +169,7 @@ def secrets_of(life):
     }
 
 
-def test_every_kind_was_in_use(life):
+def test_every_kind_of_secret_was_in_use(life):
     sent = [{**headers, "body": bytes(body).decode("latin-1")} for _, _, headers, body in life.gateway.requests]
     everything = json.dumps(sent)
     unseen = {name for name, secret in GIVEN.items() if secret not in everything}
@@ -185,14 +185,14 @@ def test_every_kind_was_in_use(life):
     assert life.codes[0] == 0
 
 
-def test_none_is_said(life):
+def test_no_secret_is_printed(life):
     said = life.said + b"".join(path.read_bytes() for path in life.listened if path.suffix == ".said")
     assert canaries.DEBUG in said
     told = {name: canaries.found(said, secrets) for name, secrets in secrets_of(life).items()}
     assert {name: secrets for name, secrets in told.items() if secrets} == {}
 
 
-def test_the_log_does_not_tell_the_secret_path_of_a_url(life):
+def test_the_log_hides_the_secret_path_of_a_url(life):
     assert any(URL_SECRET in path for _, path, _, _ in life.gateway.requests)
     said = b"".join(path.read_bytes() for path in life.listened if path.suffix == ".said")
     log = [line for line in said.splitlines() if line.startswith(canaries.DEBUG)]
@@ -201,7 +201,7 @@ def test_the_log_does_not_tell_the_secret_path_of_a_url(life):
 
 
 @pytest.mark.parametrize("when", ["while signed in", "after the logout"])
-def test_none_is_left_in_a_file(life, when):
+def test_no_secret_is_left_in_a_file(life, when):
     left = life.left[when]
     assert any(name.endswith(".sealed") for name in left) == (when == "while signed in")
     secrets = set().union(*secrets_of(life).values())

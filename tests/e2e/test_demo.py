@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge demo --no-browser`, the installed command, in an empty home."""
+"""The installed command `mcp-auth-bridge demo --no-browser` in an empty home."""
 
 import contextlib
 import os
@@ -13,12 +13,12 @@ from program import command
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory):
-    """The folders in which a program could leave something behind."""
+    """The folders in which a program could leave files behind."""
     return {name: tmp_path_factory.mktemp(name) for name in ("home", "temporary", "work")}
 
 
 def environment(rooms):
-    """No display either: whoever waits for a person here waits for nobody."""
+    """No display either: a command that waited for a user here would wait forever."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(rooms["home"]),
@@ -41,7 +41,7 @@ def finished(rooms):
     )
 
 
-def test_it_succeeds_and_tells_the_story(finished):
+def test_the_demo_succeeds_and_tells_the_story(finished):
     said = finished.stdout + finished.stderr
     assert finished.returncode == 0, said
     for sentence in (
@@ -55,26 +55,26 @@ def test_it_succeeds_and_tells_the_story(finished):
         assert sentence in said
 
 
-def test_it_names_the_command_that_an_ide_can_start(finished, pytestconfig):
+def test_the_demo_names_the_command_that_an_ide_can_start(finished, pytestconfig):
     if pytestconfig.getoption("--canaries"):
         pytest.skip("the command is then not the one that is installed")
     assert f'"command": "{command()}"' in finished.stdout + finished.stderr
 
 
-def test_it_shows_no_token(finished):
+def test_the_demo_shows_no_token(finished):
     said = finished.stdout + finished.stderr
     for kind in ("access", "refresh", "code"):
         assert f"demo-{kind}-" not in said
 
 
-def test_it_leaves_nothing_behind(finished, rooms):
+def test_the_demo_leaves_nothing_behind(finished, rooms):
     assert finished.returncode == 0
     assert {name: list(room.rglob("*")) for name, room in rooms.items()} == {"home": [], "temporary": [], "work": []}
 
 
 @contextlib.contextmanager
 def waiting_for_a_person(rooms):
-    """The demo without --no-browser, at the moment when it has shown the URL; yields both."""
+    """Runs the demo without --no-browser until it has shown the URL; yields the process and the URL."""
     demo = subprocess.Popen(
         [command(), "demo"],
         cwd=rooms["work"],
@@ -96,7 +96,7 @@ def waiting_for_a_person(rooms):
         demo.communicate()
 
 
-def test_a_person_who_says_no_ends_the_demo_and_the_step_is_named(rooms):
+def test_a_denied_consent_ends_the_demo_and_the_step_is_named(rooms):
     with waiting_for_a_person(rooms) as (demo, url), httpx2.Client(trust_env=False) as browser:
         ticket = browser.get(url).text.partition('name="ticket" value="')[2].partition('"')[0]
         answer = {"ticket": ticket, "decision": "deny"}
@@ -107,10 +107,10 @@ def test_a_person_who_says_no_ends_the_demo_and_the_step_is_named(rooms):
     assert list(rooms["temporary"].iterdir()) == []
 
 
-def test_an_interrupt_while_it_waits_for_the_person_ends_everything(rooms):
+def test_an_interrupt_while_the_demo_waits_for_consent_ends_everything(rooms):
     with waiting_for_a_person(rooms) as (demo, _):
         os.killpg(demo.pid, signal.SIGINT)  # as a terminal does
-        _, said = demo.communicate(timeout=30)  # also waits until no child holds the pipes
+        _, said = demo.communicate(timeout=30)  # also waits until every child has closed the pipes
     assert demo.returncode == 130
     assert "Traceback" not in said
     assert list(rooms["temporary"].iterdir()) == []

@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture
 def proven_server(authorization_server, running):
-    """The SDK's server, which takes no bearer token: each request proves that its token is the sender's."""
+    """The SDK's server without bearer tokens: each request must prove that the sender owns its token."""
     authorization_server.control({"dpopNonce": True})
     return running("protected_server.py", "--dpop", "--json")
 
@@ -14,7 +14,7 @@ def said(client):
     return client.call("echo", {"text": "hi"})["result"]["content"][0]["text"]
 
 
-def test_login_calls_and_refresh_with_proofs_and_nonces_at_both_servers(bridge, authorization_server, proven_server):
+def test_login_calls_and_refresh_use_proofs_and_nonces_at_both_servers(bridge, authorization_server, proven_server):
     bridge.add_server("acme", proven_server.url)
     bridge.login("acme")
     assert authorization_server.counters["token"]["authorization_code"] == {"use_dpop_nonce": 1, "success": 1}

@@ -1,6 +1,6 @@
-"""Whatever ends `run`, and whenever: it ends, and nothing of it is left.
+"""`run` ends completely, whatever ends it and whenever.
 
-Each story draws its moment at random, from a seed. The wait up to it is real time: it is what is varied, and no outcome
+Each story draws its moment at random from a seed. The wait before it is real time: the tests vary it, and no outcome
 depends on it.
 """
 
@@ -24,11 +24,11 @@ from mcp_auth_bridge.secret import Secret
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, sh and /proc are of Unix")
 
 _ENDINGS = ("end of stdin", "SIGTERM", "SIGINT", "SIGHUP", "death of the parent")
-_POINTS = [2, pytest.param(7, marks=pytest.mark.slow)]  # for each stage and ending: 60 in all, or 210
+_POINTS = [2, pytest.param(7, marks=pytest.mark.slow)]  # for each stage and ending: 60 in total, or 210
 _AT_ONCE = 4
 _LONGEST = 0.15  # seconds; a start takes as long
 
-# Somebody else holds the other end of stdin, as an IDE's helper process may do.
+# Another process holds the other end of stdin, as an IDE's helper process may do.
 _PARENT = ("/bin/sh", "-c", '{ "$@" <&3 & } 3<&0; wait', "sh")
 
 
@@ -37,7 +37,7 @@ _LOG = b'{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"in
 
 
 class Story(NamedTuple):
-    """How it went. `left` is what should not be there any more."""
+    """The result of one story. `left` lists what should be gone."""
 
     code: int
     seconds: float
@@ -50,7 +50,7 @@ async def never(reader: Any, _: Any) -> None:
 
 
 async def pour(_: Any, writer: Any) -> None:
-    """Notifications without an end, at a rate that leaves the machine to others."""
+    """Sends notifications without end, at a rate that leaves the machine usable."""
     while True:
         writer.write(chunks(event(_LOG)))
         await writer.drain()
@@ -105,7 +105,7 @@ async def stalled(server: FaultServer, client: Client) -> None:
 
 
 async def tokens_at_last(_: Any, writer: Any) -> None:
-    """An answer that comes after the end of who asked for it has begun."""
+    """The response arrives after the process that sent the request has begun to end."""
     await asyncio.sleep(2 * _LONGEST)
     writer.write(plain(_TOKENS))
 
@@ -142,12 +142,12 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
             began = time.monotonic()
             await end(client, ending)
             if stage == "start" and ending in ("death of the parent", "SIGINT"):
-                # Within Python's own start nobody can know who the parent was, and an interrupt may be dropped there
+                # While Python itself starts, a process cannot know its parent, and an interrupt may be dropped
                 # ("Failed checking if argv[0] is an import path entry"): the host's next step is the end of stdin.
                 client.process.stdin.close()
             code = await client.exited()
             if client.listening.is_set():
-                await client.ended()  # of the bridge too, where it was its parent that exited
+                await client.ended()  # of the bridge too, when its parent exited
             seconds = time.monotonic() - began
             client.listening.set()
             await client.ended()
@@ -160,10 +160,10 @@ async def play(stage: str, ending: str, wait: float, folder: Path) -> Story:
 
 
 def files(folder: Path) -> set[str]:
-    """The files that nobody would expect after a run.
+    """The files that should not exist after a run.
 
-    Locks are expected, what the remote said last time, and beside a record the generation before it and the space for
-    the next one.
+    Expected are locks, the cached replies of the MCP server and, beside a record, its previous generation and the space
+    for the next one.
     """
     paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".previous", ".next"))
     return {str(path.relative_to(folder)) for path in paths if path.parent.name not in ("locks", "memory")} | {
@@ -172,7 +172,7 @@ def files(folder: Path) -> set[str]:
 
 
 def running(folder: Path) -> list[str]:
-    """The processes that have `folder` for a home."""
+    """The processes with `folder` as their home."""
     mark = f"MCP_AUTH_BRIDGE_HOME={folder}\0".encode()
     found = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -180,13 +180,13 @@ def running(folder: Path) -> list[str]:
             if mark in (process / "environ").read_bytes():
                 found.append(f"process {process.name}")
         except OSError:
-            continue  # it has ended, or it is not ours
+            continue  # it has ended, or it belongs to another user
     return found
 
 
 @pytest.fixture(scope="module", params=_POINTS)
 def stories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[Any, list[Any]]:
-    """All that are played for a stage and an ending, or what each of them raised."""
+    """Plays all stories of a stage and an ending; returns each one, or the exception that it raised."""
     cases = _CASES * request.param
 
     async def all_points() -> dict[Any, list[Any]]:
@@ -206,7 +206,9 @@ def stories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("ending", _ENDINGS)
 @pytest.mark.parametrize("stage", _STAGES)
-def test_run_ends_and_leaves_nothing(stage: str, ending: str, stories: dict[Any, Any], record_property: Any) -> None:
+def test_run_ends_and_leaves_nothing_behind(
+    stage: str, ending: str, stories: dict[Any, Any], record_property: Any
+) -> None:
     for story in stories[stage, ending]:
         if isinstance(story, BaseException):
             raise story
@@ -218,12 +220,12 @@ def test_run_ends_and_leaves_nothing(stage: str, ending: str, stories: dict[Any,
 
 
 def codes(stage: str, ending: str) -> set[int]:
-    """0, or what the system makes of a signal that comes before `run` listens to it."""
+    """0, or the system's exit code for a signal that arrives before `run` handles it."""
     if ending == "death of the parent":
         return {-signal.SIGKILL}  # the parent's own
     if ending == "end of stdin" or stage != "start":
         return {0}
-    early = {130, 1} if ending == "SIGINT" else set()  # a KeyboardInterrupt; within Python's own start it is 1
+    early = {130, 1} if ending == "SIGINT" else set()  # a KeyboardInterrupt; while Python itself starts it is 1
     return {0, -getattr(signal, ending), *early}
 
 
@@ -255,7 +257,7 @@ def test_a_kill_at_any_point_of_a_start_with_a_refresh_costs_no_login_and_blocks
     asyncio.run(at_ten_points())
 
 
-def test_a_token_request_that_gets_no_answer_holds_the_end_up_for_no_longer_than_hosts_wait(tmp_path: Path) -> None:
+def test_an_unanswered_token_request_delays_the_end_no_longer_than_hosts_wait(tmp_path: Path) -> None:
     async def story() -> None:
         async with FaultServer() as server:
             home(tmp_path, server.url, auth='{ kind = "browser" }')

@@ -1,4 +1,4 @@
-"""One login in a Redis, through the commands as people and IDEs run them."""
+"""One login in Redis, through the commands as users and IDEs run them."""
 
 import asyncio
 import subprocess
@@ -29,7 +29,7 @@ def fleet_home(folder: Path, url: str, redis: Redis) -> Path:
 
 
 def said(folder: Path, *words: str) -> str:
-    """What the command says, on either stream, with its exit code."""
+    """The output of the command on both streams, with its exit code."""
     done = subprocess.run(
         [command(), *words],
         env=environment(folder),
@@ -43,7 +43,7 @@ def said(folder: Path, *words: str) -> str:
     return f"{done.returncode} {done.stdout}{done.stderr}"
 
 
-def test_a_token_that_is_good_is_used_while_redis_is_away_and_one_that_is_not_waits_for_its_return(
+def test_while_redis_is_away_a_valid_token_is_used_and_an_expired_one_waits_for_its_return(
     tmp_path: Path,
 ) -> None:
     async def answer(client: Any, number: int) -> Any:
@@ -75,7 +75,7 @@ def test_a_token_that_is_good_is_used_while_redis_is_away_and_one_that_is_not_wa
     asyncio.run(story())
 
 
-def test_status_and_logout_know_where_the_login_is_and_that_it_cannot_be_reached(tmp_path: Path) -> None:
+def test_status_and_logout_name_the_redis_that_holds_the_login_and_cannot_be_reached(tmp_path: Path) -> None:
     with Redis(tmp_path / "redis", "--requirepass", PASSWORD) as redis:
         url = "http://127.0.0.1:9/mcp"
         folder = fleet_home(tmp_path / "home", url, redis)
@@ -93,7 +93,7 @@ def test_status_and_logout_know_where_the_login_is_and_that_it_cannot_be_reached
         assert "signed out" in said(other, "status")
 
 
-def test_without_the_sealing_key_nobody_logs_in(tmp_path: Path) -> None:
+def test_without_the_sealing_key_a_login_fails(tmp_path: Path) -> None:
     with Redis(tmp_path / "redis", "--requirepass", PASSWORD) as redis:
         folder = fleet_home(tmp_path / "home", "http://127.0.0.1:9/mcp", redis)
         (folder / "sealing.key").unlink()

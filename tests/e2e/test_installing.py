@@ -1,4 +1,4 @@
-"""The ways to install that the README names, each run as printed in a copy of this clone and an empty home."""
+"""The ways to install that the README names, each run as printed, in a copy of this clone with an empty home."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ UV = os.environ.get("UV") or shutil.which("uv") or ""
 WAYS = ("install with uv", "install with pipx", "install with pip", "install a wheel")
 
 pytestmark = [
-    pytest.mark.slow,  # each downloads what we depend on, unless uv or pip has it
+    pytest.mark.slow,  # each downloads our dependencies unless uv or pip has cached them
     pytest.mark.timeout(400),
     pytest.mark.skipif(not UV, reason="uv is not on PATH: start the tests with `uv run pytest`"),
     pytest.mark.skipif(os.name == "nt", reason="commands for sh"),
@@ -29,7 +29,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Newcomer:
-    """An empty home whose PATH has its `~/.local/bin`, uv, this Python, and nothing of this project."""
+    """An empty home; its PATH has its `~/.local/bin`, uv and this Python, but nothing of this project."""
 
     def __init__(self, home: Path, clone: Path) -> None:
         self.clone, self.bin = clone, home / ".local/bin"
@@ -51,7 +51,7 @@ class Newcomer:
         return subprocess.run([UV, *words], capture_output=True, text=True, check=True).stdout.strip()
 
     def says(self, line: str) -> str:
-        """What a shell in the clone answers; it has to succeed."""
+        """The output of a shell command in the clone, which must succeed."""
         done = subprocess.run(
             ["sh", "-eu", "-c", line],
             cwd=self.clone,
@@ -82,7 +82,7 @@ def test_uvx_starts_it_from_a_clone(newcomer: Newcomer) -> None:
 
 
 @pytest.mark.parametrize("repair", ["uv tool update-shell", "pipx ensurepath"])
-def test_what_puts_the_folder_on_path_does(newcomer: Newcomer, repair: str) -> None:
+def test_the_documented_command_puts_the_folder_on_path(newcomer: Newcomer, repair: str) -> None:
     newcomer.says(block("README.md", "install with uv"))
     newcomer.environment["SHELL"] = "/bin/bash"
     newcomer.environment["PATH"] = newcomer.environment["PATH"].partition(":")[2]

@@ -18,7 +18,7 @@ def session() -> Iterator[KeyringSession]:
 
 @pytest.fixture
 def keyring_bridge(bridge, session, protected_server):
-    """Logged in as `acme`, with the configuration that says nothing about a store."""
+    """Logged in as `acme`, with a configuration that does not mention a store."""
     bridge.environment["DBUS_SESSION_BUS_ADDRESS"] = session.environment["DBUS_SESSION_BUS_ADDRESS"]
     bridge.environment["XDG_RUNTIME_DIR"] = session.environment["XDG_RUNTIME_DIR"]
     bridge.store = ""
@@ -46,7 +46,7 @@ def test_a_refresh_is_sealed_with_the_same_key(keyring_bridge, authorization_ser
     assert authorization_server.refreshes == {"success": 1}
 
 
-def test_a_locked_keyring_is_named_and_nothing_is_lost(keyring_bridge, session) -> None:
+def test_a_locked_keyring_is_reported_and_nothing_is_lost(keyring_bridge, session) -> None:
     before = contents(keyring_bridge.home)
     session.lock()
     error = call(keyring_bridge)["error"]
@@ -56,7 +56,7 @@ def test_a_locked_keyring_is_named_and_nothing_is_lost(keyring_bridge, session) 
     assert len(keyring_bridge.launches) == 1
 
 
-def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server) -> None:
+def test_without_a_keyring_a_login_names_the_other_stores(bridge, protected_server) -> None:
     bridge.store = ""
     bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
@@ -65,7 +65,7 @@ def test_without_a_keyring_a_login_names_the_choices(bridge, protected_server) -
         assert choice in done.stderr
 
 
-# Whatever happens to the keyring, every command says so, `run` stays, and the login is still there afterwards
+# Whatever happens to the keyring, every command says so, `run` keeps running, and the login survives
 
 
 def lock(bridge, session) -> None:
@@ -77,7 +77,7 @@ def kill(bridge, session) -> None:
 
 
 def leave_the_desktop(bridge, session) -> None:
-    """As over ssh, in cron, or below a client that passes no environment on."""
+    """As over ssh, in cron, or below a client that does not pass its environment on."""
     del bridge.environment["DBUS_SESSION_BUS_ADDRESS"]
     session.kill_keyring()
 
@@ -113,13 +113,13 @@ def test_without_its_keyring_every_command_says_so_and_the_login_survives(keyrin
         assert LOSSES[lose] in status.stdout
         assert contents(keyring_bridge.home) == before
         come_back(keyring_bridge, session)
-        if lose is not leave_the_desktop:  # its environment cannot change any more
+        if lose is not leave_the_desktop:  # the environment of a running process cannot change
             assert text(client.call("add", {"a": 1, "b": 2})) == "3"
     assert text(call(keyring_bridge)) == "3"
     assert len(keyring_bridge.launches) == 1
 
 
-def test_headless_the_login_is_neither_opened_nor_denied(keyring_bridge) -> None:
+def test_headless_run_neither_opens_the_login_nor_says_that_it_is_missing(keyring_bridge) -> None:
     done = keyring_bridge.run("token", "acme", "--headless")
     sentence, hint = complaint(done.stderr)
     assert (done.returncode, done.stdout) == (5, "")
@@ -128,7 +128,7 @@ def test_headless_the_login_is_neither_opened_nor_denied(keyring_bridge) -> None
     assert keyring_bridge.run("token", "acme").returncode == 0
 
 
-def test_a_keyring_that_never_answers_holds_up_neither_a_ping_nor_the_end(keyring_bridge, session) -> None:
+def test_a_keyring_that_never_answers_delays_neither_a_ping_nor_the_end(keyring_bridge, session) -> None:
     session.stop_answering()
     client = keyring_bridge.stdio("acme")
     assert "result" in client.initialize()
@@ -152,7 +152,7 @@ def test_a_running_bridge_needs_the_keyring_only_once(keyring_bridge, session, p
     assert len(keyring_bridge.launches) == 1
 
 
-def test_a_logout_takes_the_login_and_leaves_the_key(keyring_bridge, authorization_server) -> None:
+def test_a_logout_deletes_the_login_and_keeps_the_key(keyring_bridge, authorization_server) -> None:
     done = keyring_bridge.run("logout", "acme")
     assert (done.returncode, done.stderr) == (0, "mcp-auth-bridge: signed out of acme\n")
     assert authorization_server.counters["revocations"] == 1
@@ -161,7 +161,7 @@ def test_a_logout_takes_the_login_and_leaves_the_key(keyring_bridge, authorizati
     assert text(call(keyring_bridge)) == "3"
 
 
-def test_without_a_login_the_keyring_is_left_in_peace(bridge, session, protected_server) -> None:
+def test_without_a_login_the_keyring_is_not_opened(bridge, session, protected_server) -> None:
     session.kill_keyring()
     bridge.store = ""
     bridge.add_server("acme", protected_server.url)
@@ -169,7 +169,7 @@ def test_without_a_login_the_keyring_is_left_in_peace(bridge, session, protected
     assert bridge.run("status").returncode == 0
 
 
-def test_a_session_without_a_keyring_of_its_own_is_told_in_words(bridge, protected_server) -> None:
+def test_a_session_without_its_own_keyring_is_explained(bridge, protected_server) -> None:
     with keyring_session(collection=False) as session:
         for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
             bridge.environment[name] = session.environment[name]
@@ -183,7 +183,7 @@ def test_a_session_without_a_keyring_of_its_own_is_told_in_words(bridge, protect
 ENTRY = "from mcp_auth_bridge.stores.os_keyring import load_entry; print(load_entry('acme key'))"
 
 
-def test_a_secret_is_put_there_by_a_command_and_read_by_its_name(bridge, session) -> None:
+def test_a_command_puts_a_secret_into_the_keyring_and_the_bridge_reads_it_by_name(bridge, session) -> None:
     environment = bridge.environment | session.environment | {"HOME": str(bridge.home)}
 
     def run(*argv: str, given: str) -> subprocess.CompletedProcess[str]:
@@ -201,7 +201,7 @@ def test_a_secret_is_put_there_by_a_command_and_read_by_its_name(bridge, session
 
 
 def contents(home) -> dict[str, bytes]:
-    """Every sealed record below `home`."""
+    """All sealed records below `home`."""
     records = {str(path): path.read_bytes() for path in home.rglob("records/*") if path.is_file()}
     assert records
     return records

@@ -1,4 +1,4 @@
-"""A login's whole life at two authorization servers that we did not write: each state as it is seen there and here.
+"""A login's whole life at two third-party authorization servers: each state is checked at the server and at the bridge.
 
 `oidc-provider` issues JWTs, rotates refresh tokens strictly and ends the grant when one is used twice. Cloudflare's
 `workers-oauth-provider` issues opaque tokens, shares its origin with the MCP server, revokes at the token endpoint, and
@@ -22,7 +22,7 @@ CLIENTS = [
 
 
 def configure(bridge, place, client, method):
-    """`acme` with a client that is registered when it is needed, or that a person registered by hand."""
+    """Configures `acme` with a client that the bridge registers when needed, or that a person registered by hand."""
     if client == "registered":
         place.server.control({"authMethod": method})
         bridge.add_server("acme", place.url)
@@ -45,7 +45,7 @@ def test_a_whole_life(place, bridge, client, method) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_registers_localhost_alone_gets_that(place, bridge) -> None:
+def test_a_server_that_accepts_only_localhost_gets_localhost(place, bridge) -> None:
     place.server.control({"redirectHost": "localhost"})
     bridge.add_server("acme", place.url)
     bridge.login("acme")

@@ -1,7 +1,7 @@
-"""A login's whole life at authorization servers in Python, each as its package comes, in an environment of its own.
+"""A login's whole life at authorization servers in Python, each as packaged, in its own environment.
 
-The MCP SDK's own in both of its versions (python-sdk #3545, #1315), FastMCP's in memory, FastMCP's OAuthProxy in front
-of oidc-provider, and one that is built of Authlib's parts.
+The MCP SDK's own in both its versions (python-sdk #3545, #1315), FastMCP's in memory, FastMCP's OAuthProxy in front of
+oidc-provider, and one built from Authlib's parts.
 """
 
 import json
@@ -21,25 +21,25 @@ from words import complaint, error, text
 SDK_1 = ("mcp<2", "uvicorn")
 FASTMCP = ("fastmcp>=4,<5", "uvicorn")
 CANAILLE = ("canaille[front,oidc]<0.4", "a2wsgi", "uvicorn", "authlib<1.9")
-CANAILLE_TODAY = ("canaille[front,oidc]<0.4", "a2wsgi", "uvicorn", "authlib>=1.9")  # it cannot end a registration
+CANAILLE_TODAY = ("canaille[front,oidc]<0.4", "a2wsgi", "uvicorn", "authlib>=1.9")  # it cannot delete a registration
 AUTHLIB = ("authlib>=1.9,<2", "flask", "sqlalchemy", "a2wsgi", "uvicorn")
 
 
 class Peers:
-    """Those of one test, which end with it."""
+    """The peers of one test, which end with it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._stack = ExitStack()
 
     def serve(self, python: str, script: str, *arguments: str) -> PythonServer:
-        """An authorization server of tests/peers, run by `python`."""
+        """Starts an authorization server of tests/support/peers with `python`."""
         server = PythonServer(python, script, self._folder / f"{script}.log", *arguments)
         self._stack.callback(server.stop)
         return server
 
     def protect(self, server: PythonServer) -> McpServer:
-        """The SDK's MCP server, which takes the JWTs of `server`."""
+        """Starts the SDK's MCP server, which accepts the JWTs of `server`."""
         protected = McpServer("protected_server.py", server.about["issuer"], self._folder / "mcp-server.log")
         self._stack.callback(protected.stop)
         return protected
@@ -68,7 +68,7 @@ def configure(bridge, place, method="") -> None:
     bridge.add_server("acme", place.url, **auth)
 
 
-# Authorization servers that an MCP server brings along
+# Authorization servers that are part of an MCP server
 
 
 @pytest.fixture(params=["mcp 2", "mcp 1", "fastmcp"])
@@ -86,7 +86,7 @@ OTHERS = ["none", "client_secret_post", "client_secret_basic_with_id"]
 
 
 @pytest.mark.parametrize("method", ["", *(pytest.param(method, marks=pytest.mark.slow) for method in OTHERS)])
-def test_a_whole_life_at_the_server_that_an_mcp_server_brings_along(own, bridge, method) -> None:
+def test_a_whole_life_at_an_mcp_servers_own_authorization_server(own, bridge, method) -> None:
     configure(bridge, own, method)
     lives(own, bridge)
     assert not method or set(own.counters["authMethods"]) == {method.removesuffix("_with_id")}
@@ -94,7 +94,7 @@ def test_a_whole_life_at_the_server_that_an_mcp_server_brings_along(own, bridge,
 
 
 def test_a_whole_life_over_the_transport_of_2024_11_05(peers, bridge) -> None:
-    """The SDK's answers POST with 405 before it looks at credentials, and wants them at the event stream."""
+    """The SDK's server answers POST with 405 before it checks credentials, and requires them at the event stream."""
     server = peers.serve(python_with(*SDK_1), "sdk_provider_1.py", "--sse")
     place = Place(server, f"{server.about['origin']}/sse", lambda: server.control({"refuseTokens": True}))
     configure(bridge, place)
@@ -102,7 +102,7 @@ def test_a_whole_life_over_the_transport_of_2024_11_05(peers, bridge) -> None:
 
 
 @pytest.mark.slow
-def test_a_method_that_the_server_does_not_take_as_the_rfc_writes_it_is_named(own, bridge) -> None:
+def test_a_client_authentication_method_that_the_server_does_not_accept_as_specified_is_named(own, bridge) -> None:
     configure(bridge, own, "client_secret_basic")
     done = bridge.run("login", "acme")
     assert done.returncode == 7
@@ -110,7 +110,7 @@ def test_a_method_that_the_server_does_not_take_as_the_rfc_writes_it_is_named(ow
 
 
 def test_a_life_by_url_alone(peers, bridge) -> None:
-    """As people begin: no server in any configuration, and a browser that opens for `login` only."""
+    """The way users begin: no server is configured, and the browser opens only for `login`."""
     place = at(peers.serve(sys.executable, "sdk_provider.py"))
     (bridge.home / "config.toml").write_text(f"{bridge.store}\n")
     bridge.environment["CI"] = "true"
@@ -134,8 +134,8 @@ def test_a_life_by_url_alone(peers, bridge) -> None:
     assert place.server.control()["live"] == 0
 
 
-def test_a_server_that_was_started_anew_costs_one_login_and_one_registration(own, bridge) -> None:
-    """It keeps everything in memory: each restart is a world in which nobody knows the bridge."""
+def test_a_restarted_server_costs_one_login_and_one_registration(own, bridge) -> None:
+    """The server keeps everything in memory: after each restart it does not know the bridge."""
     configure(bridge, own)
     bridge.login("acme")
     with bridge.stdio("acme") as process:
@@ -149,11 +149,11 @@ def test_a_server_that_was_started_anew_costs_one_login_and_one_registration(own
     assert own.counters["token"]["authorization_code"] == {"success": 2}
 
 
-# An authorization server that stands in front of another one
+# An authorization server in front of another one
 
 
 class Behind(Place):
-    """A proxy's place, with the server that it stands in front of."""
+    """A place with a proxy, and the server behind the proxy."""
 
     def __init__(self, proxy: PythonServer, behind: AuthorizationServer) -> None:
         super().__init__(proxy, proxy.url, lambda: proxy.control({"refuseTokens": True}))
@@ -173,7 +173,7 @@ def proxied(peers, authorization_server) -> Behind:
     return Behind(proxy, authorization_server)
 
 
-def test_a_whole_life_at_a_proxy_whose_logins_end_where_those_behind_it_do(proxied, bridge) -> None:
+def test_a_whole_life_at_a_proxy_that_ends_logins_with_those_of_the_server_behind_it(proxied, bridge) -> None:
     configure(bridge, proxied)
     lives(proxied, bridge)
     assert proxied.behind.refreshes == {"success": 1, "invalid_grant": 1}
@@ -181,7 +181,7 @@ def test_a_whole_life_at_a_proxy_whose_logins_end_where_those_behind_it_do(proxi
 
 
 @pytest.mark.slow
-def test_a_consent_that_is_denied_at_the_proxy_or_behind_it_is_said_in_the_same_words(proxied, bridge) -> None:
+def test_a_denied_consent_at_the_proxy_or_behind_it_is_reported_in_the_same_words(proxied, bridge) -> None:
     allowing = bridge.browser_command
     bridge.browser_command += " --fill=action=deny"
     configure(bridge, proxied)
@@ -196,20 +196,20 @@ def test_a_consent_that_is_denied_at_the_proxy_or_behind_it_is_said_in_the_same_
 
 
 @pytest.mark.slow
-def test_a_server_behind_the_proxy_that_is_ill_costs_one_call_and_no_login(proxied, bridge) -> None:
+def test_a_failing_server_behind_the_proxy_costs_one_call_and_no_login(proxied, bridge) -> None:
     configure(bridge, proxied)
     bridge.login("acme")
     with bridge.stdio("acme") as process:
         process.initialize()
         proxied.behind.control({"tokenFailure": "503"})
         proxied.refuse_tokens()
-        assert "500" in error(process.call("add", ADD))["message"]  # that is how the proxy passes it on
+        assert "500" in error(process.call("add", ADD))["message"]  # the proxy passes the error on in this form
         proxied.behind.control({"tokenFailure": None})
         assert text(process.call("add", ADD)) == "3"
     assert len(bridge.launches) == 1
 
 
-# An authorization server that a developer builds of a library's parts
+# An authorization server that a developer builds from a library's parts
 
 
 def authlib(peers: Peers, *methods: str) -> Place:
@@ -221,7 +221,7 @@ def authlib(peers: Peers, *methods: str) -> Place:
 @pytest.mark.parametrize(
     "method", ["none", *(pytest.param(f"client_secret_{way}", marks=pytest.mark.slow) for way in ("post", "basic"))]
 )
-def test_a_whole_life_at_a_server_built_of_authlib(peers, bridge, method) -> None:
+def test_a_whole_life_at_a_server_built_from_authlib(peers, bridge, method) -> None:
     place = authlib(peers, method)
     configure(bridge, place)
     lives(place, bridge)
@@ -229,7 +229,7 @@ def test_a_whole_life_at_a_server_built_of_authlib(peers, bridge, method) -> Non
     assert place.counters["deletions"] == 1
 
 
-def test_a_server_built_of_authlib_that_forgot_the_bridge_costs_one_registration(peers, bridge) -> None:
+def test_a_server_built_from_authlib_that_forgot_the_bridge_costs_one_registration(peers, bridge) -> None:
     place = authlib(peers, "none")
     configure(bridge, place)
     bridge.login("acme")
@@ -238,14 +238,14 @@ def test_a_server_built_of_authlib_that_forgot_the_bridge_costs_one_registration
     assert place.counters["registrations"] == 2
 
 
-# An identity server, with a login page of its own
+# An identity server with its own login page
 
 WHO = ("mia", "correct horse battery staple")
 
 
 @pytest.fixture(params=[CANAILLE])
 def identity(request, peers, bridge) -> Place:
-    """canaille in front of a FastMCP server, and a browser that signs in there."""
+    """canaille in front of a FastMCP server, and a browser that signs in at canaille."""
     server = peers.serve(python_with(*request.param), "canaille_server.py", *WHO)
     server.about["scope"] = "profile"
     issuer = server.about["issuer"]
@@ -265,7 +265,7 @@ def test_a_whole_life_at_canaille(identity, bridge) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("identity", [CANAILLE_TODAY], indirect=True)
-def test_a_registration_that_cannot_be_ended_is_said_and_serves_the_next_login(identity, bridge) -> None:
+def test_a_registration_that_cannot_be_deleted_is_reported_and_reused_by_the_next_login(identity, bridge) -> None:
     configure(bridge, identity)
     bridge.login("acme")
     done = bridge.run("logout", "acme")

@@ -1,4 +1,4 @@
-"""What goes wrong between a person and two authorization servers that we did not write, and what it must not cost."""
+"""Failures between a user and two third-party authorization servers, and what they must not cost."""
 
 import json
 import signal
@@ -15,13 +15,13 @@ ADD = {"a": 1, "b": 2}
 
 @pytest.fixture
 def acme(bridge, place):
-    """The bridge, configured for `acme`, where nobody is logged in."""
+    """The bridge, configured for `acme`, without a login."""
     bridge.add_server("acme", place.url)
     return bridge
 
 
 def works(bridge):
-    """Whether a new process can call a tool, with the login that is there."""
+    """Whether a new process can call a tool with the stored login."""
     with bridge.stdio("acme") as process:
         process.initialize()
         return text(process.call("add", ADD)) == "3"
@@ -30,7 +30,7 @@ def works(bridge):
 # The consent
 
 
-def test_a_denied_consent_is_said_and_keeps_the_login_there_was(acme, place) -> None:
+def test_a_denied_consent_is_reported_and_keeps_the_existing_login(acme, place) -> None:
     acme.login("acme")
     place.server.control({"consent": "deny"})
     done = acme.run("login", "acme")
@@ -43,7 +43,7 @@ def test_a_denied_consent_is_said_and_keeps_the_login_there_was(acme, place) -> 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_abandoned_consent_leaves_nothing_behind_and_the_next_login_works(acme, place, name) -> None:
-    acme.add_server("acme", place.url, browser_command=[sys.executable, "-c", ""])  # a person who looks and leaves
+    acme.add_server("acme", place.url, browser_command=[sys.executable, "-c", ""])  # a user who looks and leaves
     with acme.logging_in("acme") as process:
         wait_for(lambda: "sign in at" in process.stderr or process._process.poll() is not None)
         process._process.send_signal(getattr(signal, name))
@@ -61,9 +61,7 @@ def test_an_abandoned_consent_leaves_nothing_behind_and_the_next_login_works(acm
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("failure", "what"), [("503", "503"), ("html", "a web page")])
-def test_an_ill_token_endpoint_ends_a_login_with_a_reason_and_no_grant_that_the_server_keeps(
-    acme, place, failure, what
-) -> None:
+def test_a_failing_token_endpoint_ends_a_login_with_a_reason_and_leaves_no_grant(acme, place, failure, what) -> None:
     acme.login("acme")
     place.server.control({"tokenFailure": failure})
     done = acme.run("login", "acme")
@@ -73,13 +71,13 @@ def test_an_ill_token_endpoint_ends_a_login_with_a_reason_and_no_grant_that_the_
     assert hint
     assert acme.launches[-1]["title"] == "The login did not succeed"
     place.server.control({"tokenFailure": None})
-    if place.url == place.server.url:  # the worker's consent itself ends the grant before it: one account, one client
+    if place.url == place.server.url:  # the worker's consent itself ends the previous grant: one account, one client
         acme.login("acme")
     assert works(acme)
 
 
 @pytest.mark.slow
-def test_a_server_that_is_down_at_the_login_is_named_before_any_browser_opens(acme, place) -> None:
+def test_a_server_that_is_down_is_named_before_a_login_opens_the_browser(acme, place) -> None:
     place.server.down()
     try:
         done = acme.run("login", "acme")
@@ -92,7 +90,7 @@ def test_a_server_that_is_down_at_the_login_is_named_before_any_browser_opens(ac
 
 
 @pytest.mark.slow
-def test_a_server_that_is_down_at_the_refresh_costs_no_login(acme, place) -> None:
+def test_a_server_that_is_down_during_a_refresh_costs_no_login(acme, place) -> None:
     acme.login("acme")
     with acme.stdio("acme") as process:
         process.initialize()
@@ -126,7 +124,7 @@ DAY = 86400.0
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("at_login", "later"), [(DAY, 0.0), (-DAY, 0.0), (0.0, DAY), (0.0, -DAY), (DAY, DAY)])
-def test_a_clock_that_is_a_day_off_costs_a_refresh_at_most(acme, place, at_login, later) -> None:
+def test_a_clock_that_is_a_day_off_costs_at_most_a_refresh(acme, place, at_login, later) -> None:
     (acme.home / "sitecustomize.py").write_text(CLOCK)
     acme.environment["PYTHONPATH"] = str(acme.home)
     (acme.home / "ahead").write_text(str(at_login))
@@ -135,7 +133,7 @@ def test_a_clock_that_is_a_day_off_costs_a_refresh_at_most(acme, place, at_login
     with acme.stdio("acme") as process:
         process.initialize()
         assert text(process.call("add", ADD)) == "3"
-        place.refuse_tokens()  # which have ended by the server's clock
+        place.refuse_tokens()  # which have expired by the server's clock
         assert [text(process.call("add", ADD)) for _ in range(2)] == ["3", "3"]
     assert place.server.refreshes["success"] <= 2
     assert (len(acme.launches), status(acme)["state"]) == (1, "signed in")
@@ -143,7 +141,7 @@ def test_a_clock_that_is_a_day_off_costs_a_refresh_at_most(acme, place, at_login
 
 @pytest.mark.slow
 @pytest.mark.parametrize("said", [None, 0, -5, 31_536_000, "3600", "soon", 1e300])
-def test_what_a_server_says_of_its_tokens_end_may_be_wrong(acme, place, said) -> None:
+def test_a_wrong_token_lifetime_from_the_server_costs_no_login(acme, place, said) -> None:
     place.server.control({"expiresIn": said})
     acme.login("acme")
     with acme.stdio("acme") as process:
@@ -154,12 +152,12 @@ def test_what_a_server_says_of_its_tokens_end_may_be_wrong(acme, place, said) ->
     assert (len(acme.launches), status(acme)["state"]) == (1, "signed in")
 
 
-# A server that was set up anew: nobody knows our registration, our grant or its old keys
+# A server that was set up anew: our registration, our grant and its old keys are gone
 
 
 @pytest.fixture(params=["oidc-provider", "workers-oauth-provider"])
 def mortal(request, logs, running_worker, running_authorization_server):
-    """An authorization server of the test's own, and the MCP server behind it."""
+    """An authorization server for one test, and the MCP server behind it."""
     if request.param == "workers-oauth-provider":
         server = AuthorizationServer("workers/server.mjs", logs / "mortal-worker.log")
         place, protected = at_worker(server), None

@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge login` without a server, and what it prints: the installed program, a terminal, real servers."""
+"""`mcp-auth-bridge login` without a server, and its output: the installed program, a terminal, real servers."""
 
 import asyncio
 import json
@@ -26,12 +26,12 @@ def desk(tmp_path):
 
 @asynccontextmanager
 async def servers(count):
-    """That many protected servers, each with an authorization server of its own."""
+    """That many protected servers, each with its own authorization server."""
     async with AsyncExitStack() as stack:
         yield [await stack.enter_async_context(serving(time.time, os.urandom, 3600)) for _ in range(count)]
 
 
-def test_two_servers_that_are_called_alike_have_an_entry_each(tmp_path, capsys):
+def test_two_servers_with_the_same_short_name_have_an_entry_each(tmp_path, capsys):
     context = context_of(tmp_path, "https://other.example/mcp")
     urls = ["https://mcp.suite.example/a", "https://mcp.suite.example/b"]
     next_step.show_ide_entries([Bridge(context.config.profile(url), context) for url in urls])
@@ -39,7 +39,7 @@ def test_two_servers_that_are_called_alike_have_an_entry_each(tmp_path, capsys):
     assert {name: entry["args"][1] for name, entry in entries.items()} == {"suite": urls[0], "suite-2": urls[1]}
 
 
-def test_the_only_server_that_people_log_in_to_needs_no_name(desk):
+def test_a_single_server_that_needs_a_login_needs_no_name(desk):
     async def story():
         async with servers(1) as (far,):
             desk.add("acme", far.resource)
@@ -59,7 +59,7 @@ def test_the_only_server_that_people_log_in_to_needs_no_name(desk):
     asyncio.run(story())
 
 
-def test_of_several_servers_a_person_chooses_by_number_or_name(desk):
+def test_a_user_chooses_one_of_several_servers_by_number_or_name(desk):
     async def story():
         async with servers(2) as (far, near):
             desk.add("acme", far.resource)
@@ -108,7 +108,7 @@ def test_without_a_terminal_the_commands_are_listed(desk):
 
 
 @pytest.mark.parametrize("arguments", [[], ["--all"]])
-def test_without_any_server_both_ways_to_name_one_are_told(desk, arguments):
+def test_without_any_server_login_explains_both_ways_to_name_one(desk, arguments):
     desk.file.unlink()
     done = asyncio.run(desk.run("login", *arguments))
     assert (done.returncode, done.stdout) == (2, "")
@@ -118,7 +118,7 @@ def test_without_any_server_both_ways_to_name_one_are_told(desk, arguments):
     assert list(asyncio.run(desk.states())) == ["example"]
 
 
-def test_all_logs_in_to_those_that_lack_a_login_and_goes_on_after_a_failure(desk):
+def test_all_logs_in_to_every_server_without_a_login_and_continues_after_a_failure(desk):
     async def story():
         async with servers(3) as (one, two, three):
             desk.add("one", one.resource)
@@ -147,7 +147,7 @@ def test_all_logs_in_to_those_that_lack_a_login_and_goes_on_after_a_failure(desk
     asyncio.run(story())
 
 
-def test_all_is_about_no_single_server(desk):
+def test_all_cannot_be_combined_with_options_for_a_single_server(desk):
     desk.add("acme", NOBODY)
     header = ["--header", "X: 1"]
     for arguments in (["--all", "acme"], ["--all", *header], header, ["--allow-http"], ["--export", "file"]):
@@ -155,7 +155,7 @@ def test_all_is_about_no_single_server(desk):
         assert (done.returncode, done.stdout) == (2, ""), arguments
 
 
-def test_a_server_with_a_mistake_ends_only_what_is_about_it(desk):
+def test_a_mistake_in_one_servers_configuration_affects_only_that_server(desk):
     async def story():
         async with servers(1) as (far,):
             desk.add("acme", far.resource)
@@ -172,7 +172,7 @@ def test_a_server_with_a_mistake_ends_only_what_is_about_it(desk):
     asyncio.run(story())
 
 
-def test_a_login_by_url_says_its_short_name_which_later_commands_take(desk):
+def test_a_login_by_url_prints_a_short_name_that_later_commands_accept(desk):
     async def story():
         async with servers(1) as (far,):
             done = await desk.run("login", far.resource, "--browser-command", CONSENT)

@@ -22,7 +22,7 @@ def logged_in(bridge, authorization_server, protected_server):
 
 @pytest.fixture
 def expired(bridge, authorization_server, protected_server):
-    """As `logged_in`, but the access token was said to live for 0 seconds, and no token request is counted yet."""
+    """As `logged_in`, but the access token has a lifetime of 0 seconds, and no token request is counted yet."""
     authorization_server.control({"expiresIn": 0})
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
@@ -32,7 +32,7 @@ def expired(bridge, authorization_server, protected_server):
 
 @pytest.fixture
 def refused(bridge, authorization_server, protected_server):
-    """As `logged_in`, but nobody said how long the access token lives, and the server accepts it no more."""
+    """As `logged_in`, but the access token came without a lifetime, and the server no longer accepts it."""
     authorization_server.control({"expiresIn": None})
     bridge.add_server("acme", protected_server.url)
     bridge.login("acme")
@@ -42,7 +42,7 @@ def refused(bridge, authorization_server, protected_server):
 
 
 def text(answer: dict[str, Any]) -> str:
-    """What a raw `tools/call` said."""
+    """The text of a raw `tools/call` reply."""
     return answer["result"]["content"][0]["text"]
 
 
@@ -81,7 +81,7 @@ def test_the_inspector_lists_and_calls_tools(bridge, request, server) -> None:
     assert said["content"][0]["text"].endswith("hi")
 
 
-def test_progress_questions_and_new_tools_reach_the_client(logged_in) -> None:
+def test_progress_elicitation_and_new_tools_reach_the_client(logged_in) -> None:
     steps: list[float] = []
     questions: list[str] = []
 
@@ -113,16 +113,18 @@ def test_progress_questions_and_new_tools_reach_the_client(logged_in) -> None:
     assert "grown" in tools
 
 
-def test_a_large_answer_arrives_whole(logged_in) -> None:
+def test_a_large_reply_arrives_whole(logged_in) -> None:
     with logged_in.stdio("acme") as client:
         client.initialize()
         assert len(text(client.call("big", {"size": 3_000_000}))) == 3_000_000
 
 
-# The login and what becomes of it
+# The login and its later life
 
 
-def test_a_login_is_proved_before_the_browser_says_so(logged_in, authorization_server, protected_server) -> None:
+def test_a_login_is_verified_before_the_browser_reports_success(
+    logged_in, authorization_server, protected_server
+) -> None:
     assert [launch["title"] for launch in logged_in.launches] == ["Signed in"]
     assert authorization_server.counters["token"] == {"authorization_code": {"success": 1}}
     proof = [request for request in protected_server.mcp_requests() if "authorization" in request["headers"]]
@@ -130,7 +132,7 @@ def test_a_login_is_proved_before_the_browser_says_so(logged_in, authorization_s
     assert {request["status"] for request in proof} <= {200, 202}
 
 
-def test_a_token_that_the_server_refuses_is_no_login(bridge, authorization_server, protected_server) -> None:
+def test_a_login_fails_if_the_mcp_server_refuses_the_token(bridge, authorization_server, protected_server) -> None:
     authorization_server.control({"audience": "https://another.example/mcp"})
     bridge.add_server("acme", protected_server.url)
     done = bridge.run("login", "acme")
@@ -139,7 +141,7 @@ def test_a_token_that_the_server_refuses_is_no_login(bridge, authorization_serve
     assert [launch["title"] for launch in bridge.launches] == ["The login did not succeed"]
 
 
-def test_status_names_the_server_and_no_secret(logged_in) -> None:
+def test_status_names_the_server_and_shows_no_secret(logged_in) -> None:
     done = logged_in.run("status", "--json")
     assert done.returncode == 0, done.stderr
     json.loads(done.stdout)
@@ -157,7 +159,7 @@ def test_a_new_process_needs_no_login_and_no_token_request(logged_in, authorizat
 
 
 def test_a_new_process_refreshes_an_expired_token_silently(expired, authorization_server) -> None:
-    for _ in range(2):  # the second one finds what the first one renewed
+    for _ in range(2):  # the second one finds the token that the first one refreshed
         with expired.stdio("acme") as client:
             client.initialize()
             assert text(client.call("whoami")) == authorization_server.about["account"]
@@ -184,7 +186,7 @@ def test_eight_processes_at_once_make_one_token_request(request, authorization_s
 
 
 @pytest.mark.parametrize("failure", ["503", "html"])
-def test_an_ill_token_endpoint_costs_no_login(expired, authorization_server, failure) -> None:
+def test_a_failing_token_endpoint_costs_no_login(expired, authorization_server, failure) -> None:
     with expired.stdio("acme") as client:
         authorization_server.control({"tokenFailure": failure})
         client.initialize()
@@ -196,7 +198,7 @@ def test_an_ill_token_endpoint_costs_no_login(expired, authorization_server, fai
     assert len(expired.launches) == 1
 
 
-def test_a_server_that_does_not_know_its_client_costs_no_login_at_once(refused, authorization_server) -> None:
+def test_a_server_that_forgets_its_client_does_not_cost_the_login_at_once(refused, authorization_server) -> None:
     authorization_server.control({"forgetClients": True})
     with refused.stdio("acme") as client:
         client.initialize()
@@ -208,7 +210,7 @@ def test_a_server_that_does_not_know_its_client_costs_no_login_at_once(refused, 
     assert authorization_server.refreshes == {"invalid_client": 1}
 
 
-def test_a_lost_grant_asks_for_a_login_and_goes_on_after_it(refused, authorization_server) -> None:
+def test_after_a_lost_grant_run_asks_for_a_login_and_goes_on_after_it(refused, authorization_server) -> None:
     authorization_server.control({"revokeAll": True})
     with refused.stdio("acme") as client:
         assert "result" in client.initialize()
@@ -219,7 +221,7 @@ def test_a_lost_grant_asks_for_a_login_and_goes_on_after_it(refused, authorizati
     assert len(refused.launches) == 2
 
 
-def test_nobody_logged_in_is_no_reason_to_exit(bridge, protected_server) -> None:
+def test_run_does_not_exit_without_a_login(bridge, protected_server) -> None:
     bridge.add_server("acme", protected_server.url)
     with bridge.stdio("acme") as client:
         assert "result" in client.initialize()
@@ -229,7 +231,7 @@ def test_nobody_logged_in_is_no_reason_to_exit(bridge, protected_server) -> None
     assert len(bridge.launches) == 1
 
 
-def test_logout_revokes_and_forgets(logged_in, authorization_server) -> None:
+def test_logout_revokes_and_deletes_the_login(logged_in, authorization_server) -> None:
     done = logged_in.run("logout", "acme")
     assert done.returncode == 0, done.stderr
     assert authorization_server.counters["revocations"] >= 1
@@ -249,10 +251,10 @@ def test_a_denied_consent_is_one_sentence_and_a_hint(bridge, authorization_serve
     assert authorization_server.counters["tokenRequests"] == 0
 
 
-# What travels
+# Headers and messages on the wire
 
 
-def test_the_organisations_header_is_on_every_mcp_request_and_on_no_other(
+def test_the_organisations_header_is_only_on_mcp_requests_and_on_each_of_them(
     bridge, authorization_server, organisation_server
 ) -> None:
     bridge.add_server("acme", organisation_server.url, headers=dict([ORGANISATION]))
@@ -278,7 +280,7 @@ def test_a_bare_url_with_a_header_needs_no_configuration(bridge, organisation_se
         assert text(client.call("echo", {"text": "hi"})) == "hi"
 
 
-def test_a_forgotten_session_is_opened_anew_without_a_word(logged_in, protected_server) -> None:
+def test_a_session_that_the_server_forgot_is_silently_opened_anew(logged_in, protected_server) -> None:
     with logged_in.stdio("acme") as client:
         client.initialize()
         assert text(client.call("echo", {"text": "one"})) == "one"

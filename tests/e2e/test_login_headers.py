@@ -1,4 +1,4 @@
-"""An organisation's header that is given with a login goes along with every later request: the installed program."""
+"""An organisation's header that is given at a login accompanies every later request: the installed program."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def desk(tmp_path):
 
 
 class Gateway:
-    """Lets requests to the MCP endpoint pass only with the organisation's header; `seen` are the values it had."""
+    """Passes requests to the MCP endpoint only with the organisation's header; `seen` holds that header's values."""
 
     def __init__(self, inner):
         self._inner = inner
@@ -77,7 +77,7 @@ def test_the_header_of_a_login_is_kept_with_it_and_named_without_its_value(desk)
     asyncio.run(story())
 
 
-def test_a_header_that_is_said_later_wins_over_the_one_of_the_login(desk):
+def test_a_header_that_a_later_command_gives_overrides_the_one_of_the_login(desk):
     async def story():
         async with guarded() as (url, gateway):
             desk.add("acme", url)
@@ -93,7 +93,7 @@ def test_a_header_that_is_said_later_wins_over_the_one_of_the_login(desk):
     asyncio.run(story())
 
 
-def test_another_login_keeps_the_header_replaces_it_or_after_a_logout_has_none(desk):
+def test_a_new_login_keeps_or_replaces_the_header_and_after_a_logout_it_is_gone(desk):
     async def story():
         async with guarded() as (url, gateway):
             desk.add("acme", url)
@@ -112,7 +112,7 @@ def test_another_login_keeps_the_header_replaces_it_or_after_a_logout_has_none(d
     asyncio.run(story())
 
 
-def test_a_header_from_elsewhere_is_read_there_again(desk):
+def test_a_header_from_a_secret_source_is_read_again_from_there(desk):
     async def story():
         async with guarded() as (url, gateway):
             file = desk.home / "organisation"
@@ -130,7 +130,7 @@ def test_a_header_from_elsewhere_is_read_there_again(desk):
     asyncio.run(story())
 
 
-def test_a_header_that_the_configuration_has_is_for_the_login_alone(desk):
+def test_a_header_that_the_configuration_also_sets_applies_only_to_the_login(desk):
     async def story():
         async with guarded() as (url, gateway):
             desk.add("acme", url, 'headers = { X-Acme-Org = "44" }')

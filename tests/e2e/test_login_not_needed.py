@@ -1,4 +1,4 @@
-"""`login` at servers that know keys and no logins: what they want is said in their own words, without a circle."""
+"""`login` at servers that use keys: it repeats the server's own words and does not send the user in a circle."""
 
 import json
 import threading
@@ -19,7 +19,7 @@ RESULTS = {
 
 
 class Handler(BaseHTTPRequestHandler):
-    """MCP for whoever shows the key, at /mcp; nothing else exists."""
+    """An MCP server at /mcp for requests with the key; no other path exists."""
 
     protocol_version = "HTTP/1.1"
 
@@ -64,7 +64,7 @@ def url():
     server.server_close()
 
 
-def test_a_server_that_has_answered_needs_no_login_and_the_command_that_works_is_named(bridge, url) -> None:
+def test_a_server_that_answers_needs_no_login_and_the_working_command_is_named(bridge, url) -> None:
     bridge.environment["KEY"] = "k3y"
     bridge.add_server("acme", url)
     done = bridge.run("login", "acme", "--header", "X-API-Key: env:KEY", "--no-browser")
@@ -76,7 +76,7 @@ def test_a_server_that_has_answered_needs_no_login_and_the_command_that_works_is
     assert "echo" in bridge.run(*command, "--header", "X-API-Key: env:KEY").stdout
 
 
-def test_what_such_a_server_says_itself_is_repeated_with_both_ways_to_give_it_a_credential(bridge, url) -> None:
+def test_the_servers_own_words_are_repeated_with_both_ways_to_give_it_a_credential(bridge, url) -> None:
     bridge.add_server("acme", url)
     done = bridge.run("login", "acme")
     sentence, hint = complaint(done.stderr)
@@ -93,7 +93,7 @@ def test_a_wrong_key_is_named_and_no_login_is_offered(bridge, url) -> None:
     assert "mcp-auth-bridge login" not in hint
 
 
-def test_a_server_with_a_key_of_its_own_is_not_one_to_log_in_to(bridge, url) -> None:
+def test_login_does_not_offer_a_server_that_has_a_configured_key(bridge, url) -> None:
     bridge.environment["KEY"] = "k3y"
     bridge.add_server("acme", url, **{"auth.kind": "headers", "auth.headers.X-API-Key": "env:KEY"})
     done = bridge.run("login", "acme")

@@ -1,4 +1,4 @@
-"""Machines against an authorization server that we did not write: the installed command, and nobody to ask."""
+"""Machines against a third-party authorization server: the installed command, without a user."""
 
 import json
 import time
@@ -19,7 +19,7 @@ MACHINE = {"redirect_uris": [], "response_types": [], "grant_types": ["client_cr
 
 @pytest.fixture
 def machine(bridge, authorization_server, protected_server):
-    """Configures `acme` as a machine's profile with `auth`, at oidc-provider."""
+    """Configures `acme` at oidc-provider as a machine profile with `auth`."""
 
     def configure(client, **auth):
         keys = {"kind": "client_credentials", "issuer": authorization_server.about["issuer"], **auth}
@@ -42,7 +42,7 @@ def token_requests(server):
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_a_client_with_a_secret_gets_to_the_server(machine, authorization_server, method) -> None:
+def test_a_client_with_a_secret_reaches_the_server(machine, authorization_server, method) -> None:
     client = authorization_server.register(**MACHINE, token_endpoint_auth_method=method)
     secret = client["client_secret"]
     bridge = machine(client, client_secret="env:S", auth_method=method)
@@ -61,7 +61,7 @@ KEYS = {
 
 
 @pytest.mark.parametrize("kind", KEYS)
-def test_a_client_with_a_private_key_gets_to_the_server(machine, authorization_server, tmp_path, kind) -> None:
+def test_a_client_with_a_private_key_reaches_the_server(machine, authorization_server, tmp_path, kind) -> None:
     private, maker, algorithm, form = KEYS[kind]
     client = authorization_server.register(
         **MACHINE,
@@ -76,7 +76,7 @@ def test_a_client_with_a_private_key_gets_to_the_server(machine, authorization_s
     assert authorization_server.counters["authMethods"] == {"private_key_jwt": 1}
 
 
-def test_six_processes_that_start_together_ask_for_one_token(machine, authorization_server) -> None:
+def test_six_processes_that_start_together_request_one_token(machine, authorization_server) -> None:
     client = authorization_server.register(**MACHINE, token_endpoint_auth_method="client_secret_basic")
     authorization_server.control({"tokenDelayMs": 300})
     bridge = machine(client, client_secret=client["client_secret"])
@@ -101,7 +101,7 @@ def test_a_token_that_the_server_forgot_is_replaced_once(machine, authorization_
     assert token_requests(authorization_server) == {"success": 2}
 
 
-def test_a_wrong_secret_is_named_by_its_place_and_presented_once_in_each_way(
+def test_a_wrong_secret_is_named_by_its_source_and_presented_once_per_method(
     machine, authorization_server, tmp_path
 ) -> None:
     client = authorization_server.register(**MACHINE, token_endpoint_auth_method="client_secret_basic")
@@ -113,7 +113,7 @@ def test_a_wrong_secret_is_named_by_its_place_and_presented_once_in_each_way(
         answers = [json.dumps(stdio.call("add", ADD, number)) for number in (1, 2, 3)]
         assert all(client["client_id"] in said and str(secret) in said for said in answers), answers
         assert token_requests(authorization_server) == {"invalid_client": 3}  # Basic, form, both
-        secret.write_text(client["client_secret"])  # as an operator does who is told so
+        secret.write_text(client["client_secret"])  # as an operator does after this message
         assert text(stdio.call("add", ADD, 4)) == "3"
         assert "hunter2" not in "".join(answers) + stdio.stderr
 
@@ -128,7 +128,7 @@ def at_worker(bridge, worker, name, client, **auth):
     bridge.add_server(name, worker.url, **{f"auth.{key}": value for key, value in keys.items()})
 
 
-def test_a_persons_token_is_exchanged_for_one_of_the_agents(bridge, worker) -> None:
+def test_a_users_token_is_exchanged_for_the_agents_own(bridge, worker) -> None:
     grants = ["authorization_code", "refresh_token", EXCHANGE]
     client = worker.register(grant_types=grants, token_endpoint_auth_method="client_secret_basic")
     at_worker(bridge, worker, "person", client, kind="browser")
@@ -139,7 +139,7 @@ def test_a_persons_token_is_exchanged_for_one_of_the_agents(bridge, worker) -> N
     assert worker.counters["token"][EXCHANGE] == {"success": 1}
 
 
-def test_an_assertion_is_presented_once_and_the_next_token_is_had_with_the_next_one(bridge, worker, tmp_path) -> None:
+def test_each_assertion_is_presented_once_and_the_next_token_needs_the_next_assertion(bridge, worker, tmp_path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
     worker.control({"idpKeys": [{**public, "kid": "k1", "alg": "ES256", "use": "sig"}]})
@@ -169,7 +169,7 @@ def test_an_assertion_is_presented_once_and_the_next_token_is_had_with_the_next_
     assert file.read_text() not in stdio.stderr + "".join(refused)
 
 
-@pytest.mark.slow  # it waits for 5 s between two questions, as RFC 8628 section 3.5 says
+@pytest.mark.slow  # it waits 5 s between two polls, as RFC 8628 section 3.5 says
 def test_a_login_on_another_device_needs_no_browser_here(bridge, authorization_server, protected_server) -> None:
     bridge.add_server("acme", protected_server.url, **{"auth.kind": "device"})
     with bridge.logging_in("acme") as login:
@@ -182,7 +182,7 @@ def test_a_login_on_another_device_needs_no_browser_here(bridge, authorization_s
     assert authorization_server.counters["token"]["urn:ietf:params:oauth:grant-type:device_code"]["success"] == 1
 
 
-def test_status_knows_that_nobody_logs_in_and_logout_ends_the_token(machine, authorization_server) -> None:
+def test_status_knows_a_machine_profile_and_logout_revokes_its_token(machine, authorization_server) -> None:
     client = authorization_server.register(**MACHINE, token_endpoint_auth_method="client_secret_basic")
     bridge = machine(client, client_secret=client["client_secret"])
     assert (status(bridge)["state"], status(bridge)["renews"]) == ("automatic", False)

@@ -1,4 +1,4 @@
-"""A login made on a desk that serves a machine without browser, keyring or person: the file between them is sealed."""
+"""A login made on a desktop serves a machine without browser, keyring or user: a sealed file carries it there."""
 
 import os
 import shlex
@@ -25,7 +25,7 @@ def desk(bridge, place) -> Bridge:
 
 @pytest.fixture
 def server(tmp_path, place) -> Bridge:
-    """Another home with another sealing key, which systemd has put into a folder of its credentials."""
+    """Another home with another sealing key, which systemd has put into its credentials folder."""
     home, credentials = tmp_path / "server", tmp_path / "credentials"
     home.mkdir(0o700)
     credentials.mkdir(0o700)
@@ -43,7 +43,7 @@ def server(tmp_path, place) -> Bridge:
 
 @pytest.fixture
 def place(authorization_server, protected_server) -> Place:
-    """oidc-provider alone: it ends the grant when a refresh token is used twice."""
+    """oidc-provider only: it ends the grant when a refresh token is used twice."""
     return at_oidc_provider(authorization_server, protected_server)
 
 
@@ -58,18 +58,18 @@ def passphrase(tmp_path) -> str:
     return f"file:{tmp_path / 'passphrase'}"
 
 
-def test_a_login_moves_and_lives_on_where_it_went(place, desk, server, file, passphrase) -> None:
+def test_a_moved_login_keeps_working_on_the_other_machine(place, desk, server, file, passphrase) -> None:
     with desk.stdio("acme") as process:
         process.initialize()
         assert text(process.call("add", ADD)) == "3"
         done = desk.run("login", "acme", "--export", file, "--passphrase", passphrase)
         assert (done.returncode, done.stdout) == (0, ""), done.stderr
-        wait_for(lambda: says_to_log_in(process.call("add", ADD)))  # it looks at the store once a second
+        wait_for(lambda: says_to_log_in(process.call("add", ADD)))  # it checks the store once a second
     assert status(desk)["state"] == "signed out"
     taken = server.run("login", "acme", "--import", file, "--passphrase", passphrase)
     assert (taken.returncode, taken.stdout) == (0, ""), taken.stderr
     assert status(server)["account"] == place.server.about["account"]
-    place.refuse_tokens()  # so that it has to be renewed
+    place.refuse_tokens()  # so that it has to be refreshed
     for _ in range(2):
         with server.stdio("acme") as process:
             process.initialize()
@@ -82,8 +82,8 @@ def test_a_login_moves_and_lives_on_where_it_went(place, desk, server, file, pas
     assert place.counters["revocations"] == 1
 
 
-def test_a_login_moves_as_the_document_says(place, desk, server) -> None:
-    """Its lines say where they are run: there, here and there."""
+def test_a_login_moves_as_documented(place, desk, server) -> None:
+    """The document runs its lines in turn on the server, on the desktop and on the server."""
     lines = block("docs/headless.md", "moving a login").replace("login files ", "login acme ").splitlines()
     file, recipient = str(desk.home / "files.login"), ""
     for line, machine in zip(lines, (server, desk, server), strict=True):
@@ -97,7 +97,7 @@ def test_a_login_moves_as_the_document_says(place, desk, server) -> None:
 
 
 @pytest.mark.slow
-def test_a_login_moves_to_the_machine_that_printed_a_key_and_to_no_other(desk, server, file) -> None:
+def test_a_login_moves_only_to_the_machine_that_printed_the_key(desk, server, file) -> None:
     key = server.run("key").stdout.strip()
     assert desk.run("login", "acme", "--export", file, "--recipient", key).returncode == 0
     refused = desk.run("login", "acme", "--import", file)
@@ -112,7 +112,7 @@ def test_a_login_moves_to_the_machine_that_printed_a_key_and_to_no_other(desk, s
         assert text(process.call("add", ADD)) == "3"
 
 
-def test_without_a_person_a_passphrase_is_not_asked_for_but_named(desk, server, file) -> None:
+def test_headless_commands_name_the_missing_passphrase_instead_of_asking(desk, server, file) -> None:
     done = desk.run("login", "acme", "--export", file)
     assert done.returncode == 2
     sentence, hint = complaint(done.stderr)
@@ -122,7 +122,7 @@ def test_without_a_person_a_passphrase_is_not_asked_for_but_named(desk, server, 
 
 
 @pytest.mark.slow
-def test_a_person_types_the_passphrase_twice_and_nobody_sees_it(desk, server, file, passphrase) -> None:
+def test_a_user_types_the_passphrase_twice_without_an_echo(desk, server, file, passphrase) -> None:
     status_code, shown = typing(desk, [f"{PASSPHRASE}\n"] * 2, "login", "acme", "--export", file)
     assert status_code == 0, shown
     assert shown.count("passphrase for the exported login:") == 1
@@ -132,7 +132,7 @@ def test_a_person_types_the_passphrase_twice_and_nobody_sees_it(desk, server, fi
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_question_at_once_and_nothing_has_moved(desk, file) -> None:
+def test_ctrl_c_at_the_passphrase_ends_the_command_at_once_and_moves_nothing(desk, file) -> None:
     status_code, shown = typing(desk, ["half of it\x03"], "login", "acme", "--export", file)
     assert status_code == 130, shown
     assert "half of it" not in shown
@@ -141,15 +141,15 @@ def test_ctrl_c_ends_the_question_at_once_and_nothing_has_moved(desk, file) -> N
 
 
 def typing(bridge: Bridge, answers: list[str], *arguments: str) -> tuple[int, str]:
-    """Run one command on a terminal of its own; each answer is typed when a question has come."""
+    """Run one command on its own terminal; each answer is typed after its question has appeared."""
     questions = ["passphrase for the exported login: ", "the same once more: "]
     return terminals.typing([command(), *arguments], bridge.environment, [*zip(questions, answers, strict=False)])
 
 
-# Where the sealing key is
+# The place of the sealing key
 
 
-def test_without_the_folder_of_its_credentials_a_service_says_which_variable_is_missing(server) -> None:
+def test_a_service_without_its_credentials_folder_names_the_missing_variable(server) -> None:
     del server.environment["CREDENTIALS_DIRECTORY"]
     done = server.run("key")
     sentence, _ = complaint(done.stderr)
@@ -160,14 +160,14 @@ def test_without_the_folder_of_its_credentials_a_service_says_which_variable_is_
         assert "result" in process.initialize()
 
 
-def test_a_relative_path_is_refused_because_an_ide_starts_anywhere(server, tmp_path) -> None:
+def test_a_relative_path_is_refused_because_an_ide_starts_run_in_any_folder(server, tmp_path) -> None:
     server.environment["CREDENTIALS_DIRECTORY"] = "credentials"
     done = server.run("key")
     assert done.returncode == 2
     assert complaint(done.stderr)[0] == ("the path of the sealing key, credentials/bridge-key, is not absolute")
 
 
-def test_a_key_that_systemd_should_have_put_there_is_not_made_elsewhere(server) -> None:
+def test_a_key_that_systemd_should_provide_is_not_created_elsewhere(server) -> None:
     missing = "/proc/no-such-credential"
     server.store = f'[store]\nkind = "key_file"\npath = "{missing}"'
     server.add_server("other", "https://other.example/mcp")

@@ -1,4 +1,4 @@
-"""Servers whose metadata lie where no specification looks, or nowhere: what people reported, as whole logins."""
+"""Servers with metadata in unspecified places, or without metadata: reported cases, played as whole logins."""
 
 import pytest
 from peers.gateway import Gateway
@@ -21,7 +21,7 @@ def signs_in_and_works(bridge):
 
 
 def behind_a_proxy(gateway, place):
-    """Cloudflare Access: whoever shows no token is sent to a sign-in page, with a challenge of its own scheme."""
+    """Cloudflare Access redirects a request without a token to a sign-in page, with a challenge of its own scheme."""
 
     async def serve(scope, receive, send):
         if any(name == b"authorization" for name, _ in scope["headers"]):
@@ -48,7 +48,7 @@ def test_a_challenge_of_another_scheme_on_a_redirect_to_a_sign_in_page_leads_to_
         assert not gateway.seen(f"{RESOURCE}/mcp")
 
 
-def test_places_that_lead_elsewhere_or_say_nothing_are_passed_over(bridge) -> None:
+def test_places_that_redirect_elsewhere_or_hold_no_metadata_are_skipped(bridge) -> None:
     with Gateway() as gateway:
         named = JSONResponse({"resource": gateway.url, "authorization_servers": [gateway.origin]})
         gateway.instead |= {f"{RESOURCE}/mcp": SIGN_IN, RESOURCE: named}
@@ -64,7 +64,7 @@ def test_places_that_lead_elsewhere_or_say_nothing_are_passed_over(bridge) -> No
         assert "https://team.example" in hint
 
 
-def test_an_authorization_server_without_metadata_is_used_by_the_endpoints_that_its_documentation_names(bridge) -> None:
+def test_an_authorization_server_without_metadata_works_with_the_endpoints_of_its_documentation(bridge) -> None:
     with Gateway() as gateway:
         gateway.instead |= dict.fromkeys(
             (RESOURCE, f"{RESOURCE}/mcp", SERVER, "/.well-known/openid-configuration"), NOTHING

@@ -19,7 +19,7 @@ def running(request, tmp_path_factory) -> Iterator[Peer]:
 
 @pytest.fixture
 def acme(bridge, running) -> Bridge:
-    """Logged in: the proof of the login has met the server already."""
+    """Logged in: the verification of the login has already opened a session at the server."""
     running.control(["reset"])
     bridge.add_server("acme", running.url)
     bridge.login("acme")
@@ -27,27 +27,27 @@ def acme(bridge, running) -> Bridge:
 
 
 @pytest.mark.plays("Slack")
-def test_a_login_is_proven_and_its_tools_are_remembered(acme, running) -> None:
+def test_a_login_is_verified_and_its_tools_are_remembered(acme, running) -> None:
     assert "tools/list" in [each["method"] for each in running.control()["requests"]]
     memory = "".join(path.read_text() for path in (acme.home / "memory").rglob("*") if path.is_file())
     assert "search" in memory
 
 
-def test_a_client_of_a_newer_revision_gets_the_servers_own(acme) -> None:
+def test_a_client_of_a_newer_revision_gets_the_servers_revision(acme) -> None:
     with acme.stdio("acme", "--headless") as client:
         assert client.initialize()["result"]["protocolVersion"] == "2025-06-18"
         assert text(client.call("search")) == "found"
         assert (client.close(), client.stderr) == (0, "")
 
 
-def test_a_client_that_is_greeted_from_memory_can_call_its_tools(acme) -> None:
+def test_a_client_that_gets_a_cached_initialize_reply_can_call_tools(acme) -> None:
     with acme.stdio("acme") as client:
         client.initialize()
         assert text(client.call("search")) == "found"
         assert (client.close(), client.stderr) == (0, "")
 
 
-def test_the_commands_that_ask_for_themselves_get_their_answers(acme) -> None:
+def test_the_commands_with_their_own_session_get_their_replies(acme) -> None:
     listed = acme.run("tools", "acme")
     assert (listed.returncode, listed.stdout) == (0, "search\n"), listed.stderr
     called = acme.run("call", "acme", "search")

@@ -1,4 +1,4 @@
-"""`login --paste`: the browser is on another machine, so nothing here is started for the sake of one."""
+"""`login --paste`: the browser is on another machine, so the bridge starts neither a browser nor a listener here."""
 
 import asyncio
 import os
@@ -14,7 +14,7 @@ from mcp_auth_bridge.demo.server import serving
 
 
 async def the_end(url):
-    """The address at which a browser elsewhere ends, which cannot reach this machine's loopback."""
+    """The final address of a browser on another machine, which cannot reach this machine's loopback."""
     async with httpx2.AsyncClient(trust_env=False, timeout=30) as browser:
         page = await browser.get(url)
         form = _Form(page.text)
@@ -22,7 +22,7 @@ async def the_end(url):
         return answer.headers["location"]
 
 
-def test_nothing_is_started_and_the_pasted_address_finishes_the_login(tmp_path):
+def test_paste_starts_nothing_and_the_pasted_address_completes_the_login(tmp_path):
     started = tmp_path / "started"
 
     async def story():

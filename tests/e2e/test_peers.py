@@ -1,4 +1,4 @@
-"""The peers keep their word: what a login test asserts is worth what these say."""
+"""The peers behave as the login tests assume."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ def http() -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def callback() -> Iterator[Any]:
-    """A loopback redirect URI; `.url`, and `.queries` that arrived."""
+    """A loopback redirect URI: `.url`, and `.queries` that arrived there."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -46,7 +46,7 @@ def callback() -> Iterator[Any]:
     server: Any = HTTPServer(("127.0.0.1", 0), Handler)
     server.queries = []
     server.url = f"http://127.0.0.1:{server.server_port}/callback"
-    thread = Thread(target=server.serve_forever, args=(0.01,))  # looks for the end every 10 ms
+    thread = Thread(target=server.serve_forever, args=(0.01,))  # checks every 10 ms whether to end
     thread.start()
     yield server
     server.shutdown()
@@ -60,7 +60,7 @@ def browse(url: str) -> dict[str, Any]:
 
 
 class Login:
-    """A client that knows only httpx2: registers, sends the browser, asks for tokens."""
+    """A client written with httpx2 alone: it registers, sends the browser and requests tokens."""
 
     def __init__(self, http: httpx2.Client, server: AuthorizationServer, callback: Any, resource: str) -> None:
         self.http, self.resource, self.callback = http, resource, callback
@@ -156,7 +156,7 @@ def test_a_refresh_token_works_once_and_its_reuse_ends_the_family(login, authori
     assert authorization_server.refreshes == {"success": 1, "invalid_grant": 2}
 
 
-def test_a_revocation_is_counted_and_works(login, http, authorization_server) -> None:
+def test_a_revocation_works_and_is_counted(login, http, authorization_server) -> None:
     token = login.tokens()["refresh_token"]
     form = {"token": token, "client_id": login.client_id}
     assert http.post(login.metadata["revocation_endpoint"], data=form).status_code == 200
@@ -172,7 +172,7 @@ def test_the_authorization_server_can_forget_everything(login, authorization_ser
     assert login.refresh(token).json()["error"] == "invalid_client"
 
 
-def test_the_token_endpoint_can_be_ill_without_harm(login, authorization_server) -> None:
+def test_the_token_endpoint_can_fail_without_lasting_harm(login, authorization_server) -> None:
     token = login.tokens()["refresh_token"]
     authorization_server.control({"tokenFailure": "503"})
     assert login.refresh(token).status_code == 503
@@ -183,12 +183,12 @@ def test_the_token_endpoint_can_be_ill_without_harm(login, authorization_server)
 
 
 @pytest.mark.parametrize(("setting", "said"), [(None, None), (1, 1), ("real", 3600)])
-def test_the_token_response_says_what_the_setting_says(login, authorization_server, setting, said) -> None:
+def test_the_token_response_follows_the_settings(login, authorization_server, setting, said) -> None:
     authorization_server.control({"expiresIn": setting})
     assert login.tokens().get("expires_in") == said
 
 
-def test_a_server_refuses_no_token_a_foreign_one_and_an_old_one(
+def test_a_server_refuses_a_missing_a_foreign_and_an_old_token(
     login, http, protected_server, everything_server
 ) -> None:
     nothing = ask(http, protected_server, None)
@@ -203,7 +203,7 @@ def test_a_server_refuses_no_token_a_foreign_one_and_an_old_one(
     assert ask(http, protected_server, token).status_code == 401
 
 
-def test_a_gateway_wants_the_organisations_header(http, authorization_server, callback, organisation_server) -> None:
+def test_a_gateway_requires_the_organisations_header(http, authorization_server, callback, organisation_server) -> None:
     token = Login(http, authorization_server, callback, organisation_server.url).tokens()["access_token"]
     assert ask(http, organisation_server, token).status_code == 403
     answer = ask(http, organisation_server, token, **dict([ORGANISATION]))

@@ -1,6 +1,6 @@
-"""A home that nobody can write, as a container's image is: what is kept serves, and nothing is lost.
+"""A read-only home, as in a container image: stored logins work, and nothing is lost.
 
-The bridge runs in a mount namespace in which its home is read-only: modes would not keep root out.
+The bridge runs in a mount namespace with a read-only home, because file modes would not keep root out.
 """
 
 import shlex
@@ -24,7 +24,7 @@ def place(authorization_server, protected_server) -> Place:
 
 @pytest.fixture
 def frozen(bridge, place, tmp_path, monkeypatch):
-    """Logged in as `acme`; from then on every command finds the home read-only."""
+    """Logged in as `acme`; every later command finds the home read-only."""
     namespace = shlex.join(in_namespace())
     bridge.add_server("acme", place.url)
     bridge.login("acme")
@@ -38,7 +38,7 @@ def frozen(bridge, place, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's")
-def test_a_login_serves_until_it_has_to_be_renewed_and_then_nothing_is_spent(frozen, place) -> None:
+def test_a_login_works_until_it_needs_a_refresh_and_then_no_token_is_spent(frozen, place) -> None:
     with frozen.stdio("acme") as process:
         process.initialize()
         assert text(process.call("add", ADD)) == "3"
@@ -52,7 +52,7 @@ def test_a_login_serves_until_it_has_to_be_renewed_and_then_nothing_is_spent(fro
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's")
 @pytest.mark.parametrize("arguments", [["login", "acme"], ["key"], ["logout", "acme"]])
-def test_whatever_wants_to_write_says_that_it_cannot(frozen, arguments) -> None:
+def test_every_command_that_writes_says_that_it_cannot(frozen, arguments) -> None:
     done = frozen.run(*arguments)
     assert done.returncode == 5, done.stderr
     sentence, hint = complaint(done.stderr)

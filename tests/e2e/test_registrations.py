@@ -1,4 +1,4 @@
-"""Registrations, seen from the authorization server: forgotten ones are replaced, and a logout leaves none behind."""
+"""Registrations at the authorization server: forgotten ones are replaced, and a logout leaves none behind."""
 
 import json
 
@@ -33,13 +33,13 @@ def test_a_logout_leaves_no_registration_and_the_next_login_makes_another(logged
     done = logged_in.run("logout", "acme")
     assert (done.returncode, done.stderr) == (0, "mcp-auth-bridge: signed out of acme\n")
     assert authorization_server.counters["deletions"] == 1
-    assert authorization_server.counters["revocations"] == 1  # its access tokens are JWTs, which it says nobody can end
+    assert authorization_server.counters["revocations"] == 1  # it says that it cannot revoke JWTs
     logged_in.login("acme")
     assert works(logged_in, "acme")
     assert authorization_server.counters["registrations"] == 2
 
 
-def test_a_registration_stays_for_as_long_as_one_login_needs_it(logged_in, authorization_server) -> None:
+def test_a_registration_stays_as_long_as_a_login_needs_it(logged_in, authorization_server) -> None:
     logged_in.login("second")
     assert authorization_server.counters["registrations"] == 1
     logged_in.run("logout", "acme")
@@ -50,18 +50,18 @@ def test_a_registration_stays_for_as_long_as_one_login_needs_it(logged_in, autho
 
 
 def wanting(bridge, url, *scopes):
-    """`acme` wants these scopes and no others."""
+    """Configures `acme` to request exactly these scopes."""
     keys = {"auth.kind": "browser", "auth.scopes": list(scopes)}
     never = {} if "offline_access" in scopes else {"auth.offline_access": "never"}
     bridge.add_server("acme", url, **keys, **never)
 
 
 def registered(server):
-    """How many registrations were made and ended."""
+    """How many registrations were created and deleted."""
     return server.counters["registrations"], server.counters["deletions"]
 
 
-def test_a_login_that_wants_more_scopes_replaces_its_registration_and_ends_the_old_one(
+def test_a_login_with_more_scopes_replaces_its_registration_and_deletes_the_old_one(
     bridge, authorization_server, protected_server
 ) -> None:
     scope = authorization_server.about["scope"]
@@ -78,7 +78,7 @@ def test_a_login_that_wants_more_scopes_replaces_its_registration_and_ends_the_o
     assert works(bridge, "acme")
 
 
-def test_a_login_that_fails_ends_no_registration_and_no_login(bridge, authorization_server, protected_server) -> None:
+def test_a_failed_login_deletes_no_registration_and_no_login(bridge, authorization_server, protected_server) -> None:
     scope = authorization_server.about["scope"]
     wanting(bridge, protected_server.url, scope)
     bridge.login("acme")
@@ -89,7 +89,7 @@ def test_a_login_that_fails_ends_no_registration_and_no_login(bridge, authorizat
     assert works(bridge, "acme")
 
 
-def test_a_registration_that_another_login_lives_by_outlives_its_replacement(
+def test_a_registration_that_another_login_uses_outlives_its_replacement(
     logged_in, authorization_server, protected_server
 ) -> None:
     logged_in.login("second")
@@ -101,13 +101,13 @@ def test_a_registration_that_another_login_lives_by_outlives_its_replacement(
     assert works(logged_in, "acme")
     done = logged_in.run("login", "second", "--fresh")
     assert done.returncode == 0, done.stderr
-    # Of the two that it replaces, acme lives by the newer one.
+    # Of the two registrations that it replaces, acme uses the newer one.
     assert registered(authorization_server) == (3, 1)
     assert works(logged_in, "second")
     assert works(logged_in, "acme")
 
 
-def test_all_logins_end_at_once_and_nothing_of_them_is_kept(logged_in, authorization_server) -> None:
+def test_all_logins_end_at_once_and_leave_nothing_behind(logged_in, authorization_server) -> None:
     logged_in.login("second")
     done = logged_in.run("logout", "--all")
     assert done.returncode == 0, done.stderr
@@ -118,10 +118,10 @@ def test_all_logins_end_at_once_and_nothing_of_them_is_kept(logged_in, authoriza
     assert logged_in.run("logout", "--all").stderr == "mcp-auth-bridge: there is no login on this machine\n"
 
 
-def test_a_login_whose_registration_the_server_forgot_costs_one_tab_and_no_question(
+def test_a_registration_that_the_server_forgot_costs_one_tab_and_no_question(
     logged_in, authorization_server, protected_server
 ) -> None:
-    """An authorization server that was set up anew: its error page would be all that a person ever saw."""
+    """An authorization server that was set up anew: the user would only ever see its error page."""
     authorization_server.control({"revokeAll": True, "forgetClients": True})
     done = logged_in.run("login", "acme")
     assert done.returncode == 0, done.stderr
@@ -130,7 +130,7 @@ def test_a_login_whose_registration_the_server_forgot_costs_one_tab_and_no_quest
     assert works(logged_in, "acme")
 
 
-def test_a_registration_that_is_gone_already_is_no_failure_of_a_logout(logged_in, authorization_server) -> None:
+def test_a_logout_succeeds_if_the_registration_is_already_gone(logged_in, authorization_server) -> None:
     authorization_server.control({"forgetClients": True})
     done = logged_in.run("logout", "acme")
     sentence, _ = complaint(done.stderr)
@@ -141,8 +141,8 @@ def test_a_registration_that_is_gone_already_is_no_failure_of_a_logout(logged_in
     logged_in.login("acme")
 
 
-def test_a_registration_that_is_refused_with_the_code_costs_a_second_tab_and_never_a_third(bridge) -> None:
-    """An authorization server whose pages know a client that its token endpoint does not."""
+def test_a_registration_that_is_refused_with_the_code_costs_a_second_tab_but_no_third(bridge) -> None:
+    """An authorization server that knows the client at its pages but not at its token endpoint."""
     with Gateway() as gateway:
         bridge.add_server("acme", gateway.url)
         bridge.login("acme")

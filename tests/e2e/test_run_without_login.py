@@ -1,4 +1,4 @@
-"""`run` when nobody is logged in, or nobody answers: it greets, it stays, it says what to do, and then it goes on."""
+"""`run` without a login or a remote: it answers initialize, stays, says what to do, and continues after a login."""
 
 import json
 import signal
@@ -28,14 +28,14 @@ def gateway(running_gateway):
 
 @pytest.fixture
 def acme(bridge, gateway):
-    """The bridge, configured for `acme`, where nobody is logged in."""
+    """The bridge, configured for `acme`, without a login."""
     bridge.add_server("acme", gateway.url)
     return bridge
 
 
 @pytest.fixture
 def known_acme(acme):
-    """As `acme`, with a login: its tools are remembered."""
+    """As `acme`, with a login: the bridge remembers its tools."""
     acme.login("acme")
     return acme
 
@@ -53,7 +53,7 @@ def line(method, params=None, id_=None):
     return json.dumps(message).encode()
 
 
-# The greeting
+# The reply to initialize
 
 
 def wants_a_login(gateway):
@@ -94,7 +94,7 @@ def test_initialize_succeeds_whatever_the_remote_does(acme, gateway, state) -> N
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_initialize_repeats_what_the_remote_said_last_time(known_acme, gateway, state) -> None:
+def test_initialize_repeats_the_remotes_last_reply(known_acme, gateway, state) -> None:
     if state == "wants a login":
         gateway.grants._access.clear()
         gateway.grants._refresh.clear()
@@ -108,12 +108,12 @@ def test_initialize_repeats_what_the_remote_said_last_time(known_acme, gateway, 
 
 
 @pytest.mark.parametrize("version", ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"])
-def test_a_client_is_greeted_in_its_own_version(acme, version) -> None:
+def test_initialize_is_answered_in_the_clients_version(acme, version) -> None:
     with acme.stdio("acme") as client:
         assert client.request("initialize", opening(version))["result"]["protocolVersion"] == version
 
 
-def test_a_version_that_nobody_knows_is_answered_with_the_newest(acme) -> None:
+def test_an_unknown_version_is_answered_with_the_newest(acme) -> None:
     with acme.stdio("acme") as client:
         assert client.request("initialize", opening("2199-01-01"))["result"]["protocolVersion"] == "2025-11-25"
 
@@ -125,7 +125,7 @@ def test_a_probe_for_the_next_era_is_answered_at_once_and_the_handshake_follows(
         assert "result" in client.initialize()
 
 
-def test_a_dialect_of_2024_works_from_the_greeting_to_the_call(known_acme) -> None:
+def test_the_2024_revision_works_from_initialize_to_the_call(known_acme) -> None:
     with known_acme.stdio("acme") as client:
         assert client.request("initialize", opening("2024-11-05"), 0)["result"]["protocolVersion"] == "2024-11-05"
         client.send(line("notifications/initialized"))
@@ -133,10 +133,10 @@ def test_a_dialect_of_2024_works_from_the_greeting_to_the_call(known_acme) -> No
         assert text(client.call("add", ADD, 2)) == "3"
 
 
-# What is said instead
+# Replies without a login
 
 
-def test_without_a_login_there_is_one_tool_and_it_names_the_command(acme) -> None:
+def test_without_a_login_the_only_tool_names_the_login_command(acme) -> None:
     with acme.stdio("acme") as client:
         client.initialize()
         assert names(client.request("tools/list")) == {"acme_login"}
@@ -166,13 +166,13 @@ def test_a_call_may_be_the_first_request(acme) -> None:
     assert "mcp-auth-bridge login acme" in text(answer)
 
 
-def test_a_bare_url_is_named_in_the_command(bridge, gateway) -> None:
+def test_the_login_command_names_a_bare_url(bridge, gateway) -> None:
     with bridge.stdio(gateway.url) as client:
         client.initialize()
         assert f"Run: mcp-auth-bridge login {gateway.url}" in text(client.call("add", ADD))
 
 
-def test_a_remote_that_is_down_is_no_missing_login(acme, gateway) -> None:
+def test_a_remote_that_is_down_is_not_reported_as_a_missing_login(acme, gateway) -> None:
     gateway.down()
     with acme.stdio("acme") as client:
         client.initialize()
@@ -193,7 +193,7 @@ def test_many_processes_at_once_open_no_browser(acme) -> None:
 
 
 def read_until(client, wanted):
-    """The methods of the notifications that arrive, until all in `wanted` have."""
+    """The methods of the notifications that arrive, until all of `wanted` have arrived."""
     seen = set()
     while not wanted <= seen:
         seen.add(json.loads(client.read())["method"])
@@ -203,7 +203,7 @@ def read_until(client, wanted):
 CHANGED = {f"notifications/{name}/list_changed" for name in ("tools", "prompts", "resources")}
 
 
-def test_after_a_login_elsewhere_the_same_process_goes_on(acme) -> None:
+def test_after_a_login_by_another_process_run_goes_on(acme) -> None:
     with acme.stdio("acme") as client:
         client.initialize()
         assert names(client.request("tools/list")) == {"acme_login"}
@@ -215,7 +215,7 @@ def test_after_a_login_elsewhere_the_same_process_goes_on(acme) -> None:
     assert len(acme.launches) == 1
 
 
-def test_a_call_right_after_the_login_does_not_wait_for_the_next_look(acme) -> None:
+def test_a_call_right_after_the_login_does_not_wait_for_the_next_check_of_the_store(acme) -> None:
     with acme.stdio("acme") as client:
         client.initialize()
         client.call("add", ADD)
@@ -223,13 +223,13 @@ def test_a_call_right_after_the_login_does_not_wait_for_the_next_look(acme) -> N
         assert text(client.call("add", ADD)) == "3"
 
 
-def test_a_logout_elsewhere_is_noticed_and_so_is_the_next_login(known_acme) -> None:
+def test_a_logout_by_another_process_is_noticed_and_so_is_the_next_login(known_acme) -> None:
     with known_acme.stdio("acme") as client:
         client.initialize()
         assert text(client.call("add", ADD)) == "3"
         known_acme.run("logout", "acme")
         while not (answer := client.call("add", ADD))["result"]["isError"]:
-            pass  # its tokens are revoked; the store is looked at within a second
+            pass  # its tokens are revoked; the bridge checks the store within a second
         assert "Run: mcp-auth-bridge login acme" in text(answer)
         known_acme.login("acme")
         assert text(client.call("add", ADD)) == "3"
@@ -318,7 +318,7 @@ def test_the_end_of_stdin_ends_the_process_in_every_state(request, gateway, stat
 
 
 def children_of(pid):
-    """The processes that `pid` started (Linux; elsewhere nothing is known). Without any, none can outlive it."""
+    """The processes that `pid` started (Linux only; unknown elsewhere). Without children, nothing can outlive it."""
     return [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
 
 
@@ -353,7 +353,7 @@ sys.meta_path.insert(0, Finder())
 """
 
 
-def test_what_a_library_prints_never_reaches_stdout(acme) -> None:
+def test_output_of_a_library_never_reaches_stdout(acme) -> None:
     (acme.home / "sitecustomize.py").write_text(NOISE)  # at import, and while the relay runs
     acme.environment["PYTHONPATH"] = str(acme.home)
     with acme.stdio("acme") as client:

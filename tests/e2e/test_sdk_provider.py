@@ -51,7 +51,7 @@ def test_a_registration_without_a_secret_signs_in_and_signs_out_too(bridge, sdk)
     assert (sdk.control()["revoked"], sdk.control()["live"]) == (2, 0)
 
 
-def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registered_with(bridge, scoped) -> None:
+def test_a_step_up_registers_anew_if_a_client_may_only_use_its_registered_scopes(bridge, scoped) -> None:
     """openwork #2629: the SDK's own check, `validate_scope`."""
     bridge.add_server("acme", scoped.url)
     bridge.login("acme")
@@ -63,7 +63,7 @@ def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registe
     bridge.login("acme")
     assert works(bridge)
     assert list(scoped.control()["scopes"].values()) == ["mcp", None, "files:write"]
-    bridge.login("acme")  # which asks for it by itself, and needs no other registration
+    bridge.login("acme")  # which asks for the scope by itself and needs no other registration
     assert works(bridge)
     assert len(scoped.control()["scopes"]) == 3
     done = bridge.run("login", "acme", "--fresh")
@@ -73,7 +73,7 @@ def test_a_step_up_registers_anew_where_a_client_is_allowed_only_what_it_registe
     assert [launch["title"] for launch in bridge.launches] == ["Signed in"] * 4
 
 
-def test_a_client_that_was_registered_by_hand_for_basic_finds_the_basic_that_is_taken(bridge, sdk) -> None:
+def test_a_client_registered_by_hand_for_basic_finds_the_basic_variant_that_the_server_accepts(bridge, sdk) -> None:
     bridge.environment["S"] = "s3cret/+"
     bridge.add_server("acme", sdk.url, **BY_HAND, **{"auth.issuer": sdk.about["origin"]})
     bridge.login("acme")

@@ -1,4 +1,4 @@
-"""No secret leaves the sealed records: unique values for each, looked for in everything that a whole life writes."""
+"""No secret leaves the sealed records: each has a unique value, searched for in everything that a whole life writes."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ ENDPOINTS = {"authorization": "authorize", "token": "token", "revocation": "revo
 CLIENT = "acme-desktop"
 CLIENT_SECRET = "canary-client-secret-7Tk4/+="
 
-# What opens the URL, and first of all writes down how it was started.
+# The browser: it first writes down how it was started, then opens the URL.
 OPENER = """
 import json, os, subprocess, sys
 with open(sys.argv[1], "w") as seen:
@@ -38,7 +38,7 @@ sys.exit(subprocess.run(sys.argv[2:]).returncode)
 
 
 class Life:
-    """One bridge from its login to its logout. `said` is what it wrote to stdout and stderr, and every argv of it."""
+    """One bridge from its login to its logout. `said` holds its stdout, its stderr and each of its argv."""
 
     def __init__(self, home: Path) -> None:
         self.said: dict[str, bytes] = {}
@@ -51,7 +51,7 @@ class Life:
         self.said[" ".join(arguments)] = f"{done.stdout}\n{done.stderr}".encode()
 
     def relay(self, gateway: Gateway) -> None:
-        """Calls, with a refresh after a 401 in between."""
+        """Makes calls, with a refresh after a 401 in between."""
         with self.bridge.stdio("acme", "--header", "X-Cli: env:ACME_KEY") as client:
             answers = [client.initialize(), client.request("tools/list"), client.call("add", ADD)]
             gateway.grants._access.clear()
@@ -64,7 +64,7 @@ class Life:
 
 @pytest.fixture(scope="module")
 def life(tmp_path_factory):
-    """Login, calls, a refresh, status, an error, and a second login; the logout is the last test's."""
+    """Login, calls, a refresh, status, an error and a second login; the last test logs out."""
     home = tmp_path_factory.mktemp("secrets") / "home"
     home.mkdir(0o700)
     life = Life(home)
@@ -99,7 +99,7 @@ def configure(life, gateway):
 
 
 def confidential(gateway):
-    """The demo's metadata, but with a client secret wanted at the token endpoint."""
+    """The demo's metadata, but the token endpoint requires a client secret."""
     return JSONResponse(
         {
             "issuer": gateway.origin,
@@ -114,14 +114,14 @@ def confidential(gateway):
 
 
 def canaries(life):
-    """Every secret that was configured or exchanged, by what it would look like: raw, percent-encoded, base64."""
+    """Every secret that was configured or exchanged, in each of its forms: raw, percent-encoded, base64."""
     secrets = life.gateway.secrets | {CLIENT_SECRET, *HEADERS.values()}
     assert len(secrets) > 8
     return {form for secret in secrets for form in forms(secret)}
 
 
 def forms(secret):
-    """base64 of a text depends on where it begins: the middle of each of the three alignments is enough."""
+    """The base64 form of a text depends on its offset: the middle of each of the three alignments is enough."""
     yield secret.encode()
     yield quote(secret, safe="").encode()
     for shift in range(3):
@@ -143,7 +143,7 @@ def test_the_peer_has_seen_every_kind_of_secret(life):
     assert life.gateway.grants.refreshes == 1
 
 
-def test_the_headers_reach_the_mcp_server_and_nobody_else(life):
+def test_the_headers_reach_only_the_mcp_server(life):
     for _, path, headers, _ in life.gateway.requests:
         values = {headers.get(name) for name in ("x-env", "x-file", "x-literal")}
         assert values == ({*HEADERS.values()} if path == "/mcp" else {None}), path
@@ -153,7 +153,7 @@ def test_no_secret_is_on_stdout_stderr_or_a_command_line(life):
     assert {name: found(data, life) for name, data in life.said.items()} == {name: [] for name in life.said}
 
 
-def test_no_secret_is_in_any_file_outside_the_place_that_a_person_gave_it(life):
+def test_no_secret_is_in_a_file_other_than_the_users_configuration(life):
     home = life.bridge.home
     files = [path for path in home.rglob("*") if path.is_file()]
     assert any(path.suffix == ".sealed" for path in files)
@@ -161,7 +161,7 @@ def test_no_secret_is_in_any_file_outside_the_place_that_a_person_gave_it(life):
 
 
 def written(path):
-    """What is in the file, without the two secrets that the person wrote into the configuration."""
+    """The content of the file without the two secrets that the user wrote into the configuration."""
     data = path.read_bytes()
     for secret in (CLIENT_SECRET, HEADERS["literal"]) if path.name == "config.toml" else ():
         assert data.count(secret.encode()) == 1
@@ -169,7 +169,7 @@ def written(path):
     return data
 
 
-def test_what_the_bridge_writes_is_closed_to_others(life):
+def test_other_users_cannot_read_the_bridges_files(life):
     for folder in ("records", "memory", "locks"):
         assert stat.S_IMODE((life.bridge.home / folder).stat().st_mode) == 0o700
         for path in (life.bridge.home / folder).iterdir():
@@ -193,7 +193,7 @@ def secret_in(headers):
     return any(form.decode() in value for form in forms(CLIENT_SECRET) for value in headers.values())
 
 
-def test_a_server_that_repeats_secrets_in_its_errors_is_not_repeated(life):
+def test_secrets_that_a_server_repeats_in_its_errors_are_not_printed(life):
     async def echo(scope, receive, send):
         body = (await receive())["body"].decode()
         sent = " ".join([body, *(value.decode() for _, value in scope["headers"])])
@@ -215,7 +215,7 @@ def test_a_server_that_repeats_secrets_in_its_errors_is_not_repeated(life):
     assert found(json.dumps([*said, done.stdout, done.stderr]).encode(), life) == []
 
 
-def test_the_key_command_is_started_without_a_secret_but_its_own(life, tmp_path):
+def test_the_key_command_is_started_with_no_secret_except_its_own(life, tmp_path):
     seen = tmp_path / "seen.json"
     dump = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1], 'w')); print('a' * 43 + '=')"
     key_command = [sys.executable, "-c", dump, str(seen)]
@@ -227,7 +227,7 @@ def test_the_key_command_is_started_without_a_secret_but_its_own(life, tmp_path)
     assert found(seen.read_bytes(), life) == []
 
 
-def test_a_logout_leaves_no_secret_and_says_none(life):
+def test_a_logout_leaves_and_prints_no_secret(life):
     life.run("logout", "acme")
     assert found(life.said["logout acme"], life) == []
     home = life.bridge.home

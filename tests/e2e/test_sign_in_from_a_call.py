@@ -1,4 +1,4 @@
-"""A tool call that lacks a login: one tab for all processes of the machine, and the call's own answer after it."""
+"""A tool call without a login opens one tab for all processes of the machine and gets its own reply after the login."""
 
 import json
 import os
@@ -28,7 +28,7 @@ ADD = {"a": 1, "b": 2}
 METADATA = "/.well-known/oauth-authorization-server"
 RUN = "Run: mcp-auth-bridge login acme"
 
-# Browsers with a person who does not sign in; each writes down the URL that it was given.
+# Browsers with a user who does not sign in; each records the URL that it was given.
 CLOSES = "import sys; open(sys.argv[1], 'a').write(sys.argv[2] + '\\n')"
 REFUSES = f"""{CLOSES}
 from http.client import HTTPConnection
@@ -44,7 +44,7 @@ urlopen(query["redirect_uri"] + "?" + said).read()
 """
 
 
-# Signs in, once somebody writes to the pipe beside its log.
+# Signs in once the test writes to the pipe beside its log.
 WAITS = """
 import runpy, sys
 log, browser, url = sys.argv[1:]
@@ -71,13 +71,13 @@ def gateway(running_gateway):
 
 @pytest.fixture
 def acme(bridge, gateway):
-    """The bridge, configured for `acme`, where nobody is logged in; a call may open the browser."""
+    """The bridge, configured for `acme`, without a login; a call may open the browser."""
     bridge.add_server("acme", gateway.url, login="auto")
     return bridge
 
 
 def browser(bridge, gateway, script):
-    """From now on `script` is the browser of calls; returns what lists the URLs that it was given."""
+    """Makes `script` the browser of calls; returns a function that lists the URLs it was given."""
     log = bridge.home / "urls"
     command = shlex.join([sys.executable, "-c", script, str(log)])
     bridge.add_server("acme", gateway.url, login="auto", browser_command=command)
@@ -104,7 +104,7 @@ def callback_port(url):
     return urlsplit(url).port
 
 
-def test_a_call_without_a_login_is_answered_after_one(acme) -> None:
+def test_a_call_without_a_login_gets_its_reply_after_the_login(acme) -> None:
     with opened(acme) as client:
         client.request("tools/list")
         client.request("ping")
@@ -117,7 +117,7 @@ def test_a_call_without_a_login_is_answered_after_one(acme) -> None:
         assert "Traceback" not in client.stderr
 
 
-def test_a_call_that_finds_the_login_of_somebody_else_than_is_expected_signs_in(acme, gateway) -> None:
+def test_a_call_that_finds_the_login_of_another_account_signs_in(acme, gateway) -> None:
     acme.login("acme")
     home = acme.home
     paths = Paths(home / "config.toml", home / "records", home / "locks", home / "memory")
@@ -132,7 +132,7 @@ def test_a_call_that_finds_the_login_of_somebody_else_than_is_expected_signs_in(
     assert len(acme.launches) == 2
 
 
-def test_the_tool_that_stands_for_the_missing_ones_signs_in(acme) -> None:
+def test_the_login_tool_signs_in(acme) -> None:
     with opened(acme) as client:
         assert [tool["name"] for tool in client.request("tools/list")["result"]["tools"]] == ["acme_login"]
         tell(client, "tools/call", "in", name="acme_login", arguments={})
@@ -162,7 +162,7 @@ def test_many_cold_processes_open_one_tab_and_all_calls_are_answered(bridge, gat
             client.close()
 
 
-def test_a_person_who_says_no_is_asked_once(acme, gateway) -> None:
+def test_a_user_who_denies_consent_is_asked_only_once(acme, gateway) -> None:
     urls = browser(acme, gateway, REFUSES)
     with opened(acme) as client:
         first = client.call("add", ADD)
@@ -175,7 +175,7 @@ def test_a_person_who_says_no_is_asked_once(acme, gateway) -> None:
     assert len(urls()) == 1
 
 
-def test_the_end_of_stdin_ends_a_login_that_nobody_finishes(acme, gateway) -> None:
+def test_the_end_of_stdin_ends_an_unfinished_login(acme, gateway) -> None:
     urls = browser(acme, gateway, CLOSES)
     client = opened(acme)
     tell(client, "tools/call", 1, name="add", arguments=ADD)
@@ -188,7 +188,7 @@ def test_the_end_of_stdin_ends_a_login_that_nobody_finishes(acme, gateway) -> No
     assert len(urls()) == 1
 
 
-def test_a_login_by_hand_comes_before_a_tab_that_nobody_answers(acme, gateway) -> None:
+def test_a_login_by_hand_takes_precedence_over_an_unanswered_tab(acme, gateway) -> None:
     urls = browser(acme, gateway, CLOSES)
     with opened(acme) as client, opened(acme) as another:
         for caller in (client, another):
@@ -200,7 +200,7 @@ def test_a_login_by_hand_comes_before_a_tab_that_nobody_answers(acme, gateway) -
     assert (len(urls()), len(acme.launches)) == (1, 1)
 
 
-def test_after_a_logout_nothing_is_opened_until_a_person_logs_in(acme) -> None:
+def test_after_a_logout_no_browser_opens_until_a_user_logs_in(acme) -> None:
     acme.login("acme")
     assert acme.run("logout", "acme").returncode == 0
     with opened(acme) as client:
@@ -221,7 +221,7 @@ def test_a_held_call_can_be_cancelled(acme, gateway) -> None:
 
 
 def wants_offline_access(gateway):
-    """The MCP server, which is content with no token that lacks this scope."""
+    """The MCP server, which refuses every token without this scope."""
     challenge = {"www-authenticate": 'Bearer error="insufficient_scope", scope="offline_access"'}
     refused = Response(status_code=403, headers=challenge)
 
@@ -235,12 +235,12 @@ def wants_offline_access(gateway):
 
 
 def without_offline_access(gateway):
-    """The authorization server's metadata, but the login that they lead to has the scope `tools` alone."""
+    """The authorization server's metadata, changed so that the login gets only the scope `tools`."""
     with urlopen(f"{gateway.origin}{METADATA}") as answer:
         return {**json.load(answer), "scopes_supported": ["tools"]}
 
 
-def test_a_permission_that_is_lacking_is_asked_for_beside_those_there_are(acme, gateway) -> None:
+def test_a_missing_permission_is_requested_together_with_the_existing_ones(acme, gateway) -> None:
     gateway.instead[METADATA] = JSONResponse(without_offline_access(gateway))
     acme.login("acme")
     del gateway.instead[METADATA]
@@ -262,7 +262,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_where_no_browser_can_be_expected_the_call_says_what_to_do(bridge, gateway, place) -> None:
+def test_without_a_desktop_the_call_says_what_to_do(bridge, gateway, place) -> None:
     bridge.add_server("acme", gateway.url, login="auto", browser_command=[])
     bridge.environment |= {**PLACES[place], "BROWSER": acme_browser(bridge)}
     with opened(bridge) as client:
@@ -296,9 +296,9 @@ def test_eight_logins_at_once_open_one_tab_and_all_succeed(acme) -> None:
         ({"container": "podman"}, "a container"),
     ],
 )
-def test_a_login_where_the_browser_is_elsewhere_names_the_ways_that_need_none(acme, gateway, environ, place) -> None:
+def test_a_login_without_a_local_browser_names_the_ways_that_need_none(acme, gateway, environ, place) -> None:
     acme.environment |= environ
-    gateway.instead["/mcp"] = HTMLResponse("", 404)  # it is said before anything else
+    gateway.instead["/mcp"] = HTMLResponse("", 404)  # the message comes first
     acme.add_server("acme", gateway.url, browser_command=[])
     said = acme.run("login", "acme").stderr
     assert f"mcp-auth-bridge: this is {place}: " in said

@@ -1,4 +1,4 @@
-"""The README's steps after the installation, as they are printed; only the server is another one."""
+"""The README's steps after the installation, as printed, with another server."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ def test_a_login_and_an_entry_are_enough(bridge, protected_server) -> None:
 
 
 def test_the_configuration_reaches_both_servers(bridge, protected_server) -> None:
-    """Both refuse: one for want of a login and the other for its token, which each was sent with its headers."""
+    """Both refuse, one for a missing login and the other for its token; each received its configured headers."""
     (bridge.home / "token").write_text("static\n")
     (bridge.home / "token").chmod(0o600)
     shown = block("README.md", "configuration").replace("/run/secrets/tools-token", str(bridge.home / "token"))

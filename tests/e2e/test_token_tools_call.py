@@ -1,4 +1,4 @@
-"""`token`, `tools` and `call` with real servers: what a script or a cron job does with a login that a person made."""
+"""`token`, `tools` and `call` with real servers, as a script or cron job uses a user's login."""
 
 import json
 import signal
@@ -18,7 +18,7 @@ _direct = build_opener(ProxyHandler({}))
 
 @pytest.fixture
 def acme(bridge: Bridge, place: Place) -> Iterator[Bridge]:
-    """The bridge, signed in to each of the two places."""
+    """The bridge, logged in at each of the two places."""
     bridge.add_server("acme", place.url)
     bridge.login("acme")
     yield bridge
@@ -26,13 +26,13 @@ def acme(bridge: Bridge, place: Place) -> Iterator[Bridge]:
 
 
 def done(bridge: Bridge, *arguments: str) -> str:
-    """stdout of a command that ends well and says nothing else."""
+    """The stdout of a command that succeeds with an empty stderr."""
     ended = bridge.run(*arguments)
     assert (ended.returncode, ended.stderr) == (0, "")
     return ended.stdout
 
 
-def test_a_login_serves_tools_and_calls_of_a_script(acme: Bridge) -> None:
+def test_a_script_lists_and_calls_tools_with_a_users_login(acme: Bridge) -> None:
     assert "add a=" in done(acme, "tools", "acme")
     assert "add" in {tool["name"] for tool in json.loads(done(acme, "tools", "acme", "--json"))}
     assert done(acme, "call", "acme", "add", "a=19", "b=23") == "42\n"
@@ -59,7 +59,7 @@ def test_the_token_is_one_that_the_server_accepts(acme: Bridge, place: Place) ->
     assert status(f"Bearer {about['access_token']}") != 401
 
 
-def test_a_login_that_is_revoked_ends_both_with_the_command_to_run(acme: Bridge, place: Place) -> None:
+def test_after_a_revoked_login_both_commands_fail_and_name_the_login_command(acme: Bridge, place: Place) -> None:
     place.end_grants()
     called = acme.run("call", "acme", "add", "a=1", "b=2")
     assert (called.returncode, called.stdout) == (3, "")
@@ -69,14 +69,14 @@ def test_a_login_that_is_revoked_ends_both_with_the_command_to_run(acme: Bridge,
     assert asked.stderr.endswith("hint: run: mcp-auth-bridge login acme\n")
 
 
-def test_a_token_that_the_server_no_longer_takes_is_renewed_under_a_call(acme: Bridge, place: Place) -> None:
+def test_a_token_that_the_server_no_longer_accepts_is_refreshed_during_a_call(acme: Bridge, place: Place) -> None:
     before = done(acme, "token", "acme")
     place.refuse_tokens()
     assert done(acme, "call", "acme", "add", "a=1", "b=2") == "3\n"
     assert done(acme, "token", "acme") != before
 
 
-def test_nobody_signed_in_is_exit_code_3_and_no_browser(bridge: Bridge, place: Place) -> None:
+def test_without_a_login_the_exit_code_is_3_and_no_browser_opens(bridge: Bridge, place: Place) -> None:
     bridge.add_server("acme", place.url, login="auto")
     for arguments in (("tools", "acme"), ("call", "acme", "add"), ("token", "acme")):
         ended = bridge.run(*arguments)
@@ -85,7 +85,7 @@ def test_nobody_signed_in_is_exit_code_3_and_no_browser(bridge: Bridge, place: P
     assert bridge.launches == []
 
 
-def test_server_everything_is_spoken_to_in_its_own_era(bridge: Bridge, everything_server: McpServer) -> None:
+def test_the_commands_speak_to_server_everything_in_its_own_era(bridge: Bridge, everything_server: McpServer) -> None:
     bridge.add_server("every", everything_server.url)
     bridge.login("every")
     assert done(bridge, "call", "every", "echo", "message=-x = y") == "Echo: -x = y\n"
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_a_call_here_and_on_the_server(bridge: Bridge, protected_ser
     assert calling.returncode == 130
 
 
-def test_a_large_result_reaches_a_pipe_whole_and_a_reader_may_leave(
+def test_a_large_result_reaches_a_pipe_whole_and_a_reader_may_close_it_early(
     bridge: Bridge, protected_server: McpServer
 ) -> None:
     bridge.add_server("acme", protected_server.url)

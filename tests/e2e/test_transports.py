@@ -14,7 +14,7 @@ EVERYTHING = TESTS / "node_modules/@modelcontextprotocol/server-everything/dist/
 
 @pytest.fixture(params=["streamableHttp", "sse"])
 def everything(request: pytest.FixtureRequest, bridge: Bridge) -> Iterator[subprocess.Popen[bytes]]:
-    """The running server, which `bridge` knows as `everything`. It ends when its stdin closes."""
+    """The running server, configured in `bridge` as `everything`. It ends when its stdin closes."""
     install_node_modules()
     command = [node(), "--import", str(PEERS / "loopback_only.mjs"), str(EVERYTHING), request.param]
     with subprocess.Popen(
@@ -38,7 +38,7 @@ def add_open_server(bridge: Bridge, url: str) -> None:
         file.write('auth = { kind = "none" }\n')
 
 
-def test_each_transport_is_found_from_the_url_alone(everything: object, bridge: Bridge) -> None:
+def test_each_transport_is_detected_from_the_url_alone(everything: object, bridge: Bridge) -> None:
     with bridge.stdio("everything") as client:
         assert client.initialize()["result"]["serverInfo"]["name"] == "mcp-servers/everything"
         tools = [tool["name"] for tool in client.request("tools/list")["result"]["tools"]]
@@ -50,7 +50,7 @@ def test_each_transport_is_found_from_the_url_alone(everything: object, bridge: 
         assert client.stderr == ""
 
 
-def test_progress_arrives_before_the_answer_that_it_belongs_to(everything: object, bridge: Bridge) -> None:
+def test_progress_arrives_before_the_reply_that_it_belongs_to(everything: object, bridge: Bridge) -> None:
     with bridge.stdio("everything") as client:
         client.initialize()
         params = {

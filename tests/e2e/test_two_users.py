@@ -1,4 +1,4 @@
-"""Two users on one machine: the other one reads every command line, reaches every loopback port, and gets nothing."""
+"""Two users on one machine: the other user reads every command line, reaches every loopback port and gets nothing."""
 
 import asyncio
 import json
@@ -15,12 +15,13 @@ from program import command
 from mcp_auth_bridge.demo.server import serving
 
 pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or os.geteuid() != 0, reason="to be another user takes root, and whose a socket is, Linux"
+    sys.platform != "linux" or os.geteuid() != 0,
+    reason="needs root to switch to another user, and Linux to know the owner of a socket",
 )
 
 OTHER = 65534
 
-# Notes that it was started, waits for a word, and then signs in as a person does.
+# Records that it was started, waits for a signal, and then signs in as a user does.
 BROWSER = """
 import runpy, sys
 started, go, url = sys.argv[1:]
@@ -30,7 +31,7 @@ sys.argv = ["consent", url]
 runpy.run_module("mcp_auth_bridge.demo.consent", run_name="__main__")
 """
 
-# What another user does: looks for an address of a login in the command lines, and asks for each target that is given.
+# The other user: searches the command lines for a login's address and requests each given target.
 ATTACK = r"""
 import http.client, json, pathlib, re, sys
 found = set()
@@ -51,7 +52,7 @@ print(json.dumps([len(targets), statuses]))
 
 
 def everything_started_with():
-    """The command lines and environments of all processes but this one's."""
+    """The command lines and environments of all other processes."""
     texts = []
     for path in Path("/proc").glob("[0-9]*"):
         if path.name == str(os.getpid()):
@@ -65,7 +66,7 @@ def everything_started_with():
 
 
 async def printed_url(stderr):
-    """The URL for the person, which `login` prints on a line of its own."""
+    """The URL for the user, which `login` prints on its own line."""
     while True:
         line = (await stderr.readline()).decode().strip()
         assert line or not stderr.at_eof(), "login has ended"
@@ -74,7 +75,7 @@ async def printed_url(stderr):
 
 
 def said_by_an_ide():
-    """What makes `run` log in: a call."""
+    """A call, which makes `run` log in."""
     opening = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "ide", "version": "1"}}
     messages = [
         {"id": 1, "method": "initialize", "params": opening},
@@ -85,14 +86,14 @@ def said_by_an_ide():
 
 
 async def answers(run):
-    """Until the call is answered; then its client goes."""
+    """Reads until the call is answered, then closes the client."""
     while b'"id":2' not in (line := (await run.stdout.readline()).replace(b" ", b"")):
         assert line, "run has ended"
     run.stdin.close()
 
 
 @pytest.mark.parametrize("begun_by", ["login", "run"])
-def test_the_other_users_callback_does_nothing_and_no_command_line_completes_a_login(tmp_path, begun_by):
+def test_the_other_users_callback_has_no_effect_and_no_command_line_completes_a_login(tmp_path, begun_by):
     async def story():
         async with serving(time.time, os.urandom, 3600) as grants:
             started, go = tmp_path / "started", tmp_path / "go"

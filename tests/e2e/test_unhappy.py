@@ -1,4 +1,4 @@
-"""Whatever goes wrong is one sentence and one hint, and costs no login: the installed command, end to end."""
+"""Every failure is reported in one sentence and one hint and costs no login: the installed command, end to end."""
 
 import contextlib
 import json
@@ -44,7 +44,7 @@ def home_with_a_login(running_gateway, tmp_path_factory):
 
 @pytest.fixture
 def acme(bridge, gateway, home_with_a_login):
-    """The bridge, logged in to the gateway as `acme` by a login that no test may spend; no browser was launched yet."""
+    """The bridge, logged in to the gateway as `acme`; tests must not spend this login. No browser was launched yet."""
     bridge.add_server("acme", gateway.url)
     for folder in ("records", "memory", "locks"):
         shutil.copytree(home_with_a_login / folder, bridge.home / folder)
@@ -53,14 +53,14 @@ def acme(bridge, gateway, home_with_a_login):
 
 @pytest.fixture
 def own_acme(bridge, gateway):
-    """As `acme`, with a login of the test's own; one browser was launched."""
+    """As `acme`, with a login for one test; one browser was launched."""
     bridge.add_server("acme", gateway.url)
     bridge.login("acme")
     return bridge
 
 
 def call(bridge, *target):
-    """What `run` answers to `initialize` and then `add`; the handshake succeeds and the process stays."""
+    """The replies of `run` to `initialize` and then `add`; the handshake succeeds and the process stays."""
     with bridge.stdio(*(target or ["acme"])) as client:
         assert "result" in client.initialize()
         answer = client.call("add", ADD)
@@ -72,7 +72,7 @@ def call(bridge, *target):
 
 @contextlib.contextmanager
 def no_login_is_lost(bridge):
-    """Whatever happens inside, afterwards the login works and no browser has to open for it."""
+    """Asserts that after the body the login still works without a browser."""
     yield
     launches = len(bridge.launches)
     assert text(call(bridge)) == "3"
@@ -93,7 +93,7 @@ ODD_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ODD_ANSWERS)
-def test_an_odd_answer_is_named_and_costs_no_login(acme, gateway, name) -> None:
+def test_an_unexpected_response_is_explained_and_costs_no_login(acme, gateway, name) -> None:
     answer, what, advice = ODD_ANSWERS[name]
     with no_login_is_lost(acme):
         gateway.instead["/mcp"] = answer
@@ -110,13 +110,13 @@ def test_an_odd_answer_is_named_and_costs_no_login(acme, gateway, name) -> None:
 
 
 @pytest.mark.parametrize("name", ["a web page", "404", "503", "a redirect elsewhere"])
-def test_nobody_is_sent_to_a_browser_where_there_is_no_mcp_server(acme, gateway, name) -> None:
+def test_login_opens_no_browser_if_the_url_is_not_an_mcp_server(acme, gateway, name) -> None:
     gateway.instead["/mcp"] = ODD_ANSWERS[name][0]
     assert acme.run("login", "acme").returncode == 7
     assert acme.launches == []
 
 
-def test_a_wrong_path_is_named_by_login_and_by_run(bridge, gateway) -> None:
+def test_login_and_run_name_a_wrong_path(bridge, gateway) -> None:
     bridge.add_server("acme", f"{gateway.origin}/wrong")
     done = bridge.run("login", "acme")
     assert (done.returncode, bridge.launches) == (7, [])
@@ -149,7 +149,7 @@ def test_a_running_bridge_goes_on_when_its_server_comes_back(acme, gateway) -> N
         assert text(client.call("add", ADD)) == "3"
 
 
-def test_an_unknown_host_is_told_apart_from_a_server_that_is_down(bridge) -> None:
+def test_an_unknown_host_is_distinguished_from_a_server_that_is_down(bridge) -> None:
     url = "https://no-such-host.invalid/mcp"
     bridge.add_server("acme", url)
     done = bridge.run("login", "acme")
@@ -160,7 +160,7 @@ def test_an_unknown_host_is_told_apart_from_a_server_that_is_down(bridge) -> Non
     assert "(DNS)" in failed["message"]
 
 
-def test_a_logout_without_a_network_forgets_here_and_says_what_it_could_not_do(acme, gateway) -> None:
+def test_a_logout_without_a_network_deletes_the_login_here_and_says_what_remains(acme, gateway) -> None:
     gateway.down()
     done = acme.run("logout", "acme")
     assert done.returncode == 6
@@ -187,7 +187,7 @@ def server_context(ca, host, **dates):
 
 
 @pytest.mark.parametrize("name", TLS)
-def test_a_certificate_that_is_wrong_is_named_and_costs_no_login(bridge, name) -> None:
+def test_a_wrong_certificate_is_explained_and_costs_no_login(bridge, name) -> None:
     other_ca, dates, host, what, advice = TLS[name]
     ca = trustme.CA()
     trusted = bridge.home / "ca.pem"
@@ -217,7 +217,7 @@ def test_a_certificate_that_is_wrong_is_named_and_costs_no_login(bridge, name) -
 # The grant
 
 
-def test_a_revoked_grant_asks_for_a_login_without_opening_anything(own_acme, gateway) -> None:
+def test_a_revoked_grant_asks_for_a_login_without_opening_a_browser(own_acme, gateway) -> None:
     acme = own_acme
     newest = list(gateway.grants._refresh)[-1]
     gateway.grants._refresh[newest].revoked = True
@@ -232,7 +232,7 @@ def test_a_revoked_grant_asks_for_a_login_without_opening_anything(own_acme, gat
         assert text(client.call("add", ADD)) == "3"
 
 
-# What is stored
+# The store
 
 
 def flip(home):
@@ -256,7 +256,7 @@ def open_key(home):
 
 def no_folder(home):
     (home / "records").rename(home / "away")
-    (home / "records").write_text("a file in place of the folder: nobody can write below it, root neither")
+    (home / "records").write_text("a file in place of the folder: no user can write below it, not even root")
 
 
 DAMAGE = {
@@ -284,7 +284,7 @@ def undone(home):
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_damage_is_named_by_every_command_and_only_a_logout_deletes_what_nothing_opens(acme, name) -> None:
+def test_every_command_names_a_damaged_record_and_only_a_logout_deletes_it(acme, name) -> None:
     damage, what, advice = DAMAGE[name]
     with no_login_is_lost(acme), undone(acme.home):
         damage(acme.home)
@@ -301,7 +301,7 @@ def test_damage_is_named_by_every_command_and_only_a_logout_deletes_what_nothing
         assert done.returncode == 5
         assert what in sentence
         assert advice in hint
-        # What is damaged is gone for good; what another key opens is a login that may come back.
+        # A damaged record is lost for good; a record sealed with another key may become readable again.
         assert ("signed out of acme on this machine" in done.stderr) is (what == "is damaged")
 
 
@@ -314,7 +314,7 @@ def test_a_client_sees_the_remembered_tools_while_the_record_cannot_be_read(acme
     assert "add" in {tool["name"] for tool in tools}
 
 
-def test_a_login_replaces_a_damaged_record_and_keeps_it(acme) -> None:
+def test_a_login_replaces_a_damaged_record_and_keeps_a_copy_of_it(acme) -> None:
     flip(acme.home)
     acme.login("acme")
     assert text(call(acme)) == "3"
@@ -332,7 +332,7 @@ def test_status_does_not_hide_a_damaged_login_that_no_configuration_names(bridge
     assert done.stderr.count("is damaged") == 2  # the session and the client
 
 
-# The disk. A process that may write no byte to any file is as good as a full disk, also for root.
+# The disk. A process that may not write a byte to any file sees a full disk, even as root.
 
 
 FULL = (
@@ -341,7 +341,7 @@ FULL = (
 
 
 def on_a_full_disk(bridge, *arguments):
-    environment = bridge.environment | {"PYTHONDONTWRITEBYTECODE": "1"}  # or the interpreter cuts its own caches
+    environment = bridge.environment | {"PYTHONDONTWRITEBYTECODE": "1"}  # or the interpreter truncates its own caches
     return RawClient([sys.executable, "-c", FULL, command(), *arguments], environment)
 
 
@@ -354,7 +354,7 @@ def test_a_login_on_a_full_disk_says_so_and_keeps_the_old_one(acme) -> None:
         assert "free some space" in hint
 
 
-def test_on_a_full_disk_no_refresh_token_is_spent_and_all_goes_on_when_there_is_space(own_acme, gateway) -> None:
+def test_on_a_full_disk_no_refresh_token_is_spent_and_the_bridge_recovers_with_free_space(own_acme, gateway) -> None:
     acme = own_acme
     resource = pytest.importorskip("resource")
     if not hasattr(resource, "prlimit"):
@@ -376,7 +376,7 @@ def test_on_a_full_disk_no_refresh_token_is_spent_and_all_goes_on_when_there_is_
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_without_permission_is_named(acme) -> None:
+def test_a_home_without_permission_is_reported(acme) -> None:
     (acme.home / "records").chmod(0o500)
     try:
         with no_login_is_lost(acme):
@@ -405,7 +405,7 @@ URLS = {
 @pytest.mark.parametrize(
     ("subcommand", "url"), [*(("run", url) for url in URLS), ("login", "https://"), ("logout", "https://")]
 )
-def test_a_wrong_url_is_told_before_anything_is_done(bridge, url, subcommand) -> None:
+def test_a_wrong_url_is_reported_before_any_work(bridge, url, subcommand) -> None:
     done = bridge.run(subcommand, url)
     sentence, hint = complaint(done.stderr)
     assert (done.returncode, done.stdout) == (2, "")
@@ -425,7 +425,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize(("subcommand", "header"), [*(("run", header) for header in HEADERS), ("login", "X-Acme-Org")])
-def test_an_unusable_header_is_told_without_its_value(bridge, header, subcommand) -> None:
+def test_an_unusable_header_is_reported_without_its_value(bridge, header, subcommand) -> None:
     bridge.add_server("acme", "http://127.0.0.1:9/mcp")
     done = bridge.run(subcommand, "acme", "--header", header)
     sentence, hint = complaint(done.stderr)
@@ -442,7 +442,7 @@ REFERENCES = {
 
 
 @pytest.mark.parametrize("value", REFERENCES)
-def test_a_header_whose_source_is_empty_is_told_and_run_stays(acme, value) -> None:
+def test_a_header_with_an_empty_source_is_reported_and_run_stays(acme, value) -> None:
     header = ["--header", f"X-Acme-Org: {value}"]
     done = acme.run("login", "acme", *header)
     sentence, hint = complaint(done.stderr)
@@ -473,7 +473,7 @@ CONFIGURATIONS = {
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_wrong_configuration_names_file_key_and_expectation(bridge, configuration) -> None:
+def test_a_configuration_error_names_file_key_and_expected_value(bridge, configuration) -> None:
     file = bridge.home / "config.toml"
     file.write_bytes(configuration.encode(errors="surrogateescape"))
     done = bridge.run("run", "acme")
@@ -484,34 +484,34 @@ def test_a_wrong_configuration_names_file_key_and_expectation(bridge, configurat
     assert hint
 
 
-def test_a_wrong_kind_is_answered_with_the_right_ones(bridge) -> None:
+def test_a_wrong_kind_is_reported_with_the_valid_kinds(bridge) -> None:
     (bridge.home / "config.toml").write_text("[store]\nkind = 'kering'")
     hint = complaint(bridge.run("status").stderr)[1]
     kinds = "keyring, key_file, key_command, memory, insecure_file, redis"
     assert hint == f'did you mean "keyring"? kind is one of: {kinds}'
 
 
-def test_every_command_says_the_same_about_a_wrong_configuration(bridge) -> None:
+def test_every_command_reports_a_configuration_error_in_the_same_words(bridge) -> None:
     (bridge.home / "config.toml").write_text("[server.acme]")
     commands = (["status"], ["login", "acme"], ["run", "acme"], ["logout", "acme"])
     said = {(done.returncode, done.stdout, done.stderr) for done in (bridge.run(*command) for command in commands)}
     assert len(said) == 1
 
 
-def test_an_unknown_command_is_told_as_everything_else(bridge) -> None:
+def test_an_unknown_command_is_reported_like_any_other_mistake(bridge) -> None:
     done = bridge.run("wash", "acme")
     assert done.returncode == 2
     assert complaint(done.stderr) == ("“wash” is not a command", "see: mcp-auth-bridge --help")
 
 
-def test_status_for_programs_stays_json_when_something_is_wrong(acme) -> None:
+def test_status_json_stays_json_after_an_error(acme) -> None:
     flip(acme.home)
     done = acme.run("status", "--json")
     assert done.returncode == 5
     assert [line["state"] for line in json.loads(done.stdout)] == ["unreadable"]
 
 
-def test_every_exit_code_here_is_in_the_help(bridge) -> None:
+def test_every_exit_code_in_this_file_is_in_the_help(bridge) -> None:
     text = bridge.run("--help").stdout
     assert all(f"{code} " in text for code in range(16))
     assert Path(command()).name in text

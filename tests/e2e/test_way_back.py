@@ -1,4 +1,4 @@
-"""The way back, as a program: by POST, to a path that somebody else has registered, without offline_access."""
+"""Unusual callbacks, with the installed program: by POST, to a preregistered path, and without offline_access."""
 
 import socket
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -29,7 +29,7 @@ def titles(bridge):
 
 
 def answering_consent(gateway, change):
-    """The demo's consent, whose redirect to the callback is turned into the answer of `change`."""
+    """The demo's consent; `change` turns its redirect to the callback into another response."""
 
     async def app(scope, receive, send):
         sent = []
@@ -54,7 +54,7 @@ def kept_method(location):
 
 
 def posted_page(location):
-    """`form_post` (OAuth 2.0 Form Post Response Mode), which nobody has asked for."""
+    """`form_post` (OAuth 2.0 Form Post Response Mode), which the bridge did not request."""
     parts = urlsplit(location)
     fields = "".join(f'<input type="hidden" name="{name}" value="{value}">' for name, value in parse_qsl(parts.query))
     return HTMLResponse(f'<form method="post" action="{parts._replace(query="").geturl()}">{fields}</form>')
@@ -89,7 +89,7 @@ def test_an_app_that_was_registered_with_another_path_signs_in(bridge, gateway, 
     assert gateway.seen("/register") == 0
 
 
-def test_a_path_on_the_command_line_is_the_same_key(bridge, gateway) -> None:
+def test_a_path_on_the_command_line_works_like_the_configuration_key(bridge, gateway) -> None:
     bridge.add_server("acme", gateway.url)
     done = bridge.run("login", "acme", "--auth", "kind = 'browser', callback_path = '/back'")
     assert done.returncode == 0, done.stderr
@@ -97,7 +97,7 @@ def test_a_path_on_the_command_line_is_the_same_key(bridge, gateway) -> None:
 
 
 def refusing_offline_access(gateway):
-    """NyxID #1217: the metadata list the scope, and nobody gets it."""
+    """NyxID #1217: the metadata list the scope, but the server refuses it to every client."""
 
     async def app(scope, receive, send):
         asked = dict(parse_qsl(scope["query_string"].decode()))
@@ -110,7 +110,7 @@ def refusing_offline_access(gateway):
     return app
 
 
-def test_where_offline_access_is_refused_a_login_costs_a_second_tab_once_and_then_none(bridge, gateway) -> None:
+def test_a_refused_offline_access_costs_a_second_tab_only_once(bridge, gateway) -> None:
     gateway.instead["/authorize"] = refusing_offline_access(gateway)
     bridge.add_server("acme", gateway.url)
     done = bridge.run("login", "acme")
@@ -122,12 +122,12 @@ def test_where_offline_access_is_refused_a_login_costs_a_second_tab_once_and_the
     assert titles(bridge)[2:] == ["Signed in"]
     del gateway.instead["/authorize"]
     bridge.add_server("acme", gateway.url, **{"auth.kind": "browser", "auth.callback_host": "localhost"})
-    bridge.login("acme")  # with another configuration it is asked for again
+    bridge.login("acme")  # with another configuration the bridge requests it again
     assert titles(bridge)[3:] == ["Signed in"]
     assert "offline_access" in bridge.run("status").stdout
 
 
-def test_a_profile_that_leaves_offline_access_out_is_never_refused_it(bridge, gateway) -> None:
+def test_a_profile_without_offline_access_never_requests_it(bridge, gateway) -> None:
     gateway.instead["/authorize"] = refusing_offline_access(gateway)
     bridge.add_server("acme", gateway.url, **{"auth.kind": "browser", "auth.offline_access": "never"})
     bridge.login("acme")

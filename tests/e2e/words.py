@@ -1,4 +1,4 @@
-"""How the bridge speaks of a failure, to people on stderr and to clients in JSON-RPC: one sentence and one hint."""
+"""How the bridge reports a failure, to users on stderr and to clients in JSON-RPC: one sentence and one hint."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ DATA = {"bridge", "code", "sent", "retry_safe"}
 
 
 def complaint(stderr: str) -> tuple[str, str]:
-    """The sentence and the hint ("" for none) at the end of `stderr`, before which there is nothing but progress."""
+    """The sentence and the hint ("" for none) at the end of `stderr`; asserts that only progress precedes them."""
     lines = [line for line in stderr.splitlines() if line and not line.startswith("http")]
     assert all(line.startswith(PREFIX) for line in lines), stderr
     words = [line.removeprefix(PREFIX) for line in lines]
@@ -21,7 +21,7 @@ def complaint(stderr: str) -> tuple[str, str]:
 
 
 def error(answer: dict[str, Any]) -> dict[str, Any]:
-    """The JSON-RPC error in `answer`, which says that it is the bridge's own, and whether repeating is safe."""
+    """The JSON-RPC error in `answer`; asserts that it names the bridge as its origin and says whether to retry."""
     error: dict[str, Any] = answer["error"]
     sentence, _, hint = error["message"].removeprefix(PREFIX).partition("; hint: ")
     assert error["message"].startswith(PREFIX)
@@ -34,11 +34,11 @@ def error(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def well_formed(sentence: str) -> bool:
-    """One line, lower case at its start, no full stop, and no text of a Python exception, but for what is quoted."""
+    """Whether it is one line in lower case without a full stop and, outside quotes, without a Python exception."""
     own = re.sub(r"“[^”]*”", "“”", sentence)
     return bool(re.fullmatch(r"[^A-Z\n][^\n]*[^.\n]", sentence)) and not re.search(r"Error\b|Exception|Errno", own)
 
 
 def text(answer: dict[str, Any]) -> str:
-    """What a `tools/call` said."""
+    """The text of a `tools/call` reply."""
     return answer["result"]["content"][0]["text"]

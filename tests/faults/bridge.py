@@ -1,4 +1,4 @@
-"""The real `mcp-auth-bridge run` as a process, with a client that writes what it likes and keeps every line."""
+"""The real `mcp-auth-bridge run` as a process, with a client that can write any bytes and keeps every line it reads."""
 
 import asyncio
 import json
@@ -54,14 +54,14 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 async def save_expired_login(folder: Path, origin: str) -> None:
-    """Put a login for `far` into the store whose access token is over: the next request needs a refresh."""
+    """Store a login for `far` with an expired access token: the next request needs a refresh."""
     await save_login(folder, origin, "c", Secret("spent"), Secret("fresh"), lifetime=0)
 
 
 async def save_login(
     folder: Path, origin: str, client: str, access: Secret, refresh: Secret, *, lifetime: float
 ) -> None:
-    """Put a login for `far` into the store; its access token lives `lifetime` seconds from now."""
+    """Store a login for `far`; its access token expires `lifetime` seconds from now."""
     bridge = bridge_in(folder)
     session = Session(
         resource=str(bridge.profile.url),
@@ -77,7 +77,7 @@ async def save_login(
 
 
 async def stored_login(folder: Path) -> Session:
-    """The login for `far` as it is stored."""
+    """The stored login for `far`."""
     bridge = bridge_in(folder)
     record = (await bridge.store_access.open_to_write()).load(bridge.record)
     assert record is not None
@@ -92,9 +92,9 @@ def bridge_in(folder: Path) -> Bridge:
 
 
 class Client:
-    """`sent` are the messages that were written, `lines` the lines that came, each with its end.
+    """`sent` are the messages written, `lines` the lines received, each with its line end.
 
-    While `listening` is cleared nothing is read: the pipe fills up.
+    While `listening` is cleared the client does not read, and the pipe fills up.
     """
 
     def __init__(self, process: asyncio.subprocess.Process, *, modern: bool) -> None:
@@ -110,7 +110,7 @@ class Client:
         self._reading = asyncio.gather(self._read(), self._read_errors())
 
     async def write(self, data: bytes) -> None:
-        """Bytes as they are."""
+        """Write raw bytes."""
         assert self.process.stdin is not None
         self.process.stdin.write(data)
         await self.process.stdin.drain()
@@ -130,12 +130,12 @@ class Client:
         await self.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id_}})
 
     async def answer(self, id_: Any) -> Any:
-        """The answer to the request `id_`, as soon as it is there."""
+        """Wait for the reply to the request `id_` and return it."""
         await self.until(lambda: id_ in self.answers)
         return self.answers[id_]
 
     async def until(self, come: Any) -> None:
-        """Wait until `come()` is true; it is asked again at each line."""
+        """Wait until `come()` is true; it is called again after each line."""
         async with asyncio.timeout(HANG), self._news:
             await self._news.wait_for(lambda: come() or self._reading.done())
         assert come(), f"the bridge ended: {self.stderr.decode()}"
@@ -149,13 +149,13 @@ class Client:
         return answer
 
     async def close(self) -> int:
-        """End stdin, wait for the end of the process; its exit code."""
+        """Close stdin, wait for the process to end and return its exit code."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         return await self.ended()
 
     async def exited(self) -> int:
-        """The exit code, also if nobody reads what the process wrote: asyncio's own `wait` waits for the pipes too."""
+        """The exit code, even if the pipes still hold output: asyncio's own `wait` also waits for the pipes."""
         async with asyncio.timeout(HANG):
             while self.process.returncode is None:  # noqa: ASYNC110 - there is no event for it
                 await asyncio.sleep(0.001)
@@ -168,7 +168,7 @@ class Client:
 
     @property
     def peak(self) -> int:
-        """The most memory that the process ever had, in bytes (Linux)."""
+        """The peak resident memory of the process, in bytes (Linux)."""
         return self._memory("VmHWM")
 
     @property
@@ -180,7 +180,7 @@ class Client:
         return next(1024 * int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name}:"))
 
     async def _read(self) -> None:
-        parts: list[bytes] = []  # of a line that has not ended
+        parts: list[bytes] = []  # the parts of an unfinished line
         while data := await self._next():
             *lines, rest = data.split(b"\n")
             for line in lines:
@@ -208,7 +208,7 @@ class Client:
 
     async def _read_errors(self) -> None:
         assert self.process.stderr is not None
-        said = await self.process.stderr.read()  # which begins with the line that says what is relayed to
+        said = await self.process.stderr.read()  # the first line names the remote
         self.stderr = said[said.index(b"\n") + 1 :] if b" relays to " in said.partition(b"\n")[0] else said
 
 
@@ -216,7 +216,7 @@ class Client:
 async def started(
     folder: Path, *, modern: bool = False, by: Sequence[str] = (), **options: Any
 ) -> AsyncIterator[Client]:
-    """`run far` with the configuration in `folder`, started `by` another command; killed if it does not end."""
+    """`run far` with the configuration in `folder`, started `by` another command, and killed if it does not end."""
     process = await asyncio.create_subprocess_exec(
         *by,
         *argv(),
@@ -235,4 +235,4 @@ async def started(
             process.kill()
         client.listening.set()
         await client.close()
-        process._transport.close()  # or Python 3.13 complains about it when the loop has gone
+        process._transport.close()  # or Python 3.13 complains about it after the loop is closed

@@ -1,6 +1,6 @@
-"""Lines that no client should write, from a seed: noise, cut and bent JSON, JSON that is no message, deep and long.
+"""Lines that no client should write, from a seed: noise, damaged JSON, JSON that is not a message, deep and long lines.
 
-None of them is a message, so each is to be answered with an error.
+None of them is a message, so each must be answered with an error.
 """
 
 import json
@@ -16,7 +16,7 @@ def cut(chance: random.Random) -> bytes:
 
 
 def bent(chance: random.Random) -> bytes:
-    """One byte of the envelope is another one, so that no JSON remains."""
+    """One byte of the envelope is replaced, so that the line is not JSON any more."""
     whole = bytearray(_WHOLE % 7)
     whole[chance.randrange(12)] = 0xFF
     return bytes(whole)
@@ -27,7 +27,7 @@ def noise(chance: random.Random) -> bytes:
 
 
 def misfit(chance: random.Random) -> bytes:
-    """JSON, and no JSON-RPC message."""
+    """JSON that is not a JSON-RPC message."""
     strange = [17, "text", None, True, {}, {"id": 1}, {"jsonrpc": "2.0"}, {"method": 5, "id": 1}, {"method": None}]
     ids = [None, True, [], {}, "x" * 2000, [1]]
     strange += [{"jsonrpc": "2.0", "id": id_, "method": "ping"} for id_ in ids]
@@ -56,6 +56,6 @@ _RARELY = (deep, long)
 
 
 def line(chance: random.Random) -> bytes:
-    """A hostile line, without its end."""
+    """A hostile line without its line end."""
     kind = chance.choice(_RARELY if chance.random() < 0.02 else _OFTEN)
     return kind(chance).replace(b"\n", b"")

@@ -1,4 +1,4 @@
-"""What must hold in every history, whatever the fault: over what the client saw and what the server was sent."""
+"""The invariants of every history under any fault, checked on the client's messages and the server's exchanges."""
 
 import json
 from collections import Counter, defaultdict
@@ -27,7 +27,7 @@ def check(sent: Sequence[Any], lines: Sequence[bytes], tap: Sequence[Exchange]) 
 
 
 def check_answers(sent: Iterable[Any], received: Iterable[Any]) -> None:
-    """Every request has exactly one answer, or at most one if it was cancelled; nothing else has any."""
+    """Every request gets exactly one reply, or at most one if it was cancelled; nothing else gets a reply."""
     asked = Counter(_key(message["id"]) for message in sent if "method" in message and "id" in message)
     cancelled = {_key(message["params"]["requestId"]) for message in sent if _is_cancellation(message)}
     answered = Counter(
@@ -39,10 +39,10 @@ def check_answers(sent: Iterable[Any], received: Iterable[Any]) -> None:
 
 
 def check_sends(tap: Iterable[Exchange]) -> None:
-    """No request that may have been processed is sent again, unless it only reads; what is sent again is the same."""
+    """Only read-only requests are sent again after they may have been processed, and a repetition is identical."""
     sends = defaultdict(list)
     for exchange in tap:
-        if exchange.id is not None and exchange.method not in ("", "initialize"):  # each new session begins with it
+        if exchange.id is not None and exchange.method not in ("", "initialize"):  # a session begins with that
             sends[exchange.method, _key(exchange.id)].append(exchange)
     for (method, key), exchanges in sends.items():
         unknown = sum(not exchange.refused for exchange in exchanges)
@@ -51,15 +51,15 @@ def check_sends(tap: Iterable[Exchange]) -> None:
 
 
 def check_notifications(sent: Iterable[Any], tap: Iterable[Exchange]) -> None:
-    """What wants no answer is never given to the server more often than the client said it, unless it was refused."""
+    """A notification reaches the server at most as often as the client sent it, except after refusals."""
     told = Counter(_key(message) for message in sent if _is_notification(message))
     given = Counter(_key(x.message) for x in tap if x.message and _is_notification(x.message) and not x.refused)
     for key, times in given.items():
-        assert times <= told[key], f"{key} was said {told[key]} times and given {times} times"
+        assert times <= told[key], f"the client sent {key} {told[key]} times and the server got it {times} times"
 
 
 def check_error(message: Any) -> None:
-    """A program can decide on an error of the bridge's."""
+    """The bridge's own error has the data that a program needs for its decisions."""
     data = message["error"]["data"]
     assert data["bridge"] is True
     assert isinstance(data["code"], str)
@@ -68,10 +68,10 @@ def check_error(message: Any) -> None:
 
 
 def check_truth(errors: Iterable[Any], tap: Sequence[Exchange]) -> None:
-    """What is said not to have been processed was not: it was never sent, or it was refused each time."""
+    """An error may say "not processed" only if the request was never sent, or was refused each time."""
     for message in errors:
         data = message["error"]["data"]
-        if data["sent"] == "no" and data["code"] != "invalid_request":  # which may be about a second use of the id
+        if data["sent"] == "no" and data["code"] != "invalid_request":  # that code may refer to a second use of the id
             sends = [exchange for exchange in tap if exchange.method and exchange.id == message["id"]]
             assert all(exchange.refused for exchange in sends), message
 

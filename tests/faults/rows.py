@@ -1,7 +1,7 @@
-"""The rows of the fault matrix as data: what the server does to every request, and what becomes of each.
+"""The rows of the fault matrix as data: what the server does to each request, and the expected outcome.
 
-The numbers are those of hardening.md, section 2.1. TLS, DNS and proxies are in tests/shell/net/test_pool.py, against
-the same plane without a process around it.
+The numbers are those of hardening.md, section 2.1. TLS, DNS and proxies are in tests/shell/net/test_pool.py, which
+tests the same code without a process around it.
 """
 
 import gzip
@@ -20,9 +20,9 @@ BOTH = (LEGACY, MODERN)
 
 
 class Row(NamedTuple):
-    """`call`: what a tools/call comes to; `read`: a list, where the fault stays; `passed`: where it passes.
+    """Outcomes: `call` of a tools/call, `read` of a list while the fault stays, `passed` of a list when it passes.
 
-    `calls` and `reads` count how often the server gets each while the fault stays.
+    `calls` and `reads` count how often the server gets the call and the list while the fault stays.
     """
 
     name: str
@@ -37,22 +37,22 @@ class Row(NamedTuple):
 
 
 def cut(name: str, *script: Any, **more: Any) -> Row:
-    """It may have been done: a call is not repeated, a list is, twice."""
+    """The server may have processed it: a call is not repeated, a list is repeated twice."""
     return Row(name, script, UNKNOWN, UNKNOWN, OK, 1, 3, **more)
 
 
 def broken(name: str, *script: Any, code: int = BROKEN, **more: Any) -> Row:
-    """An answer that is none: repeating would bring the same."""
+    """A malformed response: repeating the request would bring the same."""
     return Row(name, script, code, code, code, **more)
 
 
 def sound(name: str, *script: Any, **more: Any) -> Row:
-    """Strange, and right."""
+    """Unusual, but correct."""
     return Row(name, script, OK, OK, **more)
 
 
 def status(number: int, *headers: bytes, again: bool, name: str = "", **more: Any) -> Row:
-    """HTTP `number`; a list is tried `again`."""
+    """HTTP `number`; `again` says whether a list is repeated."""
     reads, passed = (3, OK) if again else (1, UPSTREAM)
     return Row(name or f"HTTP {number}", [head(number, *headers)], UPSTREAM, UPSTREAM, passed, 1, reads, **more)
 
@@ -66,7 +66,7 @@ def sse(*tail: bytes) -> Made:
 
 
 def raw_sse(text: bytes) -> Made:
-    """A whole stream in which $ stands for the answer."""
+    """A whole stream in which $ stands for the reply."""
     return Made(lambda exchange: chunked(text.replace(b"$", response(exchange))) + END)
 
 
@@ -75,40 +75,40 @@ def other(id_: Any) -> bytes:
 
 
 def as_text(exchange: Any) -> bytes:
-    """The answer with its id as the other type."""
+    """The reply with its id in the other type."""
     return other(b'"%b"' % str(exchange.id).encode() if isinstance(exchange.id, int) else b"7")
 
 
 async def never(reader: Any, _: Any) -> None:
-    """Say nothing more until the client hangs up."""
+    """Send nothing more until the client hangs up."""
     await reader.read()
 
 
-GIVEN = response  # the answer itself, for short
+GIVEN = response  # short for the reply itself
 BOMB = gzip.compress(b"[" + b" " * (8 << 20) + b"]")
 QUICK = "deadline = 0.5"
 
 ROWS = [
     # 1, 3, 5, 7, 18: the connection ends too early
-    cut("1, 3 closed without an answer", CUT),
-    cut("5 reset without an answer", RESET),
-    cut("5 half-closed without an answer", HALF_CLOSE),
+    cut("1, 3 closed without a response", CUT),
+    cut("5 reset without a response", RESET),
+    cut("5 half-closed without a response", HALF_CLOSE),
     cut("1, 3 cut in the head", b"HTTP/1.1 200 OK\r\nContent-Le", CUT),
-    cut("18 cut in a JSON answer", head(200, length=100, kind=_JSON), b'{"jsonrpc"', CUT),
-    cut("18 reset in a JSON answer", head(200, length=100, kind=_JSON), b'{"jsonrpc"', RESET),
+    cut("18 cut in a JSON response", head(200, length=100, kind=_JSON), b'{"jsonrpc"', CUT),
+    cut("18 reset in a JSON response", head(200, length=100, kind=_JSON), b'{"jsonrpc"', RESET),
     cut("1, 3 cut in an event", chunked(b'data: {"json'), CUT),
     cut("1, 3 reset in an event", chunked(b'data: {"json'), RESET),
-    cut("1, 3 cut between the chunks, before the answer", chunked(b": hello\n\n"), CUT),
-    cut("3 a stream that ends in order and without an answer", chunked(b": hello\n\n"), END),
-    cut("26 a stream of foreign answers", chunked(event(other(b'"foreign"')) + event(other(b"99"))), END),
-    cut("26 a stream with the answer under an id of another type", made(lambda x: chunked(event(as_text(x)))), END),
-    sound("1, 3 cut after the answer, before the end", sse(), CUT),
-    sound("26 the same answer twice", made(lambda x: chunked(event(GIVEN(x)) * 2)), END),
+    cut("1, 3 cut between the chunks, before the reply", chunked(b": hello\n\n"), CUT),
+    cut("3 a stream that ends properly without a reply", chunked(b": hello\n\n"), END),
+    cut("26 a stream of foreign replies", chunked(event(other(b'"foreign"')) + event(other(b"99"))), END),
+    cut("26 a stream with the reply under an id of another type", made(lambda x: chunked(event(as_text(x)))), END),
+    sound("1, 3 cut after the reply, before the end", sse(), CUT),
+    sound("26 the same reply twice", made(lambda x: chunked(event(GIVEN(x)) * 2)), END),
     sound(
-        "26 foreign answers before the right one", made(lambda x: chunked(event(other(b"99")) + event(GIVEN(x)))), END
+        "26 foreign replies before the right one", made(lambda x: chunked(event(other(b"99")) + event(GIVEN(x)))), END
     ),
-    broken("26 a JSON answer for somebody else", plain(other(b'"foreign"')), code=UNKNOWN),
-    # 9: the server takes its time
+    broken("26 a JSON reply with a foreign id", plain(other(b'"foreign"')), code=UNKNOWN),
+    # 9: the server is slow
     broken("9 silence", never, code=UNKNOWN, relay=QUICK),
     broken("9 silence after the head", head(200, length=100, kind=_JSON), never, code=UNKNOWN, relay=QUICK),
     broken("9 silence in a stream", chunked(b": hello\n\n"), never, code=UNKNOWN, relay=QUICK),
@@ -127,14 +127,14 @@ ROWS = [
         again=True,
         name="HTTP 503 with a date",
     ),
-    Row("12 HTTP 429, to be tried now", [head(429, b"Retry-After: 0")], UPSTREAM, UPSTREAM, OK, 2, 3),
+    Row("12 HTTP 429, to be retried at once", [head(429, b"Retry-After: 0")], UPSTREAM, UPSTREAM, OK, 2, 3),
     status(429, b"Retry-After: 3600", again=False, name="12 HTTP 429 for an hour"),
     status(429, again=False),
     *(status(number, again=False) for number in (400, 402, 403, 405, 406, 409, 410, 413, 415, 418, 451, 501, 505, 599)),
-    # 13, 14, 15: the session, the era
+    # 13, 14, 15: the session and the era
     Row("13 HTTP 404 in a session", [head(404)], SESSION, SESSION, OK, 2, 2, (LEGACY,)),
     Row(
-        "13 HTTP 400 with the TypeScript SDK's word for an unknown session",
+        "13 HTTP 400 with the TypeScript SDK's error for an unknown session",
         [plain(b'{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: no session"},"id":null}', 400)],
         SESSION,
         SESSION,
@@ -144,53 +144,53 @@ ROWS = [
         (LEGACY,),
     ),
     status(404, again=False, eras=(MODERN,)),
-    broken("14 HTTP 404 with an answer", made(lambda x: plain(refusal(x, -32601), 404)), code=-32601, eras=(MODERN,)),
+    broken("14 HTTP 404 with a reply", made(lambda x: plain(refusal(x, -32601), 404)), code=-32601, eras=(MODERN,)),
     broken("15 HTTP 400 with an unsupported version", made(lambda x: plain(refusal(x, -32022), 400)), code=-32022),
-    broken("10 HTTP 500 with an answer", made(lambda x: plain(refusal(x, -32603), 500)), code=-32603),
-    # 17, 18, 19: answers that are none
+    broken("10 HTTP 500 with a reply", made(lambda x: plain(refusal(x, -32603), 500)), code=-32603),
+    # 17, 18, 19: malformed responses
     broken("17 HTTP 202 for a request", head(202)),
     broken("17 HTTP 204 for a request", head(204, length=None)),
-    broken("18 an empty JSON answer", head(200, kind=_JSON)),
-    broken("18 half of a JSON answer, well framed", plain(b'{"jsonrpc":"2.0"')),
-    broken("18 a JSON answer that is a number", plain(b"17")),
-    broken("18 a JSON answer that is no UTF-8", plain(b'{"jsonrpc":"2.0","id":1,"result":"\xff"}')),
+    broken("18 an empty JSON response", head(200, kind=_JSON)),
+    broken("18 half of a JSON response, correctly framed", plain(b'{"jsonrpc":"2.0"')),
+    broken("18 a JSON response that is a number", plain(b"17")),
+    broken("18 a JSON response that is not UTF-8", plain(b'{"jsonrpc":"2.0","id":1,"result":"\xff"}')),
     broken("18 no content type", made(lambda x: head(200, length=len(GIVEN(x))) + GIVEN(x))),
     broken("18 a stream announced as JSON", made(lambda x: plain(event(GIVEN(x))))),
     cut("18 JSON announced as a stream", made(lambda x: chunked(GIVEN(x)) + END)),
-    broken("18 an event that is no JSON", chunked(b"data: oops\n\n"), END),
+    broken("18 an event that is not JSON", chunked(b"data: oops\n\n"), END),
     broken("19 a web page", whole(200, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
     broken("19 a web page as an error", whole(403, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
     broken("19 a redirect that is not followed", head(302, b"Location: https://other.example/"), code=UPSTREAM),
     broken("20 a redirect to another origin", head(307, b"Location: https://other.example/"), code=UPSTREAM),
-    broken("20 a redirect without a place", head(307), code=UPSTREAM),
-    Row("20 a ring of redirects", [head(307, b"Location: /mcp")], UPSTREAM, UPSTREAM, OK, 4, 4),
-    # Wrong framing, lies in headers
+    broken("20 a redirect without a location", head(307), code=UPSTREAM),
+    Row("20 a redirect loop", [head(307, b"Location: /mcp")], UPSTREAM, UPSTREAM, OK, 4, 4),
+    # Wrong framing and false headers
     broken("18 a length that is too short", made(lambda x: head(200, length=9, kind=_JSON) + GIVEN(x))),
-    broken("18 a length that is no number", head(200, b"Content-Length: many", length=None, kind=_JSON), CUT),
+    broken("18 a length that is not a number", head(200, b"Content-Length: many", length=None, kind=_JSON), CUT),
     broken("18 a negative length", head(200, length=-1, kind=_JSON), CUT),
     broken("18 two lengths", head(200, b"Content-Length: 5", length=4, kind=_JSON), b"nullx"),
     broken("18 an unknown transfer coding", head(200, b"Transfer-Encoding: magic", length=None, kind=_JSON), CUT),
     broken(
         "18 a chunk without a size", head(200, b"Transfer-Encoding: chunked", length=None, kind=_SSE), b"zz\r\n", CUT
     ),
-    cut("18 no HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", CUT),
-    broken("18 no HTTP, at length", b"220 mail.example ESMTP\r\n\r\n", CUT),
+    cut("18 bytes that are not HTTP", b"SSH-2.0-OpenSSH_9.2\r\n", CUT),
+    broken("18 many bytes that are not HTTP", b"220 mail.example ESMTP\r\n\r\n", CUT),
     broken("18 a header line without a colon", b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n", CUT),
-    broken("18 interim answers without an end", b"HTTP/1.1 103 Early\r\n\r\n" * 40, never),
-    sound("18 an interim answer", b"HTTP/1.1 103 Early\r\n\r\n", made(lambda x: plain(GIVEN(x)))),
-    sound("18 bytes beyond the answer", made(lambda x: plain(GIVEN(x)) + b"HTTP/1.1 500 X\r\n\r\n")),
+    broken("18 endless interim responses", b"HTTP/1.1 103 Early\r\n\r\n" * 40, never),
+    sound("18 an interim response", b"HTTP/1.1 103 Early\r\n\r\n", made(lambda x: plain(GIVEN(x)))),
+    sound("18 bytes after the response", made(lambda x: plain(GIVEN(x)) + b"HTTP/1.1 500 X\r\n\r\n")),
     sound(
-        "18 JSON of another charset by its header", made(lambda x: whole(200, _JSON + b"; charset=utf-16", GIVEN(x)))
+        "18 JSON with another charset in its header", made(lambda x: whole(200, _JSON + b"; charset=utf-16", GIVEN(x)))
     ),
-    sound("18 an unasked session id", made(lambda x: plain(GIVEN(x), 200, b"Mcp-Session-Id: \xe9\x01 other"[:22]))),
-    # 21: codings
+    sound("18 an unexpected session id", made(lambda x: plain(GIVEN(x), 200, b"Mcp-Session-Id: \xe9\x01 other"[:22]))),
+    # 21: content codings
     sound("21 gzip", made(lambda x: plain(gzip.compress(GIVEN(x)), 200, b"Content-Encoding: gzip"))),
     broken("21 a bomb", plain(BOMB, 200, b"Content-Encoding: gzip"), code=LIMIT)._replace(call=TOOL_ERROR),
-    broken("21 gzip that is none", made(lambda x: plain(GIVEN(x), 200, b"Content-Encoding: gzip"))),
+    broken("21 a body that is not gzip", made(lambda x: plain(GIVEN(x), 200, b"Content-Encoding: gzip"))),
     broken("21 half of a gzip", made(lambda x: plain(gzip.compress(GIVEN(x))[:-9], 200, b"Content-Encoding: gzip"))),
     broken("21 brotli", made(lambda x: plain(GIVEN(x), 200, b"Content-Encoding: br"))),
     broken("21 a chain", made(lambda x: plain(GIVEN(x), 200, b"Content-Encoding: gzip, gzip"))),
-    # 22, 23, 24, 33: strange, and right
+    # 22, 23, 24, 33: unusual, but correct
     sound("22 chunks of one byte", made(lambda x: chunked(event(GIVEN(x)), size=1)), END),
     sound(
         "22 JSON in chunks of one byte",
@@ -203,7 +203,9 @@ ROWS = [
     sound("24 line separators in a string", made(lambda x: plain(other(b"%b" % _id(x)).replace(b"{}", _SEPARATED)))),
     sound("33 Connection: close", made(lambda x: plain(GIVEN(x), 200, b"Connection: close")), CUT),
     sound(
-        "33 no length, the end is the connection's", made(lambda x: head(200, length=None, kind=_JSON) + GIVEN(x)), CUT
+        "33 no length, the connection's end ends the body",
+        made(lambda x: head(200, length=None, kind=_JSON) + GIVEN(x)),
+        CUT,
     ),
 ]
 

@@ -1,7 +1,7 @@
-"""An MCP server that misbehaves on demand, on loopback, and keeps what went over the wire.
+"""An MCP server on loopback that misbehaves on demand and records all exchanges.
 
 A fault is a script as in peers/scripted.py: bytes, gates, cuts. It is queued for a method and played for the next
-request of that method; all other requests get the answers of a small sound server.
+request of that method; all other requests get the replies of a small correct server.
 
     server.on("tools/call", [head(503), CUT])
 """
@@ -20,17 +20,17 @@ WELCOMED = {
     "capabilities": {"tools": {"listChanged": True}},
     "serverInfo": {"name": "far", "version": "1"},
 }
-_UNKNOWN_SESSION = b'"code":-32000,"message":"Bad Request'  # the TypeScript SDK's 400 in place of 404
-_KEPT = 1 << 16  # bytes of an answer that the tap keeps: its head and more
+_UNKNOWN_SESSION = b'"code":-32000,"message":"Bad Request'  # the TypeScript SDK answers 400 instead of 404
+_KEPT = 1 << 16  # bytes of a response that the tap keeps: its head and more
 
 
 def loads(text: bytes) -> Any:
-    """JSON, also with integers of more digits than Python converts."""
+    """Parses JSON, even with integers of more digits than Python converts."""
     return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) < 4000 else digits)
 
 
 class Exchange:
-    """One request as it arrived and what was answered. `message` is None for GET, DELETE, and what is no JSON."""
+    """One request as it arrived and its response. `message` is None for GET, DELETE and a body that is not JSON."""
 
     def __init__(self, verb: str, target: str, headers: dict[str, str], body: bytes) -> None:
         self.verb = verb
@@ -42,7 +42,7 @@ class Exchange:
 
     @property
     def method(self) -> str:
-        """The method in JSON-RPC, "" for a response of the client's, else the verb."""
+        """The JSON-RPC method, "" for a reply by the client, or else the HTTP method."""
         return self.verb if self.message is None else self.message.get("method", "")
 
     @property
@@ -51,13 +51,13 @@ class Exchange:
 
     @property
     def status(self) -> int:
-        """The HTTP status that was written, 0 for none."""
+        """The HTTP status that the server wrote, 0 if it wrote none."""
         words = bytes(self.answered[:12]).split(b" ")
         return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
 
     @property
     def refused(self) -> bool:
-        """Whether the answer says that the request was not processed (the list in docs/architecture.md, "Delivery")."""
+        """Whether the response means "not processed" (the list in docs/architecture.md, "Delivery")."""
         if self.status in (307, 308, 401, 429):
             return True
         if self.status == 404:
@@ -96,7 +96,7 @@ class FaultServer(Scripted):
             await self._arrived.wait_for(lambda: len(self.sent(method)) >= count)
 
     async def down(self) -> None:
-        """Refuse connections from now on and end those that there are."""
+        """Refuse new connections from now on and end the existing ones."""
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
@@ -130,7 +130,7 @@ class FaultServer(Scripted):
 
 
 class Tapped:
-    """A writer that notes what it writes."""
+    """A writer that records the bytes it writes."""
 
     def __init__(self, writer: asyncio.StreamWriter, exchange: Exchange) -> None:
         self._writer = writer
@@ -146,7 +146,7 @@ class Tapped:
 
 
 class Made:
-    """A step that needs the request: `make` gets the exchange and returns a step."""
+    """A step that depends on the request: `make` takes the exchange and returns a step."""
 
     def __init__(self, make: Any) -> None:
         self._make = make
@@ -156,7 +156,7 @@ class Made:
 
 
 def head(status: int, *headers: bytes, length: int | None = 0, kind: bytes = b"") -> bytes:
-    """The head of an answer; `length` None leaves the length out."""
+    """The head of a response; with `length` None it has no content-length."""
     lines = [b"HTTP/1.1 %d X" % status, *headers]
     if length is not None:
         lines.append(b"Content-Length: %d" % length)
@@ -170,12 +170,12 @@ def whole(status: int, kind: bytes, body: bytes, *headers: bytes) -> bytes:
 
 
 def plain(body: bytes, status: int = 200, *headers: bytes) -> bytes:
-    """A JSON answer."""
+    """A JSON response."""
     return whole(status, b"application/json", body, *headers)
 
 
 def chunked(body: bytes, *headers: bytes, kind: bytes = b"text/event-stream", size: int = 1 << 20) -> bytes:
-    """A chunked answer without its last chunk, in chunks of `size` bytes."""
+    """A chunked response without its last chunk, in chunks of `size` bytes."""
     start = head(200, b"Transfer-Encoding: chunked", *headers, length=None, kind=kind)
     return start + chunks(body, size)
 
@@ -193,7 +193,7 @@ def event(data: bytes, id_: bytes = b"") -> bytes:
 
 
 def response(exchange: Exchange, result: Any = None) -> bytes:
-    """The JSON-RPC answer to `exchange`."""
+    """The JSON-RPC reply to `exchange`."""
     result = {"content": [{"type": "text", "text": "done"}]} if result is None else result
     return json.dumps({"jsonrpc": "2.0", "id": exchange.id, "result": result}).encode()
 
@@ -204,7 +204,7 @@ def refusal(exchange: Exchange, code: int, data: Any = None) -> bytes:
 
 
 def sound(exchange: Exchange) -> bytes:
-    """What a server without faults says."""
+    """The response of a server without faults."""
     match exchange.method:
         case "GET":
             return head(405)

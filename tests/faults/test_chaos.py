@@ -1,4 +1,4 @@
-"""All faults of the matrix at once, drawn by lot for each request, with cancellations in between: the promise holds."""
+"""All faults of the matrix at once, drawn at random for each request, with cancellations: the invariants hold."""
 
 import asyncio
 import random
@@ -34,7 +34,9 @@ async def history(server: FaultServer, client: Client, era: str, chance: random.
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("era", [LEGACY, MODERN])
-def test_whatever_happens_each_request_ends_once_and_nothing_is_done_twice(era: str, seed: int, tmp_path: Path) -> None:
+def test_under_random_faults_each_request_ends_once_and_nothing_is_done_twice(
+    era: str, seed: int, tmp_path: Path
+) -> None:
     async def story() -> None:
         async with FaultServer() as server:
             async with started(home(tmp_path, server.url), modern=era == MODERN) as client:

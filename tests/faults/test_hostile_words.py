@@ -1,4 +1,4 @@
-"""One process, hundreds of messages that no parser expects, from its client and on every way of its server."""
+"""One process gets hundreds of malformed messages, from its client and through every channel of its server."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ NAMED = [
 
 
 def reply_in(way: str, chance: random.Random) -> Any:
-    """How a server answers `tools/call` with anything, as one body or in a stream."""
+    """The script of a server that answers `tools/call` with any bytes, as one body or in a stream."""
 
     def reply(message: Any) -> bytes:
         id_ = f'"{message["id"]}"'
@@ -36,7 +36,7 @@ def reply_in(way: str, chance: random.Random) -> Any:
         return EVENTS + hostile.stream(chance, id_)
 
     async def stream(message: Any, writer: asyncio.StreamWriter) -> None:
-        writer.write(reply(message))  # and the connection ends it
+        writer.write(reply(message))  # and the end of the connection ends the stream
         await writer.drain()
 
     return reply if way == "json" else stream

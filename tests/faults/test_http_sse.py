@@ -1,4 +1,4 @@
-"""Faults over the HTTP+SSE transport of 2024-11-05, whose one stream carries every answer and cannot be resumed."""
+"""Faults over the HTTP+SSE transport of 2024-11-05: its one stream carries every reply and cannot be resumed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ _METHODS = ("initialize", "tools/call", "tools/list", "notifications/initialized
 
 
 class Older:
-    """Makes `server` speak that transport. `streams` are the writers of those that were opened."""
+    """Makes `server` speak this transport. `streams` are the writers of the opened streams."""
 
     def __init__(self, server: FaultServer) -> None:
         self.streams: list[Any] = []
@@ -26,7 +26,7 @@ class Older:
             server.always(method, [Made(lambda exchange: lambda _, writer: self.taken(exchange, writer))])
 
     async def taken(self, exchange: Exchange, writer: Any) -> None:
-        """202, and the answer on the stream."""
+        """Answers 202 and sends the reply on the stream."""
         writer.write(head(405 if exchange.target == "/mcp" else 202))
         if exchange.target != "/mcp" and exchange.id is not None:
             self.say(response(exchange, _OLD if exchange.method == "initialize" else None))
@@ -62,7 +62,7 @@ def code(answer: Any) -> Any:
 
 
 @pytest.mark.parametrize("loose_end", [b"", b'7\r\ndata: {"', b"zz\r\n", chunks(event(b"oops"))])
-def test_a_stream_that_breaks_ends_every_call_on_it_once_and_the_next_one_opens_another(
+def test_a_broken_stream_ends_each_of_its_calls_once_and_the_next_call_opens_another(
     loose_end: bytes, tmp_path: Path
 ) -> None:
     async def story(server: FaultServer, older: Older, client: Client) -> None:
@@ -79,7 +79,7 @@ def test_a_stream_that_breaks_ends_every_call_on_it_once_and_the_next_one_opens_
     play(tmp_path, story)
 
 
-def test_a_list_that_was_lost_with_its_stream_is_asked_for_on_the_next(tmp_path: Path) -> None:
+def test_a_list_that_was_lost_with_its_stream_is_requested_on_the_next_one(tmp_path: Path) -> None:
     async def story(server: FaultServer, older: Older, client: Client) -> None:
         server.on("tools/list", [head(202)])
         await client.request(1, "tools/list")
@@ -96,7 +96,7 @@ def test_a_list_that_was_lost_with_its_stream_is_asked_for_on_the_next(tmp_path:
     [([CUT], UNKNOWN), ([RESET], UNKNOWN), ([head(500)], UPSTREAM), ([b"nonsense\r\n\r\n", CUT], -32016)],
     ids=["closed", "reset", "HTTP 500", "no HTTP"],
 )
-def test_a_call_whose_post_fails_is_answered_once_and_the_session_goes_on(
+def test_a_call_with_a_failed_post_gets_one_reply_and_the_session_goes_on(
     script: Any, expected: int, tmp_path: Path
 ) -> None:
     async def story(server: FaultServer, older: Older, client: Client) -> None:
@@ -109,7 +109,7 @@ def test_a_call_whose_post_fails_is_answered_once_and_the_session_goes_on(
     play(tmp_path, story)
 
 
-def test_an_endpoint_that_is_gone_means_another_session_and_the_call_is_sent_there(tmp_path: Path) -> None:
+def test_if_the_endpoint_is_gone_the_call_is_sent_in_a_new_session(tmp_path: Path) -> None:
     async def story(server: FaultServer, older: Older, client: Client) -> None:
         server.on("tools/call", [head(404)])
         await client.call(1)
@@ -126,7 +126,7 @@ def test_an_endpoint_that_is_gone_means_another_session_and_the_call_is_sent_the
     asyncio.run(all_of_it())
 
 
-def test_answers_under_foreign_ids_reach_nobody_and_notifications_do(tmp_path: Path) -> None:
+def test_replies_with_unknown_ids_are_dropped_and_notifications_arrive(tmp_path: Path) -> None:
     changed = b'{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'
 
     async def story(server: FaultServer, older: Older, client: Client) -> None:

@@ -1,6 +1,6 @@
-"""The fault matrix: whatever the server does to a call, a list and a notification, each ends as it should, once.
+"""The fault matrix: whatever the server does to a call, a list and a notification, each ends once, as specified.
 
-All rows are played at the same time, each with a process and a server of its own, because most of them wait.
+All rows run at the same time, each with its own process and server, because most of them wait.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class History:
         self.code = code
 
     def outcome(self, id_: int) -> Any:
-        """OK, TOOL_ERROR, or the code of the error that the request `id_` ended with."""
+        """The outcome of the request `id_`: OK, TOOL_ERROR or an error code."""
         answer = self.client.answers[id_]
         if "error" in answer:
             return answer["error"]["code"]
@@ -33,7 +33,7 @@ class History:
 
 
 async def play(row: Row, era: str, folder: Any) -> History:
-    """A call, two lists and a notification under the fault, which passes for one of the lists; then one without."""
+    """Sends a call, two lists and a notification under the fault, which passes for one list; then a sound request."""
     async with (
         FaultServer() as server,
         started(home(folder, server.url, relay=row.relay), modern=era == MODERN) as client,
@@ -71,7 +71,7 @@ def histories(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, Any]:
 
 
 @pytest.mark.parametrize(("row", "era"), CASES, ids=[f"{row.name}, {era}" for row, era in CASES])
-def test_each_request_under_a_fault_ends_once_and_as_it_should(row: Row, era: str, histories: dict[Any, Any]) -> None:
+def test_each_request_under_a_fault_ends_once_and_as_specified(row: Row, era: str, histories: dict[Any, Any]) -> None:
     history = histories[row.name, era]
     if isinstance(history, BaseException):
         raise history
@@ -83,6 +83,8 @@ def test_each_request_under_a_fault_ends_once_and_as_it_should(row: Row, era: st
 
 
 @pytest.mark.parametrize("era", [LEGACY, MODERN])
-def test_what_the_server_had_no_time_for_is_safe_to_repeat_and_says_when(era: str, histories: dict[Any, Any]) -> None:
+def test_a_request_that_an_overloaded_server_refused_is_safe_to_repeat_and_says_when(
+    era: str, histories: dict[Any, Any]
+) -> None:
     data = histories["12 HTTP 429 for an hour", era].client.answers[CALL]["error"]["data"]
     assert (data["sent"], data["retry_safe"], data["retry_after_ms"]) == ("no", True, 3_600_000)

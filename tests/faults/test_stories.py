@@ -1,4 +1,4 @@
-"""Faults that are stories of more than one request; the numbers are those of hardening.md, section 2."""
+"""Faults that span more than one request; the numbers are those of hardening.md, section 2."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ Story = Callable[[FaultServer, Client], Coroutine[Any, Any, None]]
 
 
 def play(folder: Path, story: Story, *, by: Any = (), era: str = LEGACY, **settings: Any) -> None:
-    """`story` with an open session, unless it is modern; afterwards everything that must always hold is looked at."""
+    """Runs `story` with an open session, unless it is modern, and then checks the invariants."""
 
     async def all_of_it() -> None:
         async with FaultServer() as server:
@@ -51,7 +51,7 @@ def code(answer: Any) -> Any:
     return answer["error"]["code"] if "error" in answer else "result"
 
 
-# 1, 3, 18: an answer that is cut
+# 1, 3, 18: a truncated response
 
 
 def as_json(exchange: Exchange) -> bytes:
@@ -69,10 +69,10 @@ def as_events(exchange: Exchange) -> bytes:
 @pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize("end", [CUT, RESET], ids=["closed", "reset"])
 @pytest.mark.parametrize("shape", [as_json, as_chunks, as_events])
-def test_a_call_whose_answer_is_cut_at_any_byte_is_answered_once_and_not_repeated(
+def test_a_call_with_a_response_cut_at_any_byte_gets_one_reply_and_is_not_repeated(
     shape: Any, end: Any, era: str, tmp_path: Path
 ) -> None:
-    first = 1000  # ids of one length, so that every answer has the same bytes
+    first = 1000  # ids of equal length, so that every response has the same size
     sample = Exchange("POST", "/mcp", {"content-type": "application/json"}, b'{"id":1000}')
     length = len(shape(sample))
 
@@ -87,18 +87,18 @@ def test_a_call_whose_answer_is_cut_at_any_byte_is_answered_once_and_not_repeate
             codes.append(code(await client.answer(first + number)))
         whole = codes.count("result")
         assert codes[: length - whole] == [UNKNOWN] * (length - whole)
-        if end is CUT:  # after a reset the system may drop what had arrived before
-            assert (whole > 0) == (shape is as_events)  # the event was over before the stream was
+        if end is CUT:  # after a reset the system may drop bytes that had arrived before
+            assert (whole > 0) == (shape is as_events)  # the event was complete before the stream ended
         assert len(server.sent("tools/call")) == length
 
     play(tmp_path, story, era=era)
 
 
-# 2, 4: streams that break and go on
+# 2, 4: streams that break and resume
 
 
 def resuming(server: FaultServer, *scripts: Any) -> None:
-    """The tools/call's answer breaks after an event with an id; each GET that names the id plays the next script."""
+    """The stream of a tools/call breaks after an event with an id; each GET with that id plays the next script."""
     server.on("tools/call", [chunked(b"id: e1\nretry: 100\ndata:\n\n"), CUT])
     later = iter(scripts)
 
@@ -125,7 +125,7 @@ def test_2_a_stream_with_event_ids_is_resumed_and_its_request_is_not_repeated(tm
     play(tmp_path, story)
 
 
-def test_2_a_stream_whose_place_the_server_forgot_is_lost_and_its_request_is_not_repeated(tmp_path: Path) -> None:
+def test_2_a_stream_that_the_server_cannot_resume_is_lost_and_its_request_is_not_repeated(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         resuming(server, [head(400)])
         await client.call(1)
@@ -135,7 +135,7 @@ def test_2_a_stream_whose_place_the_server_forgot_is_lost_and_its_request_is_not
     play(tmp_path, story)
 
 
-def test_4_the_servers_own_stream_is_opened_again_whenever_it_breaks(tmp_path: Path) -> None:
+def test_4_the_servers_own_stream_is_reopened_whenever_it_breaks(tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with FaultServer() as server:
             names = (b"tools", b"prompts", b"resources")
@@ -151,7 +151,7 @@ def test_4_the_servers_own_stream_is_opened_again_whenever_it_breaks(tmp_path: P
 # 6, 7, 33: connections
 
 
-def test_6_a_server_that_is_down_at_the_start_is_waited_for(tmp_path: Path) -> None:
+def test_6_the_bridge_waits_for_a_server_that_is_down_at_the_start(tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with FaultServer() as server:
             await server.down()
@@ -181,7 +181,7 @@ def test_6_a_call_outlives_a_short_absence_of_the_server(tmp_path: Path) -> None
     play(tmp_path, story)
 
 
-def test_7_a_connection_that_the_server_closes_when_idle_costs_no_call_its_answer(tmp_path: Path) -> None:
+def test_7_an_idle_connection_that_the_server_closes_costs_no_call_its_reply(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         server.always("tools/call", [Made(lambda exchange: plain(response(exchange))), CUT])
         for id_ in range(100):
@@ -192,14 +192,14 @@ def test_7_a_connection_that_the_server_closes_when_idle_costs_no_call_its_answe
     play(tmp_path, story)
 
 
-def test_34_without_file_descriptors_calls_fail_safely_until_there_are_some_again(tmp_path: Path) -> None:
+def test_34_without_free_file_descriptors_calls_fail_safely_until_some_are_free_again(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         gate = Gate()
         server.always("tools/call", [gate, Made(lambda exchange: plain(response(exchange)))])
         ids = range(60)
         for id_ in ids:
             await client.call(id_)
-        await client.until(lambda: len(client.answers) > 1)  # the first of those for which there was none
+        await client.until(lambda: len(client.answers) > 1)  # the first call without a file descriptor
         await client.until(lambda: len(client.answers) + len(server.sent("tools/call")) > len(ids))
         gate.open.set()
         codes = [code(await client.answer(id_)) for id_ in ids]
@@ -210,7 +210,7 @@ def test_34_without_file_descriptors_calls_fail_safely_until_there_are_some_agai
     play(tmp_path, story, by=("/bin/sh", "-c", 'ulimit -n 40; exec "$@"', "sh"))
 
 
-def test_12_a_list_that_may_have_been_made_and_was_then_refused_does_not_claim_that_nothing_was_sent(
+def test_12_a_list_that_was_cut_off_and_then_refused_is_not_reported_as_unsent(
     tmp_path: Path,
 ) -> None:
     async def story(server: FaultServer, client: Client) -> None:
@@ -226,7 +226,7 @@ def test_12_a_list_that_may_have_been_made_and_was_then_refused_does_not_claim_t
 # 13, 15: the session, the headers
 
 
-def test_13_a_lost_session_is_opened_once_for_all_and_what_was_refused_is_sent_again(tmp_path: Path) -> None:
+def test_13_a_lost_session_is_reopened_once_and_every_refused_request_is_sent_again(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         gate = Gate()
         forgotten = [gate, Made(lambda exchange: head(404))]
@@ -244,7 +244,7 @@ def test_13_a_lost_session_is_opened_once_for_all_and_what_was_refused_is_sent_a
     play(tmp_path, story)
 
 
-def test_15_headers_that_do_not_fit_are_made_anew_and_the_call_is_sent_once_more(tmp_path: Path) -> None:
+def test_15_mismatched_headers_are_rebuilt_and_the_call_is_sent_once_more(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         server.on("tools/call", [Made(lambda exchange: plain(refusal(exchange, -32020), 400))])
         await client.call(1)
@@ -259,7 +259,7 @@ def test_15_headers_that_do_not_fit_are_made_anew_and_the_call_is_sent_once_more
 
 @pytest.mark.parametrize("method", ["tools/call", "prompts/get"])
 @pytest.mark.parametrize("size", [9, 11, 65])
-def test_25_a_result_that_is_too_large_names_its_limit(method: str, size: int, tmp_path: Path) -> None:
+def test_25_the_error_for_an_oversized_result_names_the_limit(method: str, size: int, tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         server.on(method, [Made(lambda exchange: plain(response(exchange, {"text": "x" * (size * MIB)})))])
         await client.request(1, method, {"name": "add"})
@@ -274,7 +274,7 @@ def test_25_a_result_that_is_too_large_names_its_limit(method: str, size: int, t
     play(tmp_path, story)
 
 
-def test_25_a_result_of_sixty_megabytes_is_delivered_to_a_client_that_can_take_it(tmp_path: Path) -> None:
+def test_25_a_result_of_sixty_megabytes_is_delivered_if_the_limit_allows_it(tmp_path: Path) -> None:
     size = 60 * 10**6
 
     async def story(server: FaultServer, client: Client) -> None:
@@ -289,10 +289,10 @@ def test_25_a_result_of_sixty_megabytes_is_delivered_to_a_client_that_can_take_i
     play(tmp_path, story, relay="largest_message = 100_000_000")
 
 
-# 64, 66, 67, 68: the client
+# 64, 66, 67, 68: faults of the client
 
 
-def test_64_a_client_that_closes_its_end_is_left_quietly(tmp_path: Path) -> None:
+def test_64_the_bridge_ends_quietly_when_the_client_closes_its_end(tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with FaultServer() as server, started(home(tmp_path, server.url)) as client:
             await client.initialize()
@@ -307,7 +307,7 @@ def test_64_a_client_that_closes_its_end_is_left_quietly(tmp_path: Path) -> None
     asyncio.run(all_of_it())
 
 
-def test_66_a_batch_is_taken_apart_where_its_revision_was_agreed_on(tmp_path: Path) -> None:
+def test_66_a_batch_is_split_in_the_revision_that_allows_batches(tmp_path: Path) -> None:
     async def all_of_it() -> None:
         async with FaultServer() as server, started(home(tmp_path, server.url)) as client:
             welcomed = {**WELCOMED, "protocolVersion": "2025-03-26"}
@@ -323,7 +323,7 @@ def test_66_a_batch_is_taken_apart_where_its_revision_was_agreed_on(tmp_path: Pa
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_67_an_id_that_is_in_use_is_refused_and_the_first_request_goes_on(era: str, tmp_path: Path) -> None:
+def test_67_a_duplicate_id_is_refused_and_the_first_request_goes_on(era: str, tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         gate = Gate()
         server.on("tools/call", [gate, Made(lambda exchange: plain(response(exchange)))])
@@ -340,7 +340,7 @@ def test_67_an_id_that_is_in_use_is_refused_and_the_first_request_goes_on(era: s
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_68_what_was_cancelled_in_flight_is_never_answered_and_its_stream_is_closed(era: str, tmp_path: Path) -> None:
+def test_68_a_request_cancelled_in_flight_gets_no_reply_and_its_stream_is_closed(era: str, tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         hung_up = []
 
@@ -365,7 +365,7 @@ def test_68_what_was_cancelled_in_flight_is_never_answered_and_its_stream_is_clo
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_68_a_cancellation_that_meets_its_answer_leaves_one_or_none(era: str, tmp_path: Path) -> None:
+def test_68_a_cancellation_that_crosses_its_reply_leaves_at_most_one_reply(era: str, tmp_path: Path) -> None:
     chance = random.Random(68)
 
     async def story(server: FaultServer, client: Client) -> None:
@@ -375,7 +375,7 @@ def test_68_a_cancellation_that_meets_its_answer_leaves_one_or_none(era: str, tm
             waiting.append(id_)
             while len(waiting) > chance.randrange(8):
                 await client.cancel(waiting.pop(chance.randrange(len(waiting))))
-        for id_ in waiting:  # the end of stdin would end what is still under way
+        for id_ in waiting:  # the end of stdin would end the requests in flight
             await client.answer(id_)
         await client.call("after")
         await client.answer("after")

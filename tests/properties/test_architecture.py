@@ -1,4 +1,4 @@
-"""docs/architecture.md is true to the tree: the order of the rooms, every module once, every path that it names."""
+"""docs/architecture.md matches the tree: the order of the rooms, every module once, every path that it names."""
 
 import re
 from pathlib import Path
@@ -24,11 +24,11 @@ def rows():
         yield from (f"{room}{module}" for module in re.findall(r"`(\w+)`", modules))
 
 
-def test_the_order_in_the_document_is_the_one_that_is_enforced():
+def test_the_documented_order_is_the_enforced_one():
     assert " ".join(ORDER.split()) in " ".join(DOCUMENT.split())
 
 
-def test_every_module_stands_once_in_the_table_of_rooms():
+def test_the_table_of_rooms_lists_every_module_once():
     named = list(rows())
     modules = {module for module, path in SOURCES.items() if path.name != "__init__.py" and module != "__main__"}
     assert sorted(named) == sorted(modules)

@@ -1,4 +1,4 @@
-"""Every code block of the documents is run by a test, or a comment before it says why it is not."""
+"""A test runs every code block of the documents, or a comment before the block says why not."""
 
 import ast
 from pathlib import Path
@@ -10,7 +10,7 @@ HEADLESS = "tests/scenarios/test_headless_document.py"
 STEPS = "tests/e2e/test_steps_of_the_readme.py"
 INSTALLING = "tests/e2e/test_installing.py"
 
-# By document, then by a block's mark, or by its language where it has none: the file and the test that run it.
+# By document, then by a block's mark (or its language without one): the file and the test that run it.
 RUN_BY = {
     "README.md": {
         "demo": (".ci/run", "as_printed"),
@@ -29,27 +29,27 @@ RUN_BY = {
     },
     "docs/headless.md": {
         "toml": (HEADLESS, "test_a_configuration_is_valid"),
-        "headless": (HEADLESS, "test_it_runs_without_a_person"),
+        "headless": (HEADLESS, "test_the_bridge_runs_without_a_user"),
         "empty environment": (HEADLESS, "test_an_empty_environment_is_enough"),
-        "moving a login": ("tests/e2e/test_moving_a_login.py", "test_a_login_moves_as_the_document_says"),
-        "a line of the log": (HEADLESS, "test_the_line_of_json_is_what_is_said"),
+        "moving a login": ("tests/e2e/test_moving_a_login.py", "test_a_login_moves_as_documented"),
+        "a line of the log": (HEADLESS, "test_the_documented_line_of_json_is_the_line_on_stderr"),
         "kubernetes": (HEADLESS, "test_the_pod_checks_its_credential_and_its_agent_shares_the_token"),
-        "actions": (HEADLESS, "test_the_job_exchanges_what_github_says_of_it"),
-        "actions config": (HEADLESS, "test_the_job_exchanges_what_github_says_of_it"),
-        "actions script": (HEADLESS, "test_the_job_exchanges_what_github_says_of_it"),
-        "systemd": (HEADLESS, "test_the_unit_reads_what_systemd_shows_it"),
-        "systemd config": (HEADLESS, "test_the_unit_reads_what_systemd_shows_it"),
-        "scripts": (HEADLESS, "test_a_script_gets_a_token_and_results"),
+        "actions": (HEADLESS, "test_the_job_exchanges_its_github_token"),
+        "actions config": (HEADLESS, "test_the_job_exchanges_its_github_token"),
+        "actions script": (HEADLESS, "test_the_job_exchanges_its_github_token"),
+        "systemd": (HEADLESS, "test_the_unit_reads_its_systemd_credential"),
+        "systemd config": (HEADLESS, "test_the_unit_reads_its_systemd_credential"),
+        "scripts": (HEADLESS, "test_the_documented_scripts_get_a_token_and_results"),
     },
 }
 NOT_RUN = "not run: "
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_each_code_block_is_run_or_says_why_not(document: str) -> None:
+def test_each_code_block_has_a_test_or_a_comment_why_not(document: str) -> None:
     names = [mark or language for mark, language, _ in blocks(document) if not mark.startswith(NOT_RUN)]
     unknown = set(names) - set(RUN_BY.get(document, {}))
-    assert not unknown, f"name the tests of these blocks in RUN_BY, or say <!-- {NOT_RUN}why --> before them"
+    assert not unknown, f"name the tests of these blocks in RUN_BY, or put <!-- {NOT_RUN}why --> before them"
     assert set(names) == set(RUN_BY.get(document, {}))
 
 
@@ -60,7 +60,7 @@ def test_no_fence_is_overlooked(document: str) -> None:
 
 
 @pytest.mark.parametrize(("file", "name"), sorted({place for places in RUN_BY.values() for place in places.values()}))
-def test_the_test_that_is_named_exists(file: str, name: str) -> None:
+def test_each_named_test_exists(file: str, name: str) -> None:
     text = (ROOT / file).read_text()
     assert f"{name}() {{" in text if file == ".ci/run" else f"def {name}(" in text
 
@@ -87,5 +87,5 @@ def signatures(node: ast.ClassDef) -> dict[str, tuple[str, str]]:
     }
 
 
-def test_a_block_is_found_by_its_mark() -> None:
+def test_a_block_can_be_found_by_its_mark() -> None:
     assert block("README.md", "demo") == "./try demo --no-browser\n"

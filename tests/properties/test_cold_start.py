@@ -1,4 +1,4 @@
-"""What a start does not import: deterministic, unlike the time that it saves (docs/architecture.md, "Cold start")."""
+"""The imports that a start avoids: deterministic, unlike the time they save (docs/architecture.md, "Cold start")."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from mcp_auth_bridge.stores.sealed import SealedStore
 
 KEY = b"k" * 32
 
-# Replaces the one way out of the process by one that tells on stderr what was loaded.
+# Replaces the only exit of the process by one that lists the loaded modules on stderr.
 DRIVER = """
 import sys
 from mcp_auth_bridge.cli import main as cli
@@ -54,20 +54,20 @@ LATER = """
 
 
 def loaded_of(finished_stderr):
-    """(exit code, modules) as the driver told them."""
+    """(exit code, modules) as the driver reported them."""
     line = next(line for line in finished_stderr.decode().splitlines() if line.startswith("LEFT "))
     _, code, *modules = line.split()
     return int(code), set(modules)
 
 
 def below(names, loaded):
-    """Those of `names` that are loaded, themselves or a part of them."""
+    """The `names` that are loaded, themselves or a submodule of them."""
     return {name for name in names for module in loaded if module == name or module.startswith(f"{name}.")}
 
 
 @pytest.fixture
 def home(tmp_path):
-    """A configuration with a key file, and a login to `acme` at the server whose URL `configure` is given."""
+    """A configuration with a key file, and a login to `acme`; `configure` takes the URL of the server."""
     key = tmp_path / "sealing.key"
     key.touch(0o600)
     key.write_text(base64.b64encode(KEY).decode() + "\n")
@@ -92,7 +92,7 @@ def home(tmp_path):
 
 
 async def driven(home, *arguments, says=(), hears=0):
-    """Run the driver: write the lines `says`, read as many as it `hears`, close stdin. (code, modules, heard)."""
+    """Run the driver: write the lines `says`, read `hears` lines, close stdin. Returns (code, modules, heard)."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",

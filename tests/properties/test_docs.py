@@ -1,4 +1,4 @@
-"""What the documents promise is what the program does."""
+"""The documents describe the program correctly."""
 
 import json
 import re
@@ -64,24 +64,24 @@ def test_every_command_has_an_example_in_its_help(capsys):
         (errors.Unreachable, "unreachable"),
     ],
 )
-def test_the_exit_codes_in_the_readme_are_those_of_the_errors(error, word):
+def test_the_exit_codes_in_the_readme_match_the_errors(error, word):
     listed = (ROOT / "README.md").read_text().partition("has an exit code:")[2].partition("docs/headless.md")[0]
     codes = dict(re.findall(r"\b(\d+) ([^,()]+)", listed))
     assert word in codes[str(error.exit_code)]
 
 
-def test_the_table_of_exit_codes_is_that_of_the_errors():
+def test_the_table_of_exit_codes_matches_the_errors():
     table = re.findall(r"^\| (\d+) \| (`.*?`) \|", (ROOT / "docs" / "headless.md").read_text(), re.MULTILINE)
     documented = {reason: int(code) for code, reasons in table for reason in re.findall(r"`(\w+)`", reasons)}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.BridgeError)]
     assert documented == {kind.reason: kind.exit_code for kind in kinds}
 
 
-def test_the_changelog_knows_this_version():
+def test_the_changelog_has_this_version():
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_no_document_names_a_path_of_the_machine_it_was_written_on():
+def test_no_document_names_a_path_of_the_development_machine():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*.toml")]:
         assert "/work/" not in path.read_text(), path
 
@@ -94,7 +94,7 @@ def test_the_client_metadata_document_lists_every_port_that_the_bridge_uses_with
     assert document["redirect_uris"] == expected
 
 
-def test_the_client_metadata_document_says_what_a_registration_would():
+def test_the_client_metadata_document_matches_a_registration():
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
     asked = []
     where = document["redirect_uris"][0]
@@ -109,6 +109,6 @@ def test_the_client_metadata_document_says_what_a_registration_would():
 
 
 def test_the_client_metadata_document_cannot_be_published_unchanged_by_mistake():
-    """Its identifier must be the URL where it is published, which nobody can know before: "REPLACE" is no host."""
+    """Its identifier must be the URL of its publication, which is unknown before: "REPLACE" is not a host."""
     document = json.loads((ROOT / "docs" / "client-metadata.json").read_text())
     assert document["client_id"] == "https://REPLACE-WITH-WHERE-THIS-IS-PUBLISHED/client-metadata.json"

@@ -1,4 +1,4 @@
-"""Whatever a client or a server says: the bridge lives, no fault of its own is met, each request has one answer."""
+"""Whatever a client or server sends, the bridge survives without an internal error, and each request gets one reply."""
 
 import random
 import sys
@@ -17,19 +17,19 @@ def check(chance, lines, kind):
 
 @settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False), st.integers(0, 2))
-def test_each_request_has_one_answer_whatever_is_said(chance, kind):
+def test_each_request_gets_one_reply_whatever_is_sent(chance, kind):
     check(chance, 4, kind)
 
 
-def test_each_of_a_thousand_lines_has_its_answer():
+def test_each_of_a_thousand_lines_gets_its_reply():
     for seed in range(100):
         check(random.Random(seed), 10, seed % 3)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_each_of_a_hundred_thousand_lines_has_its_answer():
-    """In sessions of a hundred lines, which cost less each."""
+def test_each_of_a_hundred_thousand_lines_gets_its_reply():
+    """In sessions of a hundred lines, which are cheaper."""
     first = random.randrange(sys.maxsize)
     for seed in range(first, first + 1000):
         try:

@@ -1,4 +1,4 @@
-"""Whatever the servers of a login say: it ends with a session or with an error in words, and no secret goes astray."""
+"""Whatever its servers answer, a login ends with a session or a worded error, and no secret goes to a wrong server."""
 
 import json
 import random
@@ -19,7 +19,7 @@ KINDS = ["application/json", "application/json", "text/html", "", "\xff"]
 
 
 def document(chance, honest):
-    """Bytes in place of `honest`: bent, with members of any type, of another kind altogether."""
+    """Bytes that replace `honest`: damaged, with members of any type, or of a different kind."""
     kind = chance.randrange(8)
     if kind == 0:
         return chance.choice([b"", PAGE, hostile.noise(chance)])
@@ -54,18 +54,18 @@ def log_in(chance):
 
 @settings(max_examples=100, deadline=None)
 @given(st.randoms(use_true_random=False))
-def test_a_login_ends_in_words_whatever_its_servers_say(chance):
+def test_a_login_ends_with_a_worded_error_whatever_its_servers_answer(chance):
     log_in(chance)
 
 
-def test_a_thousand_logins_end_in_words():
-    for seed in range(334):  # each in three ways
+def test_a_thousand_logins_end_with_worded_errors():
+    for seed in range(334):  # each with three kinds of login
         log_in(random.Random(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_many_thousand_logins_end_in_words():
+def test_many_thousand_logins_end_with_worded_errors():
     first = random.randrange(1 << 40)
     for seed in range(first, first + 20_000):
         try:
@@ -82,6 +82,6 @@ fields = st.text(st.characters(max_codepoint=255), max_size=60) | st.lists(
 
 @settings(max_examples=500)
 @given(st.lists(fields, max_size=3))
-def test_no_challenge_is_too_strange_to_be_read(said):
+def test_any_challenge_can_be_parsed(said):
     assert isinstance(parse_challenges(said), list)
     choose_challenge(said)

@@ -1,4 +1,4 @@
-"""A client or a server that means harm, or only too well: bounded memory, everybody else served, no byte changed."""
+"""A hostile or overeager client or server: memory stays bounded, other requests are served, no byte changes."""
 
 import asyncio
 import itertools
@@ -50,7 +50,7 @@ async def write_in_pieces(client: Client, data: bytes, chance: random.Random) ->
         data = data[size:]
 
 
-def test_ten_thousand_hostile_lines_cost_no_valid_call_its_answer_and_no_memory(tmp_path: Path) -> None:
+def test_ten_thousand_hostile_lines_cost_no_memory_and_no_reply_to_a_valid_call(tmp_path: Path) -> None:
     chance = random.Random(3)
     valid = [f"valid {number}" for number in range(1000)]
 
@@ -75,7 +75,7 @@ def test_ten_thousand_hostile_lines_cost_no_valid_call_its_answer_and_no_memory(
     play(tmp_path, story)
 
 
-def test_a_line_above_the_limit_is_named_once_and_the_next_one_is_heard(tmp_path: Path) -> None:
+def test_a_line_above_the_limit_is_reported_once_and_the_next_one_is_read(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         base = client.peak
         for _ in range(100):
@@ -102,12 +102,12 @@ def event_of_two_gib() -> list[Any]:
 
 
 def lines_of_two_gib() -> list[Any]:
-    """Not one event, and none of its lines is long."""
+    """An endless event with short lines only."""
     return [chunked(b""), *itertools.repeat(chunks(b"data: %b\n" % (b"x" * 57) * (MIB // 64)), 2048)]
 
 
 def bomb(unit: bytes, encoded: bytes = b"") -> list[Any]:
-    """10 GiB of `unit`, a MiB, as gzip: each piece stands for itself, so it is compressed only once."""
+    """10 GiB of `unit`, a MiB, as gzip: each piece is independent, so it is compressed only once."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
     first = squeeze.compress(b"[") + squeeze.flush(zlib.Z_FULL_FLUSH)
     piece = squeeze.compress(unit) + squeeze.flush(zlib.Z_FULL_FLUSH)
@@ -120,14 +120,14 @@ FLOODS = {
     "an event of 2 GiB": event_of_two_gib,
     "an event of 2 GiB in short lines": lines_of_two_gib,
     "a bomb of 10 GiB": lambda: bomb(b" " * MIB),
-    "a bomb of 10 GiB that is not squeezed much": lambda: bomb(
+    "a bomb of 10 GiB that is hardly compressed": lambda: bomb(
         random.Random(1).randbytes(MIB // 64) + b" " * (63 * MIB // 64)
     ),
 }
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_a_flood_is_refused_at_a_limit_and_harms_nobody_else(flood: str, tmp_path: Path) -> None:
+def test_a_flood_is_refused_at_a_limit_and_harms_no_other_request(flood: str, tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         await others_are_served(client, "warm")
         base = client.peak
@@ -148,7 +148,7 @@ def log(number: int) -> bytes:
 
 
 class Torrent:
-    """A step: `count` numbered notifications as events. `stuck` is set when the client takes no more for the moment."""
+    """A step that sends `count` numbered notifications as events. `stuck` is set when the client stops reading."""
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -163,7 +163,7 @@ class Torrent:
 
 
 @pytest.mark.parametrize("count", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
-def test_a_client_that_does_not_read_slows_the_server_down_and_loses_nothing(count: int, tmp_path: Path) -> None:
+def test_a_client_that_stops_reading_slows_the_server_down_and_loses_nothing(count: int, tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         await others_are_served(client, "warm")
         base = client.peak
@@ -184,7 +184,7 @@ def test_a_client_that_does_not_read_slows_the_server_down_and_loses_nothing(cou
     play(tmp_path, story)
 
 
-def test_two_hundred_open_streams_hold_nobody_up(tmp_path: Path) -> None:
+def test_two_hundred_open_streams_delay_no_other_request(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         finish = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Metadata and answers of servers that mix up, swap, poison or break things: what comes of it, and who hears what."""
+"""Confused, swapped, poisoned or broken metadata and responses: the outcome of the login, and who gets secrets."""
 
 import json
 
@@ -47,10 +47,10 @@ def redirect(place):
 
 EVIL_ENDPOINTS = {name: url.replace(AS, EVIL) for name, url in METADATA.items() if name.endswith("_endpoint")}
 
-# What changes → what comes of it: a session, or an error of this class with these words.
+# Change → outcome: a session, or an error of this class with these words.
 SCENARIOS = {
     "nothing is wrong": ({}, Session, ""),
-    # Somebody else's resource
+    # Another server's resource
     "the resource is another host's": (resource(resource="https://other.example/mcp"), TheirProtocolError, "are for"),
     "the resource is a sibling": (resource(resource="https://mcp.example/other"), TheirProtocolError, "are for"),
     "the resource is a longer path": (resource(resource=f"{MCP}/deeper"), TheirProtocolError, "are for"),
@@ -62,18 +62,18 @@ SCENARIOS = {
         TheirProtocolError,
         "are for",
     ),
-    "the resource is no URL": (resource(resource="x:y"), TheirProtocolError, "are for"),
+    "the resource is not a URL": (resource(resource="x:y"), TheirProtocolError, "are for"),
     "the resource is a URN": (resource(resource="urn:x"), TheirProtocolError, "are for"),
     "the resource is a number": (resource(resource=7), TheirProtocolError, "not as specified"),
     "the resource is the origin": (resource(resource="https://mcp.example"), Session, ""),
-    # No, other, or odd authorization servers
+    # Missing, other or odd authorization servers
     "no authorization server": (resource(authorization_servers=[]), TheirProtocolError, "no authorization server"),
     "null authorization servers": (resource(authorization_servers=None), TheirProtocolError, "no authorization server"),
     "authorization servers as a string": (resource(authorization_servers=AS), TheirProtocolError, "not as specified"),
     "an authorization server with user info": (resource(authorization_servers=["https://a@b.example"]), UrlRefused, ""),
     "an authorization server by http": (resource(authorization_servers=["http://as.example"]), UrlRefused, "http"),
     "an authorization server here": (resource(authorization_servers=["http://127.0.0.1:9"]), UrlRefused, "encrypted"),
-    "an authorization server in the house": (
+    "an authorization server on the local network": (
         resource(authorization_servers=["https://192.168.1.1"]),
         UrlRefused,
         "an address on",
@@ -83,14 +83,14 @@ SCENARIOS = {
     # The challenge
     "a challenge that leads away": ({"challenge": f"{EVIL}/prm"}, Session, ""),
     "a challenge that leads inside": ({"challenge": "http://10.0.0.1/prm"}, Session, ""),
-    "a challenge that leads away, and nothing else": (
+    "only a challenge that leads away": (
         {"challenge": f"{EVIL}/prm", "resource": None},
         TheirProtocolError,
         "says that they are at",
     ),
     "no metadata at all": ({"resource": None, "metadata": None}, TheirProtocolError, "no OAuth metadata"),
     "metadata of another issuer without a resource's": ({"resource": None}, TheirProtocolError, "of the issuer"),
-    # Issuers that are nearly right
+    # Nearly correct issuers
     "an issuer with a slash": (metadata(issuer=f"{AS}/"), Session, ""),
     "an issuer with a path": (metadata(issuer=f"{AS}/x"), TheirProtocolError, "of the issuer"),
     "an issuer in capitals": (metadata(issuer="https://AS.example"), TheirProtocolError, "of the issuer"),
@@ -133,9 +133,13 @@ SCENARIOS = {
     "an authorization endpoint with a fragment": (metadata(authorization_endpoint=f"{AS}/a#x"), Session, ""),
     # PKCE
     "no PKCE": (metadata(code_challenge_methods_supported=None), TheirProtocolError, "PKCE"),
-    "an empty list of PKCE": (metadata(code_challenge_methods_supported=[]), TheirProtocolError, "PKCE"),
+    "an empty list of PKCE methods": (metadata(code_challenge_methods_supported=[]), TheirProtocolError, "PKCE"),
     "plain PKCE": (metadata(code_challenge_methods_supported=["plain"]), TheirProtocolError, "PKCE"),
-    "PKCE as a word": (metadata(code_challenge_methods_supported="S256"), TheirProtocolError, "not as specified"),
+    "PKCE methods as a string": (
+        metadata(code_challenge_methods_supported="S256"),
+        TheirProtocolError,
+        "not as specified",
+    ),
     # Registrations
     "a registration with another redirect": (registration(redirect_uris=[EVIL]), TheirProtocolError, "redirect URI"),
     "a registration without a client": (registration(client_id=""), TheirProtocolError, "client_id"),
@@ -163,22 +167,22 @@ SCENARIOS = {
         "without iss",
     ),
     "a callback without a code": (callback(code=""), TheirProtocolError, "without a code"),
-    "an error that nobody knows": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
-    # Token answers
+    "an unknown error": (callback(error="\x1b[2J<b>call</b>"), OAuthRefused, "saying \\u201c[2J<b>call</b>"),
+    # Token responses
     "a token with a line end": (tokens(access_token="A\r\nX: y"), TheirProtocolError, "an HTTP header cannot carry"),
-    "a token with a blank": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
-    "a token without measure": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
+    "a token with a space": (tokens(access_token="A B"), TheirProtocolError, "an HTTP header cannot carry"),
+    "an enormous token": (tokens(access_token="A" * 16385), TheirProtocolError, "an HTTP header cannot carry"),
     "no token": (tokens(access_token=""), BridgeError, ""),
     "a token of an unknown type": (tokens(token_type="mac"), TheirProtocolError, "type"),
     "a refresh token with a line end": (tokens(refresh_token="R\n"), TheirProtocolError, "refresh token"),
-    "a life that never ends": (tokens(expires_in=1e12), Session, ""),
-    "a life that is over": (tokens(expires_in=-1), Session, ""),
-    "a life that is a word": (tokens(expires_in="soon"), Session, ""),
-    "a token answer that is a list": ({"tokens": answer([])}, TheirProtocolError, "not as specified"),
-    "a token answer that is a page": ({"tokens": PAGE}, TheirProtocolError, "a web page"),
-    "a token answer that redirects": (redirect("tokens"), UpstreamFailed, "307"),
-    "a token answer that is deep": ({"tokens": answer(b"[" * 10000)}, TheirProtocolError, ""),
-    "a refusal with words for a person": (
+    "an enormous lifetime": (tokens(expires_in=1e12), Session, ""),
+    "a negative lifetime": (tokens(expires_in=-1), Session, ""),
+    "a lifetime that is a word": (tokens(expires_in="soon"), Session, ""),
+    "a token response that is a list": ({"tokens": answer([])}, TheirProtocolError, "not as specified"),
+    "a token response that is a page": ({"tokens": PAGE}, TheirProtocolError, "a web page"),
+    "a token response that redirects": (redirect("tokens"), UpstreamFailed, "307"),
+    "a deeply nested token response": ({"tokens": answer(b"[" * 10000)}, TheirProtocolError, ""),
+    "a refusal with a message for the user": (
         {"tokens": answer({"error": "x", "error_description": "call\x1b[2J us"}, 400)},
         OAuthRefused,
         "an unknown error (HTTP 400), saying \\u201ccall [2J us\\u201d",
@@ -186,12 +190,12 @@ SCENARIOS = {
 }
 
 
-def test_there_are_as_many_scenarios_as_promised():
+def test_there_are_at_least_sixty_scenarios():
     assert len(SCENARIOS) >= 60
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_a_login_comes_to_this_and_no_secret_to_anybody_else(scenario):
+def test_a_login_has_this_outcome_and_no_secret_goes_to_a_wrong_server(scenario):
     changes, kind, words = SCENARIOS[scenario]
     world = World(**changes)
     result = world.log_in()
@@ -203,7 +207,7 @@ def test_a_login_comes_to_this_and_no_secret_to_anybody_else(scenario):
         assert not any(secret in said for secret in ("hunter2", "\\u001b"))
 
 
-def test_a_known_clients_secret_goes_to_its_issuer_alone():
+def test_a_known_clients_secret_goes_only_to_its_issuer():
     for changes, _, _ in SCENARIOS.values():
         world = World(**changes)
         world.log_in(clients={AS: KNOWN})
@@ -213,8 +217,8 @@ def test_a_known_clients_secret_goes_to_its_issuer_alone():
         assert "CS" not in str([request.form for _, request in other.got])
 
 
-def test_a_trusted_issuers_name_is_not_enough_for_its_clients_secret():
-    """Who is trusted by name may be claimed by anybody: the endpoints that come with the claim must be its own."""
+def test_a_trusted_issuers_name_alone_does_not_get_its_clients_secret():
+    """Any server can claim a trusted issuer's name: the endpoints of the claim must belong to that issuer."""
     configured = Client(issuer=AS, id="mine", secret=Secret("hunter2"), registered=False)
     world = World(**resource(authorization_servers=[EVIL]), **metadata(token_endpoint=f"{EVIL}/token"))
     result = world.log_in(trusted_issuer=AS, configured=configured)
@@ -227,13 +231,13 @@ DEVICES = {
     "a page for a program": ({"verification_uri": "ms-settings:x"}, UrlRefused),
     "a page in the cloud's metadata": ({"verification_uri": "https://169.254.169.254/"}, UrlRefused),
     "a code with escapes": ({"user_code": "\x1b[2JAB"}, Session),
-    "an answer that ends at once": ({"expires_in": 0}, LoginRequired),
+    "a response that expires at once": ({"expires_in": 0}, LoginRequired),
     "an interval without end": ({"interval": 1e9}, (Session, LoginRequired)),
 }
 
 
 @pytest.mark.parametrize("scenario", DEVICES)
-def test_a_device_login_shows_nothing_odd(scenario):
+def test_a_device_login_shows_no_dangerous_url_or_code(scenario):
     changes, kind = DEVICES[scenario]
     world = World(device=answer({**DEVICE, **changes}))
     result = world.log_in(grant=device_code)

@@ -1,4 +1,4 @@
-"""Whatever URL stands wherever: no secret leaves for it, nothing opens it, nothing near this machine hears of it."""
+"""Hostile URLs in every place get no secret, open no browser, and reach no address near this machine."""
 
 import pytest
 from hostile_urls import corpus
@@ -30,7 +30,7 @@ PLACES = {
 }
 
 
-def test_the_corpus_is_as_large_as_promised():
+def test_the_corpus_has_at_least_500_distinct_urls():
     assert len(URLS) >= 500
     assert len(set(URLS)) == len(URLS)
 
@@ -48,7 +48,7 @@ def test_no_url_in_this_place_gets_a_secret_or_a_browser(place):
 
 
 @pytest.mark.parametrize("base", [MCP, f"{AS}/.well-known/oauth-authorization-server"])
-def test_no_location_leads_out_of_the_origin(base):
+def test_no_redirect_leaves_the_origin(base):
     home = gate(base, Purpose.SERVER)
     for url in URLS:
         target = outcome(lambda url=url: _redirect_target(home, url))

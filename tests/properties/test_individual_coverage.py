@@ -1,4 +1,4 @@
-"""The tests of a room lie beside its code; what its own tests leave out of a module has a reason in pyproject.toml."""
+"""Every test file belongs to a module; lines that a module's own tests do not cover have a reason in pyproject.toml."""
 
 import pytest
 from individual_coverage import (
@@ -13,7 +13,7 @@ from individual_coverage import (
 )
 
 
-def test_every_test_file_of_a_room_begins_with_the_module_that_it_tests():
+def test_the_name_of_every_test_file_begins_with_its_module():
     assert [file for file in files_of_rooms() if not module_of(file, modules())] == []
 
 
@@ -28,23 +28,23 @@ def test_every_test_file_of_a_room_begins_with_the_module_that_it_tests():
         ("tests/test_urls_for_person.py", "urls"),
     ],
 )
-def test_a_file_is_of_the_longest_name_that_it_begins_with(file, module):
+def test_a_file_belongs_to_the_longest_module_name_that_it_begins_with(file, module):
     assert module_of(file, ["oauth/machine", "oauth/machine_refusals", "urls"]) == module
 
 
-def test_every_exception_is_of_a_module_that_is_there_and_has_a_reason():
+def test_every_exception_names_an_existing_module_and_has_a_reason():
     assert reasons().keys() - modules().keys() == set()
     assert all(reason.strip() for reason in reasons().values())
 
 
-def test_a_module_without_an_exception_is_covered_to_the_last_line():
+def test_a_module_without_an_exception_must_be_fully_covered():
     assert verdict("urls", Share(40, []), None) is None
     assert verdict("urls", Share(40, [7, 8, 9, 12]), None) == (
         "urls: its own tests cover 90 % of its lines, without 7-9, 12"
     )
 
 
-def test_an_exception_that_is_not_needed_any_more_is_a_mistake():
+def test_an_unneeded_exception_is_an_error():
     assert verdict("urls", Share(40, [7]), "only Windows") is None
     assert verdict("urls", Share(40, []), "only Windows") == (
         "urls: covered by its own tests; take it out of [tool.individual_coverage]"
@@ -57,5 +57,5 @@ def test_only_lines_inside_functions_count():
 
 
 @pytest.mark.parametrize(("lines", "words"), [([], ""), ([3], "3"), ([1, 2, 4, 6, 7, 8], "1-2, 4, 6-8")])
-def test_lines_in_a_row_are_one_range(lines, words):
+def test_consecutive_lines_form_one_range(lines, words):
     assert in_ranges(lines) == words

@@ -1,6 +1,7 @@
-"""The order of rooms in docs/architecture.md: imports go down only, and the world is touched in `shell/` alone.
+"""The order of rooms in docs/architecture.md: imports only go down, and only `shell/` touches the outside world.
 
-Every module is parsed, none is imported. Where a module does what its room may not, the reason stands in `EXCEPTIONS`.
+The test parses every module and imports none. If a module does something that its room may not, `EXCEPTIONS` gives the
+reason.
 """
 
 import ast
@@ -27,7 +28,7 @@ STANDARD = frozenset(sys.stdlib_module_names)
 
 
 class Uses(NamedTuple):
-    """The modules from elsewhere that a room may import at its top, and those that it may import in functions only."""
+    """The foreign modules that a room may import at the top of a module, and those it may import only in functions."""
 
     eagerly: frozenset[str]
     lazily: frozenset[str] = frozenset()
@@ -49,16 +50,16 @@ USES = {
 SHELL = Uses(STANDARD | words("msgspec"))
 ABOVE = Uses(SHELL.eagerly - words("random secrets socket webbrowser"))
 
-# What only the shell may do, by the name under which `uses` finds it.
+# The capabilities of the shell alone, by the name under which `uses` finds them.
 WORLD = words("print sys.stdout time random secrets os.urandom webbrowser socket asyncio")
-# What a room beside the shell may do of it.
+# The capabilities that other rooms have.
 GRANTED = {
-    "credentials": words("asyncio"),  # one refresh, one run of a command, for all who wait
+    "credentials": words("asyncio"),  # one refresh or one run of a command serves all waiting tasks
     "demo": words(
         "asyncio time os.urandom socket print sys.stdout secrets random"
-    ),  # a server of its own, for people who try the bridge
-    "app": words("asyncio time os.urandom"),  # hands clocks and randomness down to the cores, which may not take them
-    "commands": words("asyncio time os.urandom"),  # waits for people and processes, and says how long a login is good
+    ),  # has its own server, for users who try the bridge
+    "app": words("asyncio time os.urandom"),  # passes clocks and randomness to the cores, which may not import them
+    "commands": words("asyncio time os.urandom"),  # waits for users and processes, and says how long a login is valid
 }
 
 EXCEPTIONS = {
@@ -73,7 +74,7 @@ EXCEPTIONS = {
         "oauth.dpop",
         "cryptography.hazmat.primitives.asymmetric.ec",
     ): "makes a private key of given entropy: PyJWT does not",
-    ("oauth.assertions", "cryptography.exceptions"): "reads a private key, whose text PyJWT's errors would quote",
+    ("oauth.assertions", "cryptography.exceptions"): "reads a private key: PyJWT's errors would quote its text",
     ("oauth.assertions", "cryptography.hazmat.primitives.serialization"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
@@ -130,7 +131,7 @@ def room_of(module):
 
 
 def own_import_is_fine(module, target):
-    """Of a room before, or of the same one."""
+    """Whether the import is from an earlier room or from the same one."""
     if target == PACKAGE:
         return True  # its version
     here, there = room_of(module), room_of(target.removeprefix(f"{PACKAGE}."))
@@ -156,21 +157,21 @@ def is_fine(module, use):
 
 
 def breaches(module, source):
-    """What `module` uses and its room may not."""
+    """The uses of `module` that its room does not allow."""
     return [use for use in uses(source) if not is_fine(module, use)]
 
 
 @pytest.mark.parametrize("module", [module for module in SOURCES if module])
-def test_a_module_uses_only_what_its_room_may(module):
+def test_a_module_uses_only_what_its_room_allows(module):
     source = SOURCES[module].read_text()
     if SOURCES[module].name == "__init__.py":
         assert breaches(f"{module}.__init__", source) == []
         return
-    assert room_of(module) in RANKS, f"{module} is in no room: see docs/architecture.md"
+    assert room_of(module) in RANKS, f"{module} is not in a room: see docs/architecture.md"
     assert [use for use in breaches(module, source) if (module, use.name) not in EXCEPTIONS] == []
 
 
-def test_nothing_but_its_command_knows_the_demo():
+def test_only_the_demo_command_imports_the_demo():
     knowing = {
         other
         for other, path in SOURCES.items()
@@ -180,7 +181,7 @@ def test_nothing_but_its_command_knows_the_demo():
     assert knowing == {"commands.demo"}
 
 
-def test_every_exception_still_exists():
+def test_every_exception_is_still_needed():
     needed = {
         (module, use.name)
         for module, path in SOURCES.items()
@@ -190,7 +191,7 @@ def test_every_exception_still_exists():
     assert set(EXCEPTIONS) - needed == set()
 
 
-def test_no_modules_import_each_other_in_a_circle_as_they_are_loaded():
+def test_no_modules_import_each_other_in_a_circle_at_load_time():
     above = {
         module: {
             use.name.removeprefix(f"{PACKAGE}.")
@@ -248,7 +249,7 @@ def test_no_modules_import_each_other_in_a_circle_as_they_are_loaded():
         ("newroom.x", "from mcp_auth_bridge.newroom import y"),
     ],
 )
-def test_the_table_is_enforced(module, source):
+def test_the_table_forbids_other_uses(module, source):
     assert room_of(module) not in RANKS or breaches(module, source)
 
 
@@ -266,5 +267,5 @@ def test_the_table_is_enforced(module, source):
         ("commands.x", "from mcp_auth_bridge.app import bridge"),
     ],
 )
-def test_the_table_allows_what_it_says(module, source):
+def test_the_table_allows_the_listed_uses(module, source):
     assert breaches(module, source) == []

@@ -77,7 +77,7 @@ class Histories(RuleBasedStateMachine):
         self.signing_in = False
         self.next_id = 0
 
-    # The world: what the shell would do.
+    # The world: the part of the shell.
 
     def perform(self, actions):
         for action in list(actions):
@@ -133,7 +133,7 @@ class Histories(RuleBasedStateMachine):
     def pick(self, pick):
         return sorted(self.calls)[pick % len(self.calls)]
 
-    # What a client may do.
+    # Steps of a client.
 
     @precondition(lambda self: not self.open and not self.calls and self.next_id == 0)
     @rule(memory=st.sampled_from(MEMORIES))
@@ -165,7 +165,7 @@ class Histories(RuleBasedStateMachine):
     def cancels(self, pick):
         keys = sorted(self.open, key=repr)
         key = keys[pick % len(keys)]
-        if self.open[key].method != "initialize":  # which cannot be cancelled, and is answered all the same
+        if self.open[key].method != "initialize":  # which cannot be cancelled and gets its reply anyway
             del self.open[key]
         self.say(cancelled(key))
 
@@ -174,7 +174,7 @@ class Histories(RuleBasedStateMachine):
         if named is True or named == [] or named not in self.open:
             self.say(cancelled(named))
 
-    # What a server and the network may do.
+    # Steps of a server and the network.
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, result=st.sampled_from(RESULTS))
@@ -249,7 +249,7 @@ class Histories(RuleBasedStateMachine):
 
 
 class SigningInHistories(Histories):
-    """With a user who logs in, or does not, while calls wait for that. Each of those is made once more at most."""
+    """With a user who logs in or does not, while calls wait for the login. Each such call is repeated at most once."""
 
     def __init__(self):
         super().__init__()
@@ -287,7 +287,7 @@ class SigningInHistories(Histories):
 
 
 class WiredHistories(Histories):
-    """The relay that `run` uses, with all its layers. Some of them repeat requests, where that is safe."""
+    """The relay that `run` uses, with all its layers. Some of them repeat requests when that is safe."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""`./try`, on machines that have little: what it finds or makes, where, and what it says when nothing works."""
+"""`./try` on machines with few programs: what it finds or installs, where, and its error when nothing works."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def write_wheel(folder: Path, name: str, version: str, files: dict[str, bytes]) 
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel with two scripts, which lead to the uv that runs these tests, and that of the pip of this Python."""
+    """A wheel with two scripts that start the uv of this test run, and the wheel of this Python's pip."""
     folder = tmp_path_factory.mktemp("wheels")
     script = f'#!/bin/sh\nexec "{UV}" "$@"\n'.encode()
     write_wheel(folder, "uv", "1", {f"uv-1.data/scripts/{name}": script for name in ("uv", "uvx")})
@@ -56,7 +56,7 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def index(wheels: Path, tmp_path: Path) -> Iterator[str]:
-    """The simple repository API (PEP 503) over these wheels, on loopback."""
+    """The simple repository API (PEP 503) for these wheels, on loopback."""
     site = tmp_path / "site"
     for name in ("pip", "uv"):
         page = site / "simple" / name / "index.html"
@@ -78,7 +78,7 @@ def index(wheels: Path, tmp_path: Path) -> Iterator[str]:
 
 
 class Machine:
-    """A home, and a PATH with `TOOLS` alone until `has` puts more there."""
+    """A home, and a PATH with only `TOOLS` until `has` adds more."""
 
     def __init__(self, folder: Path) -> None:
         self.home, self.bin, self.python_home = folder / "home", folder / "bin", folder / "python"
@@ -89,12 +89,12 @@ class Machine:
             (self.bin / tool).symlink_to(str(shutil.which(tool)))
 
     def has(self, name: str, script: str) -> None:
-        (self.bin / name).unlink(missing_ok=True)  # perhaps a link to the real one, which is not to be written to
+        (self.bin / name).unlink(missing_ok=True)  # it may be a link to the real program, which must not be overwritten
         (self.bin / name).write_text(f"#!/bin/sh\n{script}\n")
         (self.bin / name).chmod(0o755)
 
     def has_python(self, wheels: Path, *modules: str) -> None:
-        """This Python as systems ship it: nobody may install into it (PEP 668), and of pip and ensurepip `modules`."""
+        """This Python as systems ship it: externally managed (PEP 668), with `modules` out of pip and ensurepip."""
         own = self.python_home / LIBRARY.relative_to(sys.base_prefix)
         own.mkdir(parents=True)
         for entry in LIBRARY.iterdir():
@@ -121,7 +121,7 @@ class Machine:
         )
 
     def files(self) -> set[str]:
-        """What there is, but for the caches of pip and uv."""
+        """All files except the caches of pip and uv."""
         found = (path.relative_to(self.home.parent) for path in self.home.parent.rglob("*") if not path.is_dir())
         caches = {("home", ".cache", "pip"), ("home", ".cache", "uv")}
         return {str(path) for path in found if path.parts[:3] not in caches}
@@ -136,7 +136,7 @@ MADE = {"home/.cache/mcp-auth-bridge/bin/uv", "home/.cache/mcp-auth-bridge/bin/u
 
 
 def gets_uv(machine: Machine, **environment: str) -> None:
-    """uv is put into the cache folder and nowhere else, and then used again."""
+    """Asserts that uv is installed into the cache folder and nowhere else, and then reused."""
     before = machine.files()
     done = machine.tries("uv", "--version", PIP_DISABLE_PIP_VERSION_CHECK="1", **environment)
     assert done.returncode == 0, done.stderr
@@ -149,12 +149,12 @@ def gets_uv(machine: Machine, **environment: str) -> None:
 
 
 @pytest.mark.parametrize("modules", [["pip"], ["ensurepip"], ["pip", "ensurepip"], []], ids=" ".join)
-def test_a_python_that_nobody_may_install_into_is_enough(machine: Machine, wheels: Path, modules: list[str]) -> None:
+def test_an_externally_managed_python_is_enough(machine: Machine, wheels: Path, modules: list[str]) -> None:
     machine.has_python(wheels, *modules)
     gets_uv(machine, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
 
 
-def test_settings_of_pip_that_forbid_its_use_do_not_hinder(machine: Machine, wheels: Path) -> None:
+def test_pip_settings_that_forbid_its_use_do_not_prevent_it(machine: Machine, wheels: Path) -> None:
     machine.has_python(wheels, "pip")
     settings = {"PIP_USER": "1", "PIP_REQUIRE_VIRTUALENV": "1", "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels)}
     gets_uv(machine, **settings)
@@ -162,7 +162,7 @@ def test_settings_of_pip_that_forbid_its_use_do_not_hinder(machine: Machine, whe
 
 @pytest.mark.parametrize("modules", [["pip"], []], ids=["pip", "no pip"])
 @pytest.mark.parametrize("variable", ["PIP_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX_URL"])
-def test_an_index_that_is_configured_is_the_one_that_is_asked(
+def test_a_configured_index_is_used(
     machine: Machine, wheels: Path, index: str, variable: str, modules: list[str]
 ) -> None:
     machine.has_python(wheels, *modules)
@@ -170,9 +170,7 @@ def test_an_index_that_is_configured_is_the_one_that_is_asked(
 
 
 @pytest.mark.parametrize("place", [".config/pip/pip.conf", ".pip/pip.conf", "elsewhere.conf"])
-def test_an_index_in_a_file_of_pips_is_the_one_that_is_asked(
-    machine: Machine, wheels: Path, index: str, place: str
-) -> None:
+def test_an_index_in_a_pip_configuration_file_is_used(machine: Machine, wheels: Path, index: str, place: str) -> None:
     machine.has_python(wheels)
     file = machine.home / place
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +178,7 @@ def test_an_index_in_a_file_of_pips_is_the_one_that_is_asked(
     gets_uv(machine, **({} if place.startswith(".") else {"PIP_CONFIG_FILE": str(file)}))
 
 
-def test_uv_looks_where_pip_is_told_to_unless_it_is_told_otherwise(machine: Machine, wheels: Path, index: str) -> None:
+def test_uv_uses_the_index_of_pip_unless_it_has_its_own(machine: Machine, wheels: Path, index: str) -> None:
     machine.has_python(wheels)
     machine.has("uv", f'case "$1" in run) exec "{UV}" "$@" ;; esac; echo "$UV_DEFAULT_INDEX"')
     assert machine.tries("uv", PIP_INDEX_URL=index).stdout == f"{index}\n"
@@ -210,7 +208,7 @@ def test_a_uv_on_path_is_used(machine: Machine) -> None:
     assert machine.files() & MADE == set()
 
 
-def test_a_uv_that_is_too_old_or_stands_for_nothing_is_passed_over(machine: Machine, wheels: Path) -> None:
+def test_a_uv_that_is_too_old_or_does_not_work_is_skipped(machine: Machine, wheels: Path) -> None:
     machine.has_python(wheels, "pip")
     machine.has("uv", "echo 'pyenv: uv: command not found' >&2; exit 127")
     gets_uv(machine, PIP_NO_INDEX="1", PIP_FIND_LINKS=str(wheels))
@@ -226,7 +224,7 @@ def refusal(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.splitlines()[-1]
 
 
-def test_when_nothing_works_the_command_is_named_and_nothing_is_left(machine: Machine, wheels: Path) -> None:
+def test_when_nothing_works_the_needed_command_is_named_and_nothing_is_left(machine: Machine, wheels: Path) -> None:
     machine.has_python(wheels)
     before = machine.files()
     said = refusal(machine.tries("demo", PIP_NO_INDEX="1"))
@@ -240,14 +238,14 @@ def test_when_nothing_works_the_command_is_named_and_nothing_is_left(machine: Ma
     assert "run “apt-get update && apt-get install python3-pip ca-certificates”, with sudo if need be" in said
 
 
-def test_without_python_and_uv_the_command_is_named(machine: Machine) -> None:
+def test_without_python_and_uv_the_needed_command_is_named(machine: Machine) -> None:
     assert "install python3 and start this again" in refusal(machine.tries("test"))
     machine.has("apt-get", "exit 100")
     machine.has("id", "echo 1000")
     assert "run “apt-get update && apt-get install python3”, with sudo if need be" in refusal(machine.tries("test"))
 
 
-def test_a_cache_folder_that_cannot_be_written_to_is_named(machine: Machine) -> None:
+def test_a_read_only_cache_folder_is_named(machine: Machine) -> None:
     said = refusal(machine.tries("demo", XDG_CACHE_HOME="/dev/null"))
     assert said == (
         "try: /dev/null/mcp-auth-bridge cannot be written to: set XDG_CACHE_HOME to a folder that you may write to"
@@ -256,10 +254,10 @@ def test_a_cache_folder_that_cannot_be_written_to_is_named(machine: Machine) -> 
     assert "HOME is not set: set XDG_CACHE_HOME" in refusal(machine.tries("demo"))
 
 
-# What it starts
+# The started commands
 
 
-def test_the_words_reach_what_is_started_with_an_environment_away_from_the_clone(machine: Machine) -> None:
+def test_the_arguments_reach_the_command_and_its_environment_is_outside_the_clone(machine: Machine) -> None:
     machine.has("uv", f'case "$*" in "run --help") exec "{UV}" "$@" ;; esac; echo "$UV_PROJECT_ENVIRONMENT" "$@"')
     ours, *words = machine.tries("test", "-k", "a b").stdout.split(" ")
     assert Path(ours).parent == machine.home / ".cache/mcp-auth-bridge"
@@ -268,7 +266,7 @@ def test_the_words_reach_what_is_started_with_an_environment_away_from_the_clone
     assert demo == "/chosen run --no-dev --extra demo mcp-auth-bridge demo --no-browser\n"
 
 
-def test_root_gets_the_programs_that_the_tests_talk_to(machine: Machine) -> None:
+def test_as_root_the_programs_that_the_tests_need_are_installed(machine: Machine) -> None:
     machine.has("uv", f'case "$*" in "run --help") exec "{UV}" "$@" ;; esac; echo "$@"')
     machine.has("id", "echo 0")
     machine.has("apt-get", f'echo "$*" >>"{machine.home}/apt"; exit 100')
@@ -293,7 +291,7 @@ def test_root_gets_the_programs_that_the_tests_talk_to(machine: Machine) -> None
     assert not (machine.home / "apt").exists()
 
 
-def test_without_a_word_that_it_knows_it_lists_them(machine: Machine) -> None:
+def test_without_a_known_subcommand_the_subcommands_are_listed(machine: Machine) -> None:
     for arguments in ([], ["dmo"]):
         done = machine.tries(*arguments)
         assert (done.returncode, done.stdout) == (2, "")
@@ -301,7 +299,7 @@ def test_without_a_word_that_it_knows_it_lists_them(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("shell", ["sh", "dash", "bash", "busybox sh", "ksh", "zsh"])
-def test_a_shell_understands_it(shell: str) -> None:
+def test_each_shell_can_parse_the_script(shell: str) -> None:
     argv = shell.split()
     if shutil.which(argv[0]) is None:
         pytest.skip(f"{argv[0]} is not installed")

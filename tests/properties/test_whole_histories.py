@@ -1,4 +1,4 @@
-"""The relay of `relay_stack.relay`, and its modern half alone, under random histories: one reply, none if cancelled."""
+"""The relay of `relay_stack.build_relay` and its modern half under random histories: one reply, none if cancelled."""
 
 import json
 
@@ -109,7 +109,7 @@ def layers(relay):
 class Histories(RuleBasedStateMachine):
     """`open` are the requests without a reply, by key; `calls` the messages that run at the server."""
 
-    uncancellable = ("initialize",)  # by the specification: it is answered all the same
+    uncancellable = ("initialize",)  # by the specification: it gets its reply anyway
 
     def __init__(self):
         super().__init__()
@@ -130,7 +130,7 @@ class Histories(RuleBasedStateMachine):
     def built(self, memory):
         return relay_stack.build_relay(FAR, memory)
 
-    # The world: what the shell would do.
+    # The world: the part of the shell.
 
     def perform(self, actions):
         for action in list(actions):
@@ -168,7 +168,7 @@ class Histories(RuleBasedStateMachine):
         assert call not in self.calls, "one call, one request at a time"
         assert call not in self.hung_up, "nothing happens under a call after its hangup"
         assert all(("\x20" <= char <= "\x7e") for value in headers.values() for char in value)
-        assert call not in self.unknown, "what may have been done is not done again"
+        assert call not in self.unknown, "a request that may have been processed is not repeated"
         self.calls[call] = sent
 
     def say(self, value):
@@ -184,7 +184,7 @@ class Histories(RuleBasedStateMachine):
     def pick(self, pick):
         return sorted(self.calls)[pick % len(self.calls)]
 
-    # What a client may do.
+    # Steps of a client.
 
     @rule(method=st.sampled_from(METHODS), meta=st.sampled_from(METAS), name=st.sampled_from(["add", "bad", 5]))
     def asks(self, method, meta, name):
@@ -218,7 +218,7 @@ class Histories(RuleBasedStateMachine):
             del self.open[key]
         self.say(cancelled(key))
 
-    # What a server and the network may do.
+    # Steps of a server and the network.
 
     def hear(self, call, value):
         self.perform(self.relay.from_server(call, message(value)))
@@ -286,7 +286,7 @@ class Histories(RuleBasedStateMachine):
         assert not self.open or self.calls or self.timers or self.waits_for_the_client(), self.open
 
     def waits_for_the_client(self):
-        """A session that is greeted waits for `notifications/initialized`, which the specification demands."""
+        """A session after initialize waits for `notifications/initialized`, as the specification requires."""
         return next(layer for layer in layers(self.relay) if isinstance(layer, LegacySession))._state.name == "GREETED"
 
     def teardown(self):
@@ -307,7 +307,7 @@ class Histories(RuleBasedStateMachine):
 
 
 class ModernHistories(Histories):
-    """The modern half, without the relay that chooses it and keeps `initialize` from it."""
+    """The modern half, without the relay that selects it and keeps `initialize` away from it."""
 
     uncancellable = ()
     batches = None
@@ -320,11 +320,11 @@ class ModernHistories(Histories):
 
 
 class Bug(Exception):
-    """An exception that is not expected."""
+    """An unexpected exception."""
 
 
 class Faulty(Around):
-    """Raises once, `due` steps after the test has set it: before or after an action."""
+    """Raises once, before or after an action, `due` steps after the test has set `due`."""
 
     due = None
 
@@ -342,7 +342,7 @@ class Faulty(Around):
 
 
 class FaultyHistories(Histories):
-    """The same with faults at any place: one reply, none if cancelled, and no request waits forever."""
+    """The same with exceptions at any place: one reply, none if cancelled, and no request waits forever."""
 
     def built(self, memory):
         Faulty.due = None

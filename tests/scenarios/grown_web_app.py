@@ -1,18 +1,17 @@
-"""Scenario S5: a web app on a serverless host that grew its OAuth support piece by piece.
+"""Scenario S5: a web app on a serverless host that added its OAuth support piece by piece.
 
     python grown_web_app.py
 
-MCP is spoken at /mcp/mcp (streamable HTTP) and at /mcp/sse (HTTP+SSE of 2024-11-05, where a POST is 405 whoever asks).
-POST the name of a stage to /__control to make it the present one:
+The MCP endpoints are /mcp/mcp (streamable HTTP) and /mcp/sse (HTTP+SSE of 2024-11-05, where each POST gets a 405).
+POST the name of a stage to /__control to switch to it:
 
 bare                401 without a challenge, every /.well-known 404, /register 404, registration at /api/oauth/register
 server_metadata     RFC 8414 metadata at the origin, the endpoints below /api/oauth, `S256` and `plain`
-resource_metadata   RFC 9728 metadata at the origin's root, whose resource is the origin; they list `mcp_endpoints`
+resource_metadata   RFC 9728 metadata at the origin's root, with the origin as resource; they list `mcp_endpoints`
 challenge           the 401 names these metadata
-audience            a token is good for the resource it was asked for; /register leads to the real endpoint with 307
+audience            a token is valid only for its requested resource; /register redirects to the real endpoint with 307
 
-`rename` makes the resource another one, for which no token of before is good; `as_object` lists the endpoints by
-transport.
+`rename` renames the resource, so that no earlier token is valid; `as_object` lists the endpoints by transport.
 """
 
 import asyncio
@@ -60,7 +59,7 @@ class WebApp:
         return {**stages, **{action.__name__: action for action in actions}}
 
     def renew(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self._oauth.renew()
         self._resource = self._origin
         self._endpoints: Any = [f"{self._origin}/mcp/mcp", f"{self._origin}/mcp/sse"]
@@ -120,7 +119,7 @@ class WebApp:
             headers["www-authenticate"] = f'Bearer realm="{self._origin}", resource_metadata="{place}"'
         return JSONResponse({"error": "invalid_token", "error_description": description}, 401, headers)
 
-    # What it publishes
+    # Published metadata
 
     async def server_metadata(self, request: Request) -> Response:
         if not self._has("server_metadata"):
@@ -146,7 +145,7 @@ def _not_found() -> Response:
 
 
 def _answer(message: dict[str, Any]) -> dict[str, Any]:
-    """The least that is an MCP server: its one tool says which revision the session has."""
+    """A minimal MCP server: its only tool tells the revision of the session."""
     results = {
         "initialize": {
             "protocolVersion": "2025-03-26",

@@ -1,14 +1,14 @@
-"""Scenario S2: resource servers of an internal platform, which take a bearer JWT or an API key.
+"""Scenario S2: resource servers of an internal platform, which accept a bearer JWT or an API key.
 
     python internal_platform.py [--refusal message] [--sse]
 
-JWTs are HS256 with `exp iss aud sub scope`; the resource is a URN, and so is their `aud`. `initialize` alone is open. A
-refusal is HTTP 401 with a challenge that names a realm and nothing else, or, with `--refusal message`, HTTP 200 with a
-JSON-RPC error. Metadata are where RFC 9728 has them, and the answer to a JSON-RPC method as well.
+JWTs are HS256 with `exp iss aud sub scope`; the resource is a URN, and so is their `aud`. Only `initialize` is open. A
+refusal is HTTP 401 with a challenge that names only a realm, or, with `--refusal message`, HTTP 200 with a JSON-RPC
+error. The metadata are at the place of RFC 9728 and also in the reply to a JSON-RPC method.
 
-The authorization server is at the same origin. It knows one client, and trusts one platform on which workloads run: the
-tokens that this gives them (`workload_token`) are assertions (RFC 7523) and may be exchanged (RFC 8693). The platform
-hands them out at /workload too, as GitHub does to its jobs.
+The authorization server is at the same origin. It knows one client and trusts one platform for workloads: the tokens
+that this platform gives them (`workload_token`) are assertions (RFC 7523) and can be exchanged (RFC 8693). The
+platform also issues them at /workload, as GitHub does for its jobs.
 """
 
 import argparse
@@ -47,11 +47,11 @@ class Unauthorized(Exception):
 
 
 class Refused(Exception):
-    """Its text is the error code of a token response."""
+    """Raised with the error code of a token response as its text."""
 
 
 class Platform:
-    """One resource server with its authorization server. The first API key is good until `rotate_key`."""
+    """One resource server with its authorization server. The first API key is valid until `rotate_key`."""
 
     def __init__(self, origin: str, arguments: argparse.Namespace) -> None:
         self._origin = origin
@@ -73,16 +73,16 @@ class Platform:
         self._keys.pop(0)
 
     def refuse_seen_tokens(self) -> None:
-        """Accept no token any more that was ever shown here: expiry without waiting."""
+        """Reject every token that was ever presented here: expiry without waiting."""
         self._refused |= self._seen
 
     def lock_out(self) -> None:
-        """Accept nothing any more."""
+        """Reject all credentials from now on."""
         self._keys.clear()
         self._open = False
 
     def renew(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self._keys = list(API_KEYS)
         self._seen: set[str] = set()
         self._refused: set[str] = set()
@@ -192,7 +192,7 @@ class Platform:
         return JSONResponse(issued)
 
     def _subject(self, request: Request, form: dict[str, str]) -> str:
-        """Whom the token will be about."""
+        """The subject of the token."""
         match form:
             case {"grant_type": "client_credentials"}:
                 basic = base64.b64encode(f"{CLIENT}:{CLIENT_SECRET}".encode()).decode()
@@ -221,7 +221,7 @@ class Platform:
 
 
 def workload_token(audience: str, lifetime: int = 600) -> str:
-    """What the platform puts into the file of a workload."""
+    """The token that the platform puts into a workload's file."""
     claims = {"iss": WORKLOADS, "aud": audience, "sub": "system:serviceaccount:agents:agent"}
     return jwt.encode({**claims, "exp": int(time.time()) + lifetime}, WORKLOAD_KEY, "HS256")
 

@@ -2,15 +2,15 @@
 
     python on_call_cluster.py
 
-Five MCP servers at one origin, each at a path of its own:
+Five MCP servers at one origin, each at its own path:
 
-/loose    validates nothing: anything in `Authorization` will do
-/strict   validates RS256 by the JWKS of its issuer, issuer and expiry, and refuses everything with one sentence
-/bound    the same, and the audience
-/gateway  stands behind a filter in the manner of Envoy, which answers in plain text
-/silent   takes a request and never answers
+/loose    validates nothing: any `Authorization` header is accepted
+/strict   validates RS256 with the JWKS of its issuer, issuer and expiry, and refuses with one and the same sentence
+/bound    validates the same, and the audience
+/gateway  is behind a filter like Envoy, which answers in plain text
+/silent   accepts a request and never answers
 
-None checks what it was not told to, none has OAuth metadata, none sends a challenge. GET /mint?… makes a token.
+No server checks more than that, has OAuth metadata or sends a challenge. GET /mint?… issues a token.
 """
 
 import asyncio
@@ -49,11 +49,11 @@ class Cluster:
         )
 
     def end_seen_tokens(self) -> None:
-        """No token that was shown here is good any more."""
+        """Reject every token that was ever presented here."""
         self._ended |= self._seen
 
     async def mint(self, request: Request) -> Response:
-        """A token with the claims of the query beside `exp`, which is `in` seconds away."""
+        """A token with the claims of the query and an `exp` that is `in` seconds away."""
         query = dict(request.query_params)
         ends = int(time.time()) + int(query.pop("in", LIFETIME))
         claims = {"iss": self._origin, "sub": "on-call", "exp": ends, **query}
@@ -101,7 +101,7 @@ def _token(request: Request) -> str:
 
 
 async def _answer(request: Request) -> Response:
-    """The least that is an MCP server: its one tool says with which query it was called."""
+    """A minimal MCP server: its only tool tells the query of the request URL."""
     message = json.loads(await request.body())
     results = {
         "initialize": {

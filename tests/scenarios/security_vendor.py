@@ -1,14 +1,14 @@
-"""Scenario S1: a security vendor's MCP server, behind a filter in the manner of Envoy, with an organisation's header.
+"""Scenario S1: a security vendor's MCP server behind a filter like Envoy, with an organisation's header.
 
     python security_vendor.py
 
-MCP is spoken at /stage7. The header acme-com-org has to be on each request there and on none to the authorization
+The MCP endpoint is /stage7. The header acme-com-org must be on each request there and on none to the authorization
 server; OPTIONS reveals it. POST the name of a state to /__control:
 
-published   variant (b), the state at the start: protected-resource metadata, and an authorization server with dynamic
-            registration at /oauth, whose metadata are at the last of their places; the others answer as the filter does
+published   variant (b), the initial state: protected-resource metadata, and an authorization server with dynamic
+            registration at /oauth; its metadata are at the last of their places, and the filter answers at the others
 walled      a firewall answers each POST to the authorization server with a page, HTTP 403
-closed      before the vendor's repair: nothing is published, and the JWT of its other API is refused in plain text
+closed      before the vendor's fix: nothing is published, and the JWT of its other API is refused in plain text
 """
 
 import json
@@ -51,7 +51,7 @@ class Vendor:
         return {action.__name__: action for action in actions}
 
     def renew(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self._oauth.renew()
         self._published, self._wall = True, False
 
@@ -90,7 +90,7 @@ class Vendor:
         return JSONResponse(self._oauth.metadata(self._issuer, self._issuer), self._status)
 
     async def filtered(self, request: Request) -> Response:
-        """401 rather than 404: the filter wants a JWT for whatever it does not know. The firewall is before it."""
+        """401 rather than 404: the filter requires a JWT for unknown paths. The firewall is in front of it."""
         if request.method == "POST" and self._wall:
             return HTMLResponse(_WALL, 403)
         return PlainTextResponse("Jwt is missing", 401)
@@ -107,7 +107,7 @@ class Vendor:
 
 
 def _answer(message: dict[str, Any]) -> dict[str, Any]:
-    """The least that is an MCP server."""
+    """A minimal MCP server."""
     results = {
         "initialize": {
             "protocolVersion": "2025-06-18",

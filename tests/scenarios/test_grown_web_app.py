@@ -40,7 +40,7 @@ def seen(app) -> list[tuple[str, str, int]]:
 
 
 def refused(bridge, name="app") -> tuple[str, str]:
-    """What a `login` that must fail says: no browser, no login, exit code 7."""
+    """The sentence and hint of a `login` that must fail with exit code 7, without a browser and without a login."""
     done = bridge.run("login", name)
     assert (done.returncode, bridge.launches) == (7, []), done.stderr
     assert list((bridge.home / "records").glob("*.sealed")) == []
@@ -49,9 +49,7 @@ def refused(bridge, name="app") -> tuple[str, str]:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("stage", WORKING)
-def test_a_stage_that_can_work_works_with_no_option_set_through_the_life_of_its_tokens(
-    bridge, app, stage, endpoint
-) -> None:
+def test_each_workable_stage_works_without_options_through_the_life_of_its_tokens(bridge, app, stage, endpoint) -> None:
     app.control([stage])
     bridge.add_server("app", at(app, endpoint))
     bridge.login("app")
@@ -67,7 +65,7 @@ def test_a_stage_that_can_work_works_with_no_option_set_through_the_life_of_its_
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 @pytest.mark.parametrize("stage", [WORKING[0], WORKING[-1]])
-def test_a_tool_call_that_lacks_a_login_signs_in_and_is_answered(bridge, app, stage, endpoint) -> None:
+def test_a_tool_call_without_a_login_signs_in_and_gets_its_reply(bridge, app, stage, endpoint) -> None:
     app.control([stage])
     bridge.add_server("app", at(app, endpoint), login="auto")
     with bridge.stdio("app") as client:
@@ -78,9 +76,7 @@ def test_a_tool_call_that_lacks_a_login_signs_in_and_is_answered(bridge, app, st
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_the_first_stage_is_refused_in_words_that_name_the_document_and_the_header_to_add(
-    bridge, app, endpoint
-) -> None:
+def test_the_error_at_the_first_stage_names_the_missing_document_and_the_header_to_add(bridge, app, endpoint) -> None:
     bridge.add_server("app", at(app, endpoint))
     sentence, hint = refused(bridge)
     assert "publishes no OAuth metadata" in sentence
@@ -90,7 +86,7 @@ def test_the_first_stage_is_refused_in_words_that_name_the_document_and_the_head
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_server_that_gets_its_metadata_later_needs_nothing_but_a_login(bridge, app, endpoint) -> None:
+def test_a_server_that_adds_its_metadata_later_needs_only_a_login(bridge, app, endpoint) -> None:
     bridge.add_server("app", at(app, endpoint))
     refused(bridge)
     app.control(["server_metadata"])
@@ -103,7 +99,7 @@ def test_a_server_that_gets_its_metadata_later_needs_nothing_but_a_login(bridge,
     ("path", "app_is"),
     [*(("/mcp", [stage]) for stage in STAGES[2:]), ("/", ["challenge"]), ("/mcp/", ["challenge", "as_object"])],
 )
-def test_a_wrong_path_is_answered_with_the_endpoints_that_the_metadata_name(bridge, app, path, app_is) -> None:
+def test_the_error_for_a_wrong_path_names_the_endpoints_of_the_metadata(bridge, app, path, app_is) -> None:
     app.control(app_is)
     bridge.add_server("app", at(app, path))
     sentence, hint = refused(bridge)
@@ -111,7 +107,7 @@ def test_a_wrong_path_is_answered_with_the_endpoints_that_the_metadata_name(brid
     assert hint == f"its metadata name these MCP endpoints: {at(app, '/mcp/mcp')}, {at(app, '/mcp/sse')}"
 
 
-def test_a_wrong_path_where_the_metadata_name_none_is_told_as_such(bridge, app) -> None:
+def test_a_wrong_path_is_reported_if_the_metadata_name_no_endpoint(bridge, app) -> None:
     bridge.add_server("app", at(app, "/mcp"))
     sentence, hint = refused(bridge)
     assert "there is no MCP endpoint at this URL" in sentence
@@ -119,7 +115,7 @@ def test_a_wrong_path_where_the_metadata_name_none_is_told_as_such(bridge, app) 
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_resource_that_the_metadata_do_not_name_is_refused_before_anybody_logs_in(bridge, app, endpoint) -> None:
+def test_a_resource_that_the_metadata_do_not_name_is_refused_before_the_login(bridge, app, endpoint) -> None:
     app.control(["audience"])
     bridge.add_server("app", at(app, endpoint), **{"auth.kind": "browser", "auth.resource": at(app, "/elsewhere")})
     sentence, hint = refused(bridge)
@@ -128,8 +124,8 @@ def test_a_resource_that_the_metadata_do_not_name_is_refused_before_anybody_logs
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-def test_a_renamed_resource_ends_the_login_and_the_next_one_is_for_the_new_name(bridge, app, endpoint) -> None:
-    """The app refuses tokens that were made for the old one: 401, audience mismatch."""
+def test_a_renamed_resource_ends_the_login_and_the_next_login_is_for_the_new_name(bridge, app, endpoint) -> None:
+    """The app refuses tokens for the old resource: 401, audience mismatch."""
     app.control(["audience"])
     bridge.add_server("app", at(app, endpoint))
     bridge.login("app")

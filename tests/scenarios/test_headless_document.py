@@ -1,4 +1,4 @@
-"""docs/headless.md does what it says: its configurations, manifests and commands run here as far as they can."""
+"""docs/headless.md is correct: its configurations, manifests and commands run here as far as possible."""
 
 import configparser
 import json
@@ -32,7 +32,7 @@ PLACES = re.compile(r"/(?:var/run|var/lib|run|etc)/")
 
 
 def block(name: str) -> str:
-    """The one block of that mark."""
+    """The only block with that mark."""
     (found,) = [block for mark, _, block in BLOCKS if mark == name]
     return found
 
@@ -47,7 +47,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
 
 
 class Here:
-    """What the document describes, below one folder and with `platform` as https://files.acme.example."""
+    """The machine that the document describes, below one folder, with `platform` as https://files.acme.example."""
 
     def __init__(self, folder: Path, platform: Peer) -> None:
         self.folder = folder
@@ -58,7 +58,7 @@ class Here:
         return PLACES.sub(rf"{self.folder}\g<0>", document).replace(ORIGIN, self.origin)
 
     def write(self, path: str, content: str) -> Path:
-        """A file that the document names; only its owner reads it."""
+        """Write a file that the document names; only its owner may read it."""
         file = Path(self.moved(path)) if path.startswith("/") else self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
@@ -66,7 +66,7 @@ class Here:
         return file
 
     def run(self, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """One of our commands with that environment and nothing else."""
+        """Run one of our commands with exactly that environment."""
         return subprocess.run(
             [command(), *argv],
             cwd=self.folder,
@@ -88,7 +88,7 @@ def here(tmp_path: Path, running: Peer) -> Here:
     return Here(tmp_path, running)
 
 
-# What can be read
+# Documents that are read
 
 
 @pytest.mark.parametrize("example", blocks("toml"))
@@ -96,7 +96,7 @@ def test_a_configuration_is_valid(example: str) -> None:
     assert set(config_file.parse(example, Path("headless.md")).profiles) == {"files"}
 
 
-def test_every_kind_of_auth_for_machines_has_an_example() -> None:
+def test_every_kind_of_machine_auth_has_an_example() -> None:
     shown = [config_file.parse(example, Path("headless.md")).profiles["files"].auth for example in blocks("toml")]
     assert {type(auth) for auth in shown} == set(get_args(auth_module.Auth)) - {auth_module.AnonymousSettings}
 
@@ -111,16 +111,16 @@ def commands() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("line", sorted(set(commands())))
-def test_a_command_is_one_of_ours(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_documented_command_is_valid(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(code: int) -> None:
         raise AssertionError(f"{line} is refused")
 
     monkeypatch.setattr(terminal, "exit_now", refuse)
-    monkeypatch.setattr(terminal, "use_json_lines", lambda: None)  # else from here on in every test of this process
+    monkeypatch.setattr(terminal, "use_json_lines", lambda: None)  # else set for all later tests of this process
     assert build_parser().parse_args(shlex.split(line, comments=True)[1:]).command
 
 
-def test_there_are_as_many_commands_as_one_sees() -> None:
+def test_the_document_has_at_least_ten_commands() -> None:
     assert len(list(commands())) >= 10
 
 
@@ -130,7 +130,7 @@ def kinds_of_error(kind: type[errors.BridgeError] = errors.BridgeError) -> Itera
         yield from kinds_of_error(narrower)
 
 
-def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
+def test_the_table_of_exit_codes_matches_the_errors() -> None:
     rows = re.findall(r"^\| (\d+) \| (.*?) \| .*? \|$", DOCUMENT, re.MULTILINE)
     table = {int(code): set(re.findall(r"`(\w+)`", reasons)) for code, reasons in rows}
     expected: dict[int, set[str]] = {0: set()}
@@ -139,10 +139,10 @@ def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     assert table == expected
 
 
-# What can be run
+# Commands that are run
 
 
-def test_the_line_of_json_is_what_is_said(here: Here) -> None:
+def test_the_documented_line_of_json_is_the_line_on_stderr(here: Here) -> None:
     path = here.write("config.toml", here.moved(of_kind("headers")))
     done = here.run("--config", str(path), "--log-format", "json", "run", "files", "--headless")
     said, shown = json.loads(done.stderr), json.loads(block("a line of the log"))
@@ -151,8 +151,8 @@ def test_the_line_of_json_is_what_is_said(here: Here) -> None:
     assert list(said) == list(shown)
 
 
-def test_it_runs_without_a_person(here: Here) -> None:
-    """Its configuration is where it is looked for without being named."""
+def test_the_bridge_runs_without_a_user(here: Here) -> None:
+    """The configuration is in the default place, so the command does not name it."""
     here.write("config.toml", here.moved(of_kind("headers")))
     environment = {"PATH": ENVIRONMENT["PATH"], "MCP_AUTH_BRIDGE_HOME": str(here.folder), "FILES_KEY": API_KEYS[0]}
     with RawClient([command(), *shlex.split(block("headless"))[1:]], environment) as client:
@@ -161,7 +161,7 @@ def test_it_runs_without_a_person(here: Here) -> None:
 
 
 def in_a_shell(here: Here, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A line of the document by sh, where `mcp-auth-bridge` on PATH is the one under test."""
+    """Run a line of the document with sh, where `mcp-auth-bridge` on PATH is the command under test."""
     here.write("bin/mcp-auth-bridge", f'#!/bin/sh\nexec "{command()}" "$@"\n').chmod(0o700)
     return subprocess.run(
         ["sh", "-eu", "-c", line],
@@ -182,7 +182,7 @@ def test_an_empty_environment_is_enough(here: Here) -> None:
     assert done.stdout.strip().isdigit()
 
 
-def test_a_script_gets_a_token_and_results(here: Here) -> None:
+def test_the_documented_scripts_get_a_token_and_results(here: Here) -> None:
     here.write("config.toml", here.moved(of_kind("client_credentials")))
     here.write("report.py", '#!/bin/sh\ntest -n "$MCP_TOKEN" && echo reported\n').chmod(0o700)
     done = in_a_shell(here, block("scripts"), MCP_AUTH_BRIDGE_HOME=str(here.folder), FILES_SECRET=CLIENT_SECRET)
@@ -201,11 +201,11 @@ def works(here: Here, example: str, **environment: str) -> None:
 
 
 def of_kind(kind: str) -> str:
-    """The first configuration with that kind of auth."""
+    """The first configuration with this kind of auth."""
     return next(example for example in blocks("toml") if f'kind = "{kind}"' in example)
 
 
-def test_an_api_key_needs_its_variable_alone(here: Here) -> None:
+def test_an_api_key_needs_only_its_variable(here: Here) -> None:
     works(here, of_kind("headers"), FILES_KEY=API_KEYS[0])
     assert here.token_requests() == 0
 
@@ -217,20 +217,20 @@ def test_a_token_comes_from_a_command(here: Here) -> None:
     works(here, of_kind("bearer"), PATH=f"{here.folder / 'bin'}:{ENVIRONMENT['PATH']}")
 
 
-def test_client_credentials_need_their_secret_alone(here: Here) -> None:
+def test_client_credentials_need_only_their_secret(here: Here) -> None:
     assert CLIENT in of_kind("client_credentials")
     works(here, of_kind("client_credentials"), FILES_SECRET=CLIENT_SECRET)
 
 
 @pytest.mark.parametrize("kind", ["jwt_bearer", "token_exchange"])
-def test_a_workload_needs_its_file_alone(here: Here, kind: str) -> None:
+def test_a_workload_needs_only_its_file(here: Here, kind: str) -> None:
     here.write("/var/run/secrets/tokens/files", workload_token(here.origin))
     works(here, of_kind(kind))
     assert here.token_requests() == 1
 
 
 class Pod:
-    """A pod of the manifest: its volumes where they are mounted, its containers' commands."""
+    """A pod of the manifest: its mounted volumes and its containers' commands."""
 
     def __init__(self, here: Here) -> None:
         self._here = here
@@ -259,7 +259,7 @@ class Pod:
 
     @staticmethod
     def _mount(place: Path, files: dict[str, str]) -> None:
-        """As the kubelet does it: each file is a link through a folder that is exchanged as a whole."""
+        """Mounts as the kubelet does: each file is a link through a folder that is replaced as a whole."""
         version = place / "..2026_11_21"
         version.mkdir(parents=True)
         (place / "..data").symlink_to(version.name)
@@ -273,7 +273,7 @@ class Pod:
         return self._here.run(*self.init["command"][1:], **self.environment)
 
     def agent(self) -> RawClient:
-        """What the agent's container starts for its client."""
+        """The command that the agent's container starts for its client."""
         (container,) = self._spec["containers"]
         servers = json.loads(Path(container["command"][-1]).read_text())["mcpServers"]
         files = servers["files"]
@@ -293,7 +293,7 @@ def test_the_pod_checks_its_credential_and_its_agent_shares_the_token(here: Here
     assert here.token_requests() == 1
 
 
-def test_a_token_that_the_kubelet_renews_is_read_again(here: Here, running: Peer) -> None:
+def test_a_token_that_the_kubelet_renews_is_reread(here: Here, running: Peer) -> None:
     pod = Pod(here)
     with pod.agent() as agent:
         agent.initialize()
@@ -307,7 +307,7 @@ def test_a_token_that_the_kubelet_renews_is_read_again(here: Here, running: Peer
     assert here.token_requests() == 2
 
 
-def test_a_pod_with_a_token_for_somebody_else_does_not_come_up(here: Here) -> None:
+def test_a_pod_with_a_token_for_another_audience_does_not_start(here: Here) -> None:
     pod = Pod(here)
     (pod.tokens.parent / "..data" / "files").chmod(0o600)
     (pod.tokens.parent / "..data" / "files").write_text(workload_token("https://somebody.else.example"))
@@ -318,7 +318,7 @@ def test_a_pod_with_a_token_for_somebody_else_does_not_come_up(here: Here) -> No
 
 
 @needs("curl", "jq")
-def test_the_job_exchanges_what_github_says_of_it(here: Here) -> None:
+def test_the_job_exchanges_its_github_token(here: Here) -> None:
     workflow = yaml.safe_load(block("actions"))
     (*_, step) = workflow["jobs"]["triage"]["steps"]
     here.write(".github/mcp/config.toml", here.moved(block("actions config")))
@@ -332,7 +332,7 @@ def test_the_job_exchanges_what_github_says_of_it(here: Here) -> None:
     assert done.stdout.strip().isdigit()
 
 
-def test_the_unit_reads_what_systemd_shows_it(here: Here) -> None:
+def test_the_unit_reads_its_systemd_credential(here: Here) -> None:
     unit = configparser.ConfigParser(interpolation=None)
     unit.optionxform = str
     unit.read_string(here.moved(block("systemd")).replace("%S", str(here.folder / "state")))

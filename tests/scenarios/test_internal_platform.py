@@ -1,4 +1,4 @@
-"""Scenario S2: resource servers that take a bearer JWT or an API key, and refuse in two ways (internal_platform.py)."""
+"""Scenario S2: resource servers that accept a JWT or an API key, with two kinds of refusal (internal_platform.py)."""
 
 import json
 import re
@@ -25,7 +25,7 @@ WAYS = {
     params=[*(pytest.param(way, marks=pytest.mark.slow) for way in list(WAYS)[:-1]), list(WAYS)[-1]],
 )
 def running(request, tmp_path_factory) -> Iterator[Peer]:
-    """The server, once for each way in which it refuses."""
+    """The server, once for each kind of refusal."""
     yield from scenario("internal_platform", tmp_path_factory.mktemp("peer"), *WAYS[request.param])
 
 
@@ -61,7 +61,7 @@ def paths(platform) -> list[str]:
 
 
 def calls(platform) -> list[int]:
-    """The status of each `tools/call` that arrived."""
+    """The statuses of the `tools/call` requests that arrived."""
     return [request["status"] for request in platform.control()["requests"] if request["method"] == "tools/call"]
 
 
@@ -81,7 +81,7 @@ def from_a_command(bridge) -> str:
 
 
 @pytest.mark.parametrize("source", [from_the_environment, from_a_file, from_a_command])
-def test_an_api_key_works_from_wherever_it_is_kept_and_nothing_is_discovered(bridge, platform, source) -> None:
+def test_an_api_key_works_from_every_source_without_discovery(bridge, platform, source) -> None:
     with_key(bridge, platform, source(bridge))
     with bridge.stdio("files") as client:
         client.initialize()
@@ -101,7 +101,7 @@ def test_an_api_key_works_from_the_keyring_of_the_desktop(bridge, platform) -> N
             assert text(client.call("count")).isdigit()
 
 
-def test_a_key_that_somebody_rotates_while_the_bridge_runs_is_read_again(bridge, platform) -> None:
+def test_a_key_that_is_rotated_while_the_bridge_runs_is_reread(bridge, platform) -> None:
     with_key(bridge, platform, from_a_file(bridge))
     with bridge.stdio("files") as client:
         client.initialize()
@@ -111,7 +111,7 @@ def test_a_key_that_somebody_rotates_while_the_bridge_runs_is_read_again(bridge,
         assert int(text(client.call("count"))) == before + 1
 
 
-def test_a_command_whose_key_was_rotated_runs_again_once_and_the_call_is_carried_out_once(bridge, platform) -> None:
+def test_after_a_rotation_the_key_command_runs_once_and_the_call_is_executed_once(bridge, platform) -> None:
     with_key(bridge, platform, from_a_command(bridge))
     with bridge.stdio("files") as client:
         client.initialize()
@@ -122,7 +122,7 @@ def test_a_command_whose_key_was_rotated_runs_again_once_and_the_call_is_carried
     assert len(calls(platform)) == 3  # one refused
 
 
-def test_a_key_that_is_refused_is_said_to_be_and_by_no_name_of_its_own(bridge, platform) -> None:
+def test_the_error_for_a_refused_key_names_the_header_and_its_source_but_not_the_key(bridge, platform) -> None:
     with_key(bridge, platform, from_the_environment(bridge))
     platform.control(["lock_out"])
     with bridge.stdio("files") as client:
@@ -145,8 +145,8 @@ def test_client_credentials_work_with_the_urn_as_the_resource(bridge, platform) 
     assert paths(platform).count("/token") == 1
 
 
-def test_a_urn_in_the_metadata_is_used_only_where_the_configuration_has_it_too(bridge, platform) -> None:
-    """A token for another resource than the server would be good there as well."""
+def test_a_urn_in_the_metadata_is_used_only_if_the_configuration_names_it(bridge, platform) -> None:
+    """A token for a resource other than the server would be valid there as well."""
     with_client(bridge, platform, resource="")
     with bridge.stdio("files") as client:
         client.initialize()
@@ -157,7 +157,7 @@ def test_a_urn_in_the_metadata_is_used_only_where_the_configuration_has_it_too(b
     assert "/token" not in paths(platform)
 
 
-def test_a_token_that_ends_early_is_replaced_and_the_call_is_carried_out_once(bridge, platform) -> None:
+def test_a_token_that_ends_early_is_replaced_and_the_call_is_executed_once(bridge, platform) -> None:
     with_client(bridge, platform)
     with bridge.stdio("files") as client:
         client.initialize()
@@ -167,7 +167,7 @@ def test_a_token_that_ends_early_is_replaced_and_the_call_is_carried_out_once(br
     assert paths(platform).count("/token") == 2
 
 
-def test_a_server_that_accepts_no_token_is_asked_twice_and_named(bridge, platform) -> None:
+def test_a_server_that_accepts_no_token_costs_at_most_two_token_requests_and_is_reported(bridge, platform) -> None:
     with_client(bridge, platform)
     with bridge.stdio("files") as client:
         client.initialize()
@@ -179,7 +179,7 @@ def test_a_server_that_accepts_no_token_is_asked_twice_and_named(bridge, platfor
     assert paths(platform).count("/token") <= 2
 
 
-def test_the_metadata_are_a_method_of_the_server_too(bridge, platform) -> None:
+def test_a_method_of_the_server_returns_the_metadata_too(bridge, platform) -> None:
     with_key(bridge, platform, from_the_environment(bridge))
     with bridge.stdio("files") as client:
         client.initialize()
@@ -187,7 +187,7 @@ def test_the_metadata_are_a_method_of_the_server_too(bridge, platform) -> None:
         assert (said["resource"], said["bearer_methods_supported"]) == (RESOURCE, ["header"])
 
 
-def test_without_credentials_the_opening_works_and_what_follows_names_what_is_missing(bridge, platform) -> None:
+def test_without_credentials_initialize_works_and_a_call_names_what_is_missing(bridge, platform) -> None:
     configure(bridge, platform, "none")
     with bridge.stdio("files") as client:
         assert client.initialize()["result"]["serverInfo"]["name"]
@@ -195,7 +195,7 @@ def test_without_credentials_the_opening_works_and_what_follows_names_what_is_mi
         assert "says that there are none" in json.dumps(failed)
 
 
-def test_plain_http_leads_to_loopback_only(bridge, platform) -> None:
+def test_plain_http_is_allowed_only_to_loopback(bridge, platform) -> None:
     configure(bridge, platform, "none")
     config = bridge.home / "config.toml"
     config.write_text(config.read_text().replace(platform.url, "http://files.example/mcp"))

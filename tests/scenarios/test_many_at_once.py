@@ -1,6 +1,6 @@
-"""One machine on which many agents start at once, each with several servers: a process for each of both.
+"""One machine on which many agents start at once, each with several servers: one process per agent and server.
 
-They share the folder in which credentials are kept, and nothing else.
+The processes share only the folder with the credentials.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ SIZES = [pytest.param(4, 2), pytest.param(16, 4, marks=pytest.mark.slow)]
 
 @contextlib.contextmanager
 def platforms(count: int, folder: Path) -> Iterator[list[Peer]]:
-    """`count` servers, each with an authorization server of its own."""
+    """`count` servers, each with its own authorization server."""
     script = str(TESTS / "scenarios" / "internal_platform.py")
     with contextlib.ExitStack() as stack:
         peers = []
@@ -33,7 +33,7 @@ def platforms(count: int, folder: Path) -> Iterator[list[Peer]]:
 
 
 def machine(folder: Path, peers: list[Peer]) -> Bridge:
-    """A configuration with each of `peers`, by number."""
+    """A configuration with all `peers`, named by number."""
     home = folder / "home"
     home.mkdir(0o700)
     bridge = Bridge(home)
@@ -51,7 +51,7 @@ def machine(folder: Path, peers: list[Peer]) -> Bridge:
 
 
 def relayed(clients: list[RawClient]) -> list[dict[str, Any]]:
-    """What each client's first call brings; all of them open and call at the same time."""
+    """The reply to each client's first call; all clients open their session and call at the same time."""
     opening = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "agent", "version": "1"}}
     for client in clients:
         client.post("initialize", opening, "initialize")
@@ -63,7 +63,7 @@ def relayed(clients: list[RawClient]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("agents", "servers"), SIZES)
-def test_agents_that_start_together_cost_one_token_request_for_each_credential(
+def test_agents_that_start_together_make_one_token_request_per_credential(
     tmp_path: Path, record_testsuite_property: Any, agents: int, servers: int
 ) -> None:
     with platforms(servers, tmp_path) as peers, contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Scenario S3: agents without a person. Several servers in one file, and each failure is told for what it is."""
+"""Scenario S3: agents without a user. One file names several servers, and each failure is reported precisely."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from words import error, text
 
 HEADLESS = ("--headless", "--log-format", "json")
 PLACEHOLDER = "${PROMETHEUS_TOKEN:-placeholder}"
-# Where a failure is told: in the error's data and in the line on stderr.
+# The members of a failure, in the error's data and in the line on stderr.
 SHARED = (
     "code",
     "sent",
@@ -50,7 +50,7 @@ def cluster(running) -> Peer:
 
 @pytest.fixture
 def bridge(tmp_path: Path) -> Bridge:
-    """As in a container: no store is written down, and nobody is there."""
+    """As in a container: no store is configured, and no user is present."""
     home = tmp_path / "home"
     home.mkdir(0o700)
     bridge = Bridge(home)
@@ -59,7 +59,7 @@ def bridge(tmp_path: Path) -> Bridge:
 
 
 def mint(cluster, **claims) -> str:
-    """A token of the cluster's issuer; `in` is how many seconds it lives."""
+    """A token of the cluster's issuer; `in` is its lifetime in seconds."""
     with _loopback.open(f"{cluster.about['origin']}/mint?{urlencode(claims)}", timeout=10) as answer:
         return answer.read().decode()
 
@@ -81,10 +81,10 @@ def lines(client) -> list[dict]:
 
 
 def failure(bridge, name) -> tuple[dict, int]:
-    """What is wrong with the server of that `name`, and the exit code: by three ways that say the same."""
+    """The failure of the server `name` and the exit code; asserts that the three reports of it agree."""
     with start(bridge, name) as client:
         told = error(client.initialize())
-        again = client.call("query")  # the process goes on, and so does the failure
+        again = client.call("query")  # the process goes on, and the next call fails too
         code = client.close()
         (line,) = lines(client)
     assert error(again)["data"]["code"] == told["data"]["code"]
@@ -94,10 +94,10 @@ def failure(bridge, name) -> tuple[dict, int]:
     return line, code
 
 
-# It works
+# Success
 
 
-def test_three_servers_that_differ_in_their_query_alone_get_it_unchanged(bridge, cluster) -> None:
+def test_three_servers_that_differ_only_in_their_query_get_it_unchanged(bridge, cluster) -> None:
     queries = {"grafana": "toolset=grafana", "loki": "toolset=loki&q=%2Fa%20b+c", "prometheus": "toolset=prometheus&x"}
     for name, query in queries.items():
         configure(bridge, name, f"{url(cluster, 'loose')}?{query}", PLACEHOLDER)
@@ -110,7 +110,7 @@ def test_three_servers_that_differ_in_their_query_alone_get_it_unchanged(bridge,
         assert [client.stderr for client in clients.values()] == ["", "", ""]
 
 
-def test_a_file_that_is_rotated_under_us_costs_nothing(bridge, cluster) -> None:
+def test_rotating_the_token_file_costs_no_call(bridge, cluster) -> None:
     token = bridge.home / "token"
     token.write_text(mint(cluster, sub="first"))
     configure(bridge, "prometheus", url(cluster, "strict"), f"file:{token}")
@@ -125,18 +125,18 @@ def test_a_file_that_is_rotated_under_us_costs_nothing(bridge, cluster) -> None:
         assert (client.close(), client.stderr) == (0, "")
 
 
-def test_a_static_token_asks_for_no_metadata(bridge, cluster) -> None:
+def test_with_a_static_token_no_metadata_is_requested(bridge, cluster) -> None:
     configure(bridge, "prometheus", url(cluster, "strict"), PLACEHOLDER)
     failure(bridge, "prometheus")
     assert {request["path"] for request in cluster.control()["requests"]} == {"/strict/mcp"}
 
 
-# Servers of a cluster are named without a certificate
+# Servers with cluster names and without certificates
 
 
 @pytest.fixture
 def service(cluster, bridge, tmp_path) -> str:
-    """The URL of a server by a name of the cluster, which resolves for every command of `bridge`."""
+    """The URL of a server with a cluster name, which resolves for every command of `bridge`."""
     name = "prometheus.monitoring.svc.cluster.example"
     bridge.within = resolving(tmp_path / "hosts", name)
     return url(cluster, "strict").replace("127.0.0.1", name)
@@ -145,10 +145,10 @@ def service(cluster, bridge, tmp_path) -> str:
 WARNING = "warning: nothing on the way to {origin} is encrypted (allow_http)"
 
 
-def test_a_name_of_the_cluster_works_by_plain_http_where_its_table_allows_it(bridge, cluster, service) -> None:
+def test_a_cluster_name_works_over_plain_http_if_its_table_allows_it(bridge, cluster, service) -> None:
     bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster)
     configure(bridge, "prometheus", service, PLACEHOLDER, allow_http=True)
-    for _ in range(2):  # it is said at each start
+    for _ in range(2):  # the warning comes at each start
         with start(bridge, "prometheus") as client:
             assert "result" in client.initialize()
             assert "result" in client.call("query")
@@ -160,7 +160,7 @@ def test_a_name_of_the_cluster_works_by_plain_http_where_its_table_allows_it(bri
     assert "warning: nothing on the way there is encrypted (allow_http)" in status.stdout
 
 
-def test_it_works_by_its_url_alone_where_the_command_line_allows_it(bridge, cluster, service) -> None:
+def test_a_cluster_url_works_over_plain_http_if_the_command_line_allows_it(bridge, cluster, service) -> None:
     bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster)
     auth = ("--auth", 'kind = "bearer", token = "env:PROMETHEUS_TOKEN"')
     done = bridge.run("call", service, "query", *auth, "--allow-http")
@@ -173,7 +173,7 @@ def test_it_works_by_its_url_alone_where_the_command_line_allows_it(bridge, clus
     assert cluster.control()["requests"] == []
 
 
-def test_without_a_word_about_it_no_name_is_reached_by_plain_http(bridge, cluster, service) -> None:
+def test_by_default_no_name_is_reached_over_plain_http(bridge, cluster, service) -> None:
     configure(bridge, "prometheus", service, PLACEHOLDER)
     with start(bridge, "prometheus") as client:
         assert client.read() == b""
@@ -183,10 +183,10 @@ def test_without_a_word_about_it_no_name_is_reached_by_plain_http(bridge, cluste
     assert cluster.control()["requests"] == []
 
 
-# Each failure is told for what it is
+# Each failure is reported precisely
 
 
-def test_a_placeholder_is_taken_by_one_server_and_named_where_the_next_refuses_it(bridge, cluster) -> None:
+def test_a_placeholder_that_one_server_accepts_is_named_when_another_refuses_it(bridge, cluster) -> None:
     configure(bridge, "loki", url(cluster, "loose"), PLACEHOLDER)
     with start(bridge, "loki") as client:
         assert "result" in client.initialize()
@@ -200,7 +200,7 @@ def test_a_placeholder_is_taken_by_one_server_and_named_where_the_next_refuses_i
     assert line["action"].endswith("PROMETHEUS_TOKEN, which is not set, so that its default was used")
 
 
-def test_an_expired_token_says_since_when(bridge, cluster) -> None:
+def test_the_error_for_an_expired_token_says_since_when(bridge, cluster) -> None:
     bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster, **{"in": "-90"})
     configure(bridge, "prometheus", url(cluster, "strict"), PLACEHOLDER)
     line, code = failure(bridge, "prometheus")
@@ -209,7 +209,7 @@ def test_an_expired_token_says_since_when(bridge, cluster) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", line["expires_at"])
 
 
-def test_a_token_for_another_audience_says_for_which(bridge, cluster) -> None:
+def test_the_error_for_a_token_for_another_audience_names_that_audience(bridge, cluster) -> None:
     bridge.environment["PROMETHEUS_TOKEN"] = mint(cluster, aud="https://grafana.example/mcp")
     configure(bridge, "prometheus", url(cluster, "bound"), PLACEHOLDER)
     line, code = failure(bridge, "prometheus")
@@ -242,7 +242,7 @@ def test_a_server_that_is_down_is_unreachable(bridge) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full backlog refuses connections")
-def test_a_firewall_that_drops_everything_is_a_timeout_and_is_waited_for_once(bridge) -> None:
+def test_a_firewall_that_drops_everything_causes_a_single_timeout(bridge) -> None:
     with black_hole() as port:
         host = f"127.0.0.1:{port}"
         configure(bridge, "prometheus", f"http://{host}/mcp", "literal:x", **{"network.connect_timeout": 0.3})
@@ -251,14 +251,14 @@ def test_a_firewall_that_drops_everything_is_a_timeout_and_is_waited_for_once(br
     assert line["message"] == f"no connection to {host} within 0.3 s"
 
 
-def test_a_server_that_takes_a_request_and_never_answers_is_a_timeout_too(bridge, cluster) -> None:
+def test_a_server_that_never_answers_causes_a_timeout_too(bridge, cluster) -> None:
     patience = {"network.headers_timeout": 0.3}
     configure(bridge, "prometheus", url(cluster, "silent"), "literal:x", **patience)
     line, code = failure(bridge, "prometheus")
     assert (code, line["code"], line["sent"]) == (15, "timed_out", "partial")
 
 
-# What is missing ends it at once
+# A missing credential ends the command at once
 
 
 MISSING = {
@@ -269,7 +269,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("name", MISSING)
-def test_what_is_missing_ends_it_before_anything_is_read_or_sent(bridge, cluster, name) -> None:
+def test_a_missing_credential_ends_the_command_before_it_reads_or_sends(bridge, cluster, name) -> None:
     reference, words = MISSING[name]
     configure(bridge, "prometheus", url(cluster, "strict"), reference)
     with start(bridge, "prometheus") as client:
@@ -281,26 +281,26 @@ def test_what_is_missing_ends_it_before_anything_is_read_or_sent(bridge, cluster
     assert cluster.control()["requests"] == []
 
 
-def test_a_header_from_a_missing_variable_ends_it_too(bridge, cluster) -> None:
+def test_a_header_from_a_missing_variable_ends_the_command_too(bridge, cluster) -> None:
     bridge.add_server("prometheus", url(cluster, "loose"), {"X-Org": "env:ORG"}, **{"auth.kind": "none"})
     done = bridge.run("run", "prometheus", *HEADLESS)
     assert (done.returncode, json.loads(done.stderr)["code"]) == (9, "credential_missing")
 
 
-def test_a_wrong_configuration_is_no_missing_credential(bridge, cluster) -> None:
+def test_a_configuration_error_is_not_reported_as_a_missing_credential(bridge, cluster) -> None:
     configure(bridge, "prometheus", url(cluster, "strict"), PLACEHOLDER, nonsense=1)
     done = bridge.run("run", "prometheus", *HEADLESS)
     assert (done.returncode, json.loads(done.stderr)["code"]) == (2, "config")
 
 
-def test_a_login_that_only_a_person_can_make_is_told_as_an_error(bridge, cluster) -> None:
+def test_a_login_that_needs_a_user_is_reported_as_an_error(bridge, cluster) -> None:
     bridge.add_server("prometheus", url(cluster, "strict"), login="auto")
     line, code = failure(bridge, "prometheus")
     assert (code, line["code"]) == (3, "auth_required")
     assert bridge.launches == []
 
 
-def test_a_command_that_fails_is_told_without_what_it_prints(bridge, cluster) -> None:
+def test_a_failing_command_is_reported_without_its_output(bridge, cluster) -> None:
     bridge.add_server(
         "prometheus",
         url(cluster, "strict"),
@@ -312,7 +312,7 @@ def test_a_command_that_fails_is_told_without_what_it_prints(bridge, cluster) ->
 
 
 @pytest.mark.slow
-def test_a_command_that_hangs_is_ended_and_told(bridge, cluster) -> None:
+def test_a_hanging_command_is_ended_and_reported(bridge, cluster) -> None:
     configure(bridge, "prometheus", url(cluster, "strict"), "command:sleep 600")
     with start(bridge, "prometheus") as client:
         told = error(client.initialize())
@@ -321,7 +321,7 @@ def test_a_command_that_hangs_is_ended_and_told(bridge, cluster) -> None:
     assert "30 s" in told["message"]
 
 
-def test_the_end_of_stdin_after_a_success_is_a_success_whatever_failed_later(bridge, cluster) -> None:
+def test_the_end_of_stdin_after_a_success_is_a_success_even_after_later_failures(bridge, cluster) -> None:
     token = bridge.home / "token"
     token.write_text(mint(cluster))
     configure(bridge, "prometheus", url(cluster, "strict"), f"file:{token}")
@@ -342,11 +342,11 @@ def test_with_the_debug_log_every_line_is_still_json(bridge, cluster) -> None:
         assert {line["level"] for line in lines(client)} == {"debug", "error"}
 
 
-# Nobody is asked for anything
+# The commands ask no user
 
 
 def traced(bridge, tmp_path, name) -> list[str]:
-    """Every program that was started, every file that was opened, and every address that was connected to."""
+    """All started programs, all opened files, and all addresses of connections."""
     trace = tmp_path / "trace"
     tracer = [
         found("strace"),
@@ -358,7 +358,7 @@ def traced(bridge, tmp_path, name) -> list[str]:
         "-o",
         str(trace),
     ]
-    bare = {"HOME": str(bridge.home), "MCP_AUTH_BRIDGE_HOME": str(bridge.home)}  # `env -i`, but for the test's files
+    bare = {"HOME": str(bridge.home), "MCP_AUTH_BRIDGE_HOME": str(bridge.home)}  # `env -i` and the test's files
     with RawClient([*tracer, command(), "run", name, *HEADLESS], bare) as client:
         client.initialize()
         client.call("query")
@@ -370,7 +370,7 @@ SOURCES = {
     "a placeholder": ({"auth.kind": "bearer", "auth.token": PLACEHOLDER}, 0),
     "a file": ({"auth.kind": "bearer", "auth.token": "file:{home}/token"}, 0),
     "a command": ({"auth.kind": "bearer", "auth.token": "command:/bin/cat {home}/token"}, 1),
-    "a login that is not there": ({"login": "auto"}, 0),
+    "a missing login": ({"login": "auto"}, 0),
     "no credential": ({"auth.kind": "none"}, 0),
     "a client": (
         {"auth.kind": "client_credentials", "auth.client_id": "x", "auth.client_secret": "literal:y", **NOWHERE},
@@ -386,7 +386,7 @@ FORBIDDEN = re.compile(r"/dev/tty|xdg-open|wslview|/bus|dbus|/run/user/|site-pac
 @pytest.mark.slow
 @needs("strace")
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_source_starts_a_browser_opens_a_terminal_or_asks_a_keyring(bridge, cluster, tmp_path, source) -> None:
+def test_no_source_starts_a_browser_opens_a_terminal_or_contacts_a_keyring(bridge, cluster, tmp_path, source) -> None:
     keys, programs = SOURCES[source]
     (bridge.home / "token").write_text(mint(cluster))
     keys = {key: value.replace("{home}", str(bridge.home)) for key, value in keys.items()}
@@ -395,9 +395,7 @@ def test_no_source_starts_a_browser_opens_a_terminal_or_asks_a_keyring(bridge, c
     config.write_text(re.sub(r"browser_command = .*\n", "", config.read_text()))  # the desktop's own
     calls = traced(bridge, tmp_path, "prometheus")
     assert not [call for call in calls if FORBIDDEN.search(call)]
-    assert not [
-        call for call in calls if "sun_path" in call and "nscd" not in call
-    ]  # what the C library asks for names
+    assert not [call for call in calls if "sun_path" in call and "nscd" not in call]  # the C library's name service
     started = [call for call in calls if "execve(" in call and call.endswith("= 0")]
     assert started
     assert len([call for call in started if "/cat" in call]) == programs

@@ -38,7 +38,7 @@ def url(vendor) -> str:
 
 
 def organisations(vendor) -> dict[str, set[str | None]]:
-    """Which values of the organisation's header came to each path."""
+    """The values of the organisation's header that reached each path."""
     seen: dict[str, set[str | None]] = {}
     for request in vendor.control()["requests"]:
         seen.setdefault(request["path"], set()).add(request["headers"].get(HEADER))
@@ -51,13 +51,13 @@ def refused(bridge) -> tuple[str, str]:
     return complaint(done.stderr)
 
 
-def test_the_header_is_on_each_mcp_request_and_on_no_other_through_the_life_of_a_login(bridge, vendor) -> None:
+def test_the_header_is_only_on_mcp_requests_through_the_life_of_a_login(bridge, vendor) -> None:
     bridge.add_server("acme", url(vendor), OURS)
     bridge.login("acme")
     with bridge.stdio("acme") as client:
         client.initialize()
         assert text(client.call("findings")) == "no findings"
-        vendor.control(["refuse_tokens"])  # the next call is made with a new token
+        vendor.control(["refuse_tokens"])  # the next call uses a new token
         assert text(client.call("findings")) == "no findings"
         assert (client.close(), client.stderr) == (0, "")
     assert bridge.run("call", "acme", "findings").stdout == "no findings\n"
@@ -68,7 +68,7 @@ def test_the_header_is_on_each_mcp_request_and_on_no_other_through_the_life_of_a
     assert set().union(*seen.values()) == {None}
 
 
-def test_the_places_that_answer_401_instead_of_404_are_passed_by(bridge, vendor) -> None:
+def test_metadata_places_that_answer_401_instead_of_404_are_skipped(bridge, vendor) -> None:
     bridge.add_server("acme", url(vendor), OURS)
     bridge.login("acme")
     asked = [(each["path"], each["status"]) for each in vendor.control()["requests"] if "well-known" in each["path"]]
@@ -86,7 +86,7 @@ def test_a_login_with_the_header_on_the_command_line_works_too(bridge, vendor) -
     assert (done.returncode, done.stdout) == (0, "no findings\n"), done.stderr
 
 
-def test_without_the_header_a_login_ends_with_what_may_be_missing(bridge, vendor) -> None:
+def test_without_the_header_the_login_error_says_what_may_be_missing(bridge, vendor) -> None:
     bridge.add_server("acme", url(vendor))
     done = bridge.run("login", "acme")
     sentence, hint = complaint(done.stderr)
@@ -95,7 +95,7 @@ def test_without_the_header_a_login_ends_with_what_may_be_missing(bridge, vendor
     assert "organisation header" in hint
 
 
-def test_a_firewall_before_the_registration_is_told_from_a_server_that_says_no(bridge, vendor) -> None:
+def test_a_firewall_before_the_registration_is_distinguished_from_a_refusal(bridge, vendor) -> None:
     vendor.control(["walled"])
     bridge.add_server("acme", url(vendor), OURS)
     sentence, hint = refused(bridge)
@@ -104,7 +104,7 @@ def test_a_firewall_before_the_registration_is_told_from_a_server_that_says_no(b
     assert hint
 
 
-def test_a_firewall_before_the_token_endpoint_costs_no_login_and_is_told(bridge, vendor) -> None:
+def test_a_firewall_before_the_token_endpoint_costs_no_login_and_is_reported(bridge, vendor) -> None:
     bridge.add_server("acme", url(vendor), OURS)
     bridge.login("acme")
     vendor.control(["refuse_tokens", "walled"])
@@ -117,7 +117,7 @@ def test_a_firewall_before_the_token_endpoint_costs_no_login_and_is_told(bridge,
     assert "signed in" in status.stdout
 
 
-def test_before_the_repair_a_login_is_refused_with_each_place_that_was_tried(bridge, vendor) -> None:
+def test_before_the_fix_the_login_error_names_each_place_that_was_tried(bridge, vendor) -> None:
     vendor.control(["closed"])
     bridge.add_server("acme", url(vendor), OURS)
     sentence, hint = refused(bridge)
@@ -127,7 +127,7 @@ def test_before_the_repair_a_login_is_refused_with_each_place_that_was_tried(bri
     assert f"{origin}/.well-known/oauth-protected-resource/stage7: HTTP 404" in hint
 
 
-def test_before_the_repair_the_token_of_the_other_api_is_explained_by_its_issuer(bridge, vendor) -> None:
+def test_before_the_fix_the_refused_token_of_the_other_api_is_explained_by_its_issuer(bridge, vendor) -> None:
     vendor.control(["closed"])
     claims = {"iss": "Vendor", "aud": "acme-graphql-server.vendor.example", "scope": "read:data read:platform"}
     bridge.environment["ACME_TOKEN"] = jwt.encode(claims, "the key of the other API, which nobody here knows", "HS256")

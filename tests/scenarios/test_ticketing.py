@@ -1,4 +1,4 @@
-"""Scenario S4: the token of a bearer profile is what the application's own command prints (ticketing.py)."""
+"""Scenario S4: the application's own command prints the token of a bearer profile (ticketing.py)."""
 
 import contextlib
 import os
@@ -31,7 +31,7 @@ def backend(running) -> Peer:
 
 @pytest.fixture
 def bridge(tmp_path: Path, backend) -> Bridge:
-    """Its server `tickets` is configured as a person would who has read the application's manual."""
+    """Its server `tickets` is configured as the application's manual would say."""
     home = tmp_path / "home"
     home.mkdir(0o700)
     bridge = Bridge(home)
@@ -41,7 +41,7 @@ def bridge(tmp_path: Path, backend) -> Bridge:
 
 
 def prints(bridge, backend, command: str) -> None:
-    """The token comes from `command`."""
+    """Configures `command` as the source of the token."""
     auth = {"auth.kind": "bearer", "auth.token": f"command:{command}", "auth.resource": "tickets"}
     bridge.add_server("tickets", backend.url, pass_environment=["TICKETS_PASSWORD", "PYTHONPATH"], **auth)
 
@@ -55,12 +55,12 @@ def mints(backend) -> int:
 
 
 def calls(backend) -> list[int]:
-    """The status of each tool call that arrived."""
+    """The statuses of the tool calls that arrived."""
     return [status for _, method, status in requests(backend) if method == "tools/call"]
 
 
 def close_all(client) -> list[str]:
-    """Many calls at once, and what they said."""
+    """Makes many calls at once and returns their replies."""
     for number in range(AT_ONCE):
         client.send(b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"close"}}' % number)
     return [client.read().decode() for _ in range(AT_ONCE)]
@@ -84,7 +84,7 @@ def test_a_token_that_lives_for_seconds_is_replaced_before_it_is_refused(bridge,
     assert set(calls(backend)) == {200}
 
 
-def test_the_calls_in_flight_when_the_token_ends_all_succeed_by_one_run(bridge, backend) -> None:
+def test_all_calls_in_flight_succeed_with_one_run_when_the_token_ends(bridge, backend) -> None:
     with bridge.stdio("tickets") as client:
         client.initialize()
         assert text(client.call("close")) == "closed"
@@ -95,7 +95,7 @@ def test_the_calls_in_flight_when_the_token_ends_all_succeed_by_one_run(bridge, 
     assert calls(backend).count(200) == 1 + AT_ONCE
 
 
-def test_processes_that_share_a_store_run_it_once(bridge, backend) -> None:
+def test_processes_that_share_a_store_run_the_command_once(bridge, backend) -> None:
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(bridge.stdio("tickets")) for _ in range(4)]
         for client in clients:
@@ -125,7 +125,7 @@ def test_a_token_that_a_command_printed_is_sealed(bridge, backend) -> None:
         ("elsewhere", "wrong_audience", "its aud is “wiki”, not “tickets”"),
     ],
 )
-def test_a_new_token_that_is_refused_too_is_explained(bridge, backend, mood, code, problem) -> None:
+def test_the_refusal_of_a_new_token_is_explained(bridge, backend, mood, code, problem) -> None:
     with bridge.stdio("tickets") as client:
         client.initialize()
         assert text(client.call("close")) == "closed"
@@ -145,7 +145,7 @@ COMMANDS = {
     "prints nothing": ("", "the command “{python}” printed nothing"),
     "prints two lines": ("print('hunter2'); print('hunter2')", "the command “{python}” printed 2 lines"),
     "prints too much": ("print('hunter2' * 10000)", "the command “{python}” printed more than 64 KiB"),
-    "prints no ascii": ("print(chr(228) + 'hunter2')", "the command “{python}” printed more than ASCII"),
+    "prints non-ASCII text": ("print(chr(228) + 'hunter2')", "the command “{python}” printed more than ASCII"),
     "prints a document": (
         'print(\'{"secret": "hunter2"}\')',
         "the command “{python}” printed a JSON document without a",
@@ -153,7 +153,7 @@ COMMANDS = {
 }
 
 
-def test_the_failure_of_the_command_is_shown_as_what_it_is_until_it_is_repaired(bridge, backend) -> None:
+def test_a_failing_command_is_reported_as_such_until_it_is_repaired(bridge, backend) -> None:
     script = bridge.home / "command.py"
     script.write_text("raise SystemExit(1)")
     prints(bridge, backend, f"{sys.executable} {script}")
@@ -171,7 +171,7 @@ def test_the_failure_of_the_command_is_shown_as_what_it_is_until_it_is_repaired(
         assert text(client.call("close")) == "closed"
 
 
-def test_a_command_that_is_not_there_is_named(bridge, backend) -> None:
+def test_a_missing_command_is_named(bridge, backend) -> None:
     prints(bridge, backend, "tickets-cli token")
     with bridge.stdio("tickets") as client:
         client.initialize()
@@ -179,7 +179,7 @@ def test_a_command_that_is_not_there_is_named(bridge, backend) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-def test_a_command_that_hangs_holds_up_neither_the_opening_nor_the_end(bridge, backend) -> None:
+def test_a_hanging_command_delays_neither_initialize_nor_the_end(bridge, backend) -> None:
     note = bridge.home / "pid"
     script = bridge.home / "hangs.py"
     script.write_text(f"""

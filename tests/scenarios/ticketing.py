@@ -1,10 +1,10 @@
-"""Scenario S4: a ticketing backend behind its application's own JWTs, and the application's command that prints them.
+"""Scenario S4: a ticketing backend that accepts its application's own JWTs, and the command that prints them.
 
-    python ticketing.py serve            the server: no OAuth at all
+    python ticketing.py serve            the server: without OAuth
     python ticketing.py token ORIGIN     the command: signs in with $TICKETS_PASSWORD and prints a token
 
-The JWTs are HS256 with `exp aud org role`. `initialize` and `tools/list` are open; a tool call without a good token is
-answered with 401 and nothing else. Everything under /app is the application's own and no business of the bridge's.
+The JWTs are HS256 with `exp aud org role`. `initialize` and `tools/list` are open; a tool call without a valid token
+gets a bare 401. The paths under /app belong to the application and do not concern the bridge.
 """
 
 import json
@@ -29,7 +29,7 @@ _KEY = secrets.token_hex(32)
 
 
 class Backend:
-    """`life` is that of the tokens in seconds; `mood` what the application prints instead of a good one."""
+    """`life` is the lifetime of the tokens in seconds; `mood` selects the output that replaces a valid token."""
 
     def __init__(self) -> None:
         self.renew()
@@ -41,21 +41,21 @@ class Backend:
         )
 
     def renew(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self._life = MINUTES
         self._revoked_before = 0
         self._minted = 0
         self._mood = "good"
 
     def revoke(self) -> None:
-        """Every token that was printed so far is refused from now on."""
+        """Refuse every token printed so far."""
         self._revoked_before = self._minted
 
     def short(self) -> None:
         self._life = SECONDS
 
     def stale(self) -> None:
-        """Print the last token again and again, as an application does with a cache."""
+        """Print the last token again and again, as an application with a cache does."""
         self._mood = "stale"
 
     def expired(self) -> None:
@@ -110,7 +110,7 @@ def build() -> Observed:
 
 
 def print_token(origin: str) -> None:
-    """What the application's command does."""
+    """The application's command."""
     headers = {"authorization": f"Password {os.environ.get('TICKETS_PASSWORD', '')}"}
     request = Request(f"{origin}/app/token", b"", headers)
     with build_opener(ProxyHandler({})).open(request, timeout=10) as answer:

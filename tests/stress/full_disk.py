@@ -1,6 +1,6 @@
-"""Refreshes on a disk with hardly any space, at a server that forgives nothing: `python -m stress.full_disk FOLDER`.
+"""Refreshes on a nearly full disk, at a strict server: `python -m stress.full_disk FOLDER`.
 
-`FOLDER` is a disk of its own. For each number of free pages another write of the refresh is the first that fails.
+`FOLDER` is a separate disk. With each number of free pages, the refresh fails first at another write.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ FREE = (0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 16)
 
 
 class Disk:
-    """The disk that `folder` is on. `fill` leaves so many pages free, `free` gives all the space back."""
+    """The disk that holds `folder`. `fill` leaves the given number of pages free, `free` frees all space again."""
 
     def __init__(self, folder: Path) -> None:
         self._filler = folder / "filler"
@@ -39,7 +39,7 @@ class Disk:
 
 @contextlib.asynccontextmanager
 async def refreshing(folder: Path, server: Strict, disk: Disk, pages: int) -> AsyncIterator[Client]:
-    """A bridge that has begun a refresh on a disk with so many free pages, or has been refused one."""
+    """Runs a bridge that has begun or failed to begin a refresh on a disk with `pages` free pages."""
     async with started(folder) as client:
         await client.initialize()
         server.expire()
@@ -52,12 +52,12 @@ async def refreshing(folder: Path, server: Strict, disk: Disk, pages: int) -> As
 
 
 async def at_an_end(folder: Path, server: Strict, disk: Disk, pages: int, end: Callable[[Client], None]) -> None:
-    """No space comes back before the bridge has ended."""
+    """The disk stays full until the bridge has ended."""
     async with refreshing(folder, server, disk, pages) as client:
         disk.fill()
         end(client)
         await client.exited()
-        await asyncio.sleep(1.0)  # the answer has come
+        await asyncio.sleep(1.0)  # the response has arrived
     disk.free()
 
 

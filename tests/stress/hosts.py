@@ -1,6 +1,6 @@
-"""Machines of their own, as far as the network goes: namespaces, joined by one Redis that all of them reach.
+"""Separate machines as far as the network is concerned: namespaces, joined by one Redis that all of them reach.
 
-Their servers are the test's, on loopback: bytes to that port of a host's own loopback come here through a socket file.
+The test's own servers on loopback serve them: a socket file forwards bytes from the same port of a host's loopback.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ asyncio.run(main())
 
 
 def why_not() -> str:
-    """Why there can be no namespaces here, "" if there can."""
+    """Why namespaces do not work here, "" if they do."""
     if reason := missing("ip"):
         return reason
     if not (hasattr(os, "geteuid") and os.geteuid() == 0):
@@ -60,7 +60,7 @@ def _ip(*arguments: str) -> str:
 
 
 def remove_leftovers() -> None:
-    """Delete the namespaces, and with them the cables, of test runs that were killed: their addresses would answer."""
+    """Delete the namespaces and cables of killed test runs, because their addresses would still answer."""
     for line in _ip("netns", "list").splitlines():
         name = line.split()[0]
         owner = re.fullmatch(r"mab(\d+)-\w+", name)
@@ -70,7 +70,7 @@ def remove_leftovers() -> None:
 
 @contextlib.contextmanager
 def namespace(name: str) -> Iterator[tuple[str, ...]]:
-    """The words before a command that is to run there."""
+    """Creates a namespace; yields the words that run a command in it."""
     _ip("netns", "add", name)
     try:
         _ip("-n", name, "link", "set", "lo", "up")
@@ -80,9 +80,9 @@ def namespace(name: str) -> Iterator[tuple[str, ...]]:
 
 
 def joined(name: str, hub: str, number: int) -> str:
-    """A cable from the host `name` ("" for the test's own) to `hub`; the address of the hub on it.
+    """Connects the host `name` ("" for the test's own) to `hub` with a cable; returns the hub's address on it.
 
-    The network is this process's own, as far as a number can say that: another run may be under way on this machine.
+    The network's number comes from the process id, because another run may be under way on this machine.
     """
     network = f"10.{100 + os.getpid() % 100}.{number}"
     near, far = f"mab{os.getpid() % 10**6}n{number}", f"mab{os.getpid() % 10**6}f{number}"
@@ -98,7 +98,7 @@ def joined(name: str, hub: str, number: int) -> str:
 
 @contextlib.asynccontextmanager
 async def served(by: tuple[str, ...], port: int, file: Path) -> AsyncIterator[None]:
-    """Within, `port` on the loopback of the host that `by` leads to is the test's own, through the socket `file`."""
+    """Forwards `port` of the loopback behind `by` to the same port of the test, through the socket `file`."""
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""A protected MCP server and its strict authorization server on one port, in the test's own loop.
+"""A protected MCP server and its strict authorization server on one port, in the test's event loop.
 
-The demo's `Grants` decide: every refresh token is good once, and a second use revokes the whole family. Here they are
+The demo's `Grants` decide: every refresh token works once, and a second use revokes the whole family. Here they are
 slow.
 """
 
@@ -29,7 +29,7 @@ REDIRECT = "http://127.0.0.1:1/callback"
 
 @contextlib.contextmanager
 def seeded() -> Iterator[int]:
-    """A seed for the chances of one test, which a failure names."""
+    """A random seed for one test, which a failure reports."""
     seed = random.randrange(1 << 32)
     try:
         yield seed
@@ -39,10 +39,10 @@ def seeded() -> Iterator[int]:
 
 
 class Strict(FaultServer):
-    """`delay()` is how long a token request takes: half before the tokens change, half after.
+    """`delay()` is the duration of a token request in seconds: half before the tokens change, half after.
 
-    `asked` counts token requests and `answered` their answers, `redeemed` good redemptions and `reused` those of a
-    spent token, which were punished.
+    `asked` counts token requests and `answered` their responses, `redeemed` valid redemptions and `reused` those of a
+    spent token, which revoked the family.
     """
 
     def __init__(self, delay: Callable[[], float], *, lifetime: int = 3600) -> None:
@@ -60,7 +60,7 @@ class Strict(FaultServer):
         return self
 
     def login(self) -> tuple[str, TokenPair]:
-        """What a person's login would leave: the client's id and its first tokens."""
+        """The result of a user's login: the client's id and its first tokens."""
         client = self.grants.register(
             {"redirect_uris": [REDIRECT], "grant_types": ["authorization_code", "refresh_token"]}
         )
@@ -82,7 +82,7 @@ class Strict(FaultServer):
         return client.id, tokens
 
     def expire(self) -> None:
-        """From now on the newest access token is refused too."""
+        """From now on refuse the newest access token too."""
         self.current = ""
 
     def _script(self, exchange: Exchange) -> Any:

@@ -1,6 +1,6 @@
-"""One parser after the other under atheris: `python tests/stress/targets.py NAME -max_total_time=SECONDS`.
+"""Runs one parser under atheris: `python tests/stress/targets.py NAME -max_total_time=SECONDS`.
 
-Each target takes any bytes and lets nothing out but the errors that its parser documents. Anything else is a find, and
+Each target accepts any bytes and raises only the errors that its parser documents. Any other error is a finding and
 ends the run.
 """
 
@@ -30,7 +30,7 @@ SEAL = Seal(lambda: b"k" * 32, bytes, "log in again")
 
 
 def sse(data: bytes) -> None:
-    """At any chunking the events are the same."""
+    """The events do not depend on the chunking."""
     middle = data[0] if data else 0
     whole, cut = EventParser(1 << 16), EventParser(1 << 16)
     events = list(whole.feed(data))
@@ -38,7 +38,7 @@ def sse(data: bytes) -> None:
 
 
 def message(data: bytes) -> None:
-    """A message keeps its bytes, has a key, and every layer can look into it."""
+    """A message keeps its bytes and has a key, and every layer can read it."""
     seen = peek(data)
     for part in split_batch(seen) if seen.kind is Kind.BATCH else [seen]:
         assert part.raw in data
@@ -58,7 +58,7 @@ def www_authenticate(data: bytes) -> None:
 
 
 def oauth_document(data: bytes) -> None:
-    """The first byte says which document it is, and whether the answer is a refusal."""
+    """The first byte selects the document and whether the response is a refusal."""
     kind = data[0] if data else 0
     response = Response(400 if kind & 4 else 200, {"content-type": ("application/json",)}, data[1:], 0.0)
     if kind & 4:
@@ -68,7 +68,7 @@ def oauth_document(data: bytes) -> None:
 
 
 def record(data: bytes) -> None:
-    """Both as it is and under a seal that fits, which no attacker can make."""
+    """The bytes themselves, and the bytes under a valid seal, which no attacker can make."""
     try:
         SEAL.unsealed("name", data, "here")
     except StoreError:

@@ -1,7 +1,7 @@
-"""Thirty answers of 60 MiB at once, lists without an end, seven kinds of flood: memory is bounded, others are served.
+"""Thirty responses of 60 MiB at once, endless lists, seven kinds of flood: memory is bounded, other calls are served.
 
-Memory is asserted. Times are the machine's, so they are measured and reported (`record_property`);
-what is asserted is that the calls beside a flood were answered while it went on.
+The tests assert memory. Times depend on the machine, so they are measured and reported (`record_property`); the tests
+assert only that the calls beside a flood were answered while it went on.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ def made(step: Any) -> Made:
 
 
 @pytest.mark.parametrize("shape", [with_length, in_chunks, as_event, as_event_of_an_open_stream])
-def test_thirty_answers_of_60_mib_at_once_cost_hardly_more_than_one(
+def test_thirty_replies_of_60_mib_at_once_need_hardly_more_memory_than_one(
     shape: Any, tmp_path: Path, record_property: Any
 ) -> None:
     async def story() -> None:
@@ -132,7 +132,7 @@ def test_thirty_answers_of_60_mib_at_once_cost_hardly_more_than_one(
 
 
 def squeezed() -> Iterator[bytes]:
-    """Pieces of gzip of one byte each."""
+    """Pieces of gzip, one byte each."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
     start = head(200, b"Transfer-Encoding: chunked", b"Content-Encoding: gzip", length=None, kind=b"text/event-stream")
     yield start
@@ -158,7 +158,7 @@ FLOODS = {
 
 
 class Torrent:
-    """A step that writes all of `parts`, which have no end, as fast as the bridge takes them; `count` is how many."""
+    """A step that writes the endless `parts` as fast as the bridge reads them; `count` is the number written."""
 
     def __init__(self, parts: Iterator[bytes]) -> None:
         self.parts = parts
@@ -178,7 +178,7 @@ def figures(times: list[float]) -> str:
 
 
 @pytest.mark.parametrize("flood", FLOODS)
-def test_calls_beside_a_flood_are_answered_while_it_goes_on(flood: str, tmp_path: Path, record_property: Any) -> None:
+def test_calls_during_a_flood_are_answered_before_it_ends(flood: str, tmp_path: Path, record_property: Any) -> None:
     async def story() -> None:
         async with FaultServer() as server, started(home(tmp_path, server.url)) as client:
             await client.initialize()

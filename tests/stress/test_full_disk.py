@@ -1,4 +1,4 @@
-"""A disk that is full at each write of a refresh: no login is lost while a process lives, nor at its end."""
+"""A disk that is full at each write of a refresh costs no login, neither while a process lives nor when it ends."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Two machines with eight processes each share one login that rotates, while the Redis that it is in dies twice."""
+"""Two machines with eight processes each share one rotating login, while its Redis dies twice."""
 
 import asyncio
 import contextlib
@@ -20,11 +20,11 @@ _PROCESSES = 8  # on each host
 _ROTATIONS = 300
 _DEATHS = (100, 200)
 _DOWN = 2.0  # seconds
-_AT_ONCE = 4  # starts: a start is all CPU
+_AT_ONCE = 4  # starts: a start needs only CPU
 
 
 def fleet_home(folder: Path, server: Strict, redis: str) -> Path:
-    """A home of its own, as each machine has; only the sealing key and the server are the same."""
+    """The home of one machine; only the sealing key and the server are shared."""
     home(folder, server.url, auth='{ kind = "browser" }')
     own = f'kind = "key_file"\npath = "{folder / "sealing.key"}"'
     shared = f'kind = "redis"\nurl = "{redis}"\ninsecure = true\nkey_file = "{folder / "sealing.key"}"'
@@ -50,7 +50,7 @@ class Story:
                 tasks.create_task(self.die())
 
     async def call(self, client: Client) -> None:
-        """As an agent does: what is refused for a reason that passes is tried again."""
+        """Calls as an agent does: it retries after a temporary refusal."""
         await asyncio.sleep(self.chance.uniform(0, 0.05))
         while True:
             self.calls += 1

@@ -1,7 +1,7 @@
-"""The end of a bridge at random moments of a refresh, a relay and a login: no login is lost, nothing is left.
+"""A bridge ends at random moments of a refresh, a relay and a login: no login is lost, nothing is left behind.
 
-The authorization server forgives nothing: a refresh token that comes twice revokes its family. It takes up to three
-seconds for an answer, so that most ends fall between the presentation of a refresh token and its answer.
+The authorization server is strict: a refresh token that is presented twice revokes its family. It takes up to three
+seconds to respond, so that most ends fall between a refresh request and its response.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from mcp_auth_bridge.demo.server import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
-_HOMES = 50  # side by side: most of an end's time is the server's
+_HOMES = 50  # in parallel: most of the time is spent waiting for the server
 _KILLS_OF_LOGIN = 30  # in each of two homes
-_CHECKED = 5  # every so many ends a whole start is played
+_CHECKED = 5  # ends between two whole starts
 _BROWSER = shlex.join([sys.executable, "-P", "-m", "mcp_auth_bridge.demo.consent"])
-_AT_ONCE = 6  # starts: a start is all CPU
+_AT_ONCE = 6  # starts: a start needs only CPU
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -77,7 +77,7 @@ async def ended_run(
             await asyncio.sleep(chance.uniform(0, 0.6))  # anywhere on the way to the token request
         else:
             while server.asked == asked and 1 not in client.answers:  # noqa: ASYNC110 - it is only looked at
-                await asyncio.sleep(0.01)  # an exchange that outlived its bridge may have brought a good token
+                await asyncio.sleep(0.01)  # an exchange that outlived its bridge may have stored a valid token
             await asyncio.sleep(chance.uniform(0, 1.5))
         end(client)
         await client.exited()
@@ -94,7 +94,7 @@ async def prepared(folder: Path, server: Strict) -> None:
 async def ends_of_run(
     folder: Path, seed: int, count: int, end: Callable[[Client], None], turns: asyncio.Semaphore
 ) -> int:
-    """How many refreshes were under way when their bridge ended, of `count`."""
+    """Ends `count` bridges; returns how many of them had a refresh under way."""
     chance = random.Random(seed)
     async with Strict(lambda: chance.uniform(0, 3)) as server:
         await prepared(folder, server)
@@ -116,7 +116,7 @@ async def ends_of_run(
 @pytest.mark.parametrize(
     ("count", "end"), [(500, kill), (200, kill_group), (200, end_stdin), (200, terminate), (200, interrupt)]
 )
-def test_no_end_of_a_bridge_during_a_refresh_loses_a_login_at_a_server_that_forgives_nothing(
+def test_no_end_of_a_bridge_during_a_refresh_loses_a_login_at_a_strict_server(
     tmp_path: Path, record_property: Any, count: int, end: Callable[[Client], None]
 ) -> None:
     async def story(seed: int) -> list[int]:
@@ -127,11 +127,11 @@ def test_no_end_of_a_bridge_during_a_refresh_loses_a_login_at_a_server_that_forg
     with seeded() as seed:
         orphaned = sum(asyncio.run(story(seed)))
         record_property("orphaned", orphaned)
-        assert orphaned > count // 10  # the test hits what it aims at; how often depends on the machine's load
+        assert orphaned > count // 10  # the test hits some refreshes; how many depends on the machine's load
 
 
 async def login(folder: Path, patience: float | None) -> int | None:
-    """`login far` to its end, or until it is killed after `patience` seconds."""
+    """Run `login far` to its end, or kill it after `patience` seconds."""
     process = await asyncio.create_subprocess_exec(
         *(command(), "login", "far", "--browser-command", _BROWSER),
         env=environment(folder),
@@ -142,7 +142,7 @@ async def login(folder: Path, patience: float | None) -> int | None:
     try:
         return await asyncio.wait_for(process.wait(), patience)
     except TimeoutError:
-        with suppress(ProcessLookupError):  # it has ended in that moment
+        with suppress(ProcessLookupError):  # it has just ended
             process.kill()
         await process.wait()
         return None
@@ -166,7 +166,7 @@ async def kills_of_login(folder: Path, seed: int) -> None:
         assert leftovers(folder) == []
 
 
-def test_60_kills_of_a_login_keep_the_one_there_was_or_have_the_new_one(tmp_path: Path) -> None:
+def test_60_killed_logins_leave_either_the_previous_login_or_the_new_one(tmp_path: Path) -> None:
     async def story(seed: int) -> None:
         await asyncio.gather(*(kills_of_login(tmp_path / f"{n}", seed + n) for n in range(2)))
 

@@ -1,4 +1,4 @@
-"""Many processes on one login, at a server that revokes everything when it sees a refresh token twice."""
+"""Many processes use one login, at a server that revokes everything when it sees a refresh token twice."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ _SLOW_ONE = 40.0
 
 _KILLED_EVERY = 4  # rotations, in the middle of which one process is killed and another one started
 
-_AT_ONCE = 6  # starts: a start is all CPU
+_AT_ONCE = 6  # starts: a start needs only CPU
 
 
 @contextlib.asynccontextmanager
@@ -65,7 +65,7 @@ def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
             assert (stored.access.reveal(), stored.ended, stored.in_doubt) == (server.current, "", False)
 
     async def killed(clients: list[Client], calls: list[asyncio.Task[None]], number: int) -> None:
-        """Kill one process, whose place at the end another one takes."""
+        """Kill one process and append a new one at the end."""
         client, waiting = clients.pop(number), calls.pop(number)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -88,7 +88,7 @@ def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
 
 
 def test_a_night_asleep_costs_one_refresh(tmp_path: Path) -> None:
-    """Eight processes are stopped for ten seconds, in which their token expires."""
+    """Eight processes are stopped for ten seconds; meanwhile their token expires."""
 
     async def story() -> None:
         async with Strict(lambda: 0.3, lifetime=6) as server:

@@ -1,4 +1,4 @@
-"""Processes that are stopped for longer than a token request may take, as by a debugger or a laptop that sleeps."""
+"""Processes that are stopped for longer than a token request may take, as by a debugger or a sleeping laptop."""
 
 import asyncio
 import contextlib
@@ -15,12 +15,12 @@ from stress.test_kills import prepared, work
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
 _STOPS = 20
-_SECONDS = 100.0  # a token request may take 90 (shell/net/oauth_http.py)
-_AT_ONCE = 6  # starts: a start is all CPU
+_SECONDS = 100.0  # a token request may take 90 s (shell/net/oauth_http.py)
+_AT_ONCE = 6  # starts: a start needs only CPU
 
 
 async def stop(folder: Path, turns: asyncio.Semaphore, *, whole: bool) -> None:
-    """Stop a bridge in the middle of a refresh; if `whole`, the process that refreshes too."""
+    """Stop a bridge in the middle of a refresh; if `whole`, also the process that refreshes."""
     async with Strict(lambda: 2.0) as server:
         await prepared(folder, server)
         server.expire()
@@ -40,7 +40,7 @@ async def stop(folder: Path, turns: asyncio.Semaphore, *, whole: bool) -> None:
                 for pid in stopped:
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGCONT)
-            await client.answer(1)  # perhaps that it took too long, as a clock sees it
+            await client.answer(1)  # perhaps an error that it took too long by the clock
             await client.call(2)
             answer = await client.answer(2)
             assert "result" in answer, answer

@@ -1,6 +1,6 @@
-"""Records that a backup, a synchronisation or a fault of the disk has undone, while a bridge runs and while none does.
+"""Records that a backup, a synchronisation or a disk fault has reverted, while a bridge runs and while none runs.
 
-The authorization server forgives nothing: a spent refresh token that is presented ends the login.
+The authorization server is strict: presenting a spent refresh token ends the login.
 """
 
 import asyncio
@@ -141,11 +141,11 @@ KINDS = [
 ]
 
 UNTOLD = (rolled_back_whole, rolled_back_without_the_one_before)
-"""Where the files tell nobody that there was a newer one."""
+"""The cases in which the files do not show that a newer record existed."""
 
 
 async def prepared(folder: Path, server: Strict) -> Path:
-    """A home with a login, whose record's path is returned, and with another one."""
+    """A home with two logins; returns the path of the first one's record."""
     home(folder, server.url, auth='{ kind = "browser" }')
     client, tokens = server.login()
     await save_login(folder, server.grants.issuer, client, tokens.access, tokens.refresh, lifetime=3600)
@@ -159,7 +159,7 @@ def files(record: Path) -> Files:
 
 
 async def rotated(client, server: Strict, record: Path, times: int) -> list[Files]:
-    """The files after each of so many refreshes."""
+    """The files before and after each of `times` refreshes."""
     history = [files(record)]
     for _ in range(times):
         before = server.redeemed
@@ -178,11 +178,11 @@ async def while_running(folder: Path, undo: Undo) -> None:
             await client.initialize()
             history = await rotated(client, server, record, 4)
             undo(record, history)
-            await asyncio.sleep(1.1)  # until the bridge looks again
+            await asyncio.sleep(1.1)  # until the bridge checks the store again
             await client.call("used")
             assert "result" in await client.answer("used"), undo.__name__
             await rotated(client, server, record, 2)
-        async with started(folder) as client:  # and what it has put back is good
+        async with started(folder) as client:  # and the record that it restored is valid
             await client.initialize()
             await rotated(client, server, record, 1)
         assert server.reused == 0, undo.__name__
@@ -206,7 +206,7 @@ async def while_stopped(folder: Path, undo: Undo) -> None:
 
 
 async def while_asked(folder: Path, undo: Undo) -> None:
-    """In the middle of a refresh: the process that waits for the answer knows better than the files."""
+    """In the middle of a refresh: the process that waits for the response knows more than the files."""
     delays = [0.0]
     async with Strict(lambda: delays[-1]) as server:
         record = await prepared(folder, server)
@@ -230,7 +230,7 @@ async def while_asked(folder: Path, undo: Undo) -> None:
 
 
 async def side_by_side(folder: Path, story: Callable[[Path, Undo], Awaitable[None]]) -> None:
-    turns = asyncio.Semaphore(6)  # most of it is starts, which are all CPU
+    turns = asyncio.Semaphore(6)  # most of the time is spent on starts, which need only CPU
 
     async def played(undo: Undo) -> None:
         async with turns:
@@ -239,13 +239,13 @@ async def side_by_side(folder: Path, story: Callable[[Path, Undo], Awaitable[Non
     await asyncio.gather(*map(played, KINDS))
 
 
-def test_a_bridge_that_runs_loses_no_login(tmp_path: Path) -> None:
+def test_reverted_records_cost_a_running_bridge_no_login(tmp_path: Path) -> None:
     asyncio.run(side_by_side(tmp_path, while_running))
 
 
-def test_what_is_undone_in_the_middle_of_a_refresh_costs_no_login(tmp_path: Path) -> None:
+def test_records_that_are_reverted_during_a_refresh_cost_no_login(tmp_path: Path) -> None:
     asyncio.run(side_by_side(tmp_path, while_asked))
 
 
-def test_no_bridge_that_starts_presents_a_spent_token_where_the_files_can_tell(tmp_path: Path) -> None:
+def test_a_starting_bridge_presents_no_spent_token_that_the_files_reveal(tmp_path: Path) -> None:
     asyncio.run(side_by_side(tmp_path, while_stopped))

@@ -1,4 +1,4 @@
-"""An address that takes connections and never answers."""
+"""An address that neither accepts nor refuses connections."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import socket
 
 @contextlib.contextmanager
 def black_hole(host="127.0.0.1"):
-    """A port where a connection is neither made nor refused: its backlog is full."""
+    """A port with a full backlog: a connection is neither made nor refused."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket(family))

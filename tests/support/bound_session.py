@@ -1,4 +1,4 @@
-"""A session whose tokens are bound to a key (RFC 9449)."""
+"""A session with tokens that are bound to a key (RFC 9449)."""
 
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret

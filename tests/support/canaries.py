@@ -1,8 +1,8 @@
-"""Canaries: whatever is secret in a bridge, looked for in whatever that bridge says and leaves behind.
+"""Canaries: searches everything that a bridge prints and leaves behind for its secrets.
 
-`pytest --canaries` (see conftest.py) replaces the command that tests start (program.py) by one that is the same process
-with the debug log on and two ears: it notes each `Secret` that comes to be, and each word that leaves by stdout or
-stderr. The log itself is then kept from the tests, which count lines, except from those that ask for it.
+`pytest --canaries` (see conftest.py) replaces the command that tests start (program.py) by the same program with the
+debug log on and a recorder: it records each new `Secret`, and everything written to stdout or stderr. It hides the log
+from the tests, which count lines, except from those that ask for it.
 """
 
 import base64
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-SHORTEST = 12  # characters; what is shorter is a test's own word, such as "spent", and may stand anywhere
+SHORTEST = 12  # characters; a shorter value is a test's own word, such as "spent", and may appear anywhere
 REFERENCES = ("env:", "file:", "command:", "keyring:")
 DEBUG = b"mcp-auth-bridge: debug "
 DEBUG_JSON = b'"level": "debug"'
@@ -33,9 +33,9 @@ main()
 
 
 def forms(secret: str) -> Iterator[bytes]:
-    """Raw, percent-encoded, in JSON, in hexadecimal and in base64.
+    """A secret raw, percent-encoded, in JSON, in hexadecimal and in base64.
 
-    base64 of a text depends on where it begins: the middle of each of the three alignments is enough.
+    The base64 form of a text depends on its offset: the middle of each of the three alignments is enough.
     """
     yield secret.encode()
     yield quote(secret, safe="").encode()
@@ -47,12 +47,12 @@ def forms(secret: str) -> Iterator[bytes]:
 
 
 def found(data: bytes, secrets: set[str]) -> list[str]:
-    """Those of `secrets` that are in `data` in any form."""
+    """The `secrets` that are in `data` in any form."""
     return sorted(secret for secret in secrets if any(form in data for form in forms(secret)))
 
 
 def is_secret(text: str) -> bool:
-    """Whether a `Secret` is one: a header that is kept with a login may be a reference, which only names a place."""
+    """Whether a `Secret` is secret: a header that is stored with a login may be a reference that only names a place."""
     return len(text) >= SHORTEST and not text.startswith(REFERENCES)
 
 
@@ -63,7 +63,7 @@ class Leak(NamedTuple):
 
 
 def command(folder: Path) -> Path:
-    """Write the command that listens, which puts what it hears into `folder`."""
+    """Write the recording command, which puts its recordings into `folder`."""
     script = folder / "mcp-auth-bridge"
     script.write_text(COMMAND.format(python=sys.executable, tests=str(Path(__file__).parent), folder=str(folder)))
     script.chmod(0o700)
@@ -71,12 +71,12 @@ def command(folder: Path) -> Path:
 
 
 def is_log(beginning: bytes) -> bool:
-    """Whether a line that begins so is of the debug log, in words or with `--log-format json`."""
+    """Whether a line with this beginning belongs to the debug log, as text or with `--log-format json`."""
     return beginning.startswith(DEBUG) or DEBUG_JSON in beginning
 
 
 def listen(folder: str) -> None:
-    """Inside the bridge: note what is secret and what is said, from now on."""
+    """Inside the bridge: record all secrets and all output from now on."""
     from mcp_auth_bridge.secret import Secret
 
     hidden = "--debug" not in sys.argv
@@ -87,7 +87,7 @@ def listen(folder: str) -> None:
     write, make = os.write, Secret.__init__
 
     def note(fd: int, data: bytes) -> None:
-        with contextlib.suppress(OSError):  # a test has made the disk full
+        with contextlib.suppress(OSError):  # a test has filled the disk
             write(fd, data)
 
     about = {"argv": sys.argv[2:], "home": os.environ.get("MCP_AUTH_BRIDGE_HOME", "")}
@@ -101,13 +101,13 @@ def listen(folder: str) -> None:
         if stat.S_ISREG(os.fstat(fd).st_mode) and fd > 2:
             return write(fd, data)  # a sealed record
         if fd == 1 and "token" in about["argv"]:
-            return write(fd, data)  # the one command that is asked for a secret
+            return write(fd, data)  # the only command that prints a secret on request
         sent = len(data) if hidden and is_log(bytes(data[:80])) else write(fd, data)
         note(said, data[:sent])
         return sent
 
     class Stdout:
-        """What a command answers to a person, who is asked through Python's own stream."""
+        """The output of a command; it passes through Python's own stream."""
 
         def write(self, text: str) -> int:
             note(said, text.encode())
@@ -122,7 +122,7 @@ def listen(folder: str) -> None:
 
 
 def leaks(folder: Path) -> Iterator[Leak]:
-    """Every secret that a bridge said, or left in a file of its home that is not for secrets."""
+    """Every secret that a bridge printed, or left in a file of its home that is not for secrets."""
     for notes in sorted(folder.glob("*.secrets")):
         entries = list(noted(notes))
         about = {"argv": [], "home": "", **next((entry for entry in entries if isinstance(entry, dict)), {})}
@@ -135,21 +135,21 @@ def leaks(folder: Path) -> Iterator[Leak]:
 
 
 def noted(notes: Path) -> Iterator[dict[str, Any] | str]:
-    """The bridge's argv and home, and its secrets; without what a full disk or the end of the process has cut off."""
+    """The bridge's argv, home and secrets; skips entries that a full disk or the end of the process has cut off."""
     for line in notes.read_text(errors="replace").splitlines():
         with contextlib.suppress(json.JSONDecodeError):
             yield json.loads(line)
 
 
 def left(home: Path) -> dict[str, bytes]:
-    """What the bridge keeps below `home`. The configuration is the person's, and may hold a client's secret."""
+    """The bridge's own files below `home`. The configuration belongs to the user and may hold a client's secret."""
     folders = ("records", "memory", "locks")
     paths = [path for folder in folders for path in (home / folder).rglob("*") if path.is_file()]
     return {str(path.relative_to(home)): path.read_bytes() for path in paths}
 
 
 def report(folder: Path) -> list[str]:
-    """What to tell at the end of a run: how much was listened to, and each leak without the secret itself."""
+    """The report at the end of a run: the amount of recorded output, and each leak without the secret itself."""
     notes = [len(path.read_text().splitlines()[1:]) for path in folder.glob("*.secrets")]
     said = sum(path.stat().st_size for path in folder.glob("*.said"))
     heard = f"{len(notes)} bridges had {sum(notes)} secrets and said {said // 1024} KiB"

@@ -1,4 +1,4 @@
-"""Cutting a stream anywhere: a parser must not care."""
+"""Cuts a stream anywhere: the result of a parser must not depend on the cuts."""
 
 import itertools
 
@@ -8,6 +8,6 @@ cuts = st.lists(st.integers(0, 200), max_size=8)
 
 
 def cut(stream, where):
-    """`stream` in pieces that end at the offsets `where`; some pieces may be empty."""
+    """`stream` in pieces, cut at the offsets `where`; some pieces may be empty."""
     edges = [0, *sorted(min(at, len(stream)) for at in where), len(stream)]
     return [stream[start:end] for start, end in itertools.pairwise(edges)]

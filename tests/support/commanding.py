@@ -1,4 +1,4 @@
-"""A command in this process, against a `Far` server: each with a `Context` made of a line of configuration."""
+"""Runs a command in this process against a `Far` server, with a `Context` from one line of configuration."""
 
 import json
 
@@ -11,7 +11,7 @@ KEY = "bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n"
 
 
 def context_of(folder, url, auth='{ kind = "none" }', environ=None, more=""):
-    """The context of a command in which `acme` is at `url`; logins are sealed below `folder`."""
+    """The context of a command with the server `acme` at `url`; logins are sealed below `folder`."""
     key = folder / "sealing.key"
     key.touch(0o600)
     key.write_text(KEY)

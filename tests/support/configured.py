@@ -1,4 +1,4 @@
-"""Configurations in a few lines, the profiles that they mean, and the mistakes in them."""
+"""Short configurations, their profiles and their errors."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def profile(text: str, target: str = "acme") -> Profile:
 
 
 def with_argument(auth: str, target: str = "acme", text: str | None = None) -> Profile:
-    """The profile of `target` with the argument `auth` of `--auth`."""
+    """The profile of `target` with `auth` as the argument of `--auth`."""
     return parse(server() if text is None else text, PATH).choose(ServerChoice(target, auth=auth))
 
 

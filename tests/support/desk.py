@@ -1,4 +1,4 @@
-"""A person at a terminal with the installed program, a configuration and real servers."""
+"""A user at a terminal with the installed program, a configuration and real servers."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ CONSENT = shlex.join([sys.executable, "-m", "mcp_auth_bridge.demo.consent"])
 
 
 class Desk:
-    """A home with servers to log in to; the person's browser clicks Allow."""
+    """A home with servers to log in to; the user's browser clicks Allow."""
 
     def __init__(self, folder):
         self.home, self.environment = folder, environment(folder)
@@ -33,7 +33,7 @@ class Desk:
         self.write(f"[servers.{name}]", f'url = "{url}"', f"browser_command = {json.dumps(CONSENT)}", *lines)
 
     async def run(self, *arguments):
-        """stdin, stdout and stderr are no terminal."""
+        """Run a command with a stdin, stdout and stderr that are not terminals."""
         return await asyncio.to_thread(
             subprocess.run,
             [command(), *arguments],

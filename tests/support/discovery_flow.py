@@ -1,4 +1,4 @@
-"""A discovery by script: the documents of the MCP server and of its authorization server, and where they lie."""
+"""A discovery by script: the documents of the MCP server and its authorization server, and their places."""
 
 from playing import answer, play
 

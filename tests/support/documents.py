@@ -1,4 +1,4 @@
-"""The fenced code blocks of the documents. What an HTML comment says in the line before a block is its mark."""
+"""The fenced code blocks of the documents. An HTML comment in the line before a block is its mark."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ DOCUMENTS = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), 
 
 
 class Block(NamedTuple):
-    """`language` is "" where none is named, `mark` where there is none."""
+    """One block; `language` and `mark` are "" if the document gives none."""
 
     mark: str
     language: str
@@ -24,6 +24,6 @@ def blocks(document: str) -> list[Block]:
 
 
 def block(document: str, mark: str) -> str:
-    """The text of the one block of that mark."""
+    """The text of the only block with that mark."""
     (found,) = [each.text for each in blocks(document) if each.mark == mark]
     return found

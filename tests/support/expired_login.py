@@ -1,4 +1,4 @@
-"""A bridge with an expired login, whose next request needs a refresh by another process."""
+"""A bridge with an expired login: its next request needs a refresh by another process."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ def renewed(**changes):
 
 @contextlib.asynccontextmanager
 async def logged_in(folder, *scripts):
-    """A server, and a home with an expired login to it; `scripts` answer the token requests."""
+    """A server and a home with an expired login to it; `scripts` answer the token requests."""
     async with FaultServer() as server:
         home(folder, server.url, auth='{ kind = "browser" }')
         server.on("POST", *scripts)
@@ -41,7 +41,7 @@ def story(test):
 
 
 def started_by(monkeypatch, folder, interpreter):
-    """The headers of a bridge that starts its processes with another `interpreter`."""
+    """The headers from a bridge that starts its processes with another `interpreter`."""
 
     async def told():
         async with logged_in(folder, [renewed()]):

@@ -1,4 +1,4 @@
-"""One grant by script: the authorization server, the session that it makes, and the flow of a code."""
+"""One grant by script: the authorization server, the session that it yields, and the flow of a code."""
 
 import base64
 import json
@@ -57,7 +57,7 @@ def session(**more):
 
 
 def code(callback, *after, to=None, client=CLIENT, scopes=("read",), asked=None):
-    """Play a code grant in which the callback carries the state of the request, unless `callback` has its own."""
+    """Play a code grant; the callback carries the state of the request unless `callback` has its own."""
 
     def come_back(effect):
         return {"state": effect.state, **callback}

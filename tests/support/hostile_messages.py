@@ -1,6 +1,6 @@
-"""Messages, streams and answers that nobody should send, from a source of chance: `random.Random`, or hypothesis' own.
+"""Malformed messages, streams and responses from a source of randomness: `random.Random` or hypothesis' own.
 
-What a client and a server say is valid here and there, so that what is strange meets a relay in every state.
+Some messages of client and server are valid, so that malformed ones meet a relay in every state.
 """
 
 import json
@@ -35,7 +35,7 @@ HEADERS = ["mcp-session-id", "retry-after", "www-authenticate", "location", "set
 
 
 def value(chance, levels=3):
-    """The text of a JSON value, or of what looks like one."""
+    """The text of a JSON value, or of something that looks like one."""
     kind = chance.randrange(6 if levels else 3)
     if kind < 2:
         return chance.choice(STRANGE)
@@ -56,7 +56,7 @@ def envelope(chance):
 
 
 def request(chance, id_, methods=METHODS):
-    """A request whose envelope is in order, and nothing else of it."""
+    """A request with a valid envelope; its other parts may be malformed."""
     named = chance.choice(['"add"', '"bad"', value(chance, 1)])
     meta = META % value(chance, 1) if chance.randrange(2) else value(chance, 1)
     params = [('"name"', named), ('"arguments"', value(chance)), ('"_meta"', meta), ('"uri"', value(chance, 0))]
@@ -70,7 +70,7 @@ def told(chance):
 
 
 def answer(chance, id_):
-    """An answer to `id_`: a result of any shape, or an error."""
+    """A reply to `id_`: a result of any shape, or an error."""
     kind = chance.randrange(4)
     if kind == 0:
         data = members([('"supported"', value(chance, 1)), ('"www_authenticate"', value(chance, 1))])
@@ -96,7 +96,7 @@ def bent(chance, text):
 
 
 def encoded(chance, text):
-    """`text` as bytes, now and then in an encoding that JSON has not."""
+    """`text` as bytes, sometimes in an encoding that JSON does not allow."""
     data = text.encode("utf-8", "surrogatepass")
     kind = chance.randrange(24)
     if kind == 0:
@@ -111,7 +111,7 @@ def noise(chance):
 
 
 def said_by_client(chance, id_):
-    """One line without its end; `id_` is what a valid request may have for an id."""
+    """One line without its line end; `id_` is the id of a valid request."""
     kind = chance.randrange(10)
     if kind == 0:
         line = noise(chance)
@@ -129,7 +129,7 @@ def said_by_client(chance, id_):
 
 
 def said_by_server(chance, id_):
-    """One message; `id_` is that of the request that it may answer."""
+    """One message; `id_` is the id of the request that it may answer."""
     kind = chance.randrange(10)
     if kind == 0:
         return noise(chance)
@@ -159,7 +159,7 @@ def stream(chance, id_):
 
 
 def pieces(chance, data):
-    """`data` as it may arrive."""
+    """`data` in pieces, as it may arrive."""
     while data:
         size = chance.choice([1, 7, 100, 5000, 100_000])
         yield data[:size]
@@ -167,6 +167,6 @@ def pieces(chance, data):
 
 
 def headers(chance, kind):
-    """The headers of an answer with the content type `kind`, as the wire gives them."""
+    """The headers of a response with the content type `kind`, as parsed from the wire."""
     more = {chance.choice(HEADERS): (chance.choice(VALUES),) for _ in range(chance.randrange(3))}
     return {**more, "content-type": (kind,)}

@@ -1,4 +1,4 @@
-"""One client, one bridge without its sockets, one server, any of whom may say anything: what the client hears."""
+"""One client, one bridge without sockets, one server: client and server may send anything; replies are counted."""
 
 import asyncio
 import contextlib
@@ -29,11 +29,11 @@ OPENED = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 MODERN = b'{"id":"m","method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}'
 WELCOME = '{"id":"opening","result":{"protocolVersion":"%s","capabilities":{"tools":{}}}}'
 STATUSES = [200] * 12 + [202, 204, 400, 401, 403, 404, 405, 406, 429, 500, 503]
-LONGEST = 2000.0  # seconds of the loop's, in which even a request that was lost in a fault has its answer
+LONGEST = 2000.0  # loop seconds in which even a request that was lost in a fault gets its reply
 
 
 class Answer:
-    """Of the wire: what `shell/net/response.py` is to the relay's plane."""
+    """A response on the wire: stands in for `shell/net/response.py`."""
 
     def __init__(self, status, headers, arriving):
         self.status, self.headers, self._arriving = status, headers, arriving
@@ -54,7 +54,7 @@ class Answer:
 
 
 class Wire:
-    """The server: `older` if it speaks the transport of 2024-11-05."""
+    """The server; `older` if it speaks the transport of 2024-11-05."""
 
     def __init__(self, chance, *, older):
         self._chance = chance
@@ -99,7 +99,7 @@ class Wire:
         return Answer(200, {"content-type": ("text/event-stream",)}, _queued(self._stream))
 
     def _posted(self, message, id_):
-        """The answer comes on the stream, which ends now and then."""
+        """The reply comes on the stream, which sometimes ends."""
         if self._stream is None:
             return self._answer(405, "text/plain", b"")
         if message is not None and message.kind is Kind.REQUEST:
@@ -124,9 +124,9 @@ async def _queued(queue):
 
 
 class Session:
-    """`faults` are the exceptions that nobody expected, `due` how often each answer must come, by its key.
+    """`faults` are the internal errors, `due` counts the expected replies by their key.
 
-    None stands for what is no message. `batches` is the relay that knows whether there are any.
+    The key None stands for a line that is not a message. `batches` is the relay that knows whether batches are allowed.
     """
 
     def __init__(self, batches):
@@ -157,7 +157,7 @@ class Session:
         end = loop.time() + LONGEST
         while self.heard != self.due and loop.time() < end:  # noqa: ASYNC110 - time is the loop's own, and costs nothing
             await asyncio.sleep(5)
-        await asyncio.sleep(60)  # for answers that are one too many
+        await asyncio.sleep(60)  # for surplus replies
 
     def _count(self, line):
         line = line.removesuffix(b"\r")
@@ -182,7 +182,7 @@ class Session:
 
 
 def session(chance, lines, *, modern=False, older=False):
-    """Play `lines` of hostile words of the client's; the server's are as many as it is asked for."""
+    """Play hostile `lines` of the client; the server answers each request."""
 
     async def story():
         relay = relay_stack.build_headless_relay(FAR, {})
@@ -191,7 +191,7 @@ def session(chance, lines, *, modern=False, older=False):
         performer = RelayRunner(relay, remote, told, lambda method, result: None, _never)
         script = [MODERN] if modern else [OPENING, OPENED]
         script += [hostile.said_by_client(chance, f'"valid {number}"') for number in range(lines)]
-        script += [OPENED]  # for a session that another `initialize` has begun: what waits for it waits for the client
+        script += [OPENED]  # a session that another `initialize` has begun waits for the client
         with patch.object(terminal, "report_error", told.complain):
             await performer.run(told.say(script))
             with contextlib.suppress(BridgeError):
@@ -202,4 +202,4 @@ def session(chance, lines, *, modern=False, older=False):
 
 
 async def _never():
-    raise AssertionError("nobody signs in here")
+    raise AssertionError("no login happens here")

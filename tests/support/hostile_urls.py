@@ -1,8 +1,8 @@
-"""URLs that somebody with bad intentions would put into metadata, made from tables."""
+"""URLs that an attacker would put into metadata, built from tables."""
 
 
 def words(text):
-    """Only blanks and line feeds part words: other white space is part of the attack."""
+    """Only spaces and line feeds separate words: other white space is part of the attack."""
     return [word for line in text.split("\n") for word in line.split(" ") if word]
 
 
@@ -13,7 +13,7 @@ SCHEMES = words("""
     x-apple.systempreferences hcp res mk wyciwyg feed git svn magnet urn -https https-
 """)
 
-# Every way of writing an address that must not be reached from the open internet, and some that cannot be.
+# All notations of addresses that a server on the internet must not lead to, and some invalid ones.
 ADDRESSES = words("""
     127.0.0.1 127.1 127.0.1 127.255.255.254 0 0.0.0.0 0x7f000001 0x7f.0.0.1 0x7f.1 0177.0.0.1 0177.1 017700000001
     2130706433 127.0.0.1. 127.000.000.001 127.0.0.01 00127.0.0.1 localhost localhost. LOCALHOST sub.localhost.0x7f
@@ -31,7 +31,7 @@ ADDRESSES = words("""
     127.0.0.1%00.evil.example 127.0.0.1%2f 127.0.0.1%23
 """)
 
-# What a shell, an opener, a log or a page would stumble over.
+# Characters that are special to a shell, an opener, a log or a page.
 PAYLOADS = words("""
     $(id) `id` ;id |id &id &&id ||id >x <x $IFS ${IFS} $(touch${IFS}/tmp/x) %0aid %0d%0aX:y \\\\ \\ ' " '" ^ ! * ? #
     ~ {a,b} --renderer-cmd-prefix=id -x @file %s %u %00 %2e%2e/ ../ ..\\ ;calc.exe &calc.exe ^&calc %COMSPEC%
@@ -58,7 +58,7 @@ SHAPES = words("""
 
 
 def corpus():
-    """Each once, in a fixed order."""
+    """Each URL once, in a fixed order."""
     urls = [f"{scheme}:{rest}" for scheme in SCHEMES for rest in ("//evil.example/x", "alert(1)")]
     urls += [f"{scheme}://{host}{port}/x" for host in ADDRESSES for scheme, port in (("https", ""), ("http", ":8080"))]
     places = (

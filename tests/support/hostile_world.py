@@ -1,5 +1,6 @@
-"""A hostile MCP server or authorization server, played without sockets. The world keeps the rules of the shell, and
-records the requests that each server was sent.
+"""A hostile MCP server or authorization server without sockets. The world follows the rules of the shell.
+
+It records the requests to each server.
 """
 
 from ipaddress import ip_address
@@ -41,7 +42,7 @@ RESERVED = words("client_id redirect_uri response_type state code_challenge code
 
 
 def resolved(host):
-    """The address that a resolver makes of `host`, None for a name in the internet.
+    """The address that a resolver returns for `host`, None for a public name.
 
     Resolvers accept more spellings of an address than `ipaddress` does.
     """
@@ -54,9 +55,9 @@ def resolved(host):
 
 
 class World:
-    """Two servers whose documents are the honest ones, except for `changes`; `None` is a document that is not found.
+    """Two servers with the honest documents, except for `changes`; `None` is a missing document.
 
-    The user agrees to nothing.
+    The user never agrees.
     """
 
     def __init__(self, **changes):
@@ -69,9 +70,9 @@ class World:
         self.challenge = changes.pop("challenge", None)
         self.server = changes.pop("server", MCP)
         assert not changes
-        # Pairs of an origin and a request that was sent there.
+        # Pairs of an origin and a request to it.
         self.got = []
-        # The URLs that a browser was given, and those that the user was told to open elsewhere.
+        # The URLs that a browser was given, and the URLs that the user was asked to open on another device.
         self.opened, self.shown = [], []
         # The questions that the user was asked, each with the option that agrees in advance.
         self.questions = []
@@ -88,7 +89,7 @@ class World:
         return [self.log_in(**{"grant": authorization_code, **way}) for way in grants]
 
     def origins_with_secrets(self):
-        """The origins that got a form: each form holds a code, a verifier, a token or a client's secret."""
+        """The origins that received a form: each form holds a code, a verifier, a token or a client's secret."""
         return {origin for origin, request in self.got if request.form is not None}
 
     def _drive(self, flow):
@@ -147,9 +148,7 @@ class World:
         return NOT_FOUND
 
     def check(self):
-        """Assert what must hold whatever a server names: secrets go to the honest server alone, and browsers to one
-        canonical URL.
-        """
+        """Assert the invariants: secrets go only to the honest server, and browsers only to one canonical URL."""
         assert self.origins_with_secrets() <= {AS}, self.origins_with_secrets()
         for url in self.opened:
             assert url == str(gate(url, Purpose.AUTHORIZATION))
@@ -161,7 +160,7 @@ class World:
         for _, request in self.got:
             address = resolved(request.url.host)
             assert parse_address(request.url.host) == address, "an address in disguise"
-            assert address is None or address.is_global, address  # the standard library's own opinion
+            assert address is None or address.is_global, address  # the standard library's own check
             sent = [*plain(request.form or {}).values(), *map(str, request.headers.values())]
             assert request.url.scheme == "https"
             assert request.form is not None or not {"C", "RT", "AT", "CS", "DC"}.intersection(sent)

@@ -1,4 +1,4 @@
-"""Key pairs of every kind that `private_key_jwt` takes, made once."""
+"""Key pairs of every kind that `private_key_jwt` accepts, generated once."""
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (

@@ -1,4 +1,4 @@
-"""The flow of one login by script: the server that it meets, and its steps so far."""
+"""The flow of one login by script: its server, and its steps so far."""
 
 import json
 from urllib.parse import parse_qs, urlsplit
@@ -36,22 +36,22 @@ CODE = [
     (TOKEN, answer({"access_token": "AT", "refresh_token": "RT", "expires_in": 60})),
 ]
 
-# The request with which an earlier registration is checked before the user is sent to the same page.
+# The request that checks an earlier registration before the user is sent to the same page.
 WELCOME = [("entropy 32", b"\x03" * 32), ("GET https://as.example/authorize?…", PAGE)]
 
 REGISTERED = (REGISTER, answer({"client_id": "new", "redirect_uris": [HERE]}, 201))
 
-# What the MCP Python SDK (2.3.0) says.
+# The error text of the MCP Python SDK (2.3.0).
 NOT_VALID = {"error": "invalid_client_metadata", "error_description": "Requested scopes are not valid: offline_access"}
 
 CONFIGURED = Client(issuer=ISSUER, id="mine", secret=Secret("hunter2"), auth_method="", registered=False)
-# What earlier logins registered, for all the scopes and for one of them.
+# Earlier registrations, for all scopes and for one of them.
 OLD = Client(issuer=ISSUER, id="old", redirect_uri=HERE, scope=ASKED)
 NARROW = msgspec.structs.replace(OLD, scope="read")
 
 
 def at(host):
-    """The endpoints at `host`."""
+    """The endpoints of `host`."""
     return {name: url.replace(ISSUER, host) for name, url in METADATA.items() if name.endswith("_endpoint")}
 
 
@@ -69,7 +69,7 @@ def plan(**more):
 
 
 def known(client=OLD, **more):
-    """The plan of a login after another one registered `client`."""
+    """The plan of a login after an earlier one registered `client`."""
     return plan(clients={client.issuer: client}, **more)
 
 
@@ -80,6 +80,6 @@ def registered_with(asked):
 
 
 def asked_for(asked):
-    """The scopes of each authorization request to which the user was sent."""
+    """The scopes of each authorization request that the user was sent to."""
     urls = [urlsplit(effect.url) for effect in asked if isinstance(effect, Authorize)]
     return [parse_qs(url.query).get("scope", [""])[0] for url in urls]

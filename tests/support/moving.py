@@ -1,4 +1,4 @@
-"""Two machines between which a login moves, in files of the test."""
+"""Two machines between which a login moves, in the test's files."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ ENVIRON = {"MOVING": PASSPHRASE, "OTHER": "another of four words", "SHORT": "can
 
 
 class Machine:
-    """A home of its own, with a sealing key in a file and servers `acme` and `work` at the same URL."""
+    """One home, with a sealing key in a file and the servers `acme` and `work` at the same URL."""
 
     def __init__(self, folder):
         folder.mkdir()

@@ -1,4 +1,4 @@
-"""A mount namespace of its own for a command: on Linux, where it is allowed."""
+"""Runs a command in its own mount namespace, on Linux if the machine allows it."""
 
 import subprocess
 from pathlib import Path
@@ -10,14 +10,14 @@ COMMAND = ["unshare", "--map-root-user", "--mount"]
 
 
 def resolving(hosts: Path, name: str) -> list[str]:
-    """The words before a command to which `name`, and no other, is this machine; `hosts` is a file to be written."""
+    """The words before a command that make only `name` resolve to this machine; writes the file `hosts`."""
     hosts.write_text(f"127.0.0.1 localhost {name}\n")
     return [*in_namespace(), "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(hosts)]
 
 
 def in_namespace() -> list[str]:
-    """The words before a command that is to run in a namespace; the test is skipped where there are none."""
+    """The words that run a command in a namespace; skips the test if namespaces do not work here."""
     found("unshare")
     if subprocess.run([*COMMAND, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this machine gives no mount namespaces")
+        pytest.skip("this machine does not allow mount namespaces")
     return COMMAND

@@ -1,13 +1,13 @@
-"""Programs that the tests talk to and that a machine may lack: who needs one is skipped then, and the reason names it.
+"""Programs that the tests need and that a machine may lack: a test without its program is skipped with a reason.
 
-`./try test` installs them where it may, and `.ci/run` accepts no such skip.
+`./try test` installs them if it may, and `.ci/run` does not accept such a skip.
 """
 
 import shutil
 
 import pytest
 
-# By program, the Debian package that has it.
+# The Debian package of each program.
 PACKAGES = {
     "curl": "curl",
     "dbus-daemon": "dbus",
@@ -25,7 +25,7 @@ PACKAGES = {
 
 
 def missing(*programs: str) -> str:
-    """What is to be said of the first of `programs` that is not installed; "" if all of them are."""
+    """The sentence about the first of `programs` that is not installed; "" if all are installed."""
     for program in programs:
         if shutil.which(program) is None:
             return f"{program} is not installed (apt-get install {PACKAGES[program]})"
@@ -33,13 +33,13 @@ def missing(*programs: str) -> str:
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
-    """For a test, a class or a module."""
+    """The skip mark for a test, a class or a module."""
     reason = missing(*programs)
     return pytest.mark.skipif(bool(reason), reason=reason)
 
 
 def found(program: str) -> str:
-    """The path of `program`; whoever asks, a test or its fixture, is skipped where it is not installed."""
+    """The path of `program`; skips the calling test or fixture if it is not installed."""
     if reason := missing(program):
         pytest.skip(reason)
     path = shutil.which(program)

@@ -1,7 +1,7 @@
-"""Programs that open URLs, as desktops have them, each with a stub behind it that notes what would be opened.
+"""Programs that open URLs, as on desktops, each with a stub behind it that records what it would open.
 
-The three `WSLVIEW`s hand their argument on as wslu's script does: in its present form, in its earlier one, and by its
-other engine. `POWERSHELL` and `CMD` evaluate what those do. `EVAL` is an opener that trusts a shell with its words.
+The three `WSLVIEW`s pass their argument on as wslu's script does: in its present form, in its earlier one, and with its
+other engine. `POWERSHELL` and `CMD` evaluate as the real ones do. `EVAL` is an opener that passes its words to a shell.
 """
 
 import sys
@@ -36,9 +36,9 @@ with open(os.environ["NOTES"], "w") as notes:
     notes.write("".join(line + "\\n" for line in lines))
 """
 
-# Within quotes `$x`, `$(…)` and back-ticks are evaluated, without them nearly everything is; whatever follows the
-# closing quote is a command of its own.
+# Within quotes the shell evaluates `$x`, `$(…)` and back-ticks, outside them nearly everything; text after the closing
+# quote is a separate command.
 POWERSHELL = _EVALUATOR.replace("PLAIN", r"""r'Start (?:"((?:[^"$`])*)"|([A-Za-z0-9/:.=_~%+-]*))'""")
 
-# Variables are put in within quotes, too.
+# Variables are expanded within quotes, too.
 CMD = _EVALUATOR.replace("PLAIN", r"""r'start "((?:[^"%!])*)"'""")

@@ -9,8 +9,9 @@ from mcp_auth_bridge.errors import BridgeError
 def play(flow, script, asked=None):
     """Return what `flow` returns, or raise what it raises, after exactly the steps of `script`.
 
-    A step is a pair: the wish that must come, in words (see `words`; "…" stands for any end), and what the world does:
-    a result, a `BridgeError` to throw, or a function of the effect. The effects are appended to `asked`.
+    A step is a pair: the expected wish in words (see `words`; "…" stands for any end), and the world's response: a
+    result,
+    a `BridgeError` to throw, or a function of the effect. The effects are appended to `asked`.
     """
     asked = [] if asked is None else asked
     steps = list(script)
@@ -54,7 +55,7 @@ def words(effect):
 
 
 def answer(document, status=200, kind="application/json", at=1000.0):
-    """An HTTP answer with `document` as JSON, or as it is if it is bytes."""
+    """An HTTP response with `document` as JSON, or unchanged if it is bytes."""
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
     return Response(status, {"content-type": (kind,)}, body, at)
 
@@ -65,7 +66,7 @@ def plain(form):
 
 
 def outcome(function):
-    """What `function` returns, or the `BridgeError` that it raises; nothing else may come out of it."""
+    """The result of `function`, or the `BridgeError` that it raises; any other exception is an error."""
     try:
         return function()
     except BridgeError as error:

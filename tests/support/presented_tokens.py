@@ -1,4 +1,4 @@
-"""Credentials that present one token after the other, and note what was refused."""
+"""Credentials that present one token after the other and record the refusals."""
 
 from remoting import (
     header,
@@ -6,7 +6,7 @@ from remoting import (
 
 
 class Tokens:
-    """Gives the tokens out one after the other: another one for each refusal."""
+    """Presents the tokens in order: the next one after each refusal."""
 
     def __init__(self, *tokens, explanation=None):
         self._tokens = list(tokens)

@@ -1,11 +1,11 @@
-"""The processes of this machine, as Linux tells of them."""
+"""The processes of this machine, from Linux's /proc."""
 
 import contextlib
 from pathlib import Path
 
 
 def refreshing(folder: Path) -> list[int]:
-    """The processes that refresh a login below `folder`: their open locks tell, because their arguments say nothing."""
+    """The processes that refresh a login below `folder`, found by their locks: their arguments do not show it."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -21,7 +21,7 @@ def open_files(pid: int | str) -> set[str]:
 
 
 def started_with(name: str, value: str) -> list[str]:
-    """The command lines of the processes in whose environment `name` is `value`, as they were started."""
+    """The command lines of the processes that were started with `name` set to `value` in their environment."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):

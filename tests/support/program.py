@@ -1,4 +1,4 @@
-"""The program under test: every test that starts it as a process starts this, so that `--canaries` hears each."""
+"""The program under test: every test that starts it as a process uses this, so that `--canaries` records each one."""
 
 import os
 import sys
@@ -6,5 +6,5 @@ from pathlib import Path
 
 
 def command() -> str:
-    """`MCP_AUTH_BRIDGE_COMMAND`, else the script that was installed beside this Python."""
+    """`MCP_AUTH_BRIDGE_COMMAND`, or else the script that is installed beside this Python."""
     return os.environ.get("MCP_AUTH_BRIDGE_COMMAND") or str(Path(sys.executable).with_name("mcp-auth-bridge"))

@@ -1,8 +1,8 @@
-"""docs/providers.md, made of what `oauth/providers.py` knows and of the tests that play these authorization servers.
+"""Generates docs/providers.md from `oauth/providers.py` and the tests that play these authorization servers.
 
     uv run python tests/support/provider_table.py > docs/providers.md
 
-A test says whom it plays: `@pytest.mark.plays("Slack")`.
+A test names the operator that it plays: `@pytest.mark.plays("Slack")`.
 """
 
 import ast
@@ -30,7 +30,7 @@ NOTHING = "none"
 
 
 def document() -> str:
-    """The whole of docs/providers.md."""
+    """The complete text of docs/providers.md."""
     played = players()
     lines = [
         "| operator | registration | the bridge sends by itself | good to know | keys | played in |",
@@ -41,7 +41,7 @@ def document() -> str:
 
 
 def players() -> dict[str, dict[str, int]]:
-    """How many tests in which file, by the operator that they play."""
+    """The number of tests per file, by the operator that they play."""
     found: dict[str, dict[str, int]] = {}
     for path in sorted(TESTS.rglob("test_*.py")):
         place = path.relative_to(TESTS).as_posix()
@@ -73,7 +73,7 @@ def _row(provider: Provider, played: dict[str, int]) -> str:
 
 
 def _sent(provider: Provider) -> Iterator[str]:
-    """What the flags of `provider` make the bridge do, in words."""
+    """The effects of the flags of `provider` on the bridge, in words."""
     yield from (f"`{name}={value}`" for name, value in provider.parameters.items())
     if not provider.takes_resource:
         yield "no `resource`"

@@ -1,4 +1,4 @@
-"""A Redis server of one's own, and what several machines have in common of it."""
+"""A Redis server for one test, and the parts that several machines share."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def free_port():
 
 
 class Redis:
-    """A server with its data in `folder`; each write is on disk before it is confirmed, unless `durable` says no."""
+    """A server with its data in `folder`; unless `durable` is false, each write is on disk before it is confirmed."""
 
     def __init__(self, folder, *options, durable=True, before=(), host="127.0.0.1"):
         self.port = free_port()
@@ -44,7 +44,7 @@ class Redis:
         self.start()
 
     def start(self):
-        """Return when it answers."""
+        """Start the server; return once it answers."""
         with self._log.open("ab") as log:
             start = self._log.stat().st_size
             self.process = subprocess.Popen(self._argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
@@ -67,7 +67,7 @@ class Redis:
         os.kill(self.process.pid, signal.SIGCONT)
 
     def connection(self, *, password=None, reference="", url="", **settings):
-        """The server as a process of the bridge has it. `password` reads what `reference` names."""
+        """The server as a process of the bridge uses it. `password` reads the secret that `reference` names."""
         settings = Settings(url or self.url, password=reference, key_file="key", **settings)
         network = Network(NetworkSettings(ca_file=settings.ca_file))
         return RedisServer(parse_address(settings, "store"), settings, network, password)
@@ -83,5 +83,5 @@ class Redis:
 
 
 def forget_the_rest(server):
-    """As if the moment after a failure were over, in which a server is left alone."""
+    """Ends the pause after a failure, in which the bridge does not contact the server."""
     server._rests_until = float("-inf")

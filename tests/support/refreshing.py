@@ -1,4 +1,4 @@
-"""OAuth credentials by script: a store, a clock and an authorization server that are played."""
+"""OAuth credentials by script, with a simulated store, clock and authorization server."""
 
 import asyncio
 import os
@@ -64,9 +64,9 @@ class FaultyStore(MemoryStore):
 
 
 class World:
-    """One machine: a store, a kernel lock, a clock, and an authorization server that rotates and forgives nothing.
+    """One machine: a store, a kernel lock, a clock, and a strict authorization server that rotates refresh tokens.
 
-    `reply` stands in for the server's next answers while it is set; `gate` holds every answer back until it is set.
+    `reply`, while set, replaces the server's responses; `gate` holds every response back until it is set.
     """
 
     def __init__(self, stored=None):
@@ -166,13 +166,13 @@ def again(sent):
 
 
 async def meanwhile():
-    """Let what goes on behind go on."""
+    """Let background tasks proceed."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 def told(story):
-    """Run an async test; a renewal that is still going on when it ends is a failure."""
+    """Run an async test; it fails if a refresh is still running when it ends."""
 
     def run():
         asyncio.run(story())

@@ -1,4 +1,4 @@
-"""A registration by script: the authorization server, the request, and the client that is made."""
+"""A registration by script: the authorization server, the request and the resulting client."""
 
 from playing import answer, play
 

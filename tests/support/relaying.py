@@ -1,4 +1,4 @@
-"""A relay by script: feed it messages of the client and of the server, compare its actions."""
+"""A relay by script: feed it messages of the client and the server, and compare its actions."""
 
 import json
 
@@ -29,7 +29,7 @@ VERSION = {"mcp-protocol-version": "2025-06-18"}
 
 
 def message(value):
-    """A message of a JSON value, or of the bytes themselves."""
+    """A message from a JSON value or from raw bytes."""
     return peek(value if isinstance(value, bytes) else json.dumps(value).encode())
 
 
@@ -50,7 +50,7 @@ def answer(id_, result=None):
 
 
 class Playbook:
-    """Each step returns the actions as tuples: those of `to_client(…)`, `to_server(…)` and so on."""
+    """Each step returns the actions as tuples, as `to_client(…)`, `to_server(…)` and so on build them."""
 
     def __init__(self, relay):
         self.relay = relay
@@ -119,7 +119,7 @@ def hangup(call):
 
 
 def session_opened(**headers):
-    """The server's own stream is opened, and the outer relays hear of the new session."""
+    """The server's own stream is opened, and the outer relays learn of the new session."""
     return ("open stream", headers), ("session opened",)
 
 

@@ -1,4 +1,4 @@
-"""A `Remote` against a scripted server, its waits recorded instead of waited for."""
+"""A `Remote` against a scripted server; its waits are recorded instead of spent."""
 
 import asyncio
 import contextlib
@@ -31,7 +31,7 @@ ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 
 
 def story(test):
-    """Run an async test; what it waits for in vain, the suite's own limit ends."""
+    """Run an async test; the suite's own timeout ends a hang."""
 
     def run(*args, **kwargs):
         asyncio.run(test(*args, **kwargs))
@@ -56,12 +56,12 @@ def reply(status, *headers, body=b"", kind=b"application/json"):
 
 
 def one(script):
-    """A script for one request on a connection of its own."""
+    """A script for one request on its own connection."""
     return [REQUEST, script, CUT]
 
 
 class Waits:
-    """Stands in for `asyncio.sleep`: takes no time, and remembers how long it would have been."""
+    """Replaces `asyncio.sleep`: takes no time and records the durations."""
 
     def __init__(self):
         self.seconds = []
@@ -96,7 +96,7 @@ def heads(server):
 
 
 def header(request, name):
-    """The value of a header of a raw request, None where it is missing."""
+    """The value of a header of a raw request, None if it is missing."""
     for line in request.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
         key, _, value = line.partition(b": ")
         if key.lower() == name:

@@ -16,7 +16,7 @@ ORDER = """
 
 
 def modules() -> Iterator[tuple[str, Path]]:
-    """Every module by its dotted name in the package, a package's `__init__` by that of the package."""
+    """Every module by its dotted name in the package; a package's `__init__` has the name of the package."""
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         yield ".".join(part for part in parts if part != "__init__"), path

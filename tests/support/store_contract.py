@@ -1,4 +1,4 @@
-"""The contract of stores, as one suite that each store's class inherits. See `mcp_auth_bridge/stores/base.py`."""
+"""The contract of stores, as one suite that the tests of each store inherit. See `mcp_auth_bridge/stores/base.py`."""
 
 import contextlib
 import threading
@@ -13,7 +13,7 @@ from mcp_auth_bridge.stores.base import Stale
 
 class StoreContract:
     def handles(self, folder):
-        """Two stores over the same records, as two processes have them."""
+        """Two stores over the same records, as in two processes."""
         raise NotImplementedError
 
     def test_a_key_that_was_never_saved_has_no_record(self, tmp_path):
@@ -21,7 +21,7 @@ class StoreContract:
         assert store.load("a") is None
         assert store.keys() == []
 
-    def test_what_was_saved_is_loaded_by_every_handle(self, tmp_path):
+    def test_every_handle_loads_the_saved_record(self, tmp_path):
         one, two = self.handles(tmp_path)
         generation = one.save("a", "secret", None)
         assert (two.load("a").generation, two.load("a").secret) == (generation, "secret")
@@ -40,7 +40,7 @@ class StoreContract:
             two.save("a", "lost", None if distance is None else generation + distance)
         assert one.load("a").secret == "kept"
 
-    def test_a_save_that_expects_a_record_where_there_is_none_is_stale(self, tmp_path):
+    def test_a_save_that_expects_a_record_is_stale_if_there_is_none(self, tmp_path):
         store, _ = self.handles(tmp_path)
         with pytest.raises(Stale):
             store.save("a", "x", 1)
@@ -64,7 +64,7 @@ class StoreContract:
         with pytest.raises(Stale):
             one.save("a", "refresh of the first", old)
 
-    def test_keys_are_sorted_and_do_not_hold_deleted_ones(self, tmp_path):
+    def test_keys_are_sorted_and_omit_deleted_ones(self, tmp_path):
         store, other = self.handles(tmp_path)
         for key in ("b", "c", "a"):
             store.save(key, key, None)
@@ -76,7 +76,7 @@ class StoreContract:
         store.save("a", "canary", None)
         assert "canary" not in repr(store.load("a"))
 
-    def test_of_many_threads_that_expect_the_same_generation_exactly_one_saves(self, tmp_path):
+    def test_exactly_one_of_many_threads_that_expect_the_same_generation_saves(self, tmp_path):
         stores = self.handles(tmp_path)
         generation = stores[0].save("a", "x", None)
         gate, winners = threading.Barrier(8), []
@@ -106,7 +106,7 @@ class StoreContract:
 
         round_trip()
 
-    def test_two_handles_behave_like_one_dictionary_in_any_history(self, tmp_path_factory):
+    def test_in_any_history_two_handles_behave_like_one_dictionary(self, tmp_path_factory):
         contract = self
 
         class History(RuleBasedStateMachine):

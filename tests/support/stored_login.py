@@ -1,4 +1,4 @@
-"""A login in the store of a `commanding` context, made without a flow."""
+"""Stores a login for a `commanding` context without running a flow."""
 
 import time
 
@@ -17,7 +17,7 @@ URL = "https://mcp.acme.example/mcp"
 
 
 def log_in(context, target, **more):
-    """A login to a server of the configuration, or to a URL."""
+    """Store a login to a configured server or to a URL."""
     known = context.config.profiles.get(target)
     profile = known or Profile(
         name=target, url=parse_server_url(target, "a test", Purpose.PLAIN_SERVER), store=context.config.store

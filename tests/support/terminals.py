@@ -1,4 +1,4 @@
-"""A program with a terminal of its own, in which somebody types."""
+"""A program on its own terminal, and a user who types there."""
 
 import os
 import pty
@@ -12,9 +12,7 @@ HANG = 60
 
 
 def typing(argv: Sequence[str], environment: Mapping[str, str], answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
-    """The exit code, and all that was shown. Of `answers` (question, answer) each is typed once its question is there,
-    and nothing has been typed since.
-    """
+    """The exit code and all output. Each answer is typed once its question appears after the previous answer."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [found("setsid"), "--ctty", *argv], env=environment, stdin=theirs, stdout=theirs, stderr=theirs

@@ -1,4 +1,4 @@
-"""The ears of `pytest --canaries` hear: a leak is found in whatever form it takes, and in no other place."""
+"""`pytest --canaries` works: it finds a leak in any form, and reports no false leak."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def bridge(folder, home, said, argv=("status",)):
     (folder / "1.said").write_bytes(said)
 
 
-def test_a_leak_is_named_by_its_place_and_not_repeated(tmp_path):
+def test_a_leak_is_reported_by_its_place_without_the_secret(tmp_path):
     bridge(tmp_path, str(tmp_path), b"signed in; not spent " + SECRET.encode())
     (tmp_path / "memory").mkdir()
     (tmp_path / "memory/x.json").write_text(json.dumps(SECRET))
@@ -40,19 +40,19 @@ def test_a_leak_is_named_by_its_place_and_not_repeated(tmp_path):
     assert told == ["LEAK in stdout or stderr of status: 1 secrets", "LEAK in memory/x.json of status: 1 secrets"]
 
 
-def test_a_command_line_is_looked_at_too(tmp_path):
+def test_a_command_line_is_searched_too(tmp_path):
     bridge(tmp_path, "", b"", argv=("run", f"--header=X: {SECRET}"))
     assert [leak.place for leak in leaks(tmp_path)] == ["stdout or stderr"]
 
 
-def test_who_says_nothing_secret_leaks_nothing(tmp_path):
+def test_a_bridge_that_prints_no_secret_has_no_leak(tmp_path):
     bridge(tmp_path, str(tmp_path), b"signed in")
-    (tmp_path / "2.secrets").touch()  # killed before it had begun
+    (tmp_path / "2.secrets").touch()  # killed before it had started
     (tmp_path / "2.said").touch()
     assert list(leaks(tmp_path)) == []
 
 
-def test_what_a_full_disk_has_cut_off_is_passed_over(tmp_path):
+def test_an_entry_that_a_full_disk_cut_off_is_skipped(tmp_path):
     (tmp_path / "1.secrets").write_text(json.dumps(SECRET) + "\n" + json.dumps("another canary")[:-3])
     (tmp_path / "1.said").write_bytes(SECRET.encode())
     _, told = report(tmp_path)

@@ -1,4 +1,4 @@
-"""A machine that lacks what a test talks to: the test is skipped by name, and what its fixtures started is gone."""
+"""On a machine without a needed program, the test is skipped with its name, and the fixtures' processes are ended."""
 
 import os
 import re
@@ -12,12 +12,12 @@ from needs import needs
 from processes import started_with
 
 TESTS = Path(__file__).parents[1]
-linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="/proc tells what runs")
+linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="/proc lists the running processes")
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A folder for a PATH on which hardly anything is."""
+    """A folder for a nearly empty PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for program in ("sh", "env", "uname"):
@@ -26,7 +26,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def with_path(bare: Path, *tests: str) -> tuple[int, str]:
-    """pytest on `tests` where `bare` is the whole PATH: its exit code and what it says."""
+    """Runs pytest on `tests` with `bare` as the whole PATH; returns its exit code and output."""
     paths = [str(TESTS / test) for test in tests]
     argv = [sys.executable, "-m", "pytest", "-n", "0", "-m", "", "-p", "no:cacheprovider", *paths]
     environment = {**os.environ, "PATH": str(bare), "PYTEST_ADDOPTS": "", "STARTED_BY": str(bare)}
@@ -35,15 +35,15 @@ def with_path(bare: Path, *tests: str) -> tuple[int, str]:
 
 
 @linux
-def test_what_talks_to_a_missing_program_is_skipped_by_name(bare: Path) -> None:
+def test_a_test_that_needs_a_missing_program_is_skipped_and_names_it(bare: Path) -> None:
     code, said = with_path(
         bare,
         "conformance",
         "e2e/test_keyring.py",
         "e2e/test_registrations.py",
         "e2e/test_transports.py",
-        "scenarios/test_headless_document.py::test_the_job_exchanges_what_github_says_of_it",
-        "scenarios/test_on_call_cluster.py::test_no_source_starts_a_browser_opens_a_terminal_or_asks_a_keyring",
+        "scenarios/test_headless_document.py::test_the_job_exchanges_its_github_token",
+        "scenarios/test_on_call_cluster.py::test_no_source_starts_a_browser_opens_a_terminal_or_contacts_a_keyring",
         "stress/test_full_disk.py",
         "stress/test_hosts.py",
         "shell/browser/test_opener_programs.py::test_the_real_xdg_open_hands_on_what_it_is_given",
@@ -65,8 +65,8 @@ def test_what_talks_to_a_missing_program_is_skipped_by_name(bare: Path) -> None:
 
 @linux
 @needs("dbus-daemon", "gnome-keyring-daemon")
-def test_a_bus_is_ended_when_the_keyring_is_missing_after_it(bare: Path) -> None:
-    """The look at PATH comes first; so here the daemon is there and cannot run."""
+def test_a_bus_is_ended_when_the_keyring_fails_to_start_after_it(bare: Path) -> None:
+    """The check of PATH comes first, so here the daemon exists but cannot run."""
     (bare / "dbus-daemon").symlink_to(str(shutil.which("dbus-daemon")))
     (bare / "gnome-keyring-daemon").write_text("#!/nowhere\n")
     (bare / "gnome-keyring-daemon").chmod(0o755)
@@ -78,7 +78,7 @@ def test_a_bus_is_ended_when_the_keyring_is_missing_after_it(bare: Path) -> None
 
 @linux
 @needs("dbus-daemon")
-def test_without_the_keyring_alone_no_bus_is_started(bare: Path) -> None:
+def test_if_only_the_keyring_is_missing_no_bus_is_started(bare: Path) -> None:
     (bare / "dbus-daemon").symlink_to(str(shutil.which("dbus-daemon")))
     code, said = with_path(bare, "e2e/test_keyring.py")
     assert code == 0, said
@@ -88,7 +88,7 @@ def test_without_the_keyring_alone_no_bus_is_started(bare: Path) -> None:
 
 @linux
 @pytest.mark.parametrize("words", ["", "no JSON", "[]"])
-def test_a_peer_that_starts_wrongly_is_ended(tmp_path: Path, words: str) -> None:
+def test_a_peer_with_a_malformed_first_line_is_ended(tmp_path: Path, words: str) -> None:
     from peer import Peer
 
     script = tmp_path / "peer.py"

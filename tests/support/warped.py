@@ -1,18 +1,18 @@
-"""An event loop in which waiting takes no time: where nothing is ready, the clock goes on to what is due next."""
+"""An event loop in which waiting takes no time: when nothing is ready, the clock jumps to the next timer."""
 
 import asyncio
 import selectors
 
 
 class _Impatient(selectors.SelectSelector):
-    """Adds up what it was to wait for."""
+    """Adds up the requested waiting times."""
 
     waited = 0.0
 
     def select(self, timeout=None):
         ready = super().select(0)
         if not ready:
-            assert timeout is not None, "everybody waits for something that will never happen"
+            assert timeout is not None, "all tasks wait for something that will never happen"
             self.waited += timeout
         return ready
 
@@ -27,6 +27,6 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def played(story):
-    """What the coroutine `story` returns."""
+    """The result of the coroutine `story`."""
     with asyncio.Runner(loop_factory=Loop) as runner:
         return runner.run(story)

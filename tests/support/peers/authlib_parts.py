@@ -1,6 +1,6 @@
-"""Authlib's parts, filled in as its documentation has it: what is kept (in SQLAlchemy), grants, endpoints, tokens.
+"""Authlib's parts, completed as its documentation shows: storage (in SQLAlchemy), grants, endpoints, tokens.
 
-METHODS are how clients may prove who they are, at every endpoint: the command line's words.
+METHODS are the client authentication methods at every endpoint: the words of the command line.
 """
 
 import secrets
@@ -58,7 +58,7 @@ class Token(Base, OAuth2TokenMixin):
 
 
 def forget(kind: type) -> None:
-    """All of a kind that are kept."""
+    """Delete all stored rows of one kind."""
     session.query(kind).delete()
     session.commit()
     session.remove()
@@ -110,7 +110,7 @@ class RefreshGrant(RefreshTokenGrant):
 
 
 class Generator(JWTBearerTokenGenerator):
-    """For the resource that is asked for (RFC 8707), which Authlib leaves to its user."""
+    """Issues tokens for the requested resource (RFC 8707), which Authlib leaves to its user."""
 
     def __init__(self, issuer: str) -> None:
         super().__init__(
@@ -132,7 +132,7 @@ class Revocation(create_revocation_endpoint(session, Token)):
 
 
 class Registration(ClientRegistrationEndpoint):
-    """Open to all. Each client gets a secret, whatever it registers as: Authlib's own way."""
+    """Open to all. Each client gets a secret, whatever method it registers: Authlib's own behaviour."""
 
     def authenticate_token(self, request: Any) -> str:
         return "open"
@@ -164,7 +164,7 @@ class Management(ClientConfigurationEndpoint):
         return True
 
     def revoke_access_token(self, token: Client, request: Any) -> None:
-        """A client that is gone has taken its token along."""
+        """The token of a deleted client is deleted with it."""
 
     def delete_client(self, client: Client, request: Any) -> None:
         session.delete(client)

@@ -1,8 +1,8 @@
-"""An authorization server made of Authlib's parts on Flask: JWT access tokens, rotation, dynamic registration.
+"""An authorization server built from Authlib's parts on Flask: JWT access tokens, rotation, dynamic registration.
 
-python authlib_server.py METHOD…      how clients may prove who they are
+python authlib_server.py METHOD…      the client authentication methods
 
-The only user is asked for consent, and for nothing else.
+It asks its only user for consent and for nothing else.
 """
 
 from typing import Any

@@ -1,11 +1,12 @@
-"""A browser without a screen: follows the authorization URL, presses "Allow", delivers the callback, reads the page.
+"""A browser without a screen: it follows the authorization URL, presses "Allow", delivers the callback, reads the page.
 
 python browser.py [--log FILE] [--fill NAME=VALUE]… URL
 
-What is to be filled in goes into each form that has a field of that name: a login's name and password, an answer.
+VALUE goes into each form that has a field NAME: a user name and password, or an answer.
 
-Appends one JSON line a launch to the log (or to the file named by BROWSER_LOG): the final page's status, title and URL
-without its query. Holds the log's lock all the while: who gets the lock after a login reads what its browser saw.
+Each launch appends one JSON line to the log (or to the file named by BROWSER_LOG): the final page's status, title and
+URL without its query. It holds the log's lock meanwhile: a test that gets the lock after a login reads the result of
+its browser.
 """
 
 import argparse
@@ -33,7 +34,7 @@ FORMS_AT_MOST = 5
 
 
 class Page(html.parser.HTMLParser):
-    """What the browser needs of a page: its title and its first form, with "allow" or the first value of each field."""
+    """The parts of a page that the browser needs: title and first form, with "allow" or each field's first value."""
 
     def __init__(self, status: int, url: str, text: str) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class Page(html.parser.HTMLParser):
 
 
 class Redirects(HTTPRedirectHandler):
-    """As urllib follows them, and a form after 307 and 308 as browsers do: posted on, with the origin hidden."""
+    """Follows redirects as urllib does, and re-posts a form after 307 and 308 as browsers do, with Origin: null."""
 
     def redirect_request(self, req: Request, fp: Any, code: int, *rest: Any) -> Request | None:
         if code not in (307, 308) or req.data is None:
@@ -75,7 +76,7 @@ class Redirects(HTTPRedirectHandler):
 
 
 def load(opener: OpenerDirector, url: str, fields: dict[str, str] | None = None) -> Page:
-    """GET, or POST `fields`; redirects are followed; an error's page is a page."""
+    """GET, or POST `fields`; follows redirects and returns error pages like other pages."""
     data = urlencode(fields).encode() if fields is not None else None
     try:
         answer: Any = opener.open(url, data, timeout=30)
@@ -86,7 +87,7 @@ def load(opener: OpenerDirector, url: str, fields: dict[str, str] | None = None)
 
 
 def browse(url: str, **filled: str) -> Page:
-    """The last page: the one without a form to approve."""
+    """Returns the last page: the one without a form to approve."""
     opener = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()), Redirects())
     page = load(opener, url)
     for _ in range(FORMS_AT_MOST):
@@ -99,7 +100,7 @@ def browse(url: str, **filled: str) -> Page:
 def outcome(url: str, filled: dict[str, str]) -> dict[str, Any]:
     try:
         page = browse(url, **filled)
-    except OSError as error:  # the log tells the test; there is nobody else to tell
+    except OSError as error:  # only the log reports to the test
         return {"status": None, "title": "", "url": "", "error": str(error)}
     return {"status": page.status, "title": page.title.strip(), "url": urlsplit(page.url)._replace(query="").geturl()}
 

@@ -1,4 +1,4 @@
-"""canaille, an identity server, as it is installed: everything kept in memory, one user, registration open to all.
+"""canaille, an identity server, as installed: everything in memory, one user, registration open to all.
 
 python canaille_server.py LOGIN PASSWORD
 """
@@ -20,7 +20,7 @@ _lifetimes = itertools.count(1800)
 
 
 def lifetime(client: models.Client, grant_type: str) -> int:
-    """Seconds, never the same ones: what canaille signs twice within a second would be one token."""
+    """Seconds, different each time: two tokens that canaille signs within one second would be identical."""
     return next(_lifetimes)
 
 

@@ -1,22 +1,22 @@
-// What the tests may read (GET /__control) and change (POST /__control with some settings, and actions): the same for
+// The state that the tests read (GET /__control) and change (POST /__control with settings and actions), the same for
 // every authorization server.
 
 import { buffer } from 'node:stream/consumers';
 
-/** The knobs and their defaults; a POST changes only what it names. A server may add its own. */
+/** The settings and their defaults; a POST changes only those it names. A server may add its own. */
 export const defaults = Object.freeze({
-  expiresIn: 'real', // what the token response says: 'real', a number of seconds, or null to leave it out
-  tokenDelayMs: 0, // before a token request is looked at
-  tokenFailure: null, // '503' or 'html' (403 with a page): the token endpoint is ill
+  expiresIn: 'real', // the lifetime in the token response: 'real', a number of seconds, or null to leave it out
+  tokenDelayMs: 0, // delay before a token request is handled
+  tokenFailure: null, // '503' or 'html' (403 with a page): the token endpoint fails
   consent: 'approve', // or 'deny'
-  authMethod: null, // the only way to prove a client's identity that is advertised and registered, null for all
-  redirectHost: null, // the only host of redirect URIs that is registered: some servers want 'localhost'
+  authMethod: null, // the only client authentication method that is advertised and registered, null for all
+  redirectHost: null, // the only host of redirect URIs that is accepted: some servers require 'localhost'
 });
 
 const noCounters = () => ({
   token: {}, // grant type → result ('success' or the error code or the status) → count
   tokenRequests: 0,
-  authMethods: {}, // how the clients of token requests proved who they are → count
+  authMethods: {}, // client authentication method of token requests → count
   registrations: 0,
   deletions: 0, // of registrations
   authorizations: 0,
@@ -25,7 +25,7 @@ const noCounters = () => ({
   requestHeaders: {}, // header name → how many requests carried it
 });
 
-/** The shared state of one server, which begins with `settings`; `actions` perform what settings cannot express. */
+/** The shared state of one server, with its initial `settings`; `actions` do things that settings cannot express. */
 export function createControl(settings, actions) {
   const state = { settings: { ...settings }, counters: noCounters() };
   const reset = () => { Object.assign(state, { settings: { ...settings }, counters: noCounters() }); };
@@ -57,27 +57,27 @@ export function count(tally, outer, inner) {
   tally[outer][inner] = (tally[outer][inner] ?? 0) + 1;
 }
 
-/** How the client of a token request proved who it is (RFC 6749 section 2.3). */
+/** The client authentication method of a token request (RFC 6749 section 2.3). */
 export function countAuthMethod(counters, authorization, form) {
   const inForm = form?.client_secret ? 'client_secret_post' : form?.client_assertion ? 'private_key_jwt' : 'none';
   const method = authorization ? 'client_secret_basic' : inForm;
   counters.authMethods[method] = (counters.authMethods[method] ?? 0) + 1;
 }
 
-/** The error code (RFC 7591 section 3.2.2) for a registration against the house's rules, undefined for a welcome one. */
+/** The error code (RFC 7591 section 3.2.2) for a registration against the server's rules, undefined for a valid one. */
 export function registrationError({ authMethod, redirectHost }, metadata) {
   if (authMethod && metadata.token_endpoint_auth_method !== authMethod) return 'invalid_client_metadata';
   const isForeign = (uri) => new URL(uri).hostname !== redirectHost;
   return redirectHost && metadata.redirect_uris.some(isForeign) ? 'invalid_redirect_uri' : undefined;
 }
 
-/** The token response as the settings want it to speak of its end. */
+/** The token response with the lifetime that the settings ask for. */
 export function withExpiry({ expiresIn }, answer) {
   const { expires_in: real, ...rest } = answer;
   return expiresIn === null ? rest : { ...rest, expires_in: expiresIn === 'real' ? real : expiresIn };
 }
 
-/** Metadata that advertise the one way, if there is one only. */
+/** Metadata that advertise only the configured authentication method, if one is configured. */
 export function withAuthMethod({ authMethod }, metadata) {
   return authMethod ? { ...metadata, token_endpoint_auth_methods_supported: [authMethod] } : metadata;
 }

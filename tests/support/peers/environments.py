@@ -1,6 +1,6 @@
-"""Environments of their own for peers whose packages do not live with the project's: made once a machine, then shared.
+"""Separate environments for peers with packages that conflict with the project's: made once per machine, then shared.
 
-They see the registry as it was on the day of `exclude-newer` in pyproject.toml, like the project's own.
+They see the registry as of `exclude-newer` in pyproject.toml, like the project's own.
 """
 
 import hashlib
@@ -17,12 +17,12 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 PROJECT = Path(__file__).parents[3] / "pyproject.toml"
-# What `uv` shall choose by itself: not the environment that the tests run in.
+# `uv` must choose these itself, not take them from the environment that the tests run in.
 NOT_THEIRS = {"VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "UV_PYTHON", "PYTHONPATH", "PYTHONHOME"}
 
 
 def python_with(*requirements: str) -> str:
-    """A Python that has `requirements`. Where they cannot be installed, the test is skipped and says so."""
+    """A Python with `requirements`. If they cannot be installed, skips the test and says so."""
     frozen: str = tomllib.loads(PROJECT.read_text())["tool"]["uv"]["exclude-newer"]
     identity = "\n".join([sys.version, sys.base_prefix, frozen, *requirements])
     name = re.split(r"[^\w.-]", requirements[0])[0]

@@ -1,4 +1,4 @@
-"""A remote MCP server (2025-06-18, streamable HTTP) in the test's own loop; the test decides what it says.
+"""A remote MCP server (2025-06-18, streamable HTTP) in the test's event loop; the test decides its replies.
 
 async with Far() as far:
     far.replies["tools/call"] = lambda message: far.json(...)
@@ -24,10 +24,11 @@ def event(message):
 
 
 class Far(Scripted):
-    """`seen` are the messages of the client in order of arrival, "GET" and "DELETE" for the requests without one.
+    """`seen` are the client's messages in order of arrival, "GET" and "DELETE" for requests without a message.
 
-    `replies` maps a method, "GET" or "DELETE" to a function of the message that returns the raw HTTP answer, or writes
-    it itself if it is a coroutine function: then it gets the writer too. An answer to anything else is a plain result.
+    `replies` maps a method, "GET" or "DELETE" to a function of the message that returns the raw HTTP response. A
+    coroutine
+    function also gets the writer and writes the response itself. All other messages get a plain result.
     """
 
     def __init__(self):

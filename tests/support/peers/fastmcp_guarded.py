@@ -1,4 +1,4 @@
-"""A FastMCP server that takes the JWTs of an authorization server elsewhere, for whomever they were issued.
+"""A FastMCP server that accepts the JWTs of another authorization server, whatever their audience.
 
 python fastmcp_guarded.py ISSUER JWKS SCOPE…
 """

@@ -1,6 +1,6 @@
-"""FastMCP's OAuthProxy: an authorization server for MCP clients, in front of one that knows the proxy alone.
+"""FastMCP's OAuthProxy: an authorization server for MCP clients, in front of one that knows only the proxy.
 
-python fastmcp_proxy.py ISSUER REGISTRATION JWKS      the places of the authorization server behind it
+python fastmcp_proxy.py ISSUER REGISTRATION JWKS      the URLs of the authorization server behind it
 """
 
 import sys
@@ -17,7 +17,7 @@ SCOPE = "mcp"
 
 
 def registered(origin: str, registration: str) -> tuple[str, str]:
-    """The proxy's own client there."""
+    """The proxy's own client at the server behind it."""
     metadata = {
         "application_type": "native",
         "redirect_uris": [f"{origin}/auth/callback"],

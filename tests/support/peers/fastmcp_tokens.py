@@ -1,4 +1,4 @@
-"""FastMCP behind a JWTVerifier that can refuse every token that was ever shown to it: expiry without waiting."""
+"""FastMCP behind a JWTVerifier that can refuse every token ever presented to it: expiry without waiting."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ class Verifier(JWTVerifier):
 
 
 def observed(server: FastMCP, verifier: Verifier) -> Ledger:
-    """`server` with a tool, and counted; `refuseTokens` ends every token there is."""
+    """`server` with a tool and counters; `refuseTokens` ends all existing tokens."""
 
     @server.tool
     def add(a: int, b: int) -> int:

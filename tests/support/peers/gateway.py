@@ -1,4 +1,4 @@
-"""The demo's MCP and authorization servers on one port, in a thread of the test, to be made ill and well again.
+"""The demo's MCP and authorization servers on one port, in a thread of the test, which can make them fail and recover.
 
     with Gateway() as gateway:
         gateway.instead["/mcp"] = HTMLResponse("<h1>Sign in</h1>")   # from now on this answers there
@@ -6,7 +6,7 @@
         gateway.down()                                                # connections are refused
         gateway.up()                                                  # on the same port, with all logins
 
-Everything secret that it gave out or was given is in `secrets`, so that a test can look for it elsewhere.
+All secrets that it issued or received are in `secrets`, so that a test can search for them elsewhere.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SECRET_PARAMETERS = ("code", "code_verifier", "refresh_token", "client_secret", 
 
 
 class Gateway:
-    """`instead` maps a path to the ASGI application that answers there; `requests`: (method, path, headers, body)."""
+    """`instead` maps a path to the ASGI application that answers it; `requests` are (method, path, headers, body)."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.tls = tls
@@ -48,7 +48,7 @@ class Gateway:
     def __enter__(self) -> Self:
         self._thread.start()
         self._lifespan = self._app.router.lifespan_context(self._app)
-        # Entered and left by one task: the SDK's session manager opens a task group there.
+        # One task enters and leaves this: the SDK's session manager opens a task group here.
         self._leave = asyncio.Event()
         self._living = asyncio.run_coroutine_threadsafe(self._live(ready := threading.Event()), self._loop)
         ready.wait()
@@ -59,23 +59,23 @@ class Gateway:
         self.down()
         self._loop.call_soon_threadsafe(self._leave.set)
         self._living.result()
-        self._do(_cancel_the_rest())  # sse_starlette's watchers wait for an end that never comes here
+        self._do(_cancel_the_rest())  # sse_starlette's watchers wait for a shutdown that never comes here
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def up(self) -> None:
-        """Listen; with another `tls` context than before, if it was replaced."""
+        """Listen, with the current `tls` context."""
         if self._server is None:
             self._do(self._up())
 
     def down(self) -> None:
-        """Listen no more, and end all connections."""
+        """Stop listening and end all connections."""
         if self._server is not None:
             self._do(self._down())
 
     def seen(self, path: str) -> int:
-        """How many requests there were to `path`."""
+        """The number of requests to `path`."""
         return sum(1 for _, place, _, _ in self.requests if place == path)
 
     def _do(self, work: Any) -> None:
@@ -95,7 +95,7 @@ class Gateway:
             log_config=None,
             access_log=False,
             ws="none",
-            timeout_keep_alive=60,  # seconds: a test that takes uvicorn's five must not meet the end of its connection
+            timeout_keep_alive=60,  # seconds: longer than uvicorn's five, so that a slow test keeps its connection
         )
         config.load()
         config.ssl = self.tls
@@ -106,7 +106,7 @@ class Gateway:
     async def _down(self) -> None:
         server, self._server = self._server, None
         for connection in list(server.server_state.connections):
-            connection.transport.abort()  # a hung answer must not hold the end back
+            connection.transport.abort()  # a hung response must not delay the end
         await server.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,6 +145,6 @@ async def _cancel_the_rest() -> None:
 
 
 async def silence(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that takes a request and never answers it."""
+    """An application that accepts a request and never answers it."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""server-everything (npm) behind bearer tokens: a reverse proxy that streams, with its own protected-resource metadata.
+"""server-everything (npm) behind bearer tokens: a streaming reverse proxy with its own protected-resource metadata.
 
 python guarded_proxy.py --issuer URL --node NODE [--require-header 'Name: value']
 """
@@ -25,7 +25,7 @@ from tokens import SCOPE, JwtVerifier
 
 PEERS = Path(__file__).parent
 EVERYTHING = PEERS.parents[1] / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
-# RFC 9110 section 7.6.1, and what the two hops say about themselves; the token is for the proxy alone.
+# RFC 9110 section 7.6.1, and the headers of each hop itself; the token is for the proxy alone.
 NOT_FORWARDED = {
     "connection",
     "keep-alive",
@@ -39,10 +39,10 @@ NOT_FORWARDED = {
 
 
 class Proxy:
-    """Forwards one request and streams the answer, chunk by chunk; hangs up upstream when the client does."""
+    """Forwards one request and streams the response, chunk by chunk; hangs up upstream when the client does."""
 
     def __init__(self, upstream: str) -> None:
-        # No timeout: an event stream may stay silent for as long as it likes.
+        # No timeout: an event stream may stay silent for any time.
         self._client = httpx2.AsyncClient(base_url=upstream, timeout=None, trust_env=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +66,7 @@ class Proxy:
 
 
 def start_everything(node: str) -> tuple[subprocess.Popen[bytes], str]:
-    """The process, which ends when its stdin closes (so: with this one), and its URL."""
+    """The process and its URL; it ends when its stdin closes, and so with this process."""
     command = [node, "--import", str(PEERS / "loopback_only.mjs"), str(EVERYTHING), "streamableHttp"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     return process, f"http://127.0.0.1:{json.loads(process.stdout.readline())['port']}"

@@ -1,7 +1,8 @@
-"""A real GNOME Keyring on a D-Bus session of its own, away from the one of whoever runs the tests.
+"""A real GNOME Keyring on its own D-Bus session, separate from the developer's.
 
-Whoever needs it is skipped where `PROGRAMS` are not installed. The bus starts no service by itself, so a killed keyring
-stays dead and an unlock prompt finds nobody who could show it.
+A test that needs it is skipped if `PROGRAMS` are not installed. The bus starts no service by itself, so a killed
+keyring
+stays dead and no service can show an unlock prompt.
 """
 
 import contextlib
@@ -44,14 +45,14 @@ class KeyringSession:
         try:
             configured = f"--config-file={folder / 'bus.conf'}"
             self._bus = self._start("dbus-daemon", configured, "--nofork", "--print-address")
-            self._bus.stdout.readline()  # it prints its address when it listens
+            self._bus.stdout.readline()  # it prints its address once it listens
             self.start_keyring(unlocked=collection)
         except BaseException:
             self.close()
             raise
 
     def start_keyring(self, *, unlocked: bool = True) -> None:
-        """As at a log-in; with the collection of before, if there was one."""
+        """Starts as at a desktop login, with the previous collection if there was one."""
         unlock = ["--unlock"] if unlocked else []
         self._daemon = self._start("gnome-keyring-daemon", *unlock, "--components=secrets", "--foreground")
         self._daemon.stdin.write(b"password")
@@ -59,17 +60,17 @@ class KeyringSession:
         self._wait_for_keyring()
 
     def lock(self) -> None:
-        """Lock the collection, as a screen lock or a log-out does."""
+        """Lock the collection, as a screen lock or a desktop logout does."""
         with self._collection() as collection:
             collection.lock()
 
     def put(self, service: str, name: str, value: str) -> None:
-        """As `secret-tool store`, with the attributes by which the library `keyring` looks for an entry."""
+        """Store like `secret-tool store`, with the attributes that the library `keyring` uses to find an entry."""
         with self._collection() as collection:
             collection.create_item(name, {"service": service, "username": name}, value.encode())
 
     def stop_answering(self) -> None:
-        """As with a dialog that nobody looks at: requests are taken and nothing comes back."""
+        """Accept requests and never answer, as behind a dialog that no user sees."""
         self._daemon.send_signal(signal.SIGSTOP)
 
     def kill_keyring(self) -> None:
@@ -79,7 +80,7 @@ class KeyringSession:
         self._end(self._bus)
 
     def close(self) -> None:
-        """End whatever runs, however far the start came."""
+        """End all started processes, however far the start came."""
         while self._running:
             self._end(self._running[-1])
 
@@ -91,7 +92,7 @@ class KeyringSession:
 
     @contextlib.contextmanager
     def _collection(self) -> Iterator[Any]:
-        import secretstorage  # a dependency of ours on Linux alone, as jeepney is
+        import secretstorage  # like jeepney, a dependency of ours on Linux only
         from jeepney.io.blocking import open_dbus_connection
 
         with contextlib.closing(open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"])) as connection:
@@ -121,7 +122,7 @@ class KeyringSession:
 
 @contextlib.contextmanager
 def keyring_session(*, collection: bool = True) -> Iterator[KeyringSession]:
-    """A session with an unlocked collection, or with none at all; its folder is short, because it holds sockets."""
+    """A session with an unlocked collection, or without one; its folder has a short path, because it holds sockets."""
     if reason := missing(*PROGRAMS):
         pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="keyring-") as folder:

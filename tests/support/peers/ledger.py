@@ -1,7 +1,7 @@
-"""An ASGI layer that counts what comes to an authorization server, whatever that is built with, and steers it.
+"""An ASGI layer that counts the requests to any authorization server, and steers the server.
 
-It speaks at /__control as the authorization servers on Node do (control.mjs): GET answers `{"counters": {…}}`, POST
-takes `{"refuseTokens": true}` and the like. It needs no package, because it lives in environments that have few.
+/__control works as on the authorization servers on Node (control.mjs): GET answers `{"counters": {…}}`, POST takes
+`{"refuseTokens": true}` and the like. It needs no package, because it runs in environments with few packages.
 """
 
 import json
@@ -20,7 +20,7 @@ CONTROL = "/__control"
 
 @dataclass(frozen=True)
 class Places:
-    """The paths of the endpoints; a registration's own place lies below that of registrations (RFC 7592)."""
+    """The paths of the endpoints; each registration's own path is below that of registrations (RFC 7592)."""
 
     token: str = "/token"
     revocation: str = "/revoke"
@@ -28,7 +28,7 @@ class Places:
 
 
 class Ledger:
-    """Around `app`; `actions` are what POST can name, beside `reset`; `report` tells what else there is to read."""
+    """Wraps `app`; POST can name `actions` and `reset`; `report` returns further values for GET."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class Ledger:
 
 
 def _hands_out_a_code(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether an answer sends a browser somewhere with an authorization code (RFC 6749 section 4.1.2)."""
+    """Whether a response redirects a browser with an authorization code (RFC 6749 section 4.1.2)."""
     places = [value.decode("latin-1") for name, value in headers if name.lower() == b"location"]
     return any("code" in parse_qs(urlsplit(place).query) for place in places)
 
 
 def _auth_method(headers: dict[bytes, bytes], form: dict[str, list[str]]) -> str:
-    """How the client of a token request proved who it is (RFC 6749 section 2.3)."""
+    """The client authentication method of a token request (RFC 6749 section 2.3)."""
     if headers.get(b"authorization", b"").startswith(b"Basic "):
         return "client_secret_basic"
     return "client_secret_post" if "client_secret" in form else "none"

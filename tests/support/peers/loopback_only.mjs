@@ -1,5 +1,5 @@
-// Preloaded into server-everything (node --import): a free loopback port whatever it asks for (it would listen on every
-// interface), one JSON line that says which, its chatter to stderr, and an end with its stdin.
+// Preloaded into server-everything (node --import): it gets a free loopback port whatever it asks for (it would
+// listen on every interface), prints one JSON line with the port, logs to stderr, and ends when its stdin closes.
 
 import net from 'node:net';
 

@@ -1,4 +1,4 @@
-"""An ASGI layer that remembers every request, and that the tests can read and steer at /__control."""
+"""An ASGI layer that records every request; the tests read and steer it at /__control."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,9 +11,10 @@ CONTROL = "/__control"
 
 
 class Observed:
-    """Around `app`: records, demands the header `required` ("Name: value") on the MCP endpoint, can lose sessions.
+    """Wraps `app`: records, requires the header `required` ("Name: value") on the MCP endpoint, can lose sessions.
 
-    GET /__control answers `{"requests": […]}`; POST takes a list of names: `reset`, `lose_sessions`, or of `actions`.
+    GET /__control answers `{"requests": […]}`; POST takes a list of names: `reset`, `lose_sessions`, or any of
+    `actions`.
     """
 
     def __init__(self, app: ASGIApp, required: str | None, actions: Mapping[str, Callable[[], None]]) -> None:
@@ -87,7 +88,7 @@ def _masked(name: str, value: str) -> str:
 
 
 def _rpc_method(body: bytes) -> str | None:
-    """The JSON-RPC method, if the whole message came in one piece (a test's messages do)."""
+    """The JSON-RPC method, if the whole message came in one piece, as a test's messages do."""
     try:
         return json.loads(body).get("method")
     except (ValueError, AttributeError):

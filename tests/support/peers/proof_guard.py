@@ -1,4 +1,4 @@
-"""An ASGI layer that wants each access token proven (RFC 9449 section 7), around a server that knows bearer tokens."""
+"""An ASGI layer that requires a proof for each access token (RFC 9449 section 7), around a bearer-token server."""
 
 import secrets
 import time
@@ -9,11 +9,11 @@ from proofs import digest, thumbprint, verified
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WINDOW = 300  # seconds around the server's clock
+WINDOW = 300  # seconds before and after the server's clock
 
 
 class ProofGuard:
-    """Around `app`, whose one protected resource is `resource`. Every answer has a nonce, and the last few count."""
+    """Wraps `app` with its only protected resource `resource`. Every response has a nonce; the last few are valid."""
 
     def __init__(self, app: ASGIApp, resource: str) -> None:
         self._app = app

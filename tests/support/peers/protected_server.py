@@ -1,4 +1,4 @@
-"""The official SDK's server behind bearer tokens of a real authorization server.
+"""The official SDK's server, protected by bearer tokens of a real authorization server.
 
 python protected_server.py --issuer URL [--require-header 'Name: value'] [--json] [--dpop]
 """

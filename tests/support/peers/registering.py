@@ -1,7 +1,7 @@
-"""The authorization server of the scenarios that have one of their own: it registers whoever asks, and is strict.
+"""The authorization server of scenarios with their own one: strict, with open registration.
 
-It wants PKCE with S256 and the same `resource` in each request of a login (RFC 8707), takes a code and a refresh token
-once, and refuses what carries the header `foreign`, which is for the MCP server alone.
+It requires PKCE with S256 and the same `resource` in each request of a login (RFC 8707), accepts a code and a refresh
+token once, and refuses requests with the header `foreign`, which is for the MCP server alone.
 """
 
 import base64
@@ -18,30 +18,30 @@ LIFETIME = 3600
 
 
 class AuthorizationServer:
-    """`foreign` is the name of a header that has no business here, "" for none."""
+    """`foreign` is the name of a header that must not arrive here, "" for none."""
 
     def __init__(self, foreign: str = "") -> None:
         self._foreign = foreign
         self.renew()
 
     def renew(self) -> None:
-        """As at the start."""
+        """Restore the initial state."""
         self._clients: dict[str, list[str]] = {}
         self._codes: dict[str, Mapping[str, str]] = {}
         self._refresh: dict[str, str] = {}
         self._access: dict[str, str] = {}
 
     def refuse_tokens(self) -> None:
-        """Accept no access token of before; refresh tokens stay."""
+        """Refuse all earlier access tokens; refresh tokens stay valid."""
         self._access.clear()
 
     def resource_of(self, request: Request) -> str | None:
-        """What the bearer token of `request` is for, None where there is none or it is not good."""
+        """The resource of the bearer token of `request`, None without a valid token."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         return self._access.get(token) if scheme == "Bearer" else None
 
     def metadata(self, issuer: str, place: str) -> dict[str, Any]:
-        """RFC 8414 section 2, with the endpoints below `place`."""
+        """The metadata of RFC 8414 section 2, with the endpoints below `place`."""
         return {
             "issuer": issuer,
             "authorization_endpoint": f"{place}/authorize",
@@ -83,7 +83,7 @@ class AuthorizationServer:
         return JSONResponse(issued)
 
     def _granted(self, form: dict[str, str]) -> str:
-        """The resource that was asked for when the grant was made, "" for a grant that is not good."""
+        """The resource that was requested for the grant, "" for an invalid grant."""
         if form.get("grant_type") == "refresh_token":
             return self._refresh.pop(form.get("refresh_token", ""), "")
         asked = self._codes.pop(form.get("code", ""), {})

@@ -1,6 +1,6 @@
-"""A TCP server that plays a script for each connection, and records what it was sent.
+"""A TCP server that plays a script for each connection and records the requests.
 
-A script is a list of steps. Nothing waits for time: `Gate` steps wait until the test opens them.
+A script is a list of steps. No step waits for time to pass: a `Gate` waits until the test opens it.
 
     server.play([REQUEST, b"HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok", CUT])
 """
@@ -26,7 +26,7 @@ REQUEST, HEAD, CUT, RESET, HALF_CLOSE, DRAIN, ABORT_TLS = Step
 
 
 class Gate:
-    """A step that is reached by the script (`reached`) and passed when the test says so (`open`)."""
+    """A step that sets `reached` when the script reaches it and waits until the test sets `open`."""
 
     def __init__(self):
         self.reached = asyncio.Event()
@@ -34,9 +34,9 @@ class Gate:
 
 
 class Scripted:
-    """`requests` are the requests in order of arrival, raw; `connections` counts the accepted ones.
+    """`requests` are the raw requests in order of arrival; `connections` counts the accepted connections.
 
-    Connections play the queued scripts in order; when those are used up, each plays `forever`, if given.
+    Connections play the queued scripts in order; after the last one, each plays `forever`, if given.
     """
 
     def __init__(self, tls=None, host="127.0.0.1", forever=None, port=0):
@@ -85,7 +85,7 @@ class Scripted:
             for step in script or ():
                 await self._do(step, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client hung up: what the test is about
+            pass  # the client hung up, as the test intends
         finally:
             with contextlib.suppress(ConnectionError, OSError):
                 writer.close()
@@ -136,7 +136,7 @@ class Scripted:
 
 
 def ok(body=b"ok", *headers):
-    """A 200 answer with a length."""
+    """A 200 response with a length."""
     lines = [b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 

@@ -1,8 +1,8 @@
-"""The MCP SDK's own authorization server with a memory, in the words that its versions 1 and 2 have in common.
+"""The MCP SDK's own authorization server with storage in memory, in code that runs on its versions 1 and 2.
 
-Its handlers decide everything; dicts are put where it leaves the keeping to others. Everybody who asks is let in. The
-client `by-hand` exists from the start, with a secret that is shown by Basic. `/__control` tells, beside ledger.py's
-counters, which clients there are, how many tokens were revoked, and how many refresh tokens live.
+Its handlers decide everything; dicts replace the storage that it leaves to its user. Every authorization request is
+granted. The client `by-hand` exists from the start, with a secret for HTTP Basic. Besides ledger.py's counters,
+`/__control` lists the clients, the number of revoked tokens and the number of living refresh tokens.
 """
 
 import secrets
@@ -33,7 +33,7 @@ BY_HAND = {
 
 
 class Provider(OAuthAuthorizationServerProvider[AuthorizationCode, RefreshToken, AccessToken]):
-    """Dicts, where the SDK leaves the keeping to others."""
+    """Dicts for the storage that the SDK leaves to its user."""
 
     def __init__(self) -> None:
         self.clients = {"by-hand": OAuthClientInformationFull.model_validate(BY_HAND)}

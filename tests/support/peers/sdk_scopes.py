@@ -1,7 +1,8 @@
-"""The official SDK, version 2, whose clients get the scopes that they registered with and no others.
+"""The official SDK, version 2: its clients get exactly the scopes that they registered with.
 
-`needFilesWrite`, posted to /__control, has tools want the scope `files:write` from then on; `scopes` there are those of
-each registration.
+`needFilesWrite`, posted to /__control, makes tools require the scope `files:write`; `scopes` there are the scopes of
+each
+registration.
 """
 
 from ledger import Ledger
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Needs:
-    """In front of `app`: MCP requests with a token that lacks the scope `needs` are refused, with a challenge."""
+    """Wraps `app`: refuses MCP requests with a token that lacks the scope `needs`, with a challenge."""
 
     def __init__(self, app: ASGIApp, provider: Provider) -> None:
         self.needs = ""

@@ -1,5 +1,5 @@
-// How every authorization server here starts and ends: a loopback port, one JSON line when it is ready, an end with its
-// stdin, so that no test leaves an orphan. On stdin, `down` and `up` stop and start listening, each answered by a line.
+// The start and end of every authorization server here: a loopback port, one JSON line when ready, an end when stdin
+// closes, so that no test leaves an orphan. On stdin, `down` and `up` stop and start listening, each answered by a line.
 //
 //   node server.mjs ['{"port": 4711, "accessTokenTtl": 2}']      a port to listen on, and settings: see control.mjs
 
@@ -11,7 +11,7 @@ const { log } = console;
 console.log = console.info = console.warn = console.error;
 const say = (answer) => log(JSON.stringify(answer));
 
-/** Serve what `build(origin, settings)` returns: `{ about, listener }`, the line to print and the request listener. */
+/** Serve the result of `build(origin, settings)`: `{ about, listener }`, the line to print and the request listener. */
 export function serve(build) {
   const { port: wanted = 0, ...settings } = JSON.parse(process.argv[2] ?? '{}');
   const server = createServer();

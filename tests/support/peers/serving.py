@@ -1,4 +1,4 @@
-"""How every Python peer starts and ends: a free loopback port, one JSON line when ready, an end with its stdin."""
+"""The start and end of every Python peer: a free loopback port, one JSON line when ready, an end when stdin closes."""
 
 import asyncio
 import json
@@ -26,4 +26,4 @@ def serve(build: Callable[[str], Any]) -> None:
 
 def _end_with_stdin() -> None:
     sys.stdin.buffer.read()
-    os._exit(0)  # open event streams must not hold the end back
+    os._exit(0)  # open event streams must not delay the end

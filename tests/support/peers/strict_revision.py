@@ -1,9 +1,9 @@
-"""An MCP server of revision 2025-06-18 that refuses any newer one instead of answering with its own, behind a login.
+"""An MCP server of revision 2025-06-18, behind a login, that refuses newer revisions instead of offering its own.
 
     python strict_revision.py (400 | -32602)
 
 400: HTTP 400 in plain text, as Slack's server (redhat-data-and-ai/template-agent #265) and xiaohongshu-mcp #697 do.
--32602: a JSON-RPC error, as agentic-awesome-skills #1003 does. POST `refuse_tokens` to /__control for other tokens.
+-32602: a JSON-RPC error, as agentic-awesome-skills #1003 does. POST `refuse_tokens` to /__control to end its tokens.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""What a resource server does with a bearer token: JWTs of one issuer, for one audience, checked with its keys."""
+"""A resource server's check of bearer tokens: JWTs of one issuer, for one audience, verified with the issuer's keys."""
 
 import asyncio
 from typing import Any
@@ -10,17 +10,17 @@ SCOPE = "mcp"
 
 
 class JwtVerifier:
-    """The SDK's `TokenVerifier` for JWT access tokens (RFC 9068) whose `aud` is `resource`."""
+    """The SDK's `TokenVerifier` for JWT access tokens (RFC 9068) with `resource` as `aud`."""
 
     def __init__(self, issuer: str, resource: str) -> None:
         self._issuer = issuer
         self._resource = resource
-        self._keys = jwt.PyJWKClient(f"{issuer}/jwks", cooldown_duration=0)  # new keys are known at once
+        self._keys = jwt.PyJWKClient(f"{issuer}/jwks", cooldown_duration=0)  # new keys are loaded at once
         self._seen: set[str] = set()
         self._refused: set[str] = set()
 
     def refuse_seen(self) -> None:
-        """Accept no token any more that was ever shown here: expiry without waiting."""
+        """Refuse every token ever presented here: expiry without waiting."""
         self._refused |= self._seen
 
     async def verify_token(self, token: str) -> AccessToken | None:
@@ -29,7 +29,7 @@ class JwtVerifier:
             return None
         try:
             claims = await asyncio.to_thread(self._claims, token)
-        except (jwt.InvalidTokenError, jwt.PyJWKClientError):  # the latter: a key that nobody publishes any more
+        except (jwt.InvalidTokenError, jwt.PyJWKClientError):  # the latter: a key that the issuer no longer publishes
             return None
         return AccessToken(
             token=token,

@@ -1,9 +1,9 @@
-// The storage of oidc-provider as plain Maps, one a model, so that the control endpoint can forget on demand.
+// The storage of oidc-provider as plain Maps, one per model, so that the control endpoint can forget on demand.
 // Expiry needs no code here: oidc-provider checks `exp` in each payload itself.
 
 const GRANTABLE = ['AccessToken', 'AuthorizationCode', 'RefreshToken'];
 
-/** One provider's storage. `Adapter` is what oidc-provider's `adapter` option wants. */
+/** One provider's storage. `Adapter` is the value of oidc-provider's `adapter` option. */
 export function createStorage() {
   const models = new Map();
   const of = (model) => models.get(model) ?? models.set(model, new Map()).get(model);
@@ -22,7 +22,7 @@ export function createStorage() {
 
   return {
     Adapter,
-    /** Every login ends: no refresh token and no code is known any more. */
+    /** End all logins: forget every refresh token and every code. */
     revokeAll: () => [...GRANTABLE, 'Grant', 'Session'].forEach((model) => of(model).clear()),
     /** As after a restore from an old backup: dynamic registrations are gone. */
     forgetClients: () => of('Client').clear(),

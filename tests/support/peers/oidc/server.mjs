@@ -1,4 +1,4 @@
-// An authorization server as one meets them in the wild: oidc-provider on loopback, with dynamic registration,
+// A typical authorization server: oidc-provider on loopback, with dynamic registration,
 // required PKCE, resource indicators, JWT access tokens, rotating refresh tokens and reuse detection.
 //
 //   node server.mjs ['{"accessTokenTtl": 2}']      see ../serving.mjs; settings: `knobs` here and ../control.mjs
@@ -24,11 +24,11 @@ const METADATA = ['/.well-known/oauth-authorization-server', '/.well-known/openi
 const knobs = {
   ...defaults,
   accessTokenTtl: 3600, // seconds that an access token really lives
-  dpopNonce: false, // whether a proof of possession has to hold a nonce of this server's (RFC 9449 section 8)
-  audience: null, // of access tokens, null for the resource that was asked for (RFC 8707)
+  dpopNonce: false, // whether a proof of possession must hold this server's nonce (RFC 9449 section 8)
+  audience: null, // of access tokens, null for the requested resource (RFC 8707)
 };
 
-/** The house's rules for registrations, which oidc-provider knows only as rules for metadata of one's own. */
+/** The server's rules for registrations, which oidc-provider supports only as rules for extra metadata. */
 function houseRules(control) {
   return {
     properties: ['house_rules'],
@@ -46,14 +46,14 @@ function configuration(storage, control) {
     adapter: storage.Adapter,
     clientDefaults: { grant_types: ['authorization_code', 'refresh_token'], token_endpoint_auth_method: 'none' },
     cookies: { keys: [randomBytes(16).toString('hex')] },
-    // A key id of its own for each process: a server that was set up anew has new keys, and says so.
+    // Each process has its own key id: a server that was set up anew has new keys, and its key ids show it.
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), alg: 'RS256', use: 'sig', kid: randomUUID() }] },
     extraClientMetadata: houseRules(control),
     scopes: ['openid', 'offline_access', SCOPE],
     pkce: { required: () => true },
     responseTypes: ['code'],
     rotateRefreshToken: true,
-    // Like most servers that MCP meets: whoever registered the grant type gets a refresh token, and it outlives the browser.
+    // Like most servers that MCP meets: a client that registered the grant type gets a lasting refresh token.
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
     findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
@@ -84,7 +84,7 @@ const CONSENT_PAGE = (uid, client, scope) => `<!doctype html><title>Consent</tit
 <p>Let ${client} use “${scope}”?</p>
 <form method="post" action="/interaction/${uid}"><button name="answer" value="allow">Allow</button></form>`;
 
-/** Login and consent on one page, whose form any HTTP client can send. */
+/** Login and consent on one page, with a form that any HTTP client can send. */
 function interaction(provider, control) {
   return async (ctx, next) => {
     if (!ctx.path.startsWith('/interaction/')) return next();
@@ -114,7 +114,7 @@ const FAILURES = {
   html: (ctx) => { ctx.status = 403; ctx.type = 'html'; ctx.body = '<!doctype html><title>Blocked</title>'; },
 };
 
-/** Delay, count and, on demand, spoil the answers of the token endpoint. */
+/** Delay, count and, on demand, spoil the responses of the token endpoint. */
 function tokenEndpoint(control) {
   return async (ctx, next) => {
     if (ctx.path !== TOKEN) return next();

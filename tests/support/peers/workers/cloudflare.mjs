@@ -1,5 +1,5 @@
-// What the Workers runtime lends to @cloudflare/workers-oauth-provider, on Node: the module `cloudflare:workers`, and a
-// KV namespace in memory.
+// The parts of the Workers runtime that @cloudflare/workers-oauth-provider needs, on Node: the module
+// `cloudflare:workers`, and a KV namespace in memory.
 
 import { registerHooks } from 'node:module';
 
@@ -10,7 +10,7 @@ registerHooks({
     specifier === 'cloudflare:workers' ? { url: ENTRYPOINT, shortCircuit: true } : next(specifier, context),
 });
 
-/** A KV namespace. Expiry needs no code: what matters carries its end and is checked by the library itself. */
+/** A KV namespace. Expiry needs no code: the library itself checks the expiry of the values that have one. */
 export class Kv {
   #entries = new Map();
 

@@ -1,6 +1,6 @@
-// A Worker as most remote MCP servers are deployed: Cloudflare's OAuthProvider is the authorization server and guards the
-// MCP endpoint beside it. It differs from oidc-provider wherever servers do: opaque tokens (with colons in them), one
-// origin for both roles, the token endpoint revokes too, and the refresh token before the newest works until the newest
+// A Worker, as most remote MCP servers are deployed: Cloudflare's OAuthProvider is the authorization server and guards
+// the MCP endpoint beside it. It differs from oidc-provider wherever servers do: opaque tokens (with colons in them), one
+// origin for both roles, the token endpoint also revokes, and the previous refresh token works until the newest
 // has been used.
 //
 //   node server.mjs ['{"port": 4711}']      see ../serving.mjs; settings: ../control.mjs
@@ -23,7 +23,7 @@ const SCOPE = 'mcp';
 const TOKEN = '/oauth/token';
 const REGISTRATION = '/oauth/register';
 const METADATA = '/.well-known/oauth-authorization-server';
-const IDP = 'https://idp.test'; // whose assertions (ID-JAG) are taken; its keys are the setting `idpKeys`
+const IDP = 'https://idp.test'; // its assertions (ID-JAG) are accepted; its keys are the setting `idpKeys`
 const CONSENT_PAGE = '<!doctype html><title>Consent</title><form method="post"><button name="answer" value="allow">Allow</button></form>';
 
 function worker(origin, control) {
@@ -56,7 +56,7 @@ function playIdentityProvider({ state }) {
     (String(url) === `${IDP}/jwks` ? Response.json({ keys: state.settings.idpKeys }) : elsewhere(url, ...rest));
 }
 
-/** Login and consent on one page, whose form any HTTP client can send. */
+/** Login and consent on one page, with a form that any HTTP client can send. */
 async function authorize(request, oauth, { settings, counters }) {
   if (new URL(request.url).pathname !== '/authorize') return new Response('Not found', { status: 404 });
   const asked = await oauth.parseAuthRequest(request).catch((error) => error);
@@ -78,7 +78,7 @@ const FAILURES = {
   html: () => new Response('<!doctype html><title>Blocked</title>', { status: 403, headers: { 'content-type': 'text/html' } }),
 };
 
-/** Delay, count and, on demand, spoil the answers of the token endpoint, which is the revocation endpoint too. */
+/** Delay, count and, on demand, spoil the responses of the token endpoint, which is also the revocation endpoint. */
 async function token(request, answer, { settings, counters }) {
   const form = new URLSearchParams(await request.clone().text());
   const grantType = form.get('grant_type');
@@ -135,7 +135,7 @@ serve((origin, settings) => {
   const control = createControl({ ...defaults, idpKeys: [], ...settings }, {
     revokeAll: () => kv.forget('grant:', 'token:'),
     forgetClients: () => kv.forget('client:'),
-    refuseTokens: () => kv.forget('token:'), // every access token, and no grant: expiry without waiting
+    refuseTokens: () => kv.forget('token:'), // ends every access token but no grant: expiry without waiting
   });
   playIdentityProvider(control);
   const provider = worker(origin, control);

@@ -1,4 +1,4 @@
-// The MCP server behind the tokens: the TypeScript SDK's, one instance a request, as Workers do it.
+// The MCP server behind the tokens: the TypeScript SDK's, one instance per request, as on Workers.
 
 import { createMcpHandler, fromJsonSchema, McpServer } from '@modelcontextprotocol/server';
 
