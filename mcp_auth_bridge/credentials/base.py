@@ -66,7 +66,7 @@ class Credentials(Protocol):
         """Headers for the next request to the MCP server.
 
         After a refusal, other headers than the refused ones; after a second one, the error that explains it is raised.
-        Raises `LoginRequired` where there are no credentials, and any other `BridgeError` where they cannot be had at
+        Raises `LoginRequired` if there are no credentials, and any other `BridgeError` where they cannot be had at
         the moment.
         """
 

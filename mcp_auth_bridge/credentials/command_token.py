@@ -90,7 +90,7 @@ def _token_text(place: Mapping[str, Any]) -> str:
 
 
 def _expiry(place: Mapping[str, Any], now: float) -> float | None:
-    """When the token of such a document expires; None where that cannot be read: then a refusal will show it."""
+    """When the token of such a document expires; None if that cannot be read: then a refusal will show it."""
     if (lifetime := numeric_date(place.get("expires_in"))) is not None:
         return now + lifetime
     ends = (_parse_moment(place[name]) for name in _EXPIRIES if name in place)

@@ -61,7 +61,7 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
         )
 
     def denied_scope_error(self, session: Session, wanted: str) -> AccessDenied | None:
-        """The error where another login would not bring the scopes in `wanted` either; None where it may.
+        """The error where another login would not bring the scopes in `wanted` either; None if it may.
 
         A scope that the authorization server has just denied would be asked for again and again (MCP, "Scope
         Minimization": failures are remembered). The session remembers it until the next login or a change of the

@@ -79,7 +79,7 @@ class OAuthCredentials:
     async def current(self) -> Session:
         """The login for a program that takes its token away and cannot refresh it: a due token is refreshed now.
 
-        Raises `LoginRequired` where there is none, and any other `BridgeError` where an expired one cannot be renewed.
+        Raises `LoginRequired` if there is none, and any other `BridgeError` where an expired one cannot be renewed.
         """
         await self._stored.look()
         session = self._presentable(None)

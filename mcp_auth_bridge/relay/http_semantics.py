@@ -16,7 +16,7 @@ _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"
 
 _PORTAL = 511
-"""Network Authentication Required (RFC 6585 section 6), which is sent by the network and not by the server."""
+"""Network Authentication Required (RFC 6585 section 6), which the network sends, and not the server."""
 
 
 def version_headers(negotiated: Any) -> Mapping[str, str]:
@@ -62,7 +62,7 @@ class Unauthorized(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """The response is not one of MCP. `body_may_reply`: its body may still be a JSON-RPC error, which then counts."""
+    """The response is not what MCP prescribes. `body_may_reply`: if its body is a JSON-RPC error, that error counts."""
 
     error: BridgeError
     body_may_reply: bool = False
@@ -121,9 +121,9 @@ _LONGEST_REFUSAL = 65536  # bytes; a longer message is not a refusal, and is not
 def refusal_in_reply(message: bytes) -> Unauthorized | None:
     """The refusal of credentials in the JSON-RPC `message`, None if it is anything else.
 
-    MCP knows refusals as an HTTP status only. This is the habit of servers that check the token where the method is
-    dispatched: HTTP 200, `error.code` 401, the challenge in `error.data.www_authenticate`. As with the status the
-    method was not executed, so the request may be sent again with other credentials.
+    In MCP a refusal is an HTTP status. But servers that check the token while they dispatch the method send HTTP 200,
+    `error.code` 401, and the challenge in `error.data.www_authenticate`. They have not executed the method either, so
+    the request may be sent again with other credentials.
     """
     if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
         return None

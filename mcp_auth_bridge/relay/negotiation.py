@@ -45,11 +45,11 @@ class Negotiation:
         self._modern = modern
         self._chosen: Relay | None = None
 
-        # The server's last result of `server/discover`, raw JSON. It is empty if that proved wrong.
+        # The server's last result of `server/discover`, raw JSON. Empty if it proved wrong.
         self._remembered = memory.get(DISCOVER_METHOD)
 
-        # Whether the server is legacy by memory. Believed once: a client that asks again after "method not found"
-        # cannot fall back.
+        # Whether memory says that the server is legacy. The relay relies on it once: a client that asks again after
+        # "method not found" cannot fall back.
         self._is_legacy = "initialize" in memory and self._remembered is None
 
         # The client's `server/discover` while the server is asked.
@@ -62,7 +62,7 @@ class Negotiation:
         # The client's `initialize` that has not been answered.
         self._initialize: Message | None = None
 
-        # Whether the server is modern by memory alone, and has not answered since.
+        # Whether only memory says that the server is modern, and the server has not answered yet.
         self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -165,7 +165,7 @@ class Negotiation:
             yield Fail(probing, _initialize_first_error())
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """A server that answers a legacy `initialize` with a modern error shares no era with this client."""
+        """Fail a legacy `initialize` that the server answers with a modern error: the two share no era."""
         for action in actions:
             if isinstance(action, ToClient) and self._answers_initialize(action.message):
                 initialize, self._initialize = self._initialize, None
@@ -184,13 +184,13 @@ def _cancels(message: Message, request: Message) -> bool:
 
 
 def _supported(reply: Message) -> Any:
-    """The versions that a modern error names, `MODERN_VERSIONS` if it has none to name. Any: any JSON."""
+    """The versions that a modern error names, `MODERN_VERSIONS` if it names none. Any: any JSON."""
     data = (decoded(reply.raw) or {}).get("error", {}).get("data")
     return data.get("supported", MODERN_VERSIONS) if isinstance(data, dict) else MODERN_VERSIONS
 
 
 def _is_modern(versions: Any) -> bool:
-    """Any: any JSON."""
+    """Whether a modern version is among the `versions`. Any: any JSON."""
     return isinstance(versions, list | tuple) and any(version in MODERN_VERSIONS for version in versions)
 
 

@@ -1,4 +1,4 @@
-"""The redirects of MCP requests: they may lead to the same origin, by the same method, and nowhere else."""
+"""The redirects of MCP requests: they may lead only to the same origin, and must keep the method."""
 
 import re
 from urllib.parse import urljoin, urlsplit

@@ -20,7 +20,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True):
 
 
 class EventParser:
-    """Feed it chunks, take events.
+    """Takes bytes in any chunks, gives events.
 
     `limit` is the largest event in bytes; a larger one raises `LimitExceeded`. A stream that continues another one
     begins with its `last_id`. An event that the end of the stream cuts off is discarded, as the specification demands.

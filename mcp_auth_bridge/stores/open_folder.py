@@ -21,7 +21,7 @@ LIMIT = 1 << 20  # bytes: 50 times the largest session seen, and far below what 
 
 
 class OpenFolder(msgspec.Struct, frozen=True):
-    """A verified folder. `descriptor` is None where the OS cannot open names relative to one (Windows).
+    """A verified folder. `descriptor` is None if the OS cannot open names relative to one (Windows).
 
     Methods raise `OSError`; a file that is not private, or too large, is a `StoreError`.
     """

@@ -134,7 +134,7 @@ class SealedStore:
             return self._newest(name)
 
     def _newest(self, name: str) -> Content | None:
-        """The record `name`. Raises `Damaged` where the one before it shows that it is not the newest."""
+        """The record `name`. Raises `Damaged` if the one before it shows that it is not the newest."""
         before = self._generation_before(name)  # read first: a record that is saved meanwhile is newer than this
         data = self._folder.read(name)
         content = None if data is None else self._unsealed(name, data)
