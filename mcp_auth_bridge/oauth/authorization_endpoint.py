@@ -104,7 +104,7 @@ def read_code(callback: Mapping[str, str], server: AuthorizationServer, state: s
     does not belong to this login.
     """
     if not compare_digest(callback.get("state", "").encode(), state.encode()):
-        raise TheirProtocolError("the login came back with a state that is not ours")
+        raise TheirProtocolError("the login came back with a state that this bridge did not send")
     _check_issuer(callback, server)
     if "error" in callback:
         raise _authorization_error(callback["error"], callback.get("error_description", ""))

@@ -95,7 +95,7 @@ def build_session(
     shown = issued.presentable(server.token)
     if shown is None:
         raise TheirProtocolError(
-            "the authorization server issued no id token, which this server is to be shown",
+            "the authorization server issued no id token to send to this server",
             'add openid to scopes under auth for this server, or remove token = "id"',
         )
     access, expires_at = shown
@@ -138,4 +138,4 @@ def _refreshed(session: Session, issued: IssuedSession) -> Session:
 def _check_binding(issued: IssuedSession, *, demanded: bool) -> None:
     if demanded and issued.dpop_key is None:
         # RFC 9449 section 5: a thief could use a bearer token, and a resource that demands proofs refuses it.
-        raise TheirProtocolError("the authorization server issued a bearer token, but one bound to a key (DPoP) is due")
+        raise TheirProtocolError("the authorization server issued a bearer token instead of one bound to a key (DPoP)")

@@ -21,8 +21,7 @@ _OIDC = "/.well-known/openid-configuration"
 
 _ISSUER_HINT = (
     "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is right, set"
-    ' auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine authenticates, correct its'
-    " issuer"
+    ' auth = { kind = "browser", trusted_issuer = "…" } for this server; for a machine, correct its issuer'
 )
 
 
@@ -102,7 +101,7 @@ def fetch_resource_metadata(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
             'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
-            f" this server, or where a machine authenticates, token_endpoint; tried: {trail}",
+            f" this server; for a machine, set token_endpoint; tried: {trail}",
         )
     return None
 

@@ -162,8 +162,8 @@ def filter_addresses(addresses: Sequence[Address], reach: Zone, url: Url, server
     place = "this machine" if reach_of(addresses) is Zone.LOOPBACK else "your own network"
     raise UrlRefused(
         f"{origin} points to {url.origin}, which is an address on {place}",
-        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server,'
-        " or where a machine authenticates, token_endpoint",
+        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server;'
+        " for a machine, set token_endpoint",
     )
 
 

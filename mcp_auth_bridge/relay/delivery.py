@@ -189,7 +189,7 @@ class Delivery(Around):
 
 
 def _last_of_several(error: BridgeError) -> BridgeError:
-    """The error of several attempts, the last of which failed with `error`: its “nothing was sent” is not true of all."""
+    """The error of several attempts. `error` is that of the last one, and its “nothing was sent” is not true of all."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error

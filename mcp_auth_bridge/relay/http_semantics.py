@@ -168,7 +168,7 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
     if 300 <= status < 400:
         return UpstreamFailed(
             f"the server answered with a redirect (HTTP {status}) that this request does not follow",
-            "put the URL that it should go to into the configuration",
+            "put the URL that it leads to into the configuration",
             status=status,
         )
     if status in (404, 405):
@@ -186,7 +186,7 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
             )
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = retry_after(headers)
-    hint = f"it asks to wait {wait:g} s" if wait is not None else TRY_AGAIN
+    hint = f"the server asks clients to wait {wait:g} s" if wait is not None else TRY_AGAIN
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
 
 

@@ -76,7 +76,7 @@ class LegacySession:
         # Each call under way: the session in which it was made, and how to make it again in another one.
         self._sent: dict[int, tuple[McpSession, ToServer]] = {}
 
-        # The client's messages, and the calls to make again, in the order in which they are sent once a session is open.
+        # The client's messages and the calls to make again, in the order in which an open session gets them.
         self._waiting: list[Message | ToServer] = []
 
         # The calls that were made again. No call is made again twice.
@@ -204,7 +204,7 @@ class LegacySession:
         yield ToServer(self._own_call, confirmation, self._session.headers)
 
     def _use_unconfirmed(self) -> Iterator[Action]:
-        """Let messages pass although the client has not confirmed: the server decides about that, as without the bridge."""
+        """Let messages pass although the client has not confirmed: the server may refuse them, as without a bridge."""
         self._handshake.skips_confirmation = True
         self._step(SessionStep.SKIP_CONFIRMATION)
         yield from self._release()

@@ -60,7 +60,7 @@ def standard_headers(request: Message) -> dict[str, str]:
 
 
 def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str]:
-    """The headers `Mcp-Param-*` of a tool call. An argument that is absent or null has no header. Any: arguments are any JSON."""
+    """The headers `Mcp-Param-*` of a tool call; none for an absent or null argument. Any: arguments are any JSON."""
     headers = {}
     for name, path in annotations.items():
         text = _text(_at(arguments, path))

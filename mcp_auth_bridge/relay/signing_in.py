@@ -1,8 +1,8 @@
 """Holds a tool call that lacks a login while the user logs in, then makes it (clients.md, section 4, rules 9-15).
 
 Only a `tools/call` starts a login: it is the one request for which a user is waiting. It was refused before it was
-executed, so making it after the login still executes it at most once. A call that has waited too long fails and says what to do;
-the login goes on.
+executed, so making it after the login still executes it at most once. A call that has waited too long fails and says
+what to do; the login goes on.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -72,7 +72,7 @@ class SigningIn(Around):
             yield from (_failure(waiting, error.message) for waiting in held.values())
             return
         yield from self._review(self._inner.ended(call, None))
-        yield from self._review(self._inner.woke(REOPEN))  # a session that closed because of a missing login need not wait
+        yield from self._review(self._inner.woke(REOPEN))  # a session that lacked a login need not wait
         for key, waiting in held.items():
             self._made_again.add(key)
             yield from self._review(self._inner.from_client(waiting.request))

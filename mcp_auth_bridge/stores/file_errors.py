@@ -1,4 +1,4 @@
-"""What the operating system refuses about a file, as a `StoreError` that says what to do."""
+"""The operating system's errors about files, each as a `StoreError` that says what to do."""
 
 import contextlib
 import errno

@@ -33,7 +33,7 @@ class Folder:
             return None
 
     def write(self, name: str, data: bytes, temporary: str) -> None:
-        """Put `data` in place of the file `name`, durably; `temporary` is a fresh name for the time until then."""
+        """Put `data` in place of the file `name`, durably; `temporary` is an unused name for it until then."""
         _check_size(data)
         self.create()
         with open_folder(self.path) as folder, translated(self.path / name):
@@ -46,7 +46,7 @@ class Folder:
             folder.sync()
 
     def reserve(self, name: str, filling: bytes) -> None:
-        """Make a file `name` as large as `filling`, which no compression shrinks, for a `replace` on a full disk."""
+        """Make a file `name` with the incompressible `filling`: space for a `replace` on a full disk."""
         if self._size(name) >= len(filling):
             return
         self.remove(name)
@@ -58,10 +58,10 @@ class Folder:
                 raise
 
     def replace(self, name: str, data: bytes, reserved: str, kept: str, temporary: str) -> None:
-        """As `write`, on a full disk into the blocks of the file `reserved`; the old file `name` is `kept`.
+        """As `write`, but on a full disk into the blocks of the file `reserved`. The old file is then named `kept`.
 
-        The new content is durable before anything else happens. Nothing else takes space, because `kept` is another
-        name of the old file; on a file system without second names it is a copy, if there is room for one.
+        The new content is durable before anything else happens. Nothing else takes space, because `kept` is a hard link
+        to the old file; on a file system without hard links it is a copy, if there is room for one.
         """
         _check_size(data)
         old = self.read(name)
@@ -79,11 +79,11 @@ class Folder:
             if linked:
                 folder.rename(spare, kept)
         if old is not None and not linked:
-            with contextlib.suppress(StoreError):  # the new record is what counts, and is there
+            with contextlib.suppress(StoreError):  # only the new record matters, and it is stored
                 self.write(kept, old, temporary)
 
     def remove(self, *names: str) -> None:
-        """Remove those of the files `names` that are there, in this order."""
+        """Remove the files `names` in this order; missing ones are skipped."""
         with open_folder(self.path) as folder, translated(self.path):
             removed = [name for name in names if folder.unlink(name)]
             if removed:

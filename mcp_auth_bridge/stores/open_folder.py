@@ -47,8 +47,9 @@ class OpenFolder(msgspec.Struct, frozen=True):
         fill(self._open(name, CREATE), data)
 
     def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
-        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, which has its blocks
-        already.
+        """Write `data` to a new file `name`, or on a full disk into the blocks of the file `reserved`.
+
+        Returns the name of the file that was written.
         """
         try:
             self.create(name, data)
@@ -60,7 +61,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         return name
 
     def _overwrite(self, name: str, data: bytes) -> bool:
-        """Write `data` over the file `name`, in the blocks that it has already; whether there is such a file."""
+        """Write `data` over the file `name`, in the blocks that it has already. Returns whether it exists."""
         try:
             descriptor = self._open(name, OVERWRITE)
         except FileNotFoundError:
@@ -77,7 +78,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         os.replace(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def unlink(self, name: str) -> bool:
-        """Remove the file `name`; whether there was one."""
+        """Remove the file `name`. Returns whether there was one."""
         try:
             os.unlink(self._where(name), dir_fd=self.descriptor)
         except FileNotFoundError:
@@ -85,7 +86,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         return True
 
     def link(self, old: str, new: str) -> bool:
-        """Give the file `old` a second name; False on a file system without them (exFAT, some network drives)."""
+        """Make a hard link to `old`. Returns False on a file system without them (exFAT, some network drives)."""
         try:
             os.link(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         except OSError:
@@ -112,7 +113,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def open_folder(path: Path) -> Iterator[OpenFolder]:
-    """The open and verified folder `path`. Raises `StoreError`, namely `Missing` if there is none."""
+    """The open and verified folder `path`. Raises `StoreError`, and its subclass `Missing` if there is none."""
     with translated(path):
         descriptor = _open_descriptor(path)
     try:
