@@ -94,7 +94,7 @@ def convert_argument(table: dict[str, Any]) -> Auth:
     """Convert the table that `--auth` gives. Raises `ConfigError`.
 
     Every user of a machine can read its command lines, so they must not hold a secret. Variables are not expanded
-    either, as in `headers.on_the_command_line`.
+    either, as in `headers.parse_unexpanded`.
     """
     if not table:  # perhaps a shell variable that is not set
         raise ConfigError("--auth is empty", f"leave it out, or write it as {AUTH_FORM}")

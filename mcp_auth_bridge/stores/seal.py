@@ -89,7 +89,7 @@ class Seal:
         key, head = self.open(), data[:_HEAD]
         if head[len(MAGIC) : -_NONCE] != key.identity:
             raise Unopenable(
-                f"{place} was sealed with a key other than the present one",
+                f"{place} was sealed with another key, not with the present one",
                 f"restore that key where [store] in config.toml says it is, or {self._remedy}",
             )
         try:
