@@ -114,7 +114,7 @@ class DeviceSettings(LoginSettings, frozen=True, tag="device"):
 
 
 def check(auth: LoginSettings, where: str) -> None:
-    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
+    """Check the rules that no type can express. `where` is the table. Raises `ConfigError`, which names the key."""
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
             toml.parse_url(text, Purpose.ISSUER, f"{where}.{key}")

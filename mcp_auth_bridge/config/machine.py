@@ -67,7 +67,7 @@ class TokenExchangeSettings(MachineSettings, frozen=True, kw_only=True, tag="tok
 
     # A secret reference to the token that is exchanged.
     subject_token: str
-    # A name or URI of `token_type_uri`, as the other types.
+    # Its type, as `token_type_uri` takes it; so are the other two types.
     subject_token_type: str = "access_token"
     # A secret reference to the acting party's token; "" for none.
     actor_token: str = ""
@@ -95,7 +95,7 @@ def token_type_uri(name: str) -> str:
 
 
 def check(auth: MachineSettings, where: str) -> None:
-    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
+    """Check the rules that no type can express. `where` is the table. Raises `ConfigError`, which names the key."""
     _check_party(auth, where)
     for key in _TYPES:
         _check_type(getattr(auth, key, ""), f"{where}.{key}")

@@ -84,7 +84,10 @@ def authorization_url(
 
 
 def _without_resource(endpoint: Url) -> Url:
-    """Remove the endpoint's own `resource`: Railway's is not the MCP server (oh-my-pi #10299), and ours replaces it."""
+    """Remove a `resource` from the endpoint's URL: the request has its own.
+
+    Railway's endpoint names one that is not the MCP server (oh-my-pi #10299).
+    """
     kept = [part for part in endpoint.query.split("&") if unquote_plus(part.partition("=")[0]) != "resource"]
     return msgspec.structs.replace(endpoint, query="&".join(kept))
 
@@ -158,7 +161,7 @@ def check_nonce(
 ) -> None:
     """Raise `TheirProtocolError` for an ID token of another login (OpenID Connect Core section 3.1.3.7).
 
-    An attacker may have put that token in the place of the right one. An ID token without a nonce is accepted: PKCE
+    An attacker may have put that token in place of the right one. An ID token without a nonce is accepted: PKCE
     binds the code to this login already, and servers that know little of OpenID Connect leave the nonce out.
     """
     sent = _additional_parameters(server, scopes, transaction).get("nonce")

@@ -116,7 +116,7 @@ def _fetch_agreed_metadata(location: Url, issuer: str, trust: Trust, trail: Trai
 
 
 def _firewall_hint(trail: Trail) -> str:
-    """The hint if a firewall answers in the place of the server, else ""."""
+    """The hint if a firewall answers in place of the server, else ""."""
     if not trail.meets_a_firewall:
         return ""
     return (

@@ -247,7 +247,7 @@ _NUMBERS = {
 }
 _CODES = {
     "invalid_target": 'set resource under auth for this server to its identifier there, or to "none" to send none',
-    "invalid_scope": "set scopes under auth for this server to those that you are allowed",
+    "invalid_scope": "set scopes under auth for this server to scopes that you are allowed to request",
 }
 
 

@@ -47,7 +47,7 @@ def _error(response: Response, requested: ClientMetadata, endpoint: Url) -> Prot
         return error  # the page is a firewall's, not the server's
     error.hint = "ask its operator for a client_id and set it under auth for this server"
     if requested.scope and _is_about_scopes(response):  # Keycloak's policies answer with 403
-        error.hint = "set scopes under auth for this server to those that a client may register with there"
+        error.hint = "set scopes under auth for this server to scopes that a client may register with there"
     elif response.status in (401, 403) or _ALLOW_LIST.search(response.body):
         error.hint = (
             f'it seems to register approved clients only: ask its operator to approve "{requested.client_name}", or for'

@@ -145,7 +145,7 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
 
 
 def session_lost_error() -> SessionLost:
-    """The error upon which the relay opens a new session."""
+    """The error that makes the relay open a new session."""
     return SessionLost("the server no longer knows the MCP session")
 
 

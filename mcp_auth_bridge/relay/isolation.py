@@ -131,7 +131,10 @@ class Isolation:
         return True
 
     def _is_first_failure(self, request: Message) -> bool:
-        """Whether a failure is the first reply to `request`. A second request with its id fails alone."""
+        """Whether a failure is the first reply to `request`.
+
+        A second request with the same id fails, but that does not answer the first.
+        """
         key = request.key
         return self._open.get(key, request) is not request or self._is_first_reply(key)
 

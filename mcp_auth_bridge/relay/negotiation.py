@@ -2,7 +2,7 @@
 
 A client shows its era with its first message: `initialize` opens a legacy session; a request that names a version in
 its `_meta` is modern. A dual-era client probes with `server/discover` and is answered in the era of the server: from
-memory, else by asking the server for a moment, else with "method not found", upon which the client falls back to
+memory, else by asking the server for a moment, else with "method not found", after which the client falls back to
 `initialize`. If the two share no era, the client gets one error that says so.
 """
 
@@ -102,7 +102,7 @@ class Negotiation:
             yield from self._review(self._chosen.woke(timer))
 
     def _doubt(self, *, failed: bool) -> Iterator[Action]:
-        """Forget that the server is modern if that is known from memory alone and its first reply failed."""
+        """Forget that the server is modern if only memory says so, and its first reply failed."""
         if self._believing:
             self._believing = False
             if failed:
