@@ -58,7 +58,7 @@ class Profile(msgspec.Struct, frozen=True):
     store: StoreSettings = KeyringStoreSettings()
     # An argument vector, () for the desktop's own browser.
     browser_command: tuple[str, ...] = ()
-    # Names of environment variables that commands which print secrets get, besides the harmless ones.
+    # Names of environment variables for commands that print secrets; each command gets the harmless ones anyway.
     pass_environment: tuple[str, ...] = ()
     # Whether a tool call may open the browser.
     login: OpensBrowser = "auto"

@@ -58,8 +58,8 @@ def reach_of(addresses: Iterable[Address]) -> Zone:
 def addresses_within(addresses: Iterable[Address], reach: Zone) -> list[Address]:
     """Filter `addresses` to those that may be connected to, in their order.
 
-    The other addresses of a name do not make the whole name refused: nothing is sent to them, and an office DNS that
-    gives one name an inner and an outer address is not an attacker.
+    A name is not refused because of its other addresses: nothing is sent to them, and an office that gives one name an
+    inner and an outer address is not an attacker.
     """
     return [address for address in addresses if zone_of(address) <= min(reach, Zone.LOOPBACK)]
 

@@ -33,7 +33,7 @@ def account_of(*tokens: str | None) -> str:
 
 
 def is_account(expected: str, names: tuple[str, ...]) -> bool | None:
-    """Whether an account with these `names` is the `expected` one; None if they do not tell.
+    """Whether an account with these `names` is the `expected` one; None if they do not say.
 
     A token that names the account by a number only cannot contradict an email address.
     """

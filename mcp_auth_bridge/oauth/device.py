@@ -38,7 +38,7 @@ class _DeviceAuthorization(msgspec.Struct):
 
 
 def device_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    """Log in with RFC 8628. Raises `AccessDenied` if the user says no, `LoginRequired` if the code expires."""
+    """Log in with the device grant. Raises `AccessDenied` if the user says no, `LoginRequired` if the code expires."""
     applicant = ClientAuthentication(client)
     device = yield from _start(server, applicant, scopes)
     yield from ask(Show(_printable(device.user_code), device.verification_uri_complete or device.verification_uri))

@@ -27,10 +27,10 @@ _MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", 
 _DEEPEST = 4
 
 _TELLING = 16
-"""The characters of the shortest part of a secret from which a reader learns something."""
+"""The length of the shortest part of a secret from which a reader learns something, in characters."""
 
 _SHORTEST = 4
-"""The characters of the shortest value that is searched for: a shorter one is a part of many words."""
+"""The length of the shortest value that is searched for, in characters: a shorter one is a part of many words."""
 
 _SCHEMES = ("basic", "bearer", "dpop")
 

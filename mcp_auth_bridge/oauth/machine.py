@@ -80,10 +80,8 @@ class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
 def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
     """Obtain a new session. Its client holds no secret: each request reads it again.
 
-    `challenge` is that of the MCP server, None if it is not known.
-
-
-    Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
+    `challenge` is that of the MCP server, None if it is not known. Raises `ConfigError` and `CredentialRefused`, which
+    say what to change, and what `request_tokens` raises.
     """
     registration = plan.registration
     if registration.token_endpoint:

@@ -64,5 +64,8 @@ def _with_code(text: str, code: str, response: Response) -> OAuthRefused:
 
 
 def _is_about_scopes(response: Response) -> bool:
-    """Whether the text names scopes. RFC 7591 has no code for them: the MCP Python SDK (2.3.0) uses its general one."""
+    """Whether the refusal is about scopes. RFC 7591 has no code for that.
+
+    The MCP Python SDK (2.3.0) says `invalid_client_metadata` and explains it in the text.
+    """
     return _ABOUT_SCOPES.search(response.body) is not None and b"auth_method" not in response.body

@@ -12,9 +12,10 @@ from mcp_auth_bridge.urls import Purpose, gate
 def revoke(session: Session) -> Flow[None]:
     """Ask the server to forget the refresh token, and with it the grant, and then the access token.
 
-    The end of the refresh token should end the access token too (RFC 7009 section 2.1), but some servers keep it. The
-    endpoint may accept other authentication methods than the token endpoint: canaille accepts only Basic here, as does
-    every server with Authlib's default. Raises what `Fetch` raises, and `ProtocolError` if the revocation is refused.
+    The end of the refresh token should end the access token too (RFC 7009 section 2.1), but on some servers it does
+    not. The endpoint may accept other authentication methods than the token endpoint: canaille accepts only Basic here,
+    as does every server with Authlib's default. Raises what `Fetch` raises, and `ProtocolError` if the revocation is
+    refused.
     """
     if not session.revocation_endpoint:
         return

@@ -25,7 +25,7 @@ _PIECE = 16
 """How many characters of a secret in a row would help an attacker. No scope holds as many by chance."""
 
 _SHORTEST_SECRET = 8
-"""The characters of the shortest secret that is searched for: a shorter text is a part of many words."""
+"""The length of the shortest secret that is searched for, in characters: a shorter text is a part of many words."""
 
 
 def select_scopes(

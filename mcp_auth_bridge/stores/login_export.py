@@ -7,8 +7,8 @@
 Version and lock are one byte each. Lock 1 is a passphrase: its parameter is a salt of 16 bytes, and the key is
 scrypt(passphrase, salt, N = 2^17, r = 8, p = 1) (RFC 7914; 128 MiB and 0.4 s). Lock 2 is the key of a machine: its
 parameters are 8 bytes that identify that public key and an X25519 public key made for this one file (RFC 7748), and
-the key is HKDF-SHA-256 (RFC 5869) of what the two share, salted with both. The login, together with its server's name and
-URL, is sealed with AES-256-GCM, and everything before it is associated data.
+the key is HKDF-SHA-256 (RFC 5869) of what the two share, salted with both. The login, together with its server's name
+and URL, is sealed with AES-256-GCM, and everything before it is associated data.
 
 The checksum, 8 bytes of SHA-256 over all the rest, protects nothing. It distinguishes a file that was damaged on its
 way from a wrong passphrase, which AES-GCM alone cannot.
