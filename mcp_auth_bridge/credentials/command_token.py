@@ -128,14 +128,21 @@ class CommandRecord:
         warn: Callable[[BridgeError], None],
         beside: Companion = at_once,
     ) -> None:
+        # The key of the record.
         self._key = key
+        # The command. Its digest is in the record, so that no other command uses the token.
         self._argv = argv
+        # Opens the store, None if there is none.
         self._open_store = open_store
+        # Tells the user about a store that cannot be used.
         self._warn = warn
+        # Calls a store that may be far away.
         self._beside = beside
-        # As of the last `load`: the store, and the record's generation.
+        # The store as of the last `load`.
         self._store: Store | None = None
+        # The record's generation as of the last `load`.
         self._generation: int | None = None
+        # Whether the user has been warned.
         self._warned = False
 
     async def load(self) -> CommandReply | None:
@@ -184,11 +191,17 @@ class CommandToken:
         now: Callable[[], float],
         record: CommandRecord,
     ) -> None:
+        # The command.
         self._argv = argv
+        # Runs the command and returns its output.
         self._run = run
+        # The lock between processes.
         self._lock = lock
+        # Returns the time in Unix seconds.
         self._now = now
+        # The record in which processes share the token.
         self._record = record
+        # The newest token that this process knows.
         self._reply: CommandReply | None = None
         # The run under way, for all requests that wait.
         self._fetching: asyncio.Future[CommandReply] | None = None

@@ -40,16 +40,25 @@ class MachineRenewal:
     """The renewal of the `stored` session by new token requests."""
 
     def __init__(self, source: PlanSource, stored: StoredSession, services: Services) -> None:
+        # The server's name in the configuration.
         self._name = source.name
+        # The configuration's word for the grant.
         self._kind = source.kind
+        # Reads the configuration's secrets.
         self._plan = source.plan
+        # The session in memory and in the store.
         self._stored = stored
+        # The shell's services.
         self._services = services
+        # Whether the first request goes out without a token, for the sake of the challenge.
         self._wants_challenge = source.discovers
+        # Whether the last token request failed.
         self._has_failed = False
-        # The last refusal with its plan; the number of refusals in a row; the time of the last, by `services.ticks`.
+        # The last refusal, and the plan that was refused.
         self._refusal: tuple[MachinePlan, BridgeError] | None = None
+        # The number of refusals in a row.
         self._refusals = 0
+        # When the last one was refused, by `services.ticks`.
         self._refused_at = float("-inf")
 
     def sends_bare(self, refused: Refusal | None) -> bool:

@@ -35,20 +35,27 @@ class OAuthCredentials:
     """Headers from the `stored` session; `renewal` obtains a new session for it."""
 
     def __init__(self, stored: StoredSession, renewal: Renewal, services: Services) -> None:
+        # The session in memory and in the store.
         self._stored = stored
+        # Obtains a new session.
         self._renewal = renewal
+        # The shell's services.
         self._services = services
+        # Makes headers from a session.
         self._token_headers = TokenHeaders(services.now, services.entropy)
         # Until when no refresh is tried after a refusal, by `services.ticks`.
         self._hopeless_until = float("-inf")
-        # The error of the last refresh, None after a success; the number of failures in a row; the time of the last
-        # failure, by `services.ticks`.
+        # The error of the last refresh, None after a success.
         self._failure: BridgeError | None = None
+        # The number of failures in a row.
         self._failures = 0
+        # When the last refresh failed, by `services.ticks`.
         self._failed_at = float("-inf")
+        # Held during a refresh that requests wait for.
         self._single_flight = asyncio.Lock()
         # The refreshes under way: asyncio itself holds no strong reference to a task.
         self._refreshes: set[asyncio.Future[Session]] = set()
+        # The refresh in the background, None if none is under way.
         self._background: asyncio.Future[None] | None = None
 
     @property

@@ -28,11 +28,17 @@ class RefreshRenewal:
     def __init__(
         self, diagnosis: LoginDiagnosis, stored: StoredSession, services: Services, redemption: Redemption
     ) -> None:
+        # The server's name in the configuration.
         self._name = diagnosis.name
+        # The command for the user to run.
         self._login_command = diagnosis.login_command
+        # The session in memory and in the store.
         self._stored = stored
+        # The shell's services.
         self._services = services
+        # Explains refusals.
         self._diagnosis = diagnosis
+        # Redeems the refresh token.
         self._redemption = redemption
         # Whether the server has refused a request, and so is not open.
         self._closed = False

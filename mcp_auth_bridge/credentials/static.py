@@ -127,10 +127,15 @@ class StaticCredentials:
     """The configured `fields` for the server `name`. A token's `aud` should be `resource`; `now` is in Unix seconds."""
 
     def __init__(self, name: str, resource: str, fields: tuple[Field, ...], now: Callable[[], float]) -> None:
+        # The server's name in the configuration.
         self._name = name
+        # The configured headers.
         self._fields = fields
+        # Returns the time in Unix seconds.
         self._now = now
+        # The value that a token's `aud` should have.
         self._resource = resource
+        # Until when a refusal does not fetch values again, by `now`.
         self._hopeless_until = float("-inf")
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's

@@ -24,12 +24,17 @@ class StoredSession:
     """
 
     def __init__(self, key: str, services: Services, admit: Callable[[Session], None] = any_account) -> None:
+        # The session in memory, None if there is no login.
         self.session: Session | None = None
+        # The key of the record.
         self._key = key
+        # The shell's services.
         self._services = services
+        # Raises for a login that must not be used.
         self._admit = admit
         # Looks and saves go one by one: a look that began before a save must not adopt what the save replaced.
         self._one_by_one = asyncio.Lock()
+        # The generation of the record in the store that memory knows, None if there is none.
         self._generation: int | None = None
         # When the store was last read, by `services.ticks`.
         self._looked_at = float("-inf")

@@ -40,6 +40,7 @@ class EarlyInitialize:
     """Wraps the relay that keeps the session. `memory` holds the last results of the server `name`, by method."""
 
     def __init__(self, inner: Relay, name: str, memory: Mapping[str, bytes]) -> None:
+        # The relay that keeps the session.
         self._inner = inner
 
         # The name of the server, for people and models.

@@ -27,6 +27,7 @@ class Isolation:
     """Wraps the relays in which a fault is to be contained."""
 
     def __init__(self, inner: Relay) -> None:
+        # The relays in which a fault is to be contained.
         self._inner = inner
 
         # The requests without a reply, by key.

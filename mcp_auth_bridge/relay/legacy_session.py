@@ -69,8 +69,10 @@ class LegacySession:
         # The newest session, which may be lost already.
         self._session = McpSession()
 
-        # The numbers of the calls for `initialize` and for its confirmation, and the newest of those calls.
+        # The numbers of the calls for `initialize` and for its confirmation.
         self._numbers = CallNumbers(OWN)
+
+        # The newest of those calls.
         self._own_call = STREAM
 
         # Each call under way: the session in which it was made, and how to make it again in another one.

@@ -40,9 +40,13 @@ class Negotiation:
     """`legacy` and `modern` are the relays to choose from. `memory` holds the server's last results, by method."""
 
     def __init__(self, legacy: Relay, modern: Relay, memory: Mapping[str, bytes]) -> None:
-        # The relays of the two eras, and the one that this relay has become.
+        # The relay of the legacy era.
         self._legacy = legacy
+
+        # The relay of the modern era.
         self._modern = modern
+
+        # The one of the two that this relay has become.
         self._chosen: Relay | None = None
 
         # The server's last result of `server/discover`, raw JSON. Empty if it proved wrong.
@@ -55,8 +59,10 @@ class Negotiation:
         # The client's `server/discover` while the server is asked.
         self._probing: Message | None = None
 
-        # The numbers of those calls, and the newest of them.
+        # The numbers of the calls that ask it.
         self._probes = CallNumbers(PROBES)
+
+        # The newest of those calls.
         self._probe = STREAM
 
         # The client's `initialize` that has not been answered.

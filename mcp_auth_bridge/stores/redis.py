@@ -101,12 +101,19 @@ class RedisStore:
     def __init__(
         self, server: RedisScripts, prefix: str, key: Callable[[], bytes], entropy: Callable[[int], bytes]
     ) -> None:
+        # The Redis server.
         self._server = server
+        # The key of the hash that holds all records.
         self._hash = f"{prefix}:records"
+        # The seal of each record.
         self._seal = Seal(key, entropy, _LOGIN_AGAIN)
+        # Returns the given number of random bytes.
         self._entropy = entropy
+        # Held by the thread that talks to the server.
         self._turn = threading.RLock()
+        # The newest value that this process has seen of each record, by field name.
         self._known: dict[str, bytes] = {}
+        # The saves that the server has not confirmed, by field name.
         self._unsaved: dict[str, _Unsaved] = {}
 
     def load(self, key: str) -> Record | None:

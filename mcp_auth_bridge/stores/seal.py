@@ -59,10 +59,15 @@ class Seal:
     """
 
     def __init__(self, key: Callable[[], bytes], entropy: Callable[[int], bytes], remedy: str) -> None:
+        # Returns the sealing key.
         self._source = key
+        # Returns the given number of random bytes.
         self._entropy = entropy
+        # The hint for a damaged record.
         self._remedy = remedy
+        # The sealing key, None until it is needed.
         self._key: _Key | None = None
+        # Held while the key is fetched.
         self._asking = threading.Lock()
 
     def open(self) -> _Key:
