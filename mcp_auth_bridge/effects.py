@@ -1,4 +1,4 @@
-"""The effects that a pure flow may ask the shell to perform, and how it asks.
+"""The effects that a pure flow may ask the shell to perform, and the generator by which it asks.
 
 A flow is a generator: it yields an `Effect` and is sent that effect's result, or is thrown a `BridgeError`. Flows
 compose with `yield from`; `shell.run_flow` performs the effects; tests play the shell by hand.
@@ -35,9 +35,11 @@ def ask(effect: Effect[R]) -> Flow[R]:
 class Response(msgspec.Struct, frozen=True):
     """An HTTP response of an OAuth server."""
 
+    # The HTTP status code.
     status: int
     # By lower-case name; values in order of arrival.
     headers: Mapping[str, tuple[str, ...]]
+    # The whole body.
     body: bytes
     # When it arrived: Unix time in seconds.
     at: float
@@ -55,7 +57,9 @@ class Fetch(Effect[Response], frozen=True):
     Raises `Unreachable`, `UrlRefused` or `OutcomeUnknown`.
     """
 
+    # The URL of the request. It has passed the gate.
     url: Url
+    # Sent besides those that HTTP needs, by lower-case name.
     headers: Mapping[str, Secret | str] = {}
     # Posted as application/x-www-form-urlencoded.
     form: Mapping[str, Secret | str] | None = None
@@ -63,8 +67,8 @@ class Fetch(Effect[Response], frozen=True):
     document: bytes | None = None
     # Of a request without `form` and `document`.
     method: Literal["GET", "DELETE", "OPTIONS"] = "GET"
-    # The MCP server whose metadata name `url`, which must not be nearer to this machine than the MCP server itself
-    # (`oauth/address_zones.py`). None if the user's configuration or an earlier login names it.
+    # The MCP server whose metadata name `url`: `url` must not lead nearer to this machine than the MCP server itself is
+    # (`oauth/address_zones.py`). None if the user's configuration or an earlier login names `url`.
     led_by: Url | None = None
     # How many redirects are followed, within the origin. With 0, a redirect is the result.
     redirects: int = 3

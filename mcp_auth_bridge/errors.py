@@ -1,4 +1,4 @@
-"""What can go wrong: one sentence, one hint, an exit code, a JSON-RPC code.
+"""The errors of the bridge: each has a message, a hint, an exit code and a JSON-RPC code.
 
     BridgeError                 exit 1   -32603  the bridge itself has a bug
     ├── ConfigError             exit 2   -32603  the configuration or the command line is wrong
@@ -177,7 +177,7 @@ class OutcomeUnknown(Unreachable):
 
 
 class Overdue(OutcomeUnknown):
-    """The time for the response is over. Whether the server has acted is not known."""
+    """No response arrived in time. Whether the server has acted is not known."""
 
     exit_code = 15
     reason = "timed_out"
@@ -300,7 +300,7 @@ _UNPRINTABLE = {
     *range(0xE0000, 0xE0080),  # tags
 }
 _PLAIN = dict.fromkeys(map(ord, "-_.:/@%+,="))
-"""Characters without a meaning to any shell, besides letters and digits."""
+"""The characters, apart from letters and digits, that no shell gives a special meaning."""
 _BLANKED = dict.fromkeys(_UNPRINTABLE, " ")
 
 
@@ -319,7 +319,7 @@ def shell_quoted(text: str) -> str:
     """`text` as one word of a command that the user copies into a POSIX shell."""
     if text.isascii() and text.translate(_PLAIN).isalnum():
         return text
-    import shlex  # most words need no quotation
+    import shlex  # most words need no quotes
 
     return shlex.quote(text)
 
@@ -327,15 +327,15 @@ def shell_quoted(text: str) -> str:
 def copyable_url(text: str) -> str:
     """A server's URL as part of a command or a line that the user copies, or "…" for an unsafe one.
 
-    The user's shell is not known, and no quotation works in all of them: cmd.exe does not know single quotes, and
-    PowerShell evaluates within double ones. So a URL passes only if none of its characters has a meaning to a shell.
+    The bridge does not know the user's shell, and no quotes work in every shell: cmd.exe does not know single quotes,
+    and PowerShell evaluates text in double ones. So a URL passes only if no shell gives its characters a meaning.
     """
     word = text.replace("[", "").replace("]", "")  # an IPv6 address; at worst, zsh reads it as a file name pattern
     return text if shell_quoted(word) == word else "…"
 
 
 def os_error_text(error: OSError) -> str:
-    """The operating system's text for `error`, without the path and whatever else Python adds."""
+    """The operating system's text for `error`, without the path and the number that Python adds."""
     return (error.strerror or type(error).__name__).lower()
 
 

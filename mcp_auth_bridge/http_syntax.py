@@ -1,6 +1,6 @@
 """The syntax of HTTP that several rooms read or write: tokens, field values, media types, `Retry-After` (RFC 9110).
 
-Header names are lower case throughout. The syntax of one field alone stays in the module that reads this field.
+Header names are lower case throughout. Syntax that belongs to one field stays in the module that reads that field.
 """
 
 import re
@@ -37,7 +37,7 @@ def media_type(content_type: str) -> str:
 def retry_after(headers: Mapping[str, Iterable[str]]) -> float | None:
     """`Retry-After` (RFC 9110 section 10.2.3) in seconds, None if it is absent or malformed.
 
-    A date is measured from the `Date` of the same response, so that no clock has to agree.
+    A date is measured from the `Date` of the same response, so that this machine's clock does not matter.
     """
     wait = first_value(headers, "retry-after").strip()
     if wait.isdecimal() and wait.isascii():
@@ -61,6 +61,6 @@ def to_base64url(data: bytes) -> str:
 def from_base64url(text: str) -> bytes:
     """The bytes that `text` encodes in base64url without padding (RFC 7515 section 2).
 
-    Raises `ValueError` for other text. `+` and `/` pass for `-` and `_`, as Python's decoder has it.
+    Raises `ValueError` for other text. `+` and `/` pass for `-` and `_`, because Python's decoder takes both.
     """
     return b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

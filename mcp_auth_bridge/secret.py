@@ -43,7 +43,7 @@ class Secret:
 
 
 class Literal(msgspec.Struct, frozen=True):
-    """A value in the configuration itself, for what is not secret."""
+    """A value that the configuration itself holds, because it is not secret."""
 
     value: str
 
@@ -56,13 +56,13 @@ class EnvironmentVariable(msgspec.Struct, frozen=True):
 
 
 class Template(msgspec.Struct, frozen=True):
-    """Text with environment variables in it, as in `Token ${USER}:${KEY:-none}`. They are read when it is used."""
+    """Text with environment variables in it, as in `Token ${USER}:${KEY:-none}`, read when the text is used."""
 
     parts: tuple[str | EnvironmentVariable, ...]
 
 
 class FileContent(msgspec.Struct, frozen=True):
-    """The contents of a file without the last line end, read when they are used. The path is a template."""
+    """The contents of a file without the final line end, read when they are used. The path is a template."""
 
     path: Template
 
@@ -129,7 +129,7 @@ def _place(after: str, where: str) -> tuple[EnvironmentVariable, str]:
     inside, closing, tail = after.partition("}")
     place = _PLACE.fullmatch(inside)
     if not (closing and place):
-        hint = "${NAME} and ${NAME:-DEFAULT} are variables of the environment; write $${ for the two characters"
+        hint = "${NAME} and ${NAME:-DEFAULT} are environment variables; write $${ for a literal ${"
         raise ConfigError(f"{where} has a ${{ that names no variable", hint)
     return EnvironmentVariable(place[1], place[2]), tail
 
@@ -157,7 +157,8 @@ def _words(text: str, where: str) -> tuple[str, ...]:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise ConfigError(f"{where}: the command cannot be split into words: {error}", "close the quotation") from None
+        hint = "add the closing quotation mark"
+        raise ConfigError(f"{where}: the command cannot be split into words: {error}", hint) from None
     if not words:
         raise ConfigError(f"{where}: a reference names nothing", "write it as command:PROGRAM ARGUMENT…")
     return tuple(words)

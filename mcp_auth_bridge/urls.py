@@ -40,15 +40,17 @@ class Purpose(enum.Enum):
 
 
 class Url(msgspec.Struct, frozen=True):
-    """An absolute http(s) URL in canonical form: lower-case scheme and host, explicit port, no fragment.
+    """An absolute http(s) URL in canonical form: lower-case scheme and host, explicit port, no fragment."""
 
-    `host` has no brackets, even for IPv6; `path` starts with "/"; `query` is without "?", "" if there is none.
-    """
-
+    # "https" or "http".
     scheme: str
+    # Without brackets, even for IPv6.
     host: str
+    # The scheme's default if the text names none.
     port: int
+    # Starts with "/".
     path: str
+    # Without "?"; "" if there is none.
     query: str
 
     @property
@@ -91,10 +93,10 @@ class Url(msgspec.Struct, frozen=True):
 
 
 def gate(text: str, purpose: Purpose, server: Url | None = None) -> Url:
-    """Parse `text`. Accepts https, and http to loopback, without a user name or password. Raises `UrlRefused`.
+    """Parse `text`: https, or http to loopback, without a user name or password. Raises `UrlRefused` for other URLs.
 
-    Plain http beyond loopback is accepted for an MCP server only, if the user allows it (`PLAIN_SERVER`), and for other
-    URLs at the origin of such a `server`, which has passed the gate before. A proxy may be plain and have a password.
+    Plain http beyond loopback is accepted for an MCP server that the user allows (`PLAIN_SERVER`). It is accepted for
+    other URLs at the origin of `server`, which has passed the gate before. A proxy may be plain and have a password.
     """
     refuse = f"{purpose.value} has a URL that is not acceptable: {redacted_url(text)}"
     if len(text) > _LONGEST:

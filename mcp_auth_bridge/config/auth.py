@@ -1,4 +1,4 @@
-"""The `auth` table: every kind of it, how it is converted, and the secrets that it names."""
+"""The `auth` table: its kinds, its conversion, and the secrets that it names."""
 
 from contextlib import suppress
 from hashlib import sha256
@@ -22,7 +22,7 @@ from mcp_auth_bridge.secret import Literal, SecretRef, Template, describe, parse
 
 
 class BearerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="bearer", tag_field="kind"):
-    """A token from a secret reference, without discovery and browser."""
+    """A token from a secret reference, without discovery or a browser."""
 
     token: str
     # The expected `aud` of the token, for the explanation of a refusal; "" for the MCP server's URL.
@@ -94,7 +94,7 @@ def convert_argument(table: dict[str, Any]) -> Auth:
     """Convert the table that `--auth` gives. Raises `ConfigError`.
 
     Every user of a machine can read its command lines, so they must not hold a secret. Variables are not expanded
-    either, as in `headers.on_the_command_line`.
+    either, as in `headers.parse_unexpanded`.
     """
     if not table:  # perhaps a shell variable that is not set
         raise ConfigError("--auth is empty", f"leave it out, or write it as {AUTH_FORM}")
@@ -121,7 +121,7 @@ def describe_static(auth: Auth) -> str:
 
 
 def digest(auth: Auth) -> str:
-    """A digest of `auth` in 8 characters, which tells apart the logins with different settings."""
+    """A digest of `auth`, 8 hexadecimal characters, by which logins with different settings are told apart."""
     settings = msgspec.json.encode(msgspec.to_builtins(auth), order="sorted")
     return sha256(settings).hexdigest()[:8]
 
@@ -141,7 +141,7 @@ def _check(auth: Auth, where: str) -> None:
 
 
 def references(auth: Auth) -> dict[str, SecretRef]:
-    """Every secret that `auth` names, by its description."""
+    """Every secret that `auth` names: its description → its reference."""
     match auth:
         case BearerSettings(token=token):
             return {"the token": parse_reference(token, "the token")}

@@ -39,15 +39,23 @@ _KEYRING = KeyringStoreSettings()
 class _ServerTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A table of `servers` before it is checked. Its keys become the fields of `Profile`, apart from `allow_http`."""
 
+    # The MCP server's URL.
     url: str
+    # Converted on its own, because its keys depend on its `kind`.
     auth: dict[str, Any] = {}
+    # Secret references (`secret.parse_reference`), by header name.
     headers: dict[str, str] = {}
     # Whether `url` may use plain http beyond loopback.
     allow_http: bool = False
+    # An argument vector, or text to be split into one.
     browser_command: tuple[str, ...] | str = ()
+    # As in `Profile`.
     pass_environment: tuple[str, ...] = ()
+    # Whether a tool call may open the browser.
     login: OpensBrowser = "auto"
+    # The `network` table.
     network: NetworkSettings = NetworkSettings()
+    # The `relay` table.
     relay: RelaySettings = RelaySettings()
 
 
@@ -58,14 +66,14 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BrokenProfile(msgspec.Struct, frozen=True):
-    """A server with a wrong table, as `error` says. `url` is the text of its URL, "" if there is none."""
+    """A server with an invalid table; `error` says why. `url` is its URL as written, "" if it has none."""
 
     url: str
     error: ConfigError
 
 
 class Config(msgspec.Struct, frozen=True):
-    """The whole configuration file at `path`, which may not exist. `broken` servers do not affect the other ones."""
+    """The whole configuration file at `path`, which may not exist. A `broken` server does not affect the others."""
 
     path: Path
     store: StoreSettings = KeyringStoreSettings()
@@ -116,7 +124,10 @@ class Config(msgspec.Struct, frozen=True):
         return f"the servers there: {', '.join(names) or 'none yet'}; a URL starts with https://"
 
     def _check_variant(self, target: str) -> None:
-        """Raise `ConfigError` for a `Profile.key`, as `status` shows it: it does not hold the settings of the login."""
+        """Raise `ConfigError` if `target` is the `Profile.key` of a login with `--auth`, as `status` shows it.
+
+        Such a key does not hold the settings of the login, so a command cannot use it.
+        """
         name, mark, _ = target.partition("~")
         if mark and name in self.profiles:
             hint = f"give {name} and the same --auth again; `logout --all` ends every login"

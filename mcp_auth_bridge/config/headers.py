@@ -17,7 +17,7 @@ _AUTHORIZATION = "authorization"
 
 
 def parse(headers: Mapping[str, str], where: str) -> dict[str, SecretRef]:
-    """Parse headers besides the credentials, which were written `where`. Raises `ConfigError`."""
+    """Parse the headers besides the credentials; `where` is their place. Raises `ConfigError`."""
     for name in headers:
         if name.lower() == _AUTHORIZATION:
             hint = 'use auth = { kind = "bearer", token = "env:NAME" }'
@@ -54,7 +54,10 @@ def parse_credentials(headers: Mapping[str, str], where: str) -> dict[str, Secre
 
 
 def merge(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[str, SecretRef]:
-    """`own` and `extra`, which wins. Names are compared without case: one name twice would be two organisations."""
+    """`own` and `extra` together; `extra` wins for a name that is in both.
+
+    Names are compared without case, so that no header is sent twice: it could name two organisations.
+    """
     taken = {name.lower() for name in extra}
     return {**{name: value for name, value in own.items() if name.lower() not in taken}, **extra}
 
@@ -62,5 +65,5 @@ def merge(own: Mapping[str, SecretRef], extra: Mapping[str, SecretRef]) -> dict[
 def check_value(value: str, where: str) -> str:
     """Return `value` if a header can carry it (RFC 9110 section 5.5). Raises `ConfigError`, which never quotes it."""
     if not is_field_value(value):
-        raise ConfigError(f"{where} has a value that a header cannot carry", "printable ASCII without line ends only")
+        raise ConfigError(f"{where} has a value that a header cannot carry", "use printable ASCII, without line ends")
     return value

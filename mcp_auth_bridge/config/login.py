@@ -36,7 +36,7 @@ OMITTED = "none"
 
 
 class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
-    """OAuth with a person. The bridge discovers what is not given here."""
+    """A login of a person with OAuth. The bridge discovers the settings that are not given here."""
 
     # Scopes to request, in place of those that the server asks for.
     scopes: tuple[str, ...] = ()
@@ -52,7 +52,7 @@ class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     account: str = ""
     # A client that the user has registered at `issuer`.
     client_id: str = ""
-    # The secret of that client: a reference (`secret.reference`).
+    # The secret of that client: a reference (`secret.parse_reference`).
     client_secret: str = ""
     # How the bridge authenticates at the token endpoint; "" for the first method that works (`oauth/client_auth.py`).
     auth_method: OneOf[
@@ -65,15 +65,19 @@ class LoginSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag
     ] = ""
     # The authorization server, if the MCP server does not name one.
     issuer: str = ""
+    # Where the user's browser is sent (RFC 6749 section 3.1).
     authorization_endpoint: str = ""
-    # With this one, the issuer's metadata are not looked up: all its endpoints are those that are given here.
+    # Where tokens are requested. If it is given, the issuer's metadata are not looked up: it has these endpoints only.
     token_endpoint: str = ""
+    # Where the bridge registers (RFC 7591).
     registration_endpoint: str = ""
+    # Where tokens are revoked (RFC 7009).
     revocation_endpoint: str = ""
+    # Where a login on another device begins (RFC 8628).
     device_authorization_endpoint: str = ""
-    # That the authorization server supports S256 although its metadata do not say so (RFC 7636).
+    # "S256" if the authorization server supports it although its metadata do not say so (RFC 7636).
     pkce: OneOf["", "S256"] = ""
-    # The issuer that the authorization server's metadata may name, although they were found under another.
+    # The issuer that the authorization server's metadata may name, although they were found at another one's URL.
     trusted_issuer: str = ""
     # The URL of the protected resource metadata, if the MCP server names none or a wrong one.
     resource_metadata: str = ""
@@ -90,13 +94,13 @@ ENDPOINTS = {
     "revocation_endpoint": Purpose.REVOCATION,
     "device_authorization_endpoint": Purpose.DEVICE,
 }
-"""The keys of `LoginSettings` that replace those of the authorization server's metadata (RFC 8414), by purpose."""
+"""The keys of `LoginSettings` that replace members of the server's metadata (RFC 8414), with their purposes."""
 
 
 class BrowserSettings(LoginSettings, frozen=True, tag="browser"):
     """A login with a browser on this machine: authorization code and PKCE.
 
-    The `callback_…` keys are the parts of the redirect URI, for a client that is registered with a certain one.
+    The `callback_…` keys are the parts of the redirect URI, for a client that is registered with a fixed one.
     """
 
     authorize_params: dict[str, str] = {}
@@ -110,13 +114,13 @@ class DeviceSettings(LoginSettings, frozen=True, tag="device"):
 
 
 def check(auth: LoginSettings, where: str) -> None:
-    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
+    """Check the rules that no type can express. `where` is the table. Raises `ConfigError`, which names the key."""
     for key in ("issuer", "trusted_issuer", "resource_metadata"):
         if text := getattr(auth, key):
             toml.parse_url(text, Purpose.ISSUER, f"{where}.{key}")
     if auth.client_id and not auth.issuer:
         # A client's credentials go only to the issuer that knows them, not to an issuer that the metadata name.
-        raise ConfigError(f"{where}: client_id without issuer", 'add issuer = "https://…", the client\'s own')
+        raise ConfigError(f"{where}: client_id without issuer", 'add issuer = "https://…" of that client')
     _check_endpoints(auth, where)
     if auth.client_secret and not auth.client_id:
         raise ConfigError(f"{where}: client_secret without client_id", "add client_id")
@@ -137,7 +141,7 @@ def check(auth: LoginSettings, where: str) -> None:
 
 
 def _check_endpoints(auth: LoginSettings, where: str) -> None:
-    """Either all endpoints of a login are given, or none: with one of them, no others are looked up."""
+    """Raise `ConfigError` if endpoints are given, but not all that a login needs: no others are looked up then."""
     given = [key for key in ENDPOINTS if getattr(auth, key)]
     for key, purpose in ENDPOINTS.items():
         if text := getattr(auth, key):
@@ -157,7 +161,7 @@ def _check_parameters(auth: BrowserSettings, where: str) -> None:
 
 
 def _check_callback(path: str, where: str) -> None:
-    """A browser must request exactly `path`: it resolves dot segments, and encodes some characters."""
+    """Raise `ConfigError` for a `path` that browsers change: they resolve dot segments and encode some characters."""
     dots = {".", ".."} & set(path.lower().replace("%2e", ".").split("/"))
     try:
         plain = path.startswith("/") and gate(f"http://127.0.0.1{path}", Purpose.REDIRECT).target == path

@@ -1,6 +1,6 @@
 """The kinds of `auth` that do not need a person, and checks of keys that depend on each other.
 
-Values that may be secret are references (`secret.reference`), which are read again for each token request.
+Values that may be secret are references (`secret.parse_reference`), read again for each token request.
 """
 
 from typing import Literal as OneOf
@@ -22,27 +22,30 @@ _TYPES = ("subject_token_type", "actor_token_type", "requested_token_type", "ide
 class RegisteredClientSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A client that the user has registered at an authorization server."""
 
+    # The issuer identifier; "" if `token_endpoint` is given alone.
     issuer: str = ""
     # "" for the one in the issuer's metadata.
     token_endpoint: str = ""
+    # The client's identifier there; "" if the grant needs none.
     client_id: str = ""
+    # A secret reference; "" for none.
     client_secret: str = ""
     # How the secret is sent to the token endpoint; "" for the first method that works.
     auth_method: OneOf[
         "", "client_secret_post", "client_secret_basic", "client_secret_basic_raw", "client_secret_basic_with_id"
     ] = ""
-    # For assertions with which the client authenticates (RFC 7523 section 2.2), in place of a secret.
+    # A secret reference to the key that signs the client's assertions (RFC 7523 section 2.2), in place of a secret.
     private_key: str = ""
-    # "" for the algorithm of the private key.
+    # The signature algorithm; "" for the private key's own.
     algorithm: OneOf["", "RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"] = ""
     # "" for the `kid` of the private key.
     key_id: str = ""
-    # "" for the issuer.
+    # The `aud` of these assertions; "" for the issuer.
     assertion_audience: str = ""
 
 
 class MachineSettings(RegisteredClientSettings, frozen=True, tag_field="kind"):
-    """The keys of every kind: the client, and the token to request as in `LoginSettings`."""
+    """The keys that every kind has: those of the client, and of the token to request, as in `LoginSettings`."""
 
     scopes: tuple[str, ...] = ()
     resource: str = ""
@@ -60,12 +63,17 @@ class JwtBearerSettings(MachineSettings, frozen=True, kw_only=True, tag="jwt_bea
 
 
 class TokenExchangeSettings(MachineSettings, frozen=True, kw_only=True, tag="token_exchange"):
-    """RFC 8693: exchanges the `subject_token` for one for the MCP server; the `actor_token` is the acting party's."""
+    """RFC 8693: the authorization server exchanges the `subject_token` for a token for the MCP server."""
 
+    # A secret reference to the token that is exchanged.
     subject_token: str
+    # Its type, as `token_type_uri` takes it; so are the other two types.
     subject_token_type: str = "access_token"
+    # A secret reference to the acting party's token; "" for none.
     actor_token: str = ""
+    # Ignored without `actor_token`.
     actor_token_type: str = "access_token"
+    # "" for the authorization server's choice.
     requested_token_type: str = ""
 
 
@@ -87,7 +95,7 @@ def token_type_uri(name: str) -> str:
 
 
 def check(auth: MachineSettings, where: str) -> None:
-    """Check what the types do not say. `where` is the table. Raises `ConfigError`, which names the key."""
+    """Check the rules that no type can express. `where` is the table. Raises `ConfigError`, which names the key."""
     _check_party(auth, where)
     for key in _TYPES:
         _check_type(getattr(auth, key, ""), f"{where}.{key}")

@@ -8,7 +8,10 @@ Seconds: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a response has no deadline here: an event stream may stay silent for as long as it likes."""
+    """How the bridge reaches an MCP server. Times are in seconds.
+
+    Nothing here limits the body of a response: an event stream may stay silent for as long as it likes.
+    """
 
     # A file of certificates (PEM) that are trusted besides the operating system's; "" for none.
     ca_file: str = ""
@@ -18,10 +21,11 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client_key: str = ""
     # "env" (the usual variables), "none", or the URL of a proxy.
     proxy: str = "env"
+    # Whether IPv6 addresses are left out.
     ipv4_only: bool = False
-    # For name look-up, TCP, proxy and TLS together.
+    # The limit for name look-up, TCP, proxy and TLS together.
     connect_timeout: Seconds = 10.0
-    # From the request to the head of its response; None for as long as the request itself may take.
+    # The limit from the request to the head of its response; None for as long as the request itself may take.
     headers_timeout: Seconds | None = None
     # "affinity" keeps the server's cookies in memory, for load balancers that use them to bind a session to a machine.
     cookies: Literal["off", "affinity"] = "off"

@@ -33,6 +33,7 @@ class ServerChoice(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = {}
     # The inside of an `auth` table in TOML, None for the configured one.
     auth: str | None = None
+    # Whether IPv6 addresses are left out.
     ipv4: bool = False
     # Whether a URL may use plain http.
     allow_http: bool = False
@@ -43,7 +44,9 @@ class Profile(msgspec.Struct, frozen=True):
 
     # Its name in the configuration, or a URL that the configuration does not know.
     name: str
+    # The URL of the MCP endpoint.
     url: Url
+    # How the bridge gets credentials.
     auth: Auth = BrowserSettings()
     # The value of `--auth`, which replaces the configured `auth`; "" if it is not given.
     auth_argument: str = ""
@@ -51,13 +54,17 @@ class Profile(msgspec.Struct, frozen=True):
     variant: str = ""
     # Sent besides the credentials.
     headers: Mapping[str, SecretRef] = {}
+    # Where logins are kept; the same for all servers of a configuration.
     store: StoreSettings = KeyringStoreSettings()
     # An argument vector, () for the desktop's own browser.
     browser_command: tuple[str, ...] = ()
-    # Names of environment variables for commands that print secrets, besides the harmless ones that each of them gets.
+    # Names of environment variables for commands that print secrets; each command gets the harmless ones anyway.
     pass_environment: tuple[str, ...] = ()
+    # Whether a tool call may open the browser.
     login: OpensBrowser = "auto"
+    # How the MCP server is reached.
     network: NetworkSettings = NetworkSettings()
+    # How messages are relayed.
     relay: RelaySettings = RelaySettings()
 
     @property

@@ -16,11 +16,13 @@ _URL = 'write it as "rediss://redis.example.com:6379/0"'
 
 
 class RedisStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="redis", tag_field="kind"):
-    """Sealed records in a Redis or Valkey that several machines share. Each of them has the same sealing key."""
+    """Sealed records in a Redis or Valkey database that several machines share, each with the same sealing key."""
 
+    # The database, as `rediss://HOST:PORT/NUMBER`.
     url: str
+    # The user name; "" for the default user.
     user: str = ""
-    # A secret reference (`secret.reference`).
+    # A secret reference (`secret.parse_reference`).
     password: str = ""
     # The beginning of the name of every key in the database.
     prefix: str = "mcp-auth-bridge"
@@ -28,9 +30,9 @@ class RedisStoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     ca_file: str = ""
     # Whether the password and the sealed records may cross a network without TLS.
     insecure: bool = False
-    # The file with the sealing key, or
+    # The file with the sealing key; "" if `key_command` is given.
     key_file: str = ""
-    # the command that prints it: one of the two is given.
+    # The command that prints the sealing key; () if `key_file` is given.
     key_command: tuple[str, ...] = ()
 
 
@@ -55,7 +57,7 @@ def parse_address(settings: RedisStoreSettings, where: str) -> RedisAddress:
         hint = 'every machine needs the same: key_file = "…", or key_command = ["op", "read", "…"]'
         raise ConfigError(f"{where}: the sealing key comes from one place, key_file or key_command", hint)
     if not _PREFIX.fullmatch(settings.prefix):
-        raise ConfigError(f"{where}.prefix is not a prefix of names", "use letters, digits and . _ : { } / -")
+        raise ConfigError(f"{where}.prefix cannot begin the names of keys", "use letters, digits and . _ : { } / -")
     if settings.user and not settings.password:
         raise ConfigError(f"{where}: user without password", 'add password = "env:NAME"')
     password_reference(settings, where)

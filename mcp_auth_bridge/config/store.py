@@ -50,7 +50,7 @@ StoreSettings = (
 
 
 def check(store: StoreSettings, where: str) -> None:
-    """Check what the types do not say. `where` is the table. Raises `ConfigError`."""
+    """Check the rules that no type can express. `where` is the table. Raises `ConfigError`."""
     match store:
         case RedisStoreSettings(key_file=path):
             parse_address(store, where)

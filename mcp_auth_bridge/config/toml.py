@@ -24,10 +24,11 @@ def parse(text: str, source: str) -> dict[str, Any]:
 
 
 def find_line(text: str, keys: Sequence[str]) -> int | None:
-    """The line, from 1, of the statement that creates `keys`, each in the table before it; None if none does.
+    """The number, from 1, of the line with the statement that creates `keys`; None if no statement does.
 
-    `text` is valid TOML. The parser does not report lines. But a beginning of `text` that ends after a whole statement
-    parses too, so the shortest beginning with `keys` ends with the statement that creates them.
+    `keys` is a path: each key is in the table before it. `text` is valid TOML. The parser does not report lines, but
+    each prefix of `text` that ends with a whole statement is valid TOML too. So the shortest prefix that holds `keys`
+    ends with the statement that creates them.
     """
     lines = text.replace("\r\n", "\n").split("\n")
 
@@ -69,7 +70,7 @@ _WORDS = {
     "bool": "true or false",
     "array": "a list",
 }
-"""TOML's words for msgspec's names of types."""
+"""The words for the user in place of msgspec's names of types."""
 
 _WRITTEN = {**_WORDS, "array": 'a list: ["…", "…"]', "object": "a table: { KEY = … }"}
 
@@ -186,7 +187,7 @@ def parse_url(text: str, purpose: Purpose, where: str, hint: str = "write it as 
 
 
 def split_arguments(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]:
-    """Return `value` as an argument vector. A string is split as a POSIX shell would, without starting one."""
+    """Return `value` as an argument vector. A string is split as a POSIX shell splits it. Raises `ConfigError`."""
     if not isinstance(value, str):
         return value
     import shlex
@@ -194,4 +195,4 @@ def split_arguments(value: tuple[str, ...] | str, where: str) -> tuple[str, ...]
     try:
         return tuple(shlex.split(value))
     except ValueError as error:
-        raise ConfigError(f"{where} cannot be split into words: {error}", "close the quotation") from None
+        raise ConfigError(f"{where} cannot be split into words: {error}", "add the closing quotation mark") from None

@@ -1,4 +1,4 @@
-"""Credentials: one method that gives the headers of a request, as in golang/oauth2; and how they are renewed."""
+"""The contracts of credentials, one method for the headers of a request (as in golang/oauth2), and of renewals."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -28,17 +28,17 @@ class Target(msgspec.Struct, frozen=True):
 class Refusal(msgspec.Struct, frozen=True):
     """The MCP server refused a request."""
 
-    # 401 or 403.
+    # The status of the response: 401 or 403.
     status: int
-    # That of its WWW-Authenticate header.
+    # The challenge in its WWW-Authenticate header, None if there is none.
     challenge: Challenge | None
     # The headers that it refused.
     sent: Mapping[str, str]
-    # Whether those headers were the answer to a refusal already: then there is nothing more to try.
+    # Whether those headers followed another refusal of the same request, so that there is nothing left to try.
     again: bool = False
-    # The text of the response beside its challenge. It tells kinds of refusal apart; only `said` repeats it.
+    # The text of the response besides its challenge. It tells kinds of refusal apart; only `said` repeats it.
     words: str = ""
-    # The protocol that the status belongs to: a few servers send it in JSON-RPC.
+    # The protocol of the status, "HTTP" or "JSON-RPC": a few servers send a 401 in JSON-RPC.
     protocol: str = "HTTP"
 
     @property
@@ -53,7 +53,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     @property
     def said(self) -> str:
-        """The server's own sentence, without the headers that it was sent; foreign text, "" for none."""
+        """The server's own sentence, without the headers that it received; foreign text, "" for none."""
         text = self.description or sentence("text/plain", self.words.encode())
         return redacted("" if known_error(text) == text else text, map(Secret, self.sent.values()))
 
@@ -65,9 +65,9 @@ class Credentials(Protocol):
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:
         """Headers for the next request to the MCP server.
 
-        After a refusal, other headers than the refused ones; after a second one, the error that explains it is raised.
-        Raises `LoginRequired` where there are no credentials, and any other `BridgeError` where they cannot be had at
-        the moment.
+        After a refusal the headers differ from the refused ones; after a second one, the error that explains it is
+        raised. Raises `LoginRequired` if there are no credentials, and any other `BridgeError` if they cannot be
+        obtained at the moment.
         """
 
 
@@ -75,19 +75,20 @@ class Renewal(Protocol):
     """How a session is replaced: a user's login by its refresh token, a machine's by another token request."""
 
     def sends_bare(self, refused: Refusal | None) -> bool:
-        """Whether a request goes out without a token while there is no session. `refused` is the last one's refusal."""
+        """Whether a request goes out without a token while there is no session. `refused`: the last refusal."""
 
     async def refresh_under_lock(self, refused: Refusal | None) -> Session:
-        """A session to replace the one in memory, which is due, expired or `refused`; another process may have made it.
+        """Obtain a session in place of the one in memory, which is due, expired or `refused`.
 
-        It is stored before it is returned. Raises a `BridgeError` that says what to do.
+        Another process may have made it already. It is stored before it is returned. Raises a `BridgeError` that says
+        what to do.
         """
 
     async def missing_permission_error(self, refused: Refusal) -> BridgeError:
         """The error for a permission that the session lacks (403)."""
 
     def new_token_error(self, session: Session, refused: Refusal) -> BridgeError:
-        """The error where the server refuses even a new `session`."""
+        """The error if the server refuses even a new `session`."""
 
     async def settle(self) -> None:
-        """Wait for what would be lost with the process."""
+        """Wait for work that would be lost with the process."""

@@ -1,6 +1,6 @@
-"""A token that a command prints: run when it is needed, and shared between processes until shortly before it expires.
+"""The token that a command prints. The command runs when a token is needed, and processes share the token.
 
-A command prints one line of text, or a JSON document in a form that many CLIs share.
+A command prints one line of text, or a JSON document in one of the forms that CLIs use.
 """
 
 import asyncio
@@ -19,28 +19,28 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.stores.base import Stale, Store
 
 _LEAD, _SHORTEST_LEAD = 30.0, 2.0
-"""Seconds before its expiry at which a token is replaced: a tenth of its lifetime, within these bounds. Clocks and
-expiries are rounded to whole seconds; for a very short lifetime that is compensated by half of it at most.
+"""Seconds before its expiry at which a token is replaced: a tenth of its lifetime, within these bounds, but never more
+than half of its lifetime. The lower bound is there because clocks and expiries are rounded to whole seconds.
 """
 
 _SHORTEST_LIFE = 1.0
-"""Seconds for which a printed token is used in any case: a CLI may print a cached one until its last second."""
+"""Seconds for which any printed token is used: a CLI may print a cached one until its last second."""
 
 _TOKENS = ("access_token", "token", "accessToken")
-"""RFC 6749 section 5.1; gcloud, Kubernetes' ExecCredential; az."""
+"""The members with the token: RFC 6749 section 5.1; gcloud and Kubernetes' ExecCredential; az."""
 
 _EXPIRIES = ("expires_at", "expires_on", "expiry", "token_expiry", "expirationTimestamp")
-"""az, Go's oauth2.Token, gcloud, Kubernetes. az's `expiresOn` is in a local time whose zone it does not name."""
+"""The members with the expiry: az, Go's oauth2.Token, gcloud, Kubernetes. az's `expiresOn` lacks its time zone."""
 
 _WITHIN = ("status", "credential")
 """The members in which Kubernetes (client.authentication.k8s.io) and `gcloud config config-helper` keep them."""
 
 RECORDS = "printed "
-"""The prefix of the keys of records that share what a command printed."""
+"""The prefix of the keys of the records in which processes share printed tokens."""
 
 
 class CommandReply(msgspec.Struct, frozen=True):
-    """A token. Times are in Unix seconds; without `expires_at` it is used until it is refused."""
+    """A printed token. Times are in Unix seconds; without `expires_at` it is used until it is refused."""
 
     value: Secret
     obtained_at: float
@@ -67,7 +67,7 @@ def _parse(text: str, argv: tuple[str, ...], now: float) -> tuple[str, float | N
         return _parse_document(text, argv, now)
     if (count := len(text.splitlines())) != 1:
         raise _output_error(
-            argv, f"printed {count} lines", "let it print the token alone, or a JSON document with access_token"
+            argv, f"printed {count} lines", "make it print only the token, or a JSON document with access_token"
         )
     return text, None
 
@@ -90,7 +90,7 @@ def _token_text(place: Mapping[str, Any]) -> str:
 
 
 def _expiry(place: Mapping[str, Any], now: float) -> float | None:
-    """When the token of such a document expires; None where that cannot be read: then a refusal will show it."""
+    """When the token in `place` expires, in Unix seconds; None if that cannot be read: a refusal shows it then."""
     if (lifetime := numeric_date(place.get("expires_in"))) is not None:
         return now + lifetime
     ends = (_parse_moment(place[name]) for name in _EXPIRIES if name in place)
@@ -115,9 +115,9 @@ def _output_error(argv: tuple[str, ...], problem: str, hint: str) -> CredentialM
 class CommandRecord:
     """The record `key`, in which processes share the newest token that `argv` printed.
 
-    There is no store where `open_store` is None: nothing is kept, or a keyring would have to be asked. A store that
-    cannot be used is warned of once: without it the command only runs more often. `load` and `save` are called in this
-    order, under a lock between processes.
+    `open_store` is None if there is no store: nothing is kept, or the key would have to come from a keyring. `warn`
+    tells the user once of a store that cannot be used: without it the command only runs more often. The caller calls
+    `load`, then `save`, under a lock between processes.
     """
 
     def __init__(
@@ -128,18 +128,25 @@ class CommandRecord:
         warn: Callable[[BridgeError], None],
         beside: Companion = at_once,
     ) -> None:
+        # The key of the record.
         self._key = key
+        # The command. Its digest is in the record, so that no other command uses the token.
         self._argv = argv
+        # Opens the store, None if there is none.
         self._open_store = open_store
+        # Tells the user about a store that cannot be used.
         self._warn = warn
+        # Calls a store that may be far away.
         self._beside = beside
-        # As of the last `load`: the store, and the record's generation.
+        # The store as of the last `load`.
         self._store: Store | None = None
+        # The record's generation as of the last `load`.
         self._generation: int | None = None
+        # Whether the user has been warned.
         self._warned = False
 
     async def load(self) -> CommandReply | None:
-        """The token that is shared, None if there is none of this command."""
+        """The shared token, None if there is none from this command."""
         self._store = self._generation = None
         try:
             self._store = store = await self._open_store() if self._open_store else None
@@ -159,7 +166,7 @@ class CommandRecord:
         try:
             await self._beside(lambda: store.save(self._key, _dump(reply, self._argv), self._generation))
         except Stale:
-            return  # a logout, or another configuration's command: that record is as good
+            return  # a logout, or a command of another configuration: its record is as good
         except StoreError as error:
             self._warn_once(error)
 
@@ -170,10 +177,10 @@ class CommandRecord:
 
 
 class CommandToken:
-    """The token that a command prints, until shortly before it expires, or until it is refused.
+    """The token that a command prints, used until shortly before it expires, or until it is refused.
 
     The command runs once for all requests that wait, in one process at a time, and all processes share its token. `run`
-    is its output, `lock` a lock between processes, and `now` the time in Unix seconds.
+    runs it and returns its output, `lock` is a lock between processes, and `now` returns the time in Unix seconds.
     """
 
     def __init__(
@@ -184,20 +191,26 @@ class CommandToken:
         now: Callable[[], float],
         record: CommandRecord,
     ) -> None:
+        # The command.
         self._argv = argv
+        # Runs the command and returns its output.
         self._run = run
+        # The lock between processes.
         self._lock = lock
+        # Returns the time in Unix seconds.
         self._now = now
+        # The record in which processes share the token.
         self._record = record
+        # The newest token that this process knows.
         self._reply: CommandReply | None = None
-        # The run under way, for all who wait.
+        # The run under way, for all requests that wait.
         self._fetching: asyncio.Future[CommandReply] | None = None
 
     async def read(self, refused: Secret | None = None) -> Secret:
         while (current := self._usable(refused)) is None:
             if self._fetching is None:
                 return (await asyncio.shield(self._begin(refused))).value
-            await asyncio.shield(self._fetching)  # and look whether that was good enough
+            await asyncio.shield(self._fetching)  # then check its token
         return current.value
 
     def _usable(self, refused: Secret | None) -> CommandReply | None:
@@ -206,7 +219,7 @@ class CommandToken:
         return current if usable else None
 
     def _begin(self, refused: Secret | None) -> asyncio.Future[CommandReply]:
-        """Start a run that goes on when the request that wanted it is cancelled: others wait for it."""
+        """Start a run that goes on if the request that started it is cancelled: others wait for it."""
         self._fetching = asyncio.ensure_future(self._fetch(refused))
         self._fetching.add_done_callback(self._ended)
         return self._fetching
@@ -214,7 +227,7 @@ class CommandToken:
     def _ended(self, fetching: asyncio.Future[CommandReply]) -> None:
         self._fetching = None
         if not fetching.cancelled():
-            fetching.exception()  # the waiting requests get it; asyncio complains where no request waits any more
+            fetching.exception()  # the waiting requests get it; asyncio would complain if no request waited any more
 
     async def _fetch(self, refused: Secret | None) -> CommandReply:
         async with self._lock():
@@ -240,11 +253,11 @@ def _dump(token: CommandReply, argv: tuple[str, ...]) -> str:
 
 
 def _load(text: str, argv: tuple[str, ...]) -> CommandReply | None:
-    """The token, if `argv` printed it, and not a command that the configuration named before."""
+    """The token, if `argv` printed it and not a command that the configuration named earlier; else None."""
     try:
         shared = msgspec.json.decode(text, type=_Shared)
     except msgspec.MsgspecError:
-        return None  # of another version: it is written anew
+        return None  # a record of another version, which is written anew
     if shared.command != _digest(argv):
         return None
     return CommandReply(Secret(shared.value), shared.obtained_at, shared.expires_at)

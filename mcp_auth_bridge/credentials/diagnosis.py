@@ -1,4 +1,4 @@
-"""Why the MCP server may have refused a token or a login: the errors that say what to change."""
+"""The errors for tokens and logins that the MCP server refuses: they name the likely reason and the remedy."""
 
 import msgspec
 
@@ -8,8 +8,9 @@ from mcp_auth_bridge.oauth.session import Session
 
 
 class RefusedToken(msgspec.Struct, frozen=True):
-    """A token without a login behind it that the MCP server refused."""
+    """A token that the MCP server refused, and that does not come from a login."""
 
+    # The token itself.
     token: str
     # The server's name in the configuration.
     name: str
@@ -38,8 +39,8 @@ def token_refused_error(token: RefusedToken, refused: Refusal, now: float) -> Cr
 class LoginDiagnosis(msgspec.Struct, frozen=True):
     """Explains refusals of the login to the server `name`.
 
-    The user runs `login_command` when something has changed. `settings` is today's `auth_settings.digest`: a login that
-    was made with other settings may have been denied more.
+    The hint is to run `login_command`. `settings` is the present digest of the settings (`config/auth.py`): a login
+    with other settings may have been denied more scopes.
     """
 
     name: str
@@ -54,16 +55,16 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
         return describe_suspicions(session, refused.scopes, now)
 
     def new_token_error(self, session: Session, refused: Refusal, now: float) -> LoginRequired:
-        """The error where the MCP server refuses a token that was issued a moment ago."""
+        """The error for a token that the MCP server refuses although it was issued a moment ago."""
         return LoginRequired(
             f"{self.name} rejected even a freshly issued token ({refused}): {self.suspicions(session, refused, now)}",
             f"see resource, audience, token and scopes under auth for this server, then run: {self.login_command}",
         )
 
     def denied_scope_error(self, session: Session, wanted: str) -> AccessDenied | None:
-        """The error where another login would not bring the scopes in `wanted` either; None where it may.
+        """The error if another login would not bring the scopes in `wanted` either; None if it may bring them.
 
-        A scope that the authorization server has just denied would be asked for again and again (MCP, "Scope
+        Without it, logins would ask again and again for a scope that the authorization server denies (MCP, "Scope
         Minimization": failures are remembered). The session remembers it until the next login or a change of the
         configuration.
         """
@@ -83,5 +84,5 @@ class LoginDiagnosis(msgspec.Struct, frozen=True):
 
 
 def _scopes_asked_for(session: Session) -> set[str]:
-    """Those that this login or a later one asked for, granted or not."""
+    """The scopes that this login or a later one asked for, granted or not."""
     return {*session.scope.split(), *session.asked.split(), *session.denied.split()}

@@ -1,4 +1,4 @@
-"""How a machine's session is renewed: it is obtained anew, with secrets that are read again each time."""
+"""The renewal of a machine's session: it is obtained anew, with secrets that are read again each time."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from mcp_auth_bridge.oauth.machine import MachinePlan
 
 _PAUSE, _LONGEST_PAUSE = 30.0, 600.0
-"""Seconds for which an authorization server is not asked the same again after it has refused it, doubled each time."""
+"""Seconds without the same request after the authorization server has refused it, doubled each time."""
 
 
 class PlanSource(msgspec.Struct, frozen=True):
-    """Where tokens for a server come from."""
+    """The source of the tokens for one server."""
 
     # The server's name in the configuration.
     name: str
@@ -31,8 +31,8 @@ class PlanSource(msgspec.Struct, frozen=True):
     kind: str
     # Reads the configuration's secrets.
     plan: "Callable[[], Awaitable[MachinePlan]]"
-    # Whether the token endpoint is looked up: then the MCP server's challenge, with the URL of its metadata and its
-    # scopes, is worth a request.
+    # Whether the token endpoint is looked up. If so, a bare request is worthwhile: the MCP server's challenge has the
+    # URL of its metadata and its scopes.
     discovers: bool
 
 
@@ -40,16 +40,25 @@ class MachineRenewal:
     """The renewal of the `stored` session by new token requests."""
 
     def __init__(self, source: PlanSource, stored: StoredSession, services: Services) -> None:
+        # The server's name in the configuration.
         self._name = source.name
+        # The configuration's word for the grant.
         self._kind = source.kind
+        # Reads the configuration's secrets.
         self._plan = source.plan
+        # The session in memory and in the store.
         self._stored = stored
+        # The shell's services.
         self._services = services
+        # Whether the first request goes out without a token, for the sake of the challenge.
         self._wants_challenge = source.discovers
+        # Whether the last token request failed.
         self._has_failed = False
-        # The last refusal and the plan that it is about; how many in a row; when, by `services.ticks`.
+        # The last refusal, and the plan that was refused.
         self._refusal: tuple[MachinePlan, BridgeError] | None = None
+        # The number of refusals in a row.
         self._refusals = 0
+        # When the last one was refused, by `services.ticks`.
         self._refused_at = float("-inf")
 
     def sends_bare(self, refused: Refusal | None) -> bool:
@@ -57,7 +66,7 @@ class MachineRenewal:
         return self._wants_challenge
 
     async def settle(self) -> None:
-        """Nothing is lost: another token can be had."""
+        """Does nothing: a lost token can be obtained again."""
 
     async def refresh_under_lock(self, refused: Refusal | None) -> Session:
         async with self._services.lock():
@@ -78,7 +87,7 @@ class MachineRenewal:
         return presentable(self._stored.session, refused, self._services.now()) or session
 
     def _flow(self, plan: "MachinePlan", refused: Refusal | None) -> Flow[Session]:
-        """From where the last session came, unless that one failed: then everything is looked up anew."""
+        """Ask the server of the last session, or look everything up anew if that failed."""
         # Imported here because most starts find a token in the store (docs/architecture.md, "Cold start").
         from mcp_auth_bridge.oauth.machine import obtain, renew
 
@@ -94,9 +103,9 @@ class MachineRenewal:
             self._refusals += 1
 
     def _check_pause(self, plan: "MachinePlan") -> None:
-        """Raise again what the authorization server said to the same secrets a moment ago: it is not asked each time.
+        """Raise the last refusal again if the authorization server refused the same secrets a moment ago.
 
-        Other secrets, in a file that was rotated, are asked about.
+        Other secrets, from a file that was rotated, may be tried at once.
         """
         if self._refusal is None or self._refusal[0] != plan:
             self._refusals = 0
@@ -108,7 +117,7 @@ class MachineRenewal:
     async def missing_permission_error(self, refused: Refusal) -> BridgeError:
         wanted = " ".join(refused.scopes)
         session = self._stored.session
-        told = f"{self._name} refuses this to the token obtained by {self._kind} ({refused})"
+        told = f"{self._name} refuses this request with the token obtained by {self._kind} ({refused})"
         if session is not None and set(wanted.split()) <= set(session.scope.split()):
             return AccessDenied(told, "its operator has to give the permission to the client, or to the user behind it")
         return AccessDenied(f"{told}, which lacks {quoted(wanted)}", f"add that to scopes under auth for {self._name}")

@@ -1,13 +1,13 @@
-"""The headers of a login: from the session in memory, from the store, or from a refresh.
+"""OAuth credentials: headers from the session in memory, from the store, or from a refresh.
 
-How `headers` decides, in this order:
+`headers` decides in this order:
 
 1. The session in memory, if it has not expired and was not refused.
 2. The stored session, if another process has renewed it.
 3. A refresh, under the lock and after another look at the store: of a user's login by its refresh token (`refresh.py`),
    of a machine's by obtaining another token (`machine.py`).
 
-A session that is due but still good is used, and refreshed in the background: no request waits for a slow server.
+A session that is due but still valid is used, and refreshed in the background: no request waits for a slow server.
 
 The way of a refresh: `headers` → `_refresh_single_flight` → `_refresh_shielded` → `_try_refresh` →
 `Renewal.refresh_under_lock` → `Redemption.redeem` → `StoredSession.save_or_keep`.
@@ -25,30 +25,37 @@ from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.session import Session
 
 _HOPELESS = 60.0
-"""Seconds for which no refusal is answered with a refresh, after a refreshed token was refused too."""
+"""Seconds without a refresh after a refusal, once a refreshed token was refused too."""
 
 _FIRST_BACKOFF, _LONGEST_BACKOFF = 5.0, 60.0
-"""Seconds between refreshes in the background, after one has failed; doubled each time."""
+"""Seconds between refreshes in the background after one has failed, doubled each time."""
 
 
 class OAuthCredentials:
     """Headers from the `stored` session; `renewal` obtains a new session for it."""
 
     def __init__(self, stored: StoredSession, renewal: Renewal, services: Services) -> None:
+        # The session in memory and in the store.
         self._stored = stored
+        # Obtains a new session.
         self._renewal = renewal
+        # The shell's services.
         self._services = services
+        # Makes headers from a session.
         self._token_headers = TokenHeaders(services.now, services.entropy)
         # Until when no refresh is tried after a refusal, by `services.ticks`.
         self._hopeless_until = float("-inf")
-        # The error of the last refresh, None after a success; how many have failed in a row; when the last one did, by
-        # `services.ticks`.
+        # The error of the last refresh, None after a success.
         self._failure: BridgeError | None = None
+        # The number of failures in a row.
         self._failures = 0
+        # When the last refresh failed, by `services.ticks`.
         self._failed_at = float("-inf")
+        # Held during a refresh that requests wait for.
         self._single_flight = asyncio.Lock()
-        # Those under way: asyncio itself holds no reference to a task.
+        # The refreshes under way: asyncio itself holds no strong reference to a task.
         self._refreshes: set[asyncio.Future[Session]] = set()
+        # The refresh in the background, None if none is under way.
         self._background: asyncio.Future[None] | None = None
 
     @property
@@ -61,7 +68,7 @@ class OAuthCredentials:
             await self._stored.look()
             if (session := self._presentable(refused)) is None:
                 raise await self._renewal.missing_permission_error(refused)
-            return self._token_headers.headers(session, target)  # another login than the one without the permission
+            return self._token_headers.headers(session, target)  # a login other than the one that lacked the permission
         session = self._presentable(refused) if self._stored.is_fresh() and refused is None else None
         if session is None:
             await self._stored.look()
@@ -77,9 +84,9 @@ class OAuthCredentials:
         return self._token_headers.headers(session, target)
 
     async def current(self) -> Session:
-        """The login for a program that takes its token away and cannot refresh it: a due token is refreshed now.
+        """The login for a program that takes its token and cannot refresh it, so a due token is refreshed now.
 
-        Raises `LoginRequired` where there is none, and any other `BridgeError` where an expired one cannot be renewed.
+        Raises `LoginRequired` if there is none, and any other `BridgeError` if an expired one cannot be renewed.
         """
         await self._stored.look()
         session = self._presentable(None)
@@ -88,12 +95,12 @@ class OAuthCredentials:
         return session
 
     async def settle(self) -> None:
-        """Wait for what would be lost with this process: a token response on its way, a login that is not saved."""
+        """Wait for work that would be lost with this process: a token response on its way, an unsaved login."""
         await self._renewal.settle()
         await self._stored.settle()
 
     def _check_hope(self, refused: Refusal) -> None:
-        """Raise where a new token would be refused too. None is tried for a while: each one costs a rotation."""
+        """Raise if a new token would be refused too: for a while none is tried, because each costs a rotation."""
         now = self._services.ticks()
         if refused.again:
             self._hopeless_until = now + _HOPELESS
@@ -105,7 +112,7 @@ class OAuthCredentials:
         return presentable(self._stored.session, refused, self._services.now())
 
     async def _refresh_single_flight(self, refused: Refusal | None) -> Session:
-        """The outcome of the refresh under way, else of a new one: one serves all requests that wait."""
+        """Await the refresh under way, or start one: a single refresh serves all requests that wait."""
         last = self._failure
         async with self._single_flight:
             if (session := self._presentable(refused)) is not None:
@@ -132,14 +139,14 @@ class OAuthCredentials:
             self._background = None
 
     async def _refresh_shielded(self, refused: Refusal | None) -> Session:
-        """A refresh that goes on when the request that wanted it is cancelled: half a rotation is a lost login."""
+        """Refresh, and go on if the request that started it is cancelled: half a rotation is a lost login."""
         refresh = asyncio.ensure_future(self._try_refresh(refused))
         self._refreshes.add(refresh)
         refresh.add_done_callback(self._refreshes.discard)
         return await asyncio.shield(refresh)
 
     async def _try_refresh(self, refused: Refusal | None) -> Session:
-        """The new session; after a failure the one in memory, if it can still be presented."""
+        """Refresh, and return the new session; after a failure the one in memory, if it can still be presented."""
         try:
             refreshed = await self._renewal.refresh_under_lock(refused)
         except BridgeError as error:

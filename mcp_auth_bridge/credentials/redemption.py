@@ -1,4 +1,4 @@
-"""How a refresh token is redeemed: in this process, or in another one that outlives it (`app/refresh_process.py`)."""
+"""The redemption of a refresh token: in this process, or in another that outlives it (`app/refresh_process.py`)."""
 
 import asyncio
 from typing import Protocol
@@ -13,13 +13,13 @@ from mcp_auth_bridge.stores.base import Store
 
 class Redemption(Protocol):
     async def redeem(self, session: Session) -> None:
-        """Present the refresh token of `session`, the login in memory; the store and memory hold the outcome then.
+        """Present the refresh token of `session`, the login in memory, and put the outcome into the store and memory.
 
-        Does nothing if another process has refreshed the login first. Raises the `BridgeError` of a failure.
+        Does nothing if another process has refreshed the login first. Raises `BridgeError` if it fails.
         """
 
     async def settle(self) -> None:
-        """Wait for what would be lost with this process."""
+        """Wait for work that would be lost with this process."""
 
 
 class InProcessRedemption:
@@ -50,8 +50,8 @@ class InProcessRedemption:
         newest = self._stored.session
         if newest is None or newest.refresh != session.refresh:
             return
-        # On a full disk no token is presented: the store would go on to show other processes, and the next start, a
-        # spent one.
+        # On a full disk no token is presented: the store would still hold a spent one, for other processes and the next
+        # start.
         if await self._stored.save_or_raise(store, refresh_policy.begun(newest)):
             await self._request_and_save(store, newest)
 

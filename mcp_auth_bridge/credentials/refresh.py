@@ -1,4 +1,4 @@
-"""How a user's login is refreshed: by its refresh token, which each use may spend."""
+"""The renewal of a user's login by its refresh token, which each use may spend."""
 
 import msgspec
 
@@ -28,13 +28,19 @@ class RefreshRenewal:
     def __init__(
         self, diagnosis: LoginDiagnosis, stored: StoredSession, services: Services, redemption: Redemption
     ) -> None:
+        # The server's name in the configuration.
         self._name = diagnosis.name
+        # The command for the user to run.
         self._login_command = diagnosis.login_command
+        # The session in memory and in the store.
         self._stored = stored
+        # The shell's services.
         self._services = services
+        # Explains refusals.
         self._diagnosis = diagnosis
+        # Redeems the refresh token.
         self._redemption = redemption
-        # Whether the server has refused a request: it is not open.
+        # Whether the server has refused a request, and so is not open.
         self._closed = False
 
     def sends_bare(self, refused: Refusal | None) -> bool:
@@ -50,16 +56,16 @@ class RefreshRenewal:
 
     async def refresh_under_lock(self, refused: Refusal | None) -> Session:
         async with self._services.turn():
-            async with self._services.lock():  # a redemption that another process has begun comes to its end first
+            async with self._services.lock():  # wait for a redemption that another process has begun
                 await self._stored.look()
             if (another := lasting(self._stored.session, refused, self._services.now())) is not None:
                 return another
             try:
                 await self._redemption.redeem(self._refreshable(refused))
             except GrantEnded:
-                pass  # the session says so now
+                pass  # the session is marked as ended, and `_refreshable` raises below
             except BridgeError as error:
-                self._refreshable(refused)  # raises if the strikes are full
+                self._refreshable(refused)  # raises if the server has refused too often
                 raise refresh_policy.as_unsent(error) from None
         return presentable(self._stored.session, refused, self._services.now()) or self._refreshable(refused)
 
@@ -88,8 +94,8 @@ class RefreshRenewal:
             raise self._login_required(f"it could not be renewed {strikes.count} times in a row ({said})")
         if pause:
             error = UpstreamFailed(
-                f"{session.issuer} refused to renew the login to {self._name} ({said}), which may pass",
-                f"it is asked again after {pause:.0f} seconds; if that does not help, run: {self._login_command}",
+                f"{session.issuer} refused to renew the login to {self._name} ({said}), which may be temporary",
+                f"the bridge asks again after {pause:.0f} seconds; if that does not help, run: {self._login_command}",
                 status=strikes.status,
                 retry_after=pause,
             )
@@ -97,7 +103,7 @@ class RefreshRenewal:
             raise error
 
     async def missing_permission_error(self, refused: Refusal) -> BridgeError:
-        """Notes the missing scopes too, so that the next login asks for them beside those it had (SEP-835)."""
+        """As in `Renewal`. Also notes the missing scopes, so that the next login asks for them too (SEP-835)."""
         async with self._services.lock():
             store = await self._stored.look()
             session = self._stored.session

@@ -1,10 +1,11 @@
-"""What a failed refresh means for the login: a good grant is never given up for a server's passing trouble.
+"""The meaning of a failed refresh for the login: temporary trouble of a server never costs a good grant.
 
 Only `invalid_grant` ends a login at once (RFC 6749 section 5.2). A server that does not know its own client may have
-lost its memory or be in the middle of a deployment: it is asked twice. Any other refusal may be the page of a firewall,
-or a server's own word for a dead grant: after some of them the user is asked to log in, and the record is kept.
+lost its memory or be in the middle of a deployment, so the bridge asks twice. Any other refusal may be the page of a
+firewall, or a server's own word for a dead grant: after several of them the bridge asks the user to log in, and keeps
+the record.
 
-The count is in the session, and so in the store: neither a restart nor another process starts counting anew.
+The session holds the count, and so the store does: neither a restart nor another process starts at zero.
 """
 
 import msgspec
@@ -40,7 +41,7 @@ def begun(session: Session) -> Session:
 
 
 def succeeded(session: Session) -> Session:
-    """`session`, fresh from the authorization server."""
+    """`session` after a refresh that succeeded: the strikes and the doubt are gone."""
     return msgspec.structs.replace(session, in_doubt=False, strikes=Strikes())
 
 
@@ -56,7 +57,7 @@ def failed(session: Session, error: BridgeError, now: float) -> Session:
 
 
 def is_refusal(error: BridgeError) -> bool:
-    """Whether the authorization server, or a proxy before it, has decided: it was not a fault that passes."""
+    """Whether the authorization server, or a proxy before it, has made a decision: not a temporary fault."""
     if isinstance(error, OAuthRefused):
         return error.status < 500 and error.status not in _RETRYABLE and error.error not in _TEMPORARY
     return isinstance(error, UpstreamFailed) and 400 <= error.status < 500 and error.status not in _RETRYABLE
@@ -70,9 +71,9 @@ def _with_strike(session: Session, error: BridgeError, now: float) -> Session:
     status = error.status if isinstance(error, OAuthRefused | UpstreamFailed) else 0
     of_client, last = client_forgotten(error), session.strikes
     if not code and not last.code and _rest(last, now):
-        return session  # the page of a firewall or portal, asked for again: one episode is one strike
+        return session  # the page of a firewall or portal again: one episode counts as one strike
     count = 1 + (last.count if last.of_client == of_client else 0)
-    # A registration that was known to end needs no second opinion.
+    # A registration with a known end needs no second refusal.
     ended = code if of_client and (count >= _CLIENT_STRIKES or session.client.expired(now)) else ""
     said = error.said if isinstance(error, OAuthRefused) else ""
     strikes = Strikes(count=count, at=now, code=code, status=status, said=said, of_client=of_client)
@@ -83,14 +84,15 @@ def why_ended(session: Session, now: float) -> str:
     """Why the authorization server ended `session`, with its own sentence."""
     if session.client_forgotten and session.client.expired(now):
         return "the registration of this bridge at the authorization server has expired"
-    doubt = " after a renewal without an answer" if session.in_doubt else ""
+    doubt = " after a refresh that got no response" if session.in_doubt else ""
     return f"the authorization server ended it{doubt} ({known_error(session.ended)}{session.ended_saying})"
 
 
 def pause(strikes: Strikes, now: float) -> float:
     """Seconds until the authorization server may be asked again, 0 for at once.
 
-    A firewall that answered with a page of its own may be gone the next second; but at some point the user has to look.
+    There is no pause after a firewall's page, because the firewall may be gone the next second; but after several such
+    pages the user has to look.
     """
     return _rest(strikes, now) if strikes.code or wants_login(strikes) else 0.0
 
@@ -102,7 +104,7 @@ def _rest(strikes: Strikes, now: float) -> float:
 
 
 def wants_login(strikes: Strikes) -> bool:
-    """Whether it was refused so often that only the user can help."""
+    """Whether the server has refused so often that only the user can help."""
     return strikes.count >= _STRIKES
 
 

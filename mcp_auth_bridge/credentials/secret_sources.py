@@ -1,4 +1,4 @@
-"""Reads the secret that a reference names, at the moment of use. No message ever holds any part of it."""
+"""The sources of secrets: reads a reference at the moment of use. No message ever holds a part of a secret."""
 
 import os
 import stat
@@ -23,7 +23,7 @@ LIMIT = 64 * 1024
 """Bytes of a file or of a command's output: a larger secret is a mistake."""
 
 _PAUSES = (0.05, 0.15, 0.3)
-"""Seconds between looks at a file that is missing or empty: it may be in the middle of being replaced."""
+"""Seconds between attempts to read a file that is missing or empty: another program may be replacing it."""
 
 _CORRECT_FILE = "correct file:PATH, or the file's owner and mode"
 _RUN_IT = "run it in a terminal to see what it prints (it gets no stdin and only the variables in pass_environment)"
@@ -33,9 +33,9 @@ class SecretSources(msgspec.Struct, frozen=True):
     """The shell's services for reading secrets."""
 
     environ: Mapping[str, str]
-    # Runs a command; its output, unchanged.
+    # Runs a command and returns its output, unchanged.
     run: Callable[[Sequence[str]], Awaitable[bytes]]
-    # An entry of the OS keyring, None if there is no such entry.
+    # Reads an entry of the OS keyring, None if there is no such entry.
     entry: Callable[[str], Awaitable[str | None]]
     # `asyncio.sleep`.
     sleep: Callable[[float], Awaitable[None]]
@@ -43,7 +43,7 @@ class SecretSources(msgspec.Struct, frozen=True):
     async def read(self, reference: SecretRef, what: str) -> Secret:
         """The text that `reference` names, without its last line ends.
 
-        Raises `CredentialMissing`, which names `what` the text is for.
+        Raises `CredentialMissing`, which says `what` the text is: "the token of acme".
         """
         match reference:
             case Literal(value=value):
@@ -73,10 +73,10 @@ class SecretSources(msgspec.Struct, frozen=True):
         try:
             output = await self.run(argv)
         except BridgeError as error:
-            raise CredentialMissing(f"{what} cannot be had: {error.message}", error.hint) from None
-        program = f"{what} cannot be had: the command {quoted(argv[0])}"
+            raise CredentialMissing(f"{what} cannot be read: {error.message}", error.hint) from None
+        program = f"{what} cannot be read: the command {quoted(argv[0])}"
         if not output.isascii():
-            raise CredentialMissing(f"{program} printed more than ASCII", _RUN_IT)
+            raise CredentialMissing(f"{program} printed characters outside ASCII", _RUN_IT)
         if not (text := output.decode("ascii").rstrip("\r\n")):
             raise CredentialMissing(f"{program} printed nothing", _RUN_IT)
         return text
@@ -86,7 +86,7 @@ class SecretSources(msgspec.Struct, frozen=True):
             text = await self.entry(name)
         except BridgeError as error:
             raise CredentialMissing(
-                f"{what} cannot be had: {error.message}", "unlock the keyring, or write file:PATH"
+                f"{what} cannot be read: {error.message}", "unlock the keyring, or write file:PATH"
             ) from None
         if not text:
             hint = f"put it there with: mcp-auth-bridge secret {shell_quoted(name)}"
@@ -140,7 +140,7 @@ def _text(place: str, what: str) -> str | None:
 
 
 def _contents_of(place: str) -> bytes:
-    """At most one byte more than the limit. A FIFO or a terminal is refused: reading one would block the loop."""
+    """The contents, up to one byte more than the limit. Refuses a FIFO or a terminal, which would block the loop."""
     descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -16,18 +16,18 @@ T = TypeVar("T")
 
 class Companion(Protocol):
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """The result of `function`, which asks the store, without blocking the loop for longer than a disk does."""
+        """The result of `function`, which asks the store, without blocking the loop for longer than a disk would."""
 
 
 async def at_once(function: Callable[[], T]) -> T:
-    """For a store on disk or in memory, which answers in microseconds."""
+    """Call `function` directly, for a store on disk or in memory, which answers in microseconds."""
     return function()
 
 
 class Services(msgspec.Struct, frozen=True):
     """The shell's services for the credentials of one server."""
 
-    # The store, once its sealing key is there.
+    # Opens the store, as soon as its sealing key has been read.
     open_store: Callable[[], Awaitable[Store]]
     # The lock around every refresh of this login, between all processes that share the store.
     lock: Callable[[], AbstractAsyncContextManager[None]]
@@ -41,7 +41,7 @@ class Services(msgspec.Struct, frozen=True):
     ticks: Callable[[], float]
     # Tells the user about a failure that stops nothing.
     warn: Callable[[BridgeError], None]
-    # Random bytes.
+    # Returns the given number of random bytes.
     entropy: Callable[[int], bytes]
-    # Asks a store that may be far away.
+    # Calls a store that may be far away.
     beside: Companion = at_once

@@ -1,4 +1,4 @@
-"""Headers from the configuration: their values are read for each request, or kept until they are refused."""
+"""Headers from the configuration, with values that are read for each request or kept until they are refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -22,11 +22,11 @@ from mcp_auth_bridge.secret import Secret
 
 class HeaderValue(Protocol):
     async def read(self, refused: Secret | None = None) -> Secret:
-        """The value for the next request. A `refused` one is fetched again, and may be the same."""
+        """The value for the next request. If it was `refused`, it is fetched again, and may be the same."""
 
 
 class RereadValue:
-    """Read for each request, because other programs rotate it, and reading costs next to nothing."""
+    """A value that is read for each request, because other programs rotate it, and reading is cheap."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
         self._read = read
@@ -36,7 +36,7 @@ class RereadValue:
 
 
 class RememberedValue:
-    """Read once, and again when it is refused: an OS keyring may be slow, or ask the user."""
+    """A value that is read once, and again if it is refused: an OS keyring may be slow, or ask the user."""
 
     def __init__(self, read: Callable[[], Awaitable[Secret]]) -> None:
         self._read = read
@@ -51,7 +51,7 @@ class RememberedValue:
 
 
 _HOPELESS = 10.0
-"""Seconds without another run of a command after a refusal, once a newly printed token was refused too."""
+"""Seconds in which a refusal does not run the command again, once a newly printed token was refused too."""
 
 _BEARER = "Bearer "
 
@@ -63,10 +63,10 @@ class AnonymousCredentials:
         self._name = name
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
-        if refused is not None and refused.sent and refused.status in (401, 403):  # else a page to sign in at
+        if refused is not None and refused.sent and refused.status in (401, 403):  # else it redirected to a login page
             raise CredentialRefused(
                 f"{self._name} refuses requests with the headers {', '.join(refused.sent)} ({refused})",
-                "check their values; if it wants a token or a login beside them, set auth for this server",
+                "check their values; if it wants a token or a login besides them, set auth for this server",
                 facts={"status": refused.status},
             )
         if refused is not None:
@@ -102,13 +102,13 @@ class BearerField(Field, frozen=True):
             raise CredentialMissing(f"{self.what} is empty", f"write one there: {self.place}")
         if token.lower().startswith(_BEARER.lower()):
             raise CredentialMissing(
-                f"{self.what} begins with the word Bearer, which is added to it", "write it without"
+                f"{self.what} begins with the word Bearer, which is added to it", "write it without that word"
             )
         return f"{_BEARER}{token}"
 
 
 class WithOrganisation:
-    """`credentials` with the organisation's headers beside them. `fields` is called after the credentials are known.
+    """`credentials`, with the organisation's headers besides. `fields` is called after the credentials are known.
 
     The headers are read again when the server refuses a request: it does not say which of the two it refuses.
     """
@@ -127,10 +127,15 @@ class StaticCredentials:
     """The configured `fields` for the server `name`. A token's `aud` should be `resource`; `now` is in Unix seconds."""
 
     def __init__(self, name: str, resource: str, fields: tuple[Field, ...], now: Callable[[], float]) -> None:
+        # The server's name in the configuration.
         self._name = name
+        # The configured headers.
         self._fields = fields
+        # Returns the time in Unix seconds.
         self._now = now
+        # The value that a token's `aud` should have.
         self._resource = resource
+        # Until when a refusal does not fetch values again, by `now`.
         self._hopeless_until = float("-inf")
 
     async def headers(self, target: Target, refused: Refusal | None = None) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
@@ -144,7 +149,7 @@ class StaticCredentials:
         return headers
 
     def _is_hopeless(self) -> bool:
-        return 0 < self._hopeless_until - self._now() <= _HOPELESS  # setting the clock back ends it
+        return 0 < self._hopeless_until - self._now() <= _HOPELESS  # a clock that is set back ends it
 
     def _refusal_error(self, headers: Mapping[str, str], refused: Refusal) -> BridgeError:
         """The error that explains the field most likely to blame: the one that carries a token."""

@@ -1,4 +1,4 @@
-"""The session in memory, and the record in the store that it is a copy of."""
+"""The session in memory, a copy of a record in the store."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from mcp_auth_bridge.oauth.session import Session, dump, load_session
 from mcp_auth_bridge.stores.base import Record, Stale, Store, is_older
 
 _GLANCE = 1.0
-"""Seconds for which the session in memory counts as the stored one: a login or logout elsewhere shows after that."""
+"""Seconds for which the store is not read again: a login or logout elsewhere is seen after that."""
 
 
 def any_account(_: Session) -> None:
@@ -18,22 +18,27 @@ def any_account(_: Session) -> None:
 
 
 class StoredSession:
-    """The login stored under `key`. Where it cannot be saved, the user is warned, once each time.
+    """The login stored under `key`. The user is warned once each time that it cannot be saved.
 
-    `admit` raises the error for a login that must not be used, because it is another account's than expected.
+    `admit` raises an error for a login that must not be used, because it belongs to another account.
     """
 
     def __init__(self, key: str, services: Services, admit: Callable[[Session], None] = any_account) -> None:
+        # The session in memory, None if there is no login.
         self.session: Session | None = None
+        # The key of the record.
         self._key = key
+        # The shell's services.
         self._services = services
+        # Raises for a login that must not be used.
         self._admit = admit
         # Looks and saves go one by one: a look that began before a save must not adopt what the save replaced.
         self._one_by_one = asyncio.Lock()
+        # The generation of the record in the store that memory knows, None if there is none.
         self._generation: int | None = None
         # When the store was last read, by `services.ticks`.
         self._looked_at = float("-inf")
-        # Whether memory has what the store could not take.
+        # Whether memory holds a session that the store could not take.
         self._unsaved = False
 
     @property
@@ -43,7 +48,7 @@ class StoredSession:
 
     @property
     def is_saved(self) -> bool:
-        """Whether the store has the session that memory has."""
+        """Whether the store has the session in memory."""
         return not self._unsaved
 
     def is_fresh(self) -> bool:
@@ -51,7 +56,7 @@ class StoredSession:
         return self._services.ticks() - self._looked_at < _GLANCE
 
     async def look(self) -> Store:
-        """Read the store. A login that is gone there is gone here; a record that was undone there is put back."""
+        """Read the store. Adopts a login or logout found there; puts back a record that was undone there."""
         store = await self._services.open_store()
         async with self._one_by_one:
             if self._unsaved and self.session is not None:
@@ -73,7 +78,7 @@ class StoredSession:
                 await self.look()
 
     def take_over(self, session: Session, generation: int | None) -> None:
-        """Hold `session`, which another process of ours holds as a copy of `generation`, or to be saved over it."""
+        """Hold `session`, which another process of this bridge has saved as `generation`, or will save over it."""
         self.session, self._generation = session, generation
 
     def save_later(self) -> None:
@@ -81,7 +86,7 @@ class StoredSession:
         self._unsaved = True
 
     async def save_or_keep(self, store: Store, session: Session) -> bool:
-        """Make `session` the login; False if another process logged in or out meanwhile: its record counts.
+        """Make `session` the login. Returns False if another process logged in or out meanwhile: its record counts.
 
         Neither a full disk nor an unreachable store must cost the login: it stays in memory and is saved later.
         """
@@ -89,14 +94,14 @@ class StoredSession:
             return await self._try_save(store, session)
 
     async def save_or_raise(self, store: Store, session: Session) -> bool:
-        """As `save_or_keep`, before a step whose outcome must find space, and whose beginning other processes must see.
+        """As `save_or_keep`, before a step that other processes must know of, with space reserved for its outcome.
 
-        Raises `StoreError`; the step must not be taken then.
+        Raises `StoreError`; the caller must not take the step then.
         """
         async with self._one_by_one:
             await self._services.beside(lambda: store.reserve(self._key))
             saved = await self._write(store, session)
-            await self._services.beside(lambda: store.reserve(self._key))  # this record itself may have used it up
+            await self._services.beside(lambda: store.reserve(self._key))  # this record may have used up the space
             return saved
 
     async def _try_save(self, store: Store, session: Session) -> bool:
@@ -123,7 +128,7 @@ class StoredSession:
         return True
 
     async def _replaced_meanwhile(self, store: Store, before: Session | None) -> bool:
-        """Adopt what another process has stored in place of the session in memory, unless it is an older record."""
+        """Adopt the record that another process has stored meanwhile, unless it is an older one."""
         record = await self._services.beside(lambda: store.load(self._key))
         if record is not None and self._generation is not None and is_older(record.generation, self._generation):
             await self._put_back(store)
@@ -141,12 +146,12 @@ class StoredSession:
             await self._put_back(store)  # its refresh token is spent: presenting it would end the login
         elif record.generation != self._generation:
             session = load_session(record.secret)
-            self.session = self._generation = None  # another account's is looked at again, and refused again
+            self.session = self._generation = None  # each look reads, and refuses, another account's login again
             self._admit(session)
             self.session, self._generation = session, record.generation
 
     async def _put_back(self, store: Store) -> None:
-        """Replace a damaged or older record. Where that fails, the session in memory stays in use all the same."""
+        """Replace a damaged or older record. If that fails, the session in memory stays in use all the same."""
         if self.session is not None and self._generation is not None:
             record = Record(self._generation, dump(self.session))
             with suppress(StoreError, Stale):  # the next look tries again, or adopts what another process has put back

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class TokenHeaders:
-    """`now` is in Unix seconds, `entropy` gives random bytes. The key of the last proof is kept loaded."""
+    """Makes the headers. `now` is in Unix seconds, `entropy` returns random bytes. Keeps the key of the last proof."""
 
     def __init__(self, now: Callable[[], float], entropy: Callable[[int], bytes]) -> None:
         self._now = now
@@ -48,7 +48,7 @@ def lasting(session: Session | None, refused: Refusal | None, now: float) -> Ses
 
 
 def is_refused(session: Session, refused: Refusal | None) -> bool:
-    """Whether `refused` is about this session's token. Each proof is different: only the token is compared."""
+    """Whether `refused` is about this session's token. Only the token is compared, because each proof is different."""
     return refused is not None and refused.sent.get("authorization") == _authorization(session)
 
 

@@ -1,8 +1,9 @@
-"""How near an address is. Metadata of a server may lead as near as that server stands, and no nearer.
+"""The zones of IP addresses, from the open internet to this machine.
 
-A server in the open internet has no business with the printer, the router or a database of a user who reads its
-metadata (OWASP "Server Side Request Forgery"; MCP security best practices). The rules are about addresses, never names:
-the owner of a name decides what it resolves to.
+The metadata of a server may lead into the server's own zone or one farther away, and no nearer: a server in the open
+internet has no business with the printer, the router or a database of a user who reads its metadata (OWASP "Server Side
+Request Forgery"; MCP security best practices). The rules are about addresses, never names: the owner of a name decides
+what it resolves to.
 """
 
 import enum
@@ -14,7 +15,7 @@ Address: TypeAlias = IPv4Address | IPv6Address
 
 
 class Zone(enum.IntEnum):
-    """In order: a server in one zone may lead to it and to all before it, but no server may lead to `FORBIDDEN`."""
+    """A server in one zone may lead to that zone and to those before it. No server may lead to `FORBIDDEN`."""
 
     PUBLIC = 0
     PRIVATE = 1
@@ -22,7 +23,7 @@ class Zone(enum.IntEnum):
     FORBIDDEN = 3
 
 
-# The first that holds an address decides.
+# The first block that holds an address decides.
 _BLOCKS: tuple[tuple[Zone, tuple[IPv4Network | IPv6Network, ...]], ...] = tuple(
     (zone, tuple(ip_network(block) for block in blocks.split()))
     for zone, blocks in (
@@ -57,8 +58,8 @@ def reach_of(addresses: Iterable[Address]) -> Zone:
 def addresses_within(addresses: Iterable[Address], reach: Zone) -> list[Address]:
     """Filter `addresses` to those that may be connected to, in their order.
 
-    The others are left out rather than the whole name refused: nothing is sent to them, and an office that answers one
-    name with its inner and its outer address is not an attacker.
+    A name is not refused because of its other addresses: nothing is sent to them, and an office that gives one name an
+    inner and an outer address is not an attacker.
     """
     return [address for address in addresses if zone_of(address) <= min(reach, Zone.LOOPBACK)]
 

@@ -21,7 +21,7 @@ CLIENT_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 section 2.2."""
 
 _LIFETIME = 120
-"""Seconds: enough for a slow network and two clocks, and too short to be worth stealing."""
+"""Seconds: enough for a slow network and clocks that differ, and too short to be worth stealing."""
 
 _JTI_SIZE = 16
 _SMALLEST_RSA = 2048  # bits, as RFC 7518 section 3.3 demands
@@ -43,10 +43,9 @@ class ClientKey(msgspec.Struct, frozen=True):
 
 
 def client_assertion(client: Client) -> Flow[Secret]:
-    """A new assertion that the sender is `client`. Raises `ConfigError` if the client's private key cannot be used.
+    """A new, signed assertion that proves `client`. Raises `ConfigError` if its private key cannot be used.
 
-    It is addressed to the issuer (draft-ietf-oauth-rfc7523bis section 4, and MCP's), unless the key's settings name
-    another audience.
+    The audience is the issuer (draft-ietf-oauth-rfc7523bis section 4, and MCP), unless the key's settings name another.
     """
     # PyJWT is imported where something is signed (docs/architecture.md, "Cold start").
     import jwt
@@ -68,7 +67,7 @@ def client_assertion(client: Client) -> Flow[Secret]:
 
 
 def load_key(signing: SigningKey) -> ClientKey:
-    """The key in the configuration. Raises `ConfigError`, which never repeats any part of it."""
+    """Load the key in the configuration. Raises `ConfigError`, which never repeats any part of it."""
     text = signing.key.reveal().strip()
     named = _members(text) if text.startswith("{") else {}
     private = _load_jwk(text) if text.startswith("{") else _load_pem(text)
@@ -82,9 +81,9 @@ def load_key(signing: SigningKey) -> ClientKey:
 
 
 def with_accepted_algorithm(signing: SigningKey, advertised: tuple[str, ...]) -> SigningKey:
-    """`signing` with an algorithm that the server advertises, where neither the configuration nor the key names one.
+    """`signing` with an algorithm that the server advertises, if neither the configuration nor the key names one.
 
-    `advertised` are `token_endpoint_auth_signing_alg_values_supported` (RFC 8414 section 2), () where it does not say.
+    `advertised` is `token_endpoint_auth_signing_alg_values_supported` (RFC 8414 section 2), () if it is absent.
     """
     key = load_key(signing)
     named = signing.algorithm or key.algorithm in advertised
@@ -111,7 +110,7 @@ def fitting_algorithms(private: "PrivateKey") -> tuple[str, ...]:
 
 
 def _load_pem(text: str) -> "PrivateKey":
-    """PKCS#8, PKCS#1 or SEC1."""
+    """Load PKCS#8, PKCS#1 or SEC1. Raises `ConfigError`."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -120,7 +119,7 @@ def _load_pem(text: str) -> "PrivateKey":
     except TypeError:
         raise ConfigError(
             "the private key is encrypted with a passphrase",
-            "store it decrypted where only you can read it, or let command: print it decrypted",
+            "store it decrypted where only you can read it, or use command: with a program that prints it decrypted",
         ) from None
     except (ValueError, UnsupportedAlgorithm):
         raise _unreadable_key_error(text) from None
@@ -135,13 +134,13 @@ def _unreadable_key_error(text: str) -> ConfigError:
 
 
 def _load_jwk(text: str) -> "PrivateKey":
-    """RFC 7517, RFC 8037. PyJWT's errors would quote the key."""
+    """Load a JWK (RFC 7517, RFC 8037). Raises `ConfigError`: PyJWT's errors would quote the key."""
     from jwt import PyJWK
     from jwt.exceptions import PyJWTError
 
     members = _members(text)
     if "keys" in members:
-        raise ConfigError("the private key is a set of keys", "write the one JWK out of its keys")
+        raise ConfigError("the private key is a set of keys", "give one JWK of the set instead")
     if "d" not in members:
         raise ConfigError("this JWK is not a private key: it has no member d", _FORMS)
     try:

@@ -28,7 +28,7 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 class Transaction(msgspec.Struct, frozen=True):
     """The random values of one authorization request. They must come back with the code, or be sent with it.
 
-    `dpop_jkt` binds the code to a key (RFC 9449 section 10), "" where there is none.
+    `dpop_jkt` binds the code to a key (RFC 9449 section 10), "" if there is none.
     """
 
     state: str
@@ -39,7 +39,7 @@ class Transaction(msgspec.Struct, frozen=True):
     def nonce(self) -> str:
         """The value that an ID token of this login repeats (OpenID Connect Core section 3.1.2.1).
 
-        It stands in a URL, and must not reveal the verifier, from which it is made.
+        It is a hash of the verifier, because it stands in a URL and must not reveal the verifier.
         """
         return to_base64url(sha256(f"nonce {self.verifier}".encode()).digest())
 
@@ -56,7 +56,7 @@ def authorization_url(
 ) -> str:
     """The URL for the user's browser, with each parameter exactly once.
 
-    Raises `TheirProtocolError` where the endpoint's URL already holds one of them, and `UrlRefused`.
+    Raises `TheirProtocolError` if the endpoint's URL already holds one of them, and `UrlRefused`.
     """
     # Authlib is imported here because only a login needs it (docs/architecture.md, "Cold start").
     from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -84,7 +84,10 @@ def authorization_url(
 
 
 def _without_resource(endpoint: Url) -> Url:
-    """Railway's endpoint holds a `resource`, which is not the MCP server (oh-my-pi #10299): ours stands alone."""
+    """Remove a `resource` from the endpoint's URL: the request has its own.
+
+    Railway's endpoint names one that is not the MCP server (oh-my-pi #10299).
+    """
     kept = [part for part in endpoint.query.split("&") if unquote_plus(part.partition("=")[0]) != "resource"]
     return msgspec.structs.replace(endpoint, query="&".join(kept))
 
@@ -92,7 +95,7 @@ def _without_resource(endpoint: Url) -> Url:
 def _additional_parameters(
     server: AuthorizationServer, scopes: tuple[str, ...], transaction: Transaction
 ) -> Mapping[str, str]:
-    """The parameters beside OAuth's own: the nonce where an ID token is asked for, and those of `server`, which win."""
+    """The parameters besides OAuth's own: the nonce if an ID token is requested, and those of `server`, which win."""
     return {**({"nonce": transaction.nonce} if "openid" in scopes else {}), **server.authorize_params}
 
 
@@ -100,11 +103,11 @@ def read_code(callback: Mapping[str, str], server: AuthorizationServer, state: s
     """Check the authorization response in `callback` and return its code.
 
     The order of the checks is state, issuer, error, code: before the issuer is proven, nothing else is believed. Raises
-    `AccessDenied` where the user said no, `OAuthRefused` for another error, `TheirProtocolError` for a response that
+    `AccessDenied` if the user declined, `OAuthRefused` for another error, `TheirProtocolError` for a response that
     does not belong to this login.
     """
     if not compare_digest(callback.get("state", "").encode(), state.encode()):
-        raise TheirProtocolError("the login came back with a state that is not ours")
+        raise TheirProtocolError("the login came back with a state that this bridge did not send")
     _check_issuer(callback, server)
     if "error" in callback:
         raise _authorization_error(callback["error"], callback.get("error_description", ""))
@@ -117,7 +120,7 @@ def read_code(callback: Mapping[str, str], server: AuthorizationServer, state: s
 def _check_issuer(callback: Mapping[str, str], server: AuthorizationServer) -> None:
     """Raise `TheirProtocolError` for a response of another issuer (RFC 9207).
 
-    Where the check fails, the error repeats nothing of the response but `iss`.
+    The error repeats nothing of the response but `iss`.
     """
     issuer = callback.get("iss")
     if issuer is None and server.sends_issuer:
@@ -137,8 +140,8 @@ def _check_issuer(callback: Mapping[str, str], server: AuthorizationServer) -> N
 
 
 def _is_issuer(found: str, server: AuthorizationServer) -> bool:
-    """RFC 9207 section 2.4: exact comparison. Only a server that does not promise `iss` may differ by the root's slash:
-    its metadata and its responses are spelled by different libraries.
+    """Compare exactly (RFC 9207 section 2.4). Only a server that does not promise `iss` may differ by the root's slash:
+    different libraries spell its metadata and its responses.
     """
     return found == server.issuer if server.sends_issuer else same_issuer(found, server.issuer)
 
@@ -156,11 +159,10 @@ def _authorization_error(error: str, description: str) -> AccessDenied | Protoco
 def check_nonce(
     id_token: str | None, server: AuthorizationServer, scopes: tuple[str, ...], transaction: Transaction
 ) -> None:
-    """Raise `TheirProtocolError` for an ID token of another login, which an attacker may have put in the place of this
-    one (OpenID Connect Core section 3.1.3.7).
+    """Raise `TheirProtocolError` for an ID token of another login (OpenID Connect Core section 3.1.3.7).
 
-    An ID token without a nonce is accepted: PKCE binds the code to this login already, and servers that know little of
-    OpenID Connect leave it out.
+    An attacker may have put that token in place of the right one. An ID token without a nonce is accepted: PKCE
+    binds the code to this login already, and servers that know little of OpenID Connect leave the nonce out.
     """
     sent = _additional_parameters(server, scopes, transaction).get("nonce")
     nonce = unverified_claims(id_token or "").get("nonce")

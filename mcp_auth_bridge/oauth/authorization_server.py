@@ -20,19 +20,19 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     resource: str
     # Where tokens are requested.
     token_endpoint: Url
-    # Where the user's browser is sent. None where only machines or other devices can log in.
+    # Where the user's browser is sent. None if only machines or other devices can log in.
     authorization_endpoint: Url | None = None
-    # Where clients register (RFC 7591), None where they cannot.
+    # Where clients register (RFC 7591), None if they cannot.
     registration_endpoint: Url | None = None
-    # Where tokens are revoked (RFC 7009), None where that is not offered.
+    # Where tokens are revoked (RFC 7009), None if that is not offered.
     revocation_endpoint: Url | None = None
     # The scopes that the resource lists, None if it gives no list.
     scopes_supported: tuple[str, ...] | None = None
     # Whether a login may ask for offline_access although the MCP server does not.
     offers_offline_access: bool = False
-    # `token_endpoint_auth_methods_supported`, () where the metadata do not say.
+    # `token_endpoint_auth_methods_supported`, () if the metadata do not say.
     auth_methods: tuple[str, ...] = ()
-    # The algorithms of `private_key_jwt`, () where the metadata do not say.
+    # The algorithms of `private_key_jwt`, () if the metadata do not say.
     signing_algorithms: tuple[str, ...] = ()
     # Whether every authorization response holds `iss` (RFC 9207).
     sends_issuer: bool = False
@@ -40,7 +40,7 @@ class AuthorizationServer(msgspec.Struct, frozen=True, kw_only=True):
     takes_metadata_documents: bool = False
     # Whether PKCE with S256 is known to work (RFC 7636).
     takes_s256: bool = True
-    # Where a login on another device begins (RFC 8628), None where that is not offered.
+    # Where a login on another device begins (RFC 8628), None if that is not offered.
     device_endpoint: Url | None = None
     # Parameters of the authorization request beyond the specifications.
     authorize_params: Mapping[str, str] = {}

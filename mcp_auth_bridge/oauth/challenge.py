@@ -1,4 +1,4 @@
-"""`WWW-Authenticate` → challenges (RFC 9110 section 11.6.1), and the one that a bearer token answers (RFC 6750)."""
+"""`WWW-Authenticate` → challenges (RFC 9110 section 11.6.1), and which of them a token answers (RFC 6750)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _TOKEN68 = re.compile(r"\s+[A-Za-z0-9._~+/-]+=*\s*(?=,|$)")
 _SEPARATORS = re.compile(r"[\s,]*")
 
 HEADER_LIMIT = 8192
-"""Characters of a header field that are read: no server needs more."""
+"""How many characters of a header field are read: no server needs more."""
 
 
 class Challenge(msgspec.Struct, frozen=True):

@@ -11,13 +11,13 @@ import msgspec
 from mcp_auth_bridge.http_syntax import from_base64url
 
 _NAMES = ("email", "preferred_username", "upn", "unique_name", "name", "sub")
-_LONGEST_NAME = 254  # an email address has no more (RFC 5321 section 4.5.3.1.3)
+_LONGEST_NAME = 254  # characters of the longest email address (RFC 5321 section 4.5.3.1.3)
 _END_OF_TIME = 1e11  # Unix seconds, in the year 5138
 _LONGEST_NUMBER = 16  # digits
 
 
 def names_of(*tokens: str | None) -> tuple[str, ...]:
-    """The names of the account in the readable tokens, the best known first, fit to be shown; () if there are none.
+    """The printable names of the account in the readable tokens, the most familiar first; () if there are none.
 
     The signatures are not verified: the tokens came from their issuer over TLS (OpenID Connect Core 3.1.3.7).
     """
@@ -28,14 +28,14 @@ def names_of(*tokens: str | None) -> tuple[str, ...]:
 
 
 def account_of(*tokens: str | None) -> str:
-    """The best known name of the account in the tokens, in at most 80 characters; "" if there is none."""
+    """The most familiar name of the account in the tokens, at most 80 characters; "" if there is none."""
     return next(iter(names_of(*tokens)), "")[:80]
 
 
 def is_account(expected: str, names: tuple[str, ...]) -> bool | None:
-    """Whether an account with these `names` is the `expected` one; None where they cannot tell.
+    """Whether an account with these `names` is the `expected` one; None if they do not say.
 
-    A token that knows only a number cannot deny an address.
+    A token that names the account by a number only cannot contradict an email address.
     """
     if expected.casefold() in (name.casefold() for name in names):
         return True
@@ -55,24 +55,24 @@ def unverified_claims(token: str) -> dict[str, Any]:
 
 
 def expiry(token: str) -> float | None:
-    """When a JWT ends by its own `exp` (RFC 7519 section 4.1.4), in Unix seconds; None where it does not say."""
+    """The `exp` of a JWT (RFC 7519 section 4.1.4), in Unix seconds; None if it has none."""
     return numeric_date(unverified_claims(token).get("exp"))
 
 
 def numeric_date(value: Any) -> float | None:  # Any: a member of foreign JSON
-    """A NumericDate (RFC 7519 section 2) or a number of seconds, also as digits in a text; None for anything else."""
+    """A NumericDate (RFC 7519 section 2) or a number of seconds, also as text of digits; None for anything else."""
     if isinstance(value, str) and value.isdecimal() and len(value) < _LONGEST_NUMBER:
         value = int(value)
     return float(value) if is_time(value) else None
 
 
 def lifetime(token: str) -> float | None:
-    """Seconds from a token's issue to its end by its own claims, None where they do not say."""
+    """Seconds from a token's `iat` to its `exp`, None if it lacks one of them."""
     claims = unverified_claims(token)
     begins, ends = claims.get("iat"), claims.get("exp")
     return float(ends - begins) if is_time(begins) and is_time(ends) else None
 
 
 def is_time(claim: Any) -> TypeGuard[float]:  # Any: a claim may be any JSON
-    """A NumericDate (RFC 7519 section 2) that a clock could show."""
+    """Whether `claim` is a NumericDate (RFC 7519 section 2) that a clock could show."""
     return isinstance(claim, int | float) and not isinstance(claim, bool) and 0 <= claim <= _END_OF_TIME

@@ -1,7 +1,7 @@
 """The client that a login uses at an authorization server, and its redirect URI: the two are registered together.
 
-In the order of MCP's "Client Registration": configured, a client ID metadata document, known from an earlier login,
-registered now (RFC 7591).
+The order is that of MCP's "Client Registration": the configured client, a client ID metadata document, the client of an
+earlier login, a new registration (RFC 7591).
 """
 
 from mcp_auth_bridge.effects import Entropy, Fetch, Flow, Listen, Now, Tell, ask
@@ -22,11 +22,11 @@ _LOCALHOST = "localhost"
 
 
 def obtain_client(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Client]:
-    """Bind the callback, then return the client for it, registered if need be: the bridge holds the registered port.
+    """Bind the callback, then return the client for it, and register one if need be.
 
-    An earlier registration that lacks some of the `scopes`, or has lost its port to another program, is replaced for
-    this login; the session that was made with it keeps it for its refreshes. Raises `ConfigError` where nothing can be
-    registered, or the configured port is taken.
+    The callback is bound first so that the bridge holds the port that it registers. This login replaces an earlier
+    registration that lacks some of the `scopes`, or that has lost its port to another program; an earlier session keeps
+    it for its refreshes. Raises `ConfigError` if nothing can be registered, or if the configured port is taken.
     """
     known = yield from _find_known(plan, server)
     if plan.configured is None and plan.metadata_url and server.takes_metadata_documents:
@@ -56,7 +56,7 @@ def replace_client(
 ) -> Flow[Client]:
     """Register anew after the server refused `client` with `error`, if an earlier login had registered that client.
 
-    Raises `error`, perhaps with another hint, where a new registration would not help.
+    Raises `error`, perhaps with another hint, if a new registration would not help.
     """
     if not client_forgotten(error):
         raise error
@@ -66,8 +66,8 @@ def replace_client(
         )
     elif plan.registration.auth_method:
         error.hint = (
-            f'remove auth_method = "{plan.registration.auth_method}" under auth for this server: then each way that its'
-            " authorization server may take is tried"
+            f'remove auth_method = "{plan.registration.auth_method}" under auth for this server, so that'
+            " the bridge tries each method that the authorization server may accept"
         )
     known = plan.clients.get(server.issuer)
     if known is None or known.id != client.id:
@@ -79,7 +79,7 @@ def replace_client(
 def _find_known(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
     """The configured client, else the one that an earlier login registered at the issuer.
 
-    Raises `ConfigError` where the configured client belongs to another issuer.
+    Raises `ConfigError` if the configured client belongs to another issuer.
     """
     if plan.configured is None:
         return (yield from _check_usable(plan.clients.get(server.issuer), plan.registration.auth_method))
@@ -93,7 +93,7 @@ def _find_known(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | N
 
 
 def _check_usable(client: Client | None, auth_method: str) -> Flow[Client | None]:
-    """`client`, or None if its secret has expired, or if it was registered with another than the configured method."""
+    """`client`, or None if its secret has expired, or if it was registered with a method other than `auth_method`."""
     if client is not None and auth_method not in ("", client.auth_method):
         return None
     if client is None or client.secret_expires_at is None:
@@ -102,7 +102,7 @@ def _check_usable(client: Client | None, auth_method: str) -> Flow[Client | None
 
 
 def _use_metadata_document(plan: LoginPlan, server: AuthorizationServer) -> Flow[Client | None]:
-    """The client of the metadata document, at a port that it lists. None if all are taken, and registration may do."""
+    """The client of the metadata document, at a port that it lists. None if all are taken, and it can register."""
     ports = (plan.port,) if plan.port else METADATA_DOCUMENT_PORTS
     for port in ports:
         redirect_uri = yield from ask(Listen(port, plan.host, plan.path))
@@ -114,7 +114,7 @@ def _use_metadata_document(plan: LoginPlan, server: AuthorizationServer) -> Flow
 
 
 def _callback_address(plan: LoginPlan, known: Client | None) -> Listen:
-    """Where the callback is to listen: as configured, else as it was registered, else anywhere."""
+    """Where the callback is to listen: as configured, else as registered, else at any port."""
     if known is None or not known.redirect_uri:
         return Listen(plan.port, plan.host, plan.path)
     registered = gate(known.redirect_uri, Purpose.REDIRECT)
@@ -123,8 +123,9 @@ def _callback_address(plan: LoginPlan, known: Client | None) -> Listen:
 
 
 def _listen(plan: LoginPlan, address: Listen) -> Flow[str]:
-    """Bind the callback and return its redirect URI. Raises `ConfigError` where the configured port is taken: the
-    client is registered with that port.
+    """Bind the callback and return its redirect URI.
+
+    Raises `ConfigError` if the configured port is taken: the client is registered with that port.
     """
     redirect_uri = yield from ask(address)
     if plan.port and _port_of(redirect_uri) != plan.port:
@@ -146,10 +147,11 @@ def _port_of(redirect_uri: str) -> int:
 def _register_for_scopes(
     plan: LoginPlan, server: AuthorizationServer, known: Client, scopes: tuple[str, ...]
 ) -> Flow[Client]:
-    """Register for `scopes` that `known` was not registered with; `known` if the server makes no other registration.
+    """Register for `scopes` that `known` was not registered with; return `known` if the server refuses that.
 
-    It is made anew and not updated (RFC 7592 section 2.2): other logins may use `known`, which an update whose response
-    is lost would change under them. Nor does it ask for all scopes that the server lists: a consent page may show them.
+    The registration is a new one and not an update (RFC 7592 section 2.2): other logins may use `known`, and an update
+    with a lost response would break them. It does not ask for all scopes that the server lists, because a consent page
+    may show them.
     """
     try:
         return (yield from register(server, known.redirect_uri, scopes, None, plan.registration))
@@ -162,15 +164,16 @@ def _register_for_scopes(
 def _check_registration(server: AuthorizationServer, known: Client, scopes: tuple[str, ...]) -> Flow[Client | None]:
     """`known` as it is registered, or None if the authorization server no longer knows it.
 
-    Otherwise only the user would see that, on an error page, and this login would wait for nothing. A registration that
-    can be read is read; else its authorization page is looked at, which may be a login page that says nothing.
+    Without this check only the user would see that, on an error page, and this login would wait in vain. The bridge
+    reads the registration if the server allows that; else it looks at the authorization page, which may be a login page
+    that says nothing.
     """
     if known.management_token is not None and (known.secret is None or known.auth_method == "none"):
         # A read may renew the secret, which would end other logins that use it.
         try:
             registered = yield from read_registration(known)
         except BridgeError:
-            pass  # the authorization page may tell
+            pass  # the authorization page may show it
         else:
             if registered is None:
                 yield from ask(Tell(_forgotten_sentence(server)))
@@ -183,8 +186,8 @@ def _check_authorization_page(
 ) -> Flow[Client | None]:
     """`known`, or None if its authorization page says that there is no such client.
 
-    This sends an authorization request of its own, which is never finished. A redirect in its response is not followed
-    or read: that may hold a code.
+    This sends an authorization request of its own, which is never finished. A redirect in the response is neither
+    followed nor read: it may hold a code.
     """
     random = (yield from ask(Entropy(32))).hex()
     url = authorization_url(server, known, scopes, Transaction(random, random))
@@ -192,7 +195,7 @@ def _check_authorization_page(
     try:
         forgotten = mentions_unknown_client((yield from ask(page)))
     except BridgeError:
-        forgotten = False  # it may pass; if not, the user will see it
+        forgotten = False  # the fault may be gone when the user opens the page; if not, the user sees it
     if not forgotten:
         return known
     yield from ask(Tell(_forgotten_sentence(server)))

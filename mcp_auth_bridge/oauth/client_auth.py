@@ -1,11 +1,11 @@
-"""Client authentication at the token endpoint (RFC 6749 section 2.3): the method that works is found by trying.
+"""Client authentication at the token endpoint (RFC 6749 section 2.3): the bridge tries methods until one works.
 
-The metadata name the first method to try (RFC 8414 section 2), the registration's response corrects them (RFC 7591
-section 3.2.1), and after a refusal of the client the next method is tried: each one once. The one that works is
-remembered in the client's `auth_method`. The MCP Python SDK, for one, advertises Basic and does not accept it as RFC
+The metadata name the first method to try (RFC 8414 section 2), and the registration's response corrects them (RFC 7591
+section 3.2.1). After a refusal of the client the bridge tries the next method, each one once. The client's
+`auth_method` remembers the one that works. The MCP Python SDK, for one, advertises Basic and does not accept it as RFC
 6749 defines it.
 
-A second attempt is safe after a refusal of the *client* and after nothing else. A server authenticates the client
+A second attempt is safe only after a refusal of the *client*. A server authenticates the client
 before it looks at the grant (RFC 6749 section 3.2.1), so the code is not spent; a server that spends it nevertheless
 answers the second attempt with `invalid_grant`, which ends the login as before. A refresh token is presented once, by
 the method with which it was issued: only a client that was not accepted before has `other_methods`. All attempts go to
@@ -57,11 +57,11 @@ def methods_to_request(advertised: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def choose_method(advertised: tuple[str, ...], *, public: bool) -> str:
-    """The first method to try: for a client that may be `public`, or else for one that was registered with a secret.
+    """The first method to try, for a client that may be `public`, or for one that was registered with a secret.
 
-    For the latter it is Basic, the default of a registration (RFC 7591 section 2). Servers that advertise nothing are
-    assumed to accept public clients, as MCP's do, and Basic, as RFC 8414 says. Raises `TheirProtocolError` if no
-    advertised method is supported.
+    For a client with a secret it is Basic, the default of a registration (RFC 7591 section 2). Servers that advertise
+    nothing are assumed to accept public clients, as MCP's do, and Basic, as RFC 8414 says. Raises `TheirProtocolError`
+    if no advertised method is supported.
     """
     preferred = SUPPORTED if public else ("client_secret_basic", "client_secret_post")
     for method in preferred:
@@ -76,7 +76,7 @@ def choose_method(advertised: tuple[str, ...], *, public: bool) -> str:
 def with_other_methods(client: Client, advertised: tuple[str, ...]) -> Client:
     """`client` with the methods to try after its `auth_method`: the advertised ones, or all if no other is advertised.
 
-    context7 advertises Basic and reads the form alone. `none` is only for the bridge's own registrations: a configured
+    context7 advertises Basic but reads only the form. `none` is only for the bridge's own registrations: a configured
     secret is there to be sent.
     """
     if client.secret is None:
@@ -87,7 +87,7 @@ def with_other_methods(client: Client, advertised: tuple[str, ...]) -> Client:
 
 
 def _differs(method: str, client: Client) -> bool:
-    """Whether `method` sends something that no other one sends."""
+    """Whether `method` sends something that no other method sends."""
     if method == "none":
         return client.registered
     return method != _BASIC_RAW or _pair(client, quote_plus) != _pair(client, str)
@@ -105,11 +105,11 @@ class ClientAuthentication:
         return msgspec.structs.replace(self._client, other_methods=())
 
     def authenticate(self, form: Form) -> Flow[tuple[Mapping[str, Secret | str], Form]]:
-        """As `authenticate`, by the present method."""
+        """As the function `authenticate`, with the method that is tried now."""
         return (yield from authenticate(self._client, form))
 
     def learn(self, response: Response) -> bool:
-        """Move on to the next method if the server refused the client; whether there was one."""
+        """Move on to the next method if the server refused the client. Returns whether it moved."""
         others = self._client.other_methods
         if not others or not error_meaning.refuses_client(response):
             return False

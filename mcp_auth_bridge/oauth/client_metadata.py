@@ -13,7 +13,7 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 class ClientMetadata(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """The body of a registration request. A field that no server needs is left out: it cannot be a reason to refuse."""
+    """The body of a registration request. Fields that no server needs are left out: a server could refuse them."""
 
     # The name that a consent page shows.
     client_name: str

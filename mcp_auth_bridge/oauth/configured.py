@@ -1,7 +1,7 @@
 """The authorization server that a machine's configuration names, as its token requests need it.
 
-A secret goes to the issuer that the configuration names and to no other, whatever the MCP server's metadata say. From
-those only the resource identifier, the scopes and the demand for proofs are taken.
+A secret goes only to the issuer that the configuration names, whatever the MCP server's metadata say. The bridge takes
+only the resource identifier, the scopes and the demand for proofs from those metadata.
 """
 
 import msgspec

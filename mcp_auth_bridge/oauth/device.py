@@ -17,11 +17,11 @@ _SLOW_DOWN = 5.0
 """Seconds that "slow_down" adds to the interval (RFC 8628 section 3.5)."""
 
 _LONGEST = 1800.0
-"""Seconds after which polling ends, however long the code is good."""
+"""Seconds after which polling ends, even if the code is still valid."""
 
 
 class _DeviceAuthorization(msgspec.Struct):
-    """RFC 8628 section 3.2."""
+    """The response to a device authorization request (RFC 8628 section 3.2)."""
 
     # The secret of this machine, with which it polls.
     device_code: str
@@ -29,16 +29,16 @@ class _DeviceAuthorization(msgspec.Struct):
     user_code: str
     # Where the user goes.
     verification_uri: str
-    # The same with the code in it, "" where the server offers none.
+    # The same with the code in it, "" if the server offers none.
     verification_uri_complete: str = ""
-    # Seconds for which the codes are good.
+    # Seconds for which the codes are valid.
     expires_in: float = 600.0
     # Seconds between two polls.
     interval: float = 5.0
 
 
 def device_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    """RFC 8628. Raises `AccessDenied` when the user says no, `LoginRequired` when the code expires."""
+    """Log in with the device grant. Raises `AccessDenied` if the user says no, `LoginRequired` if the code expires."""
     applicant = ClientAuthentication(client)
     device = yield from _start(server, applicant, scopes)
     yield from ask(Show(_printable(device.user_code), device.verification_uri_complete or device.verification_uri))

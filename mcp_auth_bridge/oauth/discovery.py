@@ -46,15 +46,15 @@ def discover(
 ) -> Flow[AuthorizationServer]:
     """Find the authorization server that protects `trust.server`.
 
-    `resource` overrides the identifier that the resource's metadata must name (for a URN, say). `given` are the
-    authorization server's metadata where the configuration holds them: then no server is asked for them.
+    `resource` overrides the identifier that the resource's metadata must name (for a URN, say). `given` is the
+    authorization server's metadata if the configuration holds them: then no server is asked for them.
 
     Raises `TheirProtocolError` naming every URL tried, and `Unreachable` or `UpstreamFailed` as soon as a response is
-    missing: a server that is down for a moment must not send the login down another path. Raises `ConfigError` where
-    the server contradicts the configured issuer, and `LoginRequired` where the user has to agree, and does not.
+    missing: a server that is down for a moment must not send the login down another path. Raises `ConfigError` if
+    the server contradicts the configured issuer, and `LoginRequired` if the user has to agree, but does not.
     """
     url, trail = trust.server, Trail()
-    needed = given is None or not resource  # else the configuration decides everything, whatever the server publishes
+    needed = given is None or not resource  # else the configuration decides everything
     found = (yield from fetch_resource_metadata(trust, challenge, resource, trail)) if needed else None
     own = found or ResourceMetadata()
     if not given and own.resource and not (own.authorization_servers or trust.issuer or trust.trusted_issuer):
@@ -73,7 +73,7 @@ def discover(
 def _find_metadata(own: ResourceMetadata, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
     """The metadata of the configured issuer, else of the one that the MCP server names, else those at its own origin.
 
-    None where it names none and its origin publishes none, as MCP 2025-03-26 allows.
+    None if it names none and its origin publishes none, as MCP 2025-03-26 allows.
     """
     named = [issuer for issuer in own.authorization_servers or () if issuer]
     if not trust.trusted_issuer:
@@ -102,10 +102,10 @@ def _require_metadata(issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMet
 
 
 def _fetch_agreed_metadata(location: Url, issuer: str, trust: Trust, trail: Trail) -> Flow[ServerMetadata | None]:
-    """The metadata of `issuer`, after the user has agreed to log in there, if the last login was elsewhere.
+    """The metadata of `issuer`. If the last login was elsewhere, the user has to agree to log in there first.
 
-    Without a yes no request is sent there. If the last login was at the trusted issuer, the metadata are fetched first:
-    they may name that issuer, whatever their location is.
+    Without that agreement no request is sent there. If the last login was at the trusted issuer, the metadata are
+    fetched first: they may name that issuer, whatever their location is.
     """
     if not trust.was_at_trusted_issuer:
         yield from check_issuer(issuer, trust)
@@ -116,7 +116,7 @@ def _fetch_agreed_metadata(location: Url, issuer: str, trust: Trust, trail: Trai
 
 
 def _firewall_hint(trail: Trail) -> str:
-    """The hint where a firewall answers in the place of the server, "" where none does."""
+    """The hint if a firewall answers in place of the server, else ""."""
     if not trail.meets_a_firewall:
         return ""
     return (
@@ -155,7 +155,7 @@ def _build_server(
 
 
 def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[AuthorizationServer]:
-    """MCP 2025-03-26: the MCP server's own origin with the default paths, as a last resort."""
+    """The MCP server's own origin with the default paths, as a last resort (MCP 2025-03-26)."""
     base = trust.server.with_path("/")
     if not (yield from _offers_default_endpoints(base, trail)):
         nothing = f"{base.origin} publishes no OAuth metadata"
@@ -172,9 +172,9 @@ def _use_default_endpoints(trust: Trust, resource: str, trail: Trail) -> Flow[Au
 
 
 def _offers_default_endpoints(base: Url, trail: Trail) -> Flow[bool]:
-    """Whether `/register` exists: a GET there is harmless where it does.
+    """Whether `/register` exists. A GET there is harmless.
 
-    Express, for one, knows no 405: a URL without a handler for a method is not found, but OPTIONS (RFC 9110 section
+    Express, for one, never answers 405: it answers 404 for a method without a handler, but OPTIONS (RFC 9110 section
     9.3.7) tells which methods have one.
     """
     url = base.with_path("/register")

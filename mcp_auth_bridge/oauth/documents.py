@@ -1,4 +1,4 @@
-"""The JSON documents of OAuth servers, read with care, and the errors for their refusals."""
+"""The JSON documents of OAuth servers, and the errors for their refusals."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -119,7 +119,7 @@ def said(response: Response) -> str:
 
 
 def _issued(response: Response) -> Iterator[Secret]:
-    """The values of members that are for secrets: a server might repeat them in its sentence."""
+    """The values of members that hold secrets: a server might repeat them in its sentence."""
     try:
         document: Any = msgspec.json.decode(response.body)  # Any: as below
     except _UNREADABLE:
@@ -128,7 +128,7 @@ def _issued(response: Response) -> Iterator[Secret]:
 
 
 def _secrets_in(value: Any) -> Iterator[Secret]:  # Any: JSON; the decoder limits its depth
-    """At any depth: Slack, for one, sends tokens in members of a member."""
+    """The secrets in `value`, at any depth: Slack, for one, nests tokens."""
     members = value.items() if isinstance(value, dict) else ()
     yield from (Secret(member) for name, member in members if name in _SECRETS and isinstance(member, str))
     for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
@@ -146,7 +146,7 @@ def error_code(response: Response) -> str:
 
 
 def _too_many_requests_error(response: Response, url: Url, what: str) -> UpstreamFailed:
-    """RFC 6585 section 4: whatever the body says, the request was not looked at."""
+    """The error for a 429 (RFC 6585 section 4): whatever the body says, the server did not process the request."""
     wait = http_syntax.retry_after(response.headers)
     hint = "try again later" if wait is None else f"try again in {wait:g} s"
     return UpstreamFailed(

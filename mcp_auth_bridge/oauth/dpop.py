@@ -1,4 +1,4 @@
-"""Demonstrating proof of possession (RFC 9449): a session's own key, and the proofs that it signs."""
+"""DPoP, demonstrating proof of possession (RFC 9449): a session's own key, and the proofs that it signs."""
 
 import enum
 import re
@@ -49,7 +49,7 @@ class ProofKey(msgspec.Struct, frozen=True):
 
     @property
     def thumbprint(self) -> str:
-        """RFC 7638: the name by which servers know this key (`cnf.jkt`, `dpop_jkt`)."""
+        """The thumbprint by which servers know this key (RFC 7638; `cnf.jkt`, `dpop_jkt`)."""
         return _hash(msgspec.json.encode(self.public, order="sorted"))
 
 
@@ -78,7 +78,7 @@ class ProvenRequest(msgspec.Struct, frozen=True):
 
     method: str
     url: Url
-    # The server's latest, "" for none.
+    # The latest nonce of the server, "" for none.
     nonce: str = ""
     # The token that is sent with it, "" for none.
     access_token: str = ""
@@ -112,11 +112,11 @@ def challenge_error(fields: Iterable[str]) -> str:
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What the MCP server and the authorization server publish about it. Algorithms are None if none are named."""
+    """The DPoP terms that the two servers publish. Algorithms are None if the server names none."""
 
-    # The MCP server's (RFC 9449 section 7.1).
+    # The challenge of the MCP server (RFC 9449 section 7.1).
     challenge: Challenge | None
-    # Whether the MCP server's metadata demand it (RFC 9728 section 2).
+    # Whether the MCP server's metadata demand bound tokens (RFC 9728 section 2).
     demanded: bool
     # Those of the MCP server's metadata (RFC 9728 section 2).
     resource_algorithms: Sequence[str] | None
@@ -125,10 +125,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def binding(terms: Terms) -> Binding:
-    """Whether to bind. Raises `TheirProtocolError` if that is demanded with algorithms that the bridge lacks."""
+    """Whether to bind tokens. Raises `TheirProtocolError` if that is demanded with algorithms that the bridge lacks."""
     named = terms.challenge.parameters.get("algs", "").split() if terms.challenge is not None else []
     resource, server = named or terms.resource_algorithms, terms.server_algorithms
-    # A challenge of this scheme means that there was none for a bearer token (`challenge.bearer`).
+    # A challenge of this scheme means that there was none for a bearer token (`challenge.choose_challenge`).
     if terms.demanded or (terms.challenge is not None and terms.challenge.scheme == "dpop"):
         _check(resource, "the MCP server")
         _check(server, "the authorization server")

@@ -1,4 +1,4 @@
-"""What a refusal means where servers use codes and words of their own: for one, that our registration is gone."""
+"""The meaning of refusals in a server's own codes and words, such as that the bridge's registration is gone."""
 
 import re
 
@@ -40,7 +40,7 @@ def token_request_error(response: Response, url: Url, what: str) -> ProtocolErro
     if not meant:
         return refused
     said = documents.said(response)
-    text = f"{url.origin} refused {what}: {meant}, in words of its own (HTTP {response.status}){said}"
+    text = f"{url.origin} refused {what}: {meant}, in its own words (HTTP {response.status}){said}"
     return OAuthRefused(text, error=meant, status=response.status, said=said)
 
 
@@ -65,10 +65,10 @@ def wants_client_secret(response: Response) -> bool:
 
 
 def client_forgotten(error: BridgeError) -> bool:
-    """Whether the error of a token request says that our registration is no longer known.
+    """Whether the error of a token request says that the server no longer knows the bridge's registration.
 
-    One such response is not a proof: servers have said so while their storage was away (hermes-agent 109853, pomerium
-    6786). Where believing it would lose a good grant, ask twice.
+    One such response is not a proof: servers have sent it while their storage was unavailable (hermes-agent 109853,
+    pomerium 6786). Ask twice before a good grant is given up for it.
     """
     return isinstance(error, OAuthRefused) and error.error in _OF_CLIENT
 

@@ -1,6 +1,6 @@
-"""The sentence for people in a server's refusal, which often is the diagnosis.
+"""The sentence for people in a server's refusal, which often is the whole diagnosis.
 
-It is quoted and shortened. Whatever was sent as a credential, or looks like one, is cut out of it.
+`saying` quotes and shortens it, and cuts out everything that was sent as a credential or looks like one.
 """
 
 import base64
@@ -17,19 +17,20 @@ from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.secret import Secret
 
 LONGEST = 4096
-"""Bytes of a refusal's body that are looked at: a longer one is not written for people."""
+"""Bytes of the longest refusal that is read: a longer one is not written for people."""
 
 _TITLE = re.compile(r"<title[^>]*>([^<]*)", re.IGNORECASE)
 _MEMBERS = ("error_description", "message", "msg", "detail", "title", "reason", "error", "errors")
-"""RFC 6749 section 5.2; many; FastAPI's `detail` is a list with `msg`; RFC 9457; JSON-RPC and many have an `error`."""
+"""The members that describe an error, in order of preference: RFC 6749 section 5.2; those of many servers; FastAPI's
+`detail`, a list of objects with `msg`; RFC 9457; the `error` of JSON-RPC and many others."""
 
 _DEEPEST = 4
 
 _TELLING = 16
-"""The number of characters of a secret from which a reader learns something."""
+"""The length of the shortest part of a secret from which a reader learns something, in characters."""
 
 _SHORTEST = 4
-"""Characters of the shortest value that is looked for: a shorter one is a part of many words."""
+"""The length of the shortest value that is searched for, in characters: a shorter one is a part of many words."""
 
 _SCHEMES = ("basic", "bearer", "dpop")
 
@@ -43,7 +44,7 @@ _LIKE_SECRETS = re.compile(
 
 
 def sentence(kind: str, body: bytes) -> str:
-    """The sentence for people in the `body` of a refusal with the media type `kind`, "" where there is none.
+    """The sentence for people in the `body` of a refusal with the media type `kind`, "" if there is none.
 
     In a JSON document that is the member that describes the error, in a web page the title, and in plain text all of
     it. It is foreign text: see `saying`.
@@ -71,11 +72,10 @@ def saying(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def redacted(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` without the `secrets`, without parts of them from which a reader learns something, and without whatever
-    else looks like a secret.
+    """`text` without the `secrets`, without their parts of `_TELLING` characters, and without other apparent secrets.
 
-    Case does not count, and in a long row of letters and digits neither do the characters between them: servers repeat
-    what they were sent in capitals, and in groups.
+    Case does not count. In a long row of letters and digits, the characters between them do not count either: servers
+    repeat a value in capitals, and in groups.
     """
     forms = [form for secret in secrets for form in _forms(secret.reveal())]
     groups = [form for form in map(_alphanumeric, forms) if len(form) >= _TELLING]
@@ -85,7 +85,7 @@ def redacted(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _places(text: str, at: Sequence[int], forms: Iterable[str]) -> Iterator[int]:
-    """The places in `text` of every telling piece of the `forms`, where only the characters `at` these places count."""
+    """The indices in `text` of every telling piece of the `forms`. Only the characters with an index in `at` count."""
     said = "".join(text[place] for place in at).translate(_LOWER)
     telling = {piece for form in forms for piece in _pieces(form.translate(_LOWER))}
     for size in {len(piece) for piece in telling}:
@@ -136,6 +136,6 @@ def _encoded(value: bytes) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The pieces of `text` that are just long enough to tell something; all of it where it is shorter than that."""
+    """The pieces of `text` with `_TELLING` characters, or all of a shorter `text`, down to `_SHORTEST` characters."""
     if len(text) >= _SHORTEST:
         yield from (text[start : start + _TELLING] for start in range(max(len(text) - _TELLING, 0) + 1))

@@ -16,9 +16,9 @@ from mcp_auth_bridge.urls import Purpose, gate
 
 
 def authorization_code(server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    """RFC 6749 section 4.1 with PKCE (RFC 7636), `resource` (RFC 8707) and `iss` (RFC 9207).
+    """Log in with a code (RFC 6749 section 4.1), PKCE (RFC 7636), `resource` (RFC 8707) and `iss` (RFC 9207).
 
-    Raises `AccessDenied` when the user says no, `LoginRequired` when they do not come back in time.
+    Raises `AccessDenied` if the user declines, `LoginRequired` if the browser does not return in time.
     """
     transaction = yield from new_transaction()
     prover = yield from new_prover(server)
@@ -41,11 +41,11 @@ def authorization_code(server: AuthorizationServer, client: Client, scopes: tupl
 
 
 def refresh(session: Session) -> Flow[Session]:
-    """RFC 6749 section 6 at the stored token endpoint, for a `session` that has a refresh token.
+    """Refresh a `session` that has a refresh token at its stored token endpoint (RFC 6749 section 6).
 
-    Raises `GrantEnded` when the server no longer honours the grant. Any other error (`Unreachable`, `UpstreamFailed`,
-    `OAuthRefused`) says nothing about the grant: keep it. That a server does not know its client may pass, too:
-    `credentials/refresh_policy.py` counts.
+    Raises `GrantEnded` if the server no longer honours the grant. Any other error (`Unreachable`, `UpstreamFailed`,
+    `OAuthRefused`) says nothing about the grant, so the caller keeps it. That applies to an unknown client too, which
+    the server may know again later: `credentials/refresh_policy.py` counts such refusals.
     """
     assert session.refresh is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     endpoint = gate(session.token_endpoint, Purpose.TOKEN)
@@ -68,7 +68,7 @@ def refresh(session: Session) -> Flow[Session]:
 
 
 def new_prover(server: AuthorizationServer) -> Flow[Prover | None]:
-    """Make a new key to prove possession of, where the tokens of `server` are to be bound to one (RFC 9449)."""
+    """A prover with a new key if the tokens of `server` are to be bound to one (RFC 9449), else None."""
     return Prover((yield from new_key())) if server.binding is not Binding.NONE else None
 
 
@@ -78,7 +78,7 @@ def resource_parameter(resource: str) -> Form:
 
 
 def _scope_parameter(session: Session) -> Form:
-    """RFC 6749 section 6 lets a refresh leave out the scope; some servers do not (`oauth/providers.py`)."""
+    """A refresh may leave out the scope (RFC 6749 section 6), but some servers demand it (`oauth/providers.py`)."""
     return {"scope": session.asked} if session.repeats_scope and session.asked else {}
 
 
@@ -87,15 +87,15 @@ def build_session(
 ) -> Session:
     """The session that a token response begins, with everything that its refresh will need.
 
-    Raises `TheirProtocolError` where the response lacks the token that the MCP server is to be sent, or a binding that
-    it demands.
+    Raises `TheirProtocolError` if the response lacks the token to send to the MCP server, or the binding that the MCP
+    server demands.
     """
     _check_binding(issued, demanded=server.binding is Binding.DEMANDED)
     tokens = issued.tokens
     shown = issued.presentable(server.token)
     if shown is None:
         raise TheirProtocolError(
-            "the authorization server issued no id token, which this server is to be shown",
+            "the authorization server issued no id token to send to this server",
             'add openid to scopes under auth for this server, or remove token = "id"',
         )
     access, expires_at = shown
@@ -138,4 +138,4 @@ def _refreshed(session: Session, issued: IssuedSession) -> Session:
 def _check_binding(issued: IssuedSession, *, demanded: bool) -> None:
     if demanded and issued.dpop_key is None:
         # RFC 9449 section 5: a thief could use a bearer token, and a resource that demands proofs refuses it.
-        raise TheirProtocolError("the authorization server issued a bearer token, but one bound to a key (DPoP) is due")
+        raise TheirProtocolError("the authorization server issued a bearer token instead of one bound to a key (DPoP)")

@@ -20,7 +20,7 @@ from mcp_auth_bridge.oauth.trust import Trust, confine
 
 
 def login(plan: LoginPlan) -> Flow[Session]:
-    """Log in to `plan.url` and return the session. Raises any `BridgeError`; on every path nothing has been stored."""
+    """Log in to `plan.url` and return the session. Stores nothing. Raises any `BridgeError`."""
     trust = Trust(
         server=plan.url,
         resource_metadata=plan.resource_metadata,
@@ -47,7 +47,7 @@ def _origins(metadata: ServerMetadata | None) -> tuple[str, ...]:
 
 
 def _check_grant(plan: LoginPlan, server: AuthorizationServer) -> None:
-    """Raise `TheirProtocolError` where the `server` does not offer a login in a browser, and one is planned."""
+    """Raise `TheirProtocolError` if `plan` is a login in a browser, and `server` does not offer one."""
     if plan.grant is not authorization_code:
         return
     if server.authorization_endpoint is None:
@@ -85,7 +85,7 @@ def _without_offline_access(plan: LoginPlan, scopes: tuple[str, ...]) -> tuple[s
 
 
 def _obtain_session(plan: LoginPlan, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[Session]:
-    """A session with `scopes`, or without offline_access where that is refused, which the session remembers.
+    """A session with `scopes`. If offline_access is refused, a session without it, which remembers the refusal.
 
     NyxID (#1217) and Blazity's ai-workflow (#298) list that scope and refuse it, at the authorization or before.
     """
@@ -113,7 +113,7 @@ def _remembers_refusal(plan: LoginPlan, server: AuthorizationServer, scopes: tup
 
 
 def _grant(plan: LoginPlan, server: AuthorizationServer, client: Client, scopes: tuple[str, ...]) -> Flow[Session]:
-    """Ask the user; once more with a new registration where the server turns out to have forgotten the `client`."""
+    """Run the grant, and once more with a new registration if the server turns out to have forgotten `client`."""
     try:
         return (yield from plan.grant(server, client, scopes))
     except ProtocolError as refused:
@@ -124,8 +124,8 @@ def _grant(plan: LoginPlan, server: AuthorizationServer, client: Client, scopes:
 def _check_account(expected: str, session: Session) -> Flow[Session]:
     """Return `session` if it may be the login of the account `expected`, "" for any account.
 
-    Raises `AccessDenied` if its tokens name another account. They are revoked before, where that is possible: the user
-    did not want them, and they are not stored.
+    Raises `AccessDenied` if its tokens name another account. The tokens are then revoked if possible: the
+    user did not want them, and they are not stored.
     """
     if not expected or is_account(expected, session.names) is not False:
         return session

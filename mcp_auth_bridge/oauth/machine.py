@@ -1,5 +1,5 @@
 """Grants without a user: client credentials (RFC 6749 section 4.4), a JWT assertion (RFC 7523), a token exchange (RFC
-8693), and the latter two in turn (draft-ietf-oauth-identity-assertion-authz-grant).
+8693), and an exchange followed by an assertion (draft-ietf-oauth-identity-assertion-authz-grant).
 """
 
 from typing import TypeAlias
@@ -35,7 +35,7 @@ class ClientCredentials(msgspec.Struct, frozen=True):
 
 
 class JwtBearer(msgspec.Struct, frozen=True):
-    """RFC 7523 section 2.1."""
+    """RFC 7523 section 2.1: an assertion is the grant."""
 
     assertion: SubjectToken
 
@@ -61,25 +61,27 @@ MachineGrant: TypeAlias = ClientCredentials | JwtBearer | TokenExchange | Enterp
 
 
 class MachinePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration says, with every secret read anew."""
+    """A machine's configuration, with every secret read anew."""
 
-    # The MCP server's.
+    # The URL of the MCP server.
     url: Url
     # The authorization server, and the client there.
     registration: ConfiguredClient
+    # The grant to request, with its tokens.
     grant: MachineGrant
-    # () for those that the MCP server names.
+    # The scopes to ask for, () for those that the MCP server names.
     scopes: tuple[str, ...] = ()
     # The resource identifier (RFC 8707), "" for the MCP server's own.
     resource: str = ""
-    # "" for the one that this kind of authorization server wants.
+    # The parameter `audience`, "" for the value that this kind of authorization server wants.
     audience: str = ""
 
 
 def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Session]:
-    """A new session. Its client holds no secret: that is read again. `challenge` is the MCP server's, if it is known.
+    """Obtain a new session. Its client holds no secret: each request reads it again.
 
-    Raises `ConfigError` and `CredentialRefused`, which say what to change, and what `request_tokens` raises.
+    `challenge` is that of the MCP server, None if it is not known. Raises `ConfigError` and `CredentialRefused`, which
+    say what to change, and what `request_tokens` raises.
     """
     registration = plan.registration
     if registration.token_endpoint:
@@ -93,17 +95,17 @@ def obtain(plan: MachinePlan, challenge: Challenge | None = None) -> Flow[Sessio
 
 
 def renew(plan: MachinePlan, last: Session) -> Flow[Session]:
-    """The session after `last`: by its refresh token if it has one that is honoured, else obtained again."""
+    """The session after `last`: refreshed if its refresh token is accepted, else obtained again."""
     if last.refresh is not None:
         try:
             return (yield from _refresh(plan, last))
         except (GrantEnded, OAuthRefused):
-            pass  # with the secret or the assertion the refresh token is not needed
+            pass  # the secret or the assertion is enough to obtain another session
     return (yield from _obtain_again(plan, last))
 
 
 def revoke_session(plan: MachinePlan, last: Session) -> Flow[None]:
-    """Revoke the tokens of `last` (RFC 7009), where the server offers that for them. Raises as `revoke` does."""
+    """Revoke the tokens of `last` (RFC 7009), if the server offers that for them. Raises as `revoke` does."""
     try:
         yield from revoke(msgspec.structs.replace(last, client=_with_secret(last.client, plan.registration)))
     except OAuthRefused as refused:
@@ -117,7 +119,7 @@ def _refresh(plan: MachinePlan, last: Session) -> Flow[Session]:
 
 
 def _obtain_again(plan: MachinePlan, last: Session) -> Flow[Session]:
-    """As `obtain`, from the server and for the resource of the `last` one: nothing is looked up."""
+    """As `obtain`, but from the server and for the resource of `last`, without looking up metadata."""
     server = AuthorizationServer(
         issuer=last.issuer,
         resource=last.resource,
@@ -180,9 +182,9 @@ def _exchange(subject: SubjectToken, actor: SubjectToken | None) -> Form:
 
 
 def _id_jag(grant: Enterprise, server: AuthorizationServer, scopes: tuple[str, ...]) -> Flow[SubjectToken]:
-    """An identity assertion authorization grant for `server`: the draft's section 4.3.
+    """Request an identity assertion authorization grant for `server` (section 4.3 of the draft).
 
-    It lives for minutes and is asked for anew each time (MCP, "Enterprise-Managed Authorization").
+    It lives for minutes, so each token request gets a new one (MCP, "Enterprise-Managed Authorization").
     """
     idp = yield from _idp(grant.idp)
     form: Form = {
@@ -199,14 +201,14 @@ def _id_jag(grant: Enterprise, server: AuthorizationServer, scopes: tuple[str, .
         raise (yield from _refusal_error(refused, grant.idp, idp, (grant.identity,))) from None
     if kind != ID_JAG:
         raise TheirProtocolError(
-            f"the identity provider at {idp.token_endpoint.origin} issued another token than an ID-JAG",
+            f"the identity provider at {idp.token_endpoint.origin} issued a token that is not an ID-JAG",
             "its operator has to allow this client to reach the MCP server's authorization server",
         )
     return SubjectToken(value=value, what="the ID-JAG", place=f"the identity provider at {idp.token_endpoint.origin}")
 
 
 def _idp(registration: ConfiguredClient) -> Flow[AuthorizationServer]:
-    """An identity provider by its own metadata: it need not know the MCP server."""
+    """The identity provider, as its own metadata describe it. It need not know the MCP server."""
     if registration.token_endpoint:
         endpoint = gate(registration.token_endpoint, Purpose.TOKEN)
         return AuthorizationServer(
@@ -243,7 +245,7 @@ def _without_secret(client: Client) -> Client:
 
 
 def _with_secret(client: Client, registration: ConfiguredClient) -> Client:
-    """The inverse of `_without_secret`, with today's secret: a new key may be of another kind than the last one."""
+    """The inverse of `_without_secret`, with the secret as it is now: a new key may be of another kind."""
     now, then = registration.client.signing, client.signing
     signing = with_accepted_algorithm(now, (then.algorithm,)) if now is not None and then is not None else now
     return msgspec.structs.replace(client, secret=registration.client.secret, signing=signing)

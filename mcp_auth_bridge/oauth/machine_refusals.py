@@ -22,9 +22,10 @@ def machine_refusal_error(
     tokens: Sequence[SubjectToken],
     now: float,
 ) -> BridgeError:
-    """The error for a token request that `server` refused to the client of `registration`. `tokens` were in it.
+    """The error for a token request that `server` refused to the client of `registration`.
 
-    `now` is Unix seconds. A refusal that no configuration can change stays as it is.
+    `tokens` are those that the request held; `now` is the Unix time in seconds. A refusal that no configuration can
+    change stays as it is.
     """
     origin = server.token_endpoint.origin
     match refused.error:
@@ -54,7 +55,7 @@ def _check_client_hint(registration: ConfiguredClient) -> str:
     if not registration.place:
         return "check client_id under auth for this server; it may need a client_secret or private_key"
     of_key = ", key_id and assertion_audience" if registration.client.signing is not None else " and auth_method"
-    return f"check client_id{of_key} under auth for this server, and what comes from {registration.place}"
+    return f"check client_id{of_key} under auth for this server, and the value from {registration.place}"
 
 
 def _subject_token_error(

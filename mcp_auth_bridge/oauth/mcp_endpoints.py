@@ -1,4 +1,4 @@
-"""MCP endpoints that a server lists in its metadata: a custom that no specification knows, used for a hint alone.
+"""MCP endpoints that a server lists in its metadata: a custom without a specification, used only for a hint.
 
 Scenario S5: the resource of a web app is its origin, while MCP is spoken at two of its paths.
 """

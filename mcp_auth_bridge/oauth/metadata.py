@@ -21,15 +21,14 @@ _OIDC = "/.well-known/openid-configuration"
 
 _ISSUER_HINT = (
     "the server's operator has to make the two equal (RFC 8414 section 3.3); if you know that the former is right, set"
-    ' auth = { kind = "browser", trusted_issuer = "…" } for this server, or where a machine authenticates, correct its'
-    " issuer"
+    ' auth = { kind = "browser", trusted_issuer = "…" } for this server; for a machine, correct its issuer'
 )
 
 
 class ResourceMetadata(msgspec.Struct):
     """RFC 9728 section 2, as far as a client needs it."""
 
-    # The resource identifier, "" where the document lacks it.
+    # The resource identifier, "" if the document lacks it.
     resource: str = ""
     # The issuers of the authorization servers that protect the resource.
     authorization_servers: list[str] | None = None
@@ -39,8 +38,8 @@ class ResourceMetadata(msgspec.Struct):
     dpop_signing_alg_values_supported: list[str] | None = None
     # Whether the resource takes tokens only if they are bound to a key.
     dpop_bound_access_tokens_required: bool | None = None
-    # It belongs to the authorization server; resources say it where that one's metadata cannot be changed
-    # (Dataverse-MCP #15).
+    # The methods of PKCE (RFC 7636). They belong in the authorization server's metadata; a resource lists them if those
+    # metadata cannot be changed (Dataverse-MCP #15).
     code_challenge_methods_supported: list[str] | None = None
 
 
@@ -80,10 +79,10 @@ def fetch_resource_metadata(
 ) -> Flow[ResourceMetadata | None]:
     """Return the metadata that the challenge names, else those at the well-known URLs, path first (RFC 9728 section 3).
 
-    `resource` is the configured identifier, which the metadata must name, "" where none is configured. None only where
-    certainly no metadata exist: then the server may be one of MCP 2025-03-26. A server that names metadata is not one
-    of those, unless the configuration says which authorization server it has. Raises `TheirProtocolError` where the
-    metadata that it names are not found.
+    `resource` is the configured identifier, which the metadata must name; "" if none is configured. The result is None
+    only if the server certainly has no metadata: it may be one of MCP 2025-03-26 then. A server that names metadata is
+    not one of those, unless the configuration says which authorization server it has. Raises `TheirProtocolError` if
+    the metadata that the server names are not found.
     """
 
     def read(response: Response, url: Url) -> ResourceMetadata | None:
@@ -102,7 +101,7 @@ def fetch_resource_metadata(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
             'if they are at an address of another origin, set auth = { kind = "browser", resource_metadata = "…" } for'
-            f" this server, or where a machine authenticates, token_endpoint; tried: {trail}",
+            f" this server; for a machine, set token_endpoint; tried: {trail}",
         )
     return None
 
@@ -126,7 +125,7 @@ def well_known_resource_urls(resource: Url) -> Iterator[Url]:
 
 
 def _same_origin_url(named: str, server: Url) -> Url | None:
-    """The URL that a challenge names, if it is of the server's own origin: servers behind a proxy name inner hosts."""
+    """The URL that a challenge names, None if it is of another origin: servers behind a proxy name inner hosts."""
     try:
         url = gate(named, Purpose.RESOURCE_METADATA, server)
     except UrlRefused:
@@ -135,9 +134,9 @@ def _same_origin_url(named: str, server: Url) -> Url | None:
 
 
 def _check_resource(server: Url, named: str, expected: str, source: Url) -> None:
-    """RFC 9728 section 3.3: metadata of another resource must not be used.
+    """Raise `TheirProtocolError` for the metadata of another resource (RFC 9728 section 3.3).
 
-    A parent on the same origin is accepted: servers that grew their metadata late publish one document for the whole
+    A parent on the same origin is accepted: servers that added metadata late publish one document for the whole
     origin (scenario S5; the SDKs accept it too).
     """
     if not named or named == expected:
@@ -154,17 +153,17 @@ def _covers(named: str, server: Url) -> bool:
     try:
         parent = gate(named, Purpose.SERVER, server)
     except UrlRefused:
-        return False  # a URN, Entra's api://, http behind a proxy: it may be meant, which the configuration has to say
+        return False  # a URN, Entra's api://, http behind a proxy: if it is right, the configuration has to say so
     prefix = parent.path.rstrip("/")
     inside = server.path == parent.path or server.path.rstrip("/") == prefix or server.path.startswith(prefix + "/")
     return parent.origin == server.origin and inside and parent.query in ("", server.query)
 
 
 def fetch_server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) -> Flow[ServerMetadata | None]:
-    """Return the metadata of `issuer` (RFC 8414 section 3, OpenID Connect Discovery), None where it publishes none.
+    """Return the metadata of `issuer` (RFC 8414 section 3, OpenID Connect Discovery), None if it publishes none.
 
     The order of the URLs is that of MCP 2025-11-25. `accepted` are the identifier that was asked for and the trusted
-    one, which may be "". Raises `TheirProtocolError` where only metadata of other issuers are found.
+    one, which may be "". Raises `TheirProtocolError` if only metadata of other issuers are found.
     """
 
     def read(response: Response, url: Url) -> ServerMetadata:
@@ -181,7 +180,7 @@ def fetch_server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) 
 
 
 def _tenant_hint(template: str) -> str:
-    """Entra ID's metadata for all tenants hold a template, which no token and no response ever names."""
+    """The hint for Entra ID's metadata for all tenants: their issuer is a template, which no token ever names."""
     return (
         f"{quoted(template)} stands for the issuers of many tenants: set issuer under auth for this server to your"
         " own, with your tenant's ID in the place of the braces"
@@ -197,7 +196,7 @@ def _server_metadata_urls(issuer: Url) -> Iterator[Url]:
 
 
 def gate_endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
-    """The endpoints that `metadata` name, each through the gate. Raises `UrlRefused`, also without a token endpoint."""
+    """The endpoints that `metadata` name, checked by the gate. Raises `UrlRefused`, also without a token endpoint."""
     named = {
         Purpose.AUTHORIZATION: metadata.authorization_endpoint or "",
         Purpose.TOKEN: metadata.token_endpoint,
@@ -209,7 +208,7 @@ def gate_endpoints(metadata: ServerMetadata) -> Mapping[Purpose, Url]:
 
 
 def choose_dpop_binding(challenge: Challenge | None, resource: ResourceMetadata, server: ServerMetadata) -> Binding:
-    """Whether tokens are to be bound to a key, by what both servers say (RFC 9449)."""
+    """Whether tokens are to be bound to a key, from the terms of both servers (RFC 9449)."""
     terms = Terms(
         challenge=challenge,
         demanded=bool(resource.dpop_bound_access_tokens_required),

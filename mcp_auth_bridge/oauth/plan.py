@@ -1,4 +1,4 @@
-"""What is known before a login, and the type of the grants that it may use."""
+"""The plan of a login, made before it starts, and the type of the grants that it may use."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -41,19 +41,19 @@ class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
     clients: Mapping[str, Client] = {}
     # How the bridge describes itself when it registers (RFC 7591).
     registration: RegistrationSettings = RegistrationSettings()
-    # Whether to register anew even where an earlier registration could be used.
+    # Whether to register anew even if an earlier registration could be used.
     fresh: bool = False
     # Whether offline_access may be added to the scopes.
     offline: bool = True
     # The configured port of the redirect URI. 0 for the port that was registered earlier, else for any free port.
     port: int = 0
-    # How the redirect URI spells the loopback interface.
+    # The loopback interface as the redirect URI names it.
     host: str = "127.0.0.1"
     # The path of the redirect URI.
     path: str = CALLBACK_PATH
-    # The grant with which the user is asked.
+    # The grant by which the user logs in.
     grant: GrantFlow = authorization_code
-    # The configured issuer, "" where discovery is to find it.
+    # The configured issuer, "" if discovery is to find it.
     issuer: str = ""
     # The authorization server's metadata as the configuration gives them, None to discover them.
     server_metadata: ServerMetadata | None = None
@@ -65,7 +65,7 @@ class LoginPlan(msgspec.Struct, frozen=True, kw_only=True):
     agreed: tuple[str, ...] = ()
     # The login before this one, None for the first.
     last: Session | None = None
-    # The client ID where the authorization server accepts client ID metadata documents, "" for none.
+    # The client ID for authorization servers that accept client ID metadata documents, "" for none.
     metadata_url: str = ""
-    # What the configuration says about this MCP server and its authorization server beyond the specifications.
+    # The configured deviations of this MCP server and its authorization server from the specifications.
     ways: ProviderOverrides = ProviderOverrides()

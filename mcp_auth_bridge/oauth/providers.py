@@ -1,4 +1,4 @@
-"""The ways of known authorization servers that the specifications do not cover, as data; a profile's settings win.
+"""How known authorization servers deviate from the specifications, as data. A profile's settings win over it.
 
 A server that needs nothing special (Linear, Notion, Vercel, Salesforce) has no entry. `tests/support/provider_table.py`
 makes `docs/providers.md` from these entries.
@@ -35,7 +35,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     repeats_scope: bool = False
     # Whether PKCE by S256 works although its metadata do not say so.
     takes_s256: bool = False
-    # How the user gets a client there, where the bridge cannot register one; "" where it can.
+    # How the user gets a client there, if the bridge cannot register one; "" if it can.
     registration: str = ""
     # For the documentation: one sentence on other oddities, "" for none.
     note: str = ""
@@ -84,7 +84,7 @@ PROVIDERS = (
         keys='kind = "browser", client_id = "APPLICATION", issuer = "https://login.microsoftonline.com/TENANT/v2.0",'
         ' callback_host = "localhost"',
     ),
-    # It reads `audience`, and `resource` only with its “Resource Parameter Compatibility Profile” on; where both come,
+    # It reads `audience`, and `resource` only with its “Resource Parameter Compatibility Profile” on; of both,
     # `audience` decides (auth0.com/ai/docs/mcp/guides/resource-param-compatibility-profile; vscode #274226).
     Provider(
         name="Auth0",
@@ -188,7 +188,7 @@ PROVIDERS = (
 class ProviderOverrides(msgspec.Struct, frozen=True, kw_only=True):
     """A profile's settings for its authorization server; they win over a `Provider`."""
 
-    # Sent as it is; not at all if it is `OMITTED`; if it is "", only where the provider wants one.
+    # The parameter `audience`; `OMITTED` to send none; "" to send one only if the provider wants it.
     audience: str = ""
     # The token for the MCP server: "access" or "id".
     token: str = "access"
@@ -201,7 +201,7 @@ class ProviderOverrides(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def provider_of(server: AuthorizationServer) -> Provider:
-    """The entry for `server`, an empty one for most. Its endpoint counts too, because an issuer may be any URL."""
+    """The entry for `server`, or an empty one. The endpoint's host counts too, because an issuer may be any URL."""
     issuer = urlsplit(server.issuer)
     endpoint = server.authorization_endpoint or server.token_endpoint
     for provider in PROVIDERS:
@@ -216,9 +216,9 @@ def resource_identifier(resource: str) -> str:
 
 
 def adapted_to_provider(server: AuthorizationServer, resource: str, ways: ProviderOverrides) -> AuthorizationServer:
-    """`server` with the ways of its provider, and with the profile's `ways`, which win.
+    """`server` with the deviations of its provider and the profile's own (`ways`), which win.
 
-    A `resource` from the profile is always sent; none is sent if that is `OMITTED`.
+    A `resource` from the profile is always sent; if it is `OMITTED`, none is sent.
     """
     provider = provider_of(server)
     takes_resource = resource != OMITTED and (provider.takes_resource or bool(resource))
@@ -247,12 +247,12 @@ _NUMBERS = {
 }
 _CODES = {
     "invalid_target": 'set resource under auth for this server to its identifier there, or to "none" to send none',
-    "invalid_scope": "set scopes under auth for this server to those that you are allowed",
+    "invalid_scope": "set scopes under auth for this server to scopes that you are allowed to request",
 }
 
 
 def advice(error: str, description: str) -> str:
-    """The hint after a refusal with the code `error`, "" if none is known. It repeats neither text."""
+    """The hint after a refusal with the code `error`, "" if none is known. It repeats neither argument."""
     number = re.search(r"AADSTS([0-9]{1,8})\b", description)
     return (_NUMBERS.get(number[1], "") if number else "") or _CODES.get(error, "")
 

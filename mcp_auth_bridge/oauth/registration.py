@@ -35,11 +35,11 @@ def register(
 ) -> Flow[Client]:
     """Return the configured client, or the registered one if it fits `redirect_uri`, else make a new registration.
 
-    Exactly `redirect_uri` is registered, although a server may prefer the other spelling of the loopback interface:
-    some refuse a registration that holds `localhost` (RFC 8252 section 8.3), some one that holds an address, and a URI
-    at which the callback does not listen would be worth nothing.
+    Only `redirect_uri` is registered, although a server may prefer the other name of the loopback interface: some
+    servers refuse a registration with `localhost` (RFC 8252 section 8.3), others refuse one with an address, and a URI
+    at which the callback does not listen would be useless.
 
-    Raises `ConfigError` where the server does not register clients, `ProtocolError` where it refuses this one or its
+    Raises `ConfigError` if the server does not register clients, `ProtocolError` if it refuses this one or its
     response cannot be used.
     """
     if known is not None and not known.registered:
@@ -58,7 +58,7 @@ def register(
     if method := configured.auth_method:
         metadata.token_endpoint_auth_method = client_auth.registered_as(method)
         made = yield from _send(server, server.registration_endpoint, metadata)
-        # Configured is configured, but a secret that was not issued cannot be sent.
+        # The configured method wins over the response, but a secret that was not issued cannot be sent.
         return msgspec.structs.replace(made, auth_method=method if made.secret else "none", other_methods=())
     return (yield from _register_by_any_method(server, server.registration_endpoint, metadata))
 

@@ -1,4 +1,4 @@
-"""A registration after it was made: read it, end it (RFC 7592)."""
+"""The management of a registration: reading it, and ending it (RFC 7592)."""
 
 import re
 
@@ -12,7 +12,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 MANAGEMENT_TOKEN = re.compile(r"[A-Za-z0-9._~+/=:-]{1,16384}")
-"""RFC 6750 section 2.1, with a limit and with the colons of Cloudflare's tokens."""
+"""A bearer token (RFC 6750 section 2.1), with a limit of length, and with the colons of Cloudflare's tokens."""
 
 
 class _CurrentRegistration(msgspec.Struct):
@@ -23,9 +23,9 @@ class _CurrentRegistration(msgspec.Struct):
 
 
 def unregister(client: Client) -> Flow[bool]:
-    """End a registration (RFC 7592 section 2.3), and return whether it is gone; False where that is not offered.
+    """End a registration (RFC 7592 section 2.3). Returns whether it is gone; False if the server does not offer that.
 
-    Raises what `Fetch` raises, and `ProtocolError` where it is refused.
+    Raises what `Fetch` raises, and `ProtocolError` if it is refused.
     """
     if client.management_token is None:
         return False
@@ -39,10 +39,10 @@ def unregister(client: Client) -> Flow[bool]:
 
 
 def read_registration(client: Client) -> Flow[Client | None]:
-    """Return the public `client` as its registration stands now (RFC 7592 section 2.1), or None if that is gone.
+    """Return the public `client` as it is registered now (RFC 7592 section 2.1), or None if its registration is gone.
 
-    A read may renew the registration's token, and then the old one is void. Raises what `Fetch` raises, and
-    `ProtocolError` where the registration cannot be read.
+    A read may renew the registration's token, which makes the old one invalid. Raises what `Fetch` raises, and
+    `ProtocolError` if the registration cannot be read.
     """
     endpoint = gate(client.management_uri, Purpose.REGISTRATION)
     headers = {**_management_headers(client), "accept": "application/json"}
@@ -53,7 +53,7 @@ def read_registration(client: Client) -> Flow[Client | None]:
         raise documents.refusal_error(response, endpoint, "to show the registration of this bridge")
     found = documents.read(response, _CurrentRegistration, endpoint, "the registration")
     if found.client_id != client.id:
-        raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client than this bridge")
+        raise TheirProtocolError(f"{endpoint.origin} shows the registration of another client")
     token = found.registration_access_token or ""
     if not MANAGEMENT_TOKEN.fullmatch(token):
         return client
@@ -61,13 +61,13 @@ def read_registration(client: Client) -> Flow[Client | None]:
 
 
 def _says_gone(response: Response) -> bool:
-    """RFC 7592 section 2 has 401 for a client that does not exist; Authlib (1.9, so canaille) says `access_denied`."""
+    """Whether the registration is gone: 401 (RFC 7592 section 2), from Authlib (1.9, so canaille) `access_denied`."""
     return response.status in (401, 404) or (
         response.status == 400 and documents.error_code(response) == "access_denied"
     )
 
 
 def _management_headers(client: Client) -> dict[str, Secret | str]:
-    """RFC 7592 section 2: the token that belongs to the registration, as a bearer token."""
+    """The registration's own token as a bearer token (RFC 7592 section 2)."""
     assert client.management_token is not None, "the caller looked"  # noqa: S101 - a fact, not a check
     return {"authorization": Secret(f"Bearer {client.management_token.reveal()}")}

@@ -1,4 +1,4 @@
-"""A refused registration → the error for it, with a hint what the user can do (RFC 7591 section 3.2.2)."""
+"""A refused registration → the error for it, with a hint on what the user can do (RFC 7591 section 3.2.2)."""
 
 import re
 
@@ -18,14 +18,14 @@ _ALLOW_LIST = re.compile(rb"allow-?list|white-?list|not (?:approved|allowed)|app
 def registration_error(
     response: Response, requested: ClientMetadata, server: AuthorizationServer, endpoint: Url
 ) -> ProtocolError:
-    """The error for `response`, by its body where its code says too little."""
+    """The error for `response`, from its body if its code says too little."""
     error = _error(response, requested, endpoint)
     error.hint = error.hint and f"{provider_hint(server)}{error.hint}"
     return error
 
 
 def provider_hint(server: AuthorizationServer) -> str:
-    """The beginning of a hint: how clients are registered at this operator, "" where that is not known."""
+    """The beginning of a hint: how clients are registered at this operator, "" if that is not known."""
     known = provider_of(server).registration
     return f"{known}: " if known else ""
 
@@ -35,7 +35,7 @@ def _error(response: Response, requested: ClientMetadata, endpoint: Url) -> Prot
     if response.status == 429:
         return error
     if response.status in (400, 422) and _ABOUT_REDIRECTS.search(response.body):
-        # Few servers use the code that RFC 7591 section 3.2.2 has for it.
+        # Few servers use the code that RFC 7591 section 3.2.2 defines for it.
         text = f"{endpoint.origin} refused the redirect URI of this bridge"
         error = _with_code(text, "invalid_redirect_uri", response)
     elif response.status in (400, 422) and requested.scope and _is_about_scopes(response):
@@ -44,10 +44,10 @@ def _error(response: Response, requested: ClientMetadata, endpoint: Url) -> Prot
         error.hint = advice(error.error, "")
         return error
     if documents.is_page(response):
-        return error  # of a firewall, not of the server
+        return error  # the page is a firewall's, not the server's
     error.hint = "ask its operator for a client_id and set it under auth for this server"
-    if requested.scope and _is_about_scopes(response):  # Keycloak's policies do with 403
-        error.hint = "set scopes under auth for this server to those that a client may register with there"
+    if requested.scope and _is_about_scopes(response):  # Keycloak's policies answer with 403
+        error.hint = "set scopes under auth for this server to scopes that a client may register with there"
     elif response.status in (401, 403) or _ALLOW_LIST.search(response.body):
         error.hint = (
             f'it seems to register approved clients only: ask its operator to approve "{requested.client_name}", or for'
@@ -64,5 +64,8 @@ def _with_code(text: str, code: str, response: Response) -> OAuthRefused:
 
 
 def _is_about_scopes(response: Response) -> bool:
-    """RFC 7591 has no code for it: the MCP Python SDK (2.3.0) says `invalid_client_metadata` and explains it."""
+    """Whether the refusal is about scopes. RFC 7591 has no code for that.
+
+    The MCP Python SDK (2.3.0) says `invalid_client_metadata` and explains it in the text.
+    """
     return _ABOUT_SCOPES.search(response.body) is not None and b"auth_method" not in response.body

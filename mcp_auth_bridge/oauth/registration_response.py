@@ -23,19 +23,19 @@ _LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:(?P<port>[0-9]
 
 
 class _ClientInformation(msgspec.Struct):
-    """RFC 7591 section 3.2.1, RFC 7592 section 3. Some servers send null where they mean "not given"."""
+    """RFC 7591 section 3.2.1, RFC 7592 section 3. Some servers send null for a member that they leave out."""
 
     # The client identifier.
     client_id: str
     # The client secret, None for a public client.
     client_secret: str | None = None
-    # Unix seconds, as a number or a string; 0 where the secret does not expire.
+    # Unix seconds, as a number or a string; 0 if the secret does not expire.
     client_secret_expires_at: float | str | None = None
     # The method to use at the token endpoint.
     token_endpoint_auth_method: str | None = None
     # The redirect URIs as the server registered them.
     redirect_uris: list[str] | None = None
-    # Whatever the server sends: some send no string.
+    # The scopes of the registration. Some servers do not send a string.
     scope: object = None
     # Where the registration can be read and ended.
     registration_client_uri: str | None = None
@@ -46,8 +46,8 @@ class _ClientInformation(msgspec.Struct):
 def read_client(response: Response, requested: ClientMetadata, server: AuthorizationServer, endpoint: Url) -> Client:
     """The client that `server` made of the `requested` metadata.
 
-    Raises `TheirProtocolError` where it cannot be used, and `OAuthRefused` where the bridge does not know the method by
-    which it would have to prove its identity.
+    Raises `TheirProtocolError` if it cannot be used, and `OAuthRefused` if the bridge does not know the method by which
+    it would have to prove its identity.
     """
     information = documents.read(response, _ClientInformation, endpoint, "the registration")
     redirect_uri = requested.redirect_uris[0]
@@ -68,9 +68,9 @@ def read_client(response: Response, requested: ClientMetadata, server: Authoriza
 
 
 def _check(information: _ClientInformation, redirect_uri: str) -> None:
-    """What the server made of our request must still be usable: it may change anything (RFC 7591 section 3.2.1).
+    """Raise `TheirProtocolError` for an unusable registration: a server may change anything (RFC 7591 section 3.2.1).
 
-    The ID goes into a URL, and ID and secret into the record.
+    The ID goes into a URL, and ID and secret go into the record.
     """
     if len(information.client_secret or "") > _LONGEST_SECRET:
         raise TheirProtocolError(
@@ -105,8 +105,9 @@ def _leads_to(registered: str, ours: str) -> bool:
 def _auth_method(information: _ClientInformation, requested: str) -> str:
     """The method that the response names, else the one that fits it.
 
-    A secret that comes together with `none` is not to be sent: servers built with Authlib (canaille) refuse it. Figma
-    returns one although `none` was asked for, and wants it: the other methods follow (`client_auth.with_others`).
+    A secret that comes together with `none` must not be sent: servers built with Authlib (canaille) refuse it. But
+    Figma returns a secret although `none` was asked for, and wants it: the other methods are tried next
+    (`client_auth.with_other_methods`).
     """
     method = information.token_endpoint_auth_method or requested
     if information.client_secret and not information.token_endpoint_auth_method and method == "none":
@@ -121,8 +122,9 @@ def _auth_method(information: _ClientInformation, requested: str) -> str:
 
 
 def _scope(information: _ClientInformation, requested: ClientMetadata) -> str:
-    """The scopes of the request and of the response. The response may name fewer, but asking for them again in another
-    registration would bring no more.
+    """The scopes of the request and of the response.
+
+    The response may name fewer, but another registration with the same scopes would not bring more.
     """
     answered = parse_scopes(information.scope) if isinstance(information.scope, str) else ()
     return " ".join(dict.fromkeys((*requested.scope.split(), *answered)))
@@ -131,10 +133,9 @@ def _scope(information: _ClientInformation, requested: ClientMetadata) -> str:
 def _management(
     information: _ClientInformation, server: AuthorizationServer, endpoint: Url
 ) -> tuple[str, Secret | None]:
-    """Where and with which token the registration can be ended; ("", None) where that is not offered, or elsewhere than
-    at the server's own origins.
+    """The URL and the token with which the registration can be ended; ("", None) if there are none that can be used.
 
-    A login needs neither, so that values that cannot be used count as not offered.
+    The URL must be at one of the server's own origins. A login needs neither value, so unusable ones are not an error.
     """
     uri, token = information.registration_client_uri or "", information.registration_access_token or ""
     try:
@@ -146,9 +147,9 @@ def _management(
 
 
 def _secret_expires_at(information: _ClientInformation, now: float) -> float | None:
-    """Unix seconds (RFC 7591 section 3.2.1), None for a secret that does not expire.
+    """The end of the secret in Unix seconds (RFC 7591 section 3.2.1), None if it does not expire.
 
-    A secret that has expired before it was made is a server's mistake, and is kept.
+    An end before `now` is a server's mistake, and counts as none.
     """
     given = information.client_secret_expires_at
     try:

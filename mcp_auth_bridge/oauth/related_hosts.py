@@ -1,10 +1,10 @@
-"""Which hosts belong together, as far as names can tell."""
+"""Hosts of one operator, as far as their names can tell."""
 
 import re
 
 from mcp_auth_bridge.oauth.address_zones import parse_address
 
-# Issuer → endpoints, at hosts where only the operator can publish metadata, and no customer.
+# Issuer → endpoints, at hosts where only the operator can publish metadata, and customers cannot.
 _FAMILIES = tuple(
     (re.compile(issuer), re.compile(endpoint))
     for issuer, endpoint in (
@@ -23,11 +23,11 @@ and the usual ones of countries, without the whole Public Suffix List."""
 
 
 def are_related(issuer: str, host: str) -> bool:
-    """Whether metadata of an issuer at the host `issuer` may name endpoints at `host` without a question to the user.
+    """Whether the metadata of an issuer at the host `issuer` may name endpoints at `host` without asking the user.
 
-    They may on the same host and below it: the owner of a name decides about the names below it. Two names that merely
-    end alike may be two customers of one hosting company, and a name above may be the company's own: see
-    `is_subdomain`.
+    They may name the same host and those below it: the owner of a name decides about the names below it. Two names
+    with the same ending may belong to two customers of a hosting company, and a name above may be the company's own:
+    see `is_subdomain`.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
     if issuer == host:
@@ -40,8 +40,8 @@ def are_related(issuer: str, host: str) -> bool:
 def is_subdomain(issuer: str, host: str) -> bool:
     """Whether the issuer's name lies below `host`.
 
-    That alone does not relate them. A customer of `host`, at an issuer of their own below it, could send people to the
-    login page of `host` and have the code sent to themselves.
+    That alone does not relate them. A customer of `host` with an issuer below it could send people to the login page of
+    `host`, and have the code sent to that issuer.
     """
     issuer, host = issuer.rstrip("."), host.rstrip(".")
     return not parse_address(issuer) and not parse_address(host) and _is_below(issuer, host)

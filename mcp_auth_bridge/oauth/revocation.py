@@ -12,9 +12,10 @@ from mcp_auth_bridge.urls import Purpose, gate
 def revoke(session: Session) -> Flow[None]:
     """Ask the server to forget the refresh token, and with it the grant, and then the access token.
 
-    The end of the refresh token should be the end of the access token (RFC 7009 section 2.1), but is not everywhere.
-    The endpoint may take other methods than the token endpoint: canaille takes Basic alone, as every server does that
-    leaves Authlib's default. Raises what `Fetch` raises, and `ProtocolError` where the revocation is refused.
+    The end of the refresh token should end the access token too (RFC 7009 section 2.1), but on some servers it does
+    not. The endpoint may accept other authentication methods than the token endpoint: canaille accepts only Basic here,
+    as does every server with Authlib's default. Raises what `Fetch` raises, and `ProtocolError` if the revocation is
+    refused.
     """
     if not session.revocation_endpoint:
         return
@@ -27,7 +28,7 @@ def revoke(session: Session) -> Flow[None]:
         try:
             yield from _revoke(session, applicant, session.access, "access_token")
         except OAuthRefused as refused:
-            if refused.error != "unsupported_token_type":  # this server cannot revoke access tokens, which expire
+            if refused.error != "unsupported_token_type":  # this server cannot revoke access tokens; they expire
                 raise
 
 
@@ -36,8 +37,8 @@ def _revoke(session: Session, applicant: ClientAuthentication, token: Secret, hi
     headers, form = yield from applicant.authenticate({"token": token, "token_type_hint": hint})
     response = yield from ask(Fetch(endpoint, headers, form=form))
     if error_meaning.wants_client_secret(response) and "client_secret" not in form:
-        # The MCP Python SDK (2.3.0) wants the parameter of every client here. RFC 6749 section 2.3.1: a client without
-        # a secret may leave the parameter out, and so may send it empty.
+        # The MCP Python SDK (2.3.0) wants this parameter from every client here. A client without a secret may leave
+        # it out, and so may send it empty (RFC 6749 section 2.3.1).
         response = yield from ask(Fetch(endpoint, headers, form={**form, "client_secret": ""}))
     if response.status in (200, 204):
         return response

@@ -1,7 +1,7 @@
-"""Scopes (RFC 6749 section 3.3): which ones a login asks for, and which of a server's words count as one.
+"""Scopes (RFC 6749 section 3.3): those that a login asks for, and the words of a server that count as scopes.
 
-Scopes go into a record, a URL and a sentence, and a server may name others at each request. A server's word is taken
-for a scope only if it has the syntax of one. Scopes are bounded in number and length, and never repeat a secret.
+Scopes go into a record, a URL and a sentence, and a server may name others at each request. A server's word counts
+as a scope only if it has the syntax of one. Scopes are bounded in number and length, and never repeat a secret.
 """
 
 import re
@@ -17,15 +17,15 @@ MOST = 100
 """How many of a server's scopes are kept: Slack and Google have apps with some dozens."""
 
 LONGEST = 4096
-"""Characters that all of them may take in a URL. The gate lets through up to twice that."""
+"""The characters that all scopes together may take in a URL. The gate accepts URLs of up to twice that."""
 
 _LONGEST_SCOPE = 512
 _TOKEN = re.compile(rf"[\x21\x23-\x5b\x5d-\x7e]{{1,{_LONGEST_SCOPE}}}")
 _PIECE = 16
-"""Characters of a secret that would help an attacker. No scope holds so many of them by chance."""
+"""How many characters of a secret in a row would help an attacker. No scope holds as many by chance."""
 
 _SHORTEST_SECRET = 8
-"""Characters of the shortest secret that is looked for: a shorter text is a part of many words."""
+"""The length of the shortest secret that is searched for, in characters: a shorter text is a part of many words."""
 
 
 def select_scopes(
@@ -37,9 +37,9 @@ def select_scopes(
 ) -> tuple[str, ...]:
     """Return the configured scopes, else those of the challenge, else all that the resource supports, else none.
 
-    That is MCP's "Scope Selection Strategy". `offline_access` is whether the authorization server lists that scope.
-    Then it is added (SEP-2207), but only to others: asked for alone, it takes the place of the server's own default
-    scopes, with which most tools work (DollhouseMCP #2793).
+    That is MCP's "Scope Selection Strategy". `offline_access` says whether the authorization server lists that scope.
+    If so, it is added (SEP-2207), but only to other scopes: alone it would replace the server's own default scopes,
+    with which most tools work (DollhouseMCP #2793).
     """
     selected = configured or challenged or supported or ()
     wanted = (*selected, OFFLINE_ACCESS) if offline_access and selected else selected
@@ -49,7 +49,7 @@ def select_scopes(
 def parse_scopes(text: str) -> tuple[str, ...]:
     """Parse the scopes in a server's `text`, in their order and within the limits.
 
-    Slack separates them by commas. A scope may hold a comma, so that commas separate only where there is no space.
+    Slack separates them by commas. A scope may hold a comma, so commas separate only in a text without spaces.
     """
     text = text.strip()
     return limit_scopes(text.split() if " " in text else text.split(","))
@@ -70,7 +70,7 @@ def limit_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def merge_scopes(newer: Iterable[str], older: str) -> str:
-    """Put the `newer` scopes before a record's `older` ones, which are dropped first when there is no room for all."""
+    """Put the `newer` scopes before a record's `older` ones, which are dropped first if there is not enough room."""
     return " ".join(limit_scopes((*newer, *older.split())))
 
 
@@ -83,5 +83,5 @@ def drop_secret_scopes(scopes: Iterable[str], secrets: Iterable[Secret | None]) 
 
 
 def _pieces(text: str, size: int = _PIECE) -> set[str]:
-    """Every run of `size` characters in `text`, or the whole text where it is shorter."""
+    """Every run of `size` characters in `text`, or the whole text if it is shorter."""
     return {text[start : start + size] for start in range(max(len(text) - size, 0) + 1)}

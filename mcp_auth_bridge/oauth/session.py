@@ -11,18 +11,16 @@ from mcp_auth_bridge.secret import Secret
 VERSION = 1
 
 CLIENTS = "client "
-"""The prefix under which a store keeps the newest registration at each issuer, for later logins."""
+"""The prefix of the keys under which a store keeps the newest registration at each issuer, for later logins."""
 
 SHARED = "shared "
-"""The prefix under which a store notes that another machine uses a registration too: "shared ISSUER ID"."""
+"""The prefix of the keys under which a store notes that another machine uses a registration: "shared ISSUER ID"."""
 
 SESSIONS = "session "
-"""The prefix under which a store keeps sessions: "session NAME URL"."""
+"""The prefix of the keys under which a store keeps sessions: "session NAME URL"."""
 
 MACHINES = "machine "
-"""The prefix under which a store keeps the sessions of machines: "machine NAME URL FINGERPRINT"
-(`app/machine_plan.py`).
-"""
+"""The prefix of the keys of machines' sessions: "machine NAME URL FINGERPRINT" (`app/machine_plan.py`)."""
 
 _LEAD = 60.0
 """Seconds before its expiry at which an access token is due: golang/oauth2 takes 10, a slow network needs more."""
@@ -31,9 +29,9 @@ _LEAD = 60.0
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
     """A private key with which a client proves its identity (`oauth/assertions.py`)."""
 
-    # In PEM or as a JWK.
+    # The private key, in PEM or as a JWK.
     key: Secret
-    # "" for the one that the key itself names.
+    # The signature algorithm, "" for the one that the key itself names.
     algorithm: str = ""
     # The `kid`, "" for the one that the key itself names.
     key_id: str = ""
@@ -46,7 +44,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
     # The issuer of that authorization server (RFC 8414).
     issuer: str
-    # The client_id, "" where a grant needs no client (RFC 7521 section 4.1).
+    # The client_id, "" if a grant needs no client (RFC 7521 section 4.1).
     id: str
     # The client_secret, None for a public client.
     secret: Secret | None = None
@@ -54,15 +52,15 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     signing: SigningKey | None = None
     # A `token_endpoint_auth_method`, or a spelling of one (`oauth/client_auth.py`).
     auth_method: str = "none"
-    # The methods to try after it, in this order; () once the server has accepted one, and where it was configured.
+    # The methods to try after it, in this order; () once the server has accepted one, or if it is configured.
     other_methods: tuple[str, ...] = ()
     # The redirect URI of the registration, "" for none.
     redirect_uri: str = ""
     # Whether the bridge registered this client itself, so that it may also replace and end the registration.
     registered: bool = True
-    # The registration's client configuration endpoint (RFC 7592), "" where that is not offered.
+    # The registration's client configuration endpoint (RFC 7592), "" if that is not offered.
     management_uri: str = ""
-    # The registration access token for it, None where that is not offered.
+    # The registration access token for it, None if that is not offered.
     management_token: Secret | None = None
     # When the secret expires, in Unix seconds; None if it does not.
     secret_expires_at: float | None = None
@@ -70,7 +68,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     scope: str = ""
 
     def allows(self, scopes: tuple[str, ...]) -> bool:
-        """Whether a login may ask for `scopes`: many servers refuse a client those that it did not register with."""
+        """Whether a login may ask for `scopes`: many servers refuse scopes that the client did not register with."""
         return set(scopes) <= set(self.scope.split())
 
     def expired(self, now: float) -> bool:
@@ -79,19 +77,19 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Strikes(msgspec.Struct, frozen=True, kw_only=True):
-    """Refreshes in a row that were refused for another reason than the grant, and the last one of them."""
+    """The refreshes in a row that were refused for a reason other than the grant, and the last one of them."""
 
     # How many in a row.
     count: int = 0
     # When the last one was refused, in Unix seconds.
     at: float = 0.0
-    # Its OAuth error code, "" where the response had none.
+    # Its OAuth error code, "" if the response had none.
     code: str = ""
     # Its HTTP status, 0 for none.
     status: int = 0
     # The server's own sentence, as the end of a message (`error_text.saying`).
     said: str = ""
-    # Whether the server no longer knew our registration; else it left the fate of the grant open.
+    # Whether the server no longer knew the bridge's registration; if False, the refusal said nothing about the grant.
     of_client: bool = False
 
 
@@ -100,25 +98,25 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     # The format of the record.
     version: int = VERSION
-    # The resource identifier that the tokens are for (RFC 8707), "" where none was sent.
+    # The resource identifier that the tokens are for (RFC 8707), "" if none was sent.
     resource: str
     # The issuer of the authorization server (RFC 8414).
     issuer: str
-    # As in the metadata that the login validated: a refresh token never goes anywhere else.
+    # Where tokens are requested, from the metadata that the login validated. A refresh token goes nowhere else.
     token_endpoint: str
-    # As in the same metadata, "" where there is none (RFC 7009).
+    # Where tokens are revoked (RFC 7009), from the same metadata; "" if there is none.
     revocation_endpoint: str = ""
-    # The client that the tokens were issued to. A machine's holds no secret.
+    # The client that the tokens were issued to. The client of a machine holds no secret.
     client: Client
     # The scopes that were granted.
     scope: str = ""
-    # The token that the MCP server is shown.
+    # The token that is sent to the MCP server.
     access: Secret
-    # None where none was issued, or the grant has ended.
+    # The refresh token, None if none was issued or the grant has ended.
     refresh: Secret | None = None
     # When the tokens were issued.
     obtained_at: float
-    # When `access` expires, None where the server gave no `expires_in` (RFC 6749 section 5.1).
+    # When `access` expires, None if the server gave no `expires_in` (RFC 6749 section 5.1).
     expires_at: float | None = None
     # The account's name to show, "" for none.
     account: str = ""
@@ -128,15 +126,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     asked: str = ""
     # Whether a refresh has to name `asked` again.
     repeats_scope: bool = False
-    # Scopes that this login or a later one was refused, under `settings`.
+    # The scopes that the server refused to this login or a later one, with the same `settings`.
     denied: str = ""
-    # The settings of the login (`auth_settings.digest`).
+    # The settings of the login (`config/auth.py`, `digest`).
     settings: str = ""
     # Which token `access` holds: the "access" token or the "id" token.
     token: str = "access"
-    # The error code with which the authorization server ended the grant, "" while it honours it.
+    # The error code with which the authorization server ended the grant, "" while the grant is alive.
     ended: str = ""
-    # The server's own sentence then, as the end of a message.
+    # The server's own sentence about that, as the end of a message.
     ended_saying: str = ""
     # Scopes that the MCP server has asked for since the login, for the next login to add.
     wanted: str = ""
@@ -149,7 +147,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, Secret] = {}
     # Whether it was obtained without a user (`oauth/machine.py`), and can be obtained again.
     machine: bool = False
-    # The audience that a machine asked for beside `resource`.
+    # The audience that a machine asked for besides `resource`, "" for none.
     audience: str = ""
     # Whether the refresh token was presented and no response is known, because of a kill or a timeout.
     in_doubt: bool = False
@@ -163,19 +161,19 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def client_forgotten(self) -> bool:
-        """Whether it ended because the authorization server no longer knew our registration."""
+        """Whether it ended because the authorization server no longer knew the bridge's registration."""
         return self.ended in ("invalid_client", "unauthorized_client")
 
     @property
     def renewable(self) -> bool:
-        """Whether another access token can be had without the user."""
+        """Whether the bridge can get another access token without the user."""
         return self.machine or (self.refresh is not None and not self.ended)
 
     def due(self, now: float) -> bool:
         """Whether the access token should be replaced before its next use.
 
-        A tenth of a short lifetime is early enough: a token that lives 30 s must not be refreshed on every request. A
-        session that cannot be renewed is used until it expires.
+        For a short lifetime, a tenth of it is early enough: a token that lives 30 s must not be refreshed on every
+        request. A session that cannot be renewed is used until it expires.
         """
         if self.expires_at is None or not self.renewable:
             return self.expired(now)
@@ -186,12 +184,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def dump(record: Session | Client) -> str:
-    """JSON for the sealed store: the one place where the secrets of a session are written out."""
+    """The JSON for the sealed store: the only place where the secrets of a session are written out."""
     return msgspec.json.encode(record, enc_hook=_reveal).decode()
 
 
 def load_session(text: str) -> Session:
-    """The inverse of `dump`. Raises `StoreError` on another version or shape."""
+    """The inverse of `dump`. Raises `StoreError` for another version or shape."""
     session: Session = _load(text, Session)
     return session if max(map(len, (session.scope, session.wanted, session.denied))) <= LONGEST else _trimmed(session)
 
@@ -203,7 +201,7 @@ def _trimmed(session: Session) -> Session:
 
 
 def load_client(text: str) -> Client:
-    """The inverse of `dump`. Raises `StoreError` on another shape."""
+    """The inverse of `dump`. Raises `StoreError` for another shape."""
     client: Client = _load(text, Client)
     return client
 

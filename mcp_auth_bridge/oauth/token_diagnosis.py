@@ -1,4 +1,4 @@
-"""Why a server may have refused a token, read from the token's own claims and from the server's words.
+"""The diagnosis of a refused token, from the token's own claims and from the server's words.
 
 An MCP server refuses the token of a configuration (`diagnose_configured_token`) or of a login (`describe_suspicions`);
 an authorization server refuses a token that a machine presents to it (`diagnose_subject_token`). Nothing is verified:
@@ -43,11 +43,11 @@ _COMPLAINTS: Mapping[type[CredentialRefused], re.Pattern[str]] = {
     WrongAudience: re.compile(r"\baud(iences?)?\b"),
     UnknownIssuer: re.compile(r"\biss(uers?)?\b|\bjwks?\b|\bkid\b"),
 }
-"""The words of error descriptions; none of them is normative (RFC 6750 section 3)."""
+"""Words in error descriptions that tell the reason. They are not normative (RFC 6750 section 3)."""
 
 # Envoy ("Jwt is not in the form of Header.Payload.Signature"), jsonwebtoken ("jwt malformed"), PyJWT ("Not enough
 # segments"), Go's ("invalid number of segments"), nimbus ("Missing dot delimiter"), jose ("Invalid Compact JWS").
-# RFC 6750 section 3.1 says "expired, revoked, malformed, or invalid" of everything.
+# Servers repeat "expired, revoked, malformed, or invalid" from RFC 6750 section 3.1 for any reason.
 _MALFORMED = re.compile(
     r"malformed(?!,? or )|in the form of|segments|dot delimiter|invalid compact|not a (?:valid )?(?:jwt|jws|token)|"
     r"(?:parse|decode|decoding|parsing) .{0,20}(?:jwt|jws|token)",
@@ -82,8 +82,8 @@ class ServerWords(msgspec.Struct, frozen=True):
 def diagnose_configured_token(token: str, resource: str, words: ServerWords, now: float) -> Diagnosis:
     """Why an MCP server refused the newest `token` of its configuration. `now` is in Unix seconds.
 
-    The `aud` of a token for that server should name `resource`. The signs count in the order of their certainty: the
-    expiry in the token, the server's own words, then a claim that looks wrong.
+    The `aud` of a token for that server should name `resource`. The most certain sign decides: first the expiry
+    in the token, then the server's own words, then a claim that looks wrong.
     """
     claims = unverified_claims(token)
     if not claims:
@@ -123,7 +123,7 @@ def _diagnose_opaque_token(token: str, words: ServerWords) -> Diagnosis:
 
 
 def _complaint(words: ServerWords) -> type[CredentialRefused] | None:
-    """The one thing that the server complains about; None where it names none or several."""
+    """The kind of error that the server's words name; None if they name none or several."""
     kinds = [kind for kind, pattern in _COMPLAINTS.items() if pattern.search(words.description.lower())]
     return kinds[0] if len(kinds) == 1 else None
 
@@ -142,7 +142,7 @@ def _facts(claims: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
 def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer", now: float) -> Diagnosis:
     """Why the authorization `server` refused a `token` that a machine presented in its grant. `now` is Unix seconds.
 
-    Its kind is `CredentialRefused` itself where nothing in the token looks wrong.
+    Its kind is `CredentialRefused` itself if nothing in the token looks wrong.
     """
     claims = unverified_claims(token.value.reveal())
     is_assertion = not token.type
@@ -163,7 +163,8 @@ def diagnose_subject_token(token: "SubjectToken", server: "AuthorizationServer",
 def describe_suspicions(session: "Session", wanted: tuple[str, ...], now: float) -> str:
     """Everything that looks wrong with the token of `session`, which the MCP server refuses although it is new.
 
-    One clause, from the token's own claims. `wanted` are the scopes that the refusal names, `now` is in Unix seconds.
+    The result is one clause, from the token's own claims. `wanted` are the scopes that the refusal names, `now` is in
+    Unix seconds.
     """
     claims = unverified_claims(session.access.reveal())
     if not claims:
@@ -187,7 +188,7 @@ def _wrong_place(claims: Mapping[str, Any], session: "Session") -> list[str]:
     if isinstance(issuer, str) and issuer.rstrip("/") != session.issuer.rstrip("/"):
         found.append(f"its iss is {quoted(issuer, 100)}, not {quoted(session.issuer, 100)}")
     audiences, expected = _audiences(claims), session.resource
-    # Where no resource was sent, the server chose an audience, and only the server knows whether that is the right one.
+    # If no resource was sent, the server chose an audience, and only the server knows whether that is the right one.
     if not audiences or (expected and not _is_named(audiences, (expected,))):
         found.append(_wrong_audience(audiences, expected))
     return found
@@ -212,7 +213,7 @@ def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
 
 
 def _audiences(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """RFC 7519 section 4.1.3: one, or an array of them."""
+    """The audiences of a token: `aud` is one, or an array of them (RFC 7519 section 4.1.3)."""
     named = claims.get("aud")
     return tuple(each for each in (named if isinstance(named, list) else [named]) if isinstance(each, str))
 
@@ -245,7 +246,7 @@ def ago(moment: float, now: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    """In the largest unit of which there are two, rounded down."""
+    """`seconds` in words, rounded down, in the largest unit that fits twice."""
     unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= 2 * size), _UNITS[-1])
     count = int(seconds // size)
     return f"{count} {unit}{'' if count == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Requests to the token endpoint (RFC 6749 section 5), with a proof where the tokens are to be bound to a key."""
+"""Requests to the token endpoint (RFC 6749 section 5), with a DPoP proof if the tokens are to be bound to a key."""
 
 import math
 import re
@@ -28,7 +28,7 @@ _LONGEST_LIFETIME = 90 * 86400.0  # seconds
 
 
 class Prover:
-    """Makes proofs with one key for one token endpoint, for one flow, each with the server's latest nonce."""
+    """Makes the proofs of one flow for one token endpoint, with one key and the server's latest nonce."""
 
     def __init__(self, secret: Secret) -> None:
         self.secret = secret
@@ -45,7 +45,7 @@ class Prover:
         return {"dpop": dpop.proof(self._key, dpop.ProvenRequest("POST", endpoint, self._nonce), now, jti)}
 
     def learn(self, response: Response) -> bool:
-        """Keep the nonce in `response`; whether its absence was the reason of a refusal (RFC 9449 section 8)."""
+        """Keep the nonce in `response`. Returns whether its absence caused a refusal (RFC 9449 section 8)."""
         nonce = dpop.nonce_of(response.headers.get("dpop-nonce", ()))
         self._nonce = nonce or self._nonce
         return bool(nonce) and response.status in (400, 401) and documents.error_code(response) == dpop.USE_NONCE
@@ -54,16 +54,22 @@ class Prover:
 class Tokens(msgspec.Struct):
     """RFC 6749 section 5.1. Some servers send `expires_in` as a string, or null for what they leave out."""
 
+    # The access token; "" in a refusal with status 200.
     access_token: str = ""
+    # "Bearer" or "DPoP", in any case.
     token_type: str | None = None
+    # The lifetime of the access token in seconds.
     expires_in: float | str | None = None
+    # The next refresh token, None if the old one stays valid or none is issued.
     refresh_token: str | None = None
+    # The scopes that were granted, None for those that were asked for.
     scope: str | None = None
+    # The ID token (OpenID Connect Core section 3.1.3.3).
     id_token: str | None = None
 
     @property
     def type(self) -> str:
-        """In lower case (RFC 6749 section 5.1); a server that does not name it means "bearer", as nearly all do."""
+        """The token type in lower case (RFC 6749 section 5.1); "bearer" if the server does not name it."""
         return (self.token_type or "bearer").lower()
 
 
@@ -76,7 +82,7 @@ class IssuedSession(msgspec.Struct, frozen=True):
 
     @property
     def expires_at(self) -> float | None:
-        """In Unix seconds; None if the server does not say."""
+        """When the access token expires, in Unix seconds; None if the server does not say."""
         given = self.tokens.expires_in
         try:
             seconds = float(given) if given is not None else None
@@ -86,16 +92,16 @@ class IssuedSession(msgspec.Struct, frozen=True):
 
     @property
     def scope(self) -> str:
-        """The scopes that the response names, "" for none; a token among them is left out."""
+        """The scopes that the response names, "" for none. A token that the server put among them is left out."""
         given = self.tokens
         tokens = (Secret(token) for token in (given.access_token, given.refresh_token, given.id_token) if token)
         return " ".join(drop_secret_scopes(parse_scopes(given.scope or ""), tokens))
 
     def presentable(self, kind: str) -> tuple[Secret, float | None] | None:
-        """The token for the MCP server, the "access" or the "id" token, and when it expires (Unix seconds).
+        """The token of this `kind`, "access" or "id", and when it expires (Unix seconds); None if it is missing.
 
-        The lifetime of an ID token is that of its own claims, counted from its arrival: then the issuer's clock does
-        not matter. None if it is missing.
+        The lifetime of an ID token is that of its own claims, counted from its arrival, so that the issuer's clock does
+        not matter.
         """
         if kind == "access":
             return Secret(self.tokens.access_token), self.expires_at
@@ -109,12 +115,12 @@ class IssuedSession(msgspec.Struct, frozen=True):
 def request_tokens(
     endpoint: Url, authentication: ClientAuthentication, form: Form, what: str, prover: Prover | None
 ) -> Flow[IssuedSession]:
-    """The tokens for `form`. `what` names the request in errors.
+    """Request the tokens for `form`. `what` names the request in errors.
 
     Raises what `Fetch` raises, `OAuthRefused`, `UpstreamFailed`, and `TheirProtocolError` for unusable tokens.
     """
     response = yield from _request(endpoint, authentication, form, prover)
-    if response.status not in (200, 201):  # Supabase creates its tokens, and says so
+    if response.status not in (200, 201):  # Supabase answers 201 Created
         raise _refusal_error(response, endpoint, what)
     tokens = documents.read(response, Tokens, endpoint, "the token response")
     if not tokens.access_token:
@@ -125,7 +131,7 @@ def request_tokens(
 
 
 class _Exchanged(msgspec.Struct):
-    """RFC 8693 section 2.2.1: the token need not be an access token, whatever the member is called."""
+    """RFC 8693 section 2.2.1. The token need not be an access token, in spite of the name of the member."""
 
     access_token: str = ""
     issued_token_type: str = ""
@@ -134,7 +140,10 @@ class _Exchanged(msgspec.Struct):
 def exchange_tokens(
     endpoint: Url, authentication: ClientAuthentication, form: Form, what: str
 ) -> Flow[tuple[Secret, str]]:
-    """A token for another authorization server, and its type (RFC 8693 section 3). Raises as `request_tokens` does."""
+    """Request a token for another authorization server, and its type (RFC 8693 section 3).
+
+    Raises as `request_tokens` does.
+    """
     response = yield from _request(endpoint, authentication, form, None)
     if response.status != 200:
         raise _refusal_error(response, endpoint, what)
@@ -152,7 +161,7 @@ def _refusal_error(response: Response, endpoint: Url, what: str) -> ProtocolErro
 
 
 def _request(endpoint: Url, authentication: ClientAuthentication, form: Form, prover: Prover | None) -> Flow[Response]:
-    """The response to the first authentication method that the server accepts, else to the last method."""
+    """The response to the first authentication method that the server accepts, else to the last one."""
     response = yield from _post_with_nonce(endpoint, authentication, form, prover)
     while authentication.learn(response):
         response = yield from _post_with_nonce(endpoint, authentication, form, prover)
@@ -164,7 +173,7 @@ def _post_with_nonce(
 ) -> Flow[Response]:
     response = yield from _post(endpoint, authentication, form, prover)
     if prover is not None and prover.learn(response):
-        # The server refused it before it looked at anything else: the code or the refresh token is not spent.
+        # The server checks the nonce before anything else: the code or the refresh token is not spent.
         response = yield from _post(endpoint, authentication, form, prover)
         prover.learn(response)
     return response

@@ -1,10 +1,10 @@
-"""Which URLs that a server names may be used, and when the user has to agree first.
+"""The rules of trust for URLs that servers name: which may be used, and when the user has to agree first.
 
-The MCP server names an authorization server, and that one names its endpoints; each could be hostile. Three rules:
+The MCP server names an authorization server, which names its endpoints; each server could be hostile. Three rules:
 
-- an address must not be nearer than the MCP server's own (`confined`, `oauth/address_zones.py`);
-- the user has to agree to another authorization server than the last login's (`check_issuer`);
-- and to an endpoint away from its issuer's host (`check_endpoints`).
+- an address must not be nearer than the MCP server's own (`confine`, `oauth/address_zones.py`);
+- the user has to agree to an authorization server that is not the last login's (`check_issuer`);
+- the user has to agree to an endpoint away from its issuer's host (`check_endpoints`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,11 +27,11 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
     # The MCP server.
     server: Url
-    # Where its protected-resource metadata are, "" where the configuration does not say.
+    # The URL of its protected-resource metadata, "" if none is configured.
     resource_metadata: str = ""
-    # The one issuer that metadata may name although they were found under another, "" for none.
+    # The one issuer that metadata may name although they were found at another one's URL, "" for none.
     trusted_issuer: str = ""
-    # The configured issuer, "" where discovery is to find it.
+    # The configured issuer, "" if discovery is to find it.
     issuer: str = ""
     # The origins of its configured endpoints.
     endpoints: tuple[str, ...] = ()
@@ -53,23 +53,23 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _OF_A_LOGIN = (Purpose.AUTHORIZATION, Purpose.DEVICE, Purpose.TOKEN)
-"""Where a login begins, and where the code goes with which it ends."""
+"""The endpoints where a login begins, and the one where it ends, which gets the code."""
 
 
 def same_issuer(found: str, expected: str) -> bool:
-    """String equality (RFC 8414 section 3.3). Only the root's slash may differ: Google and FastMCP disagree on it."""
+    """Whether both issuers are equal (RFC 8414 section 3.3) but for the root's slash: Google and FastMCP differ."""
     root = found.removesuffix("/")
     return found == expected or (root == expected.removesuffix("/") and root.count("/") == 2)
 
 
 def choose_issuer(issuers: list[str], trust: Trust) -> str:
-    """Choose one of several equal `issuers` (RFC 9728 section 7.6): the one where we are known, else the first."""
+    """Choose one of the `issuers` (RFC 9728 section 7.6): the one that knows the bridge, else the first."""
     known = (trust.issuer, trust.last.issuer if trust.last else "", trust.trusted_issuer)
     return next((issuer for name in known for issuer in issuers if name and same_issuer(issuer, name)), issuers[0])
 
 
 def check_configured(named: list[str], trust: Trust) -> None:
-    """Raise `ConfigError` where a server has `named` authorization servers without the configured one among them."""
+    """Raise `ConfigError` if a server has `named` authorization servers, but not the configured one."""
     if named and trust.issuer and not any(same_issuer(issuer, trust.issuer) for issuer in named):
         raise ConfigError(
             f"{trust.server.origin} takes tokens of {quoted(', '.join(named))}, not of the configured issuer"
@@ -81,7 +81,7 @@ def check_configured(named: list[str], trust: Trust) -> None:
 def check_issuer(issuer: str, trust: Trust) -> Flow[None]:
     """Ask the user to agree to a login at `issuer`, if the last login was elsewhere.
 
-    Raises `LoginRequired` without a yes.
+    Raises `LoginRequired` unless the user agrees.
     """
     last = trust.last
     if last is None or any(same_issuer(issuer, known) for known in (last.issuer, trust.issuer, trust.trusted_issuer)):
@@ -97,11 +97,11 @@ def check_issuer(issuer: str, trust: Trust) -> Flow[None]:
 def check_endpoints(issuer: str, endpoints: Mapping[Purpose, Url], trust: Trust) -> Flow[tuple[str, ...]]:
     """Return the origins of `endpoints` away from the host of `issuer`, once the user has agreed to each of them.
 
-    An origin to which they agreed in advance, or at the last login, is not asked about again.
+    The bridge does not ask again about an origin to which the user agreed in advance or at the last login. Raises
+    `LoginRequired` unless the user agrees.
 
     A hostile issuer may send people to an honest one's login page and have the code sent to itself, or the other way
-    round. Endpoints at a parent domain of the issuer's host are expected where the login begins and ends there. Raises
-    `LoginRequired` without a yes.
+    round. Endpoints at a parent domain of the issuer's host need no question if the login both begins and ends there.
     """
     home = gate(issuer, Purpose.ISSUER)
     whole = len({endpoints[purpose].origin for purpose in _OF_A_LOGIN if purpose in endpoints}) == 1
@@ -123,10 +123,10 @@ def check_endpoints(issuer: str, endpoints: Mapping[Purpose, Url], trust: Trust)
 
 
 def confine(flow: Flow[R], trust: Trust) -> Flow[R]:
-    """Run `flow`, and keep its requests and its pages for the user within the zones: `UrlRefused` is raised inside it.
+    """Run `flow`, and raise `UrlRefused` in it for a request, or a page for the user, outside the zones.
 
-    Only literal addresses can be judged here. Names are judged when they are resolved; for that, each `Fetch` is told
-    which MCP server led to it.
+    Only literal addresses can be judged here. Names are judged when the shell resolves them; for that, each `Fetch`
+    says which MCP server led to it.
     """
     own = trust.own_origins
     try:
@@ -162,8 +162,8 @@ def filter_addresses(addresses: Sequence[Address], reach: Zone, url: Url, server
     place = "this machine" if reach_of(addresses) is Zone.LOOPBACK else "your own network"
     raise UrlRefused(
         f"{origin} points to {url.origin}, which is an address on {place}",
-        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server,'
-        " or where a machine authenticates, token_endpoint",
+        f'if that is right, set auth = {{ kind = "browser", trusted_issuer = "{url.origin}" }} for this server;'
+        " for a machine, set token_endpoint",
     )
 
 
@@ -181,7 +181,7 @@ def _confine_effect(effect: Effect[Any], server: Url, own: frozenset[str]) -> Ef
 
 
 def _reads_own_document(effect: Fetch, server: Url) -> bool:
-    """Whether `effect` reads a document of the server's own: nothing else is fetched from a server at plain http."""
+    """Whether `effect` reads a document of a server at plain http: nothing else may be fetched there."""
     reads = effect.method == "GET" and effect.form is None and effect.document is None
     return reads and server.is_plain and effect.url.origin == server.origin
 
@@ -218,7 +218,7 @@ def _agreed_at_last_login(issuer: str, last: Session | None) -> Iterable[str]:
 
 
 def _trust_options(names: Iterable[str]) -> str:
-    """The options that agree to `names` in advance, quoted: a server chose the names, and the user pastes them into a
-    shell.
+    """The options that agree to `names` in advance. A server chose the names, and the user pastes them into a shell, so
+    they are made safe to copy.
     """
     return " ".join(f"--trust {copyable_url(name)}" for name in dict.fromkeys(names))

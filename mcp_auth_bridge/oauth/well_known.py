@@ -1,4 +1,4 @@
-"""Well-known URLs: requested one after the other, each with a note of its outcome."""
+"""Requests to well-known URLs, one after the other, with a trail of their outcomes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -10,7 +10,7 @@ from mcp_auth_bridge.urls import Url
 
 T = TypeVar("T")
 
-# MCP 2025-03-26 asks for this header on the metadata request; later revisions do not mind it.
+# MCP 2025-03-26 asks for mcp-protocol-version on the metadata request; later revisions do not mind it.
 DISCOVERY_HEADERS: Mapping[str, str] = {"accept": "application/json", "mcp-protocol-version": "2025-11-25"}
 
 
@@ -22,11 +22,11 @@ class Trail:
         self._responses: list[Response] = []
 
     def note(self, place: str, outcome: str) -> None:
-        """Add one line: the URL, or how a server spelled it, and what came of it."""
+        """Add one line: the URL, or a server's spelling of it, and the outcome."""
         self._steps.append(f"{place}: {outcome}")
 
     def note_response(self, url: Url, response: Response) -> str:
-        """Add the outcome of a request, and return its words."""
+        """Add the outcome of a request, and return it in words."""
         self._responses.append(response)
         outcome = f"HTTP {response.status}{', a web page' if documents.is_page(response) else ''}"
         self.note(_short(url), outcome)
@@ -34,7 +34,7 @@ class Trail:
 
     @property
     def meets_a_firewall(self) -> bool:
-        """Whether every response is a page with status 403: firewalls answer programs so (claude-code #72673)."""
+        """Whether every response is a page with status 403, as firewalls answer programs (claude-code #72673)."""
         return bool(self._responses) and all(
             response.status == 403 and documents.is_page(response) for response in self._responses
         )
@@ -44,11 +44,11 @@ class Trail:
 
 
 def fetch_first_usable(urls: Iterable[Url], read: Callable[[Response, Url], T | None], trail: Trail) -> Flow[T | None]:
-    """Return what `read` makes of the first of `urls` with a usable document; the oddities of the others are noted.
+    """Return the result of `read` for the first of `urls` with a usable document; note the oddities of the others.
 
-    Servers forward the URLs that they do not know, answer them with a page for people, or with the document of another
-    resource (mike #344, elementor-mcp #130, copilot-cli #4769). None where nothing is found, or nothing that `read`
-    takes for a document. Where `read` refused every document, its first `TheirProtocolError` is raised.
+    Servers forward the URLs that they do not know, or answer them with a page for people or with the document of
+    another resource (mike #344, elementor-mcp #130, copilot-cli #4769). The result is None if there is no document, or
+    none that `read` accepts. If `read` raised `TheirProtocolError` for every document, the first of these is raised.
     """
     first: TheirProtocolError | None = None
     for url in dict.fromkeys(urls):
@@ -65,13 +65,13 @@ def fetch_first_usable(urls: Iterable[Url], read: Callable[[Response, Url], T | 
             return found
         trail.note(_short(url), "holds no metadata")
     if first is not None:
-        first.hint = f"{first.hint or 'its operator has to mend them'}. Tried: {trail}"
+        first.hint = f"{first.hint or 'its operator has to correct them'}. Tried: {trail}"
         raise first
     return None
 
 
 def fetch_document(url: Url, trail: Trail) -> Flow[Response | None]:
-    """Return the document at `url`, or None where there certainly is none. Raises as `fetch_response`."""
+    """Return the document at `url`, or None if there certainly is none. Raises as `fetch_response`."""
     response = yield from fetch_response(url, trail)
     if response is None or response.status != 200 or documents.is_page(response):
         return None  # single-page applications answer every unknown URL with a page and status 200
@@ -79,9 +79,9 @@ def fetch_document(url: Url, trail: Trail) -> Flow[Response | None]:
 
 
 def fetch_response(url: Url, trail: Trail) -> Flow[Response | None]:
-    """Return any response that says something about `url`; None for a redirect that is not followed.
+    """Return the response for `url`, None for a redirect that is not followed.
 
-    Raises `UpstreamFailed` on 5xx and 429, which say nothing about it, and what `Fetch` raises.
+    Raises `UpstreamFailed` for 5xx and 429, which say nothing about `url`, and what `Fetch` raises.
     """
     try:
         response = yield from ask(Fetch(url, DISCOVERY_HEADERS))

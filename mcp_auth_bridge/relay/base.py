@@ -58,7 +58,7 @@ class Message(msgspec.Struct, frozen=True):
 
 
 def decoded(raw: bytes) -> Any:
-    """The value of `raw`, which is JSON of a message that passed `peek`, or of a part of one. Any: it is any JSON.
+    """The value of the JSON `raw`: a message that passed `peek`, or a part of one. Any: it is any JSON.
 
     A number beyond the range of a double becomes None. Python would read infinity, which JSON cannot express.
     """
@@ -145,7 +145,7 @@ class Remember(msgspec.Struct, frozen=True):
 
 
 class SignIn(msgspec.Struct, frozen=True):
-    """Start a login, in which the user takes part. It ends as the call `SIGN_IN`: well, or with the error."""
+    """Start a login by the user. It ends as the call `SIGN_IN`, with an error if the login failed."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -173,13 +173,13 @@ class Relay(Protocol):
     def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
 
     def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
-        """Nothing more arrives under `call`. `error` is None if it ended well."""
+        """Nothing more arrives under `call`. `error` is None if it ended without one."""
 
     def woke(self, timer: str) -> Iterable[Action]: ...
 
 
 class Around:
-    """A relay around the relay `inner`: passes everything on to it, and reviews the actions that come back."""
+    """Passes everything on to the relay `inner`, and reviews the actions that come back."""
 
     def __init__(self, inner: Relay) -> None:
         self._inner = inner

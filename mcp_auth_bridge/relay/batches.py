@@ -1,6 +1,6 @@
 """Splits the batches of the MCP client, which exist in MCP 2025-03-26 only, if that revision was negotiated.
 
-Their replies come one by one, as that revision allows. A batch of the server's does not reach this relay: the transport
+Their replies come one by one, as that revision allows. A batch from the server does not reach this relay: the transport
 splits it.
 """
 
@@ -44,7 +44,7 @@ class Batches(Around):
 
     def _parts(self, batch: Message) -> list[Message]:
         if not self._negotiated:
-            raise Malformed(-32600, f"batches exist in MCP {_REVISION} only, which was not negotiated")
+            raise Malformed(-32600, f"batches exist only in MCP {_REVISION}, which was not negotiated")
         parts = split_batch(batch)
         if not parts:
             raise Malformed(-32600, "the batch is empty")

@@ -1,11 +1,11 @@
-"""Bytes that arrive in pieces. They are joined once, and take little more memory than they are long."""
+"""A buffer for bytes that arrive in pieces: it joins them once, and takes little more memory than their length."""
 
-_SMALL = 4096  # bytes; a bytes object of Python's takes 33 more, and a place in a list 8
-_GATHERED = 64 * 1024  # bytes of small pieces that are joined at once
+_SMALL = 4096  # bytes; a Python object for a piece takes 33 more, and its place in a list 8
+_GATHERED = 64 * 1024  # bytes of small pieces that are gathered in one part
 
 
 class ByteBuffer:
-    """`add` each piece, `take` the whole. The length is in bytes."""
+    """Takes pieces with `add`, and gives the whole with `take`. Its length is in bytes."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []

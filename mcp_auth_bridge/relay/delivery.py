@@ -40,7 +40,7 @@ _REPEATABLE = frozenset(
 """Methods that only read, so that a request may be executed twice."""
 
 _ENDLESS = frozenset({"subscriptions/listen"})
-"""Methods that are answered with a stream without an end, for which there is no deadline."""
+"""Methods with an endless stream as their response, and so without a deadline."""
 
 _PAUSES = (0.2, 0.5, 1.0)
 """Seconds before each new attempt, lengthened by up to a half."""
@@ -49,7 +49,7 @@ _MOST_UNKNOWN = 2  # new attempts of a request that only reads, after an unknown
 _LONGEST_WAIT_FOR_READING = 60.0  # seconds that a server may ask to wait with 429 or 503
 _LONGEST_WAIT_FOR_CALLS = 10.0
 
-_TICKS = 20  # of the clock in one deadline
+_TICKS = 20  # ticks of the clock in one deadline
 _DEADLINE_TIMER = "deadline"
 _AGAIN_TIMER = "again"
 
@@ -57,26 +57,26 @@ _AGAIN_TIMER = "again"
 class _Attempt(msgspec.Struct):
     """A request under way."""
 
-    # How the inner relay wants it sent.
+    # The action by which the inner relay sends it.
     action: ToServer
 
     # The request under the id by which the server knows it. After an attempt with an unknown outcome that is a new one
     # (MCP 2026-07-28, changelog, "Remove SSE stream resumability").
     asked: Message
 
-    # Attempts that failed.
+    # The number of attempts that failed.
     failures: int = 0
 
-    # Whether one of those failures leaves open that the server has acted.
+    # Whether the server may have acted on one of those attempts.
     sent: bool = False
 
     # Whether the next attempt waits for its time.
     waiting: bool = False
 
-    # Ticks of the clock since the last sign of life.
+    # The ticks of the clock since the last sign of life.
     quiet: int = 0
 
-    # Ticks of the clock since the start.
+    # The ticks of the clock since the start.
     age: int = 0
 
     @property
@@ -96,7 +96,7 @@ class _Attempt(msgspec.Struct):
 
 
 class Delivery(Around):
-    """Wraps the relay that makes a call of each message."""
+    """Wraps the relay that makes a call for each message."""
 
     def __init__(self, inner: Relay, settings: RelaySettings) -> None:
         super().__init__(inner)
@@ -189,7 +189,7 @@ class Delivery(Around):
 
 
 def _last_of_several(error: BridgeError) -> BridgeError:
-    """`error` as the last of several attempts: “nothing was sent” holds for the last of them only."""
+    """The error of several attempts. `error` is that of the last one, and its “nothing was sent” is not true of all."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error
@@ -203,12 +203,12 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     method = attempt.action.message.method
     if isinstance(error, UpstreamFailed):
         wait = _requested_wait(error, repeatable=method in _REPEATABLE)
-        # A 503 without a `Retry-After` is like the others. With one, the server has said when to try again.
+        # A 503 without `Retry-After` is like the others. With it, the server has said when to try again.
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
             return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
     elif isinstance(error, TimedOut):
-        return None  # the user has waited that long; three more times would look like a hang
+        return None  # the user has waited for a whole time-out; three more would look like a hang
     elif isinstance(error, OutcomeUnknown):
         pass
     elif isinstance(error, Unreachable):

@@ -1,7 +1,7 @@
 """Answers the client's `initialize` at once, from memory, while the server or a login is pending.
 
 An error on `initialize` helps no user: most clients hide its text and never try again (clients.md, section 1.4). So
-`initialize` always succeeds. A missing login is told in the result of a tool call, where users and models look.
+`initialize` always succeeds. The result of a tool call reports a missing login, because users and models read it.
 """
 
 import re
@@ -40,6 +40,7 @@ class EarlyInitialize:
     """Wraps the relay that keeps the session. `memory` holds the last results of the server `name`, by method."""
 
     def __init__(self, inner: Relay, name: str, memory: Mapping[str, bytes]) -> None:
+        # The relay that keeps the session.
         self._inner = inner
 
         # The name of the server, for people and models.
@@ -63,10 +64,10 @@ class EarlyInitialize:
         # Whether an earlier session was open since the client's `initialize`.
         self._was_open = False
 
-        # The lists that the client was told of: those of `_LISTS` in the capabilities.
+        # The lists that the client knows of: those of `_LISTS` in the capabilities.
         self._offered: tuple[str, ...] = ()
 
-        # The login that is missing, None if none is known to be.
+        # The error about the missing login, None if no login is known to be missing.
         self._missing: LoginRequired | None = None
 
         # The client's requests for the first page of tools, which memory can answer.
@@ -128,7 +129,7 @@ class EarlyInitialize:
         if self._initialize is not None and message.key == self._initialize.key:
             self._initialize = None
             if self._greeted:
-                return  # memory was faster; `_session_opened` has the client ask again
+                return  # memory was faster; `_session_opened` tells the client to ask again
             self._greeted = True
             self._offered = _lists_in(result_of(message))
         elif self._lists.pop(message.key, None) is not None:
@@ -203,7 +204,7 @@ class EarlyInitialize:
 
 
 def initialize_result(name: str, remembered: bytes | None, requested: Any) -> dict[str, Any]:
-    """An `InitializeResult` in the client's own revision: the remembered one, else the least that can be true.
+    """An `InitializeResult` in the client's own revision: the remembered result, else a minimal one.
 
     It always promises `listChanged`, because its lists may change once the server answers. Any: `requested` and the
     remembered result are any JSON.

@@ -66,7 +66,7 @@ def split_batch(batch: Message) -> list[Message]:
         raise Malformed(_UNPARSABLE, "the batch is not valid JSON") from None
     messages = [_within_limits(bytes(part)) for part in parts]
     if any(message.kind is Kind.BATCH for message in messages):
-        raise Malformed(_INVALID, "a batch is not part of a batch")
+        raise Malformed(_INVALID, "a batch must not contain a batch")
     return messages
 
 
@@ -141,7 +141,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def _with_lone_surrogates(line: bytes) -> _Envelope:
-    """The slow path for escapes of lone surrogates: legal JSON that msgspec refuses and Python's parser accepts."""
+    """Decode escapes of lone surrogates, slowly: they are legal JSON, but only Python's parser accepts them."""
     text = line.decode()
     try:
         value = _scanner.decode(text)

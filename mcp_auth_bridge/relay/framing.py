@@ -14,16 +14,16 @@ _SPACES = bytes.maketrans(b"\r\n", b"  ")
 
 
 class Lines:
-    """Feed it bytes in any chunks, take lines. `limit` is the longest line in bytes, without its end."""
+    """Takes bytes in any chunks, gives lines. `limit` is the length of the longest line in bytes, without its end."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._line = ByteBuffer()  # the start of a line that has not ended
-        self._size = 0  # of that line, also of the bytes that are skipped
+        self._size = 0  # the length of that line, including the bytes that are skipped
         self._skipping = False
 
     def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
-        """The lines that `chunk` completes. One that is too long comes as `Malformed`, once."""
+        """The lines that `chunk` completes. A line that is too long yields one `Malformed`."""
         *complete, rest = chunk.split(b"\n")
         for part in complete:
             if self._size:

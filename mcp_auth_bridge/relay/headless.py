@@ -1,4 +1,4 @@
-"""For running without a person: a failure is a JSON-RPC error, a line in the log, and in the end an exit code.
+"""The relay for running without a person: a failure is a JSON-RPC error, a line in the log, and finally an exit code.
 
 Nothing is answered from memory, not even `initialize`: an agent that sees tools which cannot work has no user to tell.
 And a failure does not become a tool result, which only a model would read.
@@ -45,7 +45,7 @@ class Headless(Around):
         if isinstance(error, OurProtocolError):
             return  # the client's own mistake, or its way to find out the era
         self._last = error
-        # An agent may try again a thousand times: that is one line, even if the message counts seconds.
+        # An agent may retry a thousand times: the log gets one line, even if the message counts seconds.
         kind = (error.reason, error.sent, error.facts.get("status"))
         if kind != self._reported:
             self._reported = kind

@@ -16,7 +16,7 @@ _ACCEPT_POST = "application/json, text/event-stream"
 _ACCEPT_GET = "text/event-stream"
 
 _PORTAL = 511
-"""Network Authentication Required (RFC 6585 section 6), which is sent by the network and not by the server."""
+"""Network Authentication Required (RFC 6585 section 6), which the network sends, and not the server."""
 
 
 def version_headers(negotiated: Any) -> Mapping[str, str]:
@@ -62,7 +62,7 @@ class Unauthorized(msgspec.Struct, frozen=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """The response is not one of MCP. `body_may_reply`: its body may still be a JSON-RPC error, which then counts."""
+    """The response is not what MCP prescribes. `body_may_reply`: if its body is a JSON-RPC error, that error counts."""
 
     error: BridgeError
     body_may_reply: bool = False
@@ -121,9 +121,9 @@ _LONGEST_REFUSAL = 65536  # bytes; a longer message is not a refusal, and is not
 def refusal_in_reply(message: bytes) -> Unauthorized | None:
     """The refusal of credentials in the JSON-RPC `message`, None if it is anything else.
 
-    MCP knows refusals as an HTTP status only. This is the habit of servers that check the token where the method is
-    dispatched: HTTP 200, `error.code` 401, the challenge in `error.data.www_authenticate`. As with the status the
-    method was not executed, so the request may be sent again with other credentials.
+    In MCP a refusal is an HTTP status. But servers that check the token while they dispatch the method send HTTP 200,
+    `error.code` 401, and the challenge in `error.data.www_authenticate`. They have not executed the method either, so
+    the request may be sent again with other credentials.
     """
     if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
         return None
@@ -145,7 +145,7 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
 
 
 def session_lost_error() -> SessionLost:
-    """The error upon which the relay opens a new session."""
+    """The error that makes the relay open a new session."""
     return SessionLost("the server no longer knows the MCP session")
 
 
@@ -168,7 +168,7 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
     if 300 <= status < 400:
         return UpstreamFailed(
             f"the server answered with a redirect (HTTP {status}) that this request does not follow",
-            "put the URL that it should go to into the configuration",
+            "put the URL that it leads to into the configuration",
             status=status,
         )
     if status in (404, 405):
@@ -186,7 +186,7 @@ def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]])
             )
         return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = retry_after(headers)
-    hint = f"it asks to wait {wait:g} s" if wait is not None else TRY_AGAIN
+    hint = f"the server asks clients to wait {wait:g} s" if wait is not None else TRY_AGAIN
     return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
 
 

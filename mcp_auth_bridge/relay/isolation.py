@@ -13,12 +13,12 @@ from mcp_auth_bridge.relay.call_numbers import STREAM
 
 _TIMER = "isolation"
 _PATIENCE = 120.0
-"""Seconds that a request may wait without a call after a fault. Without a fault it is 105 at most: 45 for a login,
+"""Seconds that a request may wait without a call after a fault. Without a fault it waits 105 at most: 45 for a login,
 then 60 for `initialize`.
 """
 
 _AGAIN = 30.0
-"""Seconds until `woke` is called again for a timer at which it raised: deadlines depend on timers."""
+"""Seconds until `woke` is called again for the same timer after it raised: deadlines depend on timers."""
 
 _MOST_GIVEN_UP = 1000
 
@@ -27,6 +27,7 @@ class Isolation:
     """Wraps the relays in which a fault is to be contained."""
 
     def __init__(self, inner: Relay) -> None:
+        # The relays in which a fault is to be contained.
         self._inner = inner
 
         # The requests without a reply, by key.
@@ -38,14 +39,13 @@ class Isolation:
         # The calls that carry a request and have not ended.
         self._running: set[int] = set()
 
-        # The keys of the requests that were answered here, in that order: a reply of the relay's would be the second
-        # one.
+        # The keys of the requests that were answered here, in that order: a reply from the relay would be a second one.
         self._given_up: dict[Hashable, None] = {}
 
-        # Whether there has been a fault, so that open requests are looked through from time to time.
+        # Whether there has been a fault, so that open requests are checked from time to time.
         self._watching = False
 
-        # The requests without a running call at the last look.
+        # The requests without a running call at the last check.
         self._doubtful: dict[Hashable, Message] = {}
 
         # The faults that were reported.
@@ -95,7 +95,7 @@ class Isolation:
             yield from self._report(internal_error(bug))
 
     def _take_cancelled(self, message: Message) -> Hashable | None:
-        """The key of the request that is not to be answered any more. `initialize` cannot be cancelled."""
+        """The key of the request that `message` cancels, None if it cancels none. `initialize` cannot be cancelled."""
         if message.kind is not Kind.NOTIFICATION or message.method != "notifications/cancelled":
             return None
         request = self._open.get(message.cancelled_key)
@@ -132,7 +132,10 @@ class Isolation:
         return True
 
     def _is_first_failure(self, request: Message) -> bool:
-        """Whether it is the first reply to `request`. A second request under its id fails without answering it."""
+        """Whether a failure is the first reply to `request`.
+
+        A second request with the same id fails, but that does not answer the first.
+        """
         key = request.key
         return self._open.get(key, request) is not request or self._is_first_reply(key)
 
@@ -146,7 +149,7 @@ class Isolation:
             yield Wake(_TIMER, _PATIENCE)
 
     def _look_again(self) -> Iterator[Action]:
-        """Answer the requests that have no running call now and had none at the last look: a fault has lost them."""
+        """Answer the requests that have no running call now and had none at the last check: a fault has lost them."""
         at_work = {self._calls.get(call) for call in self._running}
         waiting = {key: request for key, request in self._open.items() if key not in at_work}
         for key, request in waiting.items():

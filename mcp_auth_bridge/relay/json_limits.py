@@ -1,19 +1,19 @@
 """Limits for the depth of JSON and for the length of its numbers, checked before it is parsed.
 
 Parsers set limits of their own, or crash: serde_json stops at a depth of 128, Python at integers of 4,300 digits and at
-about 1,000 levels. A message that the bridge can read and the MCP client cannot would be lost without a word.
+about 1,000 levels. A message that the bridge can read but the MCP client cannot would be lost silently.
 """
 
 import re
 from collections.abc import Iterator
 
 DEEPEST = 128
-"""Levels of arrays and objects. It is the limit of serde_json, the strictest parser of the known clients."""
+"""The most levels of arrays and objects: the limit of serde_json, the strictest parser of the known clients."""
 
 LONGEST_NUMBER = 1000
-"""Digits in a row."""
+"""The most digits in a row."""
 
-_SLICE = 64 * 1024  # bytes that are scanned at once, so that a scan needs about as much memory beside the message
+_SLICE = 64 * 1024  # bytes that are scanned at once; a scan needs about as much memory besides the message
 _STRIDE = 50
 _MAYBE_LONG = re.compile(rb"[0-9]{%d}" % (LONGEST_NUMBER // _STRIDE))
 _DIGITS = bytes(ord("0" if byte in b"0123456789" else " ") for byte in range(256))
@@ -23,10 +23,10 @@ _NO_LEVEL = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
 def exceeded_limit(text: bytes) -> str | None:
-    """The limit that the JSON `text` exceeds, as a sentence, None if it keeps to all of them.
+    """The limit that the JSON `text` exceeds, as a sentence, None if it exceeds none.
 
-    The first look overestimates and is cheap: it counts brackets, and takes every fiftieth byte to find digits. Only a
-    text that does not pass it is scanned. `text` need not be valid JSON: a parser then decides.
+    The first check is cheap and overestimates: it counts brackets, and looks for digits at every fiftieth byte. Only a
+    text that fails it is scanned. `text` need not be valid JSON: the parser finds that out later.
     """
     deep = text.count(b"[") + text.count(b"{") > DEEPEST
     long = len(text) > LONGEST_NUMBER and _MAYBE_LONG.search(text[::_STRIDE]) is not None
@@ -63,7 +63,7 @@ def _shells(nest: bytes) -> int:
 
 
 def _has_too_long_a_number(text: bytes) -> bool:
-    """Looks at the text with its strings first, because such runs of digits are rare in them, then without."""
+    """Whether a number is too long: checks the text with its strings first, in which long runs of digits are rare."""
     slices = (text[start : start + _SLICE + LONGEST_NUMBER] for start in range(0, len(text), _SLICE))
     if not any(_LONG in part.translate(_DIGITS) for part in slices):
         return False

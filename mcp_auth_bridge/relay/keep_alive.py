@@ -27,7 +27,7 @@ class KeepAlive(Around):
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == _PING.key:
-                    pass  # to a ping of this relay
+                    pass  # the reply to a ping of this relay
                 case Fail(request=request) if request.key == _PING.key:
                     pass  # a ping of this relay; the client's next request meets the same failure
                 case SessionOpened():

@@ -1,4 +1,4 @@
-"""Keeps a legacy session alive (MCP 2025-03-26 to 2025-11-25): opens it, and opens it again when the server forgot it.
+"""Keeps a legacy session alive (MCP 2025-03-26 to 2025-11-25): opens it, and reopens one that the server forgot.
 
 The session is opened with the client's own `initialize`, byte for byte. Until it is open the client's messages wait;
 when it is lost they wait again. A message that the server refused with 404 is sent once more: a refusal is not an
@@ -63,23 +63,25 @@ class LegacySession:
         # Changed by `_step` only, along the table of `session_state.py`.
         self._state = SessionState.IDLE
 
-        # What the client opens sessions with, None in the state IDLE alone.
+        # The client's part in opening sessions, None only in the state IDLE.
         self._begun: Handshake | None = None
 
         # The newest session, which may be lost already.
         self._session = McpSession()
 
-        # The numbers of the calls for `initialize` and for its confirmation, and the newest of those calls.
+        # The numbers of the calls for `initialize` and for its confirmation.
         self._numbers = CallNumbers(OWN)
+
+        # The newest of those calls.
         self._own_call = STREAM
 
         # Each call under way: the session in which it was made, and how to make it again in another one.
         self._sent: dict[int, tuple[McpSession, ToServer]] = {}
 
-        # What is sent once a session is open, in this order: messages of the client's, and calls to be made again.
+        # The client's messages and the calls to make again, in the order in which an open session gets them.
         self._waiting: list[Message | ToServer] = []
 
-        # The calls that were made again. Each is, once.
+        # The calls that were made again. No call is made again twice.
         self._replayed: set[int] = set()
 
         # Seconds until an unreachable server is tried again; twice as long after each attempt.
@@ -204,7 +206,7 @@ class LegacySession:
         yield ToServer(self._own_call, confirmation, self._session.headers)
 
     def _use_unconfirmed(self) -> Iterator[Action]:
-        """Let messages pass although the client has not confirmed: the server judges that, as without the bridge."""
+        """Let messages pass although the client has not confirmed: the server may refuse them, as without a bridge."""
         self._handshake.skips_confirmation = True
         self._step(SessionStep.SKIP_CONFIRMATION)
         yield from self._release()
@@ -215,7 +217,7 @@ class LegacySession:
                 unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
                 yield from self._close(error or unanswered)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
-            # Whatever became of the notification, the server has had it before the first request.
+            # Whatever its outcome, the notification was sent before the first request.
             self._step(SessionStep.OPEN)
             yield OpenStream(self._session.headers)
             yield SessionOpened()
@@ -266,7 +268,7 @@ class LegacySession:
                 yield action
 
     def _drop(self, call: int) -> None:
-        """Forget `call`, to which no reply is awaited any more."""
+        """Forget `call`: nothing waits for its reply any more."""
         self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
         self._sent.pop(call, None)
 

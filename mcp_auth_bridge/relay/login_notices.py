@@ -1,4 +1,4 @@
-"""Writes to the log which failures the user has to act on: the client may only show "connected, 0 tools"."""
+"""Logs the failures that the user has to act on: the client may show only "connected, 0 tools"."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ _FOR_THE_USER = (AccessDenied, ConfigError, CredentialRefused, LoginRequired, St
 
 
 class LoginNotices(Around):
-    """Wraps the whole relay. A failure that repeats is written once."""
+    """Wraps the whole relay. It logs a failure that repeats once."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)

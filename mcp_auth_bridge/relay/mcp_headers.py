@@ -48,7 +48,7 @@ def _version_in(params: Mapping[str, Any]) -> str:
 
 
 def standard_headers(request: Message) -> dict[str, str]:
-    """`MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`."""
+    """The headers `MCP-Protocol-Version`, `Mcp-Method` and `Mcp-Name`, if `request` has values for them."""
     method, params = request.method or "", request.params
     headers = {"mcp-method": encoded(method)}
     if version := _version_in(params):
@@ -60,7 +60,7 @@ def standard_headers(request: Message) -> dict[str, str]:
 
 
 def parameter_headers(annotations: Annotations, arguments: Any) -> dict[str, str]:
-    """`Mcp-Param-*` for a tool call. An argument that is absent or null has no header. Any: arguments are any JSON."""
+    """The headers `Mcp-Param-*` of a tool call; none for an absent or null argument. Any: arguments are any JSON."""
     headers = {}
     for name, path in annotations.items():
         text = _text(_at(arguments, path))
@@ -131,7 +131,7 @@ def _count(schema: Any) -> int:
 
 
 def _is_primitive(type_: Any) -> bool:
-    """Whether it is a primitive type. It may also allow null: the specification leaves that open, FastMCP does it."""
+    """Whether `type_` is primitive, or a primitive or null: the specification leaves that open, and FastMCP uses it."""
     types = [kind for kind in type_ if kind != "null"] if isinstance(type_, list) else [type_]
     return len(types) == 1 and types[0] in _PRIMITIVE
 

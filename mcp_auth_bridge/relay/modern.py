@@ -1,8 +1,8 @@
 """MCP 2026-07-28 on both sides: there is no session, and each request has headers made from its body.
 
-Cancelling is hanging up. Tools with an invalid `x-mcp-header` are hidden from the client, because their calls could not
-be sent properly. When the server does not accept the headers of a call (-32020, which says that it did not run), the
-tools are listed anew and the call is made once more.
+The relay cancels a call by hanging up. Tools with an invalid `x-mcp-header` are hidden from the client, because
+their calls could not be sent properly. If the server does not accept the headers of a call (-32020, so it did not run),
+the relay lists the tools anew and makes the call once more.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ _MOST_PAGES = 100
 
 
 class _Relisting(msgspec.Struct):
-    """The tools are listed anew for `call`, the headers of which the server did not accept: `mismatch` is its reply."""
+    """A new listing of the tools for `call`. The server did not accept its headers, and replied with `mismatch`."""
 
     call: int
     mismatch: Message
@@ -32,7 +32,7 @@ class _Relisting(msgspec.Struct):
 
 
 class Modern(Around):
-    """Wraps the relay that sees to exactly one reply."""
+    """Wraps the relay that gives each request exactly one reply."""
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
@@ -43,13 +43,13 @@ class Modern(Around):
         # The client's request of each call under way.
         self._requests: dict[int, Message] = {}
 
-        # By call, the reply -32020 of calls that have not ended yet.
+        # The replies -32020 to calls that have not ended yet, by call.
         self._mismatches: dict[int, Message] = {}
 
-        # By the number of the call that lists the tools.
+        # The listings under way, by the number of the call that lists the tools.
         self._relistings: dict[int, _Relisting] = {}
 
-        # The calls that were made once more. Each is, once.
+        # The calls that were made once more. No call is made a third time.
         self._repeated: set[int] = set()
 
         # The numbers of the calls that list tools.
@@ -122,7 +122,7 @@ class Modern(Around):
         )
 
     def _relist(self, relisting: _Relisting, cursor: Any) -> Iterator[Action]:
-        """Request a page of tools with the `_meta` of the refused call. Any: a cursor is any JSON of the server's."""
+        """Request a page of tools with the `_meta` of the refused call. Any: the server's cursor is any JSON."""
         meta = self._requests[relisting.call].params.get("_meta")
         members = meta.items() if isinstance(meta, dict) else ()
         own = {key: value for key, value in members if key.startswith(_META_PREFIX)}

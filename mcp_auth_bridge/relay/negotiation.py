@@ -2,7 +2,7 @@
 
 A client shows its era with its first message: `initialize` opens a legacy session; a request that names a version in
 its `_meta` is modern. A dual-era client probes with `server/discover` and is answered in the era of the server: from
-memory, else by asking the server for a moment, else with "method not found", upon which the client falls back to
+memory, else by asking the server for a moment, else with "method not found", after which the client falls back to
 `initialize`. If the two share no era, the client gets one error that says so.
 """
 
@@ -40,29 +40,35 @@ class Negotiation:
     """`legacy` and `modern` are the relays to choose from. `memory` holds the server's last results, by method."""
 
     def __init__(self, legacy: Relay, modern: Relay, memory: Mapping[str, bytes]) -> None:
-        # The relays of the two eras, and the one that this relay has become.
+        # The relay of the legacy era.
         self._legacy = legacy
+
+        # The relay of the modern era.
         self._modern = modern
+
+        # The one of the two that this relay has become.
         self._chosen: Relay | None = None
 
-        # The server's last result of `server/discover`, raw JSON. It is empty if that proved wrong.
+        # The server's last result of `server/discover`, raw JSON. Empty if it proved wrong.
         self._remembered = memory.get(DISCOVER_METHOD)
 
-        # Whether the server is legacy by memory. Believed once: a client that asks again after "method not found"
-        # cannot fall back.
+        # Whether memory says that the server is legacy. The relay relies on it once: a client that asks again after
+        # "method not found" cannot fall back.
         self._is_legacy = "initialize" in memory and self._remembered is None
 
         # The client's `server/discover` while the server is asked.
         self._probing: Message | None = None
 
-        # The numbers of those calls, and the newest of them.
+        # The numbers of the calls that ask it.
         self._probes = CallNumbers(PROBES)
+
+        # The newest of those calls.
         self._probe = STREAM
 
         # The client's `initialize` that has not been answered.
         self._initialize: Message | None = None
 
-        # Whether the server is modern by memory alone, and has not answered since.
+        # Whether only memory says that the server is modern, and the server has not answered yet.
         self._believing = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -102,7 +108,7 @@ class Negotiation:
             yield from self._review(self._chosen.woke(timer))
 
     def _doubt(self, *, failed: bool) -> Iterator[Action]:
-        """Forget that the server is modern if that is known from memory alone and its first reply failed."""
+        """Forget that the server is modern if only memory says so, and its first reply failed."""
         if self._believing:
             self._believing = False
             if failed:
@@ -165,7 +171,7 @@ class Negotiation:
             yield Fail(probing, _initialize_first_error())
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """A server that answers a legacy `initialize` with a modern error shares no era with this client."""
+        """Fail a legacy `initialize` that the server answers with a modern error: the two share no era."""
         for action in actions:
             if isinstance(action, ToClient) and self._answers_initialize(action.message):
                 initialize, self._initialize = self._initialize, None
@@ -184,13 +190,13 @@ def _cancels(message: Message, request: Message) -> bool:
 
 
 def _supported(reply: Message) -> Any:
-    """The versions that a modern error names, `MODERN_VERSIONS` if it has none to name. Any: any JSON."""
+    """The versions that a modern error names, `MODERN_VERSIONS` if it names none. Any: any JSON."""
     data = (decoded(reply.raw) or {}).get("error", {}).get("data")
     return data.get("supported", MODERN_VERSIONS) if isinstance(data, dict) else MODERN_VERSIONS
 
 
 def _is_modern(versions: Any) -> bool:
-    """Any: any JSON."""
+    """Whether a modern version is among the `versions`. Any: any JSON."""
     return isinstance(versions, list | tuple) and any(version in MODERN_VERSIONS for version in versions)
 
 

@@ -1,4 +1,4 @@
-"""Forwards messages between a client and a server of one era. Knows ids only, and sees to exactly one reply each."""
+"""Forwards messages between a client and a server of one era. Reads only ids, and gives each request one reply."""
 
 from collections.abc import Hashable, Iterator
 
@@ -8,7 +8,7 @@ from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
 class Passthrough:
-    """Makes one call of each client message. A reply counts only under the call of its request."""
+    """Makes one call for each client message. A reply counts only under the call of its request."""
 
     def __init__(self) -> None:
         self._requests: dict[int, Message] = {}

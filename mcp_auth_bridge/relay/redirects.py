@@ -1,4 +1,4 @@
-"""The redirects of MCP requests: they may lead to the same origin, by the same method, and nowhere else."""
+"""The redirects of MCP requests: they may lead only to the same origin, and must keep the method."""
 
 import re
 from urllib.parse import urljoin, urlsplit
@@ -25,12 +25,12 @@ def redirect_target(verb: str, url: Url, status: int, location: str) -> Url | No
         target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
     except (ValueError, UrlRefused):
         # The refused URL is not quoted: a single sign-on's redirect carries secrets in its query.
-        hint = "put the URL that it should go to into the configuration"
+        hint = "put the URL that it leads to into the configuration"
         raise UpstreamFailed("the server redirects to a URL that is not acceptable", hint, status=status) from None
     if target.origin != url.origin:
         raise UpstreamFailed(
             f"the server redirects to another origin, {target.origin}, which gets no request with credentials",
-            "put the URL there into the configuration if that is right; for a portal or single sign-on, sign in first",
+            "if that is right, put its URL into the configuration; for a portal or single sign-on, sign in first",
             status=status,
         )
     return target

@@ -1,4 +1,4 @@
-"""The messages that the bridge itself makes. This is the one place where a `BridgeError` becomes JSON-RPC."""
+"""The messages that the bridge itself makes. Only here a `BridgeError` becomes JSON-RPC."""
 
 import json
 from typing import Any
@@ -47,7 +47,7 @@ def notification(method: str, params: Any = None) -> Message:
 def request(method: str, params: Any, number: int = 0) -> Message:
     """A request of the bridge's own, the `number`th of its kind. Any: any JSON.
 
-    Its id is a string: some clients take any number for the id of a request of theirs.
+    Its id is a string: some clients take any number for the id of one of their own requests.
     """
     id_ = f"mcp-auth-bridge/{method}/{number}"
     raw = _json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
@@ -99,7 +99,7 @@ def error_code(reply: Message) -> int | None:
     try:
         error = _error_decoder.decode(reply.raw).error
     except (msgspec.DecodeError, RecursionError):
-        return None  # the bridge decides on no reply that looks like that
+        return None  # the bridge makes no decision on such a reply
     return error.code if error is not msgspec.UNSET else None
 
 

@@ -1,4 +1,4 @@
-"""Resumes a broken event stream: from which event, and when (MCP 2025-11-25, "Resumability and Redelivery")."""
+"""The resumption of an event stream: its position and pauses (MCP 2025-11-25, "Resumability and Redelivery")."""
 
 import re
 
@@ -42,7 +42,7 @@ class Resumption:
         self.last_id = b""
 
     def lived(self, seconds: float) -> None:
-        """Note that a connection lasted `seconds`. One that a quiet network ended does not mean a server in trouble."""
+        """Note that a connection lasted `seconds`: the end of a long one does not mean trouble at the server."""
         if seconds >= _LONGEST_PAUSE:
             self.tries = 0
 

@@ -1,6 +1,6 @@
 """Repeats the client's log level and subscriptions in a session that replaces a lost one.
 
-A client sets them once, and does not know that its session is another one now.
+A client sets them once, and does not know that a new session has replaced its own.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -74,7 +74,7 @@ class SessionReplay(Around):
             yield from self._repeat(_SUBSCRIBE, {"uri": uri})
 
     def _repeat(self, method: str, params: dict[str, Any]) -> Iterator[Action]:
-        """Any: the client's level, whatever JSON it is."""
+        """Send a request of this relay to the new session. Any: the client's level is any JSON."""
         request = replies.request(method, params, next(self._numbers))
         self._own.add(request.key)
         yield from self._review(self._inner.from_client(request))

@@ -1,7 +1,7 @@
 """The states of a legacy session, and the steps between them, as a table (in the manner of h11's `_state.py`).
 
-Everything that changes the state goes through `next_state`. A step that the table does not hold for a state is a fault
-of the bridge, and raises `InvalidStep`.
+Everything that changes the state goes through `next_state`. A step that is not in the table is a bug of the bridge, and
+raises `InvalidStep`.
 """
 
 import enum
@@ -67,7 +67,7 @@ TRANSITIONS: Mapping[tuple[SessionState, SessionStep], SessionState] = {
     (SessionState.UNCONFIRMED, SessionStep.REOPEN): SessionState.OPENING,
     (SessionState.UNCONFIRMED, SessionStep.CLOSE): SessionState.CLOSED,
     (SessionState.CLOSED, SessionStep.REOPEN): SessionState.OPENING,
-    # Once its `initialize` is answered a client may send another, whatever has become of the session since.
+    # Once its `initialize` is answered, a client may send another in any state of the session.
     (SessionState.OPENING, SessionStep.INITIALIZE): SessionState.OPENING,
     (SessionState.GREETED, SessionStep.INITIALIZE): SessionState.OPENING,
     (SessionState.CONFIRMING, SessionStep.INITIALIZE): SessionState.OPENING,
@@ -91,13 +91,13 @@ class Handshake(msgspec.Struct):
     # The client's `initialize`, as it came.
     request: Message
 
-    # The same, perhaps with an older revision: the `initialize` that the server is sent.
+    # The `initialize` for the server: the same, or with an older revision.
     offer: Message
 
     # The client's `notifications/initialized`, None until it has come.
     confirmation: Message | None = None
 
-    # Whether the client has a reply to its `initialize`. It gets one, however often the session is opened.
+    # Whether the client has a reply to its `initialize`. It gets one only, however often the session is opened.
     answered: bool = False
 
     # Whether the client has sent a request without a confirmation, so that no later session waits for one.
@@ -108,7 +108,7 @@ class McpSession(msgspec.Struct):
     """One session at the server.
 
     `headers` are those of its revision. `alive`: a message has come from the server. Without one a 404 for the server's
-    own stream says nothing: servers without such a stream may respond so to every GET.
+    own stream says nothing: servers without such a stream may answer 404 to every GET.
     """
 
     headers: Mapping[str, str] = {}

@@ -1,8 +1,8 @@
 """Holds a tool call that lacks a login while the user logs in, then makes it (clients.md, section 4, rules 9-15).
 
 Only a `tools/call` starts a login: it is the one request for which a user is waiting. It was refused before it was
-executed, so making it after the login is still at most once. A call that has waited too long fails and says what to do;
-the login goes on.
+executed, so making it after the login still executes it at most once. A call that has waited too long fails and says
+what to do; the login goes on.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -20,11 +20,11 @@ PATIENCE = 45.0
 
 _TICK = 5.0
 _TIMER = "signing in"
-_STEP = 0.001  # progress must increase, and that of the call itself begins above these
+_STEP = 0.001  # progress must increase, and the call's own progress begins above these values
 
 
 class _Held(msgspec.Struct):
-    """A call that lacks a login: `why` is the error, `ticks` is for how many ticks of the clock it has waited."""
+    """A call that lacks a login: `why` is the error, `ticks` are the ticks of the clock that it has waited."""
 
     request: Message
     why: LoginRequired
@@ -32,7 +32,7 @@ class _Held(msgspec.Struct):
 
 
 class SigningIn(Around):
-    """Wraps the relay of one era. `name` is that of the server."""
+    """Wraps the relay of one era. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
         super().__init__(inner)
@@ -72,7 +72,7 @@ class SigningIn(Around):
             yield from (_failure(waiting, error.message) for waiting in held.values())
             return
         yield from self._review(self._inner.ended(call, None))
-        yield from self._review(self._inner.woke(REOPEN))  # a session that closed for want of a login need not wait
+        yield from self._review(self._inner.woke(REOPEN))  # a session that lacked a login need not wait
         for key, waiting in held.items():
             self._made_again.add(key)
             yield from self._review(self._inner.from_client(waiting.request))

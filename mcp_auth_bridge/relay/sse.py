@@ -20,7 +20,7 @@ class ServerSentEvent(msgspec.Struct, frozen=True):
 
 
 class EventParser:
-    """Feed it chunks, take events.
+    """Takes bytes in any chunks, gives events.
 
     `limit` is the largest event in bytes; a larger one raises `LimitExceeded`. A stream that continues another one
     begins with its `last_id`. An event that the end of the stream cuts off is discarded, as the specification demands.
@@ -39,19 +39,25 @@ class EventParser:
         # The bytes of the event that has begun and not ended.
         self._size = 0
 
-        # The start of a line that has not ended, and whether it began with `_DATA`, which then is not in `_line`.
+        # The start of a line that has not ended.
         self._line = ByteBuffer()
+
+        # Whether that line began with `_DATA`, which is not in `_line` then.
         self._in_data = False
 
         # The data of the event so far: one line is kept as it is, more are joined.
         self._data: bytes | ByteBuffer | None = None
 
-        # The type and the id of the event so far.
+        # The type of the event so far.
         self._type = b""
+
+        # The id of the event so far.
         self._id = last_id
 
         # The first bytes of the stream, until they can be told from a byte order mark.
         self._start = b""
+
+        # Whether those bytes have been told from one.
         self._begun = False
 
         # Whether the last line ended with CR, so that an LF at the start of the next chunk belongs to it.

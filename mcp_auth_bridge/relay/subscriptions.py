@@ -21,7 +21,7 @@ _LONGEST_PAUSE = 30.0
 
 
 class _Subscription(msgspec.Struct):
-    """`opening` opens its stream. `acknowledged`: the client knows that it is open. `pause` is in seconds."""
+    """`opening` opens its stream. `acknowledged`: the client knows of that. `pause`: seconds to the next try."""
 
     opening: ToServer
     acknowledged: bool = False

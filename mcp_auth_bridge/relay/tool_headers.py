@@ -21,7 +21,7 @@ class ToolHeaders:
 
     def of(self, call: Message) -> dict[str, str]:
         """The `Mcp-Param-*` headers of a `tools/call`, {} for a tool that was never listed."""
-        if not self._tools:  # as with most servers, so that their calls are not decoded
+        if not self._tools:  # true of most servers; their calls need not be decoded
             return {}
         params = call.params
         name = params.get("name")

@@ -22,11 +22,11 @@ class Record(msgspec.Struct, frozen=True):
 
 
 _LINE = 1 << 20
-"""Saves of one login: more than it ever has, and far less than the distance between the first generations of two."""
+"""The generations of one login: more than it ever has, and far fewer than lie between the first ones of two logins."""
 
 
 def is_older(generation: int, other: int) -> bool:
-    """Whether `generation` came before `other` in the life of one login; those of another login are far away."""
+    """Whether `generation` came before `other` in the life of one login; generations of another login are far away."""
     return 0 < other - generation < _LINE
 
 
@@ -35,7 +35,7 @@ class Stale(Exception):
 
 
 class Store(Protocol):
-    """Every method may raise `StoreError`; none ever returns a wrong answer in place of an error."""
+    """Every method may raise `StoreError`; none returns a wrong result in place of an error."""
 
     def load(self, key: str) -> Record | None:
         """The newest intact record, or None if there never was one or it was deleted."""
@@ -52,12 +52,12 @@ class Store(Protocol):
     def put_back(self, key: str, record: Record) -> None:
         """Store `record` again under its own generation, in place of an older or a damaged one.
 
-        For a process that holds what a backup or a synchronisation has undone. Raises `Stale` if the stored record is
-        as new, and `StoreError` if there is proof that a newer one was stored.
+        For a process that still holds a record which a backup or a synchronisation has undone. Raises `Stale` if the
+        stored record is as new, and `StoreError` if there is proof that a newer one was stored.
         """
 
     def delete(self, key: str, expected: int) -> bool:
-        """Delete if the stored generation is `expected`; whether it was deleted."""
+        """Delete if the stored generation is `expected`. Returns whether it was deleted."""
 
     def discard(self, key: str) -> bool:
         """Delete a damaged record: its generation cannot be known. Returns whether it was damaged.

@@ -67,7 +67,7 @@ def translate_os_errors(path: Path) -> Iterator[None]:
 def create_file(path: Path, data: bytes) -> None:
     """Make the file `path`, which only this user can read, durably and as a whole. Raises `Exists` if there is one.
 
-    No symbolic link is followed, because `O_EXCL` takes one for a file.
+    No symbolic link is followed, because `O_EXCL` treats one as an existing file.
     """
     with translate_os_errors(path):
         descriptor = os.open(path, CREATE | SAFE, 0o600)
@@ -90,10 +90,10 @@ def _sync_parent(path: Path) -> None:
 
 
 def sync_folder(descriptor: int) -> None:
-    """Flush a folder to the disk, where its file system can.
+    """Flush a folder to the disk, if its file system can do that.
 
-    Network file systems (SMB, some NFS and FUSE servers) answer EINVAL or ENOTSUP, as SQLite and git know too: they
-    keep the order of renames themselves, and the content of the files was flushed before.
+    Network file systems (SMB, some NFS and FUSE servers) answer EINVAL or ENOTSUP, which SQLite and git tolerate too:
+    they keep the order of renames themselves, and the content of the files was flushed before.
     """
     try:
         os.fsync(descriptor)

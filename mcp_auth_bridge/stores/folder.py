@@ -57,7 +57,7 @@ class Folder:
             return None
 
     def write(self, name: str, data: bytes, temporary: str) -> None:
-        """Put `data` in place of the file `name`, durably; `temporary` is a fresh name for the time until then."""
+        """Put `data` in place of the file `name`, durably; `temporary` is an unused name for it until then."""
         _check_size(data)
         self.create()
         with open_folder(self.path, name) as folder:
@@ -70,7 +70,7 @@ class Folder:
             folder.sync()
 
     def reserve(self, name: str, filling: bytes) -> None:
-        """Make a file `name` as large as `filling`, which no compression shrinks, for a `replace` on a full disk."""
+        """Make a file `name` with the incompressible `filling`: space for a `replace` on a full disk."""
         if self._size(name) >= len(filling):
             return
         self.remove(name)
@@ -82,10 +82,10 @@ class Folder:
                 raise
 
     def replace(self, name: str, data: bytes, reserved: str, kept: str, temporary: str) -> None:
-        """As `write`, on a full disk into the blocks of the file `reserved`; the old file `name` is `kept`.
+        """As `write`, but on a full disk into the blocks of the file `reserved`. The old file is then named `kept`.
 
-        The new content is durable before anything else happens. Nothing else takes space, because `kept` is another
-        name of the old file; on a file system without second names it is a copy, if there is room for one.
+        The new content is durable before anything else happens. Nothing else takes space, because `kept` is a hard link
+        to the old file; on a file system without hard links it is a copy, if there is room for one.
         """
         _check_size(data)
         old = self.read(name)
@@ -103,11 +103,11 @@ class Folder:
             if linked:
                 folder.rename(spare, kept)
         if old is not None and not linked:
-            with contextlib.suppress(StoreError):  # the new record is what counts, and is there
+            with contextlib.suppress(StoreError):  # only the new record matters, and it is stored
                 self.write(kept, old, temporary)
 
     def remove(self, *names: str) -> None:
-        """Remove those of the files `names` that are there, in this order."""
+        """Remove the files `names` in this order; missing ones are skipped."""
         with open_folder(self.path) as folder:
             removed = [name for name in names if folder.unlink(name)]
             if removed:
@@ -137,7 +137,7 @@ def hashed_name(key: str, suffix: str) -> str:
 
 
 class OpenFolder(msgspec.Struct, frozen=True):
-    """A verified folder. `descriptor` is None where the OS cannot open names relative to one (Windows).
+    """A verified folder. `descriptor` is None if the OS cannot open names relative to one (Windows).
 
     Methods raise `OSError`; a file that is not private, or too large, is a `StoreError`.
     """
@@ -163,8 +163,9 @@ class OpenFolder(msgspec.Struct, frozen=True):
         fill(self._open(name, CREATE), data)
 
     def create_or_overwrite(self, name: str, data: bytes, reserved: str) -> str:
-        """The file that holds `data` now: the new one `name`, or on a full disk `reserved`, which has its blocks
-        already.
+        """Write `data` to a new file `name`, or on a full disk into the blocks of the file `reserved`.
+
+        Returns the name of the file that was written.
         """
         try:
             self.create(name, data)
@@ -176,7 +177,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         return name
 
     def _overwrite(self, name: str, data: bytes) -> bool:
-        """Write `data` over the file `name`, in the blocks that it has already; whether there is such a file."""
+        """Write `data` over the file `name`, in the blocks that it has already. Returns whether it exists."""
         try:
             descriptor = self._open(name, OVERWRITE)
         except FileNotFoundError:
@@ -193,7 +194,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         os.replace(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
 
     def unlink(self, name: str) -> bool:
-        """Remove the file `name`; whether there was one."""
+        """Remove the file `name`. Returns whether there was one."""
         try:
             os.unlink(self._where(name), dir_fd=self.descriptor)
         except FileNotFoundError:
@@ -201,7 +202,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
         return True
 
     def link(self, old: str, new: str) -> bool:
-        """Give the file `old` a second name; False on a file system without them (exFAT, some network drives)."""
+        """Make a hard link to `old`. Returns False on a file system without them (exFAT, some network drives)."""
         try:
             os.link(self._where(old), self._where(new), src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
         except OSError:
@@ -228,7 +229,7 @@ class OpenFolder(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def open_folder(path: Path, name: str = "") -> Iterator[OpenFolder]:
-    """The open and verified folder `path`. Raises `StoreError`, namely `Missing` if there is none.
+    """The open and verified folder `path`. Raises `StoreError`, and its subclass `Missing` if there is none.
 
     An `OSError` of the block becomes a `StoreError` about the file `name`, or about the folder.
     """

@@ -1,4 +1,4 @@
-"""The places of the 32-byte sealing key. The configuration chooses one; none is ever a silent fallback."""
+"""The places of the 32-byte sealing key. The configuration chooses one, and there is no silent fallback."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ ELSEWHERE = (
 _KINDS = '"key_command", "insecure_file"'
 
 _MAKE_A_KEY = "make one with: openssl rand -base64 32"
-# The variables that password managers need to find their agent and data. A token of theirs belongs in a wrapper script.
+# The variables that password managers need to find their agent and data. A token for them belongs in a wrapper script.
 COMMAND_ENVIRONMENT = frozenset(
     (
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"),
@@ -44,13 +44,13 @@ COMMAND_ENVIRONMENT = frozenset(
 
 def keep_hint(config: Path, kinds: str = _KINDS) -> str:
     """The hint for keeping logins without a keyring: a line to paste into the file `config`, and where."""
-    path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # TOML reads it alike
+    path = json.dumps(str(config.absolute().with_name("sealing.key")), ensure_ascii=False)  # valid TOML too
     line = f'store = {{ kind = "key_file", path = {path} }}'
     return f"make this the first line of {config}, in place of any [store] there (or another kind: {kinds}): {line}"
 
 
 def store_hint(config: Path) -> str:
-    """The same hint where memory is a choice too."""
+    """As `keep_hint`, with memory as another choice."""
     return keep_hint(config, f'{_KINDS}, "memory"')
 
 
@@ -59,7 +59,7 @@ class KeySource(Protocol):
         """The key, or None if the place works and holds none yet. Raises `StoreError` if it does not work."""
 
     def create(self, key: bytes) -> None:
-        """Put `key` there; never replaces one. Raises `StoreError`; a read-only source always does."""
+        """Put `key` there, but never in place of another. Raises `StoreError`; a read-only source always does."""
 
     def describe(self) -> str:
         """The place in words, for `status` and for errors."""
@@ -91,7 +91,10 @@ def _create(source: KeySource, key: bytes, records: Path) -> bytes:
 
 
 def decode_key(content: bytes, place: str) -> bytes:
-    """The key in `content`: base64, with or without white space around it, or the 32 raw bytes."""
+    """The key in `content`: base64, with or without white space around it, or the 32 raw bytes.
+
+    Raises `StoreError` for anything else, which names the `place`.
+    """
     if len(content) == KEY_BYTES:
         return content
     try:
@@ -108,7 +111,7 @@ class KeyFile:
 
     It must be a regular file that belongs to this user or to root and is closed to others. Its group must have no
     access, with one exception: a file of root may be readable by its group (0440), as Kubernetes mounts it under
-    `fsGroup` and as systemd shows it where an access list lets the service in. Symbolic links are followed, because
+    `fsGroup` and as systemd shows it if an access list lets the service in. Symbolic links are followed, because
     Kubernetes mounts every secret through two of them; the file that is verified is the opened one.
     """
 
@@ -167,7 +170,7 @@ def _check_key_file(status: os.stat_result, path: Path) -> None:
 
 
 class KeyCommand:
-    """A key that a password manager prints in base64. `run` returns what a command prints, or raises `BridgeError`."""
+    """A key that a password manager prints in base64. `run` returns its output, or raises `BridgeError`."""
 
     def __init__(self, command: Sequence[str], run: Callable[[Sequence[str]], bytes]) -> None:
         self._command = tuple(command)

@@ -7,8 +7,8 @@
 Version and lock are one byte each. Lock 1 is a passphrase: its parameter is a salt of 16 bytes, and the key is
 scrypt(passphrase, salt, N = 2^17, r = 8, p = 1) (RFC 7914; 128 MiB and 0.4 s). Lock 2 is the key of a machine: its
 parameters are 8 bytes that identify that public key and an X25519 public key made for this one file (RFC 7748), and
-the key is HKDF-SHA-256 (RFC 5869) of what the two share, salted with both. The login, its server's name and URL with
-it, is sealed with AES-256-GCM, and everything before it is associated data.
+the key is HKDF-SHA-256 (RFC 5869) of what the two share, salted with both. The login, together with its server's name
+and URL, is sealed with AES-256-GCM, and everything before it is associated data.
 
 The checksum, 8 bytes of SHA-256 over all the rest, protects nothing. It distinguishes a file that was damaged on its
 way from a wrong passphrase, which AES-GCM alone cannot.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 RandomBytes: TypeAlias = Callable[[int], bytes]
 
-KEY_BYTES = 32  # of an X25519 key, public or private, and of an AES key
+KEY_BYTES = 32  # the length of an X25519 key, public or private, and of an AES key
 
 _VERSION = b"\x01"
 _PASSPHRASE, _RECIPIENT = b"\x01", b"\x02"
@@ -39,7 +39,7 @@ _SALT, _IDENTITY, _CHECKSUM = 16, 8, 8
 _SCRYPT_N = 1 << 17
 _NONCE = bytes(12)  # constant, because each key is made for one file and seals nothing else
 _COPY_AGAIN = "copy the whole file here again, unchanged"
-_MARK = "mab1-"  # begins a machine's public key in words
+_MARK = "mab1-"  # begins the line with a machine's public key
 
 
 class ExportedLogin(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class ForPassphrase(msgspec.Struct, frozen=True):
     sealed: bytes
 
     def opened(self, passphrase: str) -> ExportedLogin:
-        """The login in it. Raises `StoreError` if the passphrase is another one."""
+        """The login in it. Raises `StoreError` if the passphrase is wrong."""
         key = _stretched(passphrase, self.head[2:])
         if (login := _unsealed(key, self.sealed, self.head)) is None:
             raise StoreError(
@@ -76,7 +76,7 @@ class ForRecipient(msgspec.Struct, frozen=True):
     sealed: bytes
 
     def opened(self, private: bytes) -> ExportedLogin:
-        """The login in it. Raises `StoreError` if it was sealed to another key than that of `private`."""
+        """The login in it. Raises `StoreError` if it was not sealed to the key of `private`."""
         public, ephemeral = _public(private), self.head[2 + _IDENTITY :]
         if self.head[2 : 2 + _IDENTITY] != _identity(public):
             raise StoreError(
@@ -90,14 +90,14 @@ class ForRecipient(msgspec.Struct, frozen=True):
 
 
 def seal_for_passphrase(login: ExportedLogin, passphrase: str, entropy: RandomBytes) -> bytes:
-    """A file with `login` that `passphrase` opens. `entropy` returns that many random bytes."""
+    """A file with `login` that `passphrase` opens. `entropy` returns the given number of random bytes."""
     salt = entropy(_SALT)
     head = _VERSION + _PASSPHRASE + salt
     return _lines(_checked(head + _sealed(_stretched(passphrase, salt), login, head)))
 
 
 def seal_for_recipient(login: ExportedLogin, line: str, entropy: RandomBytes) -> bytes:
-    """A file with `login` for the machine with the public key `line`. Raises `StoreError` for another text."""
+    """A file with `login` for the machine with the public key `line`. Raises `StoreError` if `line` is not one."""
     public, private = _recipient_key(line), entropy(KEY_BYTES)
     ephemeral = _public(private)
     key = _agreed(private, public, ephemeral + public)
@@ -177,7 +177,7 @@ def _stripped(data: bytes) -> bytes:
     except binascii.Error:
         raise _damaged_error() from None
     if _lines(content).strip() != text or not content:
-        raise _damaged_error()  # base64 has more than one spelling for the same bytes; an export writes one
+        raise _damaged_error()  # base64 can spell the same bytes in several ways; an export writes one of them
     return content
 
 

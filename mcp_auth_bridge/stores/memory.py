@@ -1,4 +1,4 @@
-"""The store that forgets: a dict, gone with the process."""
+"""The store in memory: a dict that ends with the process."""
 
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.stores.base import Record, Stale

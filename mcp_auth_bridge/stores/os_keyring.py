@@ -4,8 +4,8 @@ The backend class is named here, per platform. `keyring.get_keyring`, which woul
 entry points of any installed package, follows PYTHON_KEYRING_BACKEND and keyringrc.cfg, may pick a plain-text backend,
 and some backends read a password from stdin, which belongs to JSON-RPC.
 
-Measured on Linux (CPU, one machine, three runs): the import takes 65 to 90 ms beside asyncio and cryptography. A read
-may wait without end for an unlock dialog: call it through `shell.process.threads`.
+Measured on Linux (CPU, one machine, three runs): the import takes 65 to 90 ms besides asyncio and cryptography. A read
+may wait for ever for an unlock dialog: call it through `shell.process.threads`.
 """
 
 import base64
@@ -41,7 +41,7 @@ _BACKENDS = {
 
 
 class KeyringKey:
-    """The key in the keyring's entry `USER`. `otherwise` is the hint about other places."""
+    """The key in the keyring's entry `USER`. `otherwise` is a hint that names other places for the key."""
 
     def __init__(self, otherwise: str = ELSEWHERE) -> None:
         self._otherwise = otherwise
@@ -106,7 +106,7 @@ def _check_name(name: str) -> None:
 
 
 def _find_session_bus() -> None:
-    """Name the session bus where systemd puts it: cron, ssh and some IDEs start the bridge without the variable."""
+    """Set the variable that names the session bus to systemd's: cron, ssh and some IDEs start the bridge without it."""
     socket = _RUNTIME / str(os.getuid()) / "bus"
     if "DBUS_SESSION_BUS_ADDRESS" not in os.environ and socket.is_socket():
         os.environ["DBUS_SESSION_BUS_ADDRESS"] = f"unix:path={socket}"

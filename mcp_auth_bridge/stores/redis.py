@@ -11,7 +11,8 @@ Presenting the refresh token of such an older record would make the authorizatio
 Therefore each process sends its newest value with each read: the newest one that any living process knows is stored.
 
 A save may be lost on the way there, or its confirmation on the way back. Its value is kept here and sent again with
-`flush`. `SAVE` is random and the same for all attempts upon one generation: it shows that a stored value is our own.
+`flush`. `SAVE` is random and the same for all attempts upon one generation: it shows that a stored value is this
+process's own.
 """
 
 import threading
@@ -100,12 +101,19 @@ class RedisStore:
     def __init__(
         self, server: RedisScripts, prefix: str, key: Callable[[], bytes], entropy: Callable[[int], bytes]
     ) -> None:
+        # The Redis server.
         self._server = server
+        # The key of the hash that holds all records.
         self._hash = f"{prefix}:records"
+        # The seal of each record.
         self._seal = Seal(key, entropy, _LOGIN_AGAIN)
+        # Returns the given number of random bytes.
         self._entropy = entropy
+        # Held by the thread that talks to the server.
         self._turn = threading.RLock()
+        # The newest value that this process has seen of each record, by field name.
         self._known: dict[str, bytes] = {}
+        # The saves that the server has not confirmed, by field name.
         self._unsaved: dict[str, _Unsaved] = {}
 
     def load(self, key: str) -> Record | None:
@@ -129,7 +137,7 @@ class RedisStore:
             return generation
 
     def reserve(self, key: str) -> None:
-        """Does nothing: a full server already refuses the save before, and that value is kept for `flush`."""
+        """Does nothing: a full server already refuses the save before a refresh, and `flush` repeats that save."""
 
     def put_back(self, key: str, record: Record) -> None:  # noqa: ARG002 - `READ` does it
         raise Stale
@@ -156,7 +164,7 @@ class RedisStore:
         return [content for content in self._survey() if isinstance(content, StoreError)]
 
     def flush(self) -> None:
-        """Save what could not be saved, unless another process has saved meanwhile. Raises `ServerLost`."""
+        """Send the unconfirmed saves again. One that another process has overtaken is dropped. Raises `ServerLost`."""
         with self._turn:
             for name, unsaved in list(self._unsaved.items()):
                 self._swap(name, unsaved)
@@ -173,14 +181,14 @@ class RedisStore:
         raise StoreError(f"{self._server.describe()} does not answer with a record")
 
     def _first(self, name: str) -> tuple[int, int]:
-        """The generation that a new record replaces, and its own. Raises `Stale` if there is a record."""
+        """The generation that a new record replaces, and the new one. Raises `Stale` if there is a record."""
         value, now = self._read(name)
         if value.sealed and self._opens(name, value):
             raise Stale
         return value.generation, max(value.generation + 1, now)
 
     def _swap(self, name: str, unsaved: _Unsaved) -> bool:
-        """Store `unsaved`; whether it is stored now. It is kept for `flush` if the server does not answer."""
+        """Store `unsaved`. Returns whether it is stored now. If the server does not answer, `flush` tries again."""
         value = unsaved.value
         with self._turn:
             self._unsaved[name] = unsaved
@@ -205,7 +213,7 @@ class RedisStore:
     def _survey(self) -> list[Content | StoreError]:
         found = {name.decode(errors="replace"): value for name, value in self._server.fields(self._hash).items()}
         if found:
-            self._seal.open()  # without the key no record can be judged: that is raised, not listed
+            self._seal.open()  # without the key no record can be judged, so its absence is an error and not a list
         return [content for name in sorted(found) if (content := self._attempt(name, found[name])) is not None]
 
     def _attempt(self, name: str, stored: bytes) -> Content | StoreError | None:

@@ -1,7 +1,7 @@
 """The seal of a record: `MAB1`, 8 bytes that identify the sealing key, a 12-byte nonce, AES-256-GCM of {key, record}.
 
-The head and the name of the record are associated data: a record that was moved to another name does not open, nor does
-one of another format that was relabelled.
+The head and the name of the record are associated data: a record that was moved to another name does not open, and
+neither does a relabelled record of another format.
 """
 
 import hashlib
@@ -55,14 +55,19 @@ class Seal:
     """Seals and opens records.
 
     `key` returns the 32-byte sealing key. It is called when the first record is opened or sealed, and not again once it
-    has returned. `entropy` returns that many random bytes. `remedy` is the hint for a damaged record.
+    has returned. `entropy` returns the given number of random bytes. `remedy` is the hint for a damaged record.
     """
 
     def __init__(self, key: Callable[[], bytes], entropy: Callable[[int], bytes], remedy: str) -> None:
+        # Returns the sealing key.
         self._source = key
+        # Returns the given number of random bytes.
         self._entropy = entropy
+        # The hint for a damaged record.
         self._remedy = remedy
+        # The sealing key, None until it is needed.
         self._key: _Key | None = None
+        # Held while the key is fetched.
         self._asking = threading.Lock()
 
     def open(self) -> _Key:
@@ -89,7 +94,7 @@ class Seal:
         key, head = self.open(), data[:_HEAD]
         if head[len(MAGIC) : -_NONCE] != key.identity:
             raise Unopenable(
-                f"{place} was sealed with another key than the present one",
+                f"{place} was sealed with another key, not with the present one",
                 f"restore that key where [store] in config.toml says it is, or {self._remedy}",
             )
         try:

@@ -5,8 +5,8 @@ The name of a file, to which its seal is bound, is a hash: a listing does not sh
 Beside `<name>` lies `<name>.previous`, the generation before. **`load` never falls back to it.** MCP requires that the
 refresh tokens of public clients rotate (OAuth 2.1 section 4.3.1), so the older record usually holds a spent one, and
 presenting that makes the authorization server revoke the whole grant, with the tokens that a running bridge still
-holds. It proves which generation is the newest: a record that is not newer than its own `.previous`, or is missing
-beside one, was put back by a backup or a synchronisation, and counts as damaged.
+holds. `<name>.previous` proves which generation is the newest: a record that is not newer than its own `.previous`, or
+is missing beside one, was put back by a backup or a synchronisation, and counts as damaged.
 
 A damaged record is an error, and there are four ways out of it. The first two lose no byte, because the damaged file
 is kept as `<name>.damaged-…`:
@@ -16,8 +16,8 @@ is kept as `<name>.damaged-…`:
 - A logout deletes it, because the user asked for that.
 - A user who knows that the server does not rotate renames `<name>.previous` to `<name>`.
 
-`<name>.next` is space for the next record, set aside before a refresh token is spent: a full disk cannot cost the new
-one.
+`<name>.next` is space for the next record, set aside before a refresh token is spent, so that a full disk does not cost
+the new one.
 """
 
 import contextlib
@@ -88,7 +88,7 @@ class SealedStore:
         name = file_name(key)
         with self._mutex(f"record {name}"):
             data = self._folder.read(name) or b""
-            # Random bytes: some file systems (btrfs, ZFS) keep no blocks for what compresses to nothing.
+            # Random bytes: some file systems (btrfs, ZFS) keep no blocks for data that compresses to nothing.
             self._folder.reserve(f"{name}.next", self._entropy(len(data) + _GROWTH))
 
     def delete(self, key: str, expected: int) -> bool:
@@ -119,7 +119,7 @@ class SealedStore:
     def _survey(self) -> list[Content | StoreError]:
         names = record_names(self._folder)
         if names:
-            self._seal.open()  # without the key no record can be judged: that is raised, not listed
+            self._seal.open()  # without the key no record can be judged, so its absence is an error and not a list
         return [content for name in names if (content := self._attempt(name)) is not None]
 
     def _attempt(self, name: str) -> Content | StoreError | None:
@@ -134,7 +134,7 @@ class SealedStore:
             return self._newest(name)
 
     def _newest(self, name: str) -> Content | None:
-        """The record `name`. Raises `Damaged` where the one before it shows that it is not the newest."""
+        """The record `name`. Raises `Damaged` if the one before it shows that it is not the newest."""
         before = self._generation_before(name)  # read first: a record that is saved meanwhile is newer than this
         data = self._folder.read(name)
         content = None if data is None else self._unsealed(name, data)
@@ -155,7 +155,7 @@ class SealedStore:
         return None
 
     def _quarantine_older(self, name: str, generation: int) -> None:
-        """Keep a copy of the record that the newest one, that of `generation`, is about to replace.
+        """Keep a copy of the record that the newest one, with `generation`, is about to replace.
 
         Raises `Stale` for a record that is as new, and `Unopenable` if the files show that there was a newer one.
         """
@@ -180,8 +180,8 @@ class SealedStore:
     def _begin(self, key: str, name: str, secret: str) -> int:
         """Save the first record of a login. Raises `Stale` if there is one that opens.
 
-        Its generation is random, not 1: that of a deleted or damaged record must not come back. An empty record before
-        it shows that there is one: if the file is removed, but not by a logout, that is noticed.
+        Its generation is random, not 1: that of a deleted or damaged record must not come back. An empty record in
+        `<name>.previous` proves that there is one: the loss of the file is noticed, unless a logout removed it.
         """
         try:
             if self._newest(name) is not None:
@@ -190,13 +190,13 @@ class SealedStore:
             self._quarantine(name)
         first = 2 + int.from_bytes(self._entropy(6))
         data = self._sealed(name, key, Record(first, secret))
-        self._folder.remove(f"{name}.previous")  # of another login: it would prove a wrong generation from now on
+        self._folder.remove(f"{name}.previous")  # of another login: it would prove a wrong generation
         self._write(name, data)
         self._write_proof(name, key, first)
         return first
 
     def _write_proof(self, name: str, key: str, generation: int) -> None:
-        """Write an empty record before that of `generation`, which proves that this one is the newest."""
+        """Write an empty `<name>.previous`, which proves that the record of `generation` is the newest."""
         self._write(f"{name}.previous", self._sealed(name, key, Record(generation - 1, "")))
 
     def _sealed(self, name: str, key: str, record: Record) -> bytes:

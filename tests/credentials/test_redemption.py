@@ -138,7 +138,7 @@ def test_after_a_kill_between_rotation_and_save_the_old_token_is_presented_once(
             if forgives:
                 assert await process.headers(TARGET) == bearer(1)
             else:
-                with pytest.raises(LoginRequired, match="after a renewal without an answer"):
+                with pytest.raises(LoginRequired, match="after a refresh that got no response"):
                     await process.headers(TARGET)
         assert world.presented == ["RT-0"] * 2
 

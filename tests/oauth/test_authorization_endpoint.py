@@ -103,7 +103,7 @@ def test_without_openid_no_nonce_is_sent_and_a_configured_nonce_wins():
 @pytest.mark.parametrize("callback", [{}, {"code": "C"}, {"error": "access_denied"}, {"code": "C", "iss": "https://e"}])
 @pytest.mark.parametrize("state", ["", "x", "é"])
 def test_the_state_is_checked_before_everything_else(callback, state):
-    with pytest.raises(TheirProtocolError, match="state that is not ours"):
+    with pytest.raises(TheirProtocolError, match="state that this bridge did not send"):
         code({**callback, "state": state}, to=SENDS)
 
 

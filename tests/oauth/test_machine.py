@@ -212,7 +212,7 @@ def test_the_identity_provider_may_be_looked_up_too():
 
 def test_another_token_than_an_id_jag_is_not_presented():
     issued = id_jag(issued_token_type="urn:ietf:params:oauth:token-type:access_token")
-    with pytest.raises(TheirProtocolError, match="another token than an ID-JAG"):
+    with pytest.raises(TheirProtocolError, match="a token that is not an ID-JAG"):
         play(obtain(enterprise()), [*discovery(), (IDP_TOKEN, issued)])
 
 

@@ -145,7 +145,7 @@ COMMANDS = {
     "prints nothing": ("", "the command “{python}” printed nothing"),
     "prints two lines": ("print('hunter2'); print('hunter2')", "the command “{python}” printed 2 lines"),
     "prints too much": ("print('hunter2' * 10000)", "the command “{python}” printed more than 64 KiB"),
-    "prints non-ASCII text": ("print(chr(228) + 'hunter2')", "the command “{python}” printed more than ASCII"),
+    "prints non-ASCII text": ("print(chr(228) + 'hunter2')", "the command “{python}” printed characters outside ASCII"),
     "prints a document": (
         'print(\'{"secret": "hunter2"}\')',
         "the command “{python}” printed a JSON document without a",
