@@ -1,7 +1,8 @@
 """The callback on 127.0.0.1 (RFC 8252 section 7.3): one path takes one valid callback and shows how the login ended.
 
-The way to the authorization server begins here as well. An opener gets its address in a command line that every user of
-the machine can read. So that address is the entrance, one of our own, which redirects one browser, once.
+The browser's way to the authorization server begins here, too. The program that opens the browser gets an address in
+its command line, which every user of the machine can read. So this is an address of our own, the entrance: it redirects
+one browser, once.
 
 Only a request of this user that carries the login's own `state` has any effect. Its browser is redirected at once to an
 address without the code, waits there for the end of the login and is then shown the outcome. Every other request gets
@@ -46,7 +47,7 @@ _HEADERS = [
 
 _OTHER_USER = (
     "another user of this machine tried to use the address of this login, and was turned away; if that was you, log in"
-    " as the user whose browser it is, or with --paste"
+    " as the user who runs that browser, or with --paste"
 )
 
 
@@ -65,7 +66,7 @@ class Loopback:
         self._callback: asyncio.Future[Mapping[str, str]] = loop.create_future()
         # the page that shows how the login ended
         self._outcome: asyncio.Future[bytes] = loop.create_future()
-        # path of that page: other users cannot guess it, and the browser's history keeps it instead of the code
+        # path of that page: other users cannot guess it, and the browser's history has it instead of the code
         self._outcome_path = f"/login/{os.urandom(8).hex()}"
         # path of the entrance, the URL to which it redirects once ("" afterwards), and the origin of that URL
         self._entrance_path, self._authorization_url, self._consent_origin = "", "", b""
@@ -100,7 +101,7 @@ class Loopback:
         return self._redirect_uri
 
     def create_entrance(self, url: str) -> str:
-        """Return an address that redirects one browser to `url`, which so stays out of every command line."""
+        """Return an address that redirects one browser to `url`, so that `url` stays out of every command line."""
         self._entrance_path, self._authorization_url = f"/open/{os.urandom(16).hex()}", url
         self._consent_origin = gate(url, Purpose.AUTHORIZATION).origin.encode()
         return f"http://{self._host}:{self._port}{self._entrance_path}"

@@ -25,7 +25,7 @@ _MODERN_TOOLS = replies.request("tools/list", {"_meta": META})
 
 
 class Stranger:
-    """Credentials of a client that has none. It keeps the refusal, or notes that the client `is_served` without any."""
+    """The credentials of a client that has none. Keeps the refusal, or notes that the client `is_served` without."""
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
