@@ -146,7 +146,7 @@ def _add_moving(parser: argparse.ArgumentParser) -> None:
     moving.add_argument(
         "--copy", action="store_true", help="with --export: keep the login here; for tokens that never rotate"
     )
-    moving.add_argument("--replace", action="store_true", help="with --import: replace a login that is here")
+    moving.add_argument("--replace", action="store_true", help="with --import: replace a login that exists here")
 
 
 def _add_key(commands: "options.Commands") -> None:

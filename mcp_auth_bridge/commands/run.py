@@ -40,7 +40,7 @@ class Input(msgspec.Struct, frozen=True):
     incoming: int
     # The file descriptor to write messages to the client (`stdio.claim`).
     outgoing: int
-    # The id of the process that started this one, whose end ends the relay; 0 for none.
+    # The id of the process that started this one: the relay ends with it. 0 for none.
     parent: int = 0
     # Run without a person.
     headless: bool = False

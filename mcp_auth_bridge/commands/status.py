@@ -138,7 +138,7 @@ def _machine_status(
         words = f"{detail} when one is needed"
         return replace(known, state="automatic", detail=words)
     line = _session_status(bridge, session, known)
-    return replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
+    return replace(line, state="automatic", detail=f"{detail}; the current one is {line.detail}")
 
 
 def _session_status(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:

@@ -47,7 +47,7 @@ class AuthorizationCode(msgspec.Struct):
 
 
 class AccessGrant(msgspec.Struct, frozen=True):
-    """What an access token grants; `expires_at` is Unix time in seconds."""
+    """The rights behind an access token; `expires_at` is Unix time in seconds."""
 
     client: RegisteredClient
     scope: str
@@ -170,7 +170,7 @@ class Grants:
         self._access.pop(token, None)
 
     def access(self, token: Secret) -> AccessGrant | None:
-        """What the access `token` grants, None if it is unknown, expired or revoked."""
+        """The rights behind the access `token`, None if it is unknown, expired or revoked."""
         family, access = self._access.get(token, (None, None))
         if family is None or access is None or family.revoked or access.expires_at <= self._now():
             return None

@@ -38,8 +38,8 @@ def remote_environment(environ: Mapping[str, str], exists: PathExists = os.path.
 def no_tab_reason(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
     """The reason not to open a browser unasked, "" if one may be opened.
 
-    A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, whose
-    browser reaches WSL's loopback.
+    A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, and a
+    browser there reaches WSL's loopback.
     """
     if command:
         return ""

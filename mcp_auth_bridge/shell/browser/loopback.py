@@ -11,7 +11,7 @@ the same short 404.
 A POST with the right state counts as well: where a server answers a posted consent page with 307, the browser posts to
 the redirect URI (claude-ai-mcp #250), and with `form_post` it does so on purpose. The state proves a POST as it proves
 a GET: it cannot be guessed, it counts once, and PKCE makes another login's code worthless. In addition, a POST must be
-a form of bounded size, sent by a page of the authorization endpoint's origin, or by one whose origin the browser hides
+a form of bounded size, sent by a page of the authorization endpoint's origin, or with an origin that the browser hides
 (Fetch says when).
 """
 
@@ -230,9 +230,9 @@ class Loopback:
             )
 
     def _is_of_other_user(self, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection is of another user of the machine, whose request belongs to this login.
+        """Whether another user of the machine sent a request that belongs to this login.
 
-        This user is told of that once.
+        The user of this process is told of it once.
         """
         ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
         if not socket_owner.is_of_other_user(ours[:2], theirs[:2]):

@@ -8,8 +8,8 @@ A lock that expires cannot stop a holder that was paused and goes on. The record
 it grows with each save, a holder reads it under the lock, marks the record before it spends a token and saves after it,
 and the server refuses a save upon any generation but the newest.
 
-A holder that could not save keeps trying, and releases the lease only afterwards. A holder whose lease ran out without
-a release may just have lost the server, so its successor first waits a moment.
+A holder that could not save keeps trying, and releases the lease only afterwards. If a lease ran out without a release,
+its holder may just have lost the server, so the successor first waits a moment.
 """
 
 import asyncio

@@ -126,7 +126,9 @@ class MemoryBudget:
                 rest = self._moved + self._patience - loop.time()
                 if rest <= 0:
                     hint = "ask for less at a time, or make one request after the other"
-                    raise LimitExceeded("there is no memory for this response: others hold it and have stopped", hint)
+                    raise LimitExceeded(
+                        "there is no memory for this response: others hold it and make no progress", hint
+                    )
                 await asyncio.wait((granted,), timeout=rest)
         finally:
             if request in self._waiting:
