@@ -1,4 +1,4 @@
-"""Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
+"""Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
