@@ -19,7 +19,7 @@ PATIENCE = 300.0
 """Seconds for a login in the browser."""
 
 _REMINDED = 60.0
-"""Seconds after which the user is told what an error page may mean: few servers redirect such an error to us."""
+"""Seconds until a message explains what an error page may mean: few servers redirect such an error to us."""
 
 _ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this command and add --fresh to it"
 
