@@ -1,4 +1,4 @@
-"""From a `Profile` to objects: the only place that chooses implementations."""
+"""Builds the objects for a `Profile`: the only module that chooses implementations."""
 
 import os
 import time
@@ -46,12 +46,19 @@ class Bridge:
     """Everything that a command needs for one profile. Each part is made when it is first needed."""
 
     def __init__(self, profile: Profile, context: Context) -> None:
+        # The settings of the server.
         self.profile = profile
+        # The name of the login's record in the store.
         self.record = session_name(profile, context.environ)
+        # The store, and the locks of all processes that share it.
         self.store_access = StoreAccess(profile.store, context.paths, config=context.config.path)
+        # The server's last results.
         self.server_cache = ServerCache(context.paths.memory, cache_name(self.record, profile, context.environ))
+        # The TLS context and the proxy for all requests.
         self.network = Network(profile.network)
+        # Counts the tabs that tool calls open for this login.
         self.tabs = TabLimit(context.paths.memory, self.record, time.time)
+        # The context of the command.
         self._context = context
         debug_log.event("profile", profile=profile.name, url=profile.url.resource, auth=type(profile.auth).__name__)
 
@@ -130,7 +137,7 @@ class Bridge:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The arguments with which a command line means this profile."""
+        """The arguments that name this profile on a command line."""
         file = self._context.config.path.absolute()
         auth = ("--auth", self.profile.auth_argument) if self.profile.auth_argument else ()
         config = ("--config", str(file)) if file != self._context.paths.config else ()
@@ -150,9 +157,7 @@ class Bridge:
         return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
 
     def manual_login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
-        """The lock around a login by hand, for which a login on demand gives way; `LockHeld` after `timeout`
-        seconds.
-        """
+        """The lock around a login by hand, to which a login on demand gives way; `LockHeld` after `timeout` seconds."""
         return self.store_access.locks.hold(f"the login by hand to {self.profile.name}", timeout)
 
     def refresh_lock(self) -> AbstractAsyncContextManager[None]:
@@ -160,7 +165,7 @@ class Bridge:
         return self.store_access.refresh_lock(self.record)
 
     async def settle(self) -> None:
-        """Wait for a refresh that is under way, if there is one: without its end the login would be lost."""
+        """Wait for a refresh that is under way: if the process ended before it, the login would be lost."""
         if "oauth" in vars(self):
             await self.oauth.settle()
         await self.store_access.settle()
@@ -182,7 +187,7 @@ class Bridge:
         return self._oauth_credentials(stored, services, redemption)
 
     def oauth_from(self, open_store: Callable[[], Awaitable[Store]]) -> "OAuthCredentials":
-        """The same for a login in another store. Its tokens are refreshed in this process."""
+        """The same as `oauth`, for a login in another store. Its tokens are refreshed in this process."""
         from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
         stored, services = self._stored_session(open_store)
@@ -205,7 +210,7 @@ class Bridge:
         return StoredSession(self.record, services, self._check_account), services
 
     async def _drive(self, flow: Flow[Session]) -> Session:
-        """Run a flow in which no person takes part. Its modules are imported here: most starts need none."""
+        """Run a flow that does not need the user. Its modules are imported here, because most starts need none."""
         if isinstance(self.profile.auth, MachineSettings):
             from mcp_auth_bridge.shell.run_flow import run_flow_headless
 

@@ -15,7 +15,7 @@ from mcp_auth_bridge.shell.files.paths import Paths
 
 
 class Context(msgspec.Struct, frozen=True):
-    """What every command is given."""
+    """The folders, the configuration and the environment, which every command gets."""
 
     paths: Paths
     config: Config

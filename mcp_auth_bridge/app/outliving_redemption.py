@@ -1,8 +1,8 @@
-"""A refresh token is spent by another process, which outlives the bridge that starts it (`app/refresh_process.py`).
+"""Has a refresh token redeemed by another process, which outlives the bridge that starts it (`app/refresh_process.py`).
 
-An authorization server that rotates refresh tokens answers once. If the process that waits for this answer is ended (a
-client with SIGKILL, a closed terminal, a laptop's lid), the login ends with it. So the bridge starts another process in
-a session of its own and waits for its `RefreshOutcome`.
+An authorization server that rotates refresh tokens responds once. If the process that waits for this response is ended
+(by SIGKILL from a client, a closed terminal, a laptop's lid), the login ends with it. So the bridge starts another
+process in a session of its own and waits for its `RefreshOutcome`.
 
 Nothing secret is in the arguments or the environment of that process: the login, the sealing key and the bridge's
 environment reach it through its stdin.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MODULE = "mcp_auth_bridge.app.refresh_process"
 
-# What an interpreter needs to start as this one did, and to find the same packages (site, "USER_SITE").
+# The variables that an interpreter needs to start like this one and to find the same packages (site, "USER_SITE").
 _INHERITED = frozenset(
     {
         "APPDATA",
@@ -48,7 +48,7 @@ _INHERITED = frozenset(
 class OutlivingRedemption:
     """The redemption by another process. `describe` makes its task from the session and the record's generation.
 
-    `own` is the redemption for where no process can be started.
+    `own` is the redemption by this process, for the case that no other can be started.
     """
 
     def __init__(

@@ -43,7 +43,7 @@ def cache_name(session: str, profile: Profile, environ: Mapping[str, str]) -> st
 def fingerprint(auth: MachineSettings, environ: Mapping[str, str]) -> str:
     """16 characters that tell two configurations apart, and two identities in one configuration.
 
-    A client's secret does not count: it proves who the client is, and does not say it.
+    A client's secret is left out: it proves which client this is, but does not name it.
     """
     settings = msgspec.to_builtins(_without_proofs(auth))
     vouching = [token_identity(_cheap_text(settings[key], environ)) for key in _VOUCHING if settings.get(key)]

@@ -1,4 +1,4 @@
-"""The process that spends a refresh token and outlives the bridge that started it (`app/outliving_redemption.py`).
+"""The process that redeems a refresh token and outlives the bridge that started it (`app/outliving_redemption.py`).
 
 It takes the lock, sends, stores, tells the bridge its `RefreshOutcome`, and ends. It has no terminal, only pipes to the
 bridge; its `RefreshTask` comes through stdin.
@@ -7,7 +7,7 @@ bridge; its `RefreshTask` comes through stdin.
 import gc
 
 if __name__ == "__main__":
-    gc.disable()  # which costs a tenth of the start, and saves nothing in the life of one request
+    gc.disable()  # collections cost a tenth of the start, and save nothing in the life of one request
 
 import asyncio
 import os
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from mcp_auth_bridge.oauth.session import Session
 
 PATIENCE = 600.0
-"""Seconds for which the process tries to store a login that cannot be stored."""
+"""Seconds for which the process keeps trying while the store does not take the login."""
 
 _PAUSE = 0.5
 """Seconds between two attempts."""
 
 
 def main() -> None:
-    """Do the task on stdin, and report the outcome on stdout. A task that was cut off is not begun."""
+    """Read the task from stdin, do it, and report the outcome on stdout. An incomplete task is not begun."""
     from mcp_auth_bridge.shell.console import terminal
     from mcp_auth_bridge.shell.process import uncaught
     from mcp_auth_bridge.shell.process.detached_process import leave_parent
@@ -97,7 +97,7 @@ async def _do(task: RefreshTask) -> None:
 
 
 async def _redeem(session: "Session", stored: "StoredSession", services: "Services") -> BridgeError | None:
-    """Spend the refresh token of `session` under the lock that is held; the error with which that failed."""
+    """Redeem the refresh token of `session`; the caller holds the lock. Returns the error if that fails."""
     from mcp_auth_bridge.credentials.redemption import InProcessRedemption
 
     try:
@@ -149,7 +149,7 @@ def _report(outcome: RefreshOutcome) -> None:
 
 
 async def _until_saved(stored: "StoredSession") -> None:
-    """Try again while the store takes nothing: the disk is full, or the server of the store cannot be reached."""
+    """Try again while the login is not saved: the disk may be full, or the server of the store away."""
     deadline = time.monotonic() + PATIENCE
     while not stored.is_saved and time.monotonic() < deadline:
         await asyncio.sleep(_PAUSE)

@@ -10,7 +10,7 @@ from mcp_auth_bridge.errors import BridgeError, Sent
 
 
 class RefreshTask(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the process is given."""
+    """The message to the process: the login, and everything that a refresh needs."""
 
     # How messages call the server.
     server: str
@@ -50,11 +50,11 @@ class RefreshOutcome(msgspec.Struct, frozen=True, kw_only=True):
     process: int
     # Why there is no new login, None if there is one.
     error: ErrorMessage | None = None
-    # The new login where the store did not take it (`session.dump`), "" where it did.
+    # The new login if the store did not take it (`session.dump`), "" if it did.
     unsaved: str = ""
     # The generation of the record that `unsaved` is to replace.
     generation: int | None = None
-    # Failures that stopped nothing, for the user.
+    # Failures that did not stop the refresh, for the user.
     warnings: tuple[ErrorMessage, ...] = ()
 
 

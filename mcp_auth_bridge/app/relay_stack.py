@@ -1,5 +1,7 @@
-"""From a `Profile` to its stack of relays. From the outside in: batches are taken apart, faults are isolated, the era
-is negotiated, and then each era has the relays that it needs.
+"""Builds the stack of relays for a `Profile`.
+
+From the outside in: batches are taken apart, faults are isolated, the era is negotiated, and then each era has the
+relays that it needs.
 """
 
 from collections.abc import Mapping
@@ -33,7 +35,7 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
 
 
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
-    """The same for `--headless`."""
+    """The relay for `--headless`, from the same arguments."""
     modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     return Headless(Batches(Isolation(Negotiation(_session(profile), modern, remembered))))
 

@@ -1,4 +1,4 @@
-"""From the word for a server on a command line to its bridge: a name, a URL, or the short name of a login by URL."""
+"""Finds the server that a command line means: by its name, its URL, or the short name of a login by URL."""
 
 from collections.abc import Iterable
 
@@ -47,11 +47,11 @@ async def _find_by_short_name(choice: ServerChoice, context: Context) -> ServerC
 
 
 def _unknown_server_error(choice: ServerChoice, context: Context, closed: StoreError) -> ConfigError:
-    """The error of the configuration for an unknown name, and the one of a store that cannot be searched for it."""
+    """The error for a name that the configuration does not have, with the reason why the store cannot be searched."""
     try:
         context.config.choose(choice)
     except ConfigError as error:
-        return ConfigError(f"{error.message}, and logins by URL cannot be seen: {closed.message}", error.hint)
+        return ConfigError(f"{error.message}, and logins by URL cannot be listed: {closed.message}", error.hint)
     raise AssertionError(choice.target)
 
 
@@ -70,7 +70,7 @@ def urls_with_short_name(name: str, keys: Iterable[str]) -> list[str]:
 def unique_short_name(profile: Profile, context: Context, keys: Iterable[str]) -> str:
     """The short name that commands accept for a `profile` without a name.
 
-    "" for a profile with a name, and where the short name means two servers.
+    "" if the profile has a name, or if the short name would mean two servers.
     """
     if "://" not in profile.name or profile.variant:
         return ""

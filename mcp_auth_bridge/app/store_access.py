@@ -63,11 +63,17 @@ class StoreAccess:
     def __init__(
         self, settings: StoreSettings, paths: Paths, key: bytes | None = None, config: Path | None = None
     ) -> None:
+        # The folders of the bridge.
         self.paths = paths
+        # The kernel locks of this machine.
         self.locks = Locks(paths.locks)
+        # Which store it is.
         self._settings = settings
+        # The file that chooses the store, for hints.
         self._config = config or paths.config
+        # The sealing key, None until it is fetched.
         self._key = key
+        # Held while the sealing key is fetched.
         self._opening = asyncio.Lock()
 
     @property
@@ -177,7 +183,7 @@ class StoreAccess:
 
     @property
     def reach(self) -> str:
-        """From where a deleted login is gone, for the user."""
+        """The place that a deleted login is gone from, for the user."""
         return "from this machine" if self._fleet is None else f"from {self._fleet.describe()}, for every machine"
 
     @cached_property

@@ -111,7 +111,7 @@ def _add_login(commands: "options.Commands") -> None:
     place.add_argument(
         "--paste",
         action="store_true",
-        help="open no browser here; paste the address at which another one ends (SSH)",
+        help="open no browser here; paste the address where a browser elsewhere ends (SSH)",
     )
     parser.add_argument("--fresh", action="store_true", help="register again, if the server has forgotten this bridge")
     parser.add_argument(
@@ -119,7 +119,7 @@ def _add_login(commands: "options.Commands") -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="agree to the question of `login` about this URL",
+        help="answer yes in advance if `login` asks about this URL",
     )
     _add_moving(parser)
 
@@ -127,31 +127,33 @@ def _add_login(commands: "options.Commands") -> None:
 def _add_moving(parser: argparse.ArgumentParser) -> None:
     moving = parser.add_argument_group(
         "moving a login to another machine",
-        "The file is encrypted, and the login is deleted here: a token that one machine renews is spent on the other.",
+        "The file is encrypted, and the login is deleted here: once one machine renews a token, the other's is spent.",
     )
     way = moving.add_mutually_exclusive_group()
     way.add_argument("--export", metavar="FILE", help="move the login into this new file")
-    way.add_argument("--import", metavar="FILE", dest="import_", help="take the login from this file; - is stdin")
+    way.add_argument("--import", metavar="FILE", dest="import_", help="read the login from this file; - is stdin")
     lock = moving.add_mutually_exclusive_group()
     lock.add_argument(
         "--passphrase",
         metavar="FROM",
-        help="where the file's passphrase comes from: env:NAME, file:PATH, command:PROGRAM, - (default: you type it)",
+        help="the file's passphrase: env:NAME, file:PATH, command:PROGRAM, or - for stdin (default: you type it)",
     )
     lock.add_argument(
         "--recipient",
         metavar="KEY",
-        help="with --export: for the machine where `key` printed this",
+        help="with --export: encrypt for the machine on which `key` printed this",
     )
-    moving.add_argument("--copy", action="store_true", help="with --export: keep it; for tokens that do not rotate")
-    moving.add_argument("--replace", action="store_true", help="with --import: replace a login that is here")
+    moving.add_argument(
+        "--copy", action="store_true", help="with --export: keep the login here; for tokens that never rotate"
+    )
+    moving.add_argument("--replace", action="store_true", help="with --import: replace a login that exists here")
 
 
 def _add_key(commands: "options.Commands") -> None:
-    text = """Print the public key of this machine. A login that is exported to it can be imported here only.
+    text = """Print the public key of this machine. A login that is exported to this key can be imported only here.
 
-The first call creates the key; its private half stays in the store. Compare the line on both machines: a person who can
-replace it on its way gets the login."""
+The first call creates the key pair; the private key stays in the store. Compare the line on both machines: anyone who
+can replace it on the way gets the login."""
     options.add_command(commands, "key", text, "  mcp-auth-bridge key")
 
 
@@ -207,7 +209,7 @@ environment, where the list of processes does not show it."""
         "--exec",
         nargs="*",
         metavar="CMD",
-        help="become this program, with the token in its environment; comes last",
+        help="run this program in the bridge's place, with the token in its environment; comes last",
     )
     parser.add_argument("--env", metavar="NAME", help="the variable for --exec (default: MCP_TOKEN)")
     options.add_auth(parser)
@@ -232,8 +234,8 @@ def _add_tools(commands: "options.Commands") -> None:
 def _add_call(commands: "options.Commands") -> None:
     text = """Call a tool of a server and print its result. The call goes through the same relay as an IDE's calls.
 
-Arguments are one JSON object, pairs that are parsed by the tool's own schema, or - for JSON on stdin. If the tool
-fails, the exit code is 8. Ctrl-C cancels the call on the server."""
+Give the arguments as one JSON object, as KEY=VALUE pairs (the tool's schema gives their types), or as - for JSON on
+stdin. If the tool fails, the exit code is 8. Ctrl-C cancels the call on the server."""
     example = """  mcp-auth-bridge call acme add a=19 b=23
   mcp-auth-bridge call acme search '{"query": "open tickets", "limit": 5}'
   mcp-auth-bridge call acme import - < tickets.json

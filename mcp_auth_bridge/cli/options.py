@@ -8,13 +8,14 @@ from mcp_auth_bridge.cli.parser import CommandParser, Formatter, LogFormat
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[CommandParser]  # noqa: SLF001 - it has no public name
 
-CONFIG_HELP = "the configuration (default: config.toml in your configuration folder, see `status`)"
-DEBUG_HELP = "write each step to stderr, without secrets: for a bug report (always: MCP_AUTH_BRIDGE_DEBUG=1)"
+CONFIG_HELP = "the configuration file (default: config.toml in your configuration folder, see `status`)"
+DEBUG_HELP = "write each step to stderr, without secrets: for a bug report (permanently: MCP_AUTH_BRIDGE_DEBUG=1)"
 FORMATS = ("text", "json")
 LOG_FORMAT_HELP = "the format of stderr: text, or json for one object a line (time, level, message, code, …)"
 HEADLESS_HELP = (
     "run without a person: end at once if a credential is missing, answer each failure with a JSON-RPC error and a line"
-    " on stderr, and end with its exit code if nothing ever worked; use a keyring only if the configuration names one"
+    " on stderr, and if nothing ever worked, end with the exit code of the last failure; use a keyring only if the"
+    " configuration names one"
 )
 NO_KEYRING_HELP = "run without a person: use a keyring only if the configuration names one"
 TARGET_HELP = "a server in the configuration, or a URL"
@@ -25,9 +26,9 @@ _AUTH_HELP = (
 )
 _ALLOW_HTTP_HELP = (
     "accept a plain http URL, although others can read the credentials on the way; never for an authorization server"
-    " (always: allow_http = true)"
+    " (permanently: allow_http = true)"
 )
-_HEADER_HELP = "add a header to every request to the MCP server and no other; VALUE may be env:NAME or file:PATH"
+_HEADER_HELP = "add a header to every request to the MCP server, and to no other; VALUE may be env:NAME or file:PATH"
 
 
 def add_command(commands: "Commands", name: str, text: str, example: str) -> argparse.ArgumentParser:
@@ -52,7 +53,7 @@ def add_header(parser: argparse.ArgumentParser) -> None:
 
 
 def add_ipv4(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only (always: ipv4_only = true)")
+    parser.add_argument("--ipv4", action="store_true", help="use IPv4 only (permanently: ipv4_only = true)")
 
 
 def add_allow_http(parser: argparse.ArgumentParser) -> None:

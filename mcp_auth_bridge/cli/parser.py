@@ -10,7 +10,7 @@ from mcp_auth_bridge.shell.console import terminal
 
 
 class LogFormat(argparse.Action):
-    """Takes effect at once: an error in the rest of the command line is printed in this format already."""
+    """The action of `--log-format`. It takes effect at once, for errors in the rest of the command line."""
 
     def __call__(
         self,
@@ -40,7 +40,7 @@ class Formatter(argparse.HelpFormatter):
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """Prints errors as all of this program does: prefix, sentence, hint. A suggestion takes the place of the hint."""
+    """Prints errors as the whole program does: prefix, sentence, hint. A suggestion replaces the hint."""
 
     def error(self, message: str) -> NoReturn:
         self.refuse(message, f"see: {self.prog} --help")
@@ -98,7 +98,7 @@ class MainParser(ArgumentParser):
         return [name for action in self._actions if action.dest == "command" for name in action.choices or ()]
 
     def _knows(self, word: str) -> bool:
-        """Whether `word` is an option, or the beginning of one."""
+        """Whether `word` is an option, or an abbreviation of one."""
         name = word.partition("=")[0]
         return any(option.startswith(name) for option in self._option_string_actions)
 

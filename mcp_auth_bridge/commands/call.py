@@ -21,6 +21,7 @@ _MOST_NAMES = 20
 
 
 class Input(msgspec.Struct, frozen=True):
+    # The server, as the command line names it.
     server: ServerChoice
     # The name of the tool.
     tool: str

@@ -1,4 +1,4 @@
-"""Move one login to another machine, the first half: out of this store into a sealed file.
+"""The first half of moving a login to another machine: from this store into a sealed file.
 
 An export moves. A refresh token that rotates is good in one place only: the first refresh on one machine spends the
 token of every other, and a machine that presents a spent one ends the login for all of them (OAuth 2.1 section 4.3.1).
@@ -41,7 +41,7 @@ class Input(msgspec.Struct, frozen=True):
     recipient: str = ""
     # Where the passphrase comes from, "" to ask the user for it.
     passphrase: str = ""
-    # The login also stays here.
+    # Keep the login here, too.
     copy: bool = False
 
 
@@ -84,10 +84,13 @@ def _load(store: Store, bridge: Bridge) -> tuple[Record, Session]:
 
 
 def _new_file(name: str) -> Path:
-    """The path, if a file can be created there: otherwise the user would choose a passphrase in vain."""
+    """The path `name`.
+
+    Raises `ConfigError` if no file can be created there: otherwise the user would choose a passphrase in vain.
+    """
     path = Path(name)
     if name == export_passphrase.STDIN:
-        raise ConfigError("--export needs a file: what leaves through stdout may get lost on its way", "name a new one")
+        raise ConfigError("--export needs a file: a login on stdout may get lost on its way", "name a new one")
     if os.path.lexists(path):
         raise ConfigError(f"{path} exists already, and is not overwritten", "name a new file")
     if not path.absolute().parent.is_dir():
@@ -108,11 +111,11 @@ def _delete(bridge: Bridge, store: Store, record: Record, path: Path) -> None:
     try:
         deleted = store.delete(bridge.record, record.generation)
     except BridgeError:
-        terminal.say(f"{path} holds the login to {bridge.profile.name}, but it is still here too")
+        terminal.say(f"{path} holds the login to {bridge.profile.name}, but the login is still here too")
         raise
     if not deleted:
         raise StoreError(
-            f"another process has just logged in to {bridge.profile.name}: {path} holds the login before that",
+            f"another process has just logged in to {bridge.profile.name}: {path} holds the login from before",
             f"delete {path} and run it again",
         )
     bridge.tabs.forbid()  # a tool call must not open a browser for a login that the user has moved
@@ -125,7 +128,7 @@ def _show_export(given: Input, bridge: Bridge) -> None:
     if given.copy:
         terminal.say(f"copied the login to {name} into {given.file}, sealed with {lock}")
         terminal.say(
-            "if its refresh token rotates, only one of the two can be refreshed, and an attempt of the other ends both"
+            "if its refresh token rotates, only one of the two can be refreshed, and refreshing the other ends both"
         )
     else:
         gone = f"it is gone {bridge.store_access.reach}"

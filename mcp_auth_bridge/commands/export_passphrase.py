@@ -10,7 +10,7 @@ from mcp_auth_bridge.shell.files.secret_backends import secret_sources
 STDIN = "-"
 
 _LEAST = 12
-"""Characters. A thief of the file can guess without end, ten times a second for each core."""
+"""Characters. A thief can try passphrases on the file without limit, ten a second for each core."""
 
 _FORMS = "write env:NAME, file:PATH, command:PROGRAM or keyring:NAME, or - for stdin"
 _GIVE_ONE = "give it with --passphrase env:NAME or --passphrase file:PATH"

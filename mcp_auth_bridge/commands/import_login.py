@@ -1,4 +1,4 @@
-"""Move one login to another machine, the second half: out of a sealed file (`export_login`) into this store."""
+"""The second half of moving a login to another machine: from a sealed file (`export_login`) into this store."""
 
 import os
 import time
@@ -30,7 +30,7 @@ _LOGIN_PATIENCE = 10.0  # seconds for another login to this server to end
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`file` may be "-" for stdin; `passphrase` is where that comes from, "" to ask the user for it. With `replace` the
+    """`file` may be "-" for stdin. `passphrase` refers to the passphrase, "" to ask the user for it. With `replace` the
     login replaces one that is here already.
     """
 
@@ -111,9 +111,7 @@ async def _open(sealed: ForPassphrase | ForRecipient, given: Input, store: Store
 
 
 def _check_fits(login: ExportedLogin, session: Session, bridge: Bridge, context: Context) -> None:
-    """Raise `ConfigError` unless the login is for this server, under the name that the server has here, and of the
-    account that is expected here.
-    """
+    """Raise `ConfigError` unless the login is for this server, under its name here, and of the expected account."""
     profile = bridge.profile
     if login.url != profile.url.resource:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""`mcp-auth-bridge login`: log in by hand. Take the locks, look whether another process has logged in, and sign in."""
+"""`mcp-auth-bridge login`: log in by hand. Takes the locks, checks whether another process has logged in, signs in."""
 
 import time
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Input(msgspec.Struct, frozen=True):
     fresh: bool = False
     # Sign in on another device (RFC 8628).
     device: bool = False
-    # The browser is on another machine: the user opens the URL there, and pastes the address that it ends at.
+    # The browser is on another machine: the user opens the URL there, and pastes the address where it ends.
     paste: bool = False
     # The issuers and origins that the user trusts in advance.
     trust: tuple[str, ...] = ()
@@ -86,17 +86,17 @@ def check_can_log_in(bridge: Bridge) -> None:
 def _take_headers(bridge: Bridge, choice: ServerChoice, context: Context) -> tuple[Bridge, Mapping[str, Secret] | None]:
     """A bridge without the headers of the command line, and these headers, which are stored with the login.
 
-    A header that the configuration has too is not stored: later commands go by the configuration. None for no headers.
+    A header that the configuration has too is not stored: later commands send the configured one. None for no headers.
     """
     own = {name.lower() for name in context.config.profile(bridge.profile.name).headers}
     for name in sorted(name for name in choice.headers if name.lower() in own):
-        terminal.say(f"--header {name} is for this login alone: later commands go by {context.config.path}")
+        terminal.say(f"--header {name} is for this login alone: later commands send the one in {context.config.path}")
     headers = {name: Secret(value) for name, value in choice.headers.items() if name.lower() not in own}
     return bridge.without_headers(headers), headers or None
 
 
 async def _take_locks(locks: AsyncExitStack, bridge: Bridge) -> None:
-    """Wait for this login's turn: one login comes after the other, and a login on demand gives way."""
+    """Wait for this login's turn: logins run one after the other, and a login on demand gives way."""
     try:
         await locks.enter_async_context(bridge.manual_login_lock(0))
     except LockHeld:  # perhaps in a window that the user has forgotten

@@ -95,7 +95,7 @@ async def _log_out(bridge: Bridge) -> bool:
 
 
 def _describe_rest(taken: Session | StoreError) -> str:
-    """What a logout leaves behind where the authorization server has no revocation endpoint (RFC 7009)."""
+    """In words: tokens outlive a logout if the authorization server has no revocation endpoint (RFC 7009)."""
     if isinstance(taken, StoreError) or taken.revocation_endpoint:
         return ""
     return (

@@ -25,7 +25,7 @@ class IdeEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def show_ide_entries(bridges: Sequence[Bridge], *options: str) -> None:
-    """Print the entries for `bridges` as JSON, with these `options` of `run`. A terminal gets a sentence before it."""
+    """Print the entries for `bridges` as JSON, with these `options` of `run`. On a terminal a sentence comes first."""
     entries: dict[str, IdeEntry] = {}
     for bridge in bridges:
         entries[_unused_key(_key(bridge), entries)] = ide_entry(bridge, *options)

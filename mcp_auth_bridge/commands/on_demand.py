@@ -1,4 +1,4 @@
-"""A login that a tool call asks for: one for all processes of this machine, seldom, and never in the user's way.
+"""A login that a tool call triggers: one for all processes of this machine, seldom, and never in the user's way.
 
 The process that gets the login lock opens the tab. The others open nothing, and wait until that login is in the store.
 A login by hand comes first: a tab that a tool call opened is given up for it.
@@ -24,7 +24,7 @@ _INTERVAL = 0.25
 
 
 async def sign_in_on_demand(bridge: Bridge) -> None:
-    """Return once there is another login than the one that failed. Raises a `BridgeError` if there will be none."""
+    """Return once there is another login than the one that failed. Raises `BridgeError` if no login comes."""
     failed = bridge.oauth.session
     if reason := no_tab_reason(bridge.environ, bridge.profile.browser_command):
         raise LoginRequired(reason)

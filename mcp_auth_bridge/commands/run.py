@@ -34,11 +34,13 @@ Clients that follow the specification wait two seconds before they kill a server
 
 
 class Input(msgspec.Struct, frozen=True):
+    # The server, as the command line names it.
     server: ServerChoice
-    # The file descriptors of the client's stream and of ours, which `stdio.claim` returned.
+    # The file descriptor to read the client's messages from (`stdio.claim`).
     incoming: int
+    # The file descriptor to write messages to the client (`stdio.claim`).
     outgoing: int
-    # The id of the process that started this one, whose end ends the relay; 0 for none.
+    # The id of the process that started this one: the relay ends with it. 0 for none.
     parent: int = 0
     # Run without a person.
     headless: bool = False
@@ -57,7 +59,7 @@ async def run(given: Input, context: Context) -> int:
 
 
 def _announce(bridge: Bridge, given: Input) -> None:
-    """Say what is relayed, which every log begins with. Give a hint to a user who typed this command in a terminal."""
+    """Begin the log with the server and its credentials. Add a hint for a user who typed this command in a terminal."""
     name, url = bridge.profile.name, str(bridge.profile.url)
     server = url if name == url else f"{name} ({url})"
     terminal.say(f"version {__version__} relays to {server} with {_describe_credentials(bridge)}")

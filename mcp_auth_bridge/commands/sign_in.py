@@ -1,7 +1,8 @@
 """The story of one login, by hand or on demand.
 
-The MCP server is asked without credentials, and answers with its challenge; the OAuth flow obtains a session; the MCP
-server proves it; it is stored; and only then does the browser's page say that the user is signed in.
+The bridge asks the MCP server without credentials, which answers with its challenge. The OAuth flow obtains a session,
+a request to the MCP server proves it, and the store keeps it. Only then does the browser's page say that the user is
+signed in.
 
 The caller holds the login lock, and has looked at the store since it took the lock.
 """

@@ -41,7 +41,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     state: str
     # More about the state, for the user.
     detail: str
-    # The short name of a server that has only a URL.
+    # The short name of a server that the configuration does not name.
     short: str = ""
     # The account that is signed in.
     account: str = ""
@@ -53,7 +53,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     asked: str = ""
     # When the access token expires, in Unix seconds.
     expires_at: float | None = None
-    # Whether the login outlives the access token.
+    # Whether the login is renewed when the access token expires.
     renews: bool = False
     # Where the login is stored.
     stored: str = ""
@@ -138,7 +138,7 @@ def _machine_status(
         words = f"{detail} when one is needed"
         return replace(known, state="automatic", detail=words)
     line = _session_status(bridge, session, known)
-    return replace(line, state="automatic", detail=f"{detail}; the present one is {line.detail}")
+    return replace(line, state="automatic", detail=f"{detail}; the current one is {line.detail}")
 
 
 def _session_status(bridge: Bridge, session: Session, known: ServerStatus) -> ServerStatus:

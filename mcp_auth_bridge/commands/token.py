@@ -31,7 +31,7 @@ _FORBIDDEN = re.compile(r"PATH$|LD_|DYLD_", re.IGNORECASE)  # a loader prints th
 
 
 class Input(msgspec.Struct, frozen=True):
-    """`command` is the program that gets the token in its environment as `variable`, () to print the token."""
+    """`command` is a program that gets the token in the environment `variable`; with () the token is printed."""
 
     server: ServerChoice
     form: Literal["plain", "json"] = "plain"
@@ -79,7 +79,7 @@ async def run(given: Input, context: Context) -> int:
         return exec_program(given.command, {**context.environ, given.variable: token.access_token})
     if terminal.stdout_is_terminal():
         until = f", until {token.expires_at}" if token.expires_at else ""
-        terminal.say(f"anyone with this token can do at {name} what you can{until}")
+        terminal.say(f"anyone who has this token can act as you at {name}{until}")
     terminal.write_result(token.access_token.encode() + b"\n")
     return 0
 
@@ -102,8 +102,9 @@ async def _obtain_token(bridge: Bridge) -> TokenDocument:
 
 
 def _check_grant(session: Session, bridge: Bridge) -> None:
-    """Raise `LoginRequired` for a grant that has ended. Its token may still be good, but the program that gets it would
-    not learn that it has ended.
+    """Raise `LoginRequired` for a grant that has ended.
+
+    Its token may still be good, but the program that gets it would not learn that no other one follows.
     """
     if session.ended:
         why = why_ended(session, time.time())

@@ -1,4 +1,4 @@
-"""A tool's result for the user: text as text, any other content as a description, and saved if a folder is given."""
+"""A tool's result for the user: text is shown, other content is described, and saved if a folder is given."""
 
 import base64
 import itertools

@@ -1,1 +1,1 @@
-"""What `mcp-auth-bridge demo` talks to: an authorization server, a protected MCP server, someone who clicks Allow."""
+"""The demo: an authorization server, a protected MCP server, a program that clicks Allow, and the story with them."""

@@ -1,4 +1,4 @@
-"""The HTTP endpoints of the demo's authorization server. They parse requests, and `Grants` decides."""
+"""The HTTP endpoints of the demo's authorization server. They parse requests; `Grants` makes the decisions."""
 
 from typing import Any, cast
 from urllib.parse import parse_qsl

@@ -25,10 +25,9 @@ class _Form(HTMLParser):
 
 
 def click_allow(url: str) -> None:
-    """Click Allow on the page at `url`, and follow the redirects to the bridge's callback. Its page comes after the
-    login.
+    """Click Allow on the page at `url`, and follow the redirects to the bridge's callback.
 
-    No proxy is used: everything is on loopback.
+    The page of the callback comes only after the login. No proxy is used: everything is on loopback.
     """
     with httpx2.Client(follow_redirects=True, trust_env=False, timeout=30) as browser:
         page = browser.get(url).raise_for_status()

@@ -47,7 +47,7 @@ class AuthorizationCode(msgspec.Struct):
 
 
 class AccessGrant(msgspec.Struct, frozen=True):
-    """What an access token grants; `expires_at` is Unix time in seconds."""
+    """The rights behind an access token; `expires_at` is Unix time in seconds."""
 
     client: RegisteredClient
     scope: str
@@ -73,19 +73,28 @@ class Grants:
     def __init__(
         self, issuer: str, resource: str, now: Callable[[], float], entropy: Callable[[int], bytes], lifetime: int = 5
     ) -> None:
+        # The identifier of this authorization server.
         self.issuer = issuer
+        # The identifier of the MCP server that it protects.
         self.resource = resource
+        # The lifetime of access tokens in seconds.
         self.lifetime = lifetime
+        # How many refresh tokens were redeemed.
         self.refreshes = 0
+        # The clock.
         self._now = now
+        # The source of random bytes.
         self._entropy = entropy
+        # The registered clients by client_id.
         self._clients: dict[str, RegisteredClient] = {}
-        self._open_requests: dict[str, AuthorizationRequest] = {}  # by ticket
+        # The requests that wait for the user's decision, by ticket.
+        self._open_requests: dict[str, AuthorizationRequest] = {}
+        # Every code that was issued.
         self._codes: dict[Secret, AuthorizationCode] = {}
+        # The access tokens.
         self._access: dict[Secret, tuple[TokenFamily, AccessGrant]] = {}
-        self._refresh: dict[
-            Secret, TokenFamily
-        ] = {}  # every refresh token ever issued: the use of a spent one is a theft
+        # Every refresh token that was issued: the use of a spent one is a theft.
+        self._refresh: dict[Secret, TokenFamily] = {}
 
     def register(self, document: Mapping[str, Any]) -> RegisteredClient:
         """Register a client (RFC 7591). Missing and unsupported metadata are replaced, as section 3.2.1 allows."""
@@ -161,7 +170,7 @@ class Grants:
         self._access.pop(token, None)
 
     def access(self, token: Secret) -> AccessGrant | None:
-        """What the access `token` grants, None if it is unknown, expired or revoked."""
+        """The rights behind the access `token`, None if it is unknown, expired or revoked."""
         family, access = self._access.get(token, (None, None))
         if family is None or access is None or family.revoked or access.expires_at <= self._now():
             return None

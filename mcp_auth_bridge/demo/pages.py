@@ -1,6 +1,6 @@
-"""The pages of the demo's authorization server. They have one frame, no script and no external resource.
+"""The pages of the demo's authorization server. They share one frame, and have no script and no external resource.
 
-Foreign text is escaped.
+Text from clients is escaped.
 """
 
 import string
@@ -14,11 +14,11 @@ from mcp_auth_bridge.urls import Purpose, gate
 _FRAME = string.Template(Path(__file__).with_name("page.html").read_text(encoding="utf-8"))
 _CONSENT = string.Template("""\
 <h1>Allow $client to use your tools?</h1>
-<p>It asks for access to the MCP server of the demo in your name.</p>
+<p>It asks for access to the demo's MCP server on your behalf.</p>
 <dl>
 <dt>MCP server</dt><dd>$resource</dd>
 <dt>It will be able to</dt><dd>$abilities</dd>
-<dt>The answer goes to</dt><dd>$destination</dd>
+<dt>Your answer goes to</dt><dd>$destination</dd>
 </dl>
 <form method="post" action="/consent">
 <input type="hidden" name="ticket" value="$ticket">

@@ -41,7 +41,7 @@ class RememberedReplies(Protocol):
 
 
 class OwnClient:
-    """Asks the server through `relay`, which must not answer from memory. `progress` is told how far a request is."""
+    """Sends requests through `relay`, which must not answer from memory. `progress` gets the progress of requests."""
 
     def __init__(self, relay: Relay, remote: Remote, memory: RememberedReplies, progress: Progress) -> None:
         # The server's last results.
@@ -62,8 +62,9 @@ class OwnClient:
         # The lines that the relay has yet to read.
         self._lines: asyncio.Queue[bytes] = asyncio.Queue()
 
-        # The relay at work, and its task.
+        # Runs the relay.
         self._runner = RelayRunner(_RaisedFailures(relay, self._failed), remote, self, memory.save, _refuse_to_sign_in)
+        # The task in which it runs.
         self._relaying = asyncio.ensure_future(self._runner.run(self._queued_lines()))
 
     async def open(self) -> None:

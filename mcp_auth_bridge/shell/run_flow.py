@@ -45,7 +45,7 @@ class LoginSteps(Protocol):
         """Perform `effects.Show`: tell the user to enter or confirm `code` at `url`."""
 
     async def agree(self, question: str, answer: str) -> None:
-        """Perform `effects.Agree`: ask the user the `question`, whose yes in advance is the option `answer`."""
+        """Perform `effects.Agree`: ask the user the `question`. The option `answer` says yes in advance."""
 
 
 class HeadlessLogin:

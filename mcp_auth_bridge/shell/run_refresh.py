@@ -18,7 +18,7 @@ from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
 
 
 async def run_refresh(network: Network, flow: Flow[Session]) -> Session:
-    """The session that `flow`, a refresh, leads to, over a connection of its own. Raises any `BridgeError`."""
+    """Run `flow`, a refresh, over a connection of its own, and return its session. Raises any `BridgeError`."""
     # `headers_timeout` is for tools; to give up on a token request early loses the login (`fetch.py`).
     pool = Pool(Network(msgspec.structs.replace(network.settings, headers_timeout=None)))
     try:

@@ -53,13 +53,19 @@ class RelayRunner:
         remember: Callable[[str, bytes], None],
         sign_in: Callable[[], Awaitable[None]],
     ) -> None:
-        # The relay and the two sides between which it runs.
+        # The relay.
         self._relay = relay
+
+        # The side of the MCP server.
         self._remote = remote
+
+        # The side of the MCP client.
         self._writer = writer
 
-        # What becomes of `Remember` and of `SignIn`.
+        # Performs `Remember`.
         self._remember = remember
+
+        # Performs `SignIn`.
         self._sign_in = sign_in
 
         # The tasks of the calls under way, by number.
@@ -250,7 +256,7 @@ def _report_fault(bug: Exception) -> BridgeError:
 
 
 def _collect(actions: Iterable[Action]) -> list[Action]:
-    """The actions of the relay, up to a fault of its own. `relay/isolation.py` answers the requests that lose by it."""
+    """The actions of the relay, up to a fault of its own. `relay/isolation.py` answers the requests that it affects."""
     collected: list[Action] = []
     try:
         collected.extend(actions)

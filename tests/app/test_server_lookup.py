@@ -82,5 +82,5 @@ def test_where_the_store_is_closed_an_unknown_name_says_so_too(tmp_path):
     context = context_of(tmp_path, "https://other.example/mcp", BROWSER)
     log_in(context, "https://mcp.suite.example/mcp")
     (tmp_path / "sealing.key").chmod(0o644)
-    with pytest.raises(ConfigError, match=r"no server named “suite” .* cannot be seen: the key file .* is open"):
+    with pytest.raises(ConfigError, match=r"no server named “suite” .* cannot be listed: the key file .* is open"):
         chosen(context, "suite")

@@ -143,7 +143,7 @@ def test_a_login_that_cannot_be_deleted_is_said_to_be_in_two_places(desk, file, 
     with monkeypatch.context() as patch:
         patch.setattr("mcp_auth_bridge.stores.sealed.SealedStore.delete", stuck)
         assert refusal(desk.export, file) == (StoreError, "the disk is stuck")
-    assert said() == [f"{file} holds the login to acme, but it is still here too"]
+    assert said() == [f"{file} holds the login to acme, but the login is still here too"]
     assert (desk.login(), file.exists()) == (session, True)
 
 

@@ -259,7 +259,7 @@ async def test_on_a_terminal_the_user_is_told_what_the_token_is(tmp_path, capfd,
     monkeypatch.setattr(terminal, "stdout_is_terminal", lambda: True)
     out, err = await printed(signed_in(tmp_path), capfd)
     assert out == "first-token\n"
-    assert err == ("mcp-auth-bridge: anyone with this token can do at acme what you can, until 2100-01-01T00:00:00Z\n")
+    assert err == ("mcp-auth-bridge: anyone who has this token can act as you at acme, until 2100-01-01T00:00:00Z\n")
 
 
 # In processes of their own, because `--exec` replaces the process

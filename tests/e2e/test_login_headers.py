@@ -136,7 +136,10 @@ def test_a_header_that_the_configuration_also_sets_applies_only_to_the_login(des
             desk.add("acme", url, 'headers = { X-Acme-Org = "44" }')
             done = await desk.run("login", "acme", "--header", "X-Acme-Org: 45")
             assert done.returncode == 0, done.stderr
-            assert f"--header X-Acme-Org is for this login alone: later commands go by {desk.file}\n" in done.stderr
+            assert (
+                f"--header X-Acme-Org is for this login alone: later commands send the one in {desk.file}\n"
+                in done.stderr
+            )
             assert "kept with the login" not in done.stderr
             assert set(gateway.seen) == {"45"}
             gateway.seen.clear()

@@ -1,4 +1,4 @@
-"""Generates docs/providers.md from `oauth/providers.py` and the tests that play these authorization servers.
+"""Generates docs/providers.md from `oauth/providers.py` and from the tests that play these authorization servers.
 
     uv run python tests/support/provider_table.py > docs/providers.md
 
@@ -17,13 +17,14 @@ TESTS = Path(__file__).parents[1]
 HEAD = """\
 # What known authorization servers need
 
-`tests/support/provider_table.py` makes this document of what `mcp_auth_bridge/oauth/providers.py` knows, and a test
-compares the two. An operator that is not here (Linear, Notion, Vercel, Salesforce, …) needs nothing but
-`mcp-auth-bridge login URL`.
+`tests/support/provider_table.py` generates this page from `mcp_auth_bridge/oauth/providers.py`, and a test compares the
+two. An operator that is not listed (Linear, Notion, Vercel, Salesforce, …) needs no configuration:
+`mcp-auth-bridge login URL` is enough.
 
-The keys stand between the braces of `auth` in `config.toml` or after `--auth`: `auth = { kind = "browser", … }`.
-Replace what is in capitals or called acme. The bridge recognises the operator by the host of its issuer or of its
-endpoints, and does by itself what the third column says. The last column counts the tests that play the operator.
+Put the keys between the braces of `auth` in `config.toml`, or after `--auth`: `auth = { kind = "browser", … }`. Replace
+the words in capitals and the names that contain acme. The bridge recognises the operator by the host of its issuer or
+of its endpoints, and sends what the third column lists by itself. The last column counts the tests that play the
+operator.
 """
 
 NOTHING = "none"

@@ -12,7 +12,7 @@ HEAD_LIMIT = 8192
 """Bytes of a request's head."""
 
 _FORM_LIMIT = 65536
-"""Bytes of a posted form. After a 307 it is the consent page's own, and some frameworks carry their state in one."""
+"""Bytes of a posted form. After a 307 it is the form of the consent page, where some frameworks keep their state."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -31,16 +31,16 @@ class CallbackRequest(msgspec.Struct, frozen=True):
 
     @property
     def parameters(self) -> str:
-        """The query; only without one the form, which may repeat names of the query with values of its own.
+        """The query, or the form if there is no query: the form may repeat names of the query with other values.
 
         A page that answers 307 keeps the query of the redirect URI; one that posts it (`form_post`) writes none.
         """
         return self.target.partition("?")[2] or self.form
 
     def is_navigation(self, host: bytes, consent: bytes) -> bool:
-        """Whether a browser navigates to `host`; not for a web page's script or image, and not to prefetch it.
+        """Whether a browser navigates to `host`. A request of a page's script or image, or a prefetch, does not count.
 
-        A POST carries the origin of the page that began it: `consent`, or `null` after redirects and downgrades (Fetch,
+        A POST names the origin of the page that sent it: `consent`, or `null` after redirects and downgrades (Fetch,
         "append a request `Origin` header"). A GET carries no origin.
         """
         return (

@@ -25,7 +25,7 @@ PathExists = Callable[[str], bool]
 
 
 def remote_environment(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> str:
-    """Where this process runs, if the user's browser probably runs on another system: as "an SSH session", else ""."""
+    """Where this process runs, such as "an SSH session"; "" if the user's browser is probably on the same system."""
     if _is_any_set(environ, _SSH):
         return "an SSH session"
     if is_wsl(environ, exists):
@@ -38,8 +38,8 @@ def remote_environment(environ: Mapping[str, str], exists: PathExists = os.path.
 def no_tab_reason(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
     """The reason not to open a browser unasked, "" if one may be opened.
 
-    A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, whose
-    browser reaches WSL's loopback.
+    A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, and a
+    browser there reaches WSL's loopback.
     """
     if command:
         return ""
@@ -55,7 +55,7 @@ def desktop_opener(environ: Mapping[str, str], exists: PathExists = os.path.exis
     """The command that opens URLs on this desktop, with an absolute path; () without a desktop.
 
     A program comes before a shell script: `wslview` hands its argument to PowerShell as a part of a command, and
-    `xdg-open` has done the like with sh. Neither gets a URL that a shell would evaluate (`opener.py`).
+    `xdg-open` has done the same with sh. Neither gets a URL that a shell would evaluate (`opener.py`).
     """
     if sys.platform == "darwin":
         return ("/usr/bin/open",)
@@ -82,7 +82,7 @@ def _find_program(name: str) -> str | None:
 
 def is_wsl(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> bool:
     """Whether this Linux runs inside Windows, where the user's browser is."""
-    # Most programs of an IDE start without the variables of a login shell, but the kernel shows it all the same.
+    # An IDE starts most programs without the variables of a login shell, but the kernel shows it in any case.
     return _is_any_set(environ, _WSL) or exists(_WSL_FILE)
 
 

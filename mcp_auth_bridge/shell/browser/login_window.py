@@ -1,6 +1,6 @@
-"""The user's side of a login: it shows them the URL, opens their browser, and waits until the callback comes back.
+"""The user's side of a login: shows the URL, opens the browser, and waits for the callback.
 
-The browser may run on another machine than the bridge; then the user pastes the address at which it ended.
+The browser may run on another machine than the bridge; then the user pastes the address where it ended.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PATIENCE = 300.0
 """Seconds for a login in the browser."""
 
 _REMINDED = 60.0
-"""Seconds after which the user is told what an error page may mean: few servers redirect such an error to us."""
+"""Seconds until a message explains what an error page may mean: few servers redirect such an error to us."""
 
 _ABOUT_THE_CLIENT = "if the browser shows an error about the client, stop this command and add --fresh to it"
 
@@ -30,7 +30,7 @@ class LoginWindow:
     `open_url` gets an address on our loopback, never the authorization URL, and returns whether it found a browser. The
     authorization URL is printed in any case, because a browser that was found may not show it. `pasted` are the lines
     that the user types: if the browser runs on another machine, its loopback is not ours, and the user copies the
-    address at which it ends; None if the user is not asked for that. `command` is the command line of this login.
+    address where it ends. It is None if the user is not asked for that. `command` is the command line of this login.
     """
 
     def __init__(
@@ -86,9 +86,9 @@ class LoginWindow:
 
 
 async def read_typed_line() -> str:
-    """Read one line without a buffer, so that later input stays for the next reader, as `--paste`.
+    """Read one line without a buffer, so that later input stays for the next reader, such as `--paste`.
 
-    It is "" when the user types nothing for `PATIENCE` seconds.
+    Returns "" if the user types nothing for `PATIENCE` seconds.
     """
     typed = run_in_background(lambda: os.read(0, 4096))
     try:

@@ -1,7 +1,8 @@
 """The callback on 127.0.0.1 (RFC 8252 section 7.3): one path takes one valid callback and shows how the login ended.
 
-The way to the authorization server begins here as well. An opener gets its address in a command line that every user of
-the machine can read. So that address is the entrance, one of our own, which redirects one browser, once.
+The browser's way to the authorization server begins here, too. The program that opens the browser gets an address in
+its command line, which every user of the machine can read. So this is an address of our own, the entrance: it redirects
+one browser, once.
 
 Only a request of this user that carries the login's own `state` has any effect. Its browser is redirected at once to an
 address without the code, waits there for the end of the login and is then shown the outcome. Every other request gets
@@ -10,7 +11,7 @@ the same short 404.
 A POST with the right state counts as well: where a server answers a posted consent page with 307, the browser posts to
 the redirect URI (claude-ai-mcp #250), and with `form_post` it does so on purpose. The state proves a POST as it proves
 a GET: it cannot be guessed, it counts once, and PKCE makes another login's code worthless. In addition, a POST must be
-a form of bounded size, sent by a page of the authorization endpoint's origin, or by one whose origin the browser hides
+a form of bounded size, sent by a page of the authorization endpoint's origin, or with an origin that the browser hides
 (Fetch says when).
 """
 
@@ -46,7 +47,7 @@ _HEADERS = [
 
 _OTHER_USER = (
     "another user of this machine tried to use the address of this login, and was turned away; if that was you, log in"
-    " as the user whose browser it is, or with --paste"
+    " as the user who runs that browser, or with --paste"
 )
 
 
@@ -65,7 +66,7 @@ class Loopback:
         self._callback: asyncio.Future[Mapping[str, str]] = loop.create_future()
         # the page that shows how the login ended
         self._outcome: asyncio.Future[bytes] = loop.create_future()
-        # path of that page: other users cannot guess it, and the browser's history keeps it instead of the code
+        # path of that page: other users cannot guess it, and the browser's history has it instead of the code
         self._outcome_path = f"/login/{os.urandom(8).hex()}"
         # path of the entrance, the URL to which it redirects once ("" afterwards), and the origin of that URL
         self._entrance_path, self._authorization_url, self._consent_origin = "", "", b""
@@ -100,7 +101,7 @@ class Loopback:
         return self._redirect_uri
 
     def create_entrance(self, url: str) -> str:
-        """Return an address that redirects one browser to `url`, which so stays out of every command line."""
+        """Return an address that redirects one browser to `url`, so that `url` stays out of every command line."""
         self._entrance_path, self._authorization_url = f"/open/{os.urandom(16).hex()}", url
         self._consent_origin = gate(url, Purpose.AUTHORIZATION).origin.encode()
         return f"http://{self._host}:{self._port}{self._entrance_path}"
@@ -229,9 +230,9 @@ class Loopback:
             )
 
     def _is_of_other_user(self, writer: asyncio.StreamWriter) -> bool:
-        """Whether the connection is of another user of the machine, whose request belongs to this login.
+        """Whether another user of the machine sent a request that belongs to this login.
 
-        This user is told of that once.
+        The user of this process is told of it once.
         """
         ours, theirs = writer.get_extra_info("sockname"), writer.get_extra_info("peername")
         if not socket_owner.is_of_other_user(ours[:2], theirs[:2]):

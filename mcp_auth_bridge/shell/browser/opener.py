@@ -58,11 +58,11 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def open_url(url: str, command: Sequence[str]) -> bool:
-    """Start `command` with `url` as its last argument, or the desktop's opener if it is (); whether there is one.
+    """Start `command` with `url` as its last argument, or the desktop's opener if `command` is ().
 
     `url` is an address on our loopback that holds no text of a server: an opener is often a shell script, and every
-    user may read its command line. It is re-serialised all the same. Raises `ConfigError` if the command cannot be
-    started and `UrlRefused` if the URL must not be opened.
+    user may read its command line. It is percent-encoded anew all the same. Returns False if there is no opener. Raises
+    `ConfigError` if the command cannot be started and `UrlRefused` if the URL must not be opened.
     """
     address = shell_safe(gate(url, Purpose.AUTHORIZATION))
     if not command and sys.platform == "win32":

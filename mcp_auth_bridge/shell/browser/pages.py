@@ -40,7 +40,7 @@ def _page(title: str, sign: str, mark: str, *paragraphs: str, quiet: str) -> byt
 
 
 def _paragraph(text: str) -> str:
-    """`text` as a sentence in HTML; a command at its end stands apart, so that it can be copied."""
+    """`text` as a sentence in HTML; a command at its end gets a block of its own, so that it can be copied."""
     sentence, command = split_command(text)
     code = f"<code>{escape(command)}</code>" if command else ""
     return f"<p>{escape(_sentence(sentence))}{code}</p>"

@@ -29,7 +29,7 @@ def is_of_other_user(ours: End, theirs: End, environ: Mapping[str, str] = os.env
     owners = _socket_owners()
     if not {(ours, theirs), (theirs, ours)} <= owners.keys():
         owners = {**owners, **_socket_owners()}  # the kernel writes the table in pieces, while sockets come and go
-    if (ours, theirs) not in owners:  # another system, or a sandbox whose table is not its network's
+    if (ours, theirs) not in owners:  # another system, or a sandbox that shows the table of another network
         return False
     owner = owners.get((theirs, ours))
     if owner is None:

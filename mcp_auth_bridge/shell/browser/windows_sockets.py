@@ -1,7 +1,7 @@
 """Windows' tables of TCP connections, each with its process, and the users of these processes.
 
-The user of another user's process cannot be read, but its session can: another person at this machine, at another
-screen or over Remote Desktop, has a session of their own. Session 0 is that of the services.
+Windows does not tell the user of another user's process, but it tells the session. Another person on this machine, at
+another screen or over Remote Desktop, has a session of their own. Session 0 is that of the services.
 """
 
 import os

@@ -140,8 +140,8 @@ _KEY_IN_PATH = re.compile(
 )
 """A run of characters that is not a word, percent-encoded or not: long, and with a digit, in both cases, or unbroken.
 
-Some MCP servers have the user's key in the path of their URL. The closed list of fields does not stop that one, which
-stands in URLs, paths, names of locks and error messages (tests/e2e/test_canaries.py proves it).
+Some MCP servers have the user's key in the path of their URL. The closed list of fields does not stop such a key,
+which is part of URLs, paths, names of locks and error messages (tests/e2e/test_canaries.py proves it).
 """
 _QUOTED = re.compile("“.*”", re.DOTALL)
 

@@ -48,8 +48,9 @@ class LineFormat(Protocol):
 
 
 class TextLines:
-    """For people. In a log each line has the prefix, by which it is found; on a terminal the prefix stands once, and
-    messages fill the width. The server is not named: a host runs one bridge for each, and shows their lines apart.
+    """The format for people. In a log each line begins with the prefix, so that it can be found. On a terminal only the
+    first line does, and messages fill the width. The server is not named: a host runs one bridge for each server, and
+    shows their lines apart.
     """
 
     def __init__(self) -> None:
@@ -88,7 +89,7 @@ class TextLines:
 
 
 class JsonLines:
-    """For programs. An agent may start ten bridges that share one stderr, so each line names its server."""
+    """The format for programs. An agent may start ten bridges that share one stderr, so each line names its server."""
 
     def __init__(self) -> None:
         self._stderr = Stderr(lambda count: self._line("info", {"message": _missing(count)}))

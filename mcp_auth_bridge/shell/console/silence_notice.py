@@ -1,4 +1,4 @@
-"""A notice to the user of a command that a server does not respond: without it, waiting looks like a hang."""
+"""Tells the user of a command that a server does not respond: without this notice, waiting looks like a hang."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def enable() -> None:
 
 @contextmanager
 def announce_wait(origin: str) -> Iterator[None]:
-    """Notify the user if the block, which waits for a response of `origin`, takes longer than `SECONDS`."""
+    """Tell the user if the block, which waits for a response from `origin`, takes longer than `SECONDS`."""
     if not _enabled:
         yield
         return

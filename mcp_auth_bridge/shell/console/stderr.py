@@ -21,11 +21,11 @@ class Stderr:
     def __init__(self, dropped_line: Callable[[int], str]) -> None:
         # makes the line about dropped ones
         self._dropped_line = dropped_line
-        # bytes of a line that has been begun, and of those after it that must follow
+        # bytes that must still be written: the rest of a line that was begun, and the line after it
         self._rest = b""
         # lines dropped since the last one that was written
         self._dropped = 0
-        # a keyring's thread writes as well
+        # held while a line is written: a keyring's thread writes, too
         self._turn = RLock()
 
     def write(self, text: str) -> None:
@@ -50,7 +50,7 @@ class Stderr:
         self._flush(fd)
 
     def _flush(self, fd: int) -> bool:
-        """Write as much of the rest as there is room for; whether all of it is written."""
+        """Write as much of the rest as there is room for. Returns whether all of it is written."""
         poll = select.poll()
         poll.register(fd, select.POLLOUT)
         while self._rest and poll.poll(0):

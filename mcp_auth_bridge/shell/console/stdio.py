@@ -25,7 +25,8 @@ _GATHERED = 64 * 1024  # bytes that are gathered at most and written together; l
 def claim() -> tuple[int, int]:
     """Reserve stdin and stdout for JSON-RPC and return private duplicates of both descriptors.
 
-    From now on a library or a child that reads fd 0 is at its end at once, and what it writes to fd 1 goes to stderr.
+    A library or a child process that reads fd 0 from now on is at its end at once, and its output to fd 1 goes to
+    stderr.
     """
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -103,13 +104,15 @@ class StdoutWriter:
     """
 
     def __init__(self, fd: int) -> None:
+        # the file descriptor of the client's stream
         self._fd = fd
         # held while bytes are written, so that lines do not mix
         self._turn = asyncio.Lock()
         # bytes of a line that has been begun; they come before everything else
         self._rest = memoryview(b"")
-        # lines that are written together after the rest, and their size in bytes
+        # lines that are written together after the rest
         self._gathered: list[bytes] = []
+        # their size in bytes
         self._size = 0
         # the end of this iteration of the loop; None while lines are not gathered
         self._end_of_iteration: asyncio.Handle | None = None
@@ -122,6 +125,7 @@ class StdoutWriter:
         if self._poll is not None:
             self._poll.register(fd, select.POLLOUT)
         else:
+            # writes on Windows
             self._thread = ThreadPoolExecutor(1)
 
     async def write(self, raw: bytes) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80  # columns
 
-# A command, or a line of TOML, stands at the end of a hint, after a colon; a URL stands anywhere.
+# A command, or a line of TOML, comes at the end of a hint, after a colon; a URL may be anywhere.
 _COMMAND = re.compile(r"(?<=: )(?:mcp-auth-bridge |store = |servers\.example\.url = ).*$")
 _URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
 

@@ -1,4 +1,4 @@
-"""Kernel locks between processes: the kernel frees them when their process ends, so that a lock never becomes stale.
+"""Kernel locks between processes. The kernel frees them when their process ends, so a lock never becomes stale.
 
 Each lock is a file of its own that is never deleted (deleting it would let two processes lock two inodes under one
 name), and never the file that it guards. It holds neither a process id nor a time stamp.

@@ -22,7 +22,7 @@ class ServerCache:
         self._name = hashed_name(key, ".json")
 
     def load(self) -> Mapping[str, bytes]:
-        """Return the cached results; empty if there is no file, or none that can be read."""
+        """Return the cached results; empty if the file is missing or cannot be read."""
         try:
             document = json.loads(self._folder.read(self._name) or b"{}")
             return {method: text.encode() for method, text in document.items() if isinstance(text, str)}

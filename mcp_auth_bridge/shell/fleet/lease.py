@@ -8,8 +8,8 @@ A lock that expires cannot stop a holder that was paused and goes on. The record
 it grows with each save, a holder reads it under the lock, marks the record before it spends a token and saves after it,
 and the server refuses a save upon any generation but the newest.
 
-A holder that could not save keeps trying, and releases the lease only afterwards. A holder whose lease ran out without
-a release may just have lost the server, so its successor first waits a moment.
+A holder that could not save keeps trying, and releases the lease only afterwards. If a lease ran out without a release,
+its holder may just have lost the server, so the successor first waits a moment.
 """
 
 import asyncio
@@ -46,8 +46,9 @@ redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'turn', ARGV[2], 'ends', string.fo
 return foreign and 'left' or 'free'
 """
 )
-"""ARGV: the owner, its turn, milliseconds. `left`: the holder before did not release it. An earlier turn of the same
-owner is certainly over, because the kernel's lock comes first: its reply was lost.
+"""ARGV: the owner, its turn, milliseconds. `left`: the last holder did not release the lease.
+
+An earlier turn of the same owner is certainly over, because the kernel's lock comes first: only a reply was lost.
 """
 
 PROLONG = (
@@ -66,7 +67,7 @@ if owner and not foreign and tonumber(turn) <= tonumber(ARGV[2]) then redis.call
 return 'free'
 """
 )
-"""It releases this turn or an earlier one of the same owner."""
+"""Releases this turn, or an earlier one of the same owner."""
 
 T = TypeVar("T")
 
@@ -93,15 +94,15 @@ class Leases:
         self._prefix = prefix
         # saves the records that could not be saved before
         self._flush = flush
-        # seconds
+        # seconds that a lease lasts
         self._lease = lease
-        # the name of this process in the server
+        # the name of this process on the server
         self._owner = os.urandom(8).hex().encode()
         # leases that were asked for; the last number is the current turn
         self._turns = 0
         # turns that must still be released, by lock
         self._unreleased: dict[str, int] = {}
-        # releases them
+        # the task that releases them
         self._releasing: asyncio.Future[None] | None = None
 
     @contextlib.asynccontextmanager

@@ -32,7 +32,7 @@ _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`peer` is the server's name in messages. `lost` is called once, when the transport is gone.
+    """One connection. `peer` is the server's name in messages. `lost` is called once, when the transport is gone.
 
     `buffer` may be shared: its contents are taken before another connection can write to it.
     """
@@ -43,9 +43,9 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, peer: str, buffer: memoryview, lost: Callable[["Connection"], None]) -> None:
         # The server's name in messages.
         self.peer = peer
-        # The pool's: when the last exchange ended, in the loop's seconds.
+        # When the last exchange ended, in the loop's seconds. The pool sets it.
         self.idle_since = 0.0
-        # The transport writes here what it receives.
+        # The transport writes received bytes here.
         self._buffer = buffer
         # Called with this connection when the transport is gone.
         self._lost = lost
@@ -61,10 +61,13 @@ class Connection(asyncio.BufferedProtocol):
         self._unread = 0
         # Lets other tasks run while a body of many pieces is read.
         self._slice = TimeSlice()
-        # The four states of `connection_state`.
+        # How far the exchange is; this and the next three are states of `connection_state`.
         self._exchange = states.IDLE
+        # Whether more can come from the server.
         self._peer_state = states.OPEN
+        # Whether the transport reads.
         self._reading = states.READING
+        # Whether the transport takes more bytes.
         self._writing = states.WRITING
 
     @property

@@ -17,7 +17,7 @@ _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|cus
 
 
 async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
-    """A header that `url` takes, that names an organisation or the like, and that is not among the `sent` ones.
+    """A header that `url` accepts, that names an organisation or a part of one, and that is not among the `sent`.
 
     "" if the server names no such header, or does not answer in time. The request holds no secret.
     """

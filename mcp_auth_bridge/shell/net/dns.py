@@ -56,13 +56,13 @@ class Resolver:
             infos = await asyncio.get_running_loop().getaddrinfo(
                 url.host, url.port, family=family, type=socket.SOCK_STREAM
             )
-        # A zone identifier stands behind "%", in link-local addresses only.
+        # A zone identifier follows "%", in link-local addresses only.
         texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos)
         return interleaved([address for text in texts if (address := parse_address(text)) is not None])
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:
-    """The families by turns, in the resolver's order (RFC 8305 section 4): an unreachable one costs one attempt."""
+    """The two families in alternation (RFC 8305 section 4), so that an unreachable family costs one attempt."""
     first = [address for address in addresses if address.version == addresses[0].version]
     second = [address for address in addresses if address.version != addresses[0].version]
     return [address for address in chain.from_iterable(zip_longest(first, second)) if address is not None]

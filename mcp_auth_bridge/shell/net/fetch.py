@@ -1,4 +1,4 @@
-"""A `Fetch` as an HTTP request, how long its response may take, and the log's line about a refusal.
+"""A `Fetch` as an HTTP request, the time-out for its response, and the text of a refusal for the log.
 
 Both ways of performing one share this: `oauth_http.py`, and `run_refresh.py`, which starts without httpx2.
 """
@@ -17,7 +17,7 @@ from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
 
 LARGEST_RESPONSE = 64 * 1024
-"""Bytes of the body that a form or a document is answered with."""
+"""Bytes of the body in a response to a form or a document."""
 
 _TIMEOUT = 10.0
 _FORM_TIMEOUT = 30.0

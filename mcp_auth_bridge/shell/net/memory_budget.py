@@ -34,7 +34,7 @@ class Share:
         self.counted = 0  # bytes beyond `FREE`
 
     async def hold(self, size: int) -> None:
-        """Count a message of `size` bytes so far. Waits for room, and raises `LimitExceeded` if there never is any."""
+        """Count a message of `size` bytes so far. Waits for room, and raises `LimitExceeded` if none becomes free."""
         beyond = size - FREE
         if beyond > self.counted:
             await self._budget.grow(self, beyond - self.counted)
@@ -56,18 +56,18 @@ class _Request(NamedTuple):
 
 
 class MemoryBudget:
-    """`room` is in bytes, `patience` in seconds."""
+    """The budget. `room` is in bytes, `patience` in seconds."""
 
     def __init__(self, room: int = ROOM, patience: float = PATIENCE) -> None:
         # Bytes for all shares but `_first`.
         self._room = room
-        # Seconds.
+        # Seconds for which a message waits while no share grows or shrinks.
         self._patience = patience
         # Counted bytes of all shares but `_first`.
         self._used = 0
         # The share with precedence.
         self._first: Share | None = None
-        # In the order in which they asked.
+        # The tasks that wait for room, in the order in which they asked.
         self._waiting: list[_Request] = []
         # When a share last grew or shrank, in the loop's seconds.
         self._moved = 0.0
@@ -126,7 +126,9 @@ class MemoryBudget:
                 rest = self._moved + self._patience - loop.time()
                 if rest <= 0:
                     hint = "ask for less at a time, or make one request after the other"
-                    raise LimitExceeded("there is no memory for this response: others hold it and have stopped", hint)
+                    raise LimitExceeded(
+                        "there is no memory for this response: others hold it and make no progress", hint
+                    )
                 await asyncio.wait((granted,), timeout=rest)
         finally:
             if request in self._waiting:

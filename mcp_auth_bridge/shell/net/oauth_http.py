@@ -27,7 +27,7 @@ from mcp_auth_bridge.urls import Purpose, Url, gate
 if TYPE_CHECKING:
     import httpx2
 
-_LARGEST_DOCUMENT = 256 * 1024  # bytes of the body that a GET is answered with
+_LARGEST_DOCUMENT = 256 * 1024  # bytes of the body in a response to a GET
 _LARGEST_HEAD = 64 * 1024  # bytes of all header names and values
 
 _ATTEMPT = 2.0
@@ -113,7 +113,7 @@ class OAuthHttp:
 
 
 class _Message(msgspec.Struct, frozen=True):
-    """A request without its place."""
+    """A request without its address."""
 
     method: str
     headers: Mapping[str, str]

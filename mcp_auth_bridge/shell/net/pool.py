@@ -60,17 +60,17 @@ class Pool:
     def __init__(self, network: Network) -> None:
         # Settings, the TLS context and the proxy decision.
         self._network = network
-        # For the messages in all responses.
+        # The memory for the messages in all responses.
         self._budget = MemoryBudget()
-        # All connections read into it, one after the other.
+        # The buffer that all connections read into, one after the other.
         self._buffer = memoryview(bytearray(READ_SIZE))
-        # By scheme, host and port.
+        # The routes by scheme, host and port.
         self._routes: dict[tuple[str, str, int], _Route] = {}
         # All connections, idle or not.
         self._open: set[Connection] = set()
-        # Connections that are being made.
+        # How many connections are being made.
         self._dialling = 0
-        # One for each exchange under way.
+        # Limits the exchanges under way.
         self._turns = asyncio.Semaphore(OPEN_LIMIT)
         # Closes connections that were idle too long; None while none is idle.
         self._sweeper: asyncio.TimerHandle | None = None

@@ -1,4 +1,4 @@
-"""One HTTP response, the body of which is still being received."""
+"""One HTTP response with a body that is still being received."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 
@@ -25,17 +25,17 @@ class StreamedResponse:
     ) -> None:
         # The HTTP status.
         self.status = head.status_code
-        # By lower-case name, values in order of arrival.
+        # The headers by lower-case name, with their values in order of arrival.
         self.headers = _fields(head)
         # The part of the budget that its messages take, until `aclose`.
         self.share = share
         # The server's name in messages.
         self._peer = connection.peer
-        # None once the body has been received.
+        # The connection, None once the body has been received.
         self._connection: Connection | None = connection
         # Gives the connection back to the pool.
         self._release = release
-        # None for a body without a content coding.
+        # Decodes the body; None if it has no content coding.
         self._decoder = choose_decoder(connection.peer, self.headers.get("content-encoding", ()))
 
     def header(self, name: str) -> str:

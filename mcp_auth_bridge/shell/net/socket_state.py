@@ -1,4 +1,4 @@
-"""What the kernel and the TLS layer know about the other side of a connection."""
+"""The other side of a connection, as far as the kernel and the TLS layer know it."""
 
 import select
 import socket

@@ -24,7 +24,7 @@ async def ask(argv: Sequence[str], environment: Mapping[str, str], question: byt
 
 
 def leave_parent() -> None:
-    """Called first in the detached process: it stops being a child of the process that started it.
+    """Stop being a child of the process that started this one. The detached process calls this first.
 
     Some clients end a server with all its descendants, which they find by their parents (npm's tree-kill, `taskkill
     /T`). Windows has no way to do this.
@@ -50,7 +50,7 @@ def reap(process: int) -> None:
 
 
 def close_output() -> None:
-    """Called in the detached process when it has written everything: `ask` then returns."""
+    """Let `ask` return. The detached process calls this when it has written everything."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in (1, 2):
         os.dup2(nothing, fd)

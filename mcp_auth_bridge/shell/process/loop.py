@@ -18,7 +18,7 @@ else:
 
 
 class Loop(_Loop):
-    """Looks names up in daemon threads: asyncio's executor delays the end, by up to a minute behind a dead VPN."""
+    """Looks names up in daemon threads: asyncio's executor would delay the end, by up to a minute behind a dead VPN."""
 
     # Any: arguments and results are socket.getaddrinfo's own
     async def getaddrinfo(self, host: Any, port: Any, **wanted: Any) -> list[Any]:

@@ -1,7 +1,7 @@
 """Notices the end of the parent process, for hosts that die without closing stdin: another process may hold it open.
 
-Linux's PR_SET_PDEATHSIG does not do: it fires when the *thread* that started the bridge ends, and hosts use short-lived
-threads for that.
+Linux's PR_SET_PDEATHSIG does not help: it fires when the *thread* that started the bridge ends, and hosts use
+short-lived threads for that.
 """
 
 import asyncio

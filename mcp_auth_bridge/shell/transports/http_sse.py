@@ -136,7 +136,7 @@ class _Stream:
         self._replies: dict[Hashable, asyncio.Future[Message | BridgeError]] = {}
         # The response to the GET.
         self._response = response
-        # Set when a message was handed on.
+        # Set when the consumer has taken a message.
         self._taken = asyncio.Event()
         # Owns the response: cancelling it ends the stream.
         self._reading = asyncio.create_task(self._read(arriving))
@@ -202,7 +202,7 @@ def _stream_lost_error() -> SessionLost:
 
 
 async def _check_accepted(outcome: SendOutcome) -> None:
-    """Raise the error that a POST led to. Otherwise free its connection: the body is of no interest."""
+    """Raise the error that a POST led to. Otherwise free its connection: the body does not matter."""
     response, verdict = outcome.response, outcome.verdict
     if 200 <= response.status < 300:
         await response.read(LARGEST)

@@ -1,4 +1,4 @@
-"""The messages in an HTTP response, one by one, whatever its shape."""
+"""Reads the messages in an HTTP response one by one: a JSON body, a batch, a stream of events, or a failure."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -36,7 +36,7 @@ _refusal = msgspec.json.Decoder(_Refusal)
 class Denied(Exception):
     """A message refuses the credentials in place of the reply.
 
-    The resource servers of an internal platform (tests/scenarios/internal_platform.py) do that. `Sender` catches it.
+    The resource servers of an internal platform do that (tests/scenarios/internal_platform.py). `Sender` catches it.
     """
 
     def __init__(self, verdict: Unauthorized) -> None:

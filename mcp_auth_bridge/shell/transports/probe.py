@@ -25,7 +25,7 @@ _MODERN_TOOLS = replies.request("tools/list", {"_meta": META})
 
 
 class Stranger:
-    """Credentials of a client that has none. It keeps the refusal, or notes that the client `is_served` without any."""
+    """The credentials of a client that has none. Keeps the refusal, or notes that the client `is_served` without."""
 
     def __init__(self) -> None:
         self.refusal: Refusal | None = None
@@ -43,7 +43,7 @@ class Stranger:
 
 
 async def ask_for_challenge(remote: Remote, stranger: Stranger) -> Challenge | None:
-    """The server's challenge to a `stranger`, whose credentials `remote` uses; None if the server has none.
+    """The server's challenge to `stranger`, which `remote` uses as its credentials; None if the server sends none.
 
     Many servers open a session without credentials and ask for them only afterwards. If there is no MCP server at all
     this raises, before the user is sent to a browser for nothing; some gateways answer strangers with 400 or 403.

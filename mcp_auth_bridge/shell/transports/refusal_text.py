@@ -1,4 +1,4 @@
-"""The text of a refusal by the MCP server: its body, as far as it is worth waiting for."""
+"""The text of a refusal by the MCP server: its body, if that is short and comes soon."""
 
 import asyncio
 from collections.abc import Mapping

@@ -26,13 +26,13 @@ class SendOutcome:
     """
 
     def __init__(self, response: StreamedResponse, verdict: Verdict, sent: HeaderFields, *, again: bool) -> None:
-        # Closed with the outcome.
+        # The response; it is closed with the outcome.
         self.response = response
         # The meaning of its status and media type.
         self.verdict = verdict
         # The credentials of the request.
         self.sent = sent
-        # Whether those replaced refused ones.
+        # Whether they replaced refused ones.
         self.again = again
         # The first message, or the error in its place; None if there is none, and after it was handed on.
         self.first: Message | BridgeError | None = None

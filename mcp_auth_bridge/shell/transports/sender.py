@@ -1,4 +1,4 @@
-"""Requests to the one MCP server: headers, credentials, redirects within the origin, cookies on demand."""
+"""Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
@@ -30,19 +30,19 @@ class Sender:
     """Sends requests to the server at `url` and to no other origin. `credentials` may give other headers too."""
 
     def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
-        # The server's.
+        # The URL of the server.
         self.url = url
-        # The connections.
+        # The connections to the server.
         self._pool = pool
         # The source of the headers that authenticate a request.
         self._credentials = credentials
-        # None where cookies are off.
+        # The cookies, None if they are off.
         self._jar = jar
         # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
         self._nonce = ""
         # The names of all headers that the credentials have given so far.
         self._sent: frozenset[str] = frozenset()
-        # A header that the server takes and that is not sent, "" for none; None until the server was asked.
+        # A header that the server accepts and that is not sent, "" for none; None until the server was asked.
         self._missing_header: str | None = None
 
     async def send(
@@ -55,7 +55,7 @@ class Sender:
     ) -> SendOutcome:
         """Send with credentials, to `url` or else to the server's, and follow redirects within the origin.
 
-        Here is the one retry of all transports: when the server refuses the credentials, ask once for others and send
+        This is the one retry of all transports: when the server refuses the credentials, ask once for others and send
         once more. A refusal is an HTTP status, or a JSON-RPC error with the code 401 in place of the first message that
         `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) send that with
         HTTP 200. Neither is an execution (RFC 9110 section 15.5.2), so no request is carried out twice.
@@ -122,10 +122,10 @@ class Sender:
     async def _present(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
     ) -> SendOutcome:
-        """One attempt, and one more where only the server's nonce was missing in the proof.
+        """One attempt, and another one if the proof lacked only the server's nonce.
 
-        That is not a refusal of the token (RFC 9449 section 9). More attempts follow only while the nonces are new:
-        where each is good for one request, another request may have spent it. Raises `AccessDenied` for a proof that
+        That is not a refusal of the token (RFC 9449 section 9). More attempts follow only while the nonces are new: if
+        each is good for one request, another request may have spent it. Raises `AccessDenied` for a proof that
         the server does not accept.
         """
         for _ in range(_MOST_NONCES):
