@@ -19,6 +19,7 @@ import tomllib
 from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
@@ -174,16 +175,14 @@ def main() -> int:
         for module, files in own_tests(known, files_of_rooms()).items()
         if not given.module or any(f"{module}/".startswith(f"{name}/") for name in given.module)
     }
-    data_file = ROOT / ".cache" / "individual_coverage" / "data"
-    data_file.parent.mkdir(parents=True, exist_ok=True)
-    for old in data_file.parent.iterdir():
-        old.unlink()
-    failed = run([file for files in own.values() for file in files], data_file, ["-n", given.n])
-    if failed > pytest.ExitCode.TESTS_FAILED:
-        return failed
-    coverage = Coverage(data_file=str(data_file), config_file=str(ROOT / "pyproject.toml"))
-    coverage.combine()
-    covered = dict(shares(coverage, own))
+    with TemporaryDirectory(prefix="individual-coverage-") as folder:
+        data_file = Path(folder) / "data"
+        failed = run([file for files in own.values() for file in files], data_file, ["-n", given.n])
+        if failed > pytest.ExitCode.TESTS_FAILED:
+            return failed
+        coverage = Coverage(data_file=str(data_file), config_file=str(ROOT / "pyproject.toml"))
+        coverage.combine()
+        covered = dict(shares(coverage, own))
     for module, share in covered.items():
         print(f"{share.percent:3} % of {share.lines:3}  {module}{f'  ({listed[module]})' if module in listed else ''}")
     wrong = [said for module, share in covered.items() if (said := verdict(module, share, listed.get(module)))]

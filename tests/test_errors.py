@@ -152,3 +152,15 @@ def test_a_bug_is_named_by_class_and_place_without_its_text():
 def test_every_exit_code_is_in_the_help():
     missing = [kind for kind in KINDS if not re.search(rf"(^|\s){kind.exit_code} [a-z.]", manual._EPILOG)]
     assert missing == []
+
+
+def test_a_bug_is_named_by_the_innermost_place_of_its_trace_and_never_by_its_text():
+    def inner():
+        raise ValueError("hunter2")
+
+    with pytest.raises(ValueError, match="hunter2") as caught:
+        inner()
+    error = internal_error(caught.value)
+    assert f"{__name__}:{inner.__code__.co_firstlineno + 1})" in error.message
+    assert "ValueError" in error.message
+    assert "hunter2" not in error.message

@@ -30,11 +30,12 @@ from login_flow import (
     plan,
     registered_with,
 )
-from playing import NOT_FOUND, PAGE, answer, plain, play
+from playing import NOT_FOUND, PAGE, answer, outcome, plain, play
+from registration_flow import server
 
 from mcp_auth_bridge.effects import Authorize, Listen, Tell
-from mcp_auth_bridge.errors import ConfigError, OAuthRefused, Unreachable, UpstreamFailed
-from mcp_auth_bridge.oauth.client import METADATA_DOCUMENT_PORTS
+from mcp_auth_bridge.errors import BridgeError, ConfigError, OAuthRefused, Unreachable, UpstreamFailed
+from mcp_auth_bridge.oauth.client import METADATA_DOCUMENT_PORTS, _register_for_scopes
 from mcp_auth_bridge.oauth.device import device_code
 from mcp_auth_bridge.oauth.grants import refresh
 from mcp_auth_bridge.oauth.login import login
@@ -492,3 +493,11 @@ def test_where_all_ports_of_the_metadata_document_are_taken_the_bridge_registers
     taken = [(f"listen {port}", OTHER) for port in METADATA_DOCUMENT_PORTS]
     session = play(login(plan(metadata_url=DOCUMENT)), [*steps, *taken, ("listen 0", HERE), REGISTERED, *CODE])
     assert session.client.id == "new"
+
+
+@pytest.mark.parametrize(("error", "ends"), [("invalid_scope", True), ("invalid_client_metadata", False)])
+def test_a_registration_for_more_scopes_fails_only_for_its_scopes(error, ends):
+    flow = _register_for_scopes(plan(), server(), NARROW, ("read", "admin"))
+    refused = [(REGISTER, answer({"error": error}, 400))] * (1 if ends else 3)  # each method is tried
+    found_out = outcome(lambda: play(flow, refused))
+    assert isinstance(found_out, BridgeError) if ends else found_out is NARROW

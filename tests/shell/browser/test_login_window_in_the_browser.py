@@ -110,7 +110,7 @@ def test_a_user_who_types_nothing_has_said_nothing(monkeypatch):
     os.dup2(reading, 0)
     monkeypatch.setattr(login_window, "PATIENCE", 0.01)
     try:
-        assert asyncio.run(login_window.typed_line()) == ""
+        assert asyncio.run(login_window.read_typed_line()) == ""
     finally:
         os.close(writing)
         os.dup2(kept, 0)

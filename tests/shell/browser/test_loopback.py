@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 from pathlib import Path
@@ -640,3 +641,35 @@ async def test_an_error_without_a_state_is_reported_once_and_ends_nothing(login)
     assert "came back with invalid_scope but without state" in said[0]
     assert not login.waiting.done()
     assert await login.come_back()
+
+
+def test_a_port_that_another_process_has_on_ipv6_is_not_used_by_half(monkeypatch):
+    """It would get the callback of a browser that prefers IPv6."""
+    whole, begun = asyncio.start_server, []
+
+    async def start_server(accept, host, port):
+        if host == "::1":
+            raise OSError(errno.EADDRINUSE, "in use")
+        begun.append(await whole(accept, host, port))
+        return begun[-1]
+
+    monkeypatch.setattr(asyncio, "start_server", start_server)
+    with pytest.raises(OSError, match="in use"):
+        asyncio.run(Loopback()._bind(0, "localhost"))
+    assert [server.is_serving() for server in begun] == [False]
+
+
+def test_a_machine_without_ipv6_loopback_listens_on_ipv4_alone(monkeypatch):
+    whole = asyncio.start_server
+
+    async def start_server(accept, host, port):
+        if host == "::1":
+            raise OSError(errno.EADDRNOTAVAIL, "no such address")
+        return await whole(accept, host, port)
+
+    async def story():
+        (server,) = await Loopback()._bind(0, "localhost")
+        server.close()
+
+    monkeypatch.setattr(asyncio, "start_server", start_server)
+    asyncio.run(story())

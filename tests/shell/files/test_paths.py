@@ -40,3 +40,15 @@ def test_a_relative_folder_is_taken_from_where_we_are(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(HOME_VARIABLE, "here")
     assert paths().config == Path(tmp_path / "here" / "config.toml")
+
+
+def test_the_systems_folders_are_used_where_none_is_named(monkeypatch, tmp_path):
+    monkeypatch.delenv(HOME_VARIABLE, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    found = paths()
+    assert found.config.name == "config.toml"
+    assert "mcp-auth-bridge" in found.config.parts
+    assert {found.records.parent, found.locks.parent, found.memory.parent} == {found.records.parent}
+    assert all(tmp_path in path.parents for path in (found.config, found.records))

@@ -11,12 +11,12 @@ from mcp_auth_bridge.shell.process import exec_program
 
 BECOME = """
 import sys
-from mcp_auth_bridge.shell.process.exec_program import become
-become((sys.executable, "-c", sys.argv[1]), {"TOKEN": "t"})
+from mcp_auth_bridge.shell.process.exec_program import exec_program
+exec_program((sys.executable, "-c", sys.argv[1]), {"TOKEN": "t"})
 """
 BECOME_GREP = """
-from mcp_auth_bridge.shell.process.exec_program import become
-become(("/bin/grep", "SigIgn", "/proc/self/status"), {})
+from mcp_auth_bridge.shell.process.exec_program import exec_program
+exec_program(("/bin/grep", "SigIgn", "/proc/self/status"), {})
 """
 
 
@@ -43,5 +43,5 @@ def test_it_ends_when_its_output_is_not_read_any_more():
 def test_a_program_that_cannot_be_run_is_named(program, monkeypatch):
     monkeypatch.setattr(exec_program.signal, "signal", lambda *_: None)
     with pytest.raises(ConfigError, match=f"^{program} cannot be run: ") as caught:
-        exec_program.become((program,), {"PATH": "/nowhere"})
+        exec_program.exec_program((program,), {"PATH": "/nowhere"})
     assert "--exec" in caught.value.hint

@@ -66,3 +66,17 @@ def test_a_parent_that_ended_before_the_watch_is_noticed_at_once(pid):
 @pytest.mark.parametrize("pid", [os.getppid(), 0], ids=["alive", "outside of our container"])
 def test_a_parent_that_lives_or_cannot_be_seen_is_not_reported(pid):
     assert watched(pid) == []
+
+
+def test_where_the_kernel_does_not_notify_the_parent_is_looked_for_from_time_to_time(monkeypatch):
+    parents = [7, 7, 1]
+    monkeypatch.setattr(parent_watch, "_POLL_INTERVAL", 0.0)
+    monkeypatch.setattr(parent_watch.os, "getppid", lambda: parents.pop(0))
+
+    async def story():
+        gone = asyncio.Event()
+        parent_watch._poll(asyncio.get_running_loop(), 7, gone.set)
+        await gone.wait()
+
+    asyncio.run(story())
+    assert parents == []

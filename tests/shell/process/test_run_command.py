@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from installed import wait_for
 
 from mcp_auth_bridge.credentials.secret_sources import LIMIT
 from mcp_auth_bridge.errors import CredentialMissing
+from mcp_auth_bridge.shell.process import run_command
 from mcp_auth_bridge.shell.process.run_command import capture_output
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -120,3 +122,20 @@ print("t0ken", flush=True)
     with pytest.raises(CredentialMissing, match="did not end within 1 seconds"):
         prints(source, timeout=1.0)
     os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def test_a_program_that_the_caller_no_longer_waits_for_is_not_started(tmp_path):
+    child = run_command._Child([sys.executable, "-c", f"open({str(tmp_path / 'started')!r}, 'w')"], ENVIRONMENT, LIMIT)
+    child.end()
+    assert child.run() == (0, b"", "")
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_program_that_has_just_ended_by_itself_need_not_be_killed(monkeypatch):
+    def gone(*_):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "killpg", gone)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    run_command._kill(process)
