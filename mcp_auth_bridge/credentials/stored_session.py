@@ -34,7 +34,7 @@ class StoredSession:
         self._admit = admit
         # Looks and saves go one by one: a look that began before a save must not adopt what the save replaced.
         self._one_by_one = asyncio.Lock()
-        # The generation of the record in the store that memory knows, None if there is none.
+        # The generation of the record that `session` is a copy of, None if there is none.
         self._generation: int | None = None
         # When the store was last read, by `services.ticks`.
         self._looked_at = float("-inf")

@@ -56,7 +56,7 @@ class Tokens(msgspec.Struct):
 
     # The access token; "" in a refusal with status 200.
     access_token: str = ""
-    # "Bearer" or "DPoP", in any case.
+    # "Bearer" or "DPoP", in upper or lower case.
     token_type: str | None = None
     # The lifetime of the access token in seconds.
     expires_in: float | str | None = None

@@ -189,7 +189,7 @@ class Delivery(Around):
 
 
 def _last_of_several(error: BridgeError) -> BridgeError:
-    """The error of several attempts. `error` is that of the last one, and its “nothing was sent” is not true of all."""
+    """The error of all attempts, from that of the last: an earlier one may have been sent even if the last was not."""
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error

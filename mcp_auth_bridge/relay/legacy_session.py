@@ -81,7 +81,7 @@ class LegacySession:
         # The client's messages and the calls to make again, in the order in which an open session gets them.
         self._waiting: list[Message | ToServer] = []
 
-        # The calls that were made again. No call is made again twice.
+        # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
         # Seconds until an unreachable server is tried again; twice as long after each attempt.

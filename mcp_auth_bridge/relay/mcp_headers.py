@@ -131,7 +131,7 @@ def _count(schema: Any) -> int:
 
 
 def _is_primitive(type_: Any) -> bool:
-    """Whether `type_` is primitive, or a primitive or null: the specification leaves that open, and FastMCP uses it."""
+    """Whether `type_` is one primitive type, null aside: the specification leaves null open, and FastMCP adds it."""
     types = [kind for kind in type_ if kind != "null"] if isinstance(type_, list) else [type_]
     return len(types) == 1 and types[0] in _PRIMITIVE
 

@@ -1,4 +1,4 @@
-"""The messages that the bridge itself makes. Only here a `BridgeError` becomes JSON-RPC."""
+"""The messages that the bridge itself makes. Only here does a `BridgeError` become JSON-RPC."""
 
 import json
 from typing import Any

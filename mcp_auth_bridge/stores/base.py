@@ -22,7 +22,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 _LINE = 1 << 20
-"""The generations of one login: more than it ever has, and far fewer than lie between the first ones of two logins."""
+"""The span of generations within one login: more than it ever uses, and far fewer than lie between two logins."""
 
 
 def is_older(generation: int, other: int) -> bool:
