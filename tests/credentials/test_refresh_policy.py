@@ -133,7 +133,7 @@ def test_a_success_removes_doubt_and_strikes():
     doubtful = after(refused(), in_doubt=True)
     assert succeeded(doubtful) == session()
     ended = after(GrantEnded("ended", error="invalid_grant"), in_doubt=True)
-    assert "after a renewal without an answer" in why_ended(ended, NOW)
+    assert "after a refresh that got no response" in why_ended(ended, NOW)
 
 
 def test_of_the_request_that_needed_the_refresh_nothing_was_sent():

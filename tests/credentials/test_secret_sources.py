@@ -151,6 +151,6 @@ def test_an_entry_that_is_not_there_or_empty_is_named_with_the_command_that_make
 
 
 def test_a_keyring_that_fails_is_named():
-    with pytest.raises(CredentialMissing, match="the token of acme cannot be had: it is locked") as raised:
+    with pytest.raises(CredentialMissing, match="the token of acme cannot be read: it is locked") as raised:
         lent("keyring:acme", BridgeError("it is locked"))
     assert "unlock the keyring" in raised.value.hint

@@ -108,7 +108,7 @@ def test_only_a_json_body_of_a_failure_may_be_the_reply():
 
 def test_a_server_that_asks_to_wait_is_quoted():
     error = verdict(503, {"retry-after": ("7",)}).error
-    assert (error.retry_after, error.hint) == (7, "it asks to wait 7 s")
+    assert (error.retry_after, error.hint) == (7, "the server asks clients to wait 7 s")
 
 
 def refusal(**error):
