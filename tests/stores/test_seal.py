@@ -33,7 +33,7 @@ def test_under_another_name_it_is_damaged():
 
 
 def test_another_key_is_told_from_damage():
-    with pytest.raises(Unopenable, match="another key than the present one") as raised:
+    with pytest.raises(Unopenable, match="another key, not with the present one") as raised:
         seal(bytes(32)).unsealed("name", seal().sealed("name", CONTENT), "the record")
     assert type(raised.value) is Unopenable
 
