@@ -1,10 +1,13 @@
 """The names of records: what tells two sessions of machines apart."""
 
 import jwt
+import msgspec
 import pytest
 
-from mcp_auth_bridge.app.record_names import fingerprint
+from mcp_auth_bridge.app.record_names import cache_name, cheap_value, fingerprint, session_name
 from mcp_auth_bridge.config.config_file import parse
+from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS
+from mcp_auth_bridge.secret import parse_reference
 
 ISSUER = 'issuer = "https://as.example"'
 
@@ -54,3 +57,33 @@ def test_a_rotated_secret_does_not_change_the_session_and_leaves_no_trace_in_its
         for secret in ("hunter2", "env:S", "file:/x")
     }
     assert len(prints) == 1
+
+
+def test_a_users_session_is_named_by_its_server_and_a_machines_by_its_configuration_too(tmp_path):
+    mine = auth_of('kind = "browser"', tmp_path)
+    assert session_name(mine, {}) == f"{SESSIONS}acme https://mcp.example/mcp"
+    machine = auth_of(f'kind = "client_credentials", {ISSUER}, client_id = "ci", client_secret = "env:S"', tmp_path)
+    name, url, mark = session_name(machine, {}).removeprefix(MACHINES).split()
+    assert (name, url, mark) == ("acme", "https://mcp.example/mcp", fingerprint(machine.auth, {}))
+
+
+def test_results_are_remembered_for_each_value_of_an_organisations_header(tmp_path):
+    plain = auth_of('kind = "none"', tmp_path)
+    assert cache_name("session acme", plain, {}) == "session acme"
+    with_header = msgspec.structs.replace(plain, headers={"X-Org": parse_reference("env:ORG", "it")})
+    one, two = (cache_name("session acme", with_header, {"ORG": value}) for value in "12")
+    assert one != two
+    assert "ORG" not in one
+
+
+@pytest.mark.parametrize("reference", ["command:print-it", "keyring:acme", "file:/does/not/exist", "env:MISSING"])
+def test_a_value_that_is_not_at_hand_is_not_fetched_for_a_name(reference):
+    assert cheap_value(parse_reference(reference, "it"), {}) == ""
+    assert cheap_value(parse_reference("literal", "it"), {}) in ("literal", "")
+
+
+def test_an_identity_providers_secret_does_not_name_the_session(tmp_path):
+    idp = '{{ issuer = "https://idp.example", client_id = "c", client_secret = "env:{}" }}'
+    text = f'kind = "enterprise", {ISSUER}, identity_assertion = "env:T", client_id = "ci", idp = '
+    one, two = (print_of(f"{text}{idp.format(name)}", tmp_path, T=token("mia")) for name in ("A", "B"))
+    assert one == two

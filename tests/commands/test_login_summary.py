@@ -2,10 +2,12 @@
 
 import time
 
+import msgspec
 import pytest
 
 from mcp_auth_bridge.commands.login_summary import (
     account_doubt,
+    describe_headers,
     describe_scopes,
     describe_validity,
     format_time,
@@ -106,3 +108,9 @@ def test_foreign_words_cannot_steer_a_terminal():
         session(names=()), "\x1b]0;x\x07"
     )
     assert told.isprintable()
+
+
+def test_the_headers_that_are_kept_with_a_login_are_named_without_their_values():
+    kept = msgspec.structs.replace(session(), headers={"X-Org": "env:ORG", "X-Team": "7"})
+    assert describe_headers(kept) == "headers kept with the login: X-Org, X-Team"
+    assert describe_headers(session()) == ""

@@ -125,3 +125,14 @@ def test_a_tool_may_be_called_without_arguments():
     words = [sys.executable, "-m", "mcp_auth_bridge", "call", "acme"]
     refused = subprocess.run(words, capture_output=True, text=True, check=False).stderr
     assert refused.splitlines()[0] == "mcp-auth-bridge: the following arguments are required: TOOL"
+
+
+def test_json_that_is_not_an_object_is_refused_without_repeating_it():
+    with pytest.raises(ConfigError, match="are JSON, but not an object") as raised:
+        parse_arguments(["-"], b"[123, 456]")
+    assert "123" not in raised.value.message
+
+
+def test_an_argument_that_is_given_twice_is_named():
+    with pytest.raises(ConfigError, match="the argument “a” is given twice"):
+        parse_arguments(["a=1", "a=2"], b"")

@@ -3,11 +3,27 @@
 import asyncio
 
 import pytest
+from peers.scripted import REQUEST, Scripted, ok
 
-from mcp_auth_bridge.effects import Authorize, Effect, Entropy, Fetch, Listen, Response, ask
+from mcp_auth_bridge.config.network import NetworkSettings
+from mcp_auth_bridge.effects import (
+    Agree,
+    Authorize,
+    Effect,
+    Entropy,
+    Fetch,
+    Listen,
+    Now,
+    Response,
+    Show,
+    Sleep,
+    Tell,
+    ask,
+)
 from mcp_auth_bridge.errors import LoginRequired, Unreachable
-from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow
-from mcp_auth_bridge.urls import Purpose, gate
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.run_flow import HeadlessLogin, run_flow, run_flow_headless
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 WANTED = Fetch(gate("https://as.example/x", Purpose.TOKEN))
 
@@ -112,3 +128,62 @@ def test_an_unknown_effect_is_a_bug():
 
     with pytest.raises(TypeError, match="Unknown"):
         asyncio.run(run_flow(flow(), World(), World()))
+
+
+class Steps(World):
+    """Records what the user is shown and asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    async def show(self, code, url):
+        self.seen.append((code, url))
+
+    async def agree(self, question, answer):
+        self.seen.append((question, answer))
+
+
+def test_the_user_is_shown_asked_and_told_in_the_order_of_the_flow(capsys):
+    def flow():
+        yield from ask(Show("ABCD", "https://as.example/device"))
+        yield from ask(Agree("is it?", "--trust x"))
+        yield from ask(Tell("it goes on"))
+        yield from ask(Sleep(0.0))
+        return (yield from ask(Now()))
+
+    steps = Steps()
+    assert asyncio.run(run_flow(flow(), steps, steps)) > 1e9
+    assert steps.seen == [("ABCD", "https://as.example/device"), ("is it?", "--trust x")]
+    assert "it goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("effect", [Show("x", "https://as.example/"), Agree("?", "--yes"), Authorize("https://x", "S")])
+def test_without_a_user_every_step_that_needs_one_is_refused(effect):
+    def flow():
+        return (yield from ask(effect))
+
+    with pytest.raises(LoginRequired):
+        asyncio.run(run_flow(flow(), World(), HeadlessLogin()))
+
+
+def test_a_wish_that_is_not_an_effect_is_a_bug():
+    def flow():
+        yield "please"
+
+    with pytest.raises(TypeError, match="not an effect: str"):
+        asyncio.run(run_flow(flow(), World(), HeadlessLogin()))
+
+
+def test_a_flow_runs_without_a_user_over_connections_of_its_own():
+    async def story():
+        async with Scripted() as server:
+            server.play([REQUEST, ok(b"{}")])
+            url = Url("http", "127.0.0.1", server.port, "/x", "")
+
+            def flow():
+                return (yield from ask(Fetch(url)))
+
+            return await run_flow_headless(Network(NetworkSettings(), {}), flow())
+
+    assert asyncio.run(story()).body == b"{}"

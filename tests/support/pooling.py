@@ -76,3 +76,10 @@ def server_context(*names, ca=CA, **issue):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ca.issue_cert(*names, **issue).configure_cert(context)
     return context
+
+
+def through(server, login=""):
+    return {
+        "HTTPS_PROXY": f"http://{login}127.0.0.1:{server.port}",
+        "HTTP_PROXY": f"http://{login}127.0.0.1:{server.port}",
+    }

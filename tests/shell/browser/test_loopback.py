@@ -653,10 +653,13 @@ def test_a_port_that_another_process_has_on_ipv6_is_not_used_by_half(monkeypatch
         begun.append(await whole(accept, host, port))
         return begun[-1]
 
-    monkeypatch.setattr(asyncio, "start_server", start_server)
-    with pytest.raises(OSError, match="in use"):
-        asyncio.run(Loopback()._bind(0, "localhost"))
-    assert [server.is_serving() for server in begun] == [False]
+    async def story():
+        monkeypatch.setattr(asyncio, "start_server", start_server)
+        with pytest.raises(OSError, match="in use"):
+            await Loopback()._bind(0, "localhost")
+        assert [server.is_serving() for server in begun] == [False]
+
+    asyncio.run(story())
 
 
 def test_a_machine_without_ipv6_loopback_listens_on_ipv4_alone(monkeypatch):

@@ -1,6 +1,9 @@
 """Why a connection failed: a sentence and what to do."""
 
 import datetime as dt
+import errno
+import socket
+import ssl
 from functools import partial
 
 import pytest
@@ -11,6 +14,7 @@ from pooling import at, call, pooled, server_context, story
 from mcp_auth_bridge.errors import (
     Unreachable,
 )
+from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 
 PAST = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
@@ -58,3 +62,48 @@ async def test_tls_to_a_plain_port_is_named():
         server.play([b"HTTP/1.1 400 Bad Request\r\n\r\n", CUT])
         with pytest.raises(Unreachable, match="does not speak TLS"):
             await call(pool, at(server, scheme="https"))
+
+
+def told(error):
+    with pytest.raises(Unreachable) as caught, translate_errors("mcp.example:443"):
+        raise error
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "x"), "refuses connections"),
+        (OSError(errno.ENETUNREACH, "x"), "no route"),
+        (OSError(errno.EMFILE, "x"), "too many open files"),
+        (ConnectionResetError(errno.ECONNRESET, "x"), "hung up"),
+        (ConnectionAbortedError(), "hung up"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "is not known"),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), "no name server answered"),
+        (UnicodeError("label too long"), "is not known"),
+        (OSError("Multiple exceptions: …"), "at each of its addresses"),
+        (OSError(errno.EPERM, "Operation not permitted"), "cannot be reached: “Operation not permitted”"),
+    ],
+)
+def test_every_failure_is_a_sentence_about_the_other_side(error, words):
+    said = told(error)
+    assert words in said.message
+    assert "mcp.example:443" in said.message
+    assert said.retry_safe
+
+
+def test_a_handshake_that_failed_for_another_reason_is_quoted():
+    error = ssl.SSLError(1, "x")
+    error.reason = "ODD_{REASON}"
+    assert "no TLS connection to mcp.example:443: “ODD_{REASON}”" in told(error).message
+
+
+def test_a_certificate_that_is_refused_for_another_reason_is_quoted_and_braces_stay():
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_code, error.verify_message = 99, "odd {thing}"
+    assert "was refused: “odd {thing}”" in told(error).message
+
+
+def test_a_timeout_is_left_to_the_deadline_that_covers_all_steps():
+    with pytest.raises(TimeoutError), translate_errors("x"):
+        raise TimeoutError

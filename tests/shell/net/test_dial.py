@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok, proxy
-from pooling import MIB, at, call, pooled, server_context, story
+from pooling import MIB, at, call, pooled, server_context, story, through
 
 from mcp_auth_bridge.errors import (
     Unreachable,
@@ -89,13 +89,6 @@ async def test_a_request_cancelled_during_the_handshake_leaves_no_connection():
 # Proxies. `mcp.test` is only reachable through them: the proxy connects to loopback whatever the name.
 
 
-def through(server, login=""):
-    return {
-        "HTTPS_PROXY": f"http://{login}127.0.0.1:{server.port}",
-        "HTTP_PROXY": f"http://{login}127.0.0.1:{server.port}",
-    }
-
-
 @story
 async def test_https_goes_through_a_proxys_tunnel(ca_file):
     async with (
@@ -141,12 +134,20 @@ async def test_a_proxy_that_dies_is_safe_to_repeat(steps):
 
 
 @story
-async def test_plain_http_through_a_proxy_names_the_whole_url():
-    async with Scripted() as middle, pooled(through(middle, "user:pass@")) as pool:
-        middle.play([REQUEST, ok(), REQUEST, b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"])
-        url = Url("http", "mcp.test", 80, "/mcp", "")
-        assert await call(pool, url) == b"ok"
-        assert middle.requests[0].startswith(b"POST http://mcp.test/mcp HTTP/1.1\r\nHost: mcp.test\r\n")
-        assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in middle.requests[0]
-        with pytest.raises(Unreachable, match="407"):
-            await call(pool, url)
+async def test_plain_http_goes_to_the_proxy_itself():
+    async with Scripted() as middle, pooled(through(middle)) as pool:
+        middle.play([REQUEST, ok()])
+        assert await call(pool, Url("http", "mcp.test", 80, "/mcp", "")) == b"ok"
+
+
+@story
+async def test_a_connection_that_ends_with_its_handshake_was_not_used(monkeypatch):
+    async def no_transport(*_, **__):
+        return None
+
+    async with Scripted() as server, Scripted() as middle, pooled(through(middle)) as pool:
+        server.play([DRAIN])
+        middle.play([partial(proxy, middle)])
+        monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", no_transport, raising=False)
+        with pytest.raises(Unreachable, match="hung up while the connection was made"):
+            await call(pool, at(server, scheme="https", host="mcp.test"))

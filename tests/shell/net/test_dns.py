@@ -177,3 +177,12 @@ def test_after_an_address_that_takes_no_connection_the_next_is_tried(monkeypatch
             assert len(there.requests) == 1
 
     asyncio.run(story())
+
+
+def test_an_address_that_has_answered_is_tried_first_from_then_on(monkeypatch):
+    resolver(monkeypatch, {"as.example": [PUBLIC, OTHER]})
+    names, url = Resolver(Network(NetworkSettings(), {})), Url("https", "as.example", 443, "/", "")
+    assert set(found(url, None, names=names)) == {PUBLIC, OTHER}
+    for first in (OTHER, PUBLIC):
+        names.prefer(url, ip_address(first))
+        assert found(url, None, names=names)[0] == first

@@ -118,3 +118,14 @@ async def test_a_message_for_which_there_is_never_room_fails_and_no_other():
     assert budget._waiting == []
     stuck.release()
     await other.hold(LIMIT)
+
+
+@story
+async def test_a_message_that_turned_out_smaller_gives_the_rest_back():
+    budget = MemoryBudget()
+    share = budget.share()
+    await share.hold(FREE + 1000)
+    await share.hold(FREE + 400)
+    assert share.counted == 400
+    await share.hold(FREE - 1)
+    assert share.counted == 0

@@ -11,6 +11,7 @@ import trustme
 from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.urls import Url
 
 
 def test_the_tls_context_verifies_and_is_modern_and_built_once():
@@ -80,3 +81,20 @@ def test_an_encrypted_client_key_is_refused_and_no_password_is_asked_for(tmp_pat
 def test_a_misspelt_setting_is_refused():
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"ca-file": "x"}, NetworkSettings)
+
+
+def test_an_error_without_a_word_of_the_system_is_still_told(monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ValueError
+
+    monkeypatch.setattr(ssl.SSLContext, "load_cert_chain", fail)
+    with pytest.raises(ConfigError, match="it is not a certificate with its key"):
+        _ = Network(NetworkSettings(client_certificate="me.pem")).tls
+
+
+def test_the_proxy_is_chosen_anew_at_each_request():
+    environ = {}
+    network, url = Network(NetworkSettings(), environ), Url("https", "mcp.example", 443, "/", "")
+    assert network.proxy(url) is None
+    environ["HTTPS_PROXY"] = "http://proxy.example:3128"
+    assert network.proxy(url).url.host == "proxy.example"

@@ -5,6 +5,7 @@ import gzip
 import socket
 import ssl
 
+import httpx2
 import pytest
 import trustme
 from peers.scripted import CUT, REQUEST, RESET, Gate, Scripted, ok
@@ -14,7 +15,7 @@ from mcp_auth_bridge.config.network import NetworkSettings
 from mcp_auth_bridge.effects import Fetch
 from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable, UrlRefused
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.net import fetch
+from mcp_auth_bridge.shell.net import fetch, oauth_http
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.oauth_http import OAuthHttp
 from mcp_auth_bridge.urls import Url
@@ -382,3 +383,59 @@ def test_environment_variables_for_other_programs_change_nothing(monkeypatch):
 async def _one_get(server, http):
     server.play([REQUEST, ok()])
     assert (await http.fetch(Fetch(at(server)))).status == 200
+
+
+def test_a_proxy_gets_the_whole_url_and_its_password():
+    async def story():
+        async with Scripted() as middle:
+            middle.play([REQUEST, ok(b"{}")])
+            environ = {"HTTP_PROXY": f"http://user:pass@127.0.0.1:{middle.port}"}
+            http = OAuthHttp(Network(NetworkSettings(), environ))
+            try:
+                response = await http.fetch(Fetch(Url("http", "as.test", 80, "/x", "")))
+            finally:
+                await http.aclose()
+            return response, middle.requests[0]
+
+    response, sent = asyncio.run(story())
+    assert response.status == 200
+    assert sent.startswith(b"GET http://as.test/x HTTP/1.1\r\n")
+    assert b"proxy-authorization: basic dxnlcjpwyxnz" in sent.lower()
+
+
+def test_an_address_that_refuses_makes_room_for_the_next_which_comes_first_from_then_on(monkeypatch):
+    async def story():
+        async with Scripted() as server:
+            server.play([REQUEST, ok(b"1"), REQUEST, ok(b"2")])
+
+            async def getaddrinfo(_, host, port, **__):
+                return [(0, 0, 0, "", (text, port)) for text in ("127.0.0.2", "127.0.0.1", "127.0.0.3")]
+
+            monkeypatch.setattr(asyncio.base_events.BaseEventLoop, "getaddrinfo", getaddrinfo)
+            http = OAuthHttp(Network(NetworkSettings(), {}))
+            try:
+                return [(await http.fetch(Fetch(at(server, host="as.test")))).body for _ in range(2)]
+            finally:
+                await http.aclose()
+
+    assert asyncio.run(story()) == [b"1", b"2"]
+
+
+@told
+async def test_an_encoded_body_is_decoded_although_none_was_asked_for(server, http):
+    packed = gzip.compress(b"hello")
+    server.play([REQUEST, ok(packed, b"Content-Encoding: gzip")])
+    assert (await http.fetch(Fetch(at(server)))).body == b"hello"
+
+
+def test_an_error_of_the_library_without_one_of_the_system_is_told_by_its_text():
+    with (
+        pytest.raises(Unreachable, match="hung up"),
+        oauth_http._translate_errors(Url("https", "as.test", 443, "/", "")),
+    ):
+        raise httpx2.ConnectError("canary")
+
+
+def test_a_url_that_the_library_refuses_is_an_error_of_ours():
+    with pytest.raises(UrlRefused), oauth_http._translate_errors(Url("https", "as.test", 443, "/", "")):
+        raise httpx2.InvalidURL("canary")

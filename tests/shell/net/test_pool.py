@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from peers.scripted import CUT, DRAIN, HALF_CLOSE, REQUEST, RESET, Gate, Scripted, ok
-from pooling import CHUNKED, LIMIT, MIB, at, call, pooled, post, story
+from pooling import CHUNKED, LIMIT, MIB, at, call, pooled, post, story, through
 
 from mcp_auth_bridge.errors import (
+    OurProtocolError,
     OutcomeUnknown,
     Unreachable,
 )
@@ -171,3 +172,43 @@ async def test_closing_ends_open_exchanges_and_lets_no_new_one_begin():
         with pytest.raises(Unreachable):
             await post(pool, at(server))
         assert len(server.requests) == 1
+
+
+@story
+async def test_plain_http_through_a_proxy_names_the_whole_url():
+    async with Scripted() as middle, pooled(through(middle, "user:pass@")) as pool:
+        middle.play([REQUEST, ok(), REQUEST, b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"])
+        url = Url("http", "mcp.test", 80, "/mcp", "")
+        assert await call(pool, url) == b"ok"
+        assert middle.requests[0].startswith(b"POST http://mcp.test/mcp HTTP/1.1\r\nHost: mcp.test\r\n")
+        assert b"Proxy-Authorization: Basic dXNlcjpwYXNz\r\n" in middle.requests[0]
+        with pytest.raises(Unreachable, match="407"):
+            await call(pool, url)
+
+
+@story
+async def test_a_header_that_http_forbids_is_not_sent_and_not_quoted():
+    async with Scripted() as server, pooled() as pool:
+        with pytest.raises(OurProtocolError) as caught:
+            await pool.exchange("GET", at(server), [(b"Authorization", b"Bearer hunter2\r\nX: y")], b"")
+        assert "hunter2" not in caught.value.message + caught.value.hint
+        assert caught.value.__cause__ is None
+        assert server.connections == 0
+
+
+@story
+async def test_a_connection_that_ends_before_a_request_is_sent_is_safe_to_repeat(monkeypatch):
+    async with Scripted() as server, pooled() as pool:
+        server.play([DRAIN])
+        whole = pool._connect
+
+        async def ends_at_once(route):
+            connection = await whole(route)
+            connection.abort()
+            await asyncio.sleep(0)
+            return connection
+
+        monkeypatch.setattr(pool, "_connect", ends_at_once)
+        with pytest.raises(Unreachable, match="before a request was sent") as caught:
+            await call(pool, at(server))
+        assert caught.value.retry_safe

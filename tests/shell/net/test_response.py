@@ -1,6 +1,7 @@
 """The body of a response: whole in every framing, or an error; and its connection is free afterwards."""
 
 import asyncio
+import gzip
 
 import pytest
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted, ok
@@ -8,6 +9,7 @@ from pooling import CHUNKED, at, call, pooled, post, story
 
 from mcp_auth_bridge.errors import (
     LimitExceeded,
+    TheirProtocolError,
 )
 
 
@@ -98,3 +100,24 @@ async def test_a_response_left_unfinished_closes_its_connection_and_no_other(how
         await server.all_ended(1)
         gate.open.set()
         assert await other == b"other"
+
+
+@story
+async def test_an_encoded_body_is_decoded_piece_by_piece_and_has_to_be_whole():
+    packed = gzip.compress(b"hello" * 1000)
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, head % len(packed) + packed, REQUEST, head % 20 + packed[:20]])
+        assert await call(pool, at(server)) == b"hello" * 1000
+        with pytest.raises(TheirProtocolError):
+            await call(pool, at(server))
+
+
+@story
+async def test_a_header_is_its_first_value_in_any_case_of_its_name():
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"", b"X-Twice: 1", b"x-twice: 2")])
+        response = await post(pool, at(server))
+        assert (response.header("x-twice"), response.header("absent")) == ("1", "")
+        assert response.headers["x-twice"] == ("1", "2")
+        await response.aclose()

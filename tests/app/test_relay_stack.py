@@ -1,0 +1,57 @@
+"""Which relays a profile gets: for an IDE, for programs, and for the bridge itself."""
+
+import msgspec
+import pytest
+
+from mcp_auth_bridge.app.relay_stack import build_headless_relay, build_own_relay, build_relay
+from mcp_auth_bridge.config.auth import AnonymousSettings
+from mcp_auth_bridge.config.login import BrowserSettings
+from mcp_auth_bridge.config.profile import Profile
+from mcp_auth_bridge.config.relay import RelaySettings
+from mcp_auth_bridge.urls import Purpose, gate
+
+PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER), auth=BrowserSettings())
+
+
+def stack(relay):
+    """The names of the relays from the outside in; of the two eras, the legacy one."""
+    names = []
+    while relay is not None:
+        names.append(type(relay).__name__)
+        relay = getattr(relay, "_inner", None) or getattr(relay, "_legacy", None)
+    return names
+
+
+def test_an_ide_gets_an_early_answer_and_may_sign_in():
+    names = stack(build_relay(PROFILE, {}))
+    assert names[:4] == ["LoginNotices", "Batches", "Isolation", "Negotiation"]
+
+
+@pytest.mark.parametrize("changes", [{"login": "never"}, {"auth": AnonymousSettings()}])
+def test_where_no_login_may_begin_by_itself_no_relay_begins_one(changes):
+    profile = msgspec.structs.replace(PROFILE, **changes)
+    assert "SigningIn" in repr_of(build_relay(PROFILE, {}))
+    assert "SigningIn" not in repr_of(build_relay(profile, {}))
+
+
+def repr_of(relay, seen=None):
+    """The names of all relays below `relay`."""
+    seen = set() if seen is None else seen
+    seen.add(type(relay).__name__)
+    for value in vars(relay).values():
+        if hasattr(value, "from_client") and type(value).__name__ not in seen:
+            repr_of(value, seen)
+    return seen
+
+
+def test_a_program_gets_every_failure_and_the_bridge_itself_waits_for_the_server():
+    headless, own = repr_of(build_headless_relay(PROFILE, {})), repr_of(build_own_relay(PROFILE, {}))
+    assert "Headless" in headless
+    for missing in ("SigningIn", "EarlyInitialize", "LoginNotices"):
+        assert missing not in headless | own
+
+
+def test_pings_keep_a_session_open_where_that_is_configured():
+    pinging = msgspec.structs.replace(PROFILE, relay=RelaySettings(ping=30.0))
+    assert "KeepAlive" in repr_of(build_headless_relay(pinging, {}))
+    assert "KeepAlive" not in repr_of(build_headless_relay(PROFILE, {}))
