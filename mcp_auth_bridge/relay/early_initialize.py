@@ -1,6 +1,6 @@
 """Answers the client's `initialize` at once, from memory, while the server or a login is pending.
 
-An error on `initialize` helps no user: most clients hide its text and never try again (clients.md, section 1.4). So
+An error on `initialize` helps no user: most clients hide its text and never try again. So
 `initialize` always succeeds. The result of a tool call reports a missing login, because users and models read it.
 """
 

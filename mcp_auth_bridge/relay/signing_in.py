@@ -1,4 +1,4 @@
-"""Holds a tool call that lacks a login while the user logs in, then makes it (clients.md, section 4, rules 9-15).
+"""Holds a tool call that lacks a login while the user logs in, then makes it.
 
 Only a `tools/call` starts a login: it is the one request for which a user is waiting. It was refused before it was
 executed, so making it after the login still executes it at most once. A call that has waited too long fails and says

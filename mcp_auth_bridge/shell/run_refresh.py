@@ -1,6 +1,6 @@
 """Runs the flow of a refresh over the relay's connection pool.
 
-The pool starts in half the time of `net/oauth_http.py` and knows whether a request was sent. The token endpoint was
+The pool starts faster than `net/oauth_http.py` and knows whether a request was sent. The token endpoint was
 validated by the login: metadata of another server do not lead there, and no redirect is followed.
 """
 
