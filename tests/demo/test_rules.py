@@ -59,3 +59,8 @@ def test_of_the_grant_types_those_that_exist_here_are_registered():
     )
     for value in (None, ["refresh_token"]):
         assert refused(rules.parse_grant_types, value) == "invalid_client_metadata"
+
+
+def test_a_challenge_is_the_hash_of_its_verifier():
+    """RFC 7636 appendix B."""
+    assert rules.s256("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk") == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

@@ -1,7 +1,10 @@
 """Every test file belongs to a module; lines that a module's own tests do not cover have a reason in pyproject.toml."""
 
+import re
+
 import pytest
 from individual_coverage import (
+    ROOT,
     Share,
     files_of_rooms,
     in_ranges,
@@ -35,6 +38,11 @@ def test_a_file_belongs_to_the_longest_module_name_that_it_begins_with(file, mod
 def test_every_exception_names_an_existing_module_and_has_a_reason():
     assert reasons().keys() - modules().keys() == set()
     assert all(reason.strip() for reason in reasons().values())
+
+
+def test_the_tests_that_a_reason_names_are_there():
+    named = {path for reason in reasons().values() for path in re.findall(r"tests/[\w/.]*\w", reason)}
+    assert {path for path in named if not (ROOT / path).exists()} == set()
 
 
 def test_a_module_without_an_exception_must_be_fully_covered():

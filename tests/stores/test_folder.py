@@ -96,3 +96,9 @@ def test_the_name_of_a_files_key_does_not_show_and_is_the_same_each_time():
     assert len(names) == 3
     assert all(re.fullmatch(r"[0-9a-f]{32}\.x", name) for name in names)
     assert hashed_name("a", ".x") == hashed_name("a", ".x")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file/folder"):
+        Folder(tmp_path / "file" / "folder").create()

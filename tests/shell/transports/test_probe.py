@@ -158,3 +158,14 @@ def test_without_a_server_there_the_user_is_not_sent_to_a_browser(error):
 
 def test_an_odd_server_is_left_to_its_metadata():
     assert asyncio.run(ask_for_challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None
+
+
+def test_what_a_server_says_about_the_notification_does_not_count():
+    class Talking(Far):
+        async def post(self, sent, headers):
+            async for each in super().post(sent, headers):
+                yield each
+            if sent.id is None:
+                yield message(notification("notifications/message"))
+
+    assert proven(Talking(initialize=WELCOMED, list=TOOLS)) == {"initialize": WELCOMED, "tools/list": TOOLS}
