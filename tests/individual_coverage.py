@@ -1,10 +1,11 @@
 """Tells which share of each module its own test files cover alone, and fails if that is not all of it.
 
-`python tests/individual_coverage.py [MODULE …]` runs the tests of the rooms once, with a context of coverage.py for
-each test file, and compares the outcome with `[tool.individual_coverage]` in pyproject.toml: a module in that table has
-a reason not to be covered; any other is covered to the last line. A reason that is not needed any more fails as well.
-With modules named (`oauth/trust`, or a room, `oauth`), only their test files run. mitmproxy's
-test/individual_coverage.py does the same with one run for each module.
+`python tests/individual_coverage.py [MODULE …]` (on Python 3.11: newer ones count lines in other ways) runs the tests
+of the rooms once, with a context of coverage.py for each test file, and compares the outcome with
+`[tool.individual_coverage]` in pyproject.toml: a module in that table has a reason not to be covered; any other is
+covered to the last line. A reason that is not needed any more fails as well. With modules named (`oauth/trust`, or a
+room, `oauth`), only their test files run. mitmproxy's test/individual_coverage.py does the same with one run for each
+module.
 
 Only the lines inside functions count: the others run when the module is imported, whichever test imports it first.
 """
