@@ -28,3 +28,13 @@ def started_with(name: str, value: str) -> list[str]:
             if f"{name}={value}".encode() in (path / "environ").read_bytes().split(b"\0"):
                 found.append((path / "cmdline").read_bytes().replace(b"\0", b" ").decode())
     return found
+
+
+def running(word: str) -> list[int]:
+    """The processes with `word` in their command lines. One that ends while it is looked at does not count."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if word.encode() in (path / "cmdline").read_bytes():
+                found.append(int(path.name))
+    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from needs import needs
-from processes import started_with
+from processes import running, started_with
 
 TESTS = Path(__file__).parents[1]
 linux = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="/proc lists the running processes")
@@ -95,6 +95,4 @@ def test_a_peer_with_a_malformed_first_line_is_ended(tmp_path: Path, words: str)
     script.write_text(f"import sys\nprint({words!r}, flush=True)\nsys.stdin.read()\n")
     with pytest.raises((RuntimeError, ValueError, TypeError)):
         Peer([sys.executable, str(script)], tmp_path / "log")
-    assert not [
-        path for path in Path("/proc").glob("[0-9]*") if str(script).encode() in (path / "cmdline").read_bytes()
-    ]
+    assert running(str(script)) == []
