@@ -29,6 +29,7 @@
             ├── OAuthRefused    exit 7   -32016  the response is an OAuth error (RFC 6749 section 5.2)
             ├── UpstreamFailed  exit 7   -32013  the HTTP response does not hold an MCP message
             ├── SessionLost     exit 7   -32015  the MCP server forgot the MCP session
+            ├── EraRefused      exit 7   -32016  the MCP server refuses one era, and may speak the other
             └── LimitExceeded   exit 7   -32014  something is larger or longer than a limit allows
 
 The JSON-RPC codes lie in the implementation-defined range -32000…-32019; -32020 and below belong to MCP.
@@ -275,6 +276,18 @@ class SessionLost(TheirProtocolError):
     rpc_code = -32015
     reason = "session_lost"
     sent = Sent.NO
+
+
+class EraRefused(TheirProtocolError):
+    """The server does not open a session, or a sessionless exchange, of one era; nothing was executed.
+
+    It may speak the other era, so the relay tries that one (specification 2026-07-28, basic/versioning). `cause` is the
+    error to report if it does not.
+    """
+
+    def __init__(self, cause: BridgeError) -> None:
+        super().__init__(cause.message, cause.hint)
+        self.cause = cause
 
 
 class LimitExceeded(TheirProtocolError):

@@ -54,9 +54,9 @@ _INITIALIZED = "notifications/initialized"
 
 
 class LegacySession:
-    """Wraps the relay that handles the messages of an open session."""
+    """Wraps the relay that handles the messages of an open session. `numbers` are those of its own calls."""
 
-    def __init__(self, inner: Relay) -> None:
+    def __init__(self, inner: Relay, numbers: CallNumbers | None = None) -> None:
         # The relay of the messages in an open session.
         self._inner = inner
 
@@ -70,7 +70,7 @@ class LegacySession:
         self._session = McpSession()
 
         # The numbers of the calls for `initialize` and for its confirmation.
-        self._numbers = CallNumbers(OWN)
+        self._numbers = numbers or CallNumbers(OWN)
 
         # The newest of those calls.
         self._own_call = STREAM

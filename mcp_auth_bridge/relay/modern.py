@@ -32,9 +32,9 @@ class _Relisting(msgspec.Struct):
 
 
 class Modern(Around):
-    """Wraps the relay that gives each request exactly one reply."""
+    """Wraps the relay that gives each request exactly one reply. `numbers` are those of its own calls."""
 
-    def __init__(self, inner: Relay) -> None:
+    def __init__(self, inner: Relay, numbers: CallNumbers | None = None) -> None:
         super().__init__(inner)
 
         # The headers that the calls of each tool need.
@@ -53,7 +53,7 @@ class Modern(Around):
         self._repeated: set[int] = set()
 
         # The numbers of the calls that list tools.
-        self._numbers = CallNumbers(OWN)
+        self._numbers = numbers or CallNumbers(OWN)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is not Kind.REPLY:  # a modern server sends no requests, so there is nothing to reply to
