@@ -19,6 +19,7 @@ from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.negotiation import Negotiation
+from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.session_replay import SessionReplay
 from mcp_auth_bridge.relay.signing_in import SigningIn
@@ -28,7 +29,7 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     legacy: Relay = EarlyInitialize(_session(profile), profile.name, remembered)
-    modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
+    modern: Relay = Subscriptions(_modern(profile))
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
     return LoginNotices(Batches(Isolation(Negotiation(legacy, modern, remembered))))
@@ -36,15 +37,20 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
 
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
     """The relay for `--headless`, from the same arguments."""
-    modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
+    modern = Subscriptions(_modern(profile))
     return Headless(Batches(Isolation(Negotiation(_session(profile), modern, remembered))))
 
 
 def build_own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay for the bridge's own calls: it waits for the server, and it never opens a browser."""
-    return Isolation(Negotiation(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
+    return Isolation(Negotiation(_session(profile), _modern(profile), remembered))
 
 
 def _session(profile: Profile) -> Relay:
-    session = SessionReplay(LegacySession(Delivery(Passthrough(), profile.relay)))
+    delivery = Delivery(Passthrough(), profile.relay)
+    session = SessionReplay(LegacySession(ParameterHeaders(delivery, show_all)))
     return KeepAlive(session, profile.relay.ping) if profile.relay.ping > 0 else session
+
+
+def _modern(profile: Profile) -> Relay:
+    return Modern(ParameterHeaders(Delivery(Passthrough(), profile.relay), hide_invalid))
