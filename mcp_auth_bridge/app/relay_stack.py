@@ -10,7 +10,7 @@ from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
-from mcp_auth_bridge.relay.call_numbers import FORWARDED, OWN, CallNumbers
+from mcp_auth_bridge.relay.call_numbers import FORWARDED, LISTINGS, OWN, CallNumbers
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
@@ -20,9 +20,12 @@ from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.modern_era import ModernEra
+from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
+from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
@@ -61,7 +64,7 @@ class _Eras:
     def __init__(self, profile: Profile, remembered: Mapping[str, bytes]) -> None:
         self._profile = profile
         self._remembered = remembered
-        self._forwarded, self._own = CallNumbers(FORWARDED), CallNumbers(OWN)
+        self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
 
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
@@ -78,7 +81,8 @@ class _Eras:
         return ServerEra(build, Era.MODERN, self._remembered)
 
     def legacy_server(self) -> Relay:
-        session = LegacySession(Delivery(Passthrough(self._forwarded), self._profile.relay), self._own)
+        calls = ParameterHeaders(self._delivery(), show_all, self._listings)
+        session = LegacySession(calls, self._own)
         return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
 
     def _legacy_server_unless_dual(self) -> Relay:
@@ -87,5 +91,7 @@ class _Eras:
         return server if remembered_era(self._remembered) is Era.LEGACY else DualServer(server)
 
     def modern_server(self) -> Relay:
-        modern = Modern(Delivery(Passthrough(self._forwarded), self._profile.relay), self._own)
-        return ModernEra(Subscriptions(modern))
+        return ModernEra(Subscriptions(Modern(ParameterHeaders(self._delivery(), hide_invalid, self._listings))))
+
+    def _delivery(self) -> Relay:
+        return Delivery(Passthrough(self._forwarded), self._profile.relay)

@@ -1,8 +1,9 @@
 """Recognises the era of the client by its messages, and hands them to the relay of that era.
 
 `initialize` opens a legacy session; a request that names a version in its `_meta` is modern, and so is
-`server/discover`. A dual-era client may probe with `server/discover`, lose patience and send `initialize`: then its
-probe ends, and it is a legacy client from then on (specification 2026-07-28, basic/transports/stdio).
+`server/discover`. A dual-era client may probe with `server/discover`, lose patience and send `initialize`, or probe
+once more when that is refused: the newest opening counts, and a probe ends when a session is opened (specification
+2026-07-28, basic/transports/stdio).
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -29,7 +30,7 @@ class ClientEra:
         self._probes: dict[Hashable, Message] = {}
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and self._used != self._legacy:
+        if message.kind is Kind.REQUEST:
             yield from self._recognise(message)
         yield from self._review(self._in_use, self._relays[self._in_use].from_client(message))
 
@@ -56,10 +57,11 @@ class ClientEra:
         if request.method == "initialize":
             self._used = self._legacy
             yield from self._end_probes()
-        elif self._used is None and (request.method == DISCOVER or version_of(request)):
+        elif request.method == DISCOVER:
             self._used = self._modern
-        if request.method == DISCOVER:
             self._probes[request.key] = request
+        elif self._used is None and version_of(request):
+            self._used = self._modern
 
     def _end_probes(self) -> Iterator[Action]:
         probes, self._probes = self._probes, {}

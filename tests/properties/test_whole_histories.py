@@ -37,7 +37,8 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.legacy_session import LegacySession
-from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
+from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.parameter_headers import HEADER_MISMATCH, ParameterHeaders, hide_invalid
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
@@ -316,7 +317,7 @@ class ModernHistories(Histories):
         return False
 
     def built(self, memory):
-        return Subscriptions(Modern(Delivery(Passthrough(), RELAY)))
+        return Subscriptions(Modern(ParameterHeaders(Delivery(Passthrough(), RELAY), hide_invalid)))
 
 
 class Bug(Exception):

@@ -84,9 +84,14 @@ def test_a_probe_that_failed_needs_no_end(stage):
     assert stage.play.client(INITIALIZE) == [to_server(2, INITIALIZE)]
 
 
-def test_a_discover_after_initialize_is_for_the_legacy_relay(stage):
-    stage.play.client(INITIALIZE, DISCOVER)
-    assert stage.heard() == (["initialize", "server/discover"], [])
+def test_a_client_whose_initialize_failed_may_probe(stage):
+    stage.play.client(INITIALIZE, DISCOVER, request(1, "tools/list", _meta=META))
+    assert stage.heard() == (["initialize"], ["server/discover", "tools/list"])
+
+
+def test_a_version_in_a_legacy_session_changes_nothing(stage):
+    stage.play.client(INITIALIZE, request(1, "tools/list", _meta=META))
+    assert stage.heard() == (["initialize", "tools/list"], [])
 
 
 def test_each_relay_hears_of_its_own_calls_and_timers(stage):

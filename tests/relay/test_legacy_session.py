@@ -33,7 +33,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay.base import Hangup, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession, _refusal_error
+from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -571,9 +571,3 @@ def test_a_call_that_the_inner_relay_ends_is_not_made_again_in_a_new_session(pla
 
     play = Playbook(LegacySession(Ending()))
     assert play.woke("clock") == [hangup(1)]
-
-
-@pytest.mark.parametrize("code", MODERN_ERRORS)
-def test_a_server_that_speaks_2026_07_28_only_says_so_when_a_lost_session_is_opened_again(code):
-    assert isinstance(_refusal_error(code), WrongEra)
-    assert isinstance(_refusal_error(-32603), TheirProtocolError)
