@@ -233,24 +233,24 @@ class InputRounds(Around):
         yield from self._review(self._inner.from_client(exchange.sent))
 
     def _fail(self, number: int, error: BridgeError) -> Iterator[Action]:
-        exchange = self._forget(number)
-        yield from self._withdraw(number)
-        yield Fail(exchange.request, error)
+        request = self._exchanges[number].request
+        yield from self._give_up(number)
+        yield Fail(request, error)
 
     def _cancel(self, cancelled: Message) -> Iterator[Action]:
         number = self._of_client.get(cancelled.cancelled_key)
-        if number is None:
-            self._requests.pop(cancelled.cancelled_key, None)
-            yield from self._review(self._inner.from_client(cancelled))
+        if number is not None:
+            yield from self._give_up(number)
             return
-        exchange = self._forget(number)
-        yield from self._withdraw(number)
-        if self._requests.pop(exchange.sent.key, None) is not None:
-            at_server = replies.notification(_CANCELLED, {"requestId": exchange.sent.key})
-            yield from self._review(self._inner.from_client(at_server))
+        self._requests.pop(cancelled.cancelled_key, None)
+        yield from self._review(self._inner.from_client(cancelled))
 
-    def _withdraw(self, number: int) -> Iterator[Action]:
-        """Tell the client that the questions of an exchange are void."""
+    def _give_up(self, number: int) -> Iterator[Action]:
+        """Tell both sides that an exchange has ended: the inner relay may still keep a task for it."""
+        exchange = self._forget(number)
+        self._requests.pop(exchange.sent.key, None)
+        at_server = replies.notification(_CANCELLED, {"requestId": exchange.sent.key})
+        yield from self._review(self._inner.from_client(at_server))
         void = [key for key, question in self._questions.items() if question.number == number]
         for key in void:
             del self._questions[key]

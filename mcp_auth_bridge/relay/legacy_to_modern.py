@@ -62,7 +62,9 @@ from mcp_auth_bridge.relay.legacy_session import REOPEN
 from mcp_auth_bridge.relay.listening import Listening
 from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS
 from mcp_auth_bridge.relay.older_results import as_older
+from mcp_auth_bridge.relay.remote_tasks import RemoteTasks
 from mcp_auth_bridge.relay.request_notices import RequestNotices
+from mcp_auth_bridge.relay.result_cache import ResultCache
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
 
@@ -87,7 +89,7 @@ class LegacyToModern(Around):
     """Wraps the relays of a modern server. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
-        self._rounds = InputRounds(inner)
+        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)))
         self._listening = Listening(RequestNotices(self._rounds))
         super().__init__(self._listening)
 
@@ -178,7 +180,8 @@ class LegacyToModern(Around):
         self._state, old = _State.OPENING, self._discover
         if old is not None:
             yield from self._review(self._inner.from_client(replies.notification(_CANCELLED, {"requestId": old.key})))
-        self._discover = replies.request(_DISCOVER, {"_meta": self._client.meta}, next(self._numbers))
+        discover = replies.request(_DISCOVER, {"_meta": self._client.meta})
+        self._discover = replies.with_id(discover, b'"mcp-auth-bridge/opening/%d"' % next(self._numbers))
         yield from self._review(self._inner.from_client(self._discover))
 
     def _discovered(self, reply: Message) -> Iterator[Action]:

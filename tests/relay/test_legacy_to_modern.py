@@ -1,34 +1,21 @@
 """A legacy client and a modern server: the opening, and what each side gets of the other's messages."""
 
-import json
 
 import pytest
 from relaying import (
     INITIALIZED,
     Playbook,
     answer,
-    cancelled,
     fail,
-    hangup,
-    notification,
     remember,
     request,
     to_client,
     to_server,
-    wake,
 )
 
 from mcp_auth_bridge.errors import (
-    EraRefused,
-    InvalidParams,
-    LoginRequired,
-    MethodUnknown,
-    OurProtocolError,
-    StepUpRequired,
     TheirProtocolError,
-    Unreachable,
 )
-from mcp_auth_bridge.relay.legacy_session import REOPEN
 from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -62,7 +49,7 @@ GREETING = {
 
 
 def discover_id(number):
-    return f"mcp-auth-bridge/server/discover/{number}"
+    return f"mcp-auth-bridge/opening/{number}"
 
 
 def discover(number=1):
@@ -111,7 +98,7 @@ def test_a_request_gets_what_a_modern_client_says_in_each(opened):
 
 def test_a_result_loses_what_only_modern_clients_know(opened):
     opened.client(request(1, "tools/list"))
-    listed = {"tools": [], "resultType": "complete", "ttlMs": 1, "cacheScope": "private", "_meta": {"x": 1}}
+    listed = {"tools": [], "resultType": "complete", "ttlMs": 0, "cacheScope": "private", "_meta": {"x": 1}}
     assert opened.server(2, answer(1, listed)) == [to_client(answer(1, {"tools": [], "_meta": {"x": 1}}))]
 
 
