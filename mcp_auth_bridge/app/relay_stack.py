@@ -4,6 +4,7 @@ From the outside in: batches are taken apart, faults are isolated, the era of th
 either era has relays for its user; below them the era of the server decides, and each has the relays that it needs.
 """
 
+import os
 from collections.abc import Callable, Mapping
 
 from mcp_auth_bridge.config.login import BrowserSettings
@@ -69,14 +70,14 @@ class _Eras:
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.LEGACY: self._legacy_server_unless_dual,
-            Era.MODERN: lambda: LegacyToModern(self.modern_server()),
+            Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
         }
         return SessionReplay(ServerEra(build, Era.LEGACY, self._remembered))
 
     def for_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.MODERN: self.modern_server,
-            Era.LEGACY: lambda: ModernToLegacy(SessionReplay(self.legacy_server())),
+            Era.LEGACY: lambda: ModernToLegacy(SessionReplay(self.legacy_server()), os.urandom),
         }
         return ServerEra(build, Era.MODERN, self._remembered)
 

@@ -28,13 +28,11 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
     Unreachable,
     UpstreamFailed,
-    WrongEra,
 )
 from mcp_auth_bridge.relay.base import Hangup, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 LOST = SessionLost("the server no longer knows the MCP session")
