@@ -57,7 +57,8 @@ class ServerEra:
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.method == "initialize" and message.kind is Kind.REQUEST:
-            self._initialize, self._initialized, self._greeted = message, None, False
+            if self._initialize is None or self._greeted:  # else the relay refuses it
+                self._initialize, self._initialized, self._greeted = message, None, False
         elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
             self._initialized = message
         yield from self._review(self._used, self._relays[self._used].from_client(message))
