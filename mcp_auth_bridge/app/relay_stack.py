@@ -17,9 +17,11 @@ from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.login_notices import LoginNotices
+from mcp_auth_bridge.relay.login_tool import LoginTool
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.negotiation import Negotiation
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.session_replay import SessionReplay
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
@@ -27,7 +29,8 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
-    legacy: Relay = EarlyInitialize(_session(profile), profile.name, remembered)
+    early = EarlyInitialize(_session(profile), profile.name, remembered)
+    legacy: Relay = LoginTool(RememberedLists(early, remembered), profile.name)
     modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
