@@ -24,6 +24,11 @@ def is_away(error: BridgeError | None) -> bool:
     return isinstance(error, Unreachable)
 
 
+def may_pass(error: BridgeError | None) -> bool:
+    """Whether the same request may succeed later without a change of the settings: after a login, or if it was away."""
+    return isinstance(error, LoginRequired) or is_away(error)
+
+
 def requested_pause(error: BridgeError | None) -> float:
     """The seconds for which the server asks not to be asked again, 0.0 if it does not."""
     wait = error.retry_after if isinstance(error, UpstreamFailed) else None

@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import LoginRequired
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import Pauses, is_away
+from mcp_auth_bridge.relay.away import Pauses, may_pass
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
 from mcp_auth_bridge.relay.list_results import CAPABILITIES
 from mcp_auth_bridge.relay.subscriptions import ACKNOWLEDGED, METHOD, SUBSCRIPTION, may_have_changed
@@ -80,7 +79,7 @@ class EarlyListen(Around):
 
     def _failed(self, listening: _Listening, failure: Fail) -> Iterator[Action]:
         error = failure.error
-        if not isinstance(error, LoginRequired) and not is_away(error):
+        if not may_pass(error):
             del self._listening[listening.request.key]
             yield failure
             return

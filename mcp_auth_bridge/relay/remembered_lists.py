@@ -13,9 +13,9 @@ from itertools import count
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError, StoreError
+from mcp_auth_bridge.errors import BridgeError, OurProtocolError, StoreError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import Pauses, is_away
+from mcp_auth_bridge.relay.away import Pauses, is_away, may_pass
 from mcp_auth_bridge.relay.base import (
     Action,
     Around,
@@ -40,6 +40,7 @@ from mcp_auth_bridge.relay.list_results import (
     is_first_page,
     items_in,
 )
+from mcp_auth_bridge.relay.pending_lists import PendingList, PendingLists
 from mcp_auth_bridge.relay.rewriting import REMOVED, as_json, rewrite
 
 PATIENCE = 8.0
@@ -53,13 +54,6 @@ PATIENCE_WITH_THE_SLOW = 0.5
 
 AGAIN = "list again"
 """The timer of the relay's own next attempt."""
-
-
-class _Asked(msgspec.Struct):
-    """A list on its way to the server. `waiting` are the client's requests that the reply answers."""
-
-    request: Message
-    waiting: list[Message]
 
 
 class _Owed(msgspec.Struct):
@@ -78,8 +72,8 @@ class RememberedLists(Around):
         # The server's last whole lists, raw JSON by method.
         self._memory = {method: raw for method, raw in memory.items() if items_in(method, raw) is not None}
 
-        # The lists on their way to the server, by the key of the request.
-        self._asked: dict[Hashable, _Asked] = {}
+        # The lists on their way to the server.
+        self._pending = PendingLists()
 
         # The client's requests whose patience has a timer, by its name.
         self._timers: dict[str, Message] = {}
@@ -112,14 +106,14 @@ class RememberedLists(Around):
         self._reported = ""
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST and message.key in self._asked:
+        if message.kind is Kind.REQUEST and self._pending.waits(message.key):
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
         if is_first_page(message):
             yield from self._ask(message)
             return
         if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
-            if self._outlives(message.cancelled_key):
+            if self._pending.cancel(message.cancelled_key):
                 return
         elif message.kind is Kind.REQUEST and message.method in (INITIALIZE, DISCOVER):
             self._opening = message.key
@@ -140,39 +134,18 @@ class RememberedLists(Around):
         timer = f"list {next(self._numbers)}"
         self._timers[timer] = request
         yield Wake(timer, self._patience(request))
-        late = [asked for asked in self._late() if asked.request.method == request.method]
-        if late:
-            late[0].waiting.append(request)
-            return
-        self._asked[request.key] = _Asked(request, [request])
-        yield from self._review(self._inner.from_client(request))
-
-    def _late(self) -> list[_Asked]:
-        """The lists on their way for which the client does not wait any more, and those that it did not ask for."""
-        return [asked for asked in self._asked.values() if not asked.waiting]
+        if not self._pending.join(request):
+            self._pending.add(request, request)
+            yield from self._review(self._inner.from_client(request))
 
     def _patience(self, request: Message) -> float:
-        if self._late():
+        if self._pending.are_late:
             return PATIENCE_WITH_THE_SLOW
         return PATIENCE_FOR_UNKNOWN_TOOLS if request.method == TOOLS and TOOLS not in self._memory else PATIENCE
 
-    def _outlives(self, cancelled: Hashable) -> bool:
-        """Forget the client's request `cancelled`. Returns whether the server need not be told of that."""
-        joined = False
-        for asked in self._asked.values():
-            others = [request for request in asked.waiting if request.key != cancelled]
-            joined, asked.waiting = joined or (len(others) < len(asked.waiting)), others
-        own = self._asked.get(cancelled)
-        if own is None or own.waiting or not joined:
-            return joined or own is not None
-        del self._asked[cancelled]
-        return False
-
     def _lose_patience(self, request: Message) -> Iterator[Action]:
-        for asked in self._asked.values():
-            if request in asked.waiting:
-                asked.waiting.remove(request)
-                yield self._stand_in(request, self._memory.get(request.method or "") or empty(request))
+        if self._pending.leave(request):
+            yield self._stand_in(request, self._memory.get(request.method or "") or empty(request))
 
     def _stand_in(self, request: Message, result: bytes) -> Action:
         """The reply to `request` with the raw `result` in place of the server's."""
@@ -182,20 +155,20 @@ class RememberedLists(Around):
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
         for action in actions:
             match action:
-                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._asked:
-                    yield from self._listed(self._asked.pop(reply.key), reply)
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._pending:
+                    yield from self._listed(self._pending.pop(reply.key), reply)
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key == self._opening:
                     self._opening, self._offered = None, lists_in(result_of(reply))
                     yield action
-                case Fail(request=request, error=error) if request.key in self._asked:
-                    yield from self._failed(self._asked.pop(request.key), error)
+                case Fail(request=request, error=error) if request.key in self._pending:
+                    yield from self._failed(self._pending.pop(request.key), error)
                 case SessionOpened():
                     yield action
                     yield from self._session_opened()
                 case _:
                     yield action
 
-    def _listed(self, asked: _Asked, reply: Message) -> Iterator[Action]:
+    def _listed(self, asked: PendingList, reply: Message) -> Iterator[Action]:
         method, result = asked.request.method or "", result_of(reply)
         self._heard = True
         self._pauses.reset()
@@ -213,8 +186,7 @@ class RememberedLists(Around):
 
     def _announce_the_rest(self) -> Iterator[Action]:
         """Let the client ask for what it is still owed, unless that is on its way."""
-        coming = {asked.request.method for asked in self._asked.values()}
-        rest = [method for method in self._owed if method not in coming]
+        rest = [method for method in self._owed if method not in self._pending.methods]
         for method in rest:
             del self._owed[method]
         yield from self._announce({capability_of(method) for method in rest})
@@ -229,10 +201,10 @@ class RememberedLists(Around):
         for capability in sorted(self._offered.intersection(capabilities)):
             yield ToClient(changed(capability))
 
-    def _failed(self, asked: _Asked, error: BridgeError) -> Iterator[Action]:
+    def _failed(self, asked: PendingList, error: BridgeError) -> Iterator[Action]:
         for request in asked.waiting:
             yield from self._answer(request, error)
-        if self._owed and _may_pass(error) and not self._pausing:
+        if self._owed and may_pass(error) and not self._pausing:
             self._pausing = True
             yield Wake(AGAIN, self._pauses.after(error))
 
@@ -242,8 +214,8 @@ class RememberedLists(Around):
         The tools are the one list whose error users get to see, and the one that a missing login has an entry for.
         """
         method = request.method or ""
-        known = self._memory.get(method) if _may_pass(error) or isinstance(error, StoreError) else None
-        if known is None and (is_away(error) or (method != TOOLS and (_may_pass(error) or not self._heard))):
+        known = self._memory.get(method) if may_pass(error) or isinstance(error, StoreError) else None
+        if known is None and (is_away(error) or (method != TOOLS and (may_pass(error) or not self._heard))):
             known = empty(request)
             if is_away(error) and error.message != self._reported:
                 self._reported = error.message
@@ -256,15 +228,10 @@ class RememberedLists(Around):
 
     def _ask_again(self) -> Iterator[Action]:
         """Repeat a request of the client under an id of its own, unless a list is on its way anyway."""
-        if not self._owed or self._late():
+        if not self._owed or self._pending.are_late:
             return
         owed = self._owed.get(TOOLS) or next(iter(self._owed.values()))
         id_ = as_json(f"mcp-auth-bridge/{owed.request.method}/{next(self._numbers)}")
         request = rewrite(replies.with_id(owed.request, id_), {("params", "_meta", "progressToken"): REMOVED})
-        self._asked[request.key] = _Asked(request, [])
+        self._pending.add(request)
         yield from self._review(self._inner.from_client(request))
-
-
-def _may_pass(error: BridgeError) -> bool:
-    """Whether the same request may succeed later without a change of the settings."""
-    return isinstance(error, LoginRequired) or is_away(error)
