@@ -61,7 +61,7 @@ class ServerEra:
                 self._initialize, self._initialized, self._greeted = message, None, False
         elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
             self._initialized = message
-        yield from self._review(self._used, self._relays[self._used].from_client(message))
+        yield from self._hand(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
@@ -125,7 +125,12 @@ class ServerEra:
         if number == self._used:
             yield from self._change(request)
         if request.method != "initialize":
-            yield from self._review(self._used, self._relays[self._used].from_client(request))
+            yield from self._hand(request)
+
+    def _hand(self, message: Message) -> Iterator[Action]:
+        """Give `message` to the relay in use, or to the one that has the request to which it belongs."""
+        number = self._relays.addressee(message, self._used)
+        yield from self._review(number, self._relays[number].from_client(message))
 
     def _change(self, refused: Message) -> Iterator[Action]:
         """Use the other era from now on. Its relay gets what the client has said to open a session."""
@@ -139,7 +144,7 @@ class ServerEra:
             self._refused.setdefault(self._initialize.key, self._refused[refused.key])
             for opening in (self._initialize, self._initialized):
                 if opening is not None:
-                    yield from self._review(self._used, self._relays[self._used].from_client(opening))
+                    yield from self._hand(opening)
 
     def _final(self, request: Message, error: EraRefused, era: Era, earlier: EraRefused) -> Action:
         """The failure of `request`, which both eras have refused: `earlier` in `era`, `error` in the other."""
