@@ -120,3 +120,10 @@ def _messages(messages: Any) -> Any:
         content = message.get("content") if isinstance(message, dict) else None
         single += [{**message, "content": block} for block in content] if isinstance(content, list) else [message]
     return single
+
+
+def refused_error(method: str, error: Any) -> InputRefused:
+    """The error for a client that answers `method` with the JSON-RPC error `error`. Any: any JSON."""
+    said = error.get("message") if isinstance(error, dict) else None
+    words = f": {quoted(said)}" if isinstance(said, str) else ""
+    return InputRefused(f"the MCP client refused the server's {method}{words}")

@@ -1,6 +1,5 @@
 """A legacy client and a modern server: the opening, and what each side gets of the other's messages."""
 
-
 import pytest
 from relaying import (
     INITIALIZED,
