@@ -113,8 +113,8 @@ class LegacyToModern(Around):
         if message.kind is Kind.REQUEST:
             yield from self._request(message)
         elif message.method == "notifications/initialized":
-            self._confirmed = self._state is not _State.IDLE
-            if self._state is _State.OPEN:
+            is_first, self._confirmed = not self._confirmed, self._state is not _State.IDLE
+            if is_first and self._state is _State.OPEN:
                 yield from self._confirm()
         elif message.method != _CANCELLED or self._waiting.pop(message.cancelled_key, None) is None:
             yield from self._review(self._inner.from_client(message))
@@ -144,7 +144,7 @@ class LegacyToModern(Around):
             return
         self._initialize, self._confirmed = initialize, False
         self._client = introduced(initialize)
-        self._requests.introduce(self._client)
+        yield from self._review(self._requests.introduce(self._client))
         yield from self._open()
 
     def _open(self) -> Iterator[Action]:

@@ -66,14 +66,15 @@ class ModernRequests(Around):
         # The client's requests that the inner relay has, as they came, by key.
         self._running: dict[Hashable, Message] = {}
 
-    def introduce(self, client: LegacyClient) -> None:
+    def introduce(self, client: LegacyClient) -> Iterator[Action]:
         """From now on the requests are those of `client`."""
         self._client, self._level = client, None
         self._rounds.revision = client.revision
+        yield from self._review(self._listening.introduce(client.meta))
 
     def listen(self, lists: Mapping[str, bool]) -> Iterator[Action]:
         """Listen to changes of the `lists`, fields of `subscriptions/listen`."""
-        yield from self._review(self._listening.listen(self._client.meta, lists))
+        yield from self._review(self._listening.listen(lists))
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:

@@ -18,6 +18,7 @@ from typing import Any
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Message, decoded
+from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_client import SERVER_INFO_KEY
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
@@ -38,18 +39,20 @@ _NO_RESOURCE = -32002
 
 def as_older(reply: Message, request: Message, revision: str) -> Message:
     """`reply`, which answers `request`, for a client of `revision`. Raises `TheirProtocolError`."""
-    kind = replies.result_type(reply)
-    if kind is None:
+    raw = result_of(reply)
+    if raw is None:
         error = decoded(reply.raw).get("error")
         return rewrite(reply, _error_changes(error, request)) if isinstance(error, dict) else reply
+    if not raw.startswith(b"{"):
+        raise TheirProtocolError("the server's result is not an object")
+    kind = replies.result_type(reply)
     if kind != "complete":
         raise TheirProtocolError(f"the server's result is of the unknown type {quoted(json.dumps(kind), 40)}")
     changes = dict.fromkeys(_MODERN, REMOVED)
     if request.method in _CACHEABLE:
         changes |= dict.fromkeys(_FRESHNESS, REMOVED)
     if request.method in _SHAPED:
-        result = decoded(reply.raw)["result"]
-        changes |= _shape_changes(result, request.method, revision) if isinstance(result, dict) else {}
+        changes |= _shape_changes(decoded(raw), request.method, revision)
     return rewrite(reply, changes)
 
 
