@@ -22,7 +22,7 @@
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  the method does not exist at this point
-        │   ├── InvalidParams   exit 7   -32602  a parameter of the request has a value that it must not have
+        │   ├── InvalidParams   exit 7   -32602  the parameters of the request are not valid
         │   └── WrongEra        exit 7   -32022  the MCP client and the MCP server share no revision of MCP
         └── TheirProtocolError  exit 7   -32016  the MCP server or the authorization server broke the rules
             ├── NoLoginOffered  exit 7   -32016  the MCP server publishes no way to log in

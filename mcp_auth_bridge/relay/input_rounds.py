@@ -143,22 +143,19 @@ class InputRounds(Around):
     def _replied(self, reply: Message) -> Iterator[Action]:
         request = self._requests.pop(reply.key, None)
         number = self._of_server.pop(reply.key, None)
-        required = None
         if request is not None and replies.result_type(reply) == _INPUT_REQUIRED:
-            required = decoded(reply.raw)["result"]
-        if request is None or (required is None and number is None):
-            yield ToClient(reply)
-        elif required is None and number is not None:
-            exchange = self._forget(number)
-            yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
-            for id_ in exchange.opened:
-                yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
-        elif required is not None:
             if number is None:
                 number = next(self._numbers)
                 self._exchanges[number] = _Exchange(request, request)
                 self._of_client[request.key] = number
-            yield from self._begin_round(number, self._exchanges[number], required)
+            yield from self._begin_round(number, self._exchanges[number], decoded(reply.raw)["result"])
+        elif number is None:
+            yield ToClient(reply)
+        else:
+            exchange = self._forget(number)
+            yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
+            for id_ in exchange.opened:
+                yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
 
     def _begin_round(self, number: int, exchange: _Exchange, required: dict[str, Any]) -> Iterator[Action]:
         """Ask the client, or pause if there is nothing to ask. Any: JSON."""

@@ -56,9 +56,9 @@ from mcp_auth_bridge.relay.base import (
     decoded,
 )
 from mcp_auth_bridge.relay.legacy_client import LegacyClient, changes_listened_to, initialize_result, introduced
+from mcp_auth_bridge.relay.legacy_requests import DISCOVER, LegacyRequests
 from mcp_auth_bridge.relay.legacy_session import REOPEN
 from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS
-from mcp_auth_bridge.relay.modern_requests import DISCOVER, ModernRequests
 
 _CANCELLED = "notifications/cancelled"
 _ANSWERED_HERE = ("ping", "logging/setLevel")
@@ -77,7 +77,7 @@ class LegacyToModern(Around):
     """Wraps the relays of a modern server. `name` is the name of the server."""
 
     def __init__(self, inner: Relay, name: str) -> None:
-        self._requests = ModernRequests(inner)
+        self._requests = LegacyRequests(inner)
         super().__init__(self._requests)
 
         # The name of the server, for a client whose server does not name itself.

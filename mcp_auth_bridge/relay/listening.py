@@ -42,9 +42,13 @@ _AGAIN = "listen again"
 
 
 class _Opening(msgspec.Struct, frozen=True):
-    """A `listen` without an acknowledgement, for `uris`. The `changes` are the client's requests behind it, by key."""
+    """A `listen` without an acknowledgement, for `lists` and `uris`.
+
+    The `changes` are the client's requests behind it, by key.
+    """
 
     request: Message
+    lists: Mapping[str, bool]
     uris: tuple[str, ...]
     changes: dict[Hashable, Message]
 
@@ -156,7 +160,7 @@ class Listening(Around):
         else:
             wanted = {**self._lists, **({"resourceSubscriptions": list(uris)} if uris else {})}
             request = replies.request(METHOD, {"_meta": self._meta, "notifications": wanted}, next(self._numbers))
-            self._opening = _Opening(request, uris, changes)
+            self._opening = _Opening(request, self._lists, uris, changes)
             yield Wake(_OPENING, _PATIENCE)
             yield from self._review(self._inner.from_client(request))
 
@@ -177,8 +181,9 @@ class Listening(Around):
             yield from self._hang_up(old)
         if missed:
             yield from self._may_have_changed()
-        if self._waiting:
-            yield from self._advance(is_forced=False)
+        is_outdated = opening.lists != self._lists
+        if self._waiting or is_outdated:
+            yield from self._advance(is_forced=is_outdated)
 
     def _confirm(self, changes: Mapping[Hashable, Message], uris: tuple[str, ...]) -> Iterator[Action]:
         """Answer the client's requests now that it is subscribed to `uris`."""

@@ -1,142 +1,105 @@
-"""The requests of a legacy client as a server of MCP 2026-07-28 gets them, and its replies as the client gets them.
+"""Requests of MCP 2026-07-28 in front of a legacy server: what they say in `_meta`, and their legacy form.
 
-Each request carries the `_meta` that says what the client said in `initialize`, and keeps its own members of it. What
-exists in one era only is answered here. The table of messages is in `legacy_to_modern.py`.
+Source: specification 2026-07-28, basic/index ("Request Metadata"), basic/versioning.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
-from mcp_auth_bridge.errors import (
-    BridgeError,
-    InvalidParams,
-    MethodUnknown,
-    OurProtocolError,
-    TheirProtocolError,
-    quoted,
-)
-from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
-from mcp_auth_bridge.relay.input_rounds import InputRounds
-from mcp_auth_bridge.relay.legacy_client import LegacyClient
-from mcp_auth_bridge.relay.listening import Listening
-from mcp_auth_bridge.relay.older_results import as_older
-from mcp_auth_bridge.relay.remote_tasks import RemoteTasks
-from mcp_auth_bridge.relay.request_notices import RequestNotices
-from mcp_auth_bridge.relay.result_cache import ResultCache
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, InvalidParams, MethodUnknown, WrongEra
+from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS, VERSION_KEY
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
-from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
+
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+INFO_KEY = "io.modelcontextprotocol/clientInfo"
+LEVEL_KEY = "io.modelcontextprotocol/logLevel"
+
+INTERACTIVE = frozenset({"tools/call", "resources/read", "prompts/get"})
+"""The methods whose result may ask for input (specification 2026-07-28, basic/utilities/mrtr)."""
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
-"""The levels of log messages (RFC 5424 section 6.2.1)."""
+"""The levels of log messages, the most verbose first (RFC 5424 section 6.2.1)."""
 
-DISCOVER = "server/discover"
+_LEGACY_ONLY = frozenset({"initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
+_TASKS = "tasks/"
+"""The methods of the Tasks extension, which is not the tasks of 2025-11-25 on the wire (SEP-2663)."""
 
-_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
-_CANCELLED = "notifications/cancelled"
-_FOR_CLIENTS = frozenset(
-    {
-        _CANCELLED,
-        "notifications/elicitation/complete",
-        "notifications/message",
-        "notifications/progress",
-        "notifications/prompts/list_changed",
-        "notifications/resources/list_changed",
-        "notifications/resources/updated",
-        "notifications/tools/list_changed",
-    }
-)
-"""The notifications that a legacy client knows."""
+_MODERN_KEYS = (VERSION_KEY, CAPABILITIES_KEY, INFO_KEY, LEVEL_KEY)
+_MODERN_PARAMS = ("inputResponses", "requestState", "task")
 
 
-class ModernRequests(Around):
-    """Wraps the relays of a modern server."""
+class _Params(msgspec.Struct):
+    """The members that the translation looks at. Any: a client may send any JSON."""
 
-    def __init__(self, inner: Relay) -> None:
-        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)))
-        self._listening = Listening(RequestNotices(self._rounds))
-        super().__init__(self._listening)
+    meta: Any = msgspec.field(name="_meta", default=None)
+    state: Any = msgspec.field(name="requestState", default=None)
 
-        # The client, as its `initialize` introduced it.
-        self._client = LegacyClient()
 
-        # The client's log level.
-        self._level: str | None = None
+class _Request(msgspec.Struct):
+    params: _Params | None = None
 
-        # The client's requests that the inner relay has, as they came, by key.
-        self._running: dict[Hashable, Message] = {}
 
-    def introduce(self, client: LegacyClient) -> Iterator[Action]:
-        """From now on the requests are those of `client`."""
-        self._client, self._level = client, None
-        self._rounds.revision = client.revision
-        yield from self._review(self._listening.introduce(client.meta))
+_decoder = msgspec.json.Decoder(_Request)
 
-    def listen(self, lists: Mapping[str, bool]) -> Iterator[Action]:
-        """Listen to changes of the `lists`, fields of `subscriptions/listen`."""
-        yield from self._review(self._listening.listen(lists))
 
-    def from_client(self, message: Message) -> Iterator[Action]:
-        if message.kind is Kind.REQUEST:
-            yield from self._request(message)
-        elif message.kind is Kind.REPLY or (
-            message.method == _CANCELLED and self._running.pop(message.cancelled_key, None) is not None
-        ):
-            yield from self._review(self._inner.from_client(message))
-        # The other notifications have no counterpart.
+def _params_of(request: Message) -> _Params:
+    """The members without the arguments beside them, which may be large."""
+    try:
+        return _decoder.decode(request.raw).params or _Params()
+    except (msgspec.DecodeError, RecursionError):  # params that are an array, an escape of a lone surrogate
+        params = request.params
+        return _Params(params.get("_meta"), params.get("requestState"))
 
-    def _request(self, request: Message) -> Iterator[Action]:
-        method = request.method or ""
-        if request.key in self._running:
-            yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
-        elif method == "ping":
-            yield ToClient(replies.result(request, {}))
-        elif method == "logging/setLevel":
-            yield self._set_level(request)
-        elif method == LISTEN or method.startswith("tasks/"):
-            yield Fail(request, MethodUnknown(f"{quoted(method, 80)} does not exist in this session"))
-        else:
-            self._running[request.key] = request
-            yield from self._review(self._inner.from_client(rewrite(request, self._stamp())))
 
-    def _set_level(self, request: Message) -> Action:
-        level = request.params.get("level")
-        if level not in LEVELS:
-            return Fail(request, InvalidParams(f"a log level is one of: {', '.join(LEVELS)}"))
-        self._level = level
-        return ToClient(replies.result(request, {}))
+def meta_of(request: Message) -> dict[str, Any]:
+    """The request's `_meta`, {} if it has none. Any: any JSON."""
+    meta = _params_of(request).meta
+    return meta if isinstance(meta, dict) else {}
 
-    def _stamp(self) -> dict[Path, Any]:
-        """The changes that make a request one of the modern era. Any: JSON."""
-        meta = self._client.meta if self._level is None else {**self._client.meta, _LEVEL_KEY: self._level}
-        return {("params", "task"): REMOVED, **{("params", "_meta", key): value for key, value in meta.items()}}
 
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        for action in actions:
-            match action:
-                case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    yield from self._replied(reply)
-                case Fail(request=request, error=error):
-                    yield from self._failed(request, error)
-                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method)) if method not in _FOR_CLIENTS:
-                    pass  # of an extension, or of the modern era
-                case _:
-                    yield action
+def state_of(request: Message) -> Any:
+    """The request's `requestState`, None if it has none. Any: any JSON."""
+    return _params_of(request).state
 
-    def _replied(self, reply: Message) -> Iterator[Action]:
-        request = self._running.pop(reply.key, None)
-        if request is None:
-            return
-        if request.method == DISCOVER:  # the opening's own
-            yield ToClient(reply)
-            return
-        try:
-            yield ToClient(as_older(reply, request, self._client.revision))
-        except TheirProtocolError as error:
-            yield Fail(request, error)
 
-    def _failed(self, request: Message, error: BridgeError) -> Iterator[Action]:
-        """Fail the request as it came: an outer relay may send it again."""
-        original = self._running.pop(request.key, None)
-        if original is not None:
-            yield Fail(original, error)
+def capabilities_in(meta: dict[str, Any]) -> dict[str, Any]:
+    """The client's capabilities for one request. Any: any JSON."""
+    capabilities = meta.get(CAPABILITIES_KEY)
+    return capabilities if isinstance(capabilities, dict) else {}
+
+
+def level_in(meta: dict[str, Any]) -> int | None:
+    """The log level for which a request asks, as its place in `LEVELS`; None if it asks for no messages."""
+    level = meta.get(LEVEL_KEY)
+    return LEVELS.index(level) if level in LEVELS else None
+
+
+def refusal(request: Message) -> BridgeError | None:
+    """The error of a request that no server of 2026-07-28 would process, None for any other."""
+    meta = meta_of(request)
+    version = meta.get(VERSION_KEY)
+    if not isinstance(version, str) or not isinstance(meta.get(CAPABILITIES_KEY, {}), dict):
+        return InvalidParams(f"the request does not name its {VERSION_KEY} in _meta")
+    if version not in MODERN_VERSIONS:
+        return WrongEra("this revision of MCP is not supported", supported=MODERN_VERSIONS, requested=version)
+    if CAPABILITIES_KEY not in meta:
+        return InvalidParams(f"the request does not name its {CAPABILITIES_KEY} in _meta")
+    if meta.get(LEVEL_KEY, LEVELS[0]) not in LEVELS:
+        return InvalidParams(f"{LEVEL_KEY} is not one of {', '.join(LEVELS)}")
+    method = request.method or ""
+    if method in _LEGACY_ONLY or method.startswith(_TASKS):
+        return MethodUnknown(f"MCP {MODERN_VERSIONS[-1]} does not have the method {method}, or not in this form")
+    return None
+
+
+def legacy_form(request: Message) -> Message:
+    """`request` without what only 2026-07-28 knows. A progress token, trace context and vendors' keys stay."""
+    meta = meta_of(request)
+    changes: dict[Path, Any] = {("params", "_meta", key): REMOVED for key in _MODERN_KEYS if key in meta}
+    if len(changes) == len(meta):
+        changes = {("params", "_meta"): REMOVED}
+    if request.method in INTERACTIVE:
+        changes |= {("params", name): REMOVED for name in _MODERN_PARAMS}
+    return rewrite(request, changes)

@@ -104,6 +104,12 @@ def test_a_server_that_reports_other_changes_is_listened_to_anew(book):
     assert book.server(2, acknowledged(2)) == [to_server(3, cancelled(listen_id(1))), hangup(1)]
 
 
+def test_lists_that_come_while_a_stream_is_opened_are_listened_to_in_the_next(book):
+    book.client(subscribe(1, "a"))
+    assert begin(book, **TOOLS) == []
+    assert book.server(1, acknowledged(1, "a"))[-1] == to_server(2, listen(2, "a", **TOOLS))
+
+
 def test_a_subscription_is_confirmed_by_the_acknowledgement_and_replaces_the_stream(book):
     begin(book, **TOOLS)
     book.server(1, acknowledged(1))

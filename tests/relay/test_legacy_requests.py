@@ -19,7 +19,8 @@ from relaying import (
 from mcp_auth_bridge.errors import InvalidParams, MethodUnknown, OurProtocolError, TheirProtocolError, Unreachable
 from mcp_auth_bridge.relay.base import Fail, ToClient
 from mcp_auth_bridge.relay.legacy_client import LegacyClient
-from mcp_auth_bridge.relay.modern_requests import LEVELS, ModernRequests
+from mcp_auth_bridge.relay.legacy_requests import LegacyRequests
+from mcp_auth_bridge.relay.modern_requests import LEVELS
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 META = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
@@ -29,7 +30,7 @@ FORM = {"method": "elicitation/create", "params": {"requestedSchema": {"properti
 
 @pytest.fixture
 def book():
-    relay = ModernRequests(Passthrough())
+    relay = LegacyRequests(Passthrough())
     assert list(relay.introduce(LegacyClient("2025-11-25", META))) == []
     return Playbook(relay)
 
@@ -185,4 +186,4 @@ class Strange(Passthrough):
 
 
 def test_what_an_inner_relay_says_of_an_unknown_request_is_dropped():
-    assert Playbook(ModernRequests(Strange())).woke("tick") == []
+    assert Playbook(LegacyRequests(Strange())).woke("tick") == []
