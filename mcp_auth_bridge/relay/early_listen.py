@@ -36,8 +36,8 @@ class EarlyListen(Around):
 
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
-        self._listening: dict[Hashable, _Listening] = {}
-        self._pausing = False
+        self._listening: dict[Hashable, _Listening] = {}  # the client's subscriptions, by key
+        self._pausing = False  # whether the next attempt has a timer
         self._pauses = Pauses()
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -60,11 +60,9 @@ class EarlyListen(Around):
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method in _CHANGES:
-                    yield from self._changed(action, told)
-                case ToClient(
-                    message=Message(kind=Kind.NOTIFICATION, method="notifications/subscriptions/acknowledged")
-                ):
-                    yield from self._acknowledged(action)
+                    yield from self._changed(told)
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method == ACKNOWLEDGED:
+                    yield from self._acknowledged(told)
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
                     self._listening.pop(reply.key, None)
                     yield action
@@ -102,28 +100,26 @@ class EarlyListen(Around):
             wanted = {"notifications": _wanted(listening.request), "_meta": {SUBSCRIPTION: listening.request.key}}
             yield ToClient(replies.notification(ACKNOWLEDGED, wanted))
 
-    def _acknowledged(self, action: ToClient) -> Iterator[Action]:
-        """The server's acknowledgement: the client sees one, and otherwise learns that it may have missed something."""
-        listening = self._listening.get(_subscription(action.message))
-        if listening is not None:
+    def _acknowledged(self, told: Message) -> Iterator[Action]:
+        """The server's acknowledgement. If the client had one before, it learns that it may have missed something."""
+        listening = self._listening.get(_subscription(told))
+        if listening is not None and listening.acknowledged:
             self._pauses.reset()
-        if listening is None or not listening.acknowledged:
-            yield action
-        else:
             yield from may_have_changed(listening.request)
+            return
         if listening is not None:
             listening.acknowledged = True
+        yield ToClient(told)
 
-    def _changed(self, action: ToClient, told: Message) -> Iterator[Action]:
+    def _changed(self, told: Message) -> Iterator[Action]:
         if _subscription(told) is not None:
-            yield action
+            yield ToClient(told)
             return
+        method = told.method or ""
         for listening in list(self._listening.values()):
-            if _wanted(listening.request).get(_CHANGES[told.method or ""]):
+            if _wanted(listening.request).get(_CHANGES[method]):
                 yield from self._acknowledge(listening)
-                yield ToClient(
-                    replies.notification(told.method or "", {"_meta": {SUBSCRIPTION: listening.request.key}})
-                )
+                yield ToClient(replies.notification(method, {"_meta": {SUBSCRIPTION: listening.request.key}}))
         yield from self._make()
 
 

@@ -8,6 +8,7 @@ An error on the opening helps no user: most clients hide its text and never try 
 what is wrong, because users and models read it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,10 +22,10 @@ QUICK = 0.3
 """Seconds that the server has for its reply if it is remembered."""
 
 
-class EarlyOpening(Around):
+class EarlyOpening(Around, ABC):
     """Wraps the relay that opens the exchange with the server `name`; `memory` holds its last results, by method."""
 
-    method = ""
+    method: str
     """The request that opens the exchange."""
 
     def __init__(self, inner: Relay, name: str, memory: Mapping[str, bytes]) -> None:
@@ -86,13 +87,15 @@ class EarlyOpening(Around):
     def _knows_server(self) -> bool:
         return any(replies.members(self._memory.get(method)) for method in (INITIALIZE, DISCOVER))
 
+    @abstractmethod
     def _patience(self, opening: Message) -> float:
         """The seconds that a server which is not remembered has for its own reply to `opening`."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     def _result(self, opening: Message) -> Any:
         """The result of `opening` in the server's place. Any: any JSON."""
-        raise NotImplementedError
+        ...
 
     def _worth_remembering(self, method: str, result: bytes) -> bytes:  # noqa: ARG002 - for subclasses
         """The form in which the server's `result` of `method` is remembered."""
