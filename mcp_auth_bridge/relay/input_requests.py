@@ -1,6 +1,6 @@
 """A legacy server's requests to its client, as the input that a result of MCP 2026-07-28 asks for, and the way back.
 
-Source: specification 2026-07-28, basic/utilities/mrtr; client/elicitation, client/sampling, client/roots.
+Source: specification 2026-07-28, basic/patterns/mrtr; client/elicitation, client/sampling, client/roots.
 """
 
 import hashlib
