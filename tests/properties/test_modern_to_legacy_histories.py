@@ -291,5 +291,38 @@ class Histories(RuleBasedStateMachine):
         assert not missing, "a reply is missing"
 
 
+class OpenHistories(Histories):
+    """With a session from the beginning, a client that declares everything, and a server that asks for much."""
+
+    def __init__(self):
+        super().__init__()
+        self.asks(0, "server/discover", {}, None, None)
+        self.server_answers(0, OFFERS[1])
+        self.end(-1, None)
+        self.end(-2, None)
+
+    @rule(pick=picks, method=st.sampled_from(["tools/call", "resources/read", "prompts/get"]))
+    def asks_for_something_with_questions(self, pick, method):
+        self.asks(pick, method, {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}, None, "t1")
+
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, several=st.sampled_from([ASKED[:1], ASKED[1:4]]), answers=st.booleans())
+    def a_call_is_parked(self, pick, several, answers):
+        call = self.pick(pick)
+        for asked in several:
+            self.asked += 1
+            method, params = asked
+            self.perform(self.relay.from_server(call, message(request(f"s{self.asked}", method, **params))))
+        for timer in sorted(self.timers):
+            if timer.startswith("ask"):
+                self.timers.remove(timer)
+                self.perform(self.relay.woke(timer))
+        if answers and call in self.calls and self.parked:
+            self.continues(len(self.parked) - 1, keep=False, answers="all")
+            self.server_answers(sorted(self.calls).index(call), {})
+
+
 TestHistories = Histories.TestCase
+TestOpenHistories = OpenHistories.TestCase
+TestOpenHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestHistories.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
