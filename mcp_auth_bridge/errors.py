@@ -18,6 +18,7 @@
     │   └── OutcomeUnknown      exit 6   -32012  the request was sent, but not answered: repeating may do it twice
     │       └── Overdue         exit 15  -32012  the request was sent, but not answered in time
     ├── RemoteError             exit 8   -32016  the MCP server or its tool answered with an error of its own
+    ├── InputRefused            exit 8   -32603  the MCP client did not give the input that the MCP server asked for
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  the method does not exist at this point
@@ -191,6 +192,14 @@ class RemoteError(BridgeError):
     exit_code = 8
     rpc_code = -32016
     reason = "remote_error"
+    sent = Sent.YES
+
+
+class InputRefused(BridgeError):
+    """The MCP server needs input for a request, and the MCP client cannot or will not give it."""
+
+    exit_code = 8
+    reason = "input_refused"
     sent = Sent.YES
 
 

@@ -1,106 +1,122 @@
-"""A legacy server's requests to its client, as the input that a result of MCP 2026-07-28 asks for, and the way back.
+"""The requests for input in a result of MCP 2026-07-28, as the requests that a client of an earlier revision gets.
 
 Source: specification 2026-07-28, basic/patterns/mrtr; client/elicitation, client/sampling, client/roots.
 """
 
-import hashlib
-import json
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
-from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Malformed, Message, decoded
-from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
+from mcp_auth_bridge.errors import InputRefused, TheirProtocolError, quoted
+from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.legacy_client import CAPABILITIES_KEY, FIRST_WITH_URLS_AND_TOOLS
 
 ELICITATION = "elicitation/create"
+CANCELLED = {"action": "cancel"}
+"""The answer to an elicitation that nobody has answered."""
+
 _SAMPLING = "sampling/createMessage"
 _ROOTS = "roots/list"
-_CAPABILITIES = {ELICITATION: "elicitation", _SAMPLING: "sampling", _ROOTS: "roots"}
 
-METHOD_NOT_FOUND = -32601
-_INVALID_PARAMS = -32602
-
-# What has no meaning without the request's own envelope, and what a modern client does not know.
-_LEFT_OUT = (
-    ("jsonrpc",),
-    ("id",),
-    ("params", "elicitationId"),
-    ("params", "task"),
-    ("params", "_meta", "progressToken"),
-    ("params", "_meta", "io.modelcontextprotocol/related-task"),
-)
+Capabilities: TypeAlias = dict[str, Any]
+"""The client's capabilities, as in the `_meta` of its requests. Any: JSON."""
 
 
-_OF_A_ROUND = ("_meta", "inputResponses", "requestState")
+class InputRequest(msgspec.Struct, frozen=True):
+    """One entry of `inputRequests`: a request for the client. Any: JSON."""
+
+    method: str
+    params: dict[str, Any]
+
+    @property
+    def is_by_url(self) -> bool:
+        """Whether the user is asked to open a URL."""
+        return self.method == ELICITATION and self.params.get("mode") == "url"
 
 
-def refusal_code(request: Message, capabilities: dict[str, Any]) -> int | None:
-    """The code with which a client of these `capabilities` refuses the server's `request`, None if it takes it.
+def capabilities_in(request: Message) -> Capabilities:
+    """The client's capabilities in the `_meta` of `request`."""
+    meta = request.params.get("_meta")
+    capabilities = meta.get(CAPABILITIES_KEY) if isinstance(meta, dict) else None
+    return capabilities if isinstance(capabilities, dict) else {}
 
-    Any: a client's capabilities are any JSON.
+
+def declared(entry: Any, capabilities: Capabilities) -> InputRequest:
+    """`entry` of `inputRequests`, which asks for something that the client has declared. Any: any JSON.
+
+    Raises `InputRefused` for an entry of another kind, and `TheirProtocolError` for one that is not a request.
     """
-    declared = capabilities.get(_CAPABILITIES.get(request.method or "", ""))
-    if not isinstance(declared, dict):
-        return METHOD_NOT_FOUND
-    params = request.params
-    if request.method == ELICITATION:
-        mode = params.get("mode", "form")
-        # `elicitation: {}` means forms only.
-        is_taken = "url" in declared if mode == "url" else mode == "form" and _takes_forms(declared)
-    else:
-        is_taken = request.method == _ROOTS or "tools" in declared or not {"tools", "toolChoice"} & params.keys()
-    return None if is_taken else _INVALID_PARAMS
+    method = entry.get("method") if isinstance(entry, dict) else None
+    params = entry.get("params", {}) if isinstance(entry, dict) else None
+    if not isinstance(method, str) or not isinstance(params, dict):
+        raise TheirProtocolError("the server asked for input with an entry that is not a request")
+    request = InputRequest(method, params)
+    needed = _needed(request)
+    if not needed:
+        raise TheirProtocolError(f"the server asked for input with the unknown method {quoted(method, 80)}")
+    inner: Any = capabilities
+    for name in needed:
+        inner = inner.get(name) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict):
+            raise InputRefused(
+                f"the server needs {'.'.join(needed)} for this request, which the MCP client does not offer",
+                "use an MCP client that does",
+            )
+    return request
 
 
-def _takes_forms(elicitation: dict[str, Any]) -> bool:
-    return "form" in elicitation or "url" not in elicitation
+def _needed(request: InputRequest) -> tuple[str, ...]:
+    """The path of the capability that `request` needs, () for an unknown method."""
+    match request.method:
+        case "elicitation/create":
+            return ("elicitation", "url" if request.is_by_url else "form")
+        case "sampling/createMessage":
+            return ("sampling", "tools") if {"tools", "toolChoice"} & request.params.keys() else ("sampling",)
+        case "roots/list":
+            return ("roots",)
+    return ()
 
 
-def input_request(request: Message) -> msgspec.Raw:
-    """The server's `request` as an entry of `inputRequests`: its method and its parameters."""
-    return msgspec.Raw(rewrite(request, dict.fromkeys(_LEFT_OUT, REMOVED)).raw)
+def as_older(request: InputRequest, revision: str) -> InputRequest | None:
+    """`request` for a client of `revision`, None for a form that the revision cannot express."""
+    if revision >= FIRST_WITH_URLS_AND_TOOLS:
+        return request
+    if request.method == _SAMPLING:
+        return InputRequest(_SAMPLING, {**request.params, "messages": _messages(request.params.get("messages"))})
+    if request.method == _ROOTS:
+        return request
+    schema = request.params.get("requestedSchema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    if not isinstance(schema, dict) or not isinstance(properties, dict):
+        return request
+    fields = {name: _older_field(field) for name, field in properties.items()}
+    if None in fields.values():
+        return None
+    params = {name: value for name, value in request.params.items() if name != "mode"}
+    return InputRequest(ELICITATION, {**params, "requestedSchema": {**schema, "properties": fields}})
 
 
-def refused(request: Message, code: int) -> Message:
-    """The reply with which the server's `request` is refused."""
-    texts = {METHOD_NOT_FOUND: "the client does not support this request here"}
-    text = texts.get(code, "the client does not support this form of the request")
-    return replies.malformed(Malformed(code, text, request.id or b"null"))
+def _older_field(field: Any) -> Any:
+    """One field of a form as 2025-06-18 has it, None for a choice of several values. Any: any JSON."""
+    if not isinstance(field, dict):
+        return field
+    if field.get("type") == "array":
+        return None
+    options = field.get("oneOf")
+    if not isinstance(options, list) or not all(isinstance(option, dict) for option in options):
+        return field
+    kept = {name: value for name, value in field.items() if name != "oneOf"}
+    values = [option.get("const") for option in options]
+    titles = [option.get("title", option.get("const")) for option in options]
+    return {**kept, "enum": values, "enumNames": titles}
 
 
-def responses_in(retry: Message) -> dict[str, dict[str, Any]]:
-    """The client's responses in a retry, by the keys of the inputs. Any: each is any JSON object."""
-    responses = retry.params.get("inputResponses")
-    given = responses.items() if isinstance(responses, dict) else ()
-    return {key: response for key, response in given if isinstance(response, dict)}
-
-
-def visits_in(error: Message) -> list[dict[str, Any]]:
-    """The URLs that the user has to visit according to the `error` -32042, each as an entry of `inputRequests`.
-
-    It is empty if the error names none. Any: JSON.
-    """
-    data = decoded(error.raw)["error"].get("data")
-    elicitations = data.get("elicitations") if isinstance(data, dict) else None
-    given = elicitations if isinstance(elicitations, list) else []
-    return [
-        {
-            "method": ELICITATION,
-            "params": {"mode": "url", "url": visit["url"], "message": str(visit.get("message", ""))},
-        }
-        for visit in given
-        if isinstance(visit, dict) and isinstance(visit.get("url"), str)
-    ]
-
-
-def takes_urls(capabilities: dict[str, Any]) -> bool:
-    """Whether a client of these `capabilities` shows URLs to its user. Any: any JSON."""
-    declared = capabilities.get("elicitation")
-    return isinstance(declared, dict) and "url" in declared
-
-
-def digest_of(request: Message) -> bytes:
-    """What a request and its retries have in common: the method, and the parameters but for the input."""
-    own = {name: value for name, value in request.params.items() if name not in _OF_A_ROUND}
-    return hashlib.sha256(json.dumps([request.method, own], sort_keys=True).encode()).digest()
+def _messages(messages: Any) -> Any:
+    """The messages for sampling with one block of content each: only 2025-11-25 allows several. Any: any JSON."""
+    if not isinstance(messages, list):
+        return messages
+    single: list[Any] = []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else None
+        single += [{**message, "content": block} for block in content] if isinstance(content, list) else [message]
+    return single

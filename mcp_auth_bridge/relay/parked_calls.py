@@ -34,7 +34,7 @@ from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Rela
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.exchange_notices import notice_for_client
 from mcp_auth_bridge.relay.exchanges import Exchange, Exchanges
-from mcp_auth_bridge.relay.input_requests import (
+from mcp_auth_bridge.relay.input_required import (
     METHOD_NOT_FOUND,
     input_request,
     refusal_code,

@@ -10,7 +10,7 @@ import msgspec
 
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.exchanges import Exchange
-from mcp_auth_bridge.relay.input_requests import digest_of
+from mcp_auth_bridge.relay.input_required import digest_of
 
 _HANDLE_SIZE = 24  # bytes
 _MOST = 64
