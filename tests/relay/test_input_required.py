@@ -6,7 +6,7 @@ import pytest
 from modern_client import modern
 from relaying import message, request
 
-from mcp_auth_bridge.relay.input_requests import (
+from mcp_auth_bridge.relay.input_required import (
     digest_of,
     input_request,
     refusal_code,
