@@ -183,9 +183,15 @@ class ParkedCalls(Around):
             yield Wake(f"{_ASK} {exchange.number}", _PAUSE)
 
     def _ask(self, exchange: Exchange) -> Iterator[Action]:
-        """Ask the client for what the server asks for."""
-        inputs = {key: input_request(request) for key, request in exchange.inputs.items() if request is not None}
-        if inputs and exchange.is_awaited:
+        """Ask the client for what the server asks for, as far as its present request declares it."""
+        inputs = {}
+        for key, request in list(exchange.inputs.items()) if exchange.is_awaited else ():
+            if request is not None and (code := refusal_code(request, exchange.capabilities)) is not None:
+                del exchange.inputs[key]
+                yield from self._send(refused(request, code))
+            elif request is not None:
+                inputs[key] = input_request(request)
+        if inputs:
             yield from self._park(exchange, inputs)
 
     def _park(self, exchange: Exchange, inputs: dict[str, Any]) -> Iterator[Action]:
