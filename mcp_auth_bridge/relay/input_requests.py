@@ -9,7 +9,8 @@ import msgspec
 
 from mcp_auth_bridge.errors import InputRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.relay.base import Message
-from mcp_auth_bridge.relay.legacy_client import CAPABILITIES_KEY, FIRST_WITH_URLS_AND_TOOLS
+from mcp_auth_bridge.relay.legacy_client import FIRST_WITH_URLS_AND_TOOLS
+from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 ELICITATION = "elicitation/create"
 CANCELLED = {"action": "cancel"}

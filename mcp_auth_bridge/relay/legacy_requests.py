@@ -20,7 +20,7 @@ from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Rela
 from mcp_auth_bridge.relay.input_rounds import InputRounds
 from mcp_auth_bridge.relay.legacy_client import LegacyClient
 from mcp_auth_bridge.relay.listening import Listening
-from mcp_auth_bridge.relay.modern_requests import LEVELS
+from mcp_auth_bridge.relay.modern_requests import LEVEL_KEY, LEVELS
 from mcp_auth_bridge.relay.older_results import as_older
 from mcp_auth_bridge.relay.remote_tasks import RemoteTasks
 from mcp_auth_bridge.relay.request_notices import RequestNotices
@@ -30,7 +30,6 @@ from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
 
 DISCOVER = "server/discover"
 
-_LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 _CANCELLED = "notifications/cancelled"
 _FOR_CLIENTS = frozenset(
     {
@@ -106,7 +105,7 @@ class LegacyRequests(Around):
 
     def _stamp(self) -> dict[Path, Any]:
         """The changes that make a request one of the modern era. Any: JSON."""
-        meta = self._client.meta if self._level is None else {**self._client.meta, _LEVEL_KEY: self._level}
+        meta = self._client.meta if self._level is None else {**self._client.meta, LEVEL_KEY: self._level}
         return {("params", "task"): REMOVED, **{("params", "_meta", key): value for key, value in meta.items()}}
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
