@@ -14,7 +14,7 @@ from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS, VERSION_KEY
 from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY, INFO_KEY
 from mcp_auth_bridge.relay.own_handshake import META
 
-SERVERINFO_KEY = "io.modelcontextprotocol/serverInfo"
+SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 FIRST_WITH_ELICITATION = "2025-06-18"
 FIRST_WITH_URLS_AND_TOOLS = "2025-11-25"
@@ -72,7 +72,7 @@ def initialize_result(discovered: dict[str, Any], revision: str, name: str) -> d
     `name` stands for a server that does not name itself.
     """
     meta = _object(discovered.get("_meta"))
-    server_info = meta.pop(SERVERINFO_KEY, None) or discovered.get("serverInfo")
+    server_info = meta.pop(SERVER_INFO_KEY, None) or discovered.get("serverInfo")
     kept = {key: value for key, value in discovered.items() if key not in (*_MODERN_MEMBERS, "_meta")}
     capabilities = {key: value for key, value in _object(discovered.get("capabilities")).items() if key != "tasks"}
     extensions = _object(capabilities.get("extensions"))
