@@ -5,6 +5,9 @@ import { createServer } from 'node:http';
 
 export const CATALOGUE = JSON.parse(readFileSync(new URL('catalogue.json', import.meta.url)));
 
+/** What a step of the tool `steps` takes: see STEP in catalogue.py. */
+export const step = () => new Promise((resolve) => { setTimeout(resolve, 50); });
+
 /** One page of the list `what`; a cursor is opaque to clients, and here the number of the first entry. */
 export function pageOf(what, cursor) {
   const start = Number(cursor ?? 0);

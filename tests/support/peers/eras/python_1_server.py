@@ -1,12 +1,13 @@
 """The Python SDK 1, legacy only, with every feature of catalogue.json and with the experimental tasks of 2025-11-25."""
 
+import asyncio
 import contextlib
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
-from catalogue import CATALOGUE, LEVELS, Waits, answer_of, memo, page_of
+from catalogue import CATALOGUE, LEVELS, STEP, Waits, answer_of, memo, page_of
 from mcp import types
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -132,6 +133,7 @@ class Features:
     async def tool_steps(self, context: Any, arguments: Any) -> str:
         for step in (1, 2, 3):
             await self._report(context, step, 3, f"step {step}")
+            await asyncio.sleep(STEP)
         return "done"
 
     async def tool_wait(self, context: Any, arguments: Any) -> str:
@@ -144,14 +146,16 @@ class Features:
 
     async def tool_update(self, context: Any, arguments: Any) -> str:
         for session in list(self.subscribers.get(arguments["uri"], ())):
-            await session.send_resource_updated(arguments["uri"])
+            with contextlib.suppress(Exception):  # the session is over
+                await session.send_resource_updated(arguments["uri"])
         return "updated"
 
     async def tool_change(self, context: Any, arguments: Any) -> str:
         for session in list(self.sessions):
-            await session.send_tool_list_changed()
-            await session.send_prompt_list_changed()
-            await session.send_resource_list_changed()
+            with contextlib.suppress(Exception):  # the session is over
+                await session.send_tool_list_changed()
+                await session.send_prompt_list_changed()
+                await session.send_resource_list_changed()
         return "changed"
 
     async def tool_log(self, context: Any, arguments: Any) -> str:

@@ -6,14 +6,16 @@ dual: both eras, as the SDK serves them. modern: 2026-07-28 only; the SDK has no
 modern-only server refuses, in the words of the TypeScript SDK.
 """
 
+import asyncio
 import json
 import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import mcp_types as types
-from catalogue import CATALOGUE, LEVELS, Waits, answer_of, memo, page_of
+from catalogue import CATALOGUE, LEVELS, STEP, Waits, answer_of, memo, page_of
 from mcp.server import NotificationOptions, Server, ServerRequestContext
 from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
@@ -158,6 +160,7 @@ class Features:
     async def tool_steps(self, ctx: Context, params: Any, arguments: Any) -> str:
         for step in (1, 2, 3):
             await ctx.session.report_progress(step, 3, f"step {step}")
+            await asyncio.sleep(STEP)
         return "done"
 
     async def tool_wait(self, ctx: Context, params: Any, arguments: Any) -> str:
@@ -171,7 +174,8 @@ class Features:
     async def tool_update(self, ctx: Context, params: Any, arguments: Any) -> str:
         await self.bus.publish(ResourceUpdated(uri=arguments["uri"]))
         for connection in list(self.subscribers.get(arguments["uri"], ())):
-            await connection.outbound.notify("notifications/resources/updated", {"uri": arguments["uri"]})
+            with suppress(Exception):  # the session is over
+                await connection.outbound.notify("notifications/resources/updated", {"uri": arguments["uri"]})
         return "updated"
 
     async def tool_change(self, ctx: Context, params: Any, arguments: Any) -> str:
@@ -179,7 +183,8 @@ class Features:
             await self.bus.publish(event)
         for connection in list(self.sessions):
             for what in ("tools", "prompts", "resources"):
-                await connection.outbound.notify(f"notifications/{what}/list_changed", None)
+                with suppress(Exception):  # the session is over
+                    await connection.outbound.notify(f"notifications/{what}/list_changed", None)
         return "changed"
 
     async def tool_log(self, ctx: Context, params: Any, arguments: Any) -> str:

@@ -11,7 +11,7 @@ import {
   ListToolsRequestSchema, McpError, ReadResourceRequestSchema, SubscribeRequestSchema, UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 
-import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, Waits } from './catalogue.mjs';
+import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits } from './catalogue.mjs';
 
 const TASKS = { requests: { tools: { call: {} } }, cancel: {}, list: {} };
 const QUESTIONS = {
@@ -37,7 +37,10 @@ async function tool(server, name, given, extra) {
   switch (name) {
     case 'revision': return extra.requestInfo.headers['mcp-protocol-version'];
     case 'steps':
-      for (const step of [1, 2, 3]) await report(extra, step, 3, `step ${step}`);
+      for (const done of [1, 2, 3]) {
+        await report(extra, done, 3, `step ${done}`);
+        await step();
+      }
       return 'done';
     case 'wait':
       await report(extra, 1, 2, 'waiting');

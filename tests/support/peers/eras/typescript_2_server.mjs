@@ -6,7 +6,7 @@
 
 import { createMcpHandler, inputRequired, ProtocolError, Server } from '@modelcontextprotocol/server';
 
-import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, Waits } from './catalogue.mjs';
+import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits } from './catalogue.mjs';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const QUESTIONS = {
@@ -38,7 +38,10 @@ async function tool(name, given, ctx) {
   switch (name) {
     case 'revision': return ctx.mcpReq.envelope?.[VERSION] ?? ctx.http.req.headers.get('mcp-protocol-version');
     case 'steps':
-      for (const step of [1, 2, 3]) await report(ctx, step, 3, `step ${step}`);
+      for (const done of [1, 2, 3]) {
+        await report(ctx, done, 3, `step ${done}`);
+        await step();
+      }
       return 'done';
     case 'wait':
       await report(ctx, 1, 2, 'waiting');
