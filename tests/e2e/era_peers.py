@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from era_cells import Cell, cells
 from peer import ENVIRONMENT, PEERS, SUPPORT, Peer, install_node_modules, node
 from peers.environments import python_with
 from program import command
@@ -120,14 +120,6 @@ def _features(client: Program, target: Mapping[str, Any]) -> Mapping[str, Seen]:
     return {line["feature"]: line["saw"] for line in lines}
 
 
-@cache
-def install() -> None:
-    """Everything that the peers need; skips the test if it cannot be had."""
-    install_node_modules()
-    node()
-    python_1()
-
-
 Pair = tuple[Program, Program]
 Found = Mapping[tuple[str, str], Mapping[str, Seen]]
 
@@ -155,6 +147,17 @@ def measured(pairs: Sequence[Pair], folder: Path) -> Found:
         return found
 
     return _at_once(met, list(dict.fromkeys(server for _, server in pairs)))
+
+
+def judged(pairs: Sequence[Pair], folder: Path) -> dict[tuple[str, str], dict[str, Cell]]:
+    """(client, server) → feature → cell. Skips the test if a peer cannot be installed."""
+    install_node_modules()
+    python_1()
+    expected = references(list(dict.fromkeys(client for client, _ in pairs)), folder)
+    return {
+        (client, server): cells(seen, {revision: all_ for (name, revision), all_ in expected.items() if name == client})
+        for (client, server), seen in measured(pairs, folder).items()
+    }
 
 
 def _at_once(met: Callable[[Any], dict[tuple[str, str], Mapping[str, Seen]]], each: Sequence[Any]) -> Found:

@@ -140,6 +140,29 @@ def tables(matrix: Matrix) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def documented(text: str) -> dict[tuple[str, str], dict[str, str]]:
+    """(client, server) → feature → verdict, as the tables of `text` have them."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    names = {name: feature for feature, name in FEATURES.items()}
+    for part in text.split("### Clients: ")[1:]:
+        heading, _, table = part.partition("\n\n")
+        head, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.strip().splitlines()]
+        for client in heading.split("; "):
+            for column, server in enumerate(head[1:], start=1):
+                found[client, server] = {names[row[0]]: row[column] for row in rows if row[0] in names}
+    return found
+
+
+def unexplained(matrix: Matrix) -> list[str]:
+    """A line for every cell that is neither same nor translated and for which there is no reason."""
+    return [
+        f"{client} → {server}, {cell.combination}: {feature}: saw {cell.saw}, expected {cell.expected}"
+        for (client, server), found in matrix.items()
+        for feature, cell in found.items()
+        if not cell.verdict
+    ]
+
+
 def _combinations(matrix: Matrix) -> str:
     rows = [_head("feature", COMBINATIONS)]
     for feature, name in FEATURES.items():

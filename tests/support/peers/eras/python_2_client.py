@@ -5,21 +5,65 @@ import sys
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import anyio
 import mcp_types as types
+from catalogue import CATALOGUE
 from exercise import Absent, Refused, Seen, answered, connecting, exercise, target
 from mcp import Client, StdioServerParameters
+from mcp.client.extension import ClaimContext, ClientExtension, ResultClaim
 from mcp.client.stdio import stdio_client
 from mcp.client.subscriptions import Subscription
 from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
+from pydantic import Field
 
 warnings.simplefilter("ignore")  # what is deprecated works all the same
 
 MODERN = "2026-07-28"
 MODES = {"legacy": "legacy", "auto": "auto", "pinned": MODERN}
+
+
+class Created(types.Result):
+    """The result of a call that became a task (the Tasks extension of 2026-07-28)."""
+
+    result_type: Literal["task"]
+    task_id: str = Field(alias="taskId")
+    status: str
+
+
+class GetTaskParams(types.RequestParams):
+    task_id: str = Field(serialization_alias="taskId")
+
+
+class GetTask(types.Request[GetTaskParams, Literal["tasks/get"]]):
+    method: Literal["tasks/get"] = "tasks/get"
+    params: GetTaskParams
+    name_param: ClassVar[str] = "taskId"
+
+
+class Status(types.Result):
+    status: str
+    result: types.CallToolResult | None = None
+
+
+class Tasks(ClientExtension):
+    identifier = CATALOGUE["tasks"]
+
+    def __init__(self, client: "Python2") -> None:
+        self._client = client
+
+    def claims(self) -> Sequence[ResultClaim[Any]]:
+        return [ResultClaim(result_type="task", model=Created, resolve=self._finish)]
+
+    async def _finish(self, created: Created, context: ClaimContext) -> types.CallToolResult:
+        task = Status(status=created.status)
+        while task.result is None:
+            request = GetTask(params=GetTaskParams(task_id=created.task_id))
+            task = await context.session.send_request(request, Status)
+            self._client.statuses.append(task.status)
+        return task.result
 
 
 class Python2:
@@ -41,7 +85,9 @@ class Python2:
             logging_callback=self._logs,
             message_handler=self._notified,
             cache=None,
+            extensions=[Tasks(self)],
         )
+        self.statuses: list[str] = []
 
     @property
     def revision(self) -> str:
@@ -147,7 +193,12 @@ class Python2:
             await _raw(self.client.set_logging_level(level))  # type: ignore[arg-type]
 
     async def job(self) -> Seen:
-        raise Absent("the client has no tasks")
+        if not self._is_modern:
+            raise Absent("the client has no tasks")
+        result = await self.call("job", {})
+        if not self.statuses:
+            raise Absent("the server makes no task")
+        return {"status": self.statuses[-1], "result": result["content"][0]["text"]}
 
 
 class _Reader:

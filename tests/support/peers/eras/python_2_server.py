@@ -27,6 +27,7 @@ from mcp.server.subscriptions import (
 )
 from mcp.shared.exceptions import MCPError
 from peers.serving import serve
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -34,7 +35,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 warnings.simplefilter("ignore")  # logging is deprecated, and served all the same
 
 MODERN = "2026-07-28"
+TASKS = CATALOGUE["tasks"]
 Context = ServerRequestContext[Any, Any]
+
+
+class TaskParams(types.RequestParams):
+    task_id: str = Field(alias="taskId")
 
 
 class Features:
@@ -93,7 +99,7 @@ class Features:
 
     async def call(
         self, ctx: Context, params: types.CallToolRequestParams
-    ) -> types.CallToolResult | types.InputRequiredResult:
+    ) -> Any:
         arguments: Mapping[str, Any] = params.arguments or {}
         if ctx.protocol_version != MODERN:
             self.sessions.add(ctx.session._connection)
@@ -101,7 +107,7 @@ class Features:
         if tool is None:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
         said = await tool(ctx, params, arguments)
-        return said if isinstance(said, types.CallToolResult | types.InputRequiredResult) else _text(said)
+        return _text(said) if isinstance(said, str) else said
 
     async def tool_echo(self, ctx: Context, params: Any, arguments: Any) -> str:
         return str(arguments["text"])
@@ -194,8 +200,16 @@ class Features:
                 await ctx.session.send_log_message(level, f"at {level}", "eras", ctx.request_id)
         return "logged"
 
-    async def tool_job(self, ctx: Context, params: Any, arguments: Any) -> str:
-        return "worked"
+    async def tool_job(self, ctx: Context, params: Any, arguments: Any) -> Any:
+        """A task if the client declares the Tasks extension, which the SDK does not implement."""
+        declared = ctx.session.client_capabilities
+        if ctx.protocol_version != MODERN or TASKS not in ((declared and declared.extensions) or {}):
+            return "worked"
+        return {"resultType": "task", "status": "working", **CATALOGUE["task"]}
+
+    async def get_task(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
+        result = _text("worked").model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {"resultType": "complete", "status": "completed", **CATALOGUE["task"], "result": result}
 
 
 def _text(text: str) -> types.CallToolResult:
@@ -206,6 +220,8 @@ class Everything(Server[Any]):
     """The SDK's server, which also says in the legacy era that its lists may change."""
 
     def get_capabilities(self, options: Any = None, *more: Any, **named: Any) -> types.ServerCapabilities:
+        if named.get("protocol_version") == MODERN:
+            named["extensions"] = {TASKS: {}}
         return super().get_capabilities(NotificationOptions(True, True, True), *more, **named)
 
 
@@ -252,6 +268,7 @@ def build(kind: str) -> ASGIApp:
         on_completion=features.complete,
         on_set_logging_level=features.set_level,
     )
+    server.add_request_handler("tasks/get", TaskParams, features.get_task)
     app = server.streamable_http_app()
     return ModernOnly(app) if kind == "modern" else app
 

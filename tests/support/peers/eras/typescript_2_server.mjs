@@ -5,10 +5,12 @@
 // dual: as createMcpHandler serves by default, both eras, and none of them with sessions. modern: 2026-07-28 only.
 
 import { createMcpHandler, inputRequired, ProtocolError, Server } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 
 import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits } from './catalogue.mjs';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
 const QUESTIONS = {
   ask_form: ['form', () => inputRequired.elicit(CATALOGUE.form)],
   ask_url: ['url', () => inputRequired.elicitUrl(CATALOGUE.page)],
@@ -57,6 +59,9 @@ async function tool(name, given, ctx) {
     case 'log':
       for (const level of ['debug', 'info', 'warning', 'error']) await ctx.mcpReq.log(level, `at ${level}`, 'eras');
       return 'logged';
+    case 'job': // a task if the client declares the Tasks extension, which the SDK does not implement
+      if (!(CATALOGUE.tasks in (ctx.mcpReq.envelope?.[CAPABILITIES]?.extensions ?? {}))) return 'worked';
+      return { resultType: 'task', status: 'working', ...CATALOGUE.task };
     default: {
       const said = await plainTool(name, given, waits);
       if (said === undefined) throw new ProtocolError(-32602, `Unknown tool: ${name}`);
@@ -68,7 +73,7 @@ async function tool(name, given, ctx) {
 function create() {
   const server = new Server(
     { name: 'eras', version: '2' },
-    { capabilities: CATALOGUE.capabilities, instructions: 'Everything, in both eras.' },
+    { capabilities: { ...CATALOGUE.capabilities, extensions: { [CATALOGUE.tasks]: {} } }, instructions: 'Everything, in both eras.' },
   );
   for (const what of ['tools', 'prompts', 'resources']) {
     server.setRequestHandler(`${what}/list`, ({ params }) => pageOf(what, params?.cursor));
@@ -82,6 +87,8 @@ function create() {
     if (text === undefined) throw new ProtocolError(code, 'Resource not found', { uri });
     return { contents: [{ uri, text }] };
   });
+  server.setRequestHandler('tasks/get', { params: z.looseObject({ taskId: z.string() }) }, () =>
+    ({ status: 'completed', ...CATALOGUE.task, result: asResult('worked') }));
   server.setRequestHandler('tools/call', async ({ params }, ctx) =>
     asResult(await tool(params.name, params.arguments ?? {}, ctx)));
   return server;
