@@ -1,4 +1,4 @@
-"""The official SDKs as servers and clients of both eras, and what each client sees: directly, and through the bridge."""
+"""The official SDKs as servers and clients of both eras; what each client sees directly and through the bridge."""
 
 import json
 import os

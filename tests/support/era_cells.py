@@ -1,7 +1,7 @@
 """What becomes of each feature between two eras: "same", "translated" or "cannot, because".
 
-A cell is decided by observation: a client that sees through the bridge what it sees of a complete server of its own era,
-met directly, has lost nothing. Everything else needs a reason of `REASONS`.
+A cell is decided by observation: a client that sees through the bridge what it sees of a complete server of its own
+era, met directly, has lost nothing. Everything else needs a reason of `REASONS`.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -32,8 +32,8 @@ export function answerOf(key, result) {
   }
 }
 
-export const prompt = ({ arguments: given }) => ({
-  messages: [{ role: 'user', content: { type: 'text', text: `Hello ${given?.name}` } }],
+export const prompt = ({ arguments: given }, text = `Hello ${given?.name}`) => ({
+  messages: [{ role: 'user', content: { type: 'text', text } }],
 });
 
 export function completion({ argument }) {
@@ -73,7 +73,10 @@ export class Waits {
 export function plainTool(name, given, waits) {
   switch (name) {
     case 'echo': return given.text;
-    case 'add': return { content: [{ type: 'text', text: `${given.a + given.b}` }], structuredContent: { sum: given.a + given.b } };
+    case 'add': {
+      const sum = given.a + given.b;
+      return { content: [{ type: 'text', text: `${sum}` }], structuredContent: { sum } };
+    }
     case 'region': return `region: ${given.region}`;
     case 'fail': return { content: [{ type: 'text', text: 'failed' }], isError: true };
     case 'waited': return waits.outcome(given.key);

@@ -8,8 +8,8 @@ from typing import Any
 CATALOGUE: dict[str, Any] = json.loads(Path(__file__).with_name("catalogue.json").read_text())
 LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 STEP = 0.05
-"""Seconds that a step of the tool `steps` takes. The TypeScript SDK's clients on stdio lose a progress notification that
-they read together with the result: they handle the result at once and notifications a microtask later."""
+"""Seconds that a step of the tool `steps` takes. The TypeScript SDK's clients on stdio lose a progress notification
+that they read together with the result: they handle the result at once and notifications a microtask later."""
 
 
 def page_of(what: str, cursor: str | None) -> dict[str, Any]:

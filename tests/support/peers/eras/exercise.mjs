@@ -104,13 +104,17 @@ const story = {
   async completion(session) {
     return { values: await session.complete('greet', 'name', 'A') };
   },
-  elicitation_form: (session) => asking(session, 'ask_form'),
+  async elicitation_form(session) {
+    const seen = await asking(session, 'ask_form');
+    return { ...seen, prompt: await session.prompt('ask', {}), resource: await session.read('memo://ask') };
+  },
   elicitation_url: (session) => asking(session, 'ask_url'),
   sampling: (session) => asking(session, 'ask_model'),
   roots: (session) => asking(session, 'ask_roots'),
   async progress(session) {
     const steps = [];
-    const result = await session.call('steps', {}, ({ progress, total, message }) => steps.push({ progress, total, message }));
+    const onprogress = ({ progress, total, message }) => steps.push({ progress, total, message });
+    const result = await session.call('steps', {}, onprogress);
     return { steps, result: textOf(result) };
   },
   async cancellation(session) {

@@ -173,7 +173,10 @@ class Story:
         return {"result": await self._text(tool), "asked": list(self._session.asked)}
 
     async def elicitation_form(self) -> Seen:
-        return await self._asking("ask_form")
+        seen = await self._asking("ask_form")
+        seen["prompt"] = await self._session.prompt("ask", {})
+        seen["resource"] = await self._session.read("memo://ask")
+        return seen
 
     async def elicitation_url(self) -> Seen:
         return await self._asking("ask_url")

@@ -87,9 +87,7 @@ class Python1:
         call = asyncio.create_task(self.call(tool, arguments, progressed))
         await begun.wait()
         params = types.CancelledNotificationParams(requestId=number, reason="enough")
-        await self.client.send_notification(
-            types.ClientNotification(types.CancelledNotification(params=params))
-        )
+        await self.client.send_notification(types.ClientNotification(types.CancelledNotification(params=params)))
         call.cancel()
         with suppress(asyncio.CancelledError, Refused):
             await call

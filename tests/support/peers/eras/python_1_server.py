@@ -24,7 +24,9 @@ class Everything(Server[Any, Any]):
 
     def get_capabilities(self, *given: Any) -> types.ServerCapabilities:
         said = super().get_capabilities(*given)
-        return said.model_copy(update=types.ServerCapabilities.model_validate(CATALOGUE["capabilities"]).__dict__ | {"tasks": said.tasks})
+        return said.model_copy(
+            update=types.ServerCapabilities.model_validate(CATALOGUE["capabilities"]).__dict__ | {"tasks": said.tasks}
+        )
 
 
 class Features:
@@ -53,12 +55,15 @@ class Features:
 
     async def read(self, request: types.ReadResourceRequest) -> types.ReadResourceResult:
         uri = str(request.params.uri)
-        if (text := memo(uri)) is None:
+        text = await self.tool_ask_form(self.server.request_context, {}) if uri == "memo://ask" else memo(uri)
+        if text is None:
             raise McpError(types.ErrorData(code=-32002, message="Resource not found", data={"uri": uri}))
         return types.ReadResourceResult(contents=[types.TextResourceContents(uri=request.params.uri, text=text)])
 
     async def get_prompt(self, request: types.GetPromptRequest) -> types.GetPromptResult:
         text = f"Hello {(request.params.arguments or {}).get('name')}"
+        if request.params.name == "ask":
+            text = await self.tool_ask_form(self.server.request_context, {})
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(messages=[message])
 
@@ -83,9 +88,7 @@ class Features:
         self.sessions.add(context.session)
         tool = getattr(self, f"tool_{request.params.name}", None)
         if tool is None:
-            raise McpError(
-                types.ErrorData(code=types.INVALID_PARAMS, message=f"Unknown tool: {request.params.name}")
-            )
+            raise McpError(types.ErrorData(code=types.INVALID_PARAMS, message=f"Unknown tool: {request.params.name}"))
         said = await tool(context, request.params.arguments or {})
         return _text(said) if isinstance(said, str) else said
 

@@ -2,8 +2,8 @@
 
     python python_2_server.py (dual | modern)
 
-dual: both eras, as the SDK serves them. modern: 2026-07-28 only; the SDK has no such setting, so a filter refuses what a
-modern-only server refuses, in the words of the TypeScript SDK.
+dual: both eras, as the SDK serves them. modern: 2026-07-28 only; the SDK has no such setting, so a filter refuses what
+a modern-only server refuses, in the words of the TypeScript SDK.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ class TaskParams(types.RequestParams):
 
 
 class Features:
-    """The handlers. What lasts longer than a request belongs to the process, because a modern server has no sessions."""
+    """The handlers. What lasts longer than a request belongs to the process: a modern server has no sessions."""
 
     def __init__(self) -> None:
         self.bus = InMemorySubscriptionBus()
@@ -69,15 +69,22 @@ class Features:
     ) -> types.ListResourceTemplatesResult:
         return types.ListResourceTemplatesResult.model_validate(page_of("resourceTemplates", params and params.cursor))
 
-    async def read(self, ctx: Context, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    async def read(self, ctx: Context, params: types.ReadResourceRequestParams) -> Any:
         uri = str(params.uri)
+        if uri == "memo://ask":
+            said = await self.tool_ask_form(ctx, params, None)
+            return _memo(uri, said) if isinstance(said, str) else said
         if (text := memo(uri)) is None:
             code = types.INVALID_PARAMS if ctx.protocol_version == MODERN else -32002
             raise MCPError(code, "Resource not found", {"uri": uri})
-        return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, text=text)])
+        return _memo(uri, text)
 
-    async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> types.GetPromptResult:
-        text = f"Hello {(params.arguments or {}).get('name')}"
+    async def get_prompt(self, ctx: Context, params: types.GetPromptRequestParams) -> Any:
+        text: Any = f"Hello {(params.arguments or {}).get('name')}"
+        if params.name == "ask":
+            text = await self.tool_ask_form(ctx, params, None)
+        if not isinstance(text, str):
+            return text
         message = types.PromptMessage(role="user", content=types.TextContent(type="text", text=text))
         return types.GetPromptResult(messages=[message])
 
@@ -97,9 +104,7 @@ class Features:
         self.levels[ctx.session._connection] = params.level
         return types.EmptyResult()
 
-    async def call(
-        self, ctx: Context, params: types.CallToolRequestParams
-    ) -> Any:
+    async def call(self, ctx: Context, params: types.CallToolRequestParams) -> Any:
         arguments: Mapping[str, Any] = params.arguments or {}
         if ctx.protocol_version != MODERN:
             self.sessions.add(ctx.session._connection)
@@ -155,7 +160,7 @@ class Features:
             return answer_of("roots", result.model_dump(mode="json", by_alias=True))
         return self._ask("roots", params, types.ListRootsRequest())
 
-    def _ask(self, key: str, params: types.CallToolRequestParams, request: Any) -> Any:
+    def _ask(self, key: str, params: Any, request: Any) -> Any:
         answers = params.input_responses or {}
         if key not in answers:
             return types.InputRequiredResult(input_requests={key: request}, request_state=f"state of {key}")
@@ -210,6 +215,10 @@ class Features:
     async def get_task(self, ctx: Context, params: TaskParams) -> dict[str, Any]:
         result = _text("worked").model_dump(mode="json", by_alias=True, exclude_none=True)
         return {"resultType": "complete", "status": "completed", **CATALOGUE["task"], "result": result}
+
+
+def _memo(uri: str, text: str) -> types.ReadResourceResult:
+    return types.ReadResourceResult(contents=[types.TextResourceContents(uri=uri, text=text)])
 
 
 def _text(text: str) -> types.CallToolResult:

@@ -1,4 +1,4 @@
-// The TypeScript SDK 1, legacy only, with every feature of catalogue.json and with the experimental tasks of 2025-11-25.
+// The TypeScript SDK 1, legacy only, with every feature of catalogue.json and the experimental tasks of 2025-11-25.
 
 import { randomUUID } from 'node:crypto';
 
@@ -11,12 +11,15 @@ import {
   ListToolsRequestSchema, McpError, ReadResourceRequestSchema, SubscribeRequestSchema, UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 
-import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits } from './catalogue.mjs';
+import {
+  answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits,
+} from './catalogue.mjs';
 
 const TASKS = { requests: { tools: { call: {} } }, cancel: {}, list: {} };
+const PAGE = { mode: 'url', elicitationId: 'signing-1', ...CATALOGUE.page };
 const QUESTIONS = {
   ask_form: ['form', 'elicitation/create', CATALOGUE.form, ElicitResultSchema],
-  ask_url: ['url', 'elicitation/create', { mode: 'url', elicitationId: 'signing-1', ...CATALOGUE.page }, ElicitResultSchema],
+  ask_url: ['url', 'elicitation/create', PAGE, ElicitResultSchema],
   ask_model: ['model', 'sampling/createMessage', CATALOGUE.sampling, CreateMessageResultSchema],
   ask_roots: ['roots', 'roots/list', {}, ListRootsResultSchema],
 };
@@ -95,12 +98,13 @@ function create(followed) {
   server.setRequestHandler(ListPromptsRequestSchema, ({ params }) => pageOf('prompts', params?.cursor));
   server.setRequestHandler(ListResourcesRequestSchema, ({ params }) => pageOf('resources', params?.cursor));
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => pageOf('resourceTemplates'));
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => prompt(params));
+  server.setRequestHandler(GetPromptRequestSchema, async ({ params }, extra) =>
+    prompt(params, params.name === 'ask' ? await tool(server, 'ask_form', {}, extra) : undefined));
   server.setRequestHandler(CompleteRequestSchema, ({ params }) => completion(params));
   server.setRequestHandler(SubscribeRequestSchema, ({ params }) => { followed.add(params.uri); return {}; });
   server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => { followed.delete(params.uri); return {}; });
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => {
-    const text = memo(uri);
+  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }, extra) => {
+    const text = uri === 'memo://ask' ? await tool(server, 'ask_form', {}, extra) : memo(uri);
     if (text === undefined) throw new McpError(-32002, 'Resource not found', { uri });
     return { contents: [{ uri, text }] };
   });
@@ -121,16 +125,20 @@ async function open() {
   return transport;
 }
 
+function refuse(response, status, error) {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+}
+
 serve(async (request, response, body) => {
   const id = request.headers['mcp-session-id'];
   const message = body.length ? JSON.parse(body) : undefined;
   if (id !== undefined && !sessions.has(id)) {
-    response.writeHead(404).end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } }));
+    refuse(response, 404, { code: -32001, message: 'Session not found' });
     return;
   }
   if (id === undefined && message?.method !== 'initialize') {
-    const error = { code: -32000, message: 'Bad Request: Server not initialized' };
-    response.writeHead(400).end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
+    refuse(response, 400, { code: -32000, message: 'Bad Request: Server not initialized' });
     return;
   }
   const transport = id === undefined ? await open() : sessions.get(id).transport;

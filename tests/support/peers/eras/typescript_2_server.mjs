@@ -7,7 +7,9 @@
 import { createMcpHandler, inputRequired, ProtocolError, Server } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
-import { answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits } from './catalogue.mjs';
+import {
+  answerOf, asResult, CATALOGUE, completion, memo, pageOf, plainTool, prompt, serve, step, Waits,
+} from './catalogue.mjs';
 
 const VERSION = 'io.modelcontextprotocol/protocolVersion';
 const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities';
@@ -73,16 +75,23 @@ async function tool(name, given, ctx) {
 function create() {
   const server = new Server(
     { name: 'eras', version: '2' },
-    { capabilities: { ...CATALOGUE.capabilities, extensions: { [CATALOGUE.tasks]: {} } }, instructions: 'Everything, in both eras.' },
+    {
+      capabilities: { ...CATALOGUE.capabilities, extensions: { [CATALOGUE.tasks]: {} } },
+      instructions: 'Everything, in both eras.',
+    },
   );
   for (const what of ['tools', 'prompts', 'resources']) {
     server.setRequestHandler(`${what}/list`, ({ params }) => pageOf(what, params?.cursor));
   }
   server.setRequestHandler('resources/templates/list', () => pageOf('resourceTemplates'));
-  server.setRequestHandler('prompts/get', ({ params }) => prompt(params));
+  server.setRequestHandler('prompts/get', ({ params }, ctx) => {
+    const said = params.name === 'ask' ? ask(QUESTIONS.ask_form, ctx) : undefined;
+    return said === undefined || typeof said === 'string' ? prompt(params, said) : said;
+  });
   server.setRequestHandler('completion/complete', ({ params }) => completion(params));
   server.setRequestHandler('resources/read', ({ params: { uri } }, ctx) => {
-    const text = memo(uri);
+    const text = uri === 'memo://ask' ? ask(QUESTIONS.ask_form, ctx) : memo(uri);
+    if (typeof text === 'object') return text;
     const code = ctx.mcpReq.envelope ? -32602 : -32002;
     if (text === undefined) throw new ProtocolError(code, 'Resource not found', { uri });
     return { contents: [{ uri, text }] };
