@@ -92,8 +92,8 @@ def directly(client: Program, url: str) -> Mapping[str, Seen]:
 
 
 def through_the_bridge(client: Program, url: str, home: Path) -> Mapping[str, Seen]:
-    """What `client` sees of the server at `url` through a bridge that starts without memory, in `home`."""
-    home.mkdir(0o700, parents=True)
+    """What `client` sees of the server at `url` through a bridge whose memory is in `home`."""
+    home.mkdir(0o700, parents=True, exist_ok=True)
     key = home / "sealing.key"
     key.touch(0o600)
     key.write_text("bWNwLWF1dGgtYnJpZGdlLWVuZC10by1lbmQtdGVzdHM=\n")

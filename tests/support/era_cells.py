@@ -26,6 +26,7 @@ FEATURES = {
     "tasks": "tasks",
 }
 MODERN = "2026-07-28"
+_NO_TASK = "the server makes no task"
 LEGACY_ERA, MODERN_ERA = "legacy", "modern"
 
 
@@ -54,7 +55,7 @@ REASONS = (
     Reason(
         "a",
         "tasks of 2025-11-25 and the Tasks extension of 2026-07-28 are two protocols",
-        lambda way: way.feature == "tasks" and way.here != way.there and "absent" in way.saw,
+        lambda way: way.here != way.there and way.saw.get("absent") in ("the server declares no tasks", _NO_TASK),
     ),
     Reason(
         "b",

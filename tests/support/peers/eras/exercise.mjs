@@ -106,7 +106,10 @@ const story = {
   },
   async elicitation_form(session) {
     const seen = await asking(session, 'ask_form');
-    return { ...seen, prompt: await session.prompt('ask', {}), resource: await session.read('memo://ask') };
+    const prompt = await session.prompt('ask', {});
+    const resource = await session.read('memo://ask');
+    const tools = ['ask_form', 'ask_url', 'ask_model', 'ask_roots', 'ask_form'];
+    return { ...seen, prompt, resource, together: await Promise.all(tools.map((tool) => text(session, tool))) };
   },
   elicitation_url: (session) => asking(session, 'ask_url'),
   sampling: (session) => asking(session, 'ask_model'),
@@ -150,7 +153,10 @@ const story = {
     }
     return lengths;
   },
-  tasks: (session) => session.job(),
+  async tasks(session) {
+    const plainly = await text(session, 'job'); // must work with and without tasks
+    return plainly === 'worked' ? session.job() : { plainly };
+  },
 };
 
 /** What the user or the model answers a request of the server; what the story remembers of it goes to `asked`. */

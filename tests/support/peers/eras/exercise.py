@@ -176,7 +176,8 @@ class Story:
         seen = await self._asking("ask_form")
         seen["prompt"] = await self._session.prompt("ask", {})
         seen["resource"] = await self._session.read("memo://ask")
-        return seen
+        together = (self._text(tool) for tool in ("ask_form", "ask_url", "ask_model", "ask_roots", "ask_form"))
+        return {**seen, "together": list(await asyncio.gather(*together))}
 
     async def elicitation_url(self) -> Seen:
         return await self._asking("ask_url")
@@ -243,7 +244,8 @@ class Story:
         return {what: [len(page) for page in await self._all(what)] for what in ("tools", "resources", "prompts")}
 
     async def tasks(self) -> Seen:
-        return await self._session.job()
+        plainly = await self._text("job")  # must work with and without tasks
+        return await self._session.job() if plainly == "worked" else {"plainly": plainly}
 
     async def revisions(self) -> Seen:
         return {"here": self._session.revision, "there": await self._text("revision")}

@@ -195,6 +195,7 @@ class Python2:
     async def job(self) -> Seen:
         if not self._is_modern:
             raise Absent("the client has no tasks")
+        self.statuses.clear()
         result = await self.call("job", {})
         if not self.statuses:
             raise Absent("the server makes no task")
