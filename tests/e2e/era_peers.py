@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from era_cells import Cell, cells
 from peer import ENVIRONMENT, PEERS, SUPPORT, Peer, install_node_modules, node
@@ -80,7 +81,8 @@ REFERENCE = {LEGACY: SERVERS[0], MODERN: SERVERS[4]}
 
 @contextmanager
 def running(server: Program, folder: Path) -> Iterator[Peer]:
-    peer = Peer(server.command(), folder / f"{server.script}.{'.'.join(server.mode)}.log")
+    log = folder / f"{server.script}.{'.'.join(server.mode)}.{uuid4().hex[:6]}.log"  # one may run twice at a time
+    peer = Peer(server.command(), log)
     try:
         yield peer
     finally:
@@ -153,10 +155,13 @@ def judged(pairs: Sequence[Pair], folder: Path) -> dict[tuple[str, str], dict[st
     """(client, server) → feature → cell. Skips the test if a peer cannot be installed."""
     install_node_modules()
     python_1()
-    expected = references(list(dict.fromkeys(client for client, _ in pairs)), folder)
+    with ThreadPoolExecutor(2) as pool:
+        direct = pool.submit(references, list(dict.fromkeys(client for client, _ in pairs)), folder)
+        bridged = pool.submit(measured, pairs, folder)
+        expected, found = direct.result(), bridged.result()
     return {
         (client, server): cells(seen, {revision: all_ for (name, revision), all_ in expected.items() if name == client})
-        for (client, server), seen in measured(pairs, folder).items()
+        for (client, server), seen in found.items()
     }
 
 

@@ -13,7 +13,9 @@ ACROSS = [
 ]
 """One pair for each direction of translation, of both SDKs."""
 
-REMEMBERED = [pair for pair in EVERY_PAIR if pair[0] in (CLIENT["Python SDK 1"], CLIENT["TypeScript SDK 2, modern only"])]
+REMEMBERED = [
+    pair for pair in EVERY_PAIR if pair[0] in (CLIENT["Python SDK 1"], CLIENT["TypeScript SDK 2, modern only"])
+]
 """The pairs that meet again when the bridge remembers the server: a client of each era."""
 
 
