@@ -52,6 +52,9 @@ class ServerEra:
         # Whether the client has a reply to its `initialize`.
         self._greeted = False
 
+        # The keys of the requests `initialize` that were answered, and were handed to a relay once more.
+        self._repeated: set[Hashable] = set()
+
         # The requests that were handed to the other era, each with the error of its first.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
@@ -103,10 +106,10 @@ class ServerEra:
 
     def _unless_greeted(self, key: Hashable, action: Action) -> Iterator[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
-        if self._initialize is not None and key == self._initialize.key:
-            if self._greeted:
-                return
-            self._greeted = True
+        if key in self._repeated:
+            self._repeated.discard(key)
+            return
+        self._greeted = self._greeted or (self._initialize is not None and key == self._initialize.key)
         yield action
 
     def _opened(self, reply: Message) -> Iterator[Action]:
@@ -141,6 +144,8 @@ class ServerEra:
             yield Hangup(STREAM)
         self._relays.retire(former)
         if self._initialize is not None:
+            if self._greeted:
+                self._repeated.add(self._initialize.key)
             self._refused.setdefault(self._initialize.key, self._refused[refused.key])
             for opening in (self._initialize, self._initialized):
                 if opening is not None:
