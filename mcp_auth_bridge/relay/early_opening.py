@@ -154,6 +154,6 @@ class EarlyOpening(Around, ABC):
             return
         self._declared = lists_in(result)
         worth = self._worth_remembering(method, result)
-        if self._memory.get(method) != worth:
+        if replies.members(self._memory.get(method)) != replies.members(worth):
             self._memory[method] = worth
             yield Remember(method, worth)
