@@ -5,8 +5,9 @@ from mcp_types import _v2026_07_28 as modern
 from relaying import Playbook, answer, cancelled, fail, hangup, notification, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OutcomeUnknown, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay.base import ToClient
 from mcp_auth_bridge.relay.early_listen import AGAIN, EarlyListen
-from mcp_auth_bridge.relay.list_results import changed
+from mcp_auth_bridge.relay.list_results import CAPABILITIES, changed
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.subscriptions import METHOD
@@ -18,7 +19,7 @@ WANTED = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscr
 
 @pytest.fixture
 def play():
-    return Playbook(EarlyListen(Passthrough()))
+    return Playbook(EarlyListen(Telling()))
 
 
 def listen(id_="l", wanted=WANTED):
@@ -37,16 +38,11 @@ TOOLS_CHANGED = of_subscription("notifications/tools/list_changed")
 UPDATED = of_subscription("notifications/resources/updated", uri="file:///a")
 
 
-def untagged(play, name="tools"):
-    """The bridge itself tells of a change: no subscription is named."""
-    play.relay._inner.from_server = lambda call, message: [_told(name)]
-    return play.server(99, notification("anything"))
+class Telling(Passthrough):
+    """Tells by itself, as the relay of remembered lists does, that a list has changed: it names no subscription."""
 
-
-def _told(name):
-    from mcp_auth_bridge.relay.base import ToClient
-
-    return ToClient(changed(name))
+    def woke(self, timer):
+        yield from [ToClient(changed(timer))] if timer in CAPABILITIES else []
 
 
 def same(actions, *messages):
@@ -103,28 +99,28 @@ def test_several_subscriptions_are_made_together(play):
 def test_a_server_that_is_there_again_is_asked_at_once(play):
     play.client(listen())
     play.ended(1, Unreachable("no route"))
-    assert untagged(play) == [to_client(TOOLS_CHANGED), to_server(2, listen())]
+    assert play.woke("tools") == [to_client(TOOLS_CHANGED), to_server(2, listen())]
     assert play.woke(AGAIN) == []
 
 
 def test_changes_that_the_bridge_tells_of_go_to_those_who_asked_for_them(play):
     play.client(listen("a"), listen("b", {"promptsListChanged": True}), listen("c", None))
     play.server(1, acknowledged("a"))
-    assert untagged(play) == [to_client(of_subscription("notifications/tools/list_changed", "a"))]
-    assert untagged(play, "prompts") == [
+    assert play.woke("tools") == [to_client(of_subscription("notifications/tools/list_changed", "a"))]
+    assert play.woke("prompts") == [
         to_client(acknowledged("b", {"promptsListChanged": True})),
         to_client(of_subscription("notifications/prompts/list_changed", "b")),
     ]
 
 
 def test_a_change_that_nobody_asked_for_is_not_told(play):
-    assert untagged(play) == []
+    assert play.woke("tools") == []
 
 
 def test_a_permanent_failure_ends_the_subscription(play):
     play.client(listen())
     assert play.ended(1, AccessDenied("no")) == [fail(listen(), AccessDenied)]
-    assert untagged(play) == []
+    assert play.woke("tools") == []
 
 
 def test_a_cancelled_subscription_ends_wherever_it_is(play):
