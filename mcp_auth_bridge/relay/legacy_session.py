@@ -12,6 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import (
     BridgeError,
+    EraRefused,
     LoginRequired,
     MethodUnknown,
     OurProtocolError,
@@ -19,10 +20,9 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     StepUpRequired,
     TheirProtocolError,
-    WrongEra,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import FIRST_PAUSE, doubled, is_away, requested_pause
+from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
@@ -38,8 +38,8 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
@@ -82,8 +82,8 @@ class LegacySession:
         # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
-        # Seconds until a server that is away is tried again; twice as long after each attempt of this relay's own.
-        self._pause = FIRST_PAUSE
+        # The pauses before attempts to open a session again.
+        self._pauses = Pauses()
 
         # The error with which a server has asked not to be asked again yet, None if it has not.
         self._told_to_wait: BridgeError | None = None
@@ -131,7 +131,7 @@ class LegacySession:
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is SessionState.CLOSED:
-            self._pause = doubled(self._pause)
+            self._pauses.attempt()
             yield from self._open(SessionStep.REOPEN)
         elif timer == _OPENING and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
             yield Hangup(self._own_call)
@@ -186,16 +186,14 @@ class LegacySession:
         result = result_of(reply)
         if result is None and (yield from self._open_with_older(reply)):
             return
+        if result is None:
+            yield from self._close(EraRefused(refused_initialize_error(reply)))
+            return
         handshake = self._handshake
         is_first, handshake.answered = not handshake.answered, True
-        if result is None:
-            if is_first:
-                yield ToClient(reply)
-            yield from self._close(_refusal_error(replies.error_code(reply)))
-            return
         self._step(SessionStep.GREET)
         self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
-        self._pause = FIRST_PAUSE
+        self._pauses.reset()
         if is_first:
             yield ToClient(reply)
         if handshake.confirmation is not None:
@@ -217,8 +215,8 @@ class LegacySession:
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
             if not (yield from self._open_with_older(error)):
-                unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
-                yield from self._close(error or unanswered)
+                error = error or TheirProtocolError("the server ended its response to initialize without a reply")
+                yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             # Whatever its outcome, the notification was sent before the first request.
             self._step(SessionStep.OPEN)
@@ -240,12 +238,9 @@ class LegacySession:
                 yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
-        if isinstance(error, LoginRequired):
-            yield Wake(REOPEN, FIRST_PAUSE)  # to look for a login asks nothing of the server
-        elif is_away(error):
-            wait = requested_pause(error)
-            self._told_to_wait = error if wait else None
-            yield Wake(REOPEN, max(self._pause, wait))
+        if may_pass(error):
+            self._told_to_wait = error if requested_pause(error) else None
+            yield Wake(REOPEN, self._pauses.after(error))
 
     def _before_open(self, message: Message) -> Iterator[Action]:
         if message.method == "ping" and message.kind is Kind.REQUEST:
@@ -303,10 +298,3 @@ class LegacySession:
             if isinstance(action, Hangup):
                 self._drop(action.call)
             yield action
-
-
-def _refusal_error(code: int | None) -> BridgeError:
-    """The error for an `initialize` refused with `code`. Servers without a legacy era use codes of their own."""
-    if code in MODERN_ERRORS:
-        return WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS)
-    return TheirProtocolError("the server refused to initialize a session")
