@@ -17,6 +17,7 @@ from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
 from mcp_auth_bridge.relay.early_discover import EarlyDiscover
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
+from mcp_auth_bridge.relay.early_listen import EarlyListen
 from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
@@ -40,10 +41,10 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     eras = _Eras(profile, remembered)
-    early = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
-    early_modern = EarlyDiscover(eras.for_modern_client(), profile.name, remembered)
-    legacy: Relay = LoginTool(RememberedLists(early, remembered), profile.name)
-    modern: Relay = LoginTool(RememberedLists(early_modern, remembered), profile.name)
+    legacy: Relay = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
+    modern: Relay = EarlyDiscover(eras.for_modern_client(), profile.name, remembered)
+    legacy, modern = RememberedLists(legacy, remembered), EarlyListen(RememberedLists(modern, remembered))
+    legacy, modern = LoginTool(legacy, profile.name), LoginTool(modern, profile.name)
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
     return LoginNotices(Batches(Isolation(ClientEra(legacy, modern))))

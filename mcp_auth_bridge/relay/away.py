@@ -35,27 +35,26 @@ def requested_pause(error: BridgeError | None) -> float:
     return min(wait or 0.0, _LONGEST_REQUESTED)
 
 
-def doubled(pause: float) -> float:
-    """The pause after `pause`, in seconds."""
-    return min(2 * pause, LONGEST_PAUSE)
-
-
 class Pauses:
-    """The pauses before attempts to reach a server that is away. They double until it answers."""
+    """The pauses before the bridge's own attempts to reach a server. They double until it answers."""
 
     def __init__(self) -> None:
-        self._next = FIRST_PAUSE
+        self._pause = FIRST_PAUSE
+        self._is_away = False
 
     def after(self, error: BridgeError | None) -> float:
-        """The seconds to wait after an attempt that ended with `error`.
+        """The seconds to wait after an attempt of the bridge or the client that ended with `error`.
 
         To look for a missing login asks nothing of the server, so that pause does not grow.
         """
-        if isinstance(error, LoginRequired):
-            return FIRST_PAUSE
-        pause, self._next = max(self._next, requested_pause(error)), doubled(self._next)
-        return pause
+        self._is_away = not isinstance(error, LoginRequired)
+        return max(self._pause, requested_pause(error)) if self._is_away else FIRST_PAUSE
+
+    def attempt(self) -> None:
+        """The bridge makes an attempt of its own. Those of a client do not lengthen the pauses."""
+        if self._is_away:
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def reset(self) -> None:
         """The server has answered."""
-        self._next = FIRST_PAUSE
+        self._pause = FIRST_PAUSE

@@ -20,6 +20,7 @@ class EarlyInitialize(EarlyOpening):
         return initialize_result(self._name, self._memory, opening.params.get("protocolVersion"))
 
     def _worth_remembering(self, method: str, result: bytes) -> bytes:
-        if method != INITIALIZE or self._newest is None:
+        if method != INITIALIZE:
             return result
-        return worth_remembering(result, self._newest.params.get("protocolVersion"), self._memory.get(method))
+        requested = self._newest.params.get("protocolVersion") if self._newest is not None else None
+        return worth_remembering(result, requested, self._memory.get(method))

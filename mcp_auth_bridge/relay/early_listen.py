@@ -52,6 +52,7 @@ class EarlyListen(Around):
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == AGAIN:
             self._pausing = False
+            self._pauses.attempt()
             yield from self._make()
         else:
             yield from self._review(self._inner.woke(timer))

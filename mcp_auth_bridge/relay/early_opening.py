@@ -109,6 +109,8 @@ class EarlyOpening(Around, ABC):
                     if method in (INITIALIZE, DISCOVER):
                         self._calls[call] = method
                     yield action
+                case Remember(method=method, result=result) if method in (INITIALIZE, DISCOVER):
+                    yield from self._learn(method, result)
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
                     yield from self._replied(reply)
                 case Fail(request=request) if request is self._opening:
@@ -154,6 +156,6 @@ class EarlyOpening(Around, ABC):
             return
         self._declared = lists_in(result)
         worth = self._worth_remembering(method, result)
-        if self._memory.get(method) != worth:
+        if replies.members(self._memory.get(method)) != replies.members(worth):
             self._memory[method] = worth
             yield Remember(method, worth)

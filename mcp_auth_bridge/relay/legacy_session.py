@@ -22,7 +22,7 @@ from mcp_auth_bridge.errors import (
     TheirProtocolError,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import FIRST_PAUSE, doubled, is_away, requested_pause
+from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
@@ -82,8 +82,8 @@ class LegacySession:
         # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
-        # Seconds until a server that is away is tried again; twice as long after each attempt of this relay's own.
-        self._pause = FIRST_PAUSE
+        # The pauses before attempts to open a session again.
+        self._pauses = Pauses()
 
         # The error with which a server has asked not to be asked again yet, None if it has not.
         self._told_to_wait: BridgeError | None = None
@@ -131,7 +131,7 @@ class LegacySession:
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is SessionState.CLOSED:
-            self._pause = doubled(self._pause)
+            self._pauses.attempt()
             yield from self._open(SessionStep.REOPEN)
         elif timer == _OPENING and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
             yield Hangup(self._own_call)
@@ -193,7 +193,7 @@ class LegacySession:
         is_first, handshake.answered = not handshake.answered, True
         self._step(SessionStep.GREET)
         self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
-        self._pause = FIRST_PAUSE
+        self._pauses.reset()
         if is_first:
             yield ToClient(reply)
         if handshake.confirmation is not None:
@@ -238,12 +238,9 @@ class LegacySession:
                 yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
-        if isinstance(error, LoginRequired):
-            yield Wake(REOPEN, FIRST_PAUSE)  # to look for a login asks nothing of the server
-        elif is_away(error):
-            wait = requested_pause(error)
-            self._told_to_wait = error if wait else None
-            yield Wake(REOPEN, max(self._pause, wait))
+        if may_pass(error):
+            self._told_to_wait = error if requested_pause(error) else None
+            yield Wake(REOPEN, self._pauses.after(error))
 
     def _before_open(self, message: Message) -> Iterator[Action]:
         if message.method == "ping" and message.kind is Kind.REQUEST:

@@ -126,6 +126,7 @@ class RememberedLists(Around):
             yield from self._lose_patience(self._timers.pop(timer))
         elif timer == AGAIN:
             self._pausing = False
+            self._pauses.attempt()
             yield from self._ask_again()
         else:
             yield from self._review(self._inner.woke(timer))

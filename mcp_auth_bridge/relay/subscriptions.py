@@ -60,6 +60,7 @@ class Subscriptions(Around):
         if method != METHOD:
             yield from self._review(self._inner.woke(timer))
         elif (subscription := self._subscriptions.get(int(call))) is not None:
+            subscription.pauses.attempt()
             yield subscription.opening
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:

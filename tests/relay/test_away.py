@@ -59,19 +59,33 @@ def test_a_server_may_ask_for_a_pause_of_five_minutes_at_most(error, seconds):
     assert requested_pause(error) == seconds
 
 
+def seconds(pauses, *errors):
+    """The pause after each of these errors, with an attempt of the bridge's own between them."""
+    found = []
+    for error in errors:
+        found.append(pauses.after(error))
+        pauses.attempt()
+    return found
+
+
+BUSY, AWAY, NO_LOGIN = refused(503), Unreachable("no route"), LoginRequired("log in")
+
+
 def test_pauses_double_up_to_half_a_minute_and_begin_anew():
     pauses = Pauses()
-    assert [pauses.after(refused(503)) for _ in range(7)] == [1, 2, 4, 8, 16, 30, LONGEST_PAUSE]
+    assert seconds(pauses, *[BUSY] * 7) == [1, 2, 4, 8, 16, 30, LONGEST_PAUSE]
     pauses.reset()
     assert pauses.after(None) == 1
 
 
-def test_a_pause_is_as_long_as_the_server_asks():
+def test_attempts_of_a_client_do_not_lengthen_the_pauses():
     pauses = Pauses()
-    assert pauses.after(refused(503, 20.0)) == 20
-    assert pauses.after(refused(503, 1.0)) == 2
+    assert [pauses.after(AWAY) for _ in range(4)] == [1, 1, 1, 1]
+
+
+def test_a_pause_is_as_long_as_the_server_asks():
+    assert seconds(Pauses(), refused(503, 20.0), refused(503, 1.0)) == [20, 2]
 
 
 def test_the_store_is_looked_at_every_second():
-    pauses = Pauses()
-    assert [pauses.after(LoginRequired("log in")) for _ in range(4)] == [1, 1, 1, 1]
+    assert seconds(Pauses(), *[NO_LOGIN] * 4, AWAY, AWAY) == [1, 1, 1, 1, 1, 2]
