@@ -15,7 +15,8 @@ from mcp_auth_bridge.relay.rewriting import Path, rewrite
 CONSENT_NEEDED = -32042
 """URLElicitationRequired of 2025-11-25: the user has to visit a URL first."""
 
-INTERNAL_ERROR = -32603
+_MISSING_CAPABILITY = -32021
+_INTERNAL_ERROR = -32603
 _INVALID_PARAMS = -32602
 _NOT_FOUND = -32002
 _MODERN_CODES = range(-32099, -32019)
@@ -64,8 +65,16 @@ def modern_error(reply: Message) -> Message:
     if code in _MODERN_CODES:
         data = decoded(reply.raw)["error"].get("data")
         kept = {"code": code} if data is None else {"code": code, "data": data}
-        return rewrite(reply, {("error", "code"): INTERNAL_ERROR, ("error", "data"): kept})
+        return rewrite(reply, {("error", "code"): _INTERNAL_ERROR, ("error", "data"): kept})
     return reply
+
+
+def urls_not_declared(reply: Message) -> Message:
+    """The error -32042 for a client that shows no URLs: MissingRequiredClientCapability."""
+    required = {"elicitation": {"url": {}}}
+    return rewrite(
+        reply, {("error", "code"): _MISSING_CAPABILITY, ("error", "data"): {"requiredCapabilities": required}}
+    )
 
 
 def _callable_tools(listed: Message) -> tuple[Any, list[str]]:

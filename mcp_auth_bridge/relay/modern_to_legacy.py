@@ -21,7 +21,7 @@ Source: specification 2026-07-28, basic/versioning; specification 2025-11-25, ba
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from mcp_auth_bridge.errors import BridgeError, OurProtocolError, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, ToServer
 from mcp_auth_bridge.relay.envelope import result_of
@@ -116,9 +116,7 @@ class ModernToLegacy(Around):
                     self._initializing[action.call] = sent
                     yield action
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._opens(reply):
-                    self._opening = None
-                    if result_of(reply) is None:
-                        yield from self._fail_waiting(TheirProtocolError("the server refused to initialize a session"))
+                    self._opening = None  # a result, or the session would have failed it
                 case Fail(request=request, error=error) if self._opens(request):
                     self._opening = None
                     yield from self._fail_waiting(error)
