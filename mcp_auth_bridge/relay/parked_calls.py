@@ -45,7 +45,7 @@ from mcp_auth_bridge.relay.input_required import (
 )
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import INTERACTIVE, state_of
-from mcp_auth_bridge.relay.modern_results import CONSENT_NEEDED, modern_actions, modern_error, urls_not_declared
+from mcp_auth_bridge.relay.modern_results import CONSENT_NEEDED, modern_error, modern_reply, urls_not_declared
 from mcp_auth_bridge.relay.request_states import RequestStates
 from mcp_auth_bridge.relay.rewriting import rewrite
 
@@ -150,7 +150,7 @@ class ParkedCalls(Around):
             yield from self._lacks_consent(exchange, answer, visits)
         else:
             self._exchanges.end(exchange)
-            yield from modern_actions(request, answer, self._server.meta)
+            yield modern_reply(request, answer, self._server.meta)
 
     def _asked(self, request: Message, sender: Exchange | None) -> Iterator[Action]:
         """Answer the server's `request`, or ask the client."""
