@@ -37,7 +37,7 @@ OFFERS = [
         "resources": {"subscribe": True, "listChanged": True},
         "prompts": {"listChanged": True},
         "logging": {},
-        "tasks": {},
+        "tasks": {"requests": {"tools": {"call": {}}}},
     },
 ]
 URIS = ["file:///a", "file:///b"]
@@ -53,11 +53,12 @@ PARAMS = {
 RESULTS = {
     "initialize": WELCOMED,
     "tools/list": {
-        "tools": [{"name": "a", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}}]
+        "tools": [{"name": "add", "inputSchema": {"type": "object"}, "execution": {"taskSupport": "required"}}]
     },
     "prompts/list": {"prompts": []},
     "completion/complete": {"completion": {"values": []}},
     "tools/call": {"content": [], "_meta": {"k": 1}},
+    "tasks/result": {"content": []},
     "resources/read": {"contents": []},
     "prompts/get": {"messages": []},
 }
@@ -235,6 +236,10 @@ class Histories(RuleBasedStateMachine):
         result = RESULTS.get(sent.method, {})
         if sent.method == "initialize":
             result = {**result, "capabilities": offers}
+        elif sent.params.get("task") is not None:
+            result = {"task": {"taskId": "t", "status": "working"}}
+        elif sent.method == "tasks/get":
+            result = {"taskId": "t", "status": ["working", "completed"][pick % 2]}
         if sent.id is not None:
             self.perform(self.relay.from_server(call, replies.result(sent, result)))
 

@@ -91,3 +91,11 @@ def test_the_session_has_the_clients_capabilities_without_changing_roots_and_tas
         "elicitation": {"url": {}},
         "extensions": {"io.modelcontextprotocol/ui": {}},
     }
+
+
+@pytest.mark.parametrize(
+    ("tasks", "runs"),
+    [({"requests": {"tools": {"call": {}}}}, True), ({"requests": {"tools": {}}}, False), ({}, False), (5, False)],
+)
+def test_tools_run_as_tasks_where_the_server_declares_it(tasks, runs):
+    assert server(capabilities={"tasks": tasks}).runs_tools_as_tasks is runs

@@ -5,17 +5,17 @@ import json
 import pytest
 from era_models import check_for_modern_client
 from modern_client import FAR, SERVER_KEY, modern
-from relaying import answer, fail, in_words, message, note, to_client
+from relaying import answer, fail, in_words, message, to_client
 
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.relay.modern_results import modern_actions, modern_error
+from mcp_auth_bridge.relay.modern_results import modern_error, modern_reply
 
 META = {SERVER_KEY: FAR}
 
 
 def translated(method, result, meta=META):
     reply = result if isinstance(result, bytes) or "jsonrpc" in result else answer(1, result)
-    return in_words(modern_actions(message(modern(1, method)), message(reply), meta))
+    return in_words([modern_reply(message(modern(1, method)), message(reply), meta)])
 
 
 def error(code, **more):
@@ -59,22 +59,11 @@ def test_a_result_that_is_not_an_object_is_the_servers_fault(raw):
     assert translated("tools/list", reply) == [fail(modern(1, "tools/list"), TheirProtocolError)]
 
 
-def test_a_tool_loses_its_execution_and_one_that_runs_only_as_a_task_is_hidden():
-    tools = [
-        {
-            "name": "quick",
-            "inputSchema": {"type": "object", "x-unknown": 1.50},
-            "execution": {"taskSupport": "optional"},
-        },
-        {"name": "slow", "inputSchema": {}, "execution": {"taskSupport": "required"}},
-        {"name": "plain", "inputSchema": {}},
-    ]
-    hidden, (_, told) = translated("tools/list", {"tools": tools})
-    assert hidden == note("the tool “slow” is hidden: it runs only as a task")
-    assert told["result"]["tools"] == [
-        {"name": "quick", "inputSchema": {"type": "object", "x-unknown": 1.50}},
-        {"name": "plain", "inputSchema": {}},
-    ]
+def test_a_tool_loses_its_execution_and_keeps_all_else():
+    schema = {"type": "object", "x-unknown": 1.50}
+    tools = [{"name": "slow", "inputSchema": schema, "execution": {"taskSupport": "required"}}, {"name": "plain"}]
+    [(_, told)] = translated("tools/list", {"tools": tools})
+    assert told["result"]["tools"] == [{"name": "slow", "inputSchema": schema}, {"name": "plain"}]
 
 
 @pytest.mark.parametrize(

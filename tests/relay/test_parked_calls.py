@@ -22,7 +22,7 @@ from relaying import answer, cancelled, fail, hangup, notification, request, to_
 
 from mcp_auth_bridge.errors import InvalidParams, OutcomeUnknown
 
-CANCELLED_IDLE = "the user gave no input"
+IDLE = "the input did not come"
 
 
 @pytest.fixture
@@ -140,11 +140,43 @@ def test_a_method_that_asks_for_no_input_has_no_handles(client):
 def test_a_call_that_is_not_continued_is_cancelled(client):
     client.parks()
     assert client.woke("parked call 1") == [
-        to_server(2, notification("notifications/cancelled", reason=CANCELLED_IDLE, requestId=1)),
+        to_server(2, notification("notifications/cancelled", requestId=1, reason=IDLE)),
         hangup(1),
     ]
     assert client.says(retry(2, f"{1:048x}")) == [fail(retry(2, f"{1:048x}"), InvalidParams)]
     assert client.woke("parked call 1") == []
+
+
+def given_up(call):
+    return to_server(call, notification("notifications/cancelled", requestId=1, reason=IDLE))
+
+
+def test_a_call_whose_input_does_not_reach_the_server_fails_and_is_cancelled(client):
+    handle = client.parks()
+    again = retry(2, handle, input_1=ACCEPTED)
+    client.says(again)
+    assert client.ended(2, OutcomeUnknown("cut")) == [given_up(3), hangup(1), fail(again, OutcomeUnknown)]
+
+
+def test_a_call_that_asks_again_fails_with_the_next_retry_if_the_first_input_did_not_arrive(client):
+    client.says(retry(2, client.parks(), input_1=ACCEPTED))
+    client.hears(1, form("s2"))
+    client.woke("ask for input 1")
+    assert client.ended(2, OutcomeUnknown("cut")) == [given_up(3), hangup(1)]
+    again = retry(3, f"{2:048x}", input_2=ACCEPTED)
+    assert client.says(again) == [fail(again, OutcomeUnknown)]
+
+
+def test_input_that_reaches_the_server_leaves_the_call_alone(client):
+    client.says(retry(2, client.parks(), input_1=ACCEPTED))
+    assert client.ended(2) == []
+    assert client.hears(1, result(1)) == [done(2)]
+
+
+def test_input_that_did_not_arrive_is_of_no_account_once_the_call_is_answered(client):
+    client.says(retry(2, client.parks(), input_1=ACCEPTED))
+    client.hears(1, result(1))
+    assert client.ended(2, OutcomeUnknown("cut")) == []
 
 
 def test_the_oldest_of_too_many_parked_calls_is_cancelled(client):
