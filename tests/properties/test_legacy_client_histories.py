@@ -130,16 +130,23 @@ class LegacyClientHistories(RuleBasedStateMachine):
         modern = Modern(ParameterHeaders(Delivery(Passthrough(), RELAY), hide_invalid))
         self.relay = LegacyToModern(ModernEra(Subscriptions(modern)), "far")
         self.revision = None
-        self.open, self.calls, self.asked, self.progress = {}, {}, {}, {}
+        self.open, self.calls, self.asked, self.asked_for, self.progress = {}, {}, {}, {}, {}
         self.timers, self.states = set(), set()
         self.next_id = 0
 
-    @initialize(revision=st.sampled_from(SUPPORTED), capabilities=st.sampled_from(CAPABILITIES))
-    def begins(self, revision, capabilities):
+    @initialize(
+        revision=st.sampled_from(SUPPORTED),
+        capabilities=st.sampled_from(CAPABILITIES),
+        is_opened=st.sampled_from([True, True, True, False]),
+    )
+    def begins(self, revision, capabilities, is_opened):
         self.revision = revision
         self.asks(
             "initialize", protocolVersion=revision, capabilities=capabilities, clientInfo={"name": "i", "version": ""}
         )
+        if is_opened:
+            self.server_says(1, DISCOVERED)
+            self.say(INITIALIZED)
 
     # The world: the part of the shell, which checks what passes.
 
@@ -291,7 +298,9 @@ class LegacyClientHistories(RuleBasedStateMachine):
         state = f"{self.calls[call].params['arguments']['mine']} {len(self.states)}"
         self.states.add(state)
         required = {"resultType": "input_required", "inputRequests": {str(n): entry for n, entry in enumerate(asked)}}
+        mine, before = self.calls[call].params["arguments"]["mine"], set(self.asked)
         self.server_says(call, {**required, "requestState": state} if has_state or not asked else required)
+        self.asked_for |= dict.fromkeys(self.asked.keys() - before, mine)
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, code=st.sampled_from([-32020, -32021, -32022, -32601, -32602, 1]))
@@ -305,7 +314,8 @@ class LegacyClientHistories(RuleBasedStateMachine):
     def server_reports_progress(self, pick, value, token):
         tokens = [*self.progress, "unknown"]
         told = notification("notifications/progress", progressToken=self.pick(token, tokens), progress=value)
-        self.hear(self.pick(pick, self.calls), told)
+        for _ in range(2):
+            self.hear(self.pick(pick, self.calls), told)
 
     @precondition(lambda self: self.calls)
     @rule(pick=picks, method=st.sampled_from(["message", "tasks", "cancelled", "elicitation/complete"]), about=picks)
@@ -348,7 +358,8 @@ class LegacyClientHistories(RuleBasedStateMachine):
 
     @invariant()
     def a_question_belongs_to_an_open_request(self):
-        assert not self.asked or self.open
+        mine = {repr(key) for key in self.open}
+        assert all(self.asked_for[key] in mine for key in self.asked if key in self.asked_for)
 
     def teardown(self):
         for _ in range(2000):
@@ -368,4 +379,4 @@ class LegacyClientHistories(RuleBasedStateMachine):
 
 
 TestLegacyClientHistories = LegacyClientHistories.TestCase
-TestLegacyClientHistories.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestLegacyClientHistories.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
