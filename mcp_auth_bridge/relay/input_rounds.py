@@ -137,6 +137,10 @@ class InputRounds(Around):
                     sent = self._requests.pop(request.key, request)
                     number = self._of_server.get(request.key)
                     yield from [Fail(sent, error)] if number is None else self._fail(number, error)
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method="notifications/cancelled")):
+                    pass  # a modern server has asked the client for nothing that it could withdraw
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method="notifications/elicitation/complete")):
+                    pass  # it knows no ids of elicitations either
                 case _:
                     yield action
 

@@ -259,6 +259,14 @@ def test_a_request_without_rounds_is_cancelled_as_it_is(book):
     assert book.client(cancelled(1)) == [to_server(2, cancelled(1)), hangup(1)]
 
 
+@pytest.mark.parametrize("method", ["notifications/cancelled", "notifications/elicitation/complete"])
+def test_what_only_the_bridge_may_say_of_its_questions_is_not_passed_on(book, method):
+    book.client(call())
+    book.server(1, required(1, a=URL))
+    told = notification(method, requestId=asked_id(2, URL), elicitationId="mcp-auth-bridge/2")
+    assert book.server(2, told) == []
+
+
 def test_replies_that_nobody_waits_for_are_dropped(book):
     assert book.client(answer("mcp-auth-bridge/roots/list/1")) == []
 
