@@ -41,9 +41,7 @@ async def bridges(folder: Path, count: int) -> Any:
         yield await asyncio.gather(*(start() for _ in range(count)))
 
 
-def test_32_processes_rotate_and_no_refresh_token_is_ever_used_twice(
-    tmp_path: Path, record_property: Any
-) -> None:
+def test_32_processes_rotate_and_no_refresh_token_is_ever_used_twice(tmp_path: Path, record_property: Any) -> None:
     chance = random.Random()
 
     async def story() -> None:
