@@ -1,6 +1,7 @@
 """`run` without a login or a remote: it answers initialize, stays, says what to do, and continues after a login."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -42,13 +43,11 @@ def known_acme(acme):
 
 
 @pytest.fixture
-def open_acme(acme, gateway):
-    """As `acme`, with a token of the server in the configuration, so that no `login` has filled the memory."""
-    acme.login("acme")
-    token = next(iter(gateway.grants._access)).reveal()
-    acme.environment["ACME_TOKEN"] = token
-    acme.add_server("acme", gateway.url, **{"auth.kind": "bearer", "auth.token": "env:ACME_TOKEN"})
-    return acme
+def forgotten_acme(known_acme):
+    """With a login, but without a memory of the server."""
+    (memory,) = known_acme.home.rglob("memory")
+    shutil.rmtree(memory)
+    return known_acme
 
 
 def names(answer):
@@ -288,9 +287,9 @@ OTHER_LISTS = {
 
 
 @pytest.mark.parametrize("answer", BALANCER)
-def test_an_unknown_remote_whose_balancer_answers_for_it_is_waited_for(open_acme, gateway, answer) -> None:
+def test_an_unknown_remote_whose_balancer_answers_for_it_is_waited_for(forgotten_acme, gateway, answer) -> None:
     gateway.instead["/mcp"] = BALANCER[answer]
-    with open_acme.stdio("acme") as client:
+    with forgotten_acme.stdio("acme") as client:
         client.initialize()
         assert names(client.request("tools/list")) == set()
         gateway.instead.clear()
