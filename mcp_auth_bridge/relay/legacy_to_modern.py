@@ -38,10 +38,10 @@ from mcp_auth_bridge.errors import (
     OurProtocolError,
     StepUpRequired,
     TheirProtocolError,
-    Unreachable,
     quoted,
 )
 from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, may_pass
 from mcp_auth_bridge.relay.base import (
     Action,
     Around,
@@ -62,8 +62,6 @@ from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS
 
 _CANCELLED = "notifications/cancelled"
 _ANSWERED_HERE = ("ping", "logging/setLevel")
-_LOGIN_POLL = 1.0  # seconds, as is the next
-_LONGEST_PAUSE = 30.0
 
 
 class _State(enum.Enum):
@@ -104,7 +102,7 @@ class LegacyToModern(Around):
         self._waiting: dict[Hashable, Message] = {}
 
         # Seconds until an unreachable server is tried again; twice as long after each attempt.
-        self._pause = _LOGIN_POLL
+        self._pauses = Pauses()
 
         # For the ids of the requests `server/discover`.
         self._numbers = count(1)
@@ -121,6 +119,7 @@ class LegacyToModern(Around):
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is _State.CLOSED:
+            self._pauses.attempt()
             yield from self._open()
         yield from self._review(self._inner.woke(timer))
 
@@ -183,7 +182,8 @@ class LegacyToModern(Around):
         if not isinstance(versions, list) or not any(version in MODERN_VERSIONS for version in versions):
             yield from self._close(EraRefused(_refusal_error(value.get("error"))))
             return
-        self._state, self._pause = _State.OPEN, _LOGIN_POLL
+        self._state = _State.OPEN
+        self._pauses.reset()
         self._lists = changes_listened_to(result)
         greeting = initialize_result(result, self._client.revision, self._name)
         yield Remember("initialize", msgspec.json.encode(greeting))
@@ -209,11 +209,8 @@ class LegacyToModern(Around):
             self._initialize = None
         for request in waiting:
             yield Fail(request, error)
-        if isinstance(error, LoginRequired):
-            yield Wake(REOPEN, _LOGIN_POLL)
-        elif isinstance(error, Unreachable):
-            yield Wake(REOPEN, self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if may_pass(error):
+            yield Wake(REOPEN, self._pauses.after(error))
 
 
 def _refusal_error(error: Any) -> TheirProtocolError:
