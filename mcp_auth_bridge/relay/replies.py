@@ -33,6 +33,11 @@ def raw_result(request: Message, value: bytes) -> Message:
     return _reply(request.id or b"null", b"result", value)
 
 
+def error(request: Message, value: Any) -> Message:
+    """The reply to `request` with the JSON-RPC error `value` of a server. Any: any JSON."""
+    return _reply(request.id or b"null", b"error", as_json(value))
+
+
 def malformed(error: Malformed) -> Message:
     """The reply to a line that is not a message (JSON-RPC 2.0 section 5.1)."""
     return _reply(error.id, b"error", as_json({"code": error.code, "message": error.message}))
