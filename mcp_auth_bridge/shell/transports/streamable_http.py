@@ -5,7 +5,6 @@ If the server gives its events ids, a stream that breaks is resumed by GET. The 
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -19,6 +18,7 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     internal_error,
 )
+from mcp_auth_bridge.http_syntax import LONGEST_ID, is_id
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
@@ -28,7 +28,6 @@ from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, p
 from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 
-_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _PASSING = (408, 409, 425, 429)  # 409: the server has not yet noticed the end of the previous stream
 _LOOK = "the request may have been carried out: look before you repeat it"
 
@@ -169,8 +168,10 @@ def session_headers(response: StreamedResponse) -> dict[str, str]:
     session_id = response.header("mcp-session-id")
     if response.status != 200 or not session_id:
         return {}
-    if not _SESSION_ID.fullmatch(session_id):
-        raise TheirProtocolError("the server gave a session id that no header can carry")
+    if len(session_id) > LONGEST_ID:
+        raise TheirProtocolError(f"the server gave a session id of more than {LONGEST_ID // 1024} KiB")
+    if not is_id(session_id):
+        raise TheirProtocolError("the server gave a session id that is not visible ASCII")
     return {"mcp-session-id": session_id}
 
 
