@@ -13,8 +13,9 @@ TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """A regular expression for `token` (RFC 9110 section 5.6.2): header names, schemes and names of parameters."""
 
 USER_AGENT = f"mcp-auth-bridge/{__version__}"
-"""The `User-Agent` of all requests (RFC 9110 section 10.1.5). Firewalls refuse requests without one (claude-ai-mcp #923;
-AWS's core rule set).
+"""The `User-Agent` of all requests (RFC 9110 section 10.1.5).
+
+Firewalls refuse requests without one: AWS's core rule set, claude-ai-mcp #923.
 """
 
 LONGEST_ID = 32 * 1024

@@ -5,6 +5,7 @@ a high-water mark in the kernel, so a slow reader slows the server down.
 """
 
 import asyncio
+import math
 import ssl
 from collections.abc import Callable
 from typing import Any, cast
@@ -14,8 +15,9 @@ import h11
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
+from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
-from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
+from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
@@ -43,8 +45,12 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, peer: str, buffer: memoryview, lost: Callable[["Connection"], None]) -> None:
         # The server's name in messages.
         self.peer = peer
-        # When the last exchange ended, in the loop's seconds. The pool sets it.
-        self.idle_since = 0.0
+        # When the last bytes came, in the loop's seconds.
+        self.heard_at = 0.0
+        # What the server says about how long it lasts. The pool sets it.
+        self.lifetime = Lifetime(math.inf)
+        # Since when another exchange may have the place of this one, in the loop's seconds; None if none may.
+        self.spare_since: float | None = None
         # The transport writes received bytes here.
         self._buffer = buffer
         # Called with this connection when the transport is gone.
@@ -55,6 +61,8 @@ class Connection(asyncio.BufferedProtocol):
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
+        # The bytes that the peer had acknowledged before the request, 0 if that is not known.
+        self._acknowledged = 0
         # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
         # Bytes received since a task last waited for some.
@@ -90,9 +98,16 @@ class Connection(asyncio.BufferedProtocol):
         """Whether the response has been read to its end."""
         return self._h11.their_state in _BODY_OVER
 
+    @property
+    def crossed(self) -> bool:
+        """Whether the peer ended the connection before it had received a byte of the request."""
+        return self._peer_state is states.CROSSED
+
     def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
+        self._acknowledged = acknowledged_bytes(self.transport.get_extra_info("socket"))
+        self.spare_since = None
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -149,6 +164,7 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def abort(self) -> None:
+        self._acknowledged = 0  # an end of our own proves nothing
         self.transport.abort()
 
     # The side of the task that awaits the response
@@ -195,6 +211,8 @@ class Connection(asyncio.BufferedProtocol):
             return response_errors.spoke_tls_error(self.peer)
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
             return response_errors.malformed_error(self.peer)
+        if self.crossed:
+            return response_errors.crossed_error(self.peer)
         if self._peer_state is states.CERTIFICATE_MISSING:
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
@@ -209,6 +227,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
+        self.heard_at = self._loop.time()
         if self._exchange is states.IDLE:  # a response to no request
             self.abort()
             return
@@ -223,16 +242,27 @@ class Connection(asyncio.BufferedProtocol):
         # Over TLS any machine on the way can send a FIN; only close_notify is the peer's (RFC 9112 section 9.8).
         # Without it `connection_lost` follows, which ends no body.
         if is_orderly_end(self.transport.get_extra_info("ssl_object")):
-            self._peer_state = after(self._peer_state, states.EOF)
+            self._peer_state = after(self._peer_state, states.END_CROSSED if self._has_crossed() else states.EOF)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS 1.3 refuses a missing certificate after the client's part of the handshake, before any request is read.
         unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
         event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
+        # EPIPE: the end came before the request was written, then a reset. A reset alone proves nothing, because a peer
+        # need not acknowledge what it has read.
+        is_plain = isinstance(exc, BrokenPipeError) and self.transport.get_extra_info("ssl_object") is None
+        if is_plain and self._has_crossed():
+            event = states.END_CROSSED
         self._peer_state = after(self._peer_state, event)
         self._wake()
         self._lost(self)
+
+    def _has_crossed(self) -> bool:
+        """Whether the end that has come was sent before the peer had received a byte of the request."""
+        if self._exchange is not states.AWAITING_HEAD or self._peer_state is not states.OPEN or not self._acknowledged:
+            return False
+        return acknowledged_bytes(self.transport.get_extra_info("socket")) == self._acknowledged
 
     def pause_writing(self) -> None:
         self._writing = after(self._writing, states.WRITING_PAUSED)

@@ -1,6 +1,6 @@
 """Errors of a response that did not come, or that is not valid HTTP/1.1. `peer` is the server's name in them."""
 
-from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
 
 
 def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
@@ -8,6 +8,11 @@ def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
     when = "before its response was complete" if begun else "before it answered"
     hint = "the request may have been carried out: look before you repeat it"
     return OutcomeUnknown(f"{peer} ended the connection {when}", hint)
+
+
+def crossed_error(peer: str) -> Unreachable:
+    """The peer ended the connection before it had received a byte of the request."""
+    return Unreachable(f"{peer} ended the connection while the request was on its way", TRY_AGAIN)
 
 
 def missing_certificate_error(peer: str) -> Unreachable:
