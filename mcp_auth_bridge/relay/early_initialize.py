@@ -97,6 +97,9 @@ class EarlyInitialize:
             yield from self._remember("initialize", result_of(message))
         yield from self._review(self._inner.from_server(call, message))
 
+    def alive(self, call: int) -> Iterator[Action]:
+        yield from self._review(self._inner.alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == SIGN_IN:
             self._missing = None

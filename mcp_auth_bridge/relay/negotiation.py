@@ -90,6 +90,10 @@ class Negotiation:
                 yield from self._doubt(failed=replies.error_code(message) not in {None, *MODERN_ERRORS})
             yield from self._review(self._chosen.from_server(call, message))
 
+    def alive(self, call: int) -> Iterator[Action]:
+        if self._chosen is not None:
+            yield from self._review(self._chosen.alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call in PROBES:
             if call == self._probe:

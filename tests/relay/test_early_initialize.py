@@ -9,10 +9,12 @@ from relaying import (
     SIGN_IN,
     VERSION,
     WELCOMED,
+    Living,
     Playbook,
     answer,
     cancelled,
     fail,
+    note,
     notification,
     remember,
     request,
@@ -64,6 +66,10 @@ def opened(play):
 def told(words):
     """The first message to the client among `words`."""
     return next(word[1] for word in words if word[0] == "to client" and "id" in word[1])
+
+
+def test_signs_of_life_pass():
+    assert Playbook(EarlyInitialize(Living(), "acme", {})).alive(1) == [note("alive: 1")]
 
 
 # The opening

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from relaying import (
+    Living,
     Playbook,
     answer,
     cancelled,
@@ -65,6 +66,21 @@ def tool(name="add", header="Region"):
 
 def mismatch(id_):
     return {"jsonrpc": "2.0", "id": id_, "error": {"code": -32020, "message": "HeaderMismatch"}}
+
+
+def test_a_list_that_is_on_its_way_is_a_sign_of_life_of_the_call_that_waits_for_it():
+    play = Playbook(Modern(Living()))
+    refused(play)
+    assert play.alive(-1) == [note("alive: 1")]
+    assert play.alive(2) == [note("alive: 2")]
+
+
+def test_a_request_that_is_given_up_is_cancelled_by_the_end_of_its_stream_alone():
+    play = Playbook(Modern(Delivery(Passthrough(), RelaySettings(deadline=20))))
+    play.client(call(1))
+    for _ in range(20):
+        play.woke("deadline")
+    assert play.woke("deadline") == [hangup(1), fail(call(1), Overdue)]
 
 
 def refused(play, id_=1, number=1):

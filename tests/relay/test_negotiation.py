@@ -6,11 +6,13 @@ import pytest
 from relaying import (
     INITIALIZE,
     WELCOMED,
+    Living,
     Playbook,
     answer,
     cancelled,
     fail,
     hangup,
+    note,
     notification,
     remember,
     request,
@@ -44,6 +46,13 @@ class Noted:
 
     def __getattr__(self, name):
         return lambda *told: self.heard.append(name) or getattr(self._inner, name)(*told)
+
+
+def test_signs_of_life_go_to_the_relay_that_was_chosen():
+    play = Playbook(Negotiation(Living(), Modern(Passthrough()), {}))
+    assert play.alive(1) == []
+    play.client(INITIALIZE)
+    assert play.alive(1) == [note("alive: 1")]
 
 
 def meet(**memory):
