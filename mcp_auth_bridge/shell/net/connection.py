@@ -6,6 +6,7 @@ a high-water mark in the kernel, so a slow reader slows the server down.
 
 import asyncio
 import math
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, cast
@@ -17,7 +18,7 @@ from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
-from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable
+from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
@@ -39,8 +40,12 @@ class Connection(asyncio.BufferedProtocol):
     `buffer` may be shared: its contents are taken before another connection can write to it.
     """
 
-    # Set by `connection_made`, which asyncio calls first.
+    # Set by `connection_made`, which asyncio calls first, as are the next two.
     transport: asyncio.Transport
+    # The socket below it, which an SSL transport forgets when it has ended.
+    _socket: socket.socket
+    # Whether the bytes on the wire are those of HTTP: there is no TLS.
+    _is_plain: bool
 
     def __init__(self, peer: str, buffer: memoryview, lost: Callable[["Connection"], None]) -> None:
         # The server's name in messages.
@@ -91,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def stirring(self) -> bool:
         """Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes."""
-        return is_readable(self.transport.get_extra_info("socket"))
+        return is_readable(self._socket)
 
     @property
     def complete(self) -> bool:
@@ -106,7 +111,7 @@ class Connection(asyncio.BufferedProtocol):
     def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
-        self._acknowledged = acknowledged_bytes(self.transport.get_extra_info("socket"))
+        self._acknowledged = acknowledged_bytes(self._socket)
         self.spare_since = None
         head = self._h11.send(request) or b""
         if body:
@@ -165,6 +170,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         self._acknowledged = 0  # an end of our own proves nothing
+        if self._exchange is states.IN_BODY and not self.complete:
+            reset_at_end(self._socket)
         self.transport.abort()
 
     # The side of the task that awaits the response
@@ -221,6 +228,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
+        self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
         return self._buffer if self._waiter is not None else self._buffer[:_UNWANTED_LIMIT]
@@ -251,8 +260,7 @@ class Connection(asyncio.BufferedProtocol):
         event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
         # EPIPE: the end came before the request was written, then a reset. A reset alone proves nothing, because a peer
         # need not acknowledge what it has read.
-        is_plain = isinstance(exc, BrokenPipeError) and self.transport.get_extra_info("ssl_object") is None
-        if is_plain and self._has_crossed():
+        if isinstance(exc, BrokenPipeError) and self._is_plain and self._has_crossed():
             event = states.END_CROSSED
         self._peer_state = after(self._peer_state, event)
         self._wake()
@@ -262,7 +270,7 @@ class Connection(asyncio.BufferedProtocol):
         """Whether the end that has come was sent before the peer had received a byte of the request."""
         if self._exchange is not states.AWAITING_HEAD or self._peer_state is not states.OPEN or not self._acknowledged:
             return False
-        return acknowledged_bytes(self.transport.get_extra_info("socket")) == self._acknowledged
+        return acknowledged_bytes(self._socket) == self._acknowledged
 
     def pause_writing(self) -> None:
         self._writing = after(self._writing, states.WRITING_PAUSED)

@@ -43,6 +43,28 @@ async def test_an_end_that_only_the_kernel_has_seen_is_noticed_before_a_connecti
         assert await call(pool, at(server)) == b"new"  # the loop had no chance to see the end before this
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+@story
+async def test_a_server_that_is_still_sending_a_body_that_is_not_wanted_notices_it_at_once(wanted):
+    async with Scripted() as server, pooled() as pool:
+        seen = []
+
+        async def look(reader, writer):
+            try:
+                seen.append(await reader.read(1))
+            except ConnectionResetError:
+                seen.append("reset")
+
+        server.play([REQUEST, CHUNKED, *([b"0\r\n\r\n"] if wanted else []), look])
+        answer = await post(pool, at(server))
+        if wanted:
+            await answer.read(LIMIT)
+        await answer.aclose()
+        await pool.aclose()
+        await server.all_ended(1)
+        assert seen == [b"" if wanted else "reset"]
+
+
 @pytest.mark.parametrize("extra", [b"x", ok(b"smuggled"), b"\r\n"])
 @story
 async def test_bytes_beyond_a_response_are_never_the_next_response(extra):

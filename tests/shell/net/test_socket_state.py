@@ -8,7 +8,7 @@ import sys
 import pytest
 import trustme
 
-from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable
+from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
 
 
 def test_bytes_and_an_end_are_seen_and_silence_is_not():
@@ -50,6 +50,16 @@ def test_another_system_does_not_tell(monkeypatch):
     near, far = connected()
     with near, far:
         assert acknowledged_bytes(near) == 0
+
+
+def test_a_peer_that_is_sending_notices_a_reset_at_once():
+    near, far = connected()
+    with far:
+        reset_at_end(near)
+        near.close()
+        with pytest.raises(ConnectionError):
+            far.recv(1)
+    reset_at_end(near)  # it has ended already
 
 
 def test_every_end_over_plain_tcp_is_orderly():
