@@ -6,6 +6,7 @@ a high-water mark in the kernel, so a slow reader slows the server down.
 
 import asyncio
 import math
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -31,6 +32,7 @@ _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
 _BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
+_HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
@@ -187,7 +189,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _next_event(self) -> h11.Event:
         while (event := self._parse()) is None:
-            if self._h11.their_state is h11.ERROR:
+            if self._h11.their_state is h11.ERROR or self._is_http_2():
                 raise self._error()
             if self._peer_state is states.OPEN:
                 await self._wait()
@@ -216,6 +218,8 @@ class Connection(asyncio.BufferedProtocol):
         """Why there is no next event."""
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
             return response_errors.spoke_tls_error(self.peer)
+        if self._is_http_2():
+            return response_errors.spoke_http_2_error(self.peer)
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
             return response_errors.malformed_error(self.peer)
         if self.crossed:
@@ -223,6 +227,12 @@ class Connection(asyncio.BufferedProtocol):
         if self._peer_state is states.CERTIFICATE_MISSING:
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
+
+    def _is_http_2(self) -> bool:
+        """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
+        if self._exchange is not states.AWAITING_HEAD:
+            return False
+        return _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
 
     # The side of the transport, which calls these
 

@@ -36,6 +36,12 @@ def spoke_tls_error(peer: str) -> TheirProtocolError:
     return TheirProtocolError(f"{peer} speaks TLS, but its url says http://", "write https:// in its url")
 
 
+def spoke_http_2_error(peer: str) -> TheirProtocolError:
+    """The response was a frame of HTTP/2 (RFC 9113 section 3.4)."""
+    hint = "the server's operator has to allow HTTP/1.1, at the server or at a proxy in front of it"
+    return TheirProtocolError(f"{peer} speaks HTTP/2 only, and the bridge speaks HTTP/1.1", hint)
+
+
 def large_head_error(peer: str, limit: int) -> LimitExceeded:
     """`limit` is in bytes."""
     return LimitExceeded(f"{peer} sent a response with more than {limit} bytes of headers")

@@ -43,6 +43,20 @@ async def test_an_end_that_only_the_kernel_has_seen_is_noticed_before_a_connecti
         assert await call(pool, at(server)) == b"new"  # the loop had no chance to see the end before this
 
 
+SETTINGS = b"\0\0\x12\x04\0\0\0\0\0" + b"\0\x03\0\0\0\x80" * 3
+GOAWAY = b"\0\0\x08\x07\0\0\0\0\0" + b"\0" * 7 + b"\x01"
+
+
+@pytest.mark.parametrize("said", [SETTINGS, GOAWAY, SETTINGS + GOAWAY])
+@pytest.mark.parametrize("after", [CUT, DRAIN])
+@story
+async def test_a_server_that_answers_with_frames_of_http_2_is_named(said, after):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, said, after])
+        with pytest.raises(TheirProtocolError, match="speaks HTTP/2 only"):
+            await call(pool, at(server))
+
+
 @pytest.mark.parametrize("wanted", [False, True])
 @story
 async def test_a_server_that_is_still_sending_a_body_that_is_not_wanted_notices_it_at_once(wanted):
