@@ -4,7 +4,7 @@ A request is sent again only if it certainly was not processed, or if it only re
 outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery").
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -70,8 +70,8 @@ class _Attempt(msgspec.Struct):
     # The number of attempts that failed.
     failures: int = 0
 
-    # Whether the server may have acted on one of those attempts.
-    sent: bool = False
+    # The request under the id of the last of those attempts on which the server may have acted, None if there is none.
+    known: Message | None = None
 
     # Whether the next attempt waits for its time.
     waiting: bool = False
@@ -96,9 +96,14 @@ class _Attempt(msgspec.Struct):
             self.token = meta.get("progressToken") if isinstance(meta, dict) else None
         return self.token
 
+    @property
+    def known_key(self) -> Hashable:
+        """The id by which the server knows the request, if it does."""
+        return (self.known or self.action.message).key if self.waiting else self.asked.key
+
     def rename(self) -> None:
         """Take a new id if the server may know the old one."""
-        if self.sent:
+        if self.known is self.asked:
             self.asked = with_id(
                 self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
             )
@@ -144,13 +149,13 @@ class Delivery(Around):
         pause = _pause(attempt, error) if attempt is not None and error is not None else None
         if attempt is not None and pause is not None:
             attempt.failures += 1
-            attempt.sent = attempt.sent or (error is not None and error.sent is not Sent.NO)
+            if error is not None and error.sent is not Sent.NO:
+                attempt.known = attempt.asked
             attempt.waiting = True
-            attempt.rename()
             yield Wake(f"{_AGAIN_TIMER} {call}", pause)
             return
         self._attempts.pop(call, None)
-        if attempt is not None and attempt.sent and error is not None:
+        if attempt is not None and attempt.known is not None and error is not None:
             error = _last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
@@ -162,6 +167,7 @@ class Delivery(Around):
             attempt = self._attempts.get(int(call))
             if attempt is not None and attempt.waiting:
                 attempt.waiting = False
+                attempt.rename()
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
             yield from self._review(self._inner.woke(timer))
@@ -182,8 +188,8 @@ class Delivery(Around):
         """`cancellation` with the id by which the server knows the request."""
         key = cancellation.message.cancelled_key
         for attempt in self._attempts.values():
-            if attempt.action.message.key == key and attempt.asked is not attempt.action.message:
-                params = {**cancellation.message.params, "requestId": attempt.asked.key}
+            if attempt.action.message.key == key and attempt.known_key != key:
+                params = {**cancellation.message.params, "requestId": attempt.known_key}
                 return msgspec.structs.replace(cancellation, message=notification(_CANCELLED, params))
         return cancellation
 
@@ -215,7 +221,7 @@ class Delivery(Around):
         request = attempt.action.message
         params = {"requestId": request.key, "reason": error.message}
         actions = self._inner.from_client(notification(_CANCELLED, params))
-        if attempt.waiting and not attempt.sent:
+        if attempt.waiting and attempt.known is None:
             actions = (action for action in actions if not isinstance(action, ToServer))  # it was never sent
         yield from self._review(actions)
         yield Fail(request, error)

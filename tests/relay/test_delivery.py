@@ -337,6 +337,27 @@ def test_a_cancellation_names_the_request_as_the_server_knows_it(play):
     assert play.client(cancelled(1)) == [to_server(3, cancelled(1))]
 
 
+def test_a_cancellation_between_two_attempts_names_the_last_one_that_the_server_may_know(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    assert play.client(cancelled(1)) == [to_server(2, cancelled(1)), hangup(1)]
+    play.client(request(2, "tools/list"))
+    fails(play, OutcomeUnknown("cut"), 3)
+    again = "mcp-auth-bridge/again/3/1"
+    assert play.woke("again 3") == [to_server(3, request(again, "tools/list"))]
+    fails(play, Unreachable("away"), 3)
+    assert play.client(cancelled(2)) == [to_server(4, cancelled(2)), hangup(3)]
+
+
+def test_an_id_that_was_not_sent_is_used_in_the_next_attempt(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    again = to_server(1, request("mcp-auth-bridge/again/1/1", "tools/list"))
+    assert play.woke("again 1") == [again]
+    fails(play, Unreachable("away"))
+    assert play.woke("again 1") == [again]
+
+
 def test_signs_of_life_of_one_call_are_not_those_of_another(play):
     ask(play)
     play.client(request(2))

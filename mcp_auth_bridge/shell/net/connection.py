@@ -114,7 +114,6 @@ class Connection(asyncio.BufferedProtocol):
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
         self._acknowledged = acknowledged_bytes(self._socket)
-        self.spare_since = None
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -166,13 +165,14 @@ class Connection(asyncio.BufferedProtocol):
         if self._h11.trailing_data[0]:  # bytes beyond the response belong to no request
             return False
         self._h11.start_next_cycle()
+        self.spare_since = None
         self._exchange = after(self._exchange, states.RECYCLED)
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
         return True
 
     def abort(self) -> None:
         self._acknowledged = 0  # an end of our own proves nothing
-        if self._exchange is states.IN_BODY and not self.complete:
+        if self.spare_since is not None and not self.complete:
             reset_at_end(self._socket)
         self.transport.abort()
 

@@ -87,7 +87,10 @@ class StreamedResponse:
         return body.take()
 
     def give_way(self) -> None:
-        """Let the pool cut the body short if another request needs its turn: nothing important is to come."""
+        """Let the pool cut the body short if another request needs its turn: nothing important is to come.
+
+        If the server is still sending when the connection ends, that is a reset, which it notices with its next write.
+        """
         if self._connection is not None and self._connection.spare_since is None:
             self._connection.spare_since = asyncio.get_running_loop().time()
 

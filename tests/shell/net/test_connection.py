@@ -59,7 +59,7 @@ async def test_a_server_that_answers_with_frames_of_http_2_is_named(said, after)
 
 @pytest.mark.parametrize("wanted", [False, True])
 @story
-async def test_a_server_that_is_still_sending_a_body_that_is_not_wanted_notices_it_at_once(wanted):
+async def test_a_server_that_goes_on_with_a_body_that_is_not_wanted_any_more_notices_it_at_once(wanted):
     async with Scripted() as server, pooled() as pool:
         seen = []
 
@@ -71,6 +71,7 @@ async def test_a_server_that_is_still_sending_a_body_that_is_not_wanted_notices_
 
         server.play([REQUEST, CHUNKED, *([b"0\r\n\r\n"] if wanted else []), look])
         answer = await post(pool, at(server))
+        answer.give_way()
         if wanted:
             await answer.read(LIMIT)
         await answer.aclose()
