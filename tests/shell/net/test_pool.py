@@ -14,6 +14,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
 )
 from mcp_auth_bridge.shell.net import pool as pool_module
+from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.urls import Url
 
 # Requests and responses
@@ -117,6 +118,14 @@ async def test_a_reused_connection_that_dies_after_the_request_is_not_retried():
             await call(pool, at(server))
         assert not caught.value.retry_safe
         assert server.connections == 1
+
+
+@story
+async def test_a_request_of_which_the_server_received_nothing_goes_to_another_connection(monkeypatch):
+    monkeypatch.setattr(Connection, "crossed", True)  # test_connection_crossing.py: how that is known
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"1"), REQUEST, CUT], [REQUEST, ok(b"2")])
+        assert [await call(pool, at(server)) for _ in range(2)] == [b"1", b"2"]
 
 
 @story
