@@ -12,6 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import (
     BridgeError,
+    EraRefused,
     LoginRequired,
     MethodUnknown,
     OurProtocolError,
@@ -19,10 +20,9 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     StepUpRequired,
     TheirProtocolError,
-    Unreachable,
-    WrongEra,
 )
 from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
@@ -38,25 +38,23 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
 REOPEN = "reopen"
 """The timer after which a closed session tries to open again by itself."""
 
-_LOGIN_POLL = 1.0  # seconds, as are the next two
-_LONGEST_PAUSE = 30.0
-_OPENING_DEADLINE = 60.0
+_OPENING_DEADLINE = 60.0  # seconds
 _OPENING = "opening"  # the timer of that deadline
 _INITIALIZED = "notifications/initialized"
 
 
 class LegacySession:
-    """Wraps the relay that handles the messages of an open session."""
+    """Wraps the relay that handles the messages of an open session. `numbers` are those of its own calls."""
 
-    def __init__(self, inner: Relay) -> None:
+    def __init__(self, inner: Relay, numbers: CallNumbers | None = None) -> None:
         # The relay of the messages in an open session.
         self._inner = inner
 
@@ -70,7 +68,7 @@ class LegacySession:
         self._session = McpSession()
 
         # The numbers of the calls for `initialize` and for its confirmation.
-        self._numbers = CallNumbers(OWN)
+        self._numbers = numbers or CallNumbers(OWN)
 
         # The newest of those calls.
         self._own_call = STREAM
@@ -84,8 +82,11 @@ class LegacySession:
         # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
-        # Seconds until an unreachable server is tried again; twice as long after each attempt.
-        self._pause = _LOGIN_POLL
+        # The pauses before attempts to open a session again.
+        self._pauses = Pauses()
+
+        # The error with which a server has asked not to be asked again yet, None if it has not.
+        self._told_to_wait: BridgeError | None = None
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.method == "initialize" and message.kind is Kind.REQUEST:
@@ -137,6 +138,7 @@ class LegacySession:
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is SessionState.CLOSED:
+            self._pauses.attempt()
             yield from self._open(SessionStep.REOPEN)
         elif timer == _OPENING and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
             yield Hangup(self._own_call)
@@ -173,6 +175,7 @@ class LegacySession:
 
     def _open(self, step: SessionStep) -> Iterator[Action]:
         self._step(step)
+        self._told_to_wait = None
         self._own_call = self._numbers.take()
         yield ToServer(self._own_call, self._handshake.offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
@@ -193,16 +196,14 @@ class LegacySession:
         result = result_of(reply)
         if result is None and (yield from self._open_with_older(reply)):
             return
+        if result is None:
+            yield from self._close(EraRefused(refused_initialize_error(reply)))
+            return
         handshake = self._handshake
         is_first, handshake.answered = not handshake.answered, True
-        if result is None:
-            if is_first:
-                yield ToClient(reply)
-            yield from self._close(_refusal_error(replies.error_code(reply)))
-            return
         self._step(SessionStep.GREET)
         self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
-        self._pause = _LOGIN_POLL
+        self._pauses.reset()
         if is_first:
             yield ToClient(reply)
         if handshake.confirmation is not None:
@@ -224,8 +225,8 @@ class LegacySession:
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
             if not (yield from self._open_with_older(error)):
-                unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
-                yield from self._close(error or unanswered)
+                error = error or TheirProtocolError("the server ended its response to initialize without a reply")
+                yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             yield from self._confirmed()
 
@@ -250,17 +251,18 @@ class LegacySession:
                 yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
-        if isinstance(error, LoginRequired):
-            yield Wake(REOPEN, _LOGIN_POLL)
-        elif isinstance(error, Unreachable):
-            yield Wake(REOPEN, self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if may_pass(error):
+            self._told_to_wait = error if requested_pause(error) else None
+            yield Wake(REOPEN, self._pauses.after(error))
 
     def _before_open(self, message: Message) -> Iterator[Action]:
         if message.method == "ping" and message.kind is Kind.REQUEST:
             yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
+        elif self._told_to_wait is not None:
+            if message.kind is Kind.REQUEST:
+                yield Fail(message, self._told_to_wait)
         else:
             self._waiting.append(message)
             if self._state is SessionState.CLOSED:
@@ -313,10 +315,3 @@ class LegacySession:
 
 def _is_notification(action: Action) -> bool:
     return isinstance(action, ToServer) and action.message.kind is Kind.NOTIFICATION
-
-
-def _refusal_error(code: int | None) -> BridgeError:
-    """The error for an `initialize` refused with `code`. Servers without a legacy era use codes of their own."""
-    if code in MODERN_ERRORS:
-        return WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS)
-    return TheirProtocolError("the server refused to initialize a session")
