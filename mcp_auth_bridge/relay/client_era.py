@@ -41,6 +41,10 @@ class ClientEra:
         number = self._relays.maker(call, self._in_use)
         yield from self._review(number, self._relays[number].from_server(call, message))
 
+    def alive(self, call: int) -> Iterator[Action]:
+        number = self._relays.maker(call, self._in_use)
+        yield from self._review(number, self._relays[number].alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
         self._relays.ended(call)
