@@ -307,7 +307,7 @@ async def test_a_fault_of_the_bridge_ends_the_waiting_request_with_an_error(monk
 
     async with Scripted() as server, connected(server, "/sse") as remote:
         server.play(*opened(DRAIN))
-        monkeypatch.setattr(http_sse, "parsed", broken)
+        monkeypatch.setattr(http_sse, "messages_in", broken)
         with pytest.raises(BridgeError, match="ZeroDivisionError") as caught:
             await collect(remote.post(OPENING, {}))
         assert not caught.value.retry_safe
