@@ -255,7 +255,8 @@ class LegacySession:
             yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
-        else:
+        elif message.kind is not Kind.REPLY or not self._handshake.answered:
+            # A reply during a reopening is for the lost session. In the new one it would answer another request.
             self._waiting.append(message)
             if self._state is SessionState.CLOSED:
                 yield from self._open(SessionStep.REOPEN)
@@ -282,7 +283,7 @@ class LegacySession:
     def _session_refused(self, session: McpSession, action: ToServer, error: SessionLost) -> Iterator[Action]:
         """The call of `action` was refused in `session`, which is or may be lost."""
         is_first, is_worth_it = action.call not in self._replayed, self._is_worth_reopening(session, error)
-        # In a new session a reply would answer another request: servers number theirs from the start again.
+        # In a new session a reply would answer another request: servers count theirs from the start again.
         repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
         if is_first and is_worth_it and repeatable:
             self._replayed.add(action.call)

@@ -472,6 +472,14 @@ def test_a_reply_of_the_client_is_not_sent_into_another_session(play):
     assert reopened(play, -3) == [*session_opened(**VERSION)]
 
 
+def test_a_reply_of_the_client_while_the_session_is_opened_again_is_for_the_lost_one(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert play.client(answer("s")) == []
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
+
+
 def test_a_tool_that_says_the_same_as_a_lost_session_costs_one_session_and_then_no_more(play):
     opened(play)
     answered(play, 1, 1)

@@ -183,6 +183,11 @@ def test_a_stream_without_an_event_leaves_the_error_of_the_status(text):
     assert isinstance(failure(Body(text, status=400, kind="text/event-stream")), UpstreamFailed)
 
 
+@pytest.mark.parametrize("body", [NOTE, b"[1]", b'{"jsonrpc":"2.0","id":"a"}'])
+def test_json_that_is_not_a_reply_leaves_the_error_of_the_status(body):
+    assert isinstance(failure(Body(body, status=400)), UpstreamFailed)
+
+
 def test_a_result_with_an_error_status_is_the_reply():
     assert failure(Body(REPLY, status=500)).raw == REPLY
 

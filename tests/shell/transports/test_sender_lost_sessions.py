@@ -124,6 +124,15 @@ async def test_the_servers_stream_finds_the_session_lost_only_if_the_words_are_c
 
 
 @story
+async def test_a_get_that_may_have_found_the_session_lost_fails_with_its_status():
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(b"500 Oops", body=b"no session", kind=b"text/plain")))
+        with pytest.raises(UpstreamFailed) as raised:
+            await remote._sender.open_stream({"mcp-session-id": "s1"})
+        assert raised.value.status == 500
+
+
+@story
 async def test_an_error_for_another_request_under_way_answers_only_that_one():
     """Both calls are under way: a server that mixes them up must not answer one with the other's error."""
     other = peek(b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"t"}}')
