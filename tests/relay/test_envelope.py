@@ -123,7 +123,7 @@ def test_the_members_tell_the_kind(line, kind):
         (b"[" * 3000, -32700, b"null"),
         (b"[" * 3000 + b"]" * 3000, -32700, b"null"),
         (b"\0", -32700, b"null"),
-        (b'{"id":7}', -32600, b"7"),
+        (b'{"id":7}', -32600, b"null"),
         (b'{"id":7,"method":8}', -32600, b"7"),
         (b'{"method":null}', -32600, b"null"),
         (b"{}", -32600, b"null"),
