@@ -10,6 +10,7 @@ from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
+from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.headless import Headless
@@ -27,7 +28,7 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
-    legacy: Relay = EarlyInitialize(_session(profile), profile.name, remembered)
+    legacy: Relay = EarlyInitialize(ClientCapabilities(_session(profile)), profile.name, remembered)
     modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
@@ -37,11 +38,14 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
     """The relay for `--headless`, from the same arguments."""
     modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
-    return Headless(Batches(Isolation(Negotiation(_session(profile), modern, remembered))))
+    return Headless(Batches(Isolation(Negotiation(ClientCapabilities(_session(profile)), modern, remembered))))
 
 
 def build_own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
-    """The relay for the bridge's own calls: it waits for the server, and it never opens a browser."""
+    """The relay for the bridge's own calls: it waits for the server, and it never opens a browser.
+
+    Its client answers every request of the server itself (`shell/own_client.py`).
+    """
     return Isolation(Negotiation(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
 
 

@@ -1,6 +1,7 @@
 """The messages that the bridge itself makes. Only here does a `BridgeError` become JSON-RPC."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -63,15 +64,27 @@ def with_id(message: Message, id_: bytes) -> Message:
     return msgspec.structs.replace(message, raw=raw, id=id_)
 
 
-def with_param(message: Message, name: str, value: str) -> Message:
-    """`message`, which has named parameters, with another `value` of one. Everything else keeps its bytes."""
+def with_params(message: Message, values: Mapping[str, Any]) -> Message:
+    """`message`, which has named parameters, with other `values` of some; None removes one.
+
+    Everything else keeps its bytes. Any: any JSON.
+    """
     try:
         members = _members_decoder.decode(message.raw)
-        params = {**_members_decoder.decode(members["params"]), name: msgspec.Raw(_json(value))}
-        raw = msgspec.json.encode({**members, "params": params})
+        params = _members_decoder.decode(members["params"])
+        written: dict[str, Any] = _changed(params, {name: _raw(value) for name, value in values.items()})
+        raw = msgspec.json.encode({**members, "params": written})
     except msgspec.DecodeError:  # as in `with_id`
-        raw = json.dumps({**decoded(message.raw), "params": {**message.params, name: value}}).encode()
+        raw = json.dumps({**decoded(message.raw), "params": _changed(message.params, values)}).encode()
     return msgspec.structs.replace(message, raw=raw)
+
+
+def _changed(params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**params, **values}.items() if value is not None}
+
+
+def _raw(value: Any) -> msgspec.Raw | None:
+    return None if value is None else msgspec.Raw(_json(value))
 
 
 def failure(request: Message, error: BridgeError) -> Message:
@@ -94,6 +107,11 @@ def protocol_error(request: Message, error: BridgeError) -> Message:
     return _reply(request.id or b"null", b"error", _json(body))
 
 
+def refusal(request: Message, code: int, text: str) -> Message:
+    """The reply to `request` of the server, which the bridge refuses in the client's place."""
+    return _reply(request.id or b"null", b"error", _json({"code": code, "message": text}))
+
+
 def error_code(reply: Message) -> int | None:
     """The code of an error reply, None for a result."""
     try:
@@ -111,6 +129,8 @@ def _sentences(error: BridgeError) -> str:
 def sign_in_text(error: BridgeError) -> str:
     """The text of `error` for a model to pass on to the user."""
     sentence, hint = (f"{text[:1].upper()}{text[1:]}" for text in (error.message, error.hint))
+    if isinstance(error, LoginRequired) and error.address:
+        hint = f"To sign in, open this address in a browser on this machine:\n{error.address}\nOr {error.hint}"
     return f"{sentence}.\n{hint}\nThen call this tool again."
 
 

@@ -22,7 +22,7 @@ def with_older_revision(initialize: Message, outcome: Message | BridgeError | No
         return None
     named = initialize.params.get("protocolVersion")
     earlier = [revision for revision in SUPPORTED if isinstance(named, str) and revision < named]
-    return replies.with_param(initialize, "protocolVersion", earlier[-1]) if earlier else None
+    return replies.with_params(initialize, {"protocolVersion": earlier[-1]}) if earlier else None
 
 
 def _may_be_due_to_revision(outcome: Message | BridgeError | None) -> bool:

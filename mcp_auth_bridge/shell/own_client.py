@@ -16,7 +16,7 @@ from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Rela
 from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
-from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _CANCELLING = 0.5
@@ -184,5 +184,5 @@ def _reply_to(request: Message) -> Message:
     )
 
 
-async def _refuse_to_sign_in() -> None:
+async def _refuse_to_sign_in(_announce: Announce) -> None:
     raise AssertionError("the relay of this client must not sign in")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
 from mcp_auth_bridge.relay import replies
@@ -27,10 +27,15 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
+from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes
+
+
+Announce: TypeAlias = Callable[[str], None]
+"""Takes the address at which the user begins a login."""
 
 
 class ClientWriter(Protocol):
@@ -42,7 +47,8 @@ class ClientWriter(Protocol):
 class RelayRunner:
     """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
 
-    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises.
+    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises; it announces
+    the address at which the user begins that login, if it cannot open a browser.
     """
 
     def __init__(
@@ -51,7 +57,7 @@ class RelayRunner:
         remote: Remote,
         writer: ClientWriter,
         remember: Callable[[str, bytes], None],
-        sign_in: Callable[[], Awaitable[None]],
+        sign_in: Callable[[Announce], Awaitable[None]],
     ) -> None:
         # The relay.
         self._relay = relay
@@ -153,7 +159,7 @@ class RelayRunner:
             case Remember(method=method, result=result):
                 self._remember(method, result)
             case SignIn():
-                self._start(SIGN_IN, self._sign_in)
+                self._start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -189,6 +195,9 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
+
+    def _announce(self, address: str) -> None:
+        self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""

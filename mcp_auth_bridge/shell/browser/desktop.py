@@ -43,12 +43,17 @@ def no_tab_reason(environ: Mapping[str, str], command: Sequence[str], exists: Pa
     """
     if command:
         return ""
-    if environ.get("CI", "").lower() not in ("", "0", "false"):
+    if is_ci_job(environ):
         return "a CI job has no user at a browser"
     place = remote_environment(environ, exists)
     if place not in ("", "WSL"):
         return f"a browser cannot be opened from {place}"
     return "" if sys.platform == "win32" or desktop_opener(environ, exists) else "there is no display for a browser"
+
+
+def is_ci_job(environ: Mapping[str, str]) -> bool:
+    """Whether this process runs in a job of continuous integration, where no user is present."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def desktop_opener(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> tuple[str, ...]:
