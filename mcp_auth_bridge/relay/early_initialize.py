@@ -4,7 +4,6 @@ An error on `initialize` helps no user: most clients hide its text and never try
 `initialize` always succeeds. The result of a tool call reports a missing login, because users and models read it.
 """
 
-import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -28,6 +27,7 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.http_semantics import LATEST, SUPPORTED
+from mcp_auth_bridge.relay.login_tool import login_tool_name
 
 PATIENCE = 0.3
 """Seconds that the server has for its own reply to `initialize`."""
@@ -74,7 +74,7 @@ class EarlyInitialize:
         self._lists: dict[Hashable, Message] = {}
 
         # The tool that takes the place of the tools which cannot be listed without a login.
-        self._login_tool = f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:48]}_login"
+        self._login_tool = login_tool_name(name)
 
         # Whether that tool was listed.
         self._offers_login = False
