@@ -110,6 +110,9 @@ class OwnClient:
         elif message.method == "notifications/progress":
             self._progress(message.params)
 
+    def use_frames(self) -> None:
+        raise AssertionError("this client writes lines")
+
     async def _exchange(self, request: Message) -> Message:
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request.key] = reply

@@ -25,6 +25,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
+from mcp_auth_bridge.relay.content_length import FIRST, Frames
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.relay.login_offer import announcement
@@ -42,6 +43,8 @@ class ClientWriter(Protocol):
     """Writes messages to the MCP client, as in `shell/console/stdio.py`."""
 
     async def write(self, raw: bytes) -> None: ...
+
+    def use_frames(self) -> None: ...
 
 
 class RelayRunner:
@@ -105,12 +108,22 @@ class RelayRunner:
             await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        lines = Lines(LONGEST_LINE)
+        lines: Lines | Frames | None = None
         async for chunk in incoming:
+            lines = lines or self._choose_framing(chunk)
             for line in lines.feed(chunk):
                 await self._take(line)
+        if lines is None:
+            return
         for line in lines.close():
             await self._take(line)
+
+    def _choose_framing(self, first: bytes) -> Lines | Frames:
+        """The framing of a stream that begins with the chunk `first`. The answers are written in the same."""
+        if not first.startswith(FIRST):
+            return Lines(LONGEST_LINE)
+        self._writer.use_frames()
+        return Frames(LONGEST_LINE)
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:
