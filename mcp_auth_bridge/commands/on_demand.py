@@ -48,7 +48,7 @@ async def sign_in_on_demand(bridge: Bridge, announce: Announce) -> None:
     Where no browser can be opened, `announce` gets the address at which the user begins the login.
     """
     failed = bridge.oauth.session
-    way = _choose_way(bridge, announce)
+    way = await _choose_way(bridge, announce)
     used = failed.access.reveal() if failed is not None else ""
     announced = ""
     while not (await _has_login(bridge, used) or await _attempt(bridge, used, way)):
@@ -57,10 +57,10 @@ async def sign_in_on_demand(bridge: Bridge, announce: Announce) -> None:
         await asyncio.sleep(_INTERVAL)
 
 
-def _choose_way(bridge: Bridge, announce: Announce) -> _Way:
+async def _choose_way(bridge: Bridge, announce: Announce) -> _Way:
     tabs = bridge.tabs
     show = partial(_show, bridge, announce)
-    obstacle = no_tab_reason(bridge.environ, bridge.profile.browser_command)
+    obstacle = await run_in_background(partial(no_tab_reason, bridge.environ, bridge.profile.browser_command))
     if not obstacle:
         return _Way(tabs.note, tabs.take_back, lambda url: _open(bridge, url) or show(url))
     if is_ci_job(bridge.environ):
