@@ -18,9 +18,11 @@
     │   └── OutcomeUnknown      exit 6   -32012  the request was sent, but not answered: repeating may do it twice
     │       └── Overdue         exit 15  -32012  the request was sent, but not answered in time
     ├── RemoteError             exit 8   -32016  the MCP server or its tool answered with an error of its own
+    ├── InputRefused            exit 8   -32603  the MCP client did not give the input that the MCP server asked for
     └── ProtocolError           exit 7   -32016
         ├── OurProtocolError    exit 7   -32600  the MCP client or this bridge broke the rules
         │   ├── MethodUnknown   exit 7   -32601  the method does not exist at this point
+        │   ├── InvalidParams   exit 7   -32602  the parameters of the request are not valid
         │   └── WrongEra        exit 7   -32022  the MCP client and the MCP server share no revision of MCP
         └── TheirProtocolError  exit 7   -32016  the MCP server or the authorization server broke the rules
             ├── NoLoginOffered  exit 7   -32016  the MCP server publishes no way to log in
@@ -29,6 +31,7 @@
             ├── OAuthRefused    exit 7   -32016  the response is an OAuth error (RFC 6749 section 5.2)
             ├── UpstreamFailed  exit 7   -32013  the HTTP response does not hold an MCP message
             ├── SessionLost     exit 7   -32015  the MCP server forgot the MCP session
+            ├── EraRefused      exit 7   -32016  the MCP server refuses one era, and may speak the other
             └── LimitExceeded   exit 7   -32014  something is larger or longer than a limit allows
 
 The JSON-RPC codes lie in the implementation-defined range -32000…-32019; -32020 and below belong to MCP.
@@ -195,6 +198,14 @@ class RemoteError(BridgeError):
     sent = Sent.YES
 
 
+class InputRefused(BridgeError):
+    """The MCP server needs input for a request, and the MCP client cannot or will not give it."""
+
+    exit_code = 8
+    reason = "input_refused"
+    sent = Sent.YES
+
+
 class ProtocolError(BridgeError):
     exit_code = 7
     rpc_code = -32016
@@ -209,6 +220,11 @@ class OurProtocolError(ProtocolError):
 class MethodUnknown(OurProtocolError):
     rpc_code = -32601
     reason = "method_not_found"
+
+
+class InvalidParams(OurProtocolError):
+    rpc_code = -32602
+    reason = "invalid_params"
 
 
 class WrongEra(OurProtocolError):
@@ -278,6 +294,18 @@ class SessionLost(TheirProtocolError):
     rpc_code = -32015
     reason = "session_lost"
     sent = Sent.NO
+
+
+class EraRefused(TheirProtocolError):
+    """The server does not open a session, or a sessionless exchange, of one era; nothing was executed.
+
+    It may speak the other era, so the relay tries that one (specification 2026-07-28, basic/versioning). `cause` is the
+    error to report if it does not.
+    """
+
+    def __init__(self, cause: BridgeError) -> None:
+        super().__init__(cause.message, cause.hint)
+        self.cause = cause
 
 
 class LimitExceeded(TheirProtocolError):

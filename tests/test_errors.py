@@ -47,7 +47,7 @@ def test_the_tree_in_the_docstring_is_the_tree_in_the_code():
 def test_every_code_is_json_rpcs_own_or_in_its_range_for_implementations():
     for kind in KINDS:
         assert 1 <= kind.exit_code <= 15
-        assert kind.rpc_code in (-32600, -32601, -32603) or -32099 <= kind.rpc_code <= -32000
+        assert -32603 <= kind.rpc_code <= -32600 or -32099 <= kind.rpc_code <= -32000
 
 
 def test_only_an_unsent_request_is_safe_to_repeat():

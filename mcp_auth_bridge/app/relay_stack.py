@@ -1,26 +1,35 @@
 """Builds the stack of relays for a `Profile`.
 
-From the outside in: batches are taken apart, faults are isolated, the era is negotiated, and then each era has the
-relays that it needs.
+From the outside in: batches are taken apart, faults are isolated, the era of the client is recognised. A client of
+either era has relays for its user; below them the era of the server decides, and each has the relays that it needs.
 """
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
+from mcp_auth_bridge.relay.call_numbers import FORWARDED, LISTINGS, OWN, CallNumbers
 from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities
+from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
+from mcp_auth_bridge.relay.dual_server import DualServer
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
+from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
 from mcp_auth_bridge.relay.modern import Modern
-from mcp_auth_bridge.relay.negotiation import Negotiation
+from mcp_auth_bridge.relay.modern_era import ModernEra
+from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
+from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
@@ -28,27 +37,63 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 
 def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
-    legacy: Relay = EarlyInitialize(ClientCapabilities(_session(profile)), profile.name, remembered)
-    modern: Relay = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
+    eras = _Eras(profile, remembered)
+    legacy: Relay = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
+    modern: Relay = eras.for_modern_client()
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
-    return LoginNotices(Batches(Isolation(Negotiation(legacy, modern, remembered))))
+    return LoginNotices(Batches(Isolation(ClientEra(legacy, modern))))
 
 
 def build_headless_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Headless:
     """The relay for `--headless`, from the same arguments."""
-    modern = Subscriptions(Modern(Delivery(Passthrough(), profile.relay)))
-    return Headless(Batches(Isolation(Negotiation(ClientCapabilities(_session(profile)), modern, remembered))))
+    eras = _Eras(profile, remembered)
+    return Headless(Batches(Isolation(ClientEra(eras.for_legacy_client(), eras.for_modern_client()))))
 
 
-def build_own_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
-    """The relay for the bridge's own calls: it waits for the server, and it never opens a browser.
+def build_own_relay(profile: Profile) -> Relay:
+    """The relay for the bridge's own calls.
 
-    Its client answers every request of the server itself (`shell/own_client.py`).
+    It waits for the server, never opens a browser, and does not translate: the bridge itself speaks both eras.
     """
-    return Isolation(Negotiation(_session(profile), Modern(Delivery(Passthrough(), profile.relay)), remembered))
+    eras = _Eras(profile, {})
+    return Isolation(ClientEra(eras.legacy_server(), eras.modern_server()))
 
 
-def _session(profile: Profile) -> Relay:
-    session = SessionReplay(LegacySession(Delivery(Passthrough(), profile.relay)))
-    return KeepAlive(session, profile.relay.ping) if profile.relay.ping > 0 else session
+class _Eras:
+    """The relays of the two eras. They share the numbers of their calls, because they take turns in one process."""
+
+    def __init__(self, profile: Profile, remembered: Mapping[str, bytes]) -> None:
+        self._profile = profile
+        self._remembered = remembered
+        self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
+
+    def for_legacy_client(self) -> Relay:
+        build: Mapping[Era, Callable[[], Relay]] = {
+            Era.LEGACY: self._legacy_server_unless_dual,
+            Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
+        }
+        return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
+
+    def for_modern_client(self) -> Relay:
+        build: Mapping[Era, Callable[[], Relay]] = {
+            Era.MODERN: self.modern_server,
+            Era.LEGACY: lambda: ModernToLegacy(SessionReplay(self.legacy_server()), os.urandom),
+        }
+        return ServerEra(build, Era.MODERN, self._remembered)
+
+    def legacy_server(self) -> Relay:
+        calls = ParameterHeaders(self._delivery(), show_all, self._listings)
+        session = LegacySession(calls, self._own)
+        return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
+
+    def _legacy_server_unless_dual(self) -> Relay:
+        """The relay for a legacy client. A server that was found to speak only the legacy era is not asked again."""
+        server = self.legacy_server()
+        return server if remembered_era(self._remembered) is Era.LEGACY else DualServer(server)
+
+    def modern_server(self) -> Relay:
+        return ModernEra(Subscriptions(Modern(ParameterHeaders(self._delivery(), hide_invalid, self._listings))))
+
+    def _delivery(self) -> Relay:
+        return Delivery(Passthrough(self._forwarded), self._profile.relay)

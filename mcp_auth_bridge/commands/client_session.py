@@ -10,7 +10,7 @@ import msgspec
 
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError, WrongEra
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.shell.own_client import OwnClient, Progress
 
@@ -80,7 +80,7 @@ async def open_session(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnC
     Raises any `BridgeError`.
     """
     async with closing(bridge):
-        client = await _open_in_either_era(bridge, progress)
+        client = await _open(bridge, progress)
         try:
             yield client
         finally:
@@ -90,17 +90,8 @@ async def open_session(bridge: Bridge, progress: Progress) -> AsyncIterator[OwnC
                     await bridge.remote.close()
 
 
-async def _open_in_either_era(bridge: Bridge, progress: Progress) -> OwnClient:
-    try:
-        return await _open(bridge, bridge.server_cache.load(), progress)
-    except WrongEra:  # the cache named the era; the server may have been replaced since
-        return await _open(bridge, {}, progress)
-
-
-async def _open(bridge: Bridge, remembered: Mapping[str, bytes], progress: Progress) -> OwnClient:
-    client = OwnClient(
-        relay_stack.build_own_relay(bridge.profile, remembered), bridge.remote, bridge.server_cache, progress
-    )
+async def _open(bridge: Bridge, progress: Progress) -> OwnClient:
+    client = OwnClient(relay_stack.build_own_relay(bridge.profile), bridge.remote, bridge.server_cache, progress)
     try:
         await client.open()
     except BaseException:

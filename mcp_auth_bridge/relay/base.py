@@ -26,13 +26,14 @@ class Message(msgspec.Struct, frozen=True):
     """One JSON-RPC message: its bytes as they arrived, without a line end, and the members that the relays look at.
 
     `id` is the raw JSON of the id (`b'1'` is not `b'"1"'`, `b'1.0'` stays `b'1.0'`), None if the message has no id.
-    `method` is None for replies and batches.
+    `method` is None for replies and batches. `is_stateless`: it is a reply to `initialize` that names no session.
     """
 
     kind: Kind
     raw: bytes
     id: bytes | None = None
     method: str | None = None
+    is_stateless: bool = False
 
     @property
     def key(self) -> Hashable:

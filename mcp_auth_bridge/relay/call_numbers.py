@@ -16,6 +16,9 @@ OWN = range(-1, -(2**39), -1)
 SIGN_IN = -(2**39)
 """The call as which a login ends."""
 
+LISTINGS = range(-(2**39) - 1, -(2**40), -1)
+"""The calls that list the tools for a call whose headers were refused."""
+
 PROBES = range(-(2**40) - 1, -(2**41), -1)
 """The calls that ask the server which era it speaks."""
 

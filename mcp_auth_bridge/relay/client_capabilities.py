@@ -12,10 +12,10 @@ from typing import Any
 
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 _METHOD_NOT_FOUND = -32601
 _INVALID_PARAMS = -32602
-_META_KEY = "io.modelcontextprotocol/clientCapabilities"
 _NEEDED = {
     "roots/list": "roots",
     "sampling/createMessage": "sampling",
@@ -59,10 +59,14 @@ class ClientCapabilities(Around):
         if needed is None:
             return None
         if not isinstance(self._declared.get(needed), dict):
-            return replies.refusal(request, _METHOD_NOT_FOUND, f"the MCP client does not support {needed}")
+            return _refusal(request, _METHOD_NOT_FOUND, needed)
         if needed == "elicitation" and not _takes_mode(self._declared, request.params.get("mode")):
-            return replies.refusal(request, _INVALID_PARAMS, "the MCP client does not support this mode of elicitation")
+            return _refusal(request, _INVALID_PARAMS, "this mode of elicitation")
         return None
+
+
+def _refusal(request: Message, code: int, unsupported: str) -> Message:
+    return replies.error(request, {"code": code, "message": f"the MCP client does not support {unsupported}"})
 
 
 def declared_in(request: Message) -> Mapping[str, Any]:
@@ -73,7 +77,7 @@ def declared_in(request: Message) -> Mapping[str, Any]:
     params = request.params
     if request.method != "initialize":
         meta = params.get("_meta")
-        params = {"capabilities": meta.get(_META_KEY)} if isinstance(meta, dict) else {}
+        params = {"capabilities": meta.get(CAPABILITIES_KEY)} if isinstance(meta, dict) else {}
     capabilities = params.get("capabilities")
     return capabilities if isinstance(capabilities, dict) else {}
 

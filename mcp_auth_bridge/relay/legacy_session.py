@@ -12,6 +12,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import (
     BridgeError,
+    EraRefused,
     LoginRequired,
     MethodUnknown,
     OurProtocolError,
@@ -20,7 +21,6 @@ from mcp_auth_bridge.errors import (
     StepUpRequired,
     TheirProtocolError,
     Unreachable,
-    WrongEra,
 )
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
@@ -38,8 +38,8 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, MODERN_VERSIONS
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
@@ -54,9 +54,9 @@ _INITIALIZED = "notifications/initialized"
 
 
 class LegacySession:
-    """Wraps the relay that handles the messages of an open session."""
+    """Wraps the relay that handles the messages of an open session. `numbers` are those of its own calls."""
 
-    def __init__(self, inner: Relay) -> None:
+    def __init__(self, inner: Relay, numbers: CallNumbers | None = None) -> None:
         # The relay of the messages in an open session.
         self._inner = inner
 
@@ -70,7 +70,7 @@ class LegacySession:
         self._session = McpSession()
 
         # The numbers of the calls for `initialize` and for its confirmation.
-        self._numbers = CallNumbers(OWN)
+        self._numbers = numbers or CallNumbers(OWN)
 
         # The newest of those calls.
         self._own_call = STREAM
@@ -183,13 +183,11 @@ class LegacySession:
         result = result_of(reply)
         if result is None and (yield from self._open_with_older(reply)):
             return
+        if result is None:
+            yield from self._close(EraRefused(refused_initialize_error(reply)))
+            return
         handshake = self._handshake
         is_first, handshake.answered = not handshake.answered, True
-        if result is None:
-            if is_first:
-                yield ToClient(reply)
-            yield from self._close(_refusal_error(replies.error_code(reply)))
-            return
         self._step(SessionStep.GREET)
         self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
         self._pause = _LOGIN_POLL
@@ -214,8 +212,8 @@ class LegacySession:
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
             if not (yield from self._open_with_older(error)):
-                unanswered = TheirProtocolError("the server ended its response to initialize without a reply")
-                yield from self._close(error or unanswered)
+                error = error or TheirProtocolError("the server ended its response to initialize without a reply")
+                yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             # Whatever its outcome, the notification was sent before the first request.
             self._step(SessionStep.OPEN)
@@ -296,10 +294,3 @@ class LegacySession:
             if isinstance(action, Hangup):
                 self._drop(action.call)
             yield action
-
-
-def _refusal_error(code: int | None) -> BridgeError:
-    """The error for an `initialize` refused with `code`. Servers without a legacy era use codes of their own."""
-    if code in MODERN_ERRORS:
-        return WrongEra("this server speaks MCP 2026-07-28 only", supported=MODERN_VERSIONS)
-    return TheirProtocolError("the server refused to initialize a session")

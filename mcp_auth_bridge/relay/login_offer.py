@@ -15,10 +15,11 @@ import msgspec
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
 
 _ANNOUNCED = "mcp-auth-bridge/login"
 _ELICIT = "elicitation/create"
-_STATE = "mcp-auth-bridge/login/"
+_STATE = "mcp-auth-bridge-login:"
 _LOGIN = "login"  # the key of the one input request
 _ANSWER = ("requestState", "inputResponses")  # the parameters by which a retry answers (2026-07-28)
 
@@ -70,14 +71,17 @@ def input_required(request: Message, name: str, address: str) -> Message:
 
 def retry_in(request: Message) -> Retry | None:
     """The retry that `request` is, None if its state is not one of `input_required`."""
+    if _STATE.encode() not in request.raw:  # nearly all of them; arguments may be large
+        return None
     params = request.params
     state = params.get("requestState")
     if not isinstance(state, str) or not state.startswith(_STATE):
         return None
     ours = _object(_parsed(state.removeprefix(_STATE)))
     answer = _object(_object(params.get("inputResponses")).get(_LOGIN))
-    before = replies.with_params(request, {**dict.fromkeys(_ANSWER), **_object(ours.get("kept"))})
-    return Retry(before, str(ours.get("address", "")) if answer.get("action") == "accept" else "")
+    before = {**dict.fromkeys(_ANSWER, REMOVED), **_object(ours.get("kept"))}
+    call = rewrite(request, {("params", name): value for name, value in before.items()})
+    return Retry(call, str(ours.get("address", "")) if answer.get("action") == "accept" else "")
 
 
 def _parameters(name: str, address: str) -> dict[str, str]:

@@ -8,12 +8,15 @@ from mcp_auth_bridge.relay.call_numbers import FORWARDED, CallNumbers
 
 
 class Passthrough:
-    """Makes one call for each client message. A reply counts only under the call of its request."""
+    """Makes one call for each client message. A reply counts only under the call of its request.
 
-    def __init__(self) -> None:
+    `numbers` are those of its calls: stacks of relays that take turns in one process share them.
+    """
+
+    def __init__(self, numbers: CallNumbers | None = None) -> None:
         self._requests: dict[int, Message] = {}
         self._calls: dict[Hashable, int] = {}
-        self._numbers = CallNumbers(FORWARDED)
+        self._numbers = numbers or CallNumbers(FORWARDED)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:

@@ -1,7 +1,6 @@
 """The messages that the bridge itself makes. Only here does a `BridgeError` become JSON-RPC."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -9,6 +8,7 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, LimitExceeded, LoginRequired, error_data
 from mcp_auth_bridge.relay.base import Kind, Malformed, Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import version_of
+from mcp_auth_bridge.relay.rewriting import as_json
 
 
 class _Error(msgspec.Struct):
@@ -25,7 +25,7 @@ _error_decoder = msgspec.json.Decoder(_ErrorReply)
 
 def result(request: Message, value: Any) -> Message:
     """The reply to `request` with the result `value`. Any: a result is any JSON."""
-    return _reply(request.id or b"null", b"result", _json(value))
+    return _reply(request.id or b"null", b"result", as_json(value))
 
 
 def raw_result(request: Message, value: bytes) -> Message:
@@ -33,15 +33,20 @@ def raw_result(request: Message, value: bytes) -> Message:
     return _reply(request.id or b"null", b"result", value)
 
 
+def error(request: Message, value: Any) -> Message:
+    """The reply to `request` with the JSON-RPC error `value` of a server. Any: any JSON."""
+    return _reply(request.id or b"null", b"error", as_json(value))
+
+
 def malformed(error: Malformed) -> Message:
     """The reply to a line that is not a message (JSON-RPC 2.0 section 5.1)."""
-    return _reply(error.id, b"error", _json({"code": error.code, "message": error.message}))
+    return _reply(error.id, b"error", as_json({"code": error.code, "message": error.message}))
 
 
 def notification(method: str, params: Any = None) -> Message:
     """A notification, without `params` if they are None. Any: any JSON."""
     members = {"jsonrpc": "2.0", "method": method}
-    raw = _json(members if params is None else {**members, "params": params})
+    raw = as_json(members if params is None else {**members, "params": params})
     return Message(Kind.NOTIFICATION, raw, method=method)
 
 
@@ -51,8 +56,8 @@ def request(method: str, params: Any, number: int = 0) -> Message:
     Its id is a string: some clients take any number for the id of one of their own requests.
     """
     id_ = f"mcp-auth-bridge/{method}/{number}"
-    raw = _json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
-    return Message(Kind.REQUEST, raw, id=_json(id_), method=method)
+    raw = as_json({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
+    return Message(Kind.REQUEST, raw, id=as_json(id_), method=method)
 
 
 def with_id(message: Message, id_: bytes) -> Message:
@@ -62,29 +67,6 @@ def with_id(message: Message, id_: bytes) -> Message:
     except msgspec.DecodeError:  # an escape of a lone surrogate, which msgspec refuses and Python's parser takes
         raw = json.dumps({**decoded(message.raw), "id": json.loads(id_)}).encode()
     return msgspec.structs.replace(message, raw=raw, id=id_)
-
-
-def with_params(message: Message, values: Mapping[str, Any]) -> Message:
-    """`message`, which has named parameters, with other `values` of some; None removes one.
-
-    Everything else keeps its bytes. Any: any JSON.
-    """
-    try:
-        members = _members_decoder.decode(message.raw)
-        params = _members_decoder.decode(members["params"])
-        written: dict[str, Any] = _changed(params, {name: _raw(value) for name, value in values.items()})
-        raw = msgspec.json.encode({**members, "params": written})
-    except msgspec.DecodeError:  # as in `with_id`
-        raw = json.dumps({**decoded(message.raw), "params": _changed(message.params, values)}).encode()
-    return msgspec.structs.replace(message, raw=raw)
-
-
-def _changed(params: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**params, **values}.items() if value is not None}
-
-
-def _raw(value: Any) -> msgspec.Raw | None:
-    return None if value is None else msgspec.Raw(_json(value))
 
 
 def failure(request: Message, error: BridgeError) -> Message:
@@ -104,12 +86,7 @@ def protocol_error(request: Message, error: BridgeError) -> Message:
     data = {"bridge": True, **error_data(error)}
     text = f"mcp-auth-bridge: {error.message}{f'; hint: {error.hint}' if error.hint else ''}"
     body = {"code": error.rpc_code, "message": text, "data": data}
-    return _reply(request.id or b"null", b"error", _json(body))
-
-
-def refusal(request: Message, code: int, text: str) -> Message:
-    """The reply to `request` of the server, which the bridge refuses in the client's place."""
-    return _reply(request.id or b"null", b"error", _json({"code": code, "message": text}))
+    return _reply(request.id or b"null", b"error", as_json(body))
 
 
 def error_code(reply: Message) -> int | None:
@@ -138,14 +115,6 @@ def tool_text(request: Message, text: str, *, is_error: bool) -> Message:
     """The reply with a `CallToolResult` of one text. `resultType` is required since 2026-07-28, and unknown before."""
     modern = {"resultType": "complete"} if version_of(request) else {}
     return result(request, {**modern, "content": [{"type": "text", "text": text}], "isError": is_error})
-
-
-def _json(value: Any) -> bytes:
-    """`value` as JSON text. Any: any JSON. It may hold lone surrogates, which msgspec does not write."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return json.dumps(value).encode()
 
 
 def _reply(id_: bytes, member: bytes, value: bytes) -> Message:

@@ -9,6 +9,7 @@ from mcp_auth_bridge.errors import BridgeError, UpstreamFailed
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_semantics import SUPPORTED
+from mcp_auth_bridge.relay.rewriting import rewrite
 
 _INVALID_PARAMS = -32602  # MCP "Lifecycle", error handling: “Unsupported protocol version”
 
@@ -22,7 +23,7 @@ def with_older_revision(initialize: Message, outcome: Message | BridgeError | No
         return None
     named = initialize.params.get("protocolVersion")
     earlier = [revision for revision in SUPPORTED if isinstance(named, str) and revision < named]
-    return replies.with_params(initialize, {"protocolVersion": earlier[-1]}) if earlier else None
+    return rewrite(initialize, {("params", "protocolVersion"): earlier[-1]}) if earlier else None
 
 
 def _may_be_due_to_revision(outcome: Message | BridgeError | None) -> bool:

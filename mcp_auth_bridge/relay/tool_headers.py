@@ -1,16 +1,25 @@
-"""The headers that the calls of each tool need, learned from every `tools/list` that passes (MCP 2026-07-28)."""
+"""The headers that the calls of each tool need, learned from lists of tools (MCP 2026-07-28)."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from mcp_auth_bridge.errors import quoted
-from mcp_auth_bridge.relay.base import Message, Note, decoded
+from mcp_auth_bridge.relay.base import Message, decoded
 from mcp_auth_bridge.relay.mcp_headers import Annotations, InvalidAnnotation, annotations_of, parameter_headers
 
 _object_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _list_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class InvalidTool(msgspec.Struct, frozen=True):
+    """A tool whose `x-mcp-header` breaks a rule: its index in the list, its name quoted for the log, and the rule."""
+
+    index: int
+    name: str
+    reason: str
 
 
 class ToolHeaders:
@@ -28,22 +37,15 @@ class ToolHeaders:
         annotations = self._tools.get(name, {}) if isinstance(name, str) else {}
         return parameter_headers(annotations, params.get("arguments"))
 
-    def learn(self, listed: Message) -> tuple[Message, list[Note]]:
-        """Learn from `listed`, the reply to a `tools/list`.
-
-        Returns it without the tools that must not be shown, each with a note that says why. If there are no such tools
-        it keeps its bytes.
-        """
-        hidden, notes = set(), []
+    def learn(self, listed: Message) -> list[InvalidTool]:
+        """Learn from `listed`, the reply to a `tools/list`. Returns its tools with an invalid annotation."""
+        invalid = []
         for index, tool in enumerate(_tools_in(listed)):
             try:
                 self._learn(tool)
-            except InvalidAnnotation as invalid:
-                hidden.add(index)
-                notes.append(Note(f"the tool {quoted(str(tool.get('name')), 80)} is hidden: {invalid}"))
-        if not hidden:
-            return listed, []
-        return msgspec.structs.replace(listed, raw=_without(listed.raw, hidden)), notes
+            except InvalidAnnotation as reason:
+                invalid.append(InvalidTool(index, quoted(str(tool.get("name")), 80), str(reason)))
+        return invalid
 
     def _learn(self, tool: Any) -> None:
         """Any: an element of the server's list, which need not be a tool. The client judges that."""
@@ -67,8 +69,13 @@ def _tools_in(listed: Message) -> list[Any]:
     return tools if isinstance(tools, list) else []
 
 
+def without(listed: Message, invalid: Iterable[InvalidTool]) -> Message:
+    """`listed` without its `invalid` tools. The others keep their bytes, and so does a list that has none of them."""
+    hidden = {tool.index for tool in invalid}
+    return msgspec.structs.replace(listed, raw=_without(listed.raw, hidden)) if hidden else listed
+
+
 def _without(raw: bytes, hidden: set[int]) -> bytes:
-    """The reply without the tools at the indices `hidden`. The others keep their bytes."""
     try:
         body = _object_decoder.decode(raw)
         result = _object_decoder.decode(body["result"])

@@ -10,10 +10,11 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from mcp_auth_bridge.errors import BridgeError, MethodUnknown, RemoteError, TheirProtocolError, quoted
+from mcp_auth_bridge.errors import BridgeError, EraRefused, MethodUnknown, RemoteError, TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, decoded
 from mcp_auth_bridge.relay.envelope import peek, result_of
+from mcp_auth_bridge.relay.era import ERA, Era, remembered_as, remembered_era
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
 from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
@@ -68,15 +69,29 @@ class OwnClient:
         self._relaying = asyncio.ensure_future(self._runner.run(self._queued_lines()))
 
     async def open(self) -> None:
-        """Find out the era of the server, and open a session in the legacy era. Raises `BridgeError`."""
-        with contextlib.suppress(MethodUnknown):
-            await self._exchange(DISCOVER)
+        """Find out the era of the server, and open a session in the legacy era. Raises `BridgeError`.
+
+        The era that is remembered comes first. If the server refuses both, the error is that of the first.
+        """
+        first = remembered_era(self._memory.load()) or Era.MODERN
+        try:
+            await self._open_in(first)
+        except EraRefused as refused:
+            try:
+                await self._open_in(first.other)
+            except EraRefused:
+                raise refused.cause from None
+
+    async def _open_in(self, era: Era) -> None:
+        request = INITIALIZE if era is Era.LEGACY else DISCOVER
+        opened = _result(request, await self._exchange(request))
+        for name, value in ((request.method or "", opened), (ERA, remembered_as(era))):
+            if self._memory.load().get(name) != value:
+                self._memory.save(name, value)
+        if era is Era.LEGACY:
+            self._write_line(INITIALIZED)
+        else:
             self._meta = META
-            return
-        opened = _result(INITIALIZE, await self._exchange(INITIALIZE))
-        if self._memory.load().get("initialize") != opened:
-            self._memory.save("initialize", opened)
-        self._write_line(INITIALIZED)
 
     async def request(self, method: str, params: Mapping[str, Any]) -> bytes:
         """Returns the raw result of a request. Any: any JSON.

@@ -24,7 +24,7 @@ def stack(relay):
 
 def test_an_ide_gets_an_early_answer_and_may_sign_in():
     names = stack(build_relay(PROFILE, {}))
-    assert names[:4] == ["LoginNotices", "Batches", "Isolation", "Negotiation"]
+    assert names[:4] == ["LoginNotices", "Batches", "Isolation", "ClientEra"]
 
 
 @pytest.mark.parametrize("changes", [{"login": "never"}, {"auth": AnonymousSettings()}])
@@ -38,14 +38,15 @@ def repr_of(relay, seen=None):
     """The names of all relays below `relay`."""
     seen = set() if seen is None else seen
     seen.add(type(relay).__name__)
-    for value in vars(relay).values():
+    relays = list(relay._relays._relays.values()) if hasattr(relay, "_relays") else []
+    for value in [*vars(relay).values(), *relays]:
         if hasattr(value, "from_client") and type(value).__name__ not in seen:
             repr_of(value, seen)
     return seen
 
 
 def test_a_program_gets_every_failure_and_the_bridge_itself_waits_for_the_server():
-    headless, own = repr_of(build_headless_relay(PROFILE, {})), repr_of(build_own_relay(PROFILE, {}))
+    headless, own = repr_of(build_headless_relay(PROFILE, {})), repr_of(build_own_relay(PROFILE))
     assert "Headless" in headless
     for missing in ("SigningIn", "EarlyInitialize", "LoginNotices"):
         assert missing not in headless | own

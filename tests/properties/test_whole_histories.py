@@ -1,5 +1,6 @@
 """The relay of `relay_stack.build_relay` and its modern half under random histories: one reply, none if cancelled."""
 
+import functools
 import json
 
 from hypothesis import settings
@@ -37,7 +38,8 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.legacy_session import LegacySession
-from mcp_auth_bridge.relay.modern import HEADER_MISMATCH, Modern
+from mcp_auth_bridge.relay.modern import Modern
+from mcp_auth_bridge.relay.parameter_headers import HEADER_MISMATCH, ParameterHeaders, hide_invalid
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.subscriptions import METHOD as LISTEN
 from mcp_auth_bridge.relay.subscriptions import Subscriptions
@@ -100,10 +102,12 @@ def is_unknown(error):
 
 
 def layers(relay):
-    """`relay` and the legacy relays within it, from the outside in."""
-    while relay is not None:
-        yield relay
-        relay = getattr(relay, "_inner", None) or getattr(relay, "_legacy", None)
+    """`relay` and all relays within it, from the outside in; those of eras that are not in use are not built."""
+    yield relay
+    inner = getattr(relay, "_inner", None)
+    alternatives = getattr(relay, "_relays", None)
+    for part in [*([inner] if inner else []), *(alternatives._relays.values() if alternatives else [])]:
+        yield from layers(part)
 
 
 class Histories(RuleBasedStateMachine):
@@ -287,7 +291,8 @@ class Histories(RuleBasedStateMachine):
 
     def waits_for_the_client(self):
         """A session after initialize waits for `notifications/initialized`, as the specification requires."""
-        return next(layer for layer in layers(self.relay) if isinstance(layer, LegacySession))._state.name == "GREETED"
+        sessions = [layer for layer in layers(self.relay) if isinstance(layer, LegacySession)]
+        return any(session._state.name == "GREETED" for session in sessions)
 
     def teardown(self):
         if self.waits_for_the_client():
@@ -316,7 +321,7 @@ class ModernHistories(Histories):
         return False
 
     def built(self, memory):
-        return Subscriptions(Modern(Delivery(Passthrough(), RELAY)))
+        return Subscriptions(Modern(ParameterHeaders(Delivery(Passthrough(), RELAY), hide_invalid)))
 
 
 class Bug(Exception):
@@ -341,6 +346,24 @@ class Faulty(Around):
             raise Bug
 
 
+def make_faulty(layer):
+    """Put a `Faulty` before each relay within `layer`, and before those that it builds later."""
+    if hasattr(layer, "_inner"):
+        layer._inner = Faulty(layer._inner)
+    if hasattr(layer, "_relays"):
+        relays = layer._relays._relays
+        relays.update({number: Faulty(relay) for number, relay in relays.items()})
+    if hasattr(layer, "_build"):
+        layer._build = {era: functools.partial(built_faulty, build) for era, build in layer._build.items()}
+
+
+def built_faulty(build):
+    relay = build()
+    for layer in list(layers(relay)):
+        make_faulty(layer)
+    return Faulty(relay)
+
+
 class FaultyHistories(Histories):
     """The same with exceptions at any place: one reply, none if cancelled, and no request waits forever."""
 
@@ -348,12 +371,8 @@ class FaultyHistories(Histories):
         Faulty.due = None
         relay = relay_stack.build_relay(FAR, memory)
         isolated = relay._inner._inner
-        eras = [isolated._inner._legacy, isolated._inner._modern]
-        isolated._inner._legacy, isolated._inner._modern = (Faulty(era) for era in eras)
-        for era in eras:
-            for layer in list(layers(era)):
-                if hasattr(layer, "_inner"):
-                    layer._inner = Faulty(layer._inner)
+        for layer in list(layers(isolated._inner)):
+            make_faulty(layer)
         isolated._inner = Faulty(isolated._inner)
         return relay
 

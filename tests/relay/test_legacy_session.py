@@ -20,21 +20,19 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import (
+    EraRefused,
     LoginRequired,
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
     SessionLost,
-    TheirProtocolError,
     Unreachable,
     UpstreamFailed,
-    WrongEra,
 )
 from mcp_auth_bridge.relay.base import Hangup, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession, _refusal_error
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
+from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
 LOST = SessionLost("the server no longer knows the MCP session")
@@ -155,7 +153,7 @@ def test_a_reply_to_another_request_does_not_answer_initialize(play):
     play.client(INITIALIZE)
     for id_ in ("0", None, 1):
         assert play.server(-1, answer(id_, WELCOMED)) == []
-    assert play.ended(-1) == [fail(INITIALIZE, TheirProtocolError)]
+    assert play.ended(-1) == [fail(INITIALIZE, EraRefused)]
 
 
 def test_a_notification_before_the_reply_to_initialize_is_relayed(play):
@@ -169,10 +167,10 @@ def test_a_second_reply_to_initialize_is_not_relayed(play):
     assert play.server(-1, OPENED) == []
 
 
-def test_a_refused_initialize_is_answered_with_the_servers_error_and_tried_again_for_the_next_request(play):
+def test_a_refused_initialize_means_a_refused_era_and_is_tried_again_for_the_next_request(play):
     refusal = {"jsonrpc": "2.0", "id": 0, "error": {"code": -32603, "message": "no"}}
     play.client(INITIALIZE, request(1))
-    assert play.server(-1, refusal) == [to_client(refusal), fail(request(1), TheirProtocolError)]
+    assert play.server(-1, refusal) == [fail(INITIALIZE, EraRefused), fail(request(1), EraRefused)]
     assert play.ended(-1) == []
     assert play.client(request(2)) == [*opening(-2, INITIALIZE)]
 
@@ -228,21 +226,26 @@ def test_after_every_revision_is_refused_the_next_request_begins_with_the_client
     play.client(INITIALIZE)
     play.ended(-1, BAD_REQUEST)
     play.ended(-2, BAD_REQUEST)
-    assert play.ended(-3, BAD_REQUEST) == [fail(INITIALIZE, UpstreamFailed)]
+    assert play.ended(-3, BAD_REQUEST) == [fail(INITIALIZE, EraRefused)]
     assert play.client(request(1)) == [*opening(-4, INITIALIZE)]
 
 
-@pytest.mark.parametrize("error", [UpstreamFailed("no", status=403), UpstreamFailed("no", status=500), AWAY, NO_LOGIN])
+@pytest.mark.parametrize("error", [UpstreamFailed("no", status=403), UpstreamFailed("no", status=503), AWAY, NO_LOGIN])
 def test_other_failures_say_nothing_about_the_revision(play, error):
     play.client(INITIALIZE)
     assert play.ended(-1, error)[0] == fail(INITIALIZE, type(error))
+
+
+def test_a_status_that_old_servers_do_not_use_for_a_revision_may_mean_the_other_era(play):
+    play.client(INITIALIZE)
+    assert play.ended(-1, UpstreamFailed("no", status=500)) == [fail(INITIALIZE, EraRefused)]
 
 
 @pytest.mark.parametrize("params", [{}, {"protocolVersion": 7}, {"protocolVersion": "2024-11-05"}])
 def test_a_client_without_a_newer_revision_gets_the_refusal(play, params):
     own = {**INITIALIZE, "params": params}
     play.client(own)
-    assert play.ended(-1, BAD_REQUEST) == [fail(own, UpstreamFailed)]
+    assert play.ended(-1, BAD_REQUEST) == [fail(own, EraRefused)]
 
 
 def test_the_other_members_of_initialize_keep_their_bytes():
@@ -571,9 +574,3 @@ def test_a_call_that_the_inner_relay_ends_is_not_made_again_in_a_new_session(pla
 
     play = Playbook(LegacySession(Ending()))
     assert play.woke("clock") == [hangup(1)]
-
-
-@pytest.mark.parametrize("code", MODERN_ERRORS)
-def test_a_server_that_speaks_2026_07_28_only_says_so_when_a_lost_session_is_opened_again(code):
-    assert isinstance(_refusal_error(code), WrongEra)
-    assert isinstance(_refusal_error(-32603), TheirProtocolError)

@@ -75,7 +75,7 @@ def test_a_modern_call_keeps_the_answer_that_it_carried_to_the_server():
     assert retry.request.params == {"name": "add", "_meta": MODERN, **theirs}
 
 
-@pytest.mark.parametrize("state", [None, 7, "", "theirs"])
+@pytest.mark.parametrize("state", [None, 7, "", "theirs", "their mcp-auth-bridge-login:"])
 def test_a_state_of_the_server_is_not_an_answer_to_the_bridge(state):
     assert again({"login": {"action": "accept"}}, state) is None
 
@@ -83,5 +83,5 @@ def test_a_state_of_the_server_is_not_an_answer_to_the_bridge(state):
 @pytest.mark.parametrize("damage", ["", "{", "7", '{"kept": 7}'])
 @pytest.mark.parametrize("responses", [None, [], {}, {"login": 7}, {"login": {"action": "accept"}}])
 def test_a_state_that_the_client_damaged_agrees_to_nothing(damage, responses):
-    retry = again(responses, f"mcp-auth-bridge/login/{damage}")
+    retry = again(responses, f"mcp-auth-bridge-login:{damage}")
     assert (retry.accepted, in_words(retry)) == ("", json.loads(call().raw))

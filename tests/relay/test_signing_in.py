@@ -332,5 +332,5 @@ def test_a_state_of_the_server_passes(play):
 
 @pytest.mark.parametrize("state", ["", "{", "7", '{"address": 7, "kept": 7}'])
 def test_a_state_that_the_client_damaged_is_not_an_answer(play, state):
-    call = request(1, requestState=f"mcp-auth-bridge/login/{state}", inputResponses={})
+    call = request(1, requestState=f"mcp-auth-bridge-login:{state}", inputResponses={})
     assert play.client(call) == [to_server(1, request(1))]

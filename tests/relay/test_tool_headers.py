@@ -5,7 +5,7 @@ import json
 import pytest
 from relaying import answer, message, request
 
-from mcp_auth_bridge.relay.tool_headers import ToolHeaders, result_in
+from mcp_auth_bridge.relay.tool_headers import InvalidTool, ToolHeaders, result_in, without
 
 
 def tool(name, header="Region", kind="string"):
@@ -27,9 +27,7 @@ def known():
 
 
 def test_a_call_of_a_listed_tool_has_its_headers(known):
-    kept, notes = known.learn(listed(tool("add"), {"name": "plain", "inputSchema": {"type": "object"}}))
-    assert notes == []
-    assert json.loads(kept.raw)["result"]["tools"][0]["name"] == "add"
+    assert known.learn(listed(tool("add"), {"name": "plain", "inputSchema": {"type": "object"}})) == []
     assert headers(known, region="eu") == {"mcp-param-region": "eu"}
     assert headers(known, "plain", region="eu") == {}
 
@@ -48,26 +46,38 @@ def test_a_tool_that_is_listed_again_replaces_the_earlier_one(known):
     assert headers(known, "keep", region="eu") == {"mcp-param-region": "eu"}
 
 
-def test_a_tool_with_an_invalid_header_is_hidden_and_the_others_keep_their_bytes(known):
-    raw = json.dumps(answer(1, {"tools": [tool("bad", kind="object"), tool("add")], "x": 1.50})).encode()
-    kept, notes = known.learn(message(raw))
-    assert [each["name"] for each in json.loads(kept.raw)["result"]["tools"]] == ["add"]
-    assert json.dumps(tool("add")).encode() in kept.raw
-    assert "bad" in notes[0].text
-    assert headers(known, "bad", region="eu") == {}
+def test_a_tool_with_an_invalid_header_is_reported_and_has_no_headers(known):
+    (bad,) = known.learn(listed(tool("add"), tool("b\u202ead", kind="object")))
+    rule = "the x-mcp-header Region belongs to a parameter that is not a string, integer or boolean"
+    assert bad == InvalidTool(1, "“b ad”", rule)
+    assert headers(known, "b\u202ead", region="eu") == {}
+    assert headers(known, region="eu") == {"mcp-param-region": "eu"}
 
 
-def test_a_lone_surrogate_does_not_save_an_invalid_tool(known):
-    raw = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[%b,{"name":"\\ud800"}]}}'
-    kept, notes = known.learn(message(raw % json.dumps(tool("bad", kind="object")).encode()))
-    assert json.loads(kept.raw)["result"]["tools"] == [{"name": "\ud800"}]
-    assert len(notes) == 1
+def test_a_list_can_be_shown_without_a_tool_and_the_others_keep_their_bytes():
+    kept = b'{"name":"n","x":[1e400, 1.10, 18446744073709551617, {"a":1,"a":2}]}'
+    bad = json.dumps(tool("bad")).encode()
+    raw = b'{"id":1,"extra":1.0,"result":{"tools":[%b,%b,5],"y":1E5},"jsonrpc":"2.0"}' % (bad, kept)
+    shown = without(message(raw), [InvalidTool(0, "bad", "a rule")])
+    for spelling in (kept, b'"extra":1.0', b'"y":1E5', b",5]"):
+        assert spelling in shown.raw
+    assert b"x-mcp-header" not in shown.raw
+
+
+def test_a_list_without_invalid_tools_keeps_its_bytes():
+    reply = message(b'{ "id":1 ,"result":{"tools":[{"name":"a","n":1.10}]}}')
+    assert without(reply, []) is reply
+
+
+def test_a_lone_surrogate_does_not_save_an_invalid_tool():
+    raw = b'{"jsonrpc":"2.0","id":1,"result":{"tools":[%b,{"name":"\\ud800"}]}}' % json.dumps(tool("bad")).encode()
+    shown = without(message(raw), [InvalidTool(0, "bad", "a rule")])
+    assert json.loads(shown.raw)["result"]["tools"] == [{"name": "\ud800"}]
 
 
 @pytest.mark.parametrize("result", [{}, {"tools": None}, {"tools": "x"}, {"tools": [1, "x", None]}])
 def test_a_list_of_anything_else_is_left_to_the_client(known, result):
-    reply = message(answer(1, result))
-    assert known.learn(reply) == (reply, [])
+    assert known.learn(message(answer(1, result))) == []
 
 
 def test_a_result_that_is_not_an_object_is_none():

@@ -36,7 +36,7 @@ def asked(story, url=None, memory=None, progress=lambda params: None):
             pool = Pool(Network(NetworkSettings(), {}))
             server = gate(url or far.url, Purpose.SERVER)
             remembered = Memory() if memory is None else memory
-            relay = build_own_relay(Profile("far", server), remembered)
+            relay = build_own_relay(Profile("far", server))
             client = OwnClient(relay, Remote(server, pool, AnonymousCredentials("far")), remembered, progress)
             try:
                 return await story(client, far)

@@ -3,21 +3,24 @@
 from collections.abc import Mapping
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, UpstreamFailed
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, TheirProtocolError, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import (
+    ERA,
+    Era,
+    is_modern,
+    may_mean_other_era,
+    refused_initialize_error,
+    remembered_as,
+)
 from mcp_auth_bridge.relay.http_semantics import version_headers
-from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS, standard_headers
+from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.shell.transports.remote import Remote
-
-_NO_SESSIONS = {*MODERN_ERRORS, -32601, -32602}
-"""Error codes with which servers of the era without sessions answer `initialize`. JSON-RPC's own "method not found" and
-"invalid params" are legitimate too.
-"""
 
 _TOOLS = replies.request("tools/list", {})
 _PING = replies.request("ping", {})
@@ -64,15 +67,19 @@ async def ask_for_challenge(remote: Remote, stranger: Stranger) -> Challenge | N
 async def prove(remote: Remote) -> Mapping[str, bytes]:
     """Open a session, make one request in it and end it. Returns the raw results by method; raises any `BridgeError`.
 
-    The request matters: some servers ask for credentials only after `initialize`.
+    The request matters: some servers ask for credentials only after `initialize`. A server that refuses `initialize` is
+    asked in the era without sessions. If it refuses that as well, its first refusal is raised.
     """
-    opened = await _initialize(remote)
+    try:
+        opened = await _initialize(remote)
+    except TheirProtocolError as error:
+        if not may_mean_other_era(error):
+            raise
+        return await _prove_modern(remote, error)
     result = result_of(opened)
     if result is not None:
         return await _prove_session(remote, result)
-    if replies.error_code(opened) in _NO_SESSIONS:
-        return await _prove_modern(remote)
-    raise TheirProtocolError("the server answered initialize with an error")
+    return await _prove_modern(remote, refused_initialize_error(opened))
 
 
 async def _initialize(remote: Remote) -> Message:
@@ -104,13 +111,19 @@ async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     return {"initialize": opened, **({"tools/list": listed} if complete and listed is not None else {})}
 
 
-async def _prove_modern(remote: Remote) -> Mapping[str, bytes]:
-    """The same with a server that knows only the era without sessions."""
-    discovered = result_of(await _ask(remote, DISCOVER, standard_headers(DISCOVER)))
-    if discovered is None:
-        raise TheirProtocolError("the server answered initialize and server/discover with errors")
+async def _prove_modern(remote: Remote, refused: BridgeError) -> Mapping[str, bytes]:
+    """The same with a server that has `refused` to open a session. Raises `refused` if it knows no other era either."""
+    try:
+        discovery = await _ask(remote, DISCOVER, standard_headers(DISCOVER))
+    except TheirProtocolError as error:
+        if not may_mean_other_era(error):
+            raise
+        raise refused from None
+    discovered = result_of(discovery)
+    if discovered is None or not is_modern(discovery):
+        raise refused
     await _ask(remote, _MODERN_TOOLS, standard_headers(_MODERN_TOOLS))
-    return {"server/discover": discovered}
+    return {"server/discover": discovered, ERA: remembered_as(Era.MODERN)}
 
 
 async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:

@@ -6,10 +6,12 @@ The methods yield messages and raise every failure as a `BridgeError`. Closing a
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
+import msgspec
+
 from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired, UrlRefused
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -54,7 +56,7 @@ class Remote:
         if not isinstance(outcome.verdict, Failure) or outcome.response.status not in _OLDER:
             async with aclosing(outcome.messages()) as messages:
                 async for received in messages:
-                    yield received
+                    yield received if self._streamable.in_session else _without_session(received)
             return
         refusal = outcome.first
         await outcome.aclose()
@@ -80,3 +82,7 @@ class Remote:
         except BridgeError:
             return None
         return transport
+
+
+def _without_session(received: Message) -> Message:
+    return msgspec.structs.replace(received, is_stateless=received.kind is Kind.REPLY)

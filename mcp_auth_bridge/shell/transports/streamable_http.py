@@ -41,6 +41,11 @@ class StreamableHttp:
         self._sleep = sleep
         self._session: dict[str, str] = {}  # as headers
 
+    @property
+    def in_session(self) -> bool:
+        """Whether the newest `initialize` has opened a session."""
+        return bool(self._session)
+
     async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:
         """Send `message` once and yield the messages of the response."""
         async with aclosing((await self.exchange(message, headers)).messages()) as messages:
@@ -50,7 +55,9 @@ class StreamableHttp:
 
     async def exchange(self, message: Message, headers: HeaderFields) -> SendOutcome:
         """The first half of `post`: send `message` and read the first message of the response."""
-        fields = headers if message.method == "initialize" else {**headers, **self._session}
+        # An opening has no session yet, and the modern era has none at all.
+        in_session = message.method != "initialize" and _is_legacy(headers)
+        fields = {**headers, **self._session} if in_session else headers
         return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers))
 
     async def _read(

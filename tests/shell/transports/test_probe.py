@@ -71,7 +71,7 @@ def test_a_list_with_more_pages_is_not_worth_remembering():
 
 def test_a_server_of_the_modern_era_is_asked_with_its_own_methods():
     far = Far(initialize=REFUSED, discover=DISCOVERED, list=TOOLS)
-    assert proven(far) == {"server/discover": DISCOVERED}
+    assert proven(far) == {"server/discover": DISCOVERED, "era": "modern"}
     assert far.asked == [("initialize", {}), modern("server/discover"), modern("tools/list")]
 
 
@@ -80,10 +80,30 @@ def test_a_modern_server_may_ask_for_credentials_late():
         proven(Far(initialize=REFUSED, discover=DISCOVERED, list=LoginRequired("log in")))
 
 
+@pytest.mark.parametrize("status", [400, 404, 405, 500])
+def test_a_modern_server_may_refuse_initialize_without_a_message(status):
+    far = Far(initialize=UpstreamFailed("no", status=status), discover=DISCOVERED, list=TOOLS)
+    assert proven(far) == {"server/discover": DISCOVERED, "era": "modern"}
+
+
+def test_if_both_eras_are_refused_the_first_refusal_counts():
+    with pytest.raises(UpstreamFailed) as failed:
+        proven(Far(initialize=UpstreamFailed("first", status=404), discover=UpstreamFailed("second", status=404)))
+    assert failed.value.message == "first"
+
+
+@pytest.mark.parametrize("error", [LoginRequired("log in"), Unreachable("away"), UpstreamFailed("wait", status=503)])
+def test_what_does_not_mean_an_era_is_raised_at_either_opening(error):
+    with pytest.raises(type(error)):
+        proven(Far(initialize=error, discover=DISCOVERED, list=TOOLS))
+    with pytest.raises(type(error)):
+        proven(Far(initialize=REFUSED, discover=error, list=TOOLS))
+
+
 @pytest.mark.parametrize("code", [-32601, -32602])
 def test_a_modern_server_may_call_initialize_unknown_or_invalid(code):
     far = Far(initialize={"code": code, "message": "no"}, discover=DISCOVERED, list=TOOLS)
-    assert proven(far) == {"server/discover": DISCOVERED}
+    assert proven(far) == {"server/discover": DISCOVERED, "era": "modern"}
 
 
 def no_newer_than_2025_06_18(sent):
@@ -101,8 +121,10 @@ def test_a_server_that_refuses_a_newer_revision_is_asked_in_an_older_one():
 @pytest.mark.parametrize(
     "far",
     [
-        Far(initialize={"code": -32603, "message": ""}),
+        Far(initialize={"code": -32603, "message": ""}, discover={"code": -32601, "message": ""}),
         Far(initialize=REFUSED, discover={"code": -32601, "message": ""}),
+        Far(initialize=REFUSED, discover={"supportedVersions": ["2025-11-25"]}),
+        Far(initialize=REFUSED, discover=UpstreamFailed("no", status=404)),
         Far(),
         Far(initialize=WELCOMED),
         Far(initialize=REFUSED, discover=DISCOVERED),
@@ -147,17 +169,19 @@ def test_an_open_server_has_no_challenge():
 
 @pytest.mark.parametrize("status", [400, 403])
 def test_a_gateways_refusal_of_a_stranger_is_not_a_reason_to_give_up(status):
-    assert asyncio.run(ask_for_challenge(Far(initialize=UpstreamFailed("no", status=status)), Stranger())) is None
+    refusal = UpstreamFailed("no", status=status)
+    assert asyncio.run(ask_for_challenge(Far(initialize=refusal, discover=refusal), Stranger())) is None
 
 
 @pytest.mark.parametrize("error", [UpstreamFailed("no MCP endpoint", status=404), Unreachable("refused")])
 def test_without_a_server_there_the_user_is_not_sent_to_a_browser(error):
     with pytest.raises(type(error)):
-        asyncio.run(ask_for_challenge(Far(initialize=error), Stranger()))
+        asyncio.run(ask_for_challenge(Far(initialize=error, discover=error), Stranger()))
 
 
 def test_an_odd_server_is_left_to_its_metadata():
-    assert asyncio.run(ask_for_challenge(Far(initialize={"code": -32600, "message": "no"}), Stranger())) is None
+    odd = {"code": -32600, "message": "no"}
+    assert asyncio.run(ask_for_challenge(Far(initialize=odd, discover=odd), Stranger())) is None
 
 
 def test_what_a_server_says_about_the_notification_does_not_count():

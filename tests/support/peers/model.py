@@ -1,8 +1,7 @@
 """A model that calls one tool and repeats its result, behind the APIs of Anthropic, OpenAI and Google, on loopback.
 
 It decides from each request alone: if a tool `add` has answered, it repeats the answer; if there is such a tool, it
-calls it with 2 and 3; else it does the same with a tool that signs in; else it says that there is no tool. Some clients
-begin before their MCP servers are there, so it first looks for a tool that waits for them.
+calls it with 2 and 3; else it does the same with a tool that signs in; else it says that there is no tool.
 
     with Model() as model:
         run_client(base_url=model.url)
@@ -11,8 +10,9 @@ begin before their MCP servers are there, so it first looks for a tool that wait
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 ARGUMENTS = {"a": 2, "b": 3}
@@ -24,7 +24,7 @@ class Turn(NamedTuple):
 
     text: str = ""
     tool: str = ""
-    arguments: dict[str, Any] = {}
+    arguments: Mapping[str, int] = MappingProxyType({})
 
 
 class Seen(NamedTuple):
@@ -36,13 +36,9 @@ class Seen(NamedTuple):
 
 def decide(seen: Seen) -> Turn:
     for kind, arguments in (("add", ARGUMENTS), ("login", {})):
-        answered = [text for name, text in seen.results if _is(kind, name)]
-        offered = [name for name in seen.tools if _is(kind, name)]
-        if answered:
-            if kind == "login" and "add" in {name for name in seen.tools}:
-                continue
-            return Turn(f"The tool said: {answered[-1]}")
-        if offered:
+        if answers := [text for name, text in seen.results if _is(kind, name)]:
+            return Turn(f"The tool said: {answers[-1]}")
+        if offered := [name for name in seen.tools if _is(kind, name)]:
             return Turn(tool=offered[0], arguments=arguments)
     return Turn(NO_TOOL)
 
@@ -71,7 +67,7 @@ def anthropic_events(turn: Turn, body: dict[str, Any], number: int) -> Iterator[
     yield "message_start", {"message": {**message, "stop_reason": None, "stop_sequence": None, "usage": usage}}
     if turn.tool:
         block = {"type": "tool_use", "id": f"toolu_{number}", "name": turn.tool, "input": {}}
-        delta = {"type": "input_json_delta", "partial_json": json.dumps(turn.arguments)}
+        delta = {"type": "input_json_delta", "partial_json": json.dumps(dict(turn.arguments))}
     else:
         block, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": turn.text}
     yield "content_block_start", {"index": 0, "content_block": block}
@@ -84,7 +80,7 @@ def anthropic_events(turn: Turn, body: dict[str, Any], number: int) -> Iterator[
 
 def anthropic_message(turn: Turn, body: dict[str, Any], number: int) -> dict[str, Any]:
     block = (
-        {"type": "tool_use", "id": f"toolu_{number}", "name": turn.tool, "input": turn.arguments}
+        {"type": "tool_use", "id": f"toolu_{number}", "name": turn.tool, "input": dict(turn.arguments)}
         if turn.tool
         else {"type": "text", "text": turn.text}
     )
@@ -135,7 +131,7 @@ def responses_events(turn: Turn, body: dict[str, Any], number: int) -> Iterator[
             "call_id": f"call_{number}",
             "name": turn.tool,
             **_namespace_of(body, turn.tool),
-            "arguments": json.dumps(turn.arguments),
+            "arguments": json.dumps(dict(turn.arguments)),
             "status": "completed",
         }
     else:
@@ -166,7 +162,7 @@ def chat_chunks(turn: Turn, body: dict[str, Any], number: int) -> Iterator[Any]:
     head = {"id": f"chat_{number}", "object": "chat.completion.chunk", "created": 0, "model": body["model"]}
     delta: dict[str, Any] = {"role": "assistant", "content": turn.text}
     if turn.tool:
-        function = {"name": turn.tool, "arguments": json.dumps(turn.arguments)}
+        function = {"name": turn.tool, "arguments": json.dumps(dict(turn.arguments))}
         call = {"index": 0, "id": f"call_{number}", "type": "function", "function": function}
         delta = {"role": "assistant", "content": None, "tool_calls": [call]}
     yield {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
@@ -187,7 +183,7 @@ def gemini_seen(body: dict[str, Any]) -> Seen:
 
 
 def gemini_chunk(turn: Turn) -> dict[str, Any]:
-    part = {"functionCall": {"name": turn.tool, "args": turn.arguments}} if turn.tool else {"text": turn.text}
+    part = {"functionCall": {"name": turn.tool, "args": dict(turn.arguments)}} if turn.tool else {"text": turn.text}
     candidate = {"content": {"role": "model", "parts": [part]}, "finishReason": "STOP", "index": 0}
     usage = {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}
     return {"candidates": [candidate], "usageMetadata": usage, "modelVersion": "fake"}
@@ -199,84 +195,86 @@ def text_in(content: Any) -> str:
     return "\n".join(str(part.get("text", "")) for part in content or () if isinstance(part, dict))
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Answers in the API that the path belongs to."""
+
+    protocol_version = "HTTP/1.1"
+    requests: list[tuple[str, Any]]
+
+    def do_GET(self) -> None:
+        self.requests.append((self.path, None))
+        self._json({"object": "list", "data": [{"id": "fake", "object": "model"}]})
+
+    def do_POST(self) -> None:
+        body = self._body()
+        self.requests.append((self.path, body))
+        answers = {
+            "messages": self._anthropic,
+            "responses": self._responses,
+            "completions": self._chat,
+            "fake:streamGenerateContent": lambda body, _: self._stream([("", gemini_chunk(decide(gemini_seen(body))))]),
+            "fake:generateContent": lambda body, _: self._json(gemini_chunk(decide(gemini_seen(body)))),
+        }
+        answer = answers.get(self.path.partition("?")[0].rpartition("/")[2])
+        if answer is None:
+            self._json({})
+        else:
+            answer(body, len(self.requests))
+
+    def _anthropic(self, body: Any, number: int) -> None:
+        turn = decide(anthropic_seen(body))
+        if body.get("stream"):
+            self._stream((kind, {"type": kind, **data}) for kind, data in anthropic_events(turn, body, number))
+        else:
+            self._json(anthropic_message(turn, body, number))
+
+    def _responses(self, body: Any, number: int) -> None:
+        events = responses_events(decide(responses_seen(body)), body, number)
+        self._stream((kind, {"type": kind, **data}) for kind, data in events)
+
+    def _chat(self, body: Any, number: int) -> None:
+        chunks = list(chat_chunks(decide(chat_seen(body)), body, number))
+        if body.get("stream"):
+            self._stream([("", chunk) for chunk in chunks], "data: [DONE]\n\n")
+        else:
+            first, last = (chunk["choices"][0] for chunk in chunks)
+            choice = {"index": 0, "message": first["delta"], "finish_reason": last["finish_reason"]}
+            self._json({**chunks[-1], "object": "chat.completion", "choices": [choice]})
+
+    def _body(self) -> Any:
+        raw = self.rfile.read(int(self.headers.get("content-length", 0)))
+        return json.loads(raw or b"{}")
+
+    def _json(self, value: Any) -> None:
+        self._send("application/json", json.dumps(value).encode())
+
+    def _stream(self, events: Iterable[tuple[str, Any]], end: str = "") -> None:
+        text = "".join(_event(kind, data) for kind, data in events)
+        self._send("text/event-stream", (text + end).encode())
+
+    def _send(self, kind: str, raw: bytes) -> None:
+        self.send_response(200)
+        self.send_header("content-type", kind)
+        self.send_header("content-length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _event(kind: str, data: Any) -> str:
+    name = f"event: {kind}\n" if kind else ""
+    return f"{name}data: {json.dumps(data)}\n\n"
+
+
 class Model:
-    """`requests` are (path, body) of what was asked so far."""
+    """`requests` are the paths and bodies of what was asked so far."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, Any]] = []
-        model = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_GET(self) -> None:
-                model.requests.append((self.path, None))
-                self._json({"object": "list", "data": [{"id": "fake", "object": "model"}]})
-
-            def do_POST(self) -> None:
-                body = self._body()
-                model.requests.append((self.path, body))
-                self._answer(self.path.partition("?")[0], body, len(model.requests))
-
-            def _body(self) -> Any:
-                if self.headers.get("transfer-encoding") == "chunked":
-                    raw = b""
-                    while size := int(self.rfile.readline().partition(b";")[0], 16):
-                        raw += self.rfile.read(size)
-                        self.rfile.readline()
-                    self.rfile.readline()
-                else:
-                    raw = self.rfile.read(int(self.headers.get("content-length", 0)))
-                try:
-                    return json.loads(raw or b"{}")
-                except ValueError:
-                    return {}
-
-            def _answer(self, path: str, body: Any, number: int) -> None:
-                if path.endswith("/messages"):
-                    turn = decide(anthropic_seen(body))
-                    if body.get("stream"):
-                        events = anthropic_events(turn, body, number)
-                        self._stream(f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}" for kind, data in events)
-                    else:
-                        self._json(anthropic_message(turn, body, number))
-                elif path.endswith("/responses"):
-                    events = responses_events(decide(responses_seen(body)), body, number)
-                    self._stream(f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}" for kind, data in events)
-                elif path.endswith("/chat/completions"):
-                    chunks = list(chat_chunks(decide(chat_seen(body)), body, number))
-                    if body.get("stream"):
-                        self._stream([*(f"data: {json.dumps(chunk)}" for chunk in chunks), "data: [DONE]"])
-                    else:
-                        first, last = (chunk["choices"][0] for chunk in chunks)
-                        choice = {"index": 0, "message": first["delta"], "finish_reason": last["finish_reason"]}
-                        self._json({**chunks[-1], "object": "chat.completion", "choices": [choice]})
-                elif path.endswith(":streamGenerateContent"):
-                    self._stream([f"data: {json.dumps(gemini_chunk(decide(gemini_seen(body))))}"])
-                elif path.endswith(":generateContent"):
-                    self._json(gemini_chunk(decide(gemini_seen(body))))
-                elif path.endswith(":countTokens"):
-                    self._json({"totalTokens": 1})
-                else:
-                    self._json({})
-
-            def _json(self, value: Any) -> None:
-                self._send("application/json", json.dumps(value).encode())
-
-            def _stream(self, events: Any) -> None:
-                self._send("text/event-stream", "".join(f"{event}\n\n" for event in events).encode())
-
-            def _send(self, kind: str, raw: bytes) -> None:
-                self.send_response(200)
-                self.send_header("content-type", kind)
-                self.send_header("content-length", str(len(raw)))
-                self.end_headers()
-                self.wfile.write(raw)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        handler = type("Handler", (_Handler,), {"requests": self.requests})
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 

@@ -1,0 +1,102 @@
+"""Prefers the modern era at a server that speaks both and opens legacy sessions without keeping them.
+
+The TypeScript SDK 2.x serves legacy clients so by default: its `initialize` names no session, each request meets a new
+instance, and so elicitation, sampling, roots, subscriptions, cancellation and the log level are lost. In its modern era
+it has them all. A server that keeps sessions loses nothing in the legacy era, and is spoken to in it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, EraRefused, TheirProtocolError
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.call_numbers import PROBES, STREAM, CallNumbers
+from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import DISCOVER, is_modern
+from mcp_auth_bridge.relay.mcp_headers import standard_headers
+from mcp_auth_bridge.relay.own_handshake import META
+
+PATIENCE = 5.0
+"""Seconds that the server has for its reply to `server/discover`, during which the client waits for its session."""
+
+_TIMER = "dual server"
+
+
+class _Withheld(msgspec.Struct):
+    """The server's reply to `initialize`, which came under `call` and has not been passed on."""
+
+    call: int
+    reply: Message
+
+
+class DualServer(Around):
+    """Wraps the relay that keeps a legacy session."""
+
+    def __init__(self, inner: Relay) -> None:
+        super().__init__(inner)
+
+        # The newest `initialize` on its way to the server.
+        self._initialize: Message | None = None
+
+        # The reply to it, while the server is asked for its other era.
+        self._withheld: _Withheld | None = None
+
+        # The numbers of the calls that ask, and the newest of them.
+        self._numbers = CallNumbers(PROBES)
+        self._probe = STREAM
+
+        # Whether the server has been asked: it is asked once.
+        self._asked = False
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        if call in PROBES:
+            if call == self._probe and message.kind is Kind.REPLY:
+                yield from self._answered(message)
+        elif message.is_stateless and not self._asked and result_of(message) is not None:
+            self._asked, self._withheld = True, _Withheld(call, message)
+            yield from self._ask()
+        else:
+            yield from self._review(self._inner.from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        if call == self._probe:
+            yield from self._pass_on()
+        elif self._withheld is not None and call == self._withheld.call:
+            pass  # its reply has come
+        elif call not in PROBES:
+            yield from self._review(self._inner.ended(call, error))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer != _TIMER:
+            yield from self._review(self._inner.woke(timer))
+        elif self._withheld is not None:
+            yield Hangup(self._probe)
+            yield from self._pass_on()
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            if isinstance(action, ToServer) and action.message.method == "initialize":
+                self._initialize = action.message
+            yield action
+
+    def _ask(self) -> Iterator[Action]:
+        self._probe = self._numbers.take()
+        discover = replies.request(DISCOVER, {"_meta": META}, -self._probe)
+        yield ToServer(self._probe, discover, standard_headers(discover))
+        yield Wake(_TIMER, PATIENCE)
+
+    def _answered(self, discovery: Message) -> Iterator[Action]:
+        if self._withheld is None or self._initialize is None or not is_modern(discovery):
+            yield from self._pass_on()
+            return
+        self._withheld = None
+        stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28 as well")
+        yield Fail(self._initialize, EraRefused(stateless))
+
+    def _pass_on(self) -> Iterator[Action]:
+        if self._withheld is not None:
+            withheld, self._withheld = self._withheld, None
+            yield from self._review(self._inner.from_server(withheld.call, withheld.reply))
+            yield from self._review(self._inner.ended(withheld.call, None))

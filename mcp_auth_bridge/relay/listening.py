@@ -1,0 +1,246 @@
+"""One `subscriptions/listen` for a client of the legacy era, which subscribes to resources one by one.
+
+| from the client | for the server | for the client |
+| --- | --- | --- |
+| `notifications/initialized` | `subscriptions/listen` for the lists whose changes the server reports | nothing |
+| `resources/subscribe`, `resources/unsubscribe` | another one, with all URIs | `{}` |
+
+The old one is cancelled once the new one is acknowledged. If the acknowledgement leaves a URI out, its request fails.
+
+| from the server | for the client |
+| --- | --- |
+| `notifications/subscriptions/acknowledged` | after a break: everything listened to may have changed |
+| other notifications | the same, without the id of the subscription |
+| the end of the stream | nothing; it is opened again after 1 to 30 s |
+
+Source: specification 2026-07-28, basic/utilities/subscriptions.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, Unreachable, UpstreamFailed, quoted
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
+from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
+from mcp_auth_bridge.relay.subscriptions import METHOD
+
+SUBSCRIBE = "resources/subscribe"
+UNSUBSCRIBE = "resources/unsubscribe"
+
+_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+_LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
+_PATIENCE = 30.0  # seconds that the server has for an acknowledgement
+_FIRST_PAUSE = 1.0  # seconds before a stream that ended is opened again
+_LONGEST_PAUSE = 30.0
+_OPENING = "listen opening"
+_AGAIN = "listen again"
+
+
+class _Opening(msgspec.Struct, frozen=True):
+    """A `listen` without an acknowledgement, for `uris`. The `changes` are the client's requests behind it, by key."""
+
+    request: Message
+    uris: tuple[str, ...]
+    changes: dict[Hashable, Message]
+
+
+class Listening(Around):
+    """Wraps the relay that sends the requests."""
+
+    def __init__(self, inner: Relay) -> None:
+        super().__init__(inner)
+
+        # The `_meta` of each `listen`. Any: JSON.
+        self._meta: Mapping[str, Any] = {}
+
+        # The lists whose changes the client is told of, as fields of `listen`.
+        self._lists: Mapping[str, bool] = {}
+
+        # The URIs to which the client is subscribed.
+        self._uris: tuple[str, ...] = ()
+
+        # The `listen` that is acknowledged.
+        self._open: Message | None = None
+
+        # The one that is to take its place.
+        self._opening: _Opening | None = None
+
+        # The client's requests for the next one, by key.
+        self._waiting: dict[Hashable, Message] = {}
+
+        # Whether notifications may be lost, because a stream ended.
+        self._missed = False
+
+        # Seconds until a stream that ended is opened again; twice as long after each attempt.
+        self._pause = _FIRST_PAUSE
+
+        # For the ids of the requests.
+        self._numbers = count(1)
+
+    def listen(self, meta: Mapping[str, Any], lists: Mapping[str, bool]) -> Iterator[Action]:
+        """Listen to the changes of `lists` and to the client's URIs, with requests that carry `meta`. Any: JSON."""
+        is_new = lists != self._lists or self._open is None
+        self._meta, self._lists = meta, lists
+        if is_new and self._opening is None:
+            yield from self._advance(is_forced=True)
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST and message.method in (SUBSCRIBE, UNSUBSCRIBE):
+            self._waiting[message.key] = message
+            if self._opening is None:
+                yield from self._advance(is_forced=False)
+            return
+        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+            key = message.cancelled_key
+            behind = self._opening.changes if self._opening is not None else {}
+            if self._waiting.pop(key, None) is not None or behind.pop(key, None) is not None:
+                return
+        yield from self._review(self._inner.from_client(message))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer == _OPENING:
+            if self._opening is not None:
+                silent = self._opening.request
+                error = Overdue(f"the server did not acknowledge {METHOD} within {_PATIENCE:g} seconds")
+                yield from self._opening_failed(error)
+                yield from self._hang_up(silent)
+        elif timer == _AGAIN:
+            if self._open is None and self._opening is None:
+                yield from self._advance(is_forced=True)
+        else:
+            yield from self._review(self._inner.woke(timer))
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            match action:
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._is_own(reply.key):
+                    yield from self._ended(reply.key, _end_of(reply))
+                case Fail(request=request, error=error) if self._is_own(request.key):
+                    yield from self._ended(request.key, error)
+                case ToClient(
+                    message=Message(kind=Kind.NOTIFICATION, method="notifications/subscriptions/acknowledged") as told
+                ):
+                    yield from self._acknowledged(told)
+                case ToClient(message=Message(kind=Kind.NOTIFICATION) as told):
+                    yield ToClient(_untagged(told))
+                case _:
+                    yield action
+
+    def _is_own(self, key: Hashable) -> bool:
+        own = (self._open, self._opening.request if self._opening is not None else None)
+        return any(request is not None and request.key == key for request in own)
+
+    def _advance(self, *, is_forced: bool) -> Iterator[Action]:
+        """Open a stream for what the client wants now."""
+        changes, self._waiting = self._waiting, {}
+        uris = _after(self._uris, changes.values())
+        if not (self._lists or uris):
+            self._uris, old, self._open = (), self._open, None
+            yield from self._confirm(changes, ())
+            if old is not None:
+                yield from self._hang_up(old)
+        elif uris == self._uris and self._open is not None and not is_forced:
+            yield from self._confirm(changes, uris)
+        else:
+            wanted = {**self._lists, **({"resourceSubscriptions": list(uris)} if uris else {})}
+            request = replies.request(METHOD, {"_meta": self._meta, "notifications": wanted}, next(self._numbers))
+            self._opening = _Opening(request, uris, changes)
+            yield Wake(_OPENING, _PATIENCE)
+            yield from self._review(self._inner.from_client(request))
+
+    def _acknowledged(self, told: Message) -> Iterator[Action]:
+        opening, params = self._opening, told.params
+        meta = params.get("_meta")
+        named = meta.get(_SUBSCRIPTION) if isinstance(meta, dict) else None
+        if opening is None or named not in (None, opening.request.key):
+            return
+        granted = params.get("notifications")
+        uris = granted.get("resourceSubscriptions") if isinstance(granted, dict) else None
+        old, self._open, self._opening = self._open, opening.request, None
+        self._uris = tuple(uri for uri in opening.uris if isinstance(uris, list) and uri in uris)
+        self._pause = _FIRST_PAUSE
+        missed, self._missed = self._missed, False
+        yield from self._confirm(opening.changes, self._uris)
+        if old is not None:
+            yield from self._hang_up(old)
+        if missed:
+            yield from self._may_have_changed()
+        if self._waiting:
+            yield from self._advance(is_forced=False)
+
+    def _confirm(self, changes: Mapping[Hashable, Message], uris: tuple[str, ...]) -> Iterator[Action]:
+        """Answer the client's requests now that it is subscribed to `uris`."""
+        for request in changes.values():
+            uri = request.params.get("uri")
+            if request.method == SUBSCRIBE and uri not in uris:
+                yield Fail(request, RemoteError(f"the server does not report changes of {quoted(str(uri))}"))
+            else:
+                yield ToClient(replies.result(request, {}))
+
+    def _ended(self, key: Hashable, error: BridgeError | None) -> Iterator[Action]:
+        """A stream is over. It is opened again if `error` may be temporary, or is None."""
+        if self._opening is not None and self._opening.request.key == key:
+            yield from self._opening_failed(error or RemoteError(f"the server ended {METHOD} at once"))
+        else:
+            self._open, self._missed = None, True
+        if self._open is None and self._opening is None and _is_temporary(error):
+            yield Wake(_AGAIN, self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+    def _opening_failed(self, error: BridgeError) -> Iterator[Action]:
+        opening, self._opening = self._opening, None
+        for request in opening.changes.values() if opening is not None else ():
+            yield Fail(request, error)
+        if self._waiting:
+            yield from self._advance(is_forced=False)
+
+    def _hang_up(self, request: Message) -> Iterator[Action]:
+        yield from self._review(
+            self._inner.from_client(replies.notification("notifications/cancelled", {"requestId": request.key}))
+        )
+
+    def _may_have_changed(self) -> Iterator[Action]:
+        for field in self._lists:
+            yield ToClient(replies.notification(f"notifications/{_LISTS[field]}/list_changed"))
+        for uri in self._uris:
+            yield ToClient(replies.notification("notifications/resources/updated", {"uri": uri}))
+
+
+def _after(uris: tuple[str, ...], changes: Iterable[Message]) -> tuple[str, ...]:
+    """The `uris` after the `changes`, in the order of subscribing."""
+    known = dict.fromkeys(uris)
+    for request in changes:
+        uri = request.params.get("uri")
+        if request.method == UNSUBSCRIBE:
+            known.pop(uri, None) if isinstance(uri, str) else None
+        elif isinstance(uri, str):
+            known[uri] = None
+    return tuple(known)
+
+
+def _end_of(reply: Message) -> BridgeError | None:
+    """The error in `reply` to a `listen`, None for a result: the server ended the stream in good order."""
+    value = decoded(reply.raw)
+    if "result" in value:
+        return None
+    error = value.get("error")
+    said = error.get("message") if isinstance(error, dict) else None
+    return RemoteError(f"the server refused {METHOD}: {quoted(str(said))}")
+
+
+def _is_temporary(error: BridgeError | None) -> bool:
+    return (
+        error is None or isinstance(error, Unreachable) or (isinstance(error, UpstreamFailed) and error.status >= 500)
+    )
+
+
+def _untagged(told: Message) -> Message:
+    meta = told.params.get("_meta")
+    if not isinstance(meta, dict) or _SUBSCRIPTION not in meta:
+        return told
+    return rewrite(told, {("params", "_meta") if len(meta) == 1 else ("params", "_meta", _SUBSCRIPTION): REMOVED})

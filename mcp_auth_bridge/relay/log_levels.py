@@ -1,0 +1,91 @@
+"""Sets the log level of a legacy session to the most verbose one for which the client's running requests ask.
+
+Since MCP 2026-07-28 each request names its level, or none; before, a session has one (`logging/setLevel`). A request
+that needs another level waits until the server has set it. Which messages the client gets then is decided for each
+message (`exchange_notices.py`): the session's level is only what the server sends at most.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import count
+
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.legacy_server import LegacyServer
+from mcp_auth_bridge.relay.modern_requests import LEVELS, level_in, meta_of
+
+_METHOD = "logging/setLevel"
+
+
+class LogLevels(Around):
+    """Wraps the relay that makes the calls. `server` must be known once the first request comes."""
+
+    def __init__(self, inner: Relay, server: LegacyServer) -> None:
+        super().__init__(inner)
+
+        # What the server has declared.
+        self._server = server
+
+        # The levels of the client's running requests that name one, by key: places in `LEVELS`.
+        self._wanted: dict[Hashable, int] = {}
+
+        # The level of the session, None before the first.
+        self._level: int | None = None
+
+        # The request of this relay that the server has not answered.
+        self._setting: Message | None = None
+
+        # The client's requests that wait for it, by key.
+        self._held: dict[Hashable, Message] = {}
+
+        # For the ids of the requests. `session_replay.py` counts upwards.
+        self._numbers = count(-1, -1)
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST and (level := level_in(meta_of(message))) is not None:
+            yield from self._request(message, level)
+            return
+        if message.method == "notifications/cancelled":
+            self._wanted.pop(message.cancelled_key, None)
+            if self._held.pop(message.cancelled_key, None) is not None:
+                return  # the server does not know of it yet
+        yield from self._review(self._inner.from_client(message))
+
+    def _request(self, request: Message, level: int) -> Iterator[Action]:
+        if self._server.offers("logging"):
+            self._wanted[request.key] = level
+            self._held[request.key] = request
+            yield from self._settle()
+        else:
+            yield from self._review(self._inner.from_client(request))
+
+    def _settle(self) -> Iterator[Action]:
+        """Set the level if it is another one than wanted, else let the requests go that wait for it."""
+        if self._setting is not None:
+            return
+        level = min(self._wanted.values(), default=self._level)
+        if level is not None and level != self._level and self._held:
+            self._level = level
+            self._setting = replies.request(_METHOD, {"level": LEVELS[level]}, next(self._numbers))
+            yield from self._review(self._inner.from_client(self._setting))
+        else:
+            held, self._held = self._held, {}
+            for request in held.values():
+                yield from self._review(self._inner.from_client(request))
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            match action:
+                case ToClient(message=Message(kind=Kind.REPLY) as reply):
+                    yield from self._answered(reply.key, action)
+                case Fail(request=request):
+                    yield from self._answered(request.key, action)
+                case _:
+                    yield action
+
+    def _answered(self, key: Hashable, action: Action) -> Iterator[Action]:
+        if self._setting is not None and key == self._setting.key:
+            self._setting = None
+            yield from self._settle()
+        else:
+            self._wanted.pop(key, None)
+            yield action

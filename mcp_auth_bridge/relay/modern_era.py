@@ -1,0 +1,157 @@
+"""Makes sure that the server speaks the modern era: a refusal that looks like the other era's is looked into.
+
+A server may have been replaced by an older one, or memory may be wrong. Before such a refusal reaches the client, the
+relay asks for `server/discover`, which every modern server must answer. If the server proves to be modern, the refusal
+stands; if not, the request fails with `EraRefused`, and it was not executed.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import count
+
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.era import (
+    DISCOVER,
+    is_doubtful,
+    is_modern,
+    may_be_refused_unread,
+    may_mean_other_era,
+    refused_discover_error,
+)
+from mcp_auth_bridge.relay.own_handshake import META
+
+SILENCE = 20.0
+"""Seconds of silence on `server/discover` after which the other era is tried: a server may need ten to wake up, and
+some never answer a method that they do not know.
+"""
+
+_PROVEN = 60.0  # seconds for which a proof is not repeated
+_SILENCE_TIMER = "silent discover"
+_PROVEN_TIMER = "proven era"
+
+
+class _Withheld(msgspec.Struct):
+    """A refusal that waits for the proof: `action` passes it on, `cause` is its error."""
+
+    request: Message
+    action: Action
+    cause: BridgeError
+
+
+class ModernEra(Around):
+    """Wraps the relay of the modern era."""
+
+    def __init__(self, inner: Relay) -> None:
+        super().__init__(inner)
+
+        # The requests without a reply, by key.
+        self._open: dict[Hashable, Message] = {}
+
+        # The refusals that wait for the proof, by key.
+        self._withheld: dict[Hashable, _Withheld] = {}
+
+        # The relay's own `server/discover`, while it has no reply.
+        self._proving: Message | None = None
+
+        # For the ids of the relay's own requests.
+        self._numbers = count(1)
+
+        # Whether the server has proven a short time ago that it is modern.
+        self._proven = False
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+            self._open.pop(message.cancelled_key, None)
+            if self._withheld.pop(message.cancelled_key, None) is not None:
+                return  # it has ended below
+        yield from self._send(message)
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer == _PROVEN_TIMER:
+            self._proven = False
+        elif timer == _SILENCE_TIMER:
+            for request in [request for request in self._open.values() if request.method == DISCOVER]:
+                yield from self._silent(request)
+        else:
+            yield from self._review(self._inner.woke(timer))
+
+    def _send(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST:
+            self._open[message.key] = message
+            if message.method == DISCOVER:
+                yield Wake(_SILENCE_TIMER, SILENCE)
+        yield from self._review(self._inner.from_client(message))
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            match action:
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if reply.key in self._open:
+                    yield from self._replied(self._open.pop(reply.key), action)
+                case Fail(request=request, error=error) if self._open.get(request.key) is request:
+                    del self._open[request.key]
+                    yield from self._failed(request, action, error)
+                case _:
+                    yield action
+
+    def _replied(self, request: Message, action: ToClient) -> Iterator[Action]:
+        reply = action.message
+        if request.method == DISCOVER:
+            if is_modern(reply):
+                yield from self._prove(request, action)
+            else:
+                yield from self._disprove(request, refused_discover_error(reply))
+        elif not self._proven and is_doubtful(request, reply):
+            yield from self._withhold(_Withheld(request, action, refused_discover_error(reply)))
+        else:
+            yield action
+
+    def _failed(self, request: Message, action: Fail, error: BridgeError) -> Iterator[Action]:
+        if request.method == DISCOVER and may_mean_other_era(error):
+            yield from self._disprove(request, error)
+        elif request is self._proving:
+            yield from self._pass_on()
+        elif request.method != DISCOVER and not self._proven and may_be_refused_unread(error):
+            yield from self._withhold(_Withheld(request, action, error))
+        else:
+            yield action
+
+    def _silent(self, request: Message) -> Iterator[Action]:
+        del self._open[request.key]
+        cancelled = replies.notification("notifications/cancelled", {"requestId": request.key})
+        yield from self._review(self._inner.from_client(cancelled))
+        silence = f"the server did not answer {DISCOVER} within {SILENCE:g} seconds"
+        yield from self._disprove(request, OutcomeUnknown(silence, "check that it speaks MCP"))
+
+    def _withhold(self, withheld: _Withheld) -> Iterator[Action]:
+        self._withheld[withheld.request.key] = withheld
+        if self._proving is None:
+            self._proving = replies.request(DISCOVER, {"_meta": META}, next(self._numbers))
+            yield from self._send(self._proving)
+
+    def _prove(self, request: Message, action: ToClient) -> Iterator[Action]:
+        self._proven = True
+        yield Wake(_PROVEN_TIMER, _PROVEN)
+        if request is self._proving:
+            yield from self._pass_on()
+        else:
+            yield action
+
+    def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
+        """Fail what waits for the proof, or the client's own `server/discover`: they belong to the other era."""
+        if request is not self._proving:
+            yield Fail(request, EraRefused(cause))
+            return
+        for withheld in self._take_withheld():
+            yield Fail(withheld.request, EraRefused(withheld.cause))
+
+    def _pass_on(self) -> Iterator[Action]:
+        """Let the refusals stand."""
+        yield from (withheld.action for withheld in self._take_withheld())
+
+    def _take_withheld(self) -> Iterable[_Withheld]:
+        self._proving = None
+        withheld, self._withheld = self._withheld, {}
+        return withheld.values()

@@ -1,0 +1,141 @@
+"""A client of MCP 2026-07-28 in front of a server of an earlier revision.
+
+The client knows no sessions, so the relay opens one itself, with the first request and on its behalf. The requests wait
+for it; if it cannot be opened they fail with its error. The relays below keep it open.
+
+    from the client                        to the server                            to the client
+    server/discover                        nothing, once the session is open        `DiscoverResult` from the session's
+                                                                                    `InitializeResult` (legacy_server)
+    requests, retries, cancellations       their legacy form (parked_calls)         results and errors as 2026-07-28
+                                                                                    knows them (modern_results)
+    logLevel in a request's `_meta`        logging/setLevel (log_levels)            messages of that level
+    subscriptions/listen                   resources/subscribe (listeners)          tagged notifications
+    a method of earlier revisions, `_meta` that lacks its version or capabilities   an error (modern_requests)
+    replies, other notifications           nothing                                  nothing
+
+The session has the capabilities of the first request. A later request that declares more gets no more from the server;
+one that declares less is asked for no more than it declares.
+
+Source: specification 2026-07-28, basic/versioning; specification 2025-11-25, basic/lifecycle.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+
+from mcp_auth_bridge.errors import BridgeError, OurProtocolError, TheirProtocolError
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, ToServer
+from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.legacy_server import LegacyServer, initialize_for
+from mcp_auth_bridge.relay.listeners import Listeners
+from mcp_auth_bridge.relay.log_levels import LogLevels
+from mcp_auth_bridge.relay.modern_requests import refusal
+from mcp_auth_bridge.relay.own_handshake import INITIALIZED
+from mcp_auth_bridge.relay.parked_calls import ParkedCalls
+
+_DISCOVER = "server/discover"
+
+
+class ModernToLegacy(Around):
+    """Wraps the relay that keeps the session. `entropy` returns that many random bytes."""
+
+    def __init__(self, inner: Relay, entropy: Callable[[int], bytes]) -> None:
+        # What the server has said of itself. The inner relays look at it too.
+        self._server = LegacyServer()
+        super().__init__(Listeners(LogLevels(ParkedCalls(inner, self._server, entropy), self._server), self._server))
+
+        # The client's requests without a reply, by key.
+        self._open: dict[Hashable, Message] = {}
+
+        # Those of them that wait for the session, by key.
+        self._waiting: dict[Hashable, Message] = {}
+
+        # The relay's own `initialize` without a reply.
+        self._opening: Message | None = None
+
+        # The calls that carry an `initialize`, and what they carry.
+        self._initializing: dict[int, Message] = {}
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST:
+            yield from self._request(message)
+        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+            self._open.pop(message.cancelled_key, None)
+            if self._waiting.pop(message.cancelled_key, None) is None:
+                yield from self._review(self._inner.from_client(message))
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        sent = self._initializing.get(call)
+        if sent is not None and message.kind is Kind.REPLY and message.key == sent.key:
+            result = result_of(message)
+            if result is not None:
+                self._server.learn(result)
+        yield from self._review(self._inner.from_server(call, message))
+        if self._server.is_known and self._waiting:
+            yield from self._release()
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        self._initializing.pop(call, None)
+        yield from self._review(self._inner.ended(call, error))
+
+    def _request(self, request: Message) -> Iterator[Action]:
+        if request.key in self._open:
+            yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
+        elif (error := refusal(request)) is not None:
+            yield Fail(request, error)
+        else:
+            self._open[request.key] = request
+            if self._server.is_known:
+                yield from self._forward(request)
+            else:
+                self._waiting[request.key] = request
+                yield from self._open_session(request)
+
+    def _open_session(self, first: Message) -> Iterator[Action]:
+        """Open the session for `first`, unless that is under way. The confirmation follows the server's reply."""
+        if self._opening is None:
+            self._opening = initialize_for(first)
+            for message in (self._opening, INITIALIZED):
+                yield from self._review(self._inner.from_client(message))
+
+    def _forward(self, request: Message) -> Iterator[Action]:
+        if request.method == _DISCOVER:
+            del self._open[request.key]
+            yield ToClient(replies.result(request, self._server.discovery))
+        else:
+            yield from self._review(self._inner.from_client(request))
+
+    def _release(self) -> Iterator[Action]:
+        waiting, self._waiting = self._waiting, {}
+        for request in waiting.values():
+            yield from self._forward(request)
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            match action:
+                case ToServer(message=Message(kind=Kind.REQUEST, method="initialize") as sent):
+                    self._initializing[action.call] = sent
+                    yield action
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._opens(reply):
+                    self._opening = None
+                    if result_of(reply) is None:
+                        yield from self._fail_waiting(TheirProtocolError("the server refused to initialize a session"))
+                case Fail(request=request, error=error) if self._opens(request):
+                    self._opening = None
+                    yield from self._fail_waiting(error)
+                case ToClient(message=Message(kind=Kind.REPLY) as reply):
+                    self._open.pop(reply.key, None)
+                    yield action
+                case Fail(request=request):
+                    self._open.pop(request.key, None)
+                    yield action
+                case _:
+                    yield action
+
+    def _opens(self, message: Message) -> bool:
+        return self._opening is not None and message.key == self._opening.key
+
+    def _fail_waiting(self, error: BridgeError) -> Iterator[Action]:
+        waiting, self._waiting = self._waiting, {}
+        for request in waiting.values():
+            self._open.pop(request.key, None)
+            yield Fail(request, error)

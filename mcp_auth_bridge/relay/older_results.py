@@ -1,0 +1,144 @@
+"""Replies of MCP 2026-07-28 as a client of an earlier revision can read them.
+
+| in the reply | for the client |
+| --- | --- |
+| `resultType` (absent, or `complete`), `ttlMs`, `cacheScope`, the server's name in `_meta` | left out |
+| another `resultType` | an error |
+| `structuredContent` that is not an object, `outputSchema` that does not describe one | left out |
+| a link to a resource before 2025-06-18, audio before 2025-03-26 | a text |
+| -32021 (a capability is missing), -32022 (version), -32020 (headers) | -32603, with words |
+| -32602 for a resource that does not exist (`data.uri`) | -32002 |
+
+Sources: the changelogs of the specification; 2026-07-28, server/tools, "Structured Content".
+"""
+
+import json
+from typing import Any
+
+from mcp_auth_bridge.errors import TheirProtocolError, quoted
+from mcp_auth_bridge.relay.base import Message, decoded
+from mcp_auth_bridge.relay.legacy_client import SERVER_INFO_KEY
+from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
+from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
+
+_CACHEABLE = frozenset({"prompts/list", "resources/list", "resources/read", "resources/templates/list", "tools/list"})
+_FIRST_WITH_LINKS = "2025-06-18"
+_FIRST_WITH_AUDIO = "2025-03-26"
+_CAPABILITY_MISSING = -32021
+_INVALID_PARAMS = -32602
+_INTERNAL = -32603
+_NO_RESOURCE = -32002
+
+
+def as_older(reply: Message, request: Message, revision: str) -> Message:
+    """`reply`, which answers `request`, for a client of `revision`. Raises `TheirProtocolError`."""
+    value = decoded(reply.raw)
+    error = value.get("error")
+    if "result" not in value and isinstance(error, dict):
+        return rewrite(reply, _error_changes(error, request))
+    result = value.get("result")
+    return (
+        rewrite(reply, _result_changes(result, request.method or "", revision)) if isinstance(result, dict) else reply
+    )
+
+
+def _error_changes(error: dict[str, Any], request: Message) -> dict[Path, Any]:
+    """Any: JSON."""
+    code, data = error.get("code"), error.get("data")
+    if code in MODERN_ERRORS:
+        return {("error", "code"): _INTERNAL, ("error", "message"): _words(code, error)}
+    is_missing = code == _INVALID_PARAMS and isinstance(data, dict) and "uri" in data
+    return {("error", "code"): _NO_RESOURCE} if is_missing and request.method == "resources/read" else {}
+
+
+def _words(code: Any, error: dict[str, Any]) -> str:
+    """The server's words, after the names of the capabilities that it misses. Any: JSON."""
+    said = quoted(str(error.get("message", "")))
+    data = error.get("data")
+    needed = data.get("requiredCapabilities") if isinstance(data, dict) else None
+    if code == _CAPABILITY_MISSING and isinstance(needed, dict):
+        return f"the server needs a client with the capability {', '.join(_capability_names(needed))}: {said}"
+    return f"the server refused the request with the error {code}: {said}"
+
+
+def _capability_names(needed: dict[str, Any]) -> list[str]:
+    """`elicitation.url` for {"elicitation": {"url": {}}}. Any: JSON."""
+    names = []
+    for name, inner in needed.items():
+        parts = list(inner) if isinstance(inner, dict) else []
+        names += [quoted(f"{name}.{part}", 80) for part in parts] or [quoted(name, 80)]
+    return names
+
+
+def _result_changes(result: dict[str, Any], method: str, revision: str) -> dict[Path, Any]:
+    """Any: JSON."""
+    kind = result.get("resultType", "complete")
+    if kind != "complete":
+        raise TheirProtocolError(f"the server's result is of the unknown type {quoted(json.dumps(kind), 40)}")
+    changes: dict[Path, Any] = {
+        ("result", "resultType"): REMOVED,
+        ("result", "_meta", SERVER_INFO_KEY): REMOVED,
+    }
+    if method in _CACHEABLE:
+        changes |= {("result", "ttlMs"): REMOVED, ("result", "cacheScope"): REMOVED}
+    if method == "tools/list":
+        changes |= _tools_changes(result.get("tools"))
+    elif method == "tools/call":
+        changes |= _call_changes(result, revision)
+    elif method == "prompts/get":
+        changes |= _prompt_changes(result.get("messages"), revision)
+    return changes
+
+
+def _tools_changes(tools: Any) -> dict[Path, Any]:
+    if not isinstance(tools, list):
+        return {}
+    known = [_without_schema(tool) for tool in tools]
+    return {("result", "tools"): known} if known != tools else {}
+
+
+def _without_schema(tool: Any) -> Any:
+    """`tool`, without an output schema that earlier revisions do not allow: theirs describes an object."""
+    if not isinstance(tool, dict) or "outputSchema" not in tool:
+        return tool
+    schema = tool["outputSchema"]
+    if isinstance(schema, dict) and schema.get("type") == "object":
+        return tool
+    return {name: value for name, value in tool.items() if name != "outputSchema"}
+
+
+def _call_changes(result: dict[str, Any], revision: str) -> dict[Path, Any]:
+    changes: dict[Path, Any] = {}
+    content = result.get("content")
+    if "structuredContent" in result and not isinstance(result["structuredContent"], dict):
+        changes["result", "structuredContent"] = REMOVED
+        if not content:  # a server is to send the same as text, but not all do
+            text = json.dumps(result["structuredContent"], ensure_ascii=False)
+            return {**changes, ("result", "content"): [{"type": "text", "text": text}]}
+    if isinstance(content, list):
+        known = [older_content(block, revision) for block in content]
+        if known != content:
+            changes["result", "content"] = known
+    return changes
+
+
+def _prompt_changes(messages: Any, revision: str) -> dict[Path, Any]:
+    if not isinstance(messages, list):
+        return {}
+    known = [
+        {**message, "content": older_content(message["content"], revision)}
+        if isinstance(message, dict) and "content" in message
+        else message
+        for message in messages
+    ]
+    return {("result", "messages"): known} if known != messages else {}
+
+
+def older_content(block: Any, revision: str) -> Any:
+    """A block of content as `revision` knows it: a text in place of what it does not know. Any: JSON."""
+    kind = block.get("type") if isinstance(block, dict) else None
+    if kind == "resource_link" and revision < _FIRST_WITH_LINKS:
+        return {"type": "text", "text": f"{block.get('title') or block.get('name')}: {block.get('uri')}"}
+    if kind == "audio" and revision < _FIRST_WITH_AUDIO:
+        return {"type": "text", "text": f"(audio, {block.get('mimeType')})"}
+    return block

@@ -1,0 +1,147 @@
+"""Speaks with the server in the era that it proves to speak: the client's own, or the other through a translator.
+
+The relay begins with the era that memory hints at, else with the client's. When the server refuses an era
+(`EraRefused`), the refused request is handed to the other one, once. If both are refused, the client gets the error of
+its own era. A refusal is not an execution, so nothing is done twice. An era is never inferred from a missing login, an
+unreachable server or silence: those errors pass unchanged, and the next request tries again.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+
+from mcp_auth_bridge.errors import BridgeError, EraRefused
+from mcp_auth_bridge.relay.alternatives import Alternatives
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, Remember, ToClient, ToServer
+from mcp_auth_bridge.relay.call_numbers import STREAM
+from mcp_auth_bridge.relay.envelope import result_of
+from mcp_auth_bridge.relay.era import DISCOVER, ERA, Era, remembered_as, remembered_era
+from mcp_auth_bridge.relay.legacy_session import REOPEN
+
+_INITIALIZED = "notifications/initialized"
+_OPENINGS = ("initialize", DISCOVER)
+
+
+class ServerEra:
+    """`build` makes the relay of each era, for a client of the era `own`. `memory` holds what was remembered."""
+
+    def __init__(self, build: Mapping[Era, Callable[[], Relay]], own: Era, memory: Mapping[str, bytes]) -> None:
+        # Makes the relay of each era.
+        self._build = build
+
+        # The client's era.
+        self._own = own
+
+        # The era that is remembered.
+        self._remembered = remembered_era(memory)
+
+        # The era in use.
+        self._era = self._remembered or own
+
+        # The relays of the eras, anew after each change.
+        self._relays = Alternatives()
+
+        # The number of the relay in use.
+        self._used = self._relays.add(build[self._era]())
+
+        # The calls under way that open an era.
+        self._openings: set[int] = set()
+
+        # The client's `initialize` and `notifications/initialized`, for the relay of another era.
+        self._initialize: Message | None = None
+        self._initialized: Message | None = None
+
+        # Whether the client has a reply to its `initialize`.
+        self._greeted = False
+
+        # The requests that were handed to the other era, each with the error of its first.
+        self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.method == "initialize" and message.kind is Kind.REQUEST:
+            if self._initialize is None or self._greeted:  # else the relay refuses it
+                self._initialize, self._initialized, self._greeted = message, None, False
+        elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
+            self._initialized = message
+        yield from self._review(self._used, self._relays[self._used].from_client(message))
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        number = self._relays.maker(call, self._used)
+        if call in self._openings and message.kind is Kind.REPLY and number == self._used:
+            yield from self._opened(message)
+        yield from self._review(number, self._relays[number].from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        number = self._relays.maker(call, self._used)
+        self._relays.ended(call)
+        self._openings.discard(call)
+        yield from self._review(number, self._relays[number].ended(call, error))
+        if number != self._used:
+            self._relays.retire(number)
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        found = self._relays.timer(timer, self._used)
+        if found is not None and (found[0] == self._used or found[1] != REOPEN):
+            number, name = found
+            yield from self._review(number, self._relays[number].woke(name))
+
+    def _review(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in self._relays.noted(number, actions):
+            match action:
+                case ToServer(call=call, message=Message(kind=Kind.REQUEST, method=method)):
+                    if method in _OPENINGS:
+                        self._openings.add(call)
+                    yield action
+                case Fail(request=request, error=EraRefused() as error):
+                    yield from self._refuse(number, request, error)
+                case Fail(request=request):
+                    self._refused.pop(request.key, None)
+                    yield from self._unless_greeted(request.key, action)
+                case ToClient(message=Message(kind=Kind.REPLY) as reply):
+                    self._refused.pop(reply.key, None)
+                    yield from self._unless_greeted(reply.key, action)
+                case _:
+                    yield action
+
+    def _unless_greeted(self, key: Hashable, action: Action) -> Iterator[Action]:
+        """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
+        if self._initialize is not None and key == self._initialize.key:
+            if self._greeted:
+                return
+            self._greeted = True
+        yield action
+
+    def _opened(self, reply: Message) -> Iterator[Action]:
+        """Remember the era in use if `reply`, to a request that opens it, is a result."""
+        if result_of(reply) is not None and self._remembered is not self._era:
+            self._remembered = self._era
+            yield Remember(ERA, remembered_as(self._era))
+
+    def _refuse(self, number: int, request: Message, error: EraRefused) -> Iterator[Action]:
+        earlier = self._refused.pop(request.key, None)
+        if earlier is not None:
+            yield from self._unless_greeted(request.key, self._final(request, error, *earlier))
+            return
+        era = self._era if number == self._used else self._era.other
+        self._refused[request.key] = era, error
+        if number == self._used:
+            yield from self._change(request)
+        if request.method != "initialize":
+            yield from self._review(self._used, self._relays[self._used].from_client(request))
+
+    def _change(self, refused: Message) -> Iterator[Action]:
+        """Use the other era from now on. Its relay gets what the client has said to open a session."""
+        former, self._era = self._used, self._era.other
+        self._used = self._relays.add(self._build[self._era]())
+        if self._relays.maker(STREAM, self._used) == former:
+            self._relays.ended(STREAM)
+            yield Hangup(STREAM)
+        self._relays.retire(former)
+        if self._initialize is not None:
+            self._refused.setdefault(self._initialize.key, self._refused[refused.key])
+            for opening in (self._initialize, self._initialized):
+                if opening is not None:
+                    yield from self._review(self._used, self._relays[self._used].from_client(opening))
+
+    def _final(self, request: Message, error: EraRefused, era: Era, earlier: EraRefused) -> Action:
+        """The failure of `request`, which both eras have refused: `earlier` in `era`, `error` in the other."""
+        refusal = earlier if era is self._own else error
+        return Fail(request, refusal.cause)

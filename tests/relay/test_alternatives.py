@@ -1,0 +1,71 @@
+"""Of several relays, the one that made a call or set a timer hears of it."""
+
+from relaying import message, request
+
+from mcp_auth_bridge.relay.alternatives import Alternatives
+from mcp_auth_bridge.relay.base import Hangup, Note, OpenStream, ToServer, Wake
+from mcp_auth_bridge.relay.call_numbers import STREAM
+from mcp_auth_bridge.relay.passthrough import Passthrough
+
+CALL = ToServer(7, message(request(1)))
+
+
+def two():
+    relays = Alternatives()
+    return relays, relays.add(Passthrough()), relays.add(Passthrough())
+
+
+def test_each_relay_is_found_by_its_number():
+    relays, first, second = two()
+    assert relays[first] is not relays[second]
+
+
+def test_a_call_belongs_to_the_relay_that_made_it_until_it_ends():
+    relays, first, second = two()
+    assert list(relays.noted(first, [CALL, Note("n")])) == [CALL, Note("n")]
+    assert relays.maker(7, second) == first
+    relays.ended(7)
+    assert relays.maker(7, second) == second
+
+
+def test_the_servers_stream_belongs_to_the_relay_that_opened_it():
+    relays, first, second = two()
+    list(relays.noted(first, [OpenStream()]))
+    assert relays.maker(STREAM, second) == first
+
+
+def test_a_call_that_is_hung_up_on_is_forgotten():
+    relays, first, second = two()
+    list(relays.noted(first, [CALL, Hangup(7)]))
+    assert relays.maker(7, second) == second
+
+
+def test_timers_of_the_same_name_are_told_apart():
+    relays, first, second = two()
+    (one,) = relays.noted(first, [Wake("deadline", 2)])
+    (other,) = relays.noted(second, [Wake("deadline", 3)])
+    assert relays.timer(one.timer, second) == (first, "deadline")
+    assert relays.timer(other.timer, first) == (second, "deadline")
+
+
+def test_a_timer_of_nested_alternatives_keeps_its_inner_number():
+    relays, _, second = two()
+    (outer,) = relays.noted(second, [Wake("4/again 1", 2)])
+    assert relays.timer(outer.timer, 0) == (second, "4/again 1")
+
+
+def test_a_timer_that_none_of_them_set_is_for_the_one_in_use():
+    relays, first, _ = two()
+    assert relays.timer("reopen", first) == (first, "reopen")
+    assert relays.timer("a/b", first) == (first, "a/b")
+
+
+def test_a_retired_relay_stays_for_its_calls_and_is_forgotten_then():
+    relays, first, second = two()
+    list(relays.noted(first, [CALL]))
+    relays.retire(first)
+    assert relays.timer(f"{first}/deadline", second) == (first, "deadline")
+    relays.ended(7)
+    relays.retire(first)
+    assert relays.timer(f"{first}/deadline", second) is None
+    assert relays[second]
