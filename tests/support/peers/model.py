@@ -1,15 +1,17 @@
 """A model that calls one tool and repeats its result, behind the APIs of Anthropic, OpenAI and Google, on loopback.
 
 It decides from each request alone: if a tool `add` has answered, it repeats the answer; if there is such a tool, it
-calls it with 2 and 3; else it does the same with a tool that signs in; else it says that there is no tool.
+calls it with 2 and 3; else it calls a tool that signs in, a few times, while the client may list the others.
 
     with Model() as model:
         run_client(base_url=model.url)
 """
 
+import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
@@ -17,6 +19,8 @@ from typing import Any, NamedTuple, Self
 
 ARGUMENTS = {"a": 2, "b": 3}
 NO_TOOL = "there is no tool to call"
+MOST_LOGINS = 3
+THINKING = 0.5  # seconds after a login, in which a client may list the tools that it has now
 
 
 class Turn(NamedTuple):
@@ -35,12 +39,16 @@ class Seen(NamedTuple):
 
 
 def decide(seen: Seen) -> Turn:
-    for kind, arguments in (("add", ARGUMENTS), ("login", {})):
-        if answers := [text for name, text in seen.results if _is(kind, name)]:
-            return Turn(f"The tool said: {answers[-1]}")
-        if offered := [name for name in seen.tools if _is(kind, name)]:
-            return Turn(tool=offered[0], arguments=arguments)
-    return Turn(NO_TOOL)
+    tools, results = seen
+    if answers := [text for name, text in results if _is("add", name)]:
+        return Turn(f"The tool said: {answers[-1]}")
+    if offered := [name for name in tools if _is("add", name)]:
+        return Turn(tool=offered[0], arguments=ARGUMENTS)
+    answers = [text for name, text in results if _is("login", name)]
+    offered = [name for name in tools if _is("login", name)]
+    if offered and len(answers) < MOST_LOGINS:
+        return Turn(tool=offered[0])
+    return Turn(f"The tool said: {answers[-1]}" if answers else NO_TOOL)
 
 
 def _is(kind: str, name: str) -> bool:
@@ -177,7 +185,7 @@ def gemini_seen(body: dict[str, Any]) -> Seen:
         for part in content.get("parts", ()):
             if "functionResponse" in part:
                 answer = part["functionResponse"]
-                results.append((answer["name"], json.dumps(answer.get("response"))))
+                results.append((answer["name"], "\n".join(map(str, answer["response"].values()))))
     declared = [each for tool in body.get("tools", ()) for each in tool.get("functionDeclarations", ())]
     return Seen([each["name"] for each in declared], results)
 
@@ -199,47 +207,57 @@ class _Handler(BaseHTTPRequestHandler):
     """Answers in the API that the path belongs to."""
 
     protocol_version = "HTTP/1.1"
-    requests: list[tuple[str, Any]]
+    results: list[tuple[str, str]]
+    numbers = itertools.count(1)
 
     def do_GET(self) -> None:
-        self.requests.append((self.path, None))
         self._json({"object": "list", "data": [{"id": "fake", "object": "model"}]})
 
     def do_POST(self) -> None:
         body = self._body()
-        self.requests.append((self.path, body))
         answers = {
             "messages": self._anthropic,
             "responses": self._responses,
             "completions": self._chat,
-            "fake:streamGenerateContent": lambda body, _: self._stream([("", gemini_chunk(decide(gemini_seen(body))))]),
-            "fake:generateContent": lambda body, _: self._json(gemini_chunk(decide(gemini_seen(body)))),
+            "fake:streamGenerateContent": lambda body, _: self._stream(
+                [("", gemini_chunk(self._decide(gemini_seen(body))))]
+            ),
+            "fake:generateContent": lambda body, _: self._json(gemini_chunk(self._decide(gemini_seen(body)))),
         }
         answer = answers.get(self.path.partition("?")[0].rpartition("/")[2])
         if answer is None:
             self._json({})
         else:
-            answer(body, len(self.requests))
+            answer(body, next(self.numbers))
 
     def _anthropic(self, body: Any, number: int) -> None:
-        turn = decide(anthropic_seen(body))
+        turn = self._decide(anthropic_seen(body))
         if body.get("stream"):
             self._stream((kind, {"type": kind, **data}) for kind, data in anthropic_events(turn, body, number))
         else:
             self._json(anthropic_message(turn, body, number))
 
     def _responses(self, body: Any, number: int) -> None:
-        events = responses_events(decide(responses_seen(body)), body, number)
+        events = responses_events(self._decide(responses_seen(body)), body, number)
         self._stream((kind, {"type": kind, **data}) for kind, data in events)
 
+    def _gemini(self, body: Any) -> dict[str, Any]:
+        return gemini_chunk(self._decide(gemini_seen(body)))
+
     def _chat(self, body: Any, number: int) -> None:
-        chunks = list(chat_chunks(decide(chat_seen(body)), body, number))
+        chunks = list(chat_chunks(self._decide(chat_seen(body)), body, number))
         if body.get("stream"):
             self._stream([("", chunk) for chunk in chunks], "data: [DONE]\n\n")
         else:
             first, last = (chunk["choices"][0] for chunk in chunks)
             choice = {"index": 0, "message": first["delta"], "finish_reason": last["finish_reason"]}
             self._json({**chunks[-1], "object": "chat.completion", "choices": [choice]})
+
+    def _decide(self, seen: Seen) -> Turn:
+        if len(seen.results) > len(self.results):
+            self.results[:] = seen.results
+            time.sleep(THINKING)
+        return decide(seen)
 
     def _body(self) -> Any:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -269,11 +287,11 @@ def _event(kind: str, data: Any) -> str:
 
 
 class Model:
-    """`requests` are the paths and bodies of what was asked so far."""
+    """`results` are those of the tools that it called, each with the tool's name."""
 
     def __init__(self) -> None:
-        self.requests: list[tuple[str, Any]] = []
-        handler = type("Handler", (_Handler,), {"requests": self.requests})
+        self.results: list[tuple[str, str]] = []
+        handler = type("Handler", (_Handler,), {"results": self.results})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
