@@ -12,6 +12,7 @@ from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, LISTINGS, OWN, CallNumbers
+from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
@@ -79,7 +80,7 @@ class _Eras:
             Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
         }
-        return SessionReplay(ServerEra(build, Era.LEGACY, self._remembered))
+        return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
 
     def for_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
