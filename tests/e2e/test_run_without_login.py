@@ -297,6 +297,30 @@ def test_an_unknown_remote_whose_balancer_answers_for_it_is_waited_for(forgotten
         assert "add" in names(client.request("tools/list"))
 
 
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+}
+
+
+def test_a_modern_client_is_served_and_told_in_its_own_era(known_acme, gateway) -> None:
+    gateway.down()
+    with known_acme.stdio("acme") as client:
+        found = client.request("server/discover", {"_meta": MODERN})["result"]
+        assert (found["supportedVersions"], found["resultType"]) == (["2026-07-28"], "complete")
+        assert found["instructions"].startswith("A demo")
+        client.send(line("subscriptions/listen", {"_meta": MODERN, "notifications": {"toolsListChanged": True}}, "l"))
+        assert json.loads(client.read())["method"] == "notifications/subscriptions/acknowledged"
+        listed = client.request("tools/list", {"_meta": MODERN}, "t")
+        assert "add" in names(listed)
+        assert (listed["result"]["ttlMs"], listed["result"]["cacheScope"]) == (0, "private")
+        gateway.up()
+        told = json.loads(client.read())
+        assert told["method"] == "notifications/tools/list_changed"
+        assert told["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "l"}
+
+
 # The end of stdin, in every state
 
 
