@@ -74,7 +74,6 @@ class Soaked(Strict):
         self.dialect = "404"
         self._chance = chance
         self._sessions: set[str] = set()
-        # The open streams, each with what is still to be written to it: False as the member of a notification's `_meta`
         self._streams: set[_Stream] = set()
 
     async def restart(self, seconds: float) -> None:

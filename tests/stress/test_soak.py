@@ -11,13 +11,15 @@ import logging
 import random
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults.bridge import META, Client, home, save_login, started, stored_login
 from faults.invariants import check_answers
-from faults.rows import LEGACY, MODERN
+from faults.rows import MODERN
 from stress.soaked import CHANGED, DIALECTS, LIFETIME, LISTS, URI, Soaked
 from stress.strict import seeded
 from thoroughness import seconds
@@ -25,9 +27,9 @@ from thoroughness import seconds
 log = logging.getLogger(__name__)
 
 _SECONDS = seconds(1200, 30)
-_SAMPLES = 20  # of memory; the first fifth is warm-up
+_SAMPLES = seconds(20, 5)  # of memory; the first fifth is warm-up
 _AT_ONCE = 6  # requests of each client
-_MEMORY = 16 << 20  # bytes by which a bridge may grow, a sixth of what a leak of 1 KiB per request would cost
+_MEMORY = seconds(8, 4) << 20  # bytes by which a bridge may grow; in 20 minutes 1 KiB per request is twice as much
 _FILES = 2 * _AT_ONCE  # file descriptors: connections that are kept for the next request
 
 pytestmark = [
@@ -50,7 +52,7 @@ TRUE_OF = {
 class User:
     """`settled` is the number of the server's faults that this user has seen the end of: a call worked in peace."""
 
-    def __init__(self, client: Client, server: Soaked, operator: "Operator", chance: random.Random, era: str) -> None:
+    def __init__(self, client: Client, operator: "Operator", chance: random.Random) -> None:
         self.client = client
         self.settled = 0
         # How each request ended.
@@ -59,25 +61,36 @@ class User:
         self.lies: list[Any] = []
         # Of each call: its argument and its error.
         self.failed: dict[int, Any] = {}
-        self._server = server
+        # The id of the newest subscription.
+        self.listening = ""
         self._operator = operator
         self._chance = chance
-        self._modern = era == MODERN
+        self._modern = client.modern
 
     async def open(self) -> None:
         if self._modern:
             await self.client.request("discover", "server/discover")
             assert "result" in await self.client.answer("discover")
-            wanted = {"toolsListChanged": True, "resourceSubscriptions": [URI]}
-            await self.client.request("listen", "subscriptions/listen", {"notifications": wanted})
         else:
             await self.client.initialize()
             await self.client.request("subscribe", "resources/subscribe", {"uri": URI})
             assert (await self.client.answer("subscribe"))["result"] == {}
 
+    async def listen(self) -> None:
+        """Listen, and again whenever the server ends that, as one does that is replaced by one of the other era."""
+        wanted = {"toolsListChanged": True, "resourceSubscriptions": [URI]}
+        while self._modern:
+            id_ = f"listen {next(self._operator.numbers)}"
+            await self.client.request(id_, "subscriptions/listen", {"notifications": wanted})
+            self.listening = id_
+            while id_ not in self.client.answers:  # noqa: ASYNC110 - `until` gives up after a minute
+                await asyncio.sleep(0.1)
+            self.ends["listened"] += 1
+            if "result" not in self.client.answers[id_]:
+                self.lies.append(("not listened", self.client.answers[id_]))
+
     async def work(self) -> None:
         while not self._operator.done:
-            await self._operator.working.wait()
             await asyncio.sleep(self._chance.uniform(0, 0.3))
             kind = self._chance.choices((self._count, self._slow, self._list, self._ping, self._tell), (8, 2, 4, 1, 1))
             await kind[0]()
@@ -146,7 +159,6 @@ class Operator:
         self.numbers = itertools.count(1)
         self.faults: list[str] = []
         self.peace: int | None = 0
-        self.working = asyncio.Event()
         self.done = False
         self._server = server
         self._chance = chance
@@ -175,9 +187,10 @@ class Operator:
         if not self._bag:
             self._bag = [RESTART, BUSY, LOST, LOST, ERA]
             self._chance.shuffle(self._bag)
-        return self._bag.pop()
+        kind = self._bag.pop()
+        return ERA if kind == LOST and self._server.era == MODERN else kind
 
-    async def quarter(self, until: float, users: list[User]) -> None:
+    async def shift(self, until: float, users: list[User]) -> None:
         """Make trouble until the time `until`. After each fault every user must come to work in peace."""
         while time.monotonic() < until:
             await asyncio.sleep(self._chance.uniform(0, 2))
@@ -215,6 +228,17 @@ async def heard(server: Soaked, client: Client) -> None:
     telling.cancel()
 
 
+@asynccontextmanager
+async def listening(users: list[User]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(user.listen()) for user in users]
+    yield
+    for user, task in zip(users, tasks, strict=True):
+        task.cancel()
+        if user.listening:
+            await user.client.cancel(user.listening)
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def check_progress(lines: list[bytes]) -> None:
     """Progress of a call only grows, and ends with its reply."""
     last: dict[str, float] = {}
@@ -235,59 +259,69 @@ def check_truth(server: Soaked, user: User) -> None:
         assert server.executed[step] <= (sent != "no"), (step, error)
 
 
-def test_a_long_day_loses_nothing_and_does_nothing_twice(tmp_path: Path, caplog: Any) -> None:
-    caplog.set_level(logging.INFO, __name__)
-    samples: list[list[tuple[int, int]]] = []
+def sample(users: list[User]) -> list[tuple[int, int]]:
+    """The resident memory in bytes and the open files of each user's bridge, between two shifts."""
+    return [(user.client.resident, files(user.client)) for user in users]
 
-    async def story(chance: random.Random) -> None:
-        async with Soaked(chance) as server:
-            home(tmp_path, server.url, auth='{ kind = "browser" }')
-            id_, tokens = server.login()
-            await save_login(tmp_path, server.grants.issuer, id_, tokens.access, tokens.refresh, lifetime=LIFETIME)
-            async with started(tmp_path) as legacy, started(tmp_path, modern=True) as modern:
-                operator = Operator(server, chance)
-                users = [
-                    User(client, server, operator, chance, era) for client, era in ((legacy, LEGACY), (modern, MODERN))
-                ]
-                for user in users:
-                    await user.open()
+
+def check_samples(samples: list[list[tuple[int, int]]]) -> None:
+    """Neither memory nor files grew after the warm-up."""
+    for before, after in zip(samples[_SAMPLES // 5 - 1], samples[-1], strict=True):
+        assert after[0] <= before[0] + _MEMORY, samples
+        assert after[1] <= before[1] + _FILES, samples
+
+
+async def day(server: Soaked, operator: Operator, users: list[User]) -> None:
+    """`_SAMPLES` shifts, after each of which all requests are answered."""
+    began, samples = time.monotonic(), []
+    for number in range(1, _SAMPLES + 1):
+        operator.done = False
+        async with asyncio.TaskGroup() as group:
+            for user in (user for user in users for _ in range(_AT_ONCE)):
+                group.create_task(user.work())
+            await operator.shift(began + _SECONDS * number / _SAMPLES, users)
+            operator.done = True
+        samples.append(sample(users))
+        log.info("after %d s: %s, %s", time.monotonic() - began, samples[-1], dict(server.facts))
+    check_samples(samples)
+
+
+def check(server: Soaked, users: list[User]) -> None:
+    log.info("executed %d, refreshes %d, %s", len(server.executed), server.redeemed, dict(server.facts))
+    for user in users:
+        log.info("%s\n%s", dict(user.ends), user.client.stderr.decode()[-3000:])
+    assert [user.lies for user in users] == [[], []]
+    for user in users:
+        check_answers(user.client.sent, map(json.loads, user.client.lines))
+        check_progress(user.client.lines)
+        check_truth(server, user)
+        assert b"fault of the bridge" not in user.client.stderr
+    twice = [step for step, count in server.executed.items() if count > 1]
+    assert twice == []
+
+
+async def story(folder: Path, chance: random.Random) -> None:
+    async with Soaked(chance) as server:
+        home(folder, server.url, auth='{ kind = "browser" }')
+        id_, tokens = server.login()
+        await save_login(folder, server.grants.issuer, id_, tokens.access, tokens.refresh, lifetime=LIFETIME)
+        async with started(folder) as legacy, started(folder, modern=True) as modern:
+            operator = Operator(server, chance)
+            users = [User(client, operator, chance) for client in (legacy, modern)]
+            for user in users:
+                await user.open()
+            async with listening(users):
                 await day(server, operator, users)
                 for user in users:
                     await heard(server, user.client)
-                await modern.cancel("listen")
-                assert [await user.client.close() for user in users] == [0, 0]
-            judge(server, users)
-            stored = await stored_login(tmp_path)
-            assert (server.reused, stored.ended, stored.in_doubt) == (0, "", False)
+            assert [await user.client.close() for user in users] == [0, 0]
+        check(server, users)
+        stored = await stored_login(folder)
+        assert (server.reused, stored.ended, stored.in_doubt) == (0, "", False)
 
-    async def day(server: Soaked, operator: Operator, users: list[User]) -> None:
-        began = time.monotonic()
-        for number in range(1, _SAMPLES + 1):
-            operator.done = False
-            operator.working.set()
-            workers = [asyncio.create_task(user.work()) for user in users for _ in range(_AT_ONCE)]
-            await operator.quarter(began + _SECONDS * number / _SAMPLES, users)
-            operator.done = True
-            await asyncio.gather(*workers)
-            samples.append([(user.client.resident, files(user.client)) for user in users])
-            log.info("after %d s: %s, %s", time.monotonic() - began, samples[-1], dict(server.facts))
 
-    def judge(server: Soaked, users: list[User]) -> None:
-        for user in users:
-            log.info("%s\n%s", dict(user.ends), user.client.stderr.decode()[-3000:])
-        log.info("executed %d, refreshes %d, %s", len(server.executed), server.redeemed, dict(server.facts))
-        assert [user.lies for user in users] == [[], []]
-        for user in users:
-            check_answers(user.client.sent, map(json.loads, user.client.lines))
-            check_progress(user.client.lines)
-            check_truth(server, user)
-            assert b"fault of the bridge" not in user.client.stderr
-        twice = [step for step, count in server.executed.items() if count > 1]
-        assert twice == []
-        for before, after in zip(samples[_SAMPLES // 5], samples[-1], strict=True):
-            assert after[0] <= before[0] + _MEMORY, samples
-            assert after[1] <= before[1] + _FILES, samples
-
+def test_a_long_day_loses_nothing_and_does_nothing_twice(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, __name__)
     with seeded() as seed:
         log.info("seed %d", seed)
-        asyncio.run(story(random.Random(seed)))
+        asyncio.run(story(tmp_path, random.Random(seed)))
