@@ -87,7 +87,7 @@ class User:
                 await asyncio.sleep(0.1)
             self.ends["listened"] += 1
             if "result" not in self.client.answers[id_]:
-                self.lies.append(("not listened", self.client.answers[id_]))
+                self._lie(("not listened", self.client.answers[id_]))
 
     async def work(self) -> None:
         while not self._operator.done:
@@ -105,7 +105,7 @@ class User:
         method = self._chance.choice(list(LISTS))
         reply = await self._ask(method, {"uri": URI} if method == "resources/read" else {})
         if method.endswith("/list") and "error" in reply:
-            self.lies.append((method, reply))
+            self._lie((method, reply))
 
     async def _ping(self) -> None:
         if not self._modern:
@@ -129,7 +129,11 @@ class User:
         if "error" in reply:
             self.failed[step] = reply["error"]
         elif reply["result"]["content"][0]["text"] != str(step):
-            self.lies.append(("the result of another call", step, reply))
+            self._lie(("the result of another call", step, reply))
+
+    def _lie(self, lie: Any) -> None:
+        self.lies.append(lie)
+        log.info("%s", lie)
 
     async def _ask(self, method: str, params: Any, id_: Any = None) -> Any:
         id_ = f"n{next(self._operator.numbers)}" if id_ is None else id_
@@ -145,7 +149,7 @@ class User:
         code = reply["error"]["code"]
         self.ends[f"{method} {code}"] += 1
         if not any(code in TRUE_OF[fault] for fault in faults):
-            self.lies.append((method, sorted(faults), reply))
+            self._lie((method, sorted(faults), reply))
         return reply
 
 
