@@ -95,6 +95,7 @@ class Soaked(Strict):
         """Become a server of the other era, in the middle of everything."""
         self.facts["changes of era"] += 1
         self.era = MODERN if self.era == LEGACY else LEGACY
+        self.dialect = "404"  # when it has changed back: then no call is an error
         self._sessions.clear()
         self.end_streams()
 

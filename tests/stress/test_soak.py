@@ -39,11 +39,11 @@ pytestmark = [
 ]
 
 RESTART, BUSY, LOST, ERA = "restart", "busy", "lost sessions", "change of era"
-_SESSION_WORDS = {-32000, -32001, -32600, -32603, -32015}
+_OF_LOST = {-32013, -32000, -32001, -32600, -32603, -32015}
 TRUE_OF = {
-    RESTART: {-32011, -32012, *_SESSION_WORDS},
+    RESTART: {-32011, -32012, *_OF_LOST},
     BUSY: {-32013},
-    LOST: {-32013, *_SESSION_WORDS},
+    LOST: _OF_LOST,
     ERA: set(),
 }
 """The errors that a request may end with after each fault of the server."""
