@@ -195,12 +195,12 @@ def takes_urls(play):
 
 
 def elicitation(number):
-    params = {**PARAMS, "elicitationId": f"mcp-auth-bridge/{number}"}
-    return to_client(request(f"mcp-auth-bridge/elicitation/create/{number}", "elicitation/create", **params))
+    params = {**PARAMS, "elicitationId": f"mcp-auth-bridge/login/{number}"}
+    return to_client(request(f"mcp-auth-bridge/login/{number}", "elicitation/create", **params))
 
 
 def answered(play, number, result):
-    message = {**answer(f"mcp-auth-bridge/elicitation/create/{number}"), **result}
+    message = {**answer(f"mcp-auth-bridge/login/{number}"), **result}
     if "error" in message:
         del message["result"]
     return play.relay.from_client(peek(json.dumps(message).encode()))
@@ -256,6 +256,12 @@ def test_a_client_that_declines_gets_the_address_in_a_failure_and_is_asked_again
     assert held(play, 2, 3) == [elicitation(1)]
     assert list(answered(play, 0, reply)) == []  # a late answer to the first
     assert TOLD in text_of(answered(play, 1, reply))
+
+
+def test_an_answer_to_a_question_that_the_bridge_passed_on_reaches_the_relay_that_asked(play):
+    takes_urls(play)
+    reply = answer("mcp-auth-bridge/elicitation/create/1", {"action": "accept"})
+    assert play.client(reply) == [to_server(3, reply)]
 
 
 def test_an_address_that_another_process_announces_later_is_shown_too(play):
