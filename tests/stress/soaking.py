@@ -5,6 +5,7 @@ A reply is compared with the faults that the server has had since the client's b
 
 import asyncio
 import itertools
+import json
 import logging
 import random
 import time
@@ -13,23 +14,30 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from faults.bridge import META, Client
+from faults.bridge import INITIALIZED, META, Client
 from faults.rows import MODERN
-from stress.soaked import CHANGED, DIALECTS, LISTS, URI, Soaked
+from stress.soaked import CHANGED, DIALECTS, LISTS, NO_INPUT, URI, Soaked
 
 log = logging.getLogger(__name__)
 
 RESTART, BUSY, LOST, ERA = "restart", "busy", "lost sessions", "change of era"
-_OF_LOST = {-32013, -32000, -32001, -32600, -32603, -32015}
+_OF_LOST = {-32013, -32000, -32001, -32600, -32603, -32015, NO_INPUT}
 TRUE_OF = {
     RESTART: {-32011, -32012, *_OF_LOST},
     BUSY: {-32013},
     LOST: _OF_LOST,
-    ERA: set(),
+    ERA: {NO_INPUT},
 }
 """The errors that a request may end with after each fault of the server."""
+_PARKED = {-32602, -32013}
+"""Those of a retry whose call is gone with the server's session or its era."""
 _REPEATED = {-32012}
 """Those of a request that may have been sent more than once, because it only reads: its last error is not all."""
+
+
+ACCEPTED = {"action": "accept", "content": {}}
+CAPABILITIES = {"elicitation": {"form": {}}}
+_META = {**META, "io.modelcontextprotocol/clientCapabilities": CAPABILITIES}
 
 
 class User:
@@ -52,10 +60,13 @@ class User:
 
     async def open(self) -> None:
         if self._modern:
-            await self.client.request("discover", "server/discover")
+            await self.client.request("discover", "server/discover", {"_meta": _META})
             assert "result" in await self.client.answer("discover")
         else:
-            await self.client.initialize()
+            opening = {"protocolVersion": "2025-11-25", "clientInfo": {"name": "raw", "version": "1"}}
+            await self.client.request("init", "initialize", {**opening, "capabilities": CAPABILITIES})
+            await self.client.answer("init")
+            await self.client.send(INITIALIZED)
             await self.client.request("subscribe", "resources/subscribe", {"uri": URI})
             assert (await self.client.answer("subscribe"))["result"] == {}
 
@@ -64,7 +75,7 @@ class User:
         wanted = {"toolsListChanged": True, "resourceSubscriptions": [URI]}
         while self._modern:
             id_ = f"listen {next(self._operator.numbers)}"
-            await self.client.request(id_, "subscriptions/listen", {"notifications": wanted})
+            await self.client.request(id_, "subscriptions/listen", {"_meta": _META, "notifications": wanted})
             self.listening = id_
             while id_ not in self.client.answers:  # noqa: ASYNC110 - `until` gives up after a minute
                 await asyncio.sleep(0.1)
@@ -72,35 +83,50 @@ class User:
             if "result" not in self.client.answers[id_]:
                 self._lie(("not listened", self.client.answers[id_]))
 
+    async def give_input(self) -> None:
+        """Accept whatever a call asks this user for."""
+        seen = 0
+        while True:
+            await asyncio.sleep(0.1)
+            lines, seen = self.client.lines[seen:], len(self.client.lines)
+            for message in map(json.loads, lines):
+                if message.get("method") == "elicitation/create":
+                    self.ends["asked"] += 1
+                    await self.client.send({"jsonrpc": "2.0", "id": message["id"], "result": ACCEPTED})
+
     async def work(self) -> None:
         while not self._operator.done:
             await asyncio.sleep(self._chance.uniform(0, 0.3))
-            kind = self._chance.choices((self._count, self._slow, self._list, self._ping, self._tell), (8, 2, 4, 1, 1))
-            await kind[0]()
+            work = (self._count, self._slow, self._ask, self._list, self._ping, self._tell)
+            (kind,) = self._chance.choices(work, (8, 2, 2, 4, 1, 1))
+            await kind()
 
     async def _count(self) -> None:
-        await self._call("count", {}, cancelled=self._chance.random() < 0.05)
+        await self._call("count", cancelled=self._chance.random() < 0.05)
 
     async def _slow(self) -> None:
-        await self._call("slow", {}, cancelled=self._chance.random() < 0.3)
+        await self._call("slow", cancelled=self._chance.random() < 0.3)
+
+    async def _ask(self) -> None:
+        await self._call("ask", cancelled=self._chance.random() < 0.1)
 
     async def _list(self) -> None:
         method = self._chance.choice(list(LISTS))
-        reply = await self._ask(method, {"uri": URI} if method == "resources/read" else {})
+        reply = await self._reply(method, {"uri": URI} if method == "resources/read" else {})
         if method.endswith("/list") and "error" in reply:
             self._lie((method, reply))
 
     async def _ping(self) -> None:
         if not self._modern:
-            await self._ask("ping", {})
+            await self._reply("ping", {})
 
     async def _tell(self) -> None:
         if not self._modern:
             await self.client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
 
-    async def _call(self, tool: str, meta: Any, *, cancelled: bool) -> None:
+    async def _call(self, tool: str, *, cancelled: bool) -> None:
         step = next(self._operator.numbers)
-        meta = {**(META if self._modern else {}), "progressToken": f"token {step}"}
+        meta = {**(_META if self._modern else {}), "progressToken": f"token {step}"}
         params = {"name": tool, "arguments": {"step": step}, "_meta": meta}
         if cancelled:
             await self.client.request(step, "tools/call", params)
@@ -108,7 +134,15 @@ class User:
             await self.client.cancel(step)
             self.ends["cancelled"] += 1
             return
-        reply = await self._ask("tools/call", params, step)
+        before = self.settled
+        reply = await self._reply("tools/call", params, step)
+        while reply.get("result", {}).get("resultType") == "input_required":
+            self.ends["asked"] += 1
+            await asyncio.sleep(self._chance.uniform(0, 0.5))
+            result = reply["result"]
+            given = {"inputResponses": dict.fromkeys(result["inputRequests"], ACCEPTED)}
+            retry = {**params, **given, "requestState": result["requestState"]}
+            reply = await self._reply("tools/call", retry, before=before)
         self.errors[step] = reply.get("error")
         if "result" in reply and reply["result"]["content"][0]["text"] != str(step):
             self._lie(("the result of another call", step, reply))
@@ -117,10 +151,12 @@ class User:
         self.lies.append(lie)
         log.info("%s", lie)
 
-    async def _ask(self, method: str, params: Any, id_: Any = None) -> Any:
+    async def _reply(self, method: str, params: Any, id_: Any = None, before: int | None = None) -> Any:
+        """The reply to a request. `before` is what was settled when the first request of several was made."""
         id_ = f"n{next(self._operator.numbers)}" if id_ is None else id_
-        before, peace = self.settled, self._operator.peace
-        await self.client.request(id_, method, params)
+        is_retry = before is not None
+        before, peace = self.settled if before is None else before, self._operator.peace
+        await self.client.request(id_, method, {**({"_meta": _META} if self._modern else {}), **params})
         reply = await self.client.answer(id_)
         faults = set(self._operator.faults[before:])
         if "result" in reply:
@@ -130,7 +166,8 @@ class User:
             return reply
         code = reply["error"]["code"]
         self.ends[f"{method} {code}"] += 1
-        if not any(code in TRUE_OF[fault] | (_REPEATED if method != "tools/call" else set()) for fault in faults):
+        more = _PARKED if is_retry else _REPEATED if method != "tools/call" else set()
+        if not any(code in TRUE_OF[fault] | more for fault in faults):
             self._lie((method, sorted(faults), reply))
         return reply
 
@@ -194,10 +231,11 @@ class Operator:
 
 @asynccontextmanager
 async def listening(users: list[User]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(user.listen()) for user in users]
+    tasks = [asyncio.create_task(work) for user in users for work in (user.listen(), user.give_input())]
     yield
-    for user, task in zip(users, tasks, strict=True):
+    for task in tasks:
         task.cancel()
+    for user in users:
         if user.listening:
             await user.client.cancel(user.listening)
     await asyncio.gather(*tasks, return_exceptions=True)
