@@ -24,12 +24,12 @@ RESTART, BUSY, LOST, ERA = "restart", "busy", "lost sessions", "change of era"
 _OF_LOST = {-32013, -32000, -32001, -32600, -32603, -32015, NO_INPUT}
 TRUE_OF = {
     RESTART: {-32011, -32012, *_OF_LOST},
-    BUSY: {-32013},
+    BUSY: {-32013, NO_INPUT},
     LOST: _OF_LOST,
     ERA: {NO_INPUT},
 }
 """The errors that a request may end with after each fault of the server."""
-_PARKED = {-32602, -32013}
+_PARKED = {-32602, -32013, -32015}
 """Those of a retry whose call is gone with the server's session or its era."""
 _REPEATED = {-32012}
 """Those of a request that may have been sent more than once, because it only reads: its last error is not all."""
