@@ -23,7 +23,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
 from mcp_auth_bridge.relay.replies import notification, with_id
 
-_REPEATABLE = frozenset(
+REPEATABLE = frozenset(
     {
         "completion/complete",
         "ping",
@@ -259,11 +259,11 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     """Seconds until the request of `attempt` may be sent again, None if it may not."""
     method = attempt.action.message.method
     if isinstance(error, UpstreamFailed):
-        wait = _requested_wait(error, repeatable=method in _REPEATABLE)
+        wait = _requested_wait(error, repeatable=method in REPEATABLE)
         # A 503 without `Retry-After` is like the others. With it, the server has said when to try again.
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
-            return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
+            return wait if attempt.failures < (_MOST_UNKNOWN if method in REPEATABLE else 1) else None
     elif isinstance(error, TimedOut):
         return None  # the user has waited for a whole time-out; three more would look like a hang
     elif isinstance(error, OutcomeUnknown):
@@ -272,7 +272,7 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
         return _varied(attempt, _PAUSES[attempt.failures]) if attempt.failures < len(_PAUSES) else None
     else:
         return None
-    if method not in _REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
+    if method not in REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
         return None  # as after `TimedOut`: a whole tick of the clock has passed, as with a gateway's 504 after a minute
     return _varied(attempt, _PAUSES[attempt.failures])
 

@@ -5,7 +5,7 @@ import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
 from mcp_auth_bridge.relay import replies
@@ -26,8 +26,10 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
+from mcp_auth_bridge.relay.content_length import FIRST, Frames
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
+from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.transports.remote import Remote
 
@@ -51,16 +53,23 @@ class Heartbeat:
         return due
 
 
+Announce: TypeAlias = Callable[[str], None]
+"""Takes the address at which the user begins a login."""
+
+
 class ClientWriter(Protocol):
     """Writes messages to the MCP client, as in `shell/console/stdio.py`."""
 
     async def write(self, raw: bytes) -> None: ...
 
+    def use_frames(self) -> None: ...
+
 
 class RelayRunner:
     """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
 
-    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises.
+    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises; it announces
+    the address at which the user begins that login, if it cannot open a browser.
     """
 
     def __init__(
@@ -69,7 +78,7 @@ class RelayRunner:
         remote: Remote,
         writer: ClientWriter,
         remember: Callable[[str, bytes], None],
-        sign_in: Callable[[], Awaitable[None]],
+        sign_in: Callable[[Announce], Awaitable[None]],
     ) -> None:
         # The relay.
         self._relay = relay
@@ -117,12 +126,22 @@ class RelayRunner:
             await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        lines = Lines(LONGEST_LINE)
+        lines: Lines | Frames | None = None
         async for chunk in incoming:
+            lines = lines or self._choose_framing(chunk)
             for line in lines.feed(chunk):
                 await self._take(line)
+        if lines is None:
+            return
         for line in lines.close():
             await self._take(line)
+
+    def _choose_framing(self, first: bytes) -> Lines | Frames:
+        """The framing of a stream that begins with the chunk `first`. The answers are written in the same."""
+        if not first.startswith(FIRST):
+            return Lines(LONGEST_LINE)
+        self._writer.use_frames()
+        return Frames(LONGEST_LINE)
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:
@@ -180,7 +199,7 @@ class RelayRunner:
             case Remember(method=method, result=result):
                 self._remember(method, result)
             case SignIn():
-                self._start(SIGN_IN, self._sign_in)
+                self._start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -224,6 +243,9 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
+
+    def _announce(self, address: str) -> None:
+        self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""

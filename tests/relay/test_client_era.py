@@ -3,6 +3,7 @@
 import pytest
 from relaying import (
     INITIALIZE,
+    INITIALIZED,
     Playbook,
     answer,
     cancelled,
@@ -115,6 +116,11 @@ def test_a_probe_that_failed_needs_no_end(stage):
 def test_a_client_whose_initialize_failed_may_probe(stage):
     stage.play.client(INITIALIZE, DISCOVER, request(1, "tools/list", _meta=META))
     assert stage.heard() == (["initialize"], ["server/discover", "tools/list"])
+
+
+def test_a_session_is_confirmed_also_by_a_client_that_probes_meanwhile(stage):
+    stage.play.client(INITIALIZE, DISCOVER, INITIALIZED, request(1, "ping"))
+    assert stage.heard() == (["initialize", "notifications/initialized"], ["server/discover", "ping"])
 
 
 def test_a_version_in_a_legacy_session_changes_nothing(stage):

@@ -19,6 +19,7 @@ from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
 from mcp_auth_bridge.relay.base import ToClient
 from mcp_auth_bridge.relay.call_numbers import STREAM
+from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.shell import run_relay
@@ -250,7 +251,7 @@ def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(st
             heard = [await bridge.client.hear() for _ in range(4)]
             assert [(value["id"], value.get("error", {}).get("code")) for value in heard] == [
                 (None, -32700),
-                (7, -32600),
+                (None, -32600),
                 (None, -32600),
                 (1, None),
             ]
@@ -265,6 +266,31 @@ def test_a_last_line_without_an_end_is_a_message(story):
             bridge.client.hang_up()
             await bridge.ended()
             assert (await bridge.client.hear())["error"]["code"] == -32700
+
+    told(tell)
+
+
+def test_a_client_that_sends_frames_is_answered_in_frames(story):
+    async def tell():
+        async with story.relayed() as bridge:
+            await bridge.client.say(framed(json.dumps(request(1, "ping")).encode()))
+            await bridge.client.say(framed(b"garbage"))
+            heard = await asyncio.to_thread(os.read, bridge.client._stdout, 1 << 16)
+            while heard.count(b"Content-Length") < 2:
+                heard += await asyncio.to_thread(os.read, bridge.client._stdout, 1 << 16)
+            answers = [json.loads(message) for message in Frames(1 << 20).feed(heard)]
+            assert [answer["id"] for answer in answers] == [1, None]
+
+    told(tell)
+
+
+def test_a_client_that_says_nothing_is_told_nothing(story):
+    async def tell():
+        async with story.relayed() as bridge:
+            bridge.client.hang_up()
+            await bridge.ended()
+            bridge.client.bridge_is_gone()
+            assert await bridge.client.hear() is None
 
     told(tell)
 

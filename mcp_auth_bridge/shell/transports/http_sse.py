@@ -19,11 +19,12 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
+from mcp_auth_bridge.relay.session_loss import FORGOTTEN, RefusedRequest, lost_session
 from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import Denied, check_admitted, parsed, read_events
+from mcp_auth_bridge.shell.transports.messages import Denied, check_admitted, messages_in, read_events
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.shell.transports.remainder import read_acceptance
 from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
@@ -180,9 +181,8 @@ class _Stream:
         )
         try:
             async for event in arriving:
-                if event.data and event.type == b"message":
-                    for message in parsed(event.data):
-                        await self._route(message)
+                for message in messages_in(event):
+                    await self._route(message)
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
@@ -231,9 +231,12 @@ async def _check_accepted(outcome: SendOutcome) -> None:
     """Raise the error that a POST led to."""
     response, verdict = outcome.response, outcome.verdict
     if response.status == 404:  # the endpoint's URL is the session's
-        raise SessionLost("the server no longer knows the MCP session")
+        raise SessionLost(FORGOTTEN)
     if isinstance(verdict, Failure) and not 200 <= response.status < 300:
-        raise quote(verdict.error, await read_words(response), outcome.sent)
+        words = await read_words(response)
+        failed = quote(verdict.error, words, outcome.sent)
+        # The TypeScript SDK's example answers 400: "No transport found for sessionId".
+        raise lost_session(RefusedRequest(response.status, "", words), failed) or failed
 
 
 async def _read_endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:

@@ -15,7 +15,7 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.transports.cookies import CookieJar
+from mcp_auth_bridge.shell.transports.cookies import CookieJar, NoCookies
 from mcp_auth_bridge.shell.transports.http_sse import HttpSse
 from mcp_auth_bridge.shell.transports.send_outcome import Alive
 from mcp_auth_bridge.shell.transports.sender import Sender
@@ -29,7 +29,7 @@ class Remote:
     """The headers of `credentials` go to this server and to no other; `jar` keeps its cookies."""
 
     def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
-        self._sender = Sender(url, pool, credentials, jar)
+        self._sender = Sender(url, pool, credentials, jar or NoCookies())
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 

@@ -24,7 +24,8 @@ from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure,
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_failure, read_messages
+from mcp_auth_bridge.shell.transports.answers import read_failure
+from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_messages
 from mcp_auth_bridge.shell.transports.remainder import GRACE, LINGER, next_until, read_acceptance
 from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
@@ -82,7 +83,7 @@ class StreamableHttp:
                     yield received
                     del received
             case Failure() as failed:
-                refusal = await read_failure(response, failed, message, outcome.sent, in_session=bool(self._session))
+                refusal = await read_failure(response, failed, outcome.asked, outcome.sent)
                 if isinstance(refusal, BridgeError):
                     raise refusal
                 check_admitted(refusal.raw)
@@ -194,7 +195,7 @@ def _note_acceptance(outcome: SendOutcome, alive: Alive) -> None:
 def session_headers(response: StreamedResponse) -> dict[str, str]:
     """The session that a response to `initialize` opens, as a header for later requests."""
     session_id = response.header("mcp-session-id")
-    if response.status != 200 or not session_id:
+    if not 200 <= response.status < 300 or not session_id:
         return {}
     if len(session_id) > LONGEST_ID:
         raise TheirProtocolError(f"the server gave a session id of more than {LONGEST_ID // 1024} KiB")

@@ -237,11 +237,19 @@ async def test_a_lost_stream_leaves_its_calls_with_an_unknown_outcome_and_is_ope
         assert heads(server).count("POST /sse") == 1  # how it is spoken to is known by now
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        reply(b"404 Not Found"),
+        reply(b"400 Bad Request", body=b"No transport found for sessionId", kind=b"text/plain"),
+        reply(b"400 Bad Request", body=b'{"id":null,"error":{"code":-32602,"message":"Invalid session ID"}}'),
+    ],
+)
 @story
-async def test_a_post_to_a_forgotten_session_is_a_lost_session():
+async def test_a_post_to_a_forgotten_session_is_a_lost_session(refusal):
     async with Scripted() as server, connected(server, "/sse") as remote:
         stream, posts = opened(DRAIN)
-        server.play(stream, [*posts[:3], REQUEST, reply(b"404 Not Found"), CUT])
+        server.play(stream, [*posts[:3], REQUEST, refusal, CUT])
         await collect(remote.post(OPENING, {}))
         with pytest.raises(SessionLost):
             await collect(remote.post(CALL, {}))
@@ -326,7 +334,7 @@ async def test_a_fault_of_the_bridge_ends_the_waiting_request_with_an_error(monk
 
     async with Scripted() as server, connected(server, "/sse") as remote:
         server.play(*opened(DRAIN))
-        monkeypatch.setattr(http_sse, "parsed", broken)
+        monkeypatch.setattr(http_sse, "messages_in", broken)
         with pytest.raises(BridgeError, match="ZeroDivisionError") as caught:
             await collect(remote.post(OPENING, {}))
         assert not caught.value.retry_safe

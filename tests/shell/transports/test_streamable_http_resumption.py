@@ -23,7 +23,7 @@ from remoting import (
     story,
 )
 
-from mcp_auth_bridge.errors import LoginRequired, OutcomeUnknown, TheirProtocolError, UpstreamFailed
+from mcp_auth_bridge.errors import LoginRequired, OutcomeUnknown, UpstreamFailed
 from mcp_auth_bridge.shell.transports import streamable_http
 
 PRIMED = STREAM + event(event_id=b"e1", retry=b"300")
@@ -265,11 +265,11 @@ async def test_a_place_that_the_server_has_forgotten_is_given_up_and_the_stream_
 
 
 @story
-async def test_an_event_that_is_not_a_message_is_not_requested_again():
+async def test_an_event_that_is_not_a_message_is_passed_over_and_not_requested_again():
     async with Scripted() as server, connected(server) as remote:
         server.play(one(STREAM + event(b"{oops", b"1")), one(STREAM + event(NOTE)))
         assert await listened(remote, 1) == [NOTE]
-        assert header(server.requests[1], b"last-event-id") is None
+        assert header(server.requests[1], b"last-event-id") == b"1"
 
 
 @story
@@ -282,9 +282,10 @@ async def test_a_response_of_another_type_is_not_a_stream():
 
 
 @story
-async def test_a_malformed_event_fails_its_call():
+async def test_a_call_outlives_an_event_that_is_not_a_message():
     async with Scripted() as server, connected(server) as remote:
-        server.play(one(STREAM + event(b"{oops", b"1")))
-        with pytest.raises(TheirProtocolError):
+        server.play(one(STREAM + event(b"{oops") + event(ANSWER) + END), one(STREAM + event(b"{oops") + END))
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
+        with pytest.raises(OutcomeUnknown):
             await collect(remote.post(CALL, {}))
-        assert heads(server) == ["POST /mcp"]
+        assert heads(server) == ["POST /mcp", "POST /mcp"]
