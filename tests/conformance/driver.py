@@ -1,18 +1,20 @@
 """The client that the conformance suite starts: an IDE in front of the installed `mcp-auth-bridge run`.
 
-python driver.py URL        # with tests/e2e on the path; the suite sets MCP_CONFORMANCE_SCENARIO, _CONTEXT and
-                            # _PROTOCOL_VERSION
+python driver.py ERA LOGIN URL    # with tests/support and tests/e2e on the path; the suite sets
+                                  # MCP_CONFORMANCE_SCENARIO, _CONTEXT and _PROTOCOL_VERSION
 
-The IDE speaks the era of the scenario and uses everything that the server offers: it calls every tool, reads every
-resource, gets every prompt, and answers every elicitation with its defaults. The suite then judges the requests on the
-wire, and thereby the bridge.
+ERA is that of the IDE: `legacy` or `modern`, whatever the scenario's is. LOGIN is `before` (the user logs in on the
+command line first) or `on-demand` (the first tool call opens the browser).
+
+The IDE uses everything that the server offers: it calls every tool, reads every resource, gets every prompt, and
+answers every elicitation with its defaults. The suite then judges the requests on the wire, and thereby the bridge.
 """
 
+import argparse
 import json
 import os
 import re
 import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,34 +32,19 @@ INFO = {"name": "conformance driver", "version": "1"}
 UNSUPPORTED_VERSION = -32022
 LOGIN_REQUIRED = 3  # the command's exit code
 METADATA_DOCUMENT = "https://conformance-test.local/client-metadata.json"  # the suite knows its content
-ECHO = "json_schema_echo"  # takes the schema of the previous tool as the client has received it
+ECHO = "json_schema_echo"  # takes the schema of the first tool as the client has received it
 
 
 class Ide:
-    """The client's side of a session with the bridge. Every request of the modern era carries `_meta`."""
+    """The client's side of a session with the bridge, in one era."""
 
-    def __init__(self, client: RawClient, version: str) -> None:
+    def __init__(self, client: RawClient) -> None:
         self._client = client
         self._last = 0
-        self._modern = version >= MODERN
-        self._version = version
 
     def open(self) -> dict[str, Any]:
         """Performs the era's handshake and returns the server's capabilities."""
-        if self._modern:
-            return self._discover().get("result", {}).get("capabilities", {})
-        params = {"protocolVersion": self._version, "capabilities": CAPABILITIES, "clientInfo": INFO}
-        welcome = self.ask("initialize", params)
-        self._send({"method": "notifications/initialized"})
-        return welcome["result"]["capabilities"]
-
-    def _discover(self) -> dict[str, Any]:
-        answer = self.ask("server/discover", {})
-        error = answer.get("error", {})
-        if error.get("code") == UNSUPPORTED_VERSION:
-            self._version = error["data"]["supported"][0]
-            answer = self.ask("server/discover", {})
-        return answer
+        raise NotImplementedError
 
     def ask(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         """Sends a request and returns its reply; answers the server's requests that arrive before it."""
@@ -68,7 +55,7 @@ class Ide:
             if "method" not in message and message["id"] == self._last:
                 return message
             if "method" in message and "id" in message:
-                self._send({"id": message["id"], "result": response(message["method"], message.get("params", {}))})
+                self._asked(message)
         raise SystemExit(f"the bridge ended instead of answering {method}:\n{self._client.stderr}")
 
     def all(self, method: str, member: str) -> Iterator[dict[str, Any]]:
@@ -81,43 +68,103 @@ class Ide:
             if "nextCursor" not in page:
                 return
 
+    def call(self, call: dict[str, Any]) -> dict[str, Any]:
+        """Calls a tool and returns the complete reply."""
+        raise NotImplementedError
+
     def _meta(self) -> dict[str, Any]:
-        if not self._modern:
-            return {}
-        own = {"protocolVersion": self._version, "clientCapabilities": CAPABILITIES, "clientInfo": INFO}
-        return {"_meta": {META + key: value for key, value in own.items()}}
+        """The parameter `_meta` of every request."""
+        raise NotImplementedError
+
+    def _asked(self, request: dict[str, Any]) -> None:
+        """Answers a request of the server."""
+        raise NotImplementedError
 
     def _send(self, members: dict[str, Any]) -> None:
         self._client.send(json.dumps({"jsonrpc": "2.0", **members}).encode())
 
 
-def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
-    """`wanted` maps names of tools to arguments, from the scenario's context.
+class LegacyIde(Ide):
+    """Opens a session with `version` and answers the requests that the server sends in it."""
 
-    If a call says that a login is needed, the user logs in once and calls again.
-    """
+    def __init__(self, client: RawClient, version: str) -> None:
+        super().__init__(client)
+        self._version = version
+
+    def open(self) -> dict[str, Any]:
+        params = {"protocolVersion": self._version, "capabilities": CAPABILITIES, "clientInfo": INFO}
+        welcome = self.ask("initialize", params)
+        self._send({"method": "notifications/initialized"})
+        return welcome["result"]["capabilities"]
+
+    def call(self, call: dict[str, Any]) -> dict[str, Any]:
+        return self.ask("tools/call", call)
+
+    def _meta(self) -> dict[str, Any]:
+        return {}
+
+    def _asked(self, request: dict[str, Any]) -> None:
+        self._send({"id": request["id"], "result": response(request["method"], request.get("params", {}))})
+
+
+class ModernIde(Ide):
+    """Names its version in every request, and follows `input_required` with a new request."""
+
+    def __init__(self, client: RawClient) -> None:
+        super().__init__(client)
+        self._version = MODERN
+
+    def open(self) -> dict[str, Any]:
+        return self._discover().get("result", {}).get("capabilities", {})
+
+    def _discover(self) -> dict[str, Any]:
+        answer = self.ask("server/discover", {})
+        error = answer.get("error", {})
+        if error.get("code") == UNSUPPORTED_VERSION:
+            self._version = error["data"]["supported"][0]
+            answer = self.ask("server/discover", {})
+        return answer
+
+    def call(self, call: dict[str, Any]) -> dict[str, Any]:
+        answer = self.ask("tools/call", call)
+        while again := answered(call, answer.get("result", {})):
+            answer = self.ask("tools/call", again)
+        return answer
+
+    def _meta(self) -> dict[str, Any]:
+        own = {"protocolVersion": self._version, "clientCapabilities": CAPABILITIES, "clientInfo": INFO}
+        return {"_meta": {META + key: value for key, value in own.items()}}
+
+    def _asked(self, request: dict[str, Any]) -> None:
+        raise SystemExit(f"a client of this era was asked {request['method']}")
+
+
+def use_everything(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
+    """`wanted` maps names of tools to arguments, from the scenario's context."""
     offered = ide.open()
-    tools = list(ide.all("tools/list", "tools"))
-    if tools:
-        wanted = {ECHO: {"schema": tools[0].get("inputSchema")}, **wanted}
-    calls = [
-        {"name": tool["name"], "arguments": wanted.get(tool["name"], filled(tool.get("inputSchema", {})))}
-        for tool in tools
-    ]
-    while calls:  # round by round: the requests of one tool must not reach another
-        answers = [(call, ide.ask("tools/call", call)) for call in calls]
-        if any(asks_for_a_login(answer) for _, answer in answers):
-            log_in()
-            answers = [
-                (call, ide.ask("tools/call", call) if asks_for_a_login(answer) else answer) for call, answer in answers
-            ]
-        calls = [again for call, answer in answers if (again := answered(call, answer.get("result", {})))]
+    use_tools(ide, wanted, log_in)
     if "resources" in offered:
         for resource in ide.all("resources/list", "resources"):
             ide.ask("resources/read", {"uri": resource["uri"]})
     if "prompts" in offered:
         for prompt in ide.all("prompts/list", "prompts"):
             ide.ask("prompts/get", {"name": prompt["name"]})
+
+
+def use_tools(ide: Ide, wanted: dict[str, Any], log_in: Callable[[], None]) -> None:
+    """Calls every tool, and then those that appear only after a login.
+
+    If a call says that the user has to log in on the command line, the user does so once, and the call is repeated.
+    """
+    called: set[str] = set()
+    while tools := [tool for tool in ide.all("tools/list", "tools") if tool["name"] not in called]:
+        wanted = {ECHO: {"schema": tools[0].get("inputSchema")}, **wanted}
+        for tool in tools:
+            called.add(tool["name"])
+            call = {"name": tool["name"], "arguments": wanted.get(tool["name"], filled(tool.get("inputSchema", {})))}
+            if asks_for_a_login(ide.call(call)):
+                log_in()
+                ide.call(call)
 
 
 def asks_for_a_login(answer: dict[str, Any]) -> bool:
@@ -136,9 +183,15 @@ def answered(call: dict[str, Any], result: dict[str, Any]) -> dict[str, Any] | N
 
 
 def response(method: str, params: dict[str, Any]) -> dict[str, Any]:
-    if method != "elicitation/create":
-        return {}
-    return {"action": "accept", "content": filled(params.get("requestedSchema", {}))}
+    """The client's result for a request of the server."""
+    match method:
+        case "elicitation/create":
+            return {"action": "accept", "content": filled(params.get("requestedSchema", {}))}
+        case "sampling/createMessage":
+            return {"role": "assistant", "content": {"type": "text", "text": "x"}, "model": "x"}
+        case "roots/list":
+            return {"roots": []}
+    return {}
 
 
 def filled(schema: dict[str, Any]) -> dict[str, Any]:
@@ -152,18 +205,20 @@ def filled(schema: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def main(url: str) -> None:
+def main(era: str, login: str, url: str) -> None:
     scenario = os.environ["MCP_CONFORMANCE_SCENARIO"]
     context = json.loads(os.environ.get("MCP_CONFORMANCE_CONTEXT") or "{}")
-    version = os.environ.get("MCP_CONFORMANCE_PROTOCOL_VERSION") or LEGACY  # the latest version in the stable suite
+    version = os.environ["MCP_CONFORMANCE_PROTOCOL_VERSION"]
     with tempfile.TemporaryDirectory() as home:
         bridge = Bridge(Path(home))
-        bridge.add_server(SERVER, url, **authentication(scenario, context, url))
-        if scenario.startswith("auth/") and scenario not in MACHINES:
+        on_demand = {"login": "auto"} if login == "on-demand" else {}
+        bridge.add_server(SERVER, url, **on_demand, **authentication(scenario, context, url))
+        if scenario.startswith("auth/") and scenario not in MACHINES and not on_demand:
             log_in(bridge)
         with bridge.stdio(SERVER) as client:
             wanted = {call["name"]: call["arguments"] for call in context.get("toolCalls", ())}
-            use_everything(Ide(client, version), wanted, lambda: log_in(bridge))
+            ide = LegacyIde(client, min(version, LEGACY)) if era == "legacy" else ModernIde(client)
+            use_everything(ide, wanted, lambda: log_in(bridge))
 
 
 def log_in(bridge: Bridge) -> None:
@@ -231,5 +286,13 @@ def issuer(url: str) -> str:
         return json.load(answer)["authorization_servers"][0]
 
 
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("era", choices=["legacy", "modern"])
+    parser.add_argument("login", choices=["before", "on-demand"])
+    parser.add_argument("url")
+    return parser
+
+
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(**vars(parser().parse_args()))

@@ -1,11 +1,13 @@
 """The MCP project's own conformance suite (npm `@modelcontextprotocol/conformance`): its client scenarios, one by one.
 
-The suite plays the server, driver.py the IDE, and the bridge is between them. The suite's parallel mode is never used,
-because some of its checks measure time.
+The suite plays the server, driver.py the IDE, and the bridge is between them. The IDE speaks the era of the scenario or
+the other one, and the user logs in before the bridge starts or when the first tool call opens the browser. The suite's
+parallel mode is never used, because some of its checks measure time.
 """
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -17,43 +19,63 @@ from peer import TESTS, install_node_modules, node
 pytestmark = pytest.mark.slow
 
 DRIVER = Path(__file__).with_name("driver.py")
-STABLE, ALPHA = "conformance-stable", "conformance-alpha"
+SUITE = TESTS / "node_modules/conformance-alpha"
 OLDEST, LEGACY, MODERN = "2025-03-26", "2025-11-25", "2026-07-28"
 # Only a hang reaches this deadline: no test's outcome depends on the speed of the machine.
 HANG = 100
 
-AUTH = (
-    "basic-cimd",
-    "metadata-default",
-    "metadata-var1",
-    "metadata-var2",
-    "metadata-var3",
-    "scope-from-www-authenticate",
-    "scope-from-scopes-supported",
-    "scope-omitted-when-undefined",
-    "scope-step-up",
-    "scope-retry-limit",
-    "token-endpoint-auth-basic",
-    "token-endpoint-auth-post",
-    "token-endpoint-auth-none",
-    "pre-registration",
+SCORED_AUTH = tuple(
+    f"auth/{name}"
+    for name in (
+        "basic-cimd",
+        "metadata-default",
+        "metadata-var1",
+        "metadata-var2",
+        "metadata-var3",
+        "scope-from-www-authenticate",
+        "scope-from-scopes-supported",
+        "scope-omitted-when-undefined",
+        "scope-step-up",
+        "scope-retry-limit",
+        "token-endpoint-auth-basic",
+        "token-endpoint-auth-post",
+        "token-endpoint-auth-none",
+        "pre-registration",
+    )
 )
-MODERN_AUTH = (
-    "resource-mismatch",
-    "authorization-server-migration",
-    "offline-access-scope",
-    "offline-access-not-supported",
-    "iss-supported",
-    "iss-not-advertised",
-    "iss-supported-missing",
-    "iss-wrong-issuer",
-    "iss-unexpected",
-    "iss-normalized",
-    "metadata-issuer-mismatch",
+SCORED_MODERN_AUTH = tuple(
+    f"auth/{name}"
+    for name in (
+        "resource-mismatch",
+        "authorization-server-migration",
+        "offline-access-scope",
+        "offline-access-not-supported",
+        "iss-supported",
+        "iss-not-advertised",
+        "iss-supported-missing",
+        "iss-wrong-issuer",
+        "iss-unexpected",
+        "iss-normalized",
+        "metadata-issuer-mismatch",
+    )
 )
+# The scenarios that a revision requires, as the suite's requirements/*.yaml name them.
+SCORED = {
+    LEGACY: ("initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry", *SCORED_AUTH),
+    MODERN: (
+        "tools_call",
+        "request-metadata",
+        "http-standard-headers",
+        "http-custom-headers",
+        "http-invalid-tool-headers",
+        "json-schema-ref-no-deref",
+        "sep-2322-client-request-state",
+        *SCORED_AUTH,
+        *SCORED_MODERN_AUTH,
+    ),
+}
 # MCP 2025-03-26 had no protected-resource metadata: optional in the suite, but servers of that time still exist.
-# Not in the stable suite: its server there names an issuer other than its own URL.
-OLDEST_AUTH = ("2025-03-26-oauth-metadata-backcompat", "2025-03-26-oauth-endpoint-fallback")
+OLDEST_AUTH = ("auth/2025-03-26-oauth-metadata-backcompat", "auth/2025-03-26-oauth-endpoint-fallback")
 # Extensions: RFC 9449 and the grants without a user. They belong to no revision, so the suite runs them with --force.
 EXTENSIONS = (
     "auth/dpop",
@@ -63,30 +85,14 @@ EXTENSIONS = (
     "auth/enterprise-managed-authorization",
     "auth/wif-jwt-bearer",
 )
-SCENARIOS = [
-    *(
-        (suite, LEGACY, scenario)
-        for suite in (STABLE, ALPHA)
-        for scenario in ("initialize", "tools_call", "elicitation-sep1034-client-defaults", "sse-retry")
-    ),
-    *((suite, LEGACY, f"auth/{scenario}") for suite in (STABLE, ALPHA) for scenario in AUTH),
-    *((ALPHA, MODERN, f"auth/{scenario}") for scenario in (*AUTH, *MODERN_AUTH)),
-    *((ALPHA, OLDEST, f"auth/{scenario}") for scenario in OLDEST_AUTH),
-    *((ALPHA, version, scenario) for version in (LEGACY, MODERN) for scenario in EXTENSIONS),
-    (ALPHA, LEGACY, "json-schema-2020-12-preservation"),
-    *(
-        (ALPHA, MODERN, scenario)
-        for scenario in (
-            "tools_call",
-            "request-metadata",
-            "http-standard-headers",
-            "http-custom-headers",
-            "http-invalid-tool-headers",
-            "json-schema-ref-no-deref",
-            "json-schema-2020-12-preservation",
-            "sep-2322-client-request-state",
-        )
-    ),
+PRESERVATION = "json-schema-2020-12-preservation"  # newer than both revisions
+ERAS = {LEGACY: "legacy", MODERN: "modern"}
+OTHER = {LEGACY: "modern", MODERN: "legacy"}
+RUNS = [
+    *((ERAS[version], "before", version, scenario) for version in SCORED for scenario in SCORED[version]),
+    *((OTHER[version], "on-demand", version, scenario) for version in SCORED for scenario in SCORED[version]),
+    *((ERAS[version], "before", version, scenario) for version in ERAS for scenario in (*EXTENSIONS, PRESERVATION)),
+    *(("legacy", "before", OLDEST, scenario) for scenario in OLDEST_AUTH),
 ]
 
 
@@ -95,24 +101,30 @@ def _installed():
     install_node_modules()
 
 
-@pytest.mark.parametrize(("suite", "version", "scenario"), SCENARIOS)
-def test_the_bridge_passes_the_scenario(suite, version, scenario, tmp_path):
-    said = run(suite, version, scenario, tmp_path)
+@pytest.mark.parametrize("version", SCORED)
+def test_every_scenario_that_the_revision_requires_is_played(version):
+    text = (SUITE / f"requirements/{version}.yaml").read_text()
+    required = re.search(r"^client:\n((?:  - .*\n|\s*#.*\n)+)", text, re.MULTILINE)
+    assert sorted(re.findall(r"^  - (\S+)$", required[1], re.MULTILINE)) == sorted(SCORED[version])
+
+
+@pytest.mark.parametrize(("era", "login", "version", "scenario"), RUNS)
+def test_the_bridge_passes_the_scenario(era, login, version, scenario, tmp_path):
+    said = run(era, login, version, scenario, tmp_path)
     checks = verdicts(tmp_path)
     assert [check for check in checks if check["status"] in ("FAILURE", "WARNING")] == [], said
     assert any(check["status"] == "SUCCESS" for check in checks), said
     assert "OVERALL: PASSED" in said, said
 
 
-def run(suite, version, scenario, results):
-    """Runs one scenario of one suite and returns its stderr; `results` holds its checks."""
+def run(era, login, version, scenario, results):
+    """Runs one scenario and returns its stderr; `results` holds its checks."""
     path = os.pathsep.join(str(TESTS / folder) for folder in ("support", "e2e"))
-    main = TESTS / "node_modules" / suite / "dist/index.js"
-    client = shlex.join([sys.executable, str(DRIVER)])
+    client = shlex.join([sys.executable, str(DRIVER), era, login])
     options = ["--scenario", scenario, "--spec-version", version, "--output-dir", str(results)]
     options += ["--force"] if scenario in EXTENSIONS else []
     done = subprocess.run(
-        [node(), "--no-deprecation", str(main), "client", "--command", client, *options],
+        [node(), "--no-deprecation", str(SUITE / "dist/index.js"), "client", "--command", client, *options],
         env={**os.environ, "NO_COLOR": "1", "PYTHONPATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -10,13 +10,14 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from filelock import FileLock
-from mcp import Client, StdioServerParameters
-from mcp.client.stdio import stdio_client
 from peer import ENVIRONMENT, INSPECTOR, PEERS, node
 from program import command
+
+if TYPE_CHECKING:
+    from mcp import Client
 
 # Only a hang reaches this deadline: no test's outcome depends on the speed of the machine.
 HANG = 60
@@ -83,8 +84,12 @@ class Bridge:
         return [json.loads(line) for line in lines]
 
     @asynccontextmanager
-    async def sdk_client(self, name: str, **options: Any) -> AsyncIterator[Client]:
+    async def sdk_client(self, name: str, **options: Any) -> AsyncIterator["Client"]:
         """The official SDK's client on `run NAME`."""
+        # Only here: importing the SDK takes a second, which the conformance suite's driver would spend in each run.
+        from mcp import Client, StdioServerParameters
+        from mcp.client.stdio import stdio_client
+
         parameters = StdioServerParameters(command=command(), args=["run", name], env=self.environment)
         with (self.home / "run.stderr").open("a") as stderr:
             async with Client(stdio_client(parameters, errlog=stderr), read_timeout_seconds=HANG, **options) as client:

@@ -483,6 +483,12 @@ def test_a_reply_of_the_client_while_the_session_is_opened_again_is_for_the_lost
     assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
 
 
+def test_a_reply_of_the_client_before_its_confirmation_reaches_the_server(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    assert play.client(answer("s")) == [to_server(1, answer("s"), **VERSION)]
+
+
 def test_a_tool_that_says_the_same_as_a_lost_session_costs_one_session_and_then_no_more(play):
     opened(play)
     answered(play, 1, 1)
@@ -626,6 +632,42 @@ def test_an_unreachable_server_is_tried_less_and_less_often(play):
 def test_a_permanent_failure_is_not_retried_by_itself(play):
     play.client(INITIALIZE)
     assert play.ended(-1, OurProtocolError("no")) == [fail(INITIALIZE, OurProtocolError)]
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_whose_balancer_answers_for_it_is_tried_again(play, status):
+    play.client(INITIALIZE)
+    error = UpstreamFailed("…", status=status)
+    assert play.ended(-1, error) == [fail(INITIALIZE, UpstreamFailed), wake(REOPEN, 1.0)]
+    assert play.woke(REOPEN) == opening(-2, INITIALIZE)
+
+
+def test_a_clients_own_attempts_do_not_lengthen_the_pauses(play):
+    play.client(INITIALIZE)
+    play.ended(-1, AWAY)
+    for call in (-2, -3, -4):
+        play.client(request(1))
+        assert play.ended(call, AWAY)[-1] == wake(REOPEN, 1.0)
+    play.woke(REOPEN)
+    assert play.ended(-5, AWAY) == [wake(REOPEN, 2.0)]
+
+
+def test_a_server_that_asks_for_a_pause_is_not_asked_before(play):
+    busy = UpstreamFailed("…", status=503, retry_after=7.0)
+    play.client(INITIALIZE)
+    assert play.ended(-1, busy) == [fail(INITIALIZE, UpstreamFailed), wake(REOPEN, 7.0)]
+    assert play.client(notification("n"), request(1)) == [fail(request(1), UpstreamFailed)]
+    assert play.client(request(2, "ping")) == [to_client(answer(2))]
+    assert play.woke(REOPEN) == opening(-2, INITIALIZE)
+    assert play.client(request(1)) == []
+    assert play.ended(-2, AWAY) == [fail(request(1), Unreachable), wake(REOPEN, 2.0)]
+    assert play.client(request(1)) == opening(-3, INITIALIZE)
+
+
+def test_a_clients_new_initialize_does_not_wait_for_the_end_of_the_pause(play):
+    play.client(INITIALIZE)
+    play.ended(-1, UpstreamFailed("…", status=503, retry_after=7.0))
+    assert play.client({**INITIALIZE, "id": 9}) == opening(-2, {**INITIALIZE, "id": 9})
 
 
 @pytest.mark.parametrize("when", ["before", "opening", "open"])
