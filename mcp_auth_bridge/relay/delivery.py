@@ -15,6 +15,7 @@ from mcp_auth_bridge.errors import (
     OutcomeUnknown,
     Overdue,
     Sent,
+    SessionLost,
     TimedOut,
     Unreachable,
     UpstreamFailed,
@@ -131,7 +132,7 @@ class Delivery(Around):
             return
         self._attempts.pop(call, None)
         if attempt is not None and attempt.sent and error is not None:
-            error = _last_of_several(error)
+            error = last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
@@ -188,8 +189,12 @@ class Delivery(Around):
         )
 
 
-def _last_of_several(error: BridgeError) -> BridgeError:
+def last_of_several(error: BridgeError) -> BridgeError:
     """The error of all attempts, from that of the last: an earlier one may have been sent even if the last was not."""
+    if isinstance(error, SessionLost):
+        lost = SessionLost(error.message, error.hint)
+        lost.sent = Sent.UNKNOWN
+        return lost
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error

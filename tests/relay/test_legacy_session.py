@@ -32,7 +32,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Hangup, ToServer
+from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
@@ -459,6 +459,17 @@ def test_a_list_is_repeated_even_if_it_may_have_been_carried_out(play):
     play.client(request(1, "tools/list"))
     play.ended(1, doubt(1, Sent.UNKNOWN))
     assert reopened(play, -3)[-1] == to_server(1, request(1, "tools/list"), **VERSION)
+
+
+@pytest.mark.parametrize("error", [AWAY, SessionLost("lost"), UpstreamFailed("slow down", status=429)])
+def test_after_a_first_attempt_that_may_have_been_carried_out_no_error_says_that_nothing_was_sent(play, error):
+    opened(play)
+    play.client(request(1, "tools/list"))
+    play.ended(1, doubt(1, Sent.UNKNOWN))
+    reopened(play, -3)
+    final = next(action.error for action in play.relay.ended(1, error) if isinstance(action, Fail))
+    assert final.sent is Sent.UNKNOWN
+    assert not final.retry_safe
 
 
 def test_calls_that_may_have_been_carried_out_open_one_new_session_together(play):
