@@ -98,6 +98,9 @@ class CredentialMissing(ConfigError):
 
 
 class LoginRequired(BridgeError):
+    """`address` is where the user's browser begins the login that is under way, "" if none waits for that."""
+
+    address = ""
     exit_code = 3
     rpc_code = -32010
     reason = "auth_required"

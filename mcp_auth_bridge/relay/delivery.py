@@ -4,7 +4,8 @@ A request is sent again only if it certainly was not processed, or if it only re
 outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery").
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -20,8 +21,8 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
-from mcp_auth_bridge.relay.replies import with_id
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.replies import notification, with_id
 
 REPEATABLE = frozenset(
     {
@@ -42,6 +43,8 @@ REPEATABLE = frozenset(
 
 _ENDLESS = frozenset({"subscriptions/listen"})
 """Methods with an endless stream as their response, and so without a deadline."""
+
+_CANCELLED = "notifications/cancelled"
 
 _PAUSES = (0.2, 0.5, 1.0)
 """Seconds before each new attempt, lengthened by up to a half."""
@@ -68,8 +71,8 @@ class _Attempt(msgspec.Struct):
     # The number of attempts that failed.
     failures: int = 0
 
-    # Whether the server may have acted on one of those attempts.
-    sent: bool = False
+    # The request under the id of the last of those attempts on which the server may have acted, None if there is none.
+    known: Message | None = None
 
     # Whether the next attempt waits for its time.
     waiting: bool = False
@@ -80,13 +83,28 @@ class _Attempt(msgspec.Struct):
     # The ticks of the clock since the start.
     age: int = 0
 
+    # The request's `progressToken`, once it was needed. Any: any JSON.
+    token: Any = msgspec.UNSET
+
     @property
     def is_endless(self) -> bool:
         return self.action.message.method in _ENDLESS
 
+    def progress_token(self) -> Any:
+        """The `progressToken` of the request, None if it has none. Any: any JSON."""
+        if self.token is msgspec.UNSET:
+            meta = self.action.message.params.get("_meta")
+            self.token = meta.get("progressToken") if isinstance(meta, dict) else None
+        return self.token
+
+    @property
+    def known_key(self) -> Hashable:
+        """The id by which the server knows the request, if it does."""
+        return (self.known or self.action.message).key if self.waiting else self.asked.key
+
     def rename(self) -> None:
         """Take a new id if the server may know the old one."""
-        if self.sent:
+        if self.known is self.asked:
             self.asked = with_id(
                 self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
             )
@@ -109,6 +127,8 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
+        elif message.method == "notifications/progress":
+            self._note_progress(message.params.get("progressToken"))
         is_reply = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
         if attempt is not None and is_reply:
             del self._attempts[call]
@@ -120,18 +140,23 @@ class Delivery(Around):
         else:
             yield Note(f"dropped: {self._too_large_error(message).message}")
 
+    def alive(self, call: int) -> Iterator[Action]:
+        if (attempt := self._attempts.get(call)) is not None:
+            attempt.quiet = 0
+        yield from self._review(self._inner.alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
         pause = _pause(attempt, error) if attempt is not None and error is not None else None
         if attempt is not None and pause is not None:
             attempt.failures += 1
-            attempt.sent = attempt.sent or (error is not None and error.sent is not Sent.NO)
+            if error is not None and error.sent is not Sent.NO:
+                attempt.known = attempt.asked
             attempt.waiting = True
-            attempt.rename()
             yield Wake(f"{_AGAIN_TIMER} {call}", pause)
             return
         self._attempts.pop(call, None)
-        if attempt is not None and attempt.sent and error is not None:
+        if attempt is not None and attempt.known is not None and error is not None:
             error = last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
@@ -143,6 +168,7 @@ class Delivery(Around):
             attempt = self._attempts.get(int(call))
             if attempt is not None and attempt.waiting:
                 attempt.waiting = False
+                attempt.rename()
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
             yield from self._review(self._inner.woke(timer))
@@ -152,9 +178,27 @@ class Delivery(Around):
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
                 self._attempts[action.call] = _Attempt(action, action.message)
                 yield from self._start_clock()
+            elif isinstance(action, ToServer) and action.message.method == _CANCELLED:
+                yield self._renamed(action)
+                continue
             elif isinstance(action, Hangup):
                 self._attempts.pop(action.call, None)
             yield action
+
+    def _renamed(self, cancellation: ToServer) -> ToServer:
+        """`cancellation` with the id by which the server knows the request."""
+        key = cancellation.message.cancelled_key
+        for attempt in self._attempts.values():
+            if attempt.action.message.key == key and attempt.known_key != key:
+                params = {**cancellation.message.params, "requestId": attempt.known_key}
+                return msgspec.structs.replace(cancellation, message=notification(_CANCELLED, params))
+        return cancellation
+
+    def _note_progress(self, token: Any) -> None:
+        """Progress is a sign of life on any stream: HTTP+SSE has one for all requests. Any: any JSON."""
+        for attempt in self._attempts.values():
+            if token is not None and attempt.progress_token() == token:
+                attempt.quiet = 0
 
     def _start_clock(self) -> Iterator[Action]:
         """Let the clock tick while there are requests with a deadline."""
@@ -165,17 +209,30 @@ class Delivery(Around):
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
         longest = self._settings.longest / self._settings.deadline * _TICKS
-        for call, attempt in list(self._attempts.items()):
+        for attempt in list(self._attempts.values()):
             attempt.quiet += 1
             attempt.age += 1
             late = attempt.quiet > _TICKS or attempt.age > longest
             if late and not attempt.is_endless:
-                del self._attempts[call]
-                yield Hangup(call)
-                yield from self._review(self._inner.ended(call, self._overdue_error()))
+                yield from self._cancel(attempt, self._overdue_error(attempt))
         yield from self._start_clock()
 
-    def _overdue_error(self) -> Overdue:
+    def _cancel(self, attempt: _Attempt, error: Overdue) -> Iterator[Action]:
+        """End a request as its client does, so that the server can stop working on it, and fail it with `error`."""
+        request = attempt.action.message
+        params = {"requestId": request.key, "reason": error.message}
+        actions = self._inner.from_client(notification(_CANCELLED, params))
+        if attempt.waiting and attempt.known is None:
+            actions = (action for action in actions if not isinstance(action, ToServer))  # it was never sent
+        yield from self._review(actions)
+        yield Fail(request, error)
+
+    def _overdue_error(self, attempt: _Attempt) -> Overdue:
+        if attempt.quiet <= _TICKS:
+            return Overdue(
+                f"the request has taken more than {self._settings.longest:g} seconds",
+                "the server may still be working on it; raise longest for this server if that is normal",
+            )
         return Overdue(
             f"the server gave no sign of life for {self._settings.deadline:g} seconds",
             "the server may still be working on it; raise deadline for this server if that is normal",

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
-from mcp_auth_bridge.http_syntax import first_value, media_type, retry_after
+from mcp_auth_bridge.http_syntax import USER_AGENT, first_value, media_type, retry_after
 from mcp_auth_bridge.relay.redirects import leads_to_login
 from mcp_auth_bridge.relay.session_loss import FORGOTTEN
 
@@ -30,12 +30,15 @@ def version_headers(negotiated: Any) -> Mapping[str, str]:
 def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """The headers of a request: the transport's own for `verb`, then those of each group (MCP's, cookies, credentials).
 
-    This is the one place where they are built.
+    This is the one place where they are built. Of two groups with the same header, the later one counts: a
+    configuration may name another `User-Agent`.
     """
     own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
+    own["user-agent"] = USER_AGENT
     if verb == "POST":
         own["content-type"] = "application/json"
-    return [(name.lower().encode(), value.encode()) for group in (own, *groups) for name, value in group.items()]
+    fields = {name.lower(): value for group in (own, *groups) for name, value in group.items()}
+    return [(name.encode(), value.encode()) for name, value in fields.items()]
 
 
 class Accepted(msgspec.Struct, frozen=True):

@@ -121,6 +121,13 @@ class LegacySession:
         elif self._is_opened_by(call) and message.key == self._handshake.request.key:
             yield from self._initialize_answered(message)
 
+    def alive(self, call: int) -> Iterator[Action]:
+        if call not in OWN:
+            yield from self._in_session(self._inner.alive(call))
+        elif self._state is SessionState.CONFIRMING and call == self._own_call:
+            # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
+            yield from self._confirmed()
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call in OWN:
             yield from self._own_call_ended(call, error)
@@ -145,7 +152,10 @@ class LegacySession:
             yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
             yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
-        yield from self._in_session(self._inner.woke(timer))
+        actions = self._inner.woke(timer)
+        if self._state not in IN_USE:  # there is nothing to cancel in a session that is not open
+            actions = (action for action in actions if not _is_notification(action))
+        yield from self._in_session(actions)
 
     @property
     def _handshake(self) -> Handshake:
@@ -226,11 +236,14 @@ class LegacySession:
                 error = error or TheirProtocolError("the server ended its response to initialize without a reply")
                 yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
-            # Whatever its outcome, the notification was sent before the first request.
-            self._step(SessionStep.OPEN)
-            yield OpenStream(self._session.headers)
-            yield SessionOpened()
-            yield from self._release()
+            yield from self._confirmed()
+
+    def _confirmed(self) -> Iterator[Action]:
+        """Use the session: whatever its outcome, the notification was sent before the first request."""
+        self._step(SessionStep.OPEN)
+        yield OpenStream(self._session.headers)
+        yield SessionOpened()
+        yield from self._release()
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """Fail every request that waits for the session. Try again later if `error` may be temporary."""
@@ -348,3 +361,7 @@ class LegacySession:
             if isinstance(action, Hangup):
                 self._drop(action.call)
             yield action
+
+
+def _is_notification(action: Action) -> bool:
+    return isinstance(action, ToServer) and action.message.kind is Kind.NOTIFICATION

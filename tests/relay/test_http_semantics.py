@@ -4,12 +4,16 @@ import json
 
 import pytest
 
+from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import SessionLost, TheirProtocolError, UpstreamFailed
 from mcp_auth_bridge.relay import http_semantics as rules
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage, Unauthorized, judge
 
 JSON = {"content-type": ("application/json; charset=utf-8",)}
 PAGE = {"content-type": ("text/html",)}
+
+
+NAMED = (b"user-agent", f"mcp-auth-bridge/{__version__}".encode())
 
 
 def verdict(status, headers=None, *, expects_reply=True, in_session=False):
@@ -25,12 +29,13 @@ def test_the_revision_is_a_header_since_2025_06_18():
 @pytest.mark.parametrize(
     ("verb", "own"),
     [
-        ("GET", [(b"accept", b"text/event-stream"), (b"accept-encoding", b"identity")]),
+        ("GET", [(b"accept", b"text/event-stream"), (b"accept-encoding", b"identity"), NAMED]),
         (
             "POST",
             [
                 (b"accept", b"application/json, text/event-stream"),
                 (b"accept-encoding", b"identity"),
+                NAMED,
                 (b"content-type", b"application/json"),
             ],
         ),
@@ -42,6 +47,12 @@ def test_the_transports_own_headers_come_first_and_names_are_lower_case(verb, ow
         (b"x-org", b"42"),
         (b"authorization", b"x"),
     ]
+
+
+@pytest.mark.parametrize("verb", ["GET", "POST", "DELETE", "OPTIONS"])
+def test_a_configured_user_agent_takes_the_place_of_the_bridges_own(verb):
+    fields = rules.request_headers(verb, {}, {"User-Agent": "acme/7"})
+    assert [value for name, value in fields if name == b"user-agent"] == [b"acme/7"]
 
 
 def test_a_request_is_answered_by_a_message_or_a_stream():

@@ -6,12 +6,14 @@ from relaying import (
     INITIALIZED,
     VERSION,
     WELCOMED,
+    Living,
     Playbook,
     answer,
     cancelled,
     fail,
     hangup,
     message,
+    note,
     notification,
     request,
     session_opened,
@@ -740,7 +742,39 @@ def test_a_stream_that_finds_the_session_lost_opens_it_again_without_a_request(p
     assert play.ended(STREAM, LOST) == opening(-3, INITIALIZE)
 
 
-def test_a_server_that_answers_every_get_with_404_is_not_asked_in_circles(play):
+@pytest.mark.parametrize("later", ["ended", "failed"])
+def test_the_session_is_used_as_soon_as_the_server_has_accepted_the_confirmation(play, later):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.client(INITIALIZED, request(1))
+    assert play.alive(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.alive(-2) == []
+    assert play.server(-2, notification("n")) == [to_client(notification("n"))]
+    assert play.ended(-2, None if later == "ended" else Unreachable("cut")) == []
+
+
+def test_signs_of_life_of_other_calls_open_no_session():
+    play = Playbook(LegacySession(Living()))
+    play.client(INITIALIZE)
+    assert play.alive(-1) == []
+    play.server(-1, OPENED)
+    play.client(INITIALIZED)
+    assert [*play.alive(-1), *play.alive(1)] == [note("alive: 1")]
+
+
+def test_what_the_inner_relay_cancels_while_no_session_is_open_is_not_sent():
+    class Cancelling(Passthrough):
+        def woke(self, timer):
+            yield ToServer(2, message(cancelled(1)))
+            yield Hangup(1)
+
+    play = Playbook(LegacySession(Cancelling()))
+    assert play.woke("clock") == [hangup(1)]
+    opened(play)
+    assert play.woke("clock") == [to_server(2, cancelled(1), **VERSION), hangup(1)]
+
+
+def test_a_server_whose_stream_ends_again_and_again_is_not_asked_in_circles(play):
     opened(play)
     assert play.ended(STREAM, LOST) == []
     play.client(request(1))

@@ -36,6 +36,7 @@ LogEvent: TypeAlias = Literal[
     "mcp.refused",
     "connected",
     "connection.reused",
+    "connection.crossed",
     "connection.over",
     "credentials",
     "lock",

@@ -20,6 +20,9 @@ from mcp_auth_bridge.urls import Url
 
 HeaderFields: TypeAlias = Mapping[str, str]
 
+Alive: TypeAlias = Callable[[], None]
+"""Called with each sign of life of one call, before and between its messages."""
+
 
 class SendOutcome:
     """The HTTP response to a request, its verdict, and its messages, the first of which has been read.

@@ -32,7 +32,7 @@ from mcp_auth_bridge.errors import (
     UrlRefused,
 )
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.shell.transports import http_sse
+from mcp_auth_bridge.shell.transports import http_sse, remainder
 from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
@@ -306,6 +306,25 @@ async def test_a_post_that_fails_fails_its_call_alone():
             await collect(remote.post(CALL, {}))
         await collect(remote.post(OPENED, {}))
         assert await anext(remote.listen({})) is not None
+
+
+@story
+async def test_a_post_whose_response_stays_open_holds_neither_its_reply_nor_a_notification(monkeypatch):
+    monkeypatch.setattr(remainder, "GRACE", 0.0)
+    async with Scripted() as server, connected(server, "/sse") as remote:
+        asked = Gate()
+        stream, first = opened(asked, event(ANSWER), DRAIN)
+
+        async def answer(reader, writer):
+            asked.open.set()
+
+        server.play(stream, first[:3], [REQUEST, STREAM, answer, DRAIN], [REQUEST, STREAM, DRAIN])
+        assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
+        signs = []
+        assert await collect(remote.post(CALL, {}, lambda: signs.append("alive"))) == [ANSWER]
+        assert await collect(remote.post(OPENED, {}, lambda: signs.append("alive"))) == []
+        assert signs == ["alive"] * 2
+        await server.all_ended(3)
 
 
 @story

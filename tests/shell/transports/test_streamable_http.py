@@ -186,13 +186,27 @@ async def test_every_request_but_initialize_names_the_session():
         assert header(server.requests[-1], b"mcp-session-id") is None  # the newer session has no id
 
 
-@pytest.mark.parametrize("value", [b"two words", b"x" * 1025, "é".encode()])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(b"two words", "not visible ASCII"), ("é".encode(), "not visible ASCII"), (b"x" * 32769, "more than 32 KiB")],
+)
 @story
-async def test_a_session_id_that_no_header_can_carry_is_refused(value):
+async def test_a_session_id_that_mcp_forbids_or_that_fills_a_request_is_refused(value, why):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"200 OK", b"Mcp-Session-Id: " + value, body=INITIALIZED)))
-        with pytest.raises(TheirProtocolError, match="session id"):
+        with pytest.raises(TheirProtocolError, match=f"session id .*{why}"):
             await collect(remote.post(OPENING, {}))
+
+
+@pytest.mark.parametrize("length", [1, 1025, 2500, 32768])
+@story
+async def test_a_session_id_of_any_length_goes_back_as_it_came(length):
+    session = b"~" * length
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(b"200 OK", b"Mcp-Session-Id: " + session, body=INITIALIZED)), one(ACCEPTED))
+        await collect(remote.post(OPENING, {}))
+        await collect(remote.post(OPENED, {}))
+        assert header(server.requests[1], b"mcp-session-id") == session
 
 
 @pytest.mark.parametrize(
