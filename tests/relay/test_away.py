@@ -23,7 +23,7 @@ def test_a_status_that_a_balancer_or_a_portal_gives_means_away(status):
     assert is_away(refused(status))
 
 
-@pytest.mark.parametrize("status", [400, 402, 403, 406, 413, 415, 422, 451])
+@pytest.mark.parametrize("status", [301, 308, 400, 402, 403, 406, 413, 415, 422, 451])
 def test_a_status_about_the_request_itself_does_not(status):
     assert not is_away(refused(status))
 
