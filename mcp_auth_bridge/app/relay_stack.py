@@ -69,8 +69,8 @@ class _Eras:
 
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
-            Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
+            Era.LEGACY: self.legacy_server,
         }
         return SessionReplay(ServerEra(build, Era.LEGACY, self._remembered))
 

@@ -56,6 +56,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
     decoded,
 )
+from mcp_auth_bridge.relay.era import UNSUPPORTED_VERSION, is_modern
 from mcp_auth_bridge.relay.input_rounds import InputRounds
 from mcp_auth_bridge.relay.legacy_client import LegacyClient, changes_listened_to, initialize_result, introduced
 from mcp_auth_bridge.relay.legacy_session import REOPEN
@@ -128,6 +129,9 @@ class LegacyToModern(Around):
         # For the ids of the requests `server/discover`.
         self._numbers = count(1)
 
+        # Whether the server has refused the very version that it names. It is asked for it once more.
+        self._insisted = False
+
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             yield from self._request(message)
@@ -186,6 +190,10 @@ class LegacyToModern(Around):
 
     def _discovered(self, reply: Message) -> Iterator[Action]:
         self._discover = None
+        if replies.error_code(reply) == UNSUPPORTED_VERSION and is_modern(reply) and not self._insisted:
+            self._insisted = True
+            yield from self._open()
+            return
         value = decoded(reply.raw)
         result = value.get("result")
         versions = result.get("supportedVersions") if isinstance(result, dict) else None

@@ -34,7 +34,7 @@ class ServerEra:
         self._remembered = remembered_era(memory)
 
         # The era in use.
-        self._era = self._remembered or own
+        self._era = self._remembered or next(iter(build))
 
         # The relays of the eras, anew after each change.
         self._relays = Alternatives()
