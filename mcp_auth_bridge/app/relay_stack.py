@@ -15,7 +15,9 @@ from mcp_auth_bridge.relay.call_numbers import FORWARDED, LISTINGS, OWN, CallNum
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
+from mcp_auth_bridge.relay.early_discover import EarlyDiscover
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
+from mcp_auth_bridge.relay.early_listen import EarlyListen
 from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
@@ -23,11 +25,13 @@ from mcp_auth_bridge.relay.keep_alive import KeepAlive
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
+from mcp_auth_bridge.relay.login_tool import LoginTool
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.modern_era import ModernEra
 from mcp_auth_bridge.relay.modern_to_legacy import ModernToLegacy
 from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid, show_all
 from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.remembered_lists import RememberedLists
 from mcp_auth_bridge.relay.server_era import ServerEra
 from mcp_auth_bridge.relay.session_replay import SessionReplay
 from mcp_auth_bridge.relay.signing_in import SigningIn
@@ -38,7 +42,9 @@ def build_relay(profile: Profile, remembered: Mapping[str, bytes]) -> Relay:
     """The relay between an MCP client and the server of `profile`; `remembered` are cached results by method."""
     eras = _Eras(profile, remembered)
     legacy: Relay = EarlyInitialize(eras.for_legacy_client(), profile.name, remembered)
-    modern: Relay = eras.for_modern_client()
+    modern: Relay = EarlyDiscover(eras.for_modern_client(), profile.name, remembered)
+    legacy, modern = RememberedLists(legacy, remembered), EarlyListen(RememberedLists(modern, remembered))
+    legacy, modern = LoginTool(legacy, profile.name), LoginTool(modern, profile.name)
     if isinstance(profile.auth, BrowserSettings) and profile.login == "auto":
         legacy, modern = SigningIn(legacy, profile.name), SigningIn(modern, profile.name)
     return LoginNotices(Batches(Isolation(ClientEra(legacy, modern))))
@@ -69,8 +75,8 @@ class _Eras:
 
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
+            Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
-            Era.LEGACY: self.legacy_server,
         }
         return SessionReplay(ServerEra(build, Era.LEGACY, self._remembered))
 

@@ -1,13 +1,13 @@
-"""Several relays of which one is in use: what belongs to a call or a timer finds the relay that made it.
+"""Several relays of which one is in use: what belongs to a call, a request or a timer finds the relay that has it.
 
 A relay that is no longer in use stays for the calls that it still has under way.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 
 import msgspec
 
-from mcp_auth_bridge.relay.base import Action, Hangup, OpenStream, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, OpenStream, Relay, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import STREAM
 
 
@@ -24,6 +24,12 @@ class Alternatives:
         # The number of the relay that made each call under way.
         self._makers: dict[int, int] = {}
 
+        # The number of the relay that has each of the client's requests, by key.
+        self._requests: dict[Hashable, int] = {}
+
+        # The number of the relay that passed on each of the server's requests, by key.
+        self._questions: dict[Hashable, int] = {}
+
     def add(self, relay: Relay) -> int:
         self._relays[self._added] = relay
         self._added += 1
@@ -31,6 +37,16 @@ class Alternatives:
 
     def __getitem__(self, number: int) -> Relay:
         return self._relays[number]
+
+    def addressee(self, message: Message, used: int) -> int:
+        """The number of the relay that gets `message` from the client: `used`, unless it belongs to a request."""
+        if message.kind is Kind.REQUEST:
+            self._requests.setdefault(message.key, used)
+        elif message.kind is Kind.REPLY:
+            return self._questions.pop(message.key, used)
+        elif message.method == "notifications/cancelled":
+            return self._requests.pop(message.cancelled_key, used)
+        return used
 
     def maker(self, call: int, otherwise: int) -> int:
         """The number of the relay that made `call`, `otherwise` if it is not under way."""
@@ -41,9 +57,10 @@ class Alternatives:
         self._makers.pop(call, None)
 
     def retire(self, number: int) -> None:
-        """Forget a relay that is no longer in use, unless it has calls under way."""
-        if number not in self._makers.values():
+        """Forget a relay that is no longer in use, unless it has calls under way or requests to answer."""
+        if number not in self._makers.values() and number not in self._requests.values():
             self._relays.pop(number, None)
+            self._questions = {key: asker for key, asker in self._questions.items() if asker != number}
 
     def timer(self, timer: str, otherwise: int) -> tuple[int, str] | None:
         """The number of the relay that set `timer`, and its own name for it; None if that relay is forgotten.
@@ -60,6 +77,10 @@ class Alternatives:
         for action in actions:
             if isinstance(action, ToServer):
                 self._makers[action.call] = number
+            elif isinstance(action, ToClient):
+                self._note_message(number, action.message)
+            elif isinstance(action, Fail):
+                self._requests.pop(action.request.key, None)
             elif isinstance(action, OpenStream):
                 self._makers[STREAM] = number
             elif isinstance(action, Hangup):
@@ -68,3 +89,9 @@ class Alternatives:
                 yield msgspec.structs.replace(action, timer=f"{number}/{action.timer}")
                 continue
             yield action
+
+    def _note_message(self, number: int, message: Message) -> None:
+        if message.kind is Kind.REPLY:
+            self._requests.pop(message.key, None)
+        elif message.kind is Kind.REQUEST:
+            self._questions[message.key] = number

@@ -32,7 +32,10 @@ class ClientEra:
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
             yield from self._recognise(message)
-        yield from self._review(self._in_use, self._relays[self._in_use].from_client(message))
+        elif self._probes and message.method == "notifications/cancelled":
+            self._probes.pop(message.cancelled_key, None)
+        number = self._relays.addressee(message, self._in_use)
+        yield from self._review(number, self._relays[number].from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
@@ -67,7 +70,8 @@ class ClientEra:
         probes, self._probes = self._probes, {}
         for probe in probes.values():
             cancelled = replies.notification("notifications/cancelled", {"requestId": probe.key})
-            yield from self._review(self._modern, self._relays[self._modern].from_client(cancelled))
+            number = self._relays.addressee(cancelled, self._modern)
+            yield from self._review(number, self._relays[number].from_client(cancelled))
             yield Fail(probe, MethodUnknown("the session starts with initialize"))
 
     def _review(self, number: int, actions: Iterable[Action]) -> Iterator[Action]:

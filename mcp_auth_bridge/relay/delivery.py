@@ -215,8 +215,8 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
         return _varied(attempt, _PAUSES[attempt.failures]) if attempt.failures < len(_PAUSES) else None
     else:
         return None
-    if method not in _REPEATABLE or attempt.failures >= _MOST_UNKNOWN:
-        return None
+    if method not in _REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
+        return None  # as after `TimedOut`: a whole tick of the clock has passed, as with a gateway's 504 after a minute
     return _varied(attempt, _PAUSES[attempt.failures])
 
 

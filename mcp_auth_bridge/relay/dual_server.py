@@ -5,13 +5,13 @@ instance, and so elicitation, sampling, roots, subscriptions, cancellation and t
 it has them all. A server that keeps sessions loses nothing in the legacy era, and is spoken to in it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, EraRefused, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, is_modern
@@ -37,10 +37,7 @@ class DualServer(Around):
     def __init__(self, inner: Relay) -> None:
         super().__init__(inner)
 
-        # The newest `initialize` on its way to the server.
-        self._initialize: Message | None = None
-
-        # The reply to it, while the server is asked for its other era.
+        # The server's reply to `initialize`, while the server is asked for its other era.
         self._withheld: _Withheld | None = None
 
         # The numbers of the calls that ask, and the newest of them.
@@ -58,7 +55,7 @@ class DualServer(Around):
             self._asked, self._withheld = True, _Withheld(call, message)
             yield from self._ask()
         else:
-            yield from self._review(self._inner.from_server(call, message))
+            yield from self._inner.from_server(call, message)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call == self._probe:
@@ -66,20 +63,14 @@ class DualServer(Around):
         elif self._withheld is not None and call == self._withheld.call:
             pass  # its reply has come
         elif call not in PROBES:
-            yield from self._review(self._inner.ended(call, error))
+            yield from self._inner.ended(call, error)
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != _TIMER:
-            yield from self._review(self._inner.woke(timer))
+            yield from self._inner.woke(timer)
         elif self._withheld is not None:
             yield Hangup(self._probe)
             yield from self._pass_on()
-
-    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        for action in actions:
-            if isinstance(action, ToServer) and action.message.method == "initialize":
-                self._initialize = action.message
-            yield action
 
     def _ask(self) -> Iterator[Action]:
         self._probe = self._numbers.take()
@@ -88,15 +79,16 @@ class DualServer(Around):
         yield Wake(_TIMER, PATIENCE)
 
     def _answered(self, discovery: Message) -> Iterator[Action]:
-        if self._withheld is None or self._initialize is None or not is_modern(discovery):
+        if self._withheld is None or not is_modern(discovery):
             yield from self._pass_on()
             return
-        self._withheld = None
+        withheld, self._withheld = self._withheld, None
+        # The session fails all that waits for it, so that nothing stays behind in the legacy era.
         stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28 as well")
-        yield Fail(self._initialize, EraRefused(stateless))
+        yield from self._inner.ended(withheld.call, stateless)
 
     def _pass_on(self) -> Iterator[Action]:
         if self._withheld is not None:
             withheld, self._withheld = self._withheld, None
-            yield from self._review(self._inner.from_server(withheld.call, withheld.reply))
-            yield from self._review(self._inner.ended(withheld.call, None))
+            yield from self._inner.from_server(withheld.call, withheld.reply)
+            yield from self._inner.ended(withheld.call, None)

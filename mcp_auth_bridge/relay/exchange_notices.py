@@ -1,6 +1,6 @@
 """Which notifications of a legacy server a modern client may get: those that belong to a request it waits for.
 
-Source: specification 2026-07-28, basic/utilities/progress, server/utilities/logging.
+Source: specification 2026-07-28, basic/patterns/progress, server/utilities/logging.
 """
 
 from typing import Any

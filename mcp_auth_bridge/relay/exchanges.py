@@ -11,6 +11,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.base import Message
+from mcp_auth_bridge.relay.input_required import refusal_code
 from mcp_auth_bridge.relay.modern_requests import INTERACTIVE, capabilities_in, legacy_form, level_in, meta_of
 from mcp_auth_bridge.relay.replies import with_id
 from mcp_auth_bridge.relay.rewriting import rewrite
@@ -128,6 +129,22 @@ class Exchanges:
         """The exchange that answers the client's request `key`; a call that is parked if no request has that key."""
         found = [exchange for exchange in self if exchange.asked.key == key]
         return next((exchange for exchange in found if exchange.is_awaited), found[0] if found else None)
+
+    def that_may_ask(self, request: Message) -> Exchange | None:
+        """The exchange that the server's `request` may belong to, if it does not say: see `parked_calls.py`."""
+        able = [
+            exchange
+            for exchange in self
+            if exchange.is_interactive and exchange.runs and refusal_code(request, exchange.capabilities) is None
+        ]
+        return max(able, key=lambda exchange: (exchange.is_awaited, exchange.number), default=None)
+
+    def withdraw(self, key: Hashable) -> None:
+        """Forget the server's request `key`. A client that knows of it may answer it: that is ignored."""
+        for exchange in self:
+            for name, request in exchange.inputs.items():
+                if request is not None and request.key == key:
+                    exchange.inputs[name] = None
 
 
 def _token_in(meta: dict[str, Any]) -> Any:

@@ -9,7 +9,8 @@ import msgspec
 
 from mcp_auth_bridge.errors import InputRefused, TheirProtocolError, quoted
 from mcp_auth_bridge.relay.base import Message
-from mcp_auth_bridge.relay.legacy_client import CAPABILITIES_KEY, FIRST_WITH_URLS_AND_TOOLS
+from mcp_auth_bridge.relay.legacy_client import FIRST_WITH_URLS_AND_TOOLS
+from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 ELICITATION = "elicitation/create"
 CANCELLED = {"action": "cancel"}
@@ -120,3 +121,10 @@ def _messages(messages: Any) -> Any:
         content = message.get("content") if isinstance(message, dict) else None
         single += [{**message, "content": block} for block in content] if isinstance(content, list) else [message]
     return single
+
+
+def refused_error(method: str, error: Any) -> InputRefused:
+    """The error for a client that answers `method` with the JSON-RPC error `error`. Any: any JSON."""
+    said = error.get("message") if isinstance(error, dict) else None
+    words = f": {quoted(said)}" if isinstance(said, str) else ""
+    return InputRefused(f"the MCP client refused the server's {method}{words}")

@@ -23,7 +23,7 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, InputRefused, TheirProtocolError, quoted
+from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
 from mcp_auth_bridge.relay.http_semantics import LATEST
@@ -34,13 +34,14 @@ from mcp_auth_bridge.relay.input_requests import (
     as_older,
     capabilities_in,
     declared,
+    refused_error,
 )
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
 
-INPUT_REQUIRED = "input_required"
 MOST_ROUNDS = 16
 """Rounds after which a request fails. SDKs allow 10, and let the user raise that."""
 
+_INPUT_REQUIRED = "input_required"
 _CANCELLED = "notifications/cancelled"
 _COMPLETE = "notifications/elicitation/complete"
 _FIRST_PAUSE = 0.1  # seconds
@@ -136,26 +137,29 @@ class InputRounds(Around):
                     sent = self._requests.pop(request.key, request)
                     number = self._of_server.get(request.key)
                     yield from [Fail(sent, error)] if number is None else self._fail(number, error)
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method="notifications/cancelled")):
+                    pass  # a modern server has asked the client for nothing that it could withdraw
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method="notifications/elicitation/complete")):
+                    pass  # it knows no ids of elicitations either
                 case _:
                     yield action
 
     def _replied(self, reply: Message) -> Iterator[Action]:
         request = self._requests.pop(reply.key, None)
         number = self._of_server.pop(reply.key, None)
-        required = input_required(reply) if request is not None else None
-        if request is None or (required is None and number is None):
-            yield ToClient(reply)
-        elif required is None and number is not None:
-            exchange = self._forget(number)
-            yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
-            for id_ in exchange.opened:
-                yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
-        elif required is not None:
+        if request is not None and replies.result_type(reply) == _INPUT_REQUIRED:
             if number is None:
                 number = next(self._numbers)
                 self._exchanges[number] = _Exchange(request, request)
                 self._of_client[request.key] = number
-            yield from self._begin_round(number, self._exchanges[number], required)
+            yield from self._begin_round(number, self._exchanges[number], decoded(reply.raw)["result"])
+        elif number is None:
+            yield ToClient(reply)
+        else:
+            exchange = self._forget(number)
+            yield ToClient(replies.with_id(reply, exchange.request.id or b"null"))
+            for id_ in exchange.opened:
+                yield ToClient(replies.notification(_COMPLETE, {"elicitationId": id_}))
 
     def _begin_round(self, number: int, exchange: _Exchange, required: dict[str, Any]) -> Iterator[Action]:
         """Ask the client, or pause if there is nothing to ask. Any: JSON."""
@@ -215,7 +219,7 @@ class InputRounds(Around):
         elif question.request.method == ELICITATION:
             exchange.responses[name] = CANCELLED
         else:
-            yield from self._fail(number, _refused_error(question.request.method, value.get("error")))
+            yield from self._fail(number, refused_error(question.request.method, value.get("error")))
             return
         if not any(other.number == number for other in self._questions.values()):
             yield from self._repeat(number, exchange)
@@ -261,17 +265,3 @@ class InputRounds(Around):
         del self._of_client[exchange.request.key]
         self._of_server.pop(exchange.sent.key, None)
         return exchange
-
-
-def input_required(reply: Message) -> dict[str, Any] | None:
-    """The result in `reply` if it asks for input, else None. Any: JSON."""
-    value = decoded(reply.raw)
-    result = value.get("result") if isinstance(value, dict) else None
-    return result if isinstance(result, dict) and result.get("resultType") == INPUT_REQUIRED else None
-
-
-def _refused_error(method: str, error: Any) -> InputRefused:
-    """The error for a client that answers `method` with `error`. Any: any JSON."""
-    said = error.get("message") if isinstance(error, dict) else None
-    words = f": {quoted(said)}" if isinstance(said, str) else ""
-    return InputRefused(f"the MCP client refused the server's {method}{words}")

@@ -11,16 +11,15 @@ import msgspec
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_semantics import LATEST, SUPPORTED
 from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS, VERSION_KEY
+from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY, INFO_KEY
 from mcp_auth_bridge.relay.own_handshake import META
 
-CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 SERVER_INFO_KEY = "io.modelcontextprotocol/serverInfo"
 TASKS_EXTENSION = "io.modelcontextprotocol/tasks"
 FIRST_WITH_ELICITATION = "2025-06-18"
 FIRST_WITH_URLS_AND_TOOLS = "2025-11-25"
 """The first revision with elicitation by URL, and with tools and context as capabilities of sampling."""
 
-_INFO_KEY = "io.modelcontextprotocol/clientInfo"
 _MODERN_MEMBERS = ("supportedVersions", "resultType", "ttlMs", "cacheScope", "serverInfo")
 
 
@@ -42,7 +41,7 @@ def introduced(initialize: Message) -> LegacyClient:
     info = params.get("clientInfo")
     meta = {
         VERSION_KEY: MODERN_VERSIONS[-1],
-        _INFO_KEY: info if isinstance(info, dict) else META[_INFO_KEY],
+        INFO_KEY: info if isinstance(info, dict) else META[INFO_KEY],
         CAPABILITIES_KEY: _capabilities(_object(params.get("capabilities")), revision),
     }
     return LegacyClient(revision, meta)

@@ -50,6 +50,12 @@ class LegacyServer(msgspec.Struct):
         return isinstance(declared, dict) and (not option or declared.get(option) is True)
 
     @property
+    def runs_tools_as_tasks(self) -> bool:
+        """Whether tools may be called as tasks of 2025-11-25."""
+        requests = _object(_object(self.capabilities.get(_TASKS)).get("requests"))
+        return isinstance(_object(requests.get("tools")).get("call"), dict)
+
+    @property
     def meta(self) -> dict[str, Any]:
         """The `_meta` of each result: servers should name themselves in it. Any: any JSON."""
         return {SERVER_INFO: self.info} if self.info else {}

@@ -20,9 +20,9 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     StepUpRequired,
     TheirProtocolError,
-    Unreachable,
 )
 from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
@@ -46,9 +46,7 @@ from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, S
 REOPEN = "reopen"
 """The timer after which a closed session tries to open again by itself."""
 
-_LOGIN_POLL = 1.0  # seconds, as are the next two
-_LONGEST_PAUSE = 30.0
-_OPENING_DEADLINE = 60.0
+_OPENING_DEADLINE = 60.0  # seconds
 _OPENING = "opening"  # the timer of that deadline
 _INITIALIZED = "notifications/initialized"
 
@@ -84,8 +82,11 @@ class LegacySession:
         # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
-        # Seconds until an unreachable server is tried again; twice as long after each attempt.
-        self._pause = _LOGIN_POLL
+        # The pauses before attempts to open a session again.
+        self._pauses = Pauses()
+
+        # The error with which a server has asked not to be asked again yet, None if it has not.
+        self._told_to_wait: BridgeError | None = None
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.method == "initialize" and message.kind is Kind.REQUEST:
@@ -130,6 +131,7 @@ class LegacySession:
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == REOPEN and self._state is SessionState.CLOSED:
+            self._pauses.attempt()
             yield from self._open(SessionStep.REOPEN)
         elif timer == _OPENING and self._state in (SessionState.OPENING, SessionState.CONFIRMING):
             yield Hangup(self._own_call)
@@ -163,6 +165,7 @@ class LegacySession:
 
     def _open(self, step: SessionStep) -> Iterator[Action]:
         self._step(step)
+        self._told_to_wait = None
         self._own_call = self._numbers.take()
         yield ToServer(self._own_call, self._handshake.offer)
         yield Wake(_OPENING, _OPENING_DEADLINE)
@@ -190,7 +193,7 @@ class LegacySession:
         is_first, handshake.answered = not handshake.answered, True
         self._step(SessionStep.GREET)
         self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
-        self._pause = _LOGIN_POLL
+        self._pauses.reset()
         if is_first:
             yield ToClient(reply)
         if handshake.confirmation is not None:
@@ -235,17 +238,18 @@ class LegacySession:
                 yield from self._in_session(self._inner.ended(item.call, error))
             elif item.kind is Kind.REQUEST:
                 yield Fail(item, error)
-        if isinstance(error, LoginRequired):
-            yield Wake(REOPEN, _LOGIN_POLL)
-        elif isinstance(error, Unreachable):
-            yield Wake(REOPEN, self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        if may_pass(error):
+            self._told_to_wait = error if requested_pause(error) else None
+            yield Wake(REOPEN, self._pauses.after(error))
 
     def _before_open(self, message: Message) -> Iterator[Action]:
         if message.method == "ping" and message.kind is Kind.REQUEST:
             yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
+        elif self._told_to_wait is not None:
+            if message.kind is Kind.REQUEST:
+                yield Fail(message, self._told_to_wait)
         else:
             self._waiting.append(message)
             if self._state is SessionState.CLOSED:

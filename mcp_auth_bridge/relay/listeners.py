@@ -178,13 +178,9 @@ class Listeners(Around):
 
     def _session_opened(self) -> Iterator[Action]:
         """Tell the listeners that all may have changed if a session was lost, and what it had to say with it."""
-        if self._opened:
-            for listener in self._listeners.values():
-                for field in listener.lists:
-                    name = f"notifications/{_LISTS[field]}/list_changed"
-                    yield ToClient(replies.notification(name, {"_meta": listener.meta}))
-                for uri in listener.uris or ():
-                    yield ToClient(replies.notification(_UPDATED, {"_meta": listener.meta, "uri": uri}))
+        for listener in self._listeners.values() if self._opened else ():
+            if listener.acknowledged:
+                yield from _may_have_changed(listener)
         self._opened = True
 
     def _end_all(self) -> Iterator[Action]:
@@ -193,6 +189,13 @@ class Listeners(Around):
         for listener in listeners.values():
             meta = {**self._server.meta, **listener.meta}
             yield ToClient(replies.result(listener.request, {"resultType": "complete", "_meta": meta}))
+
+
+def _may_have_changed(listener: _Listener) -> Iterator[Action]:
+    for field in listener.lists:
+        yield ToClient(replies.notification(f"notifications/{_LISTS[field]}/list_changed", {"_meta": listener.meta}))
+    for uri in listener.uris or ():
+        yield ToClient(replies.notification(_UPDATED, {"_meta": listener.meta, "uri": uri}))
 
 
 def _covers(uris: Iterable[str], uri: Any) -> bool:

@@ -42,9 +42,13 @@ _AGAIN = "listen again"
 
 
 class _Opening(msgspec.Struct, frozen=True):
-    """A `listen` without an acknowledgement, for `uris`. The `changes` are the client's requests behind it, by key."""
+    """A `listen` without an acknowledgement, for `lists` and `uris`.
+
+    The `changes` are the client's requests behind it, by key.
+    """
 
     request: Message
+    lists: Mapping[str, bool]
     uris: tuple[str, ...]
     changes: dict[Hashable, Message]
 
@@ -82,10 +86,17 @@ class Listening(Around):
         # For the ids of the requests.
         self._numbers = count(1)
 
-    def listen(self, meta: Mapping[str, Any], lists: Mapping[str, bool]) -> Iterator[Action]:
-        """Listen to the changes of `lists` and to the client's URIs, with requests that carry `meta`. Any: JSON."""
+    def introduce(self, meta: Mapping[str, Any]) -> Iterator[Action]:
+        """Begin for a client whose requests carry `meta`, and which is subscribed to nothing yet. Any: JSON."""
+        self._meta, self._uris = meta, ()
+        old, self._open = self._open, None
+        if old is not None:
+            yield from self._hang_up(old)
+
+    def listen(self, lists: Mapping[str, bool]) -> Iterator[Action]:
+        """Listen to the changes of `lists`, and to the client's URIs."""
         is_new = lists != self._lists or self._open is None
-        self._meta, self._lists = meta, lists
+        self._lists = lists
         if is_new and self._opening is None:
             yield from self._advance(is_forced=True)
 
@@ -106,9 +117,9 @@ class Listening(Around):
         if timer == _OPENING:
             if self._opening is not None:
                 silent = self._opening.request
-                error = Overdue(f"the server did not acknowledge {METHOD} within {_PATIENCE:g} seconds")
-                yield from self._opening_failed(error)
                 yield from self._hang_up(silent)
+                error = Overdue(f"the server did not acknowledge {METHOD} within {_PATIENCE:g} seconds")
+                yield from self._ended(silent.key, error)
         elif timer == _AGAIN:
             if self._open is None and self._opening is None:
                 yield from self._advance(is_forced=True)
@@ -149,7 +160,7 @@ class Listening(Around):
         else:
             wanted = {**self._lists, **({"resourceSubscriptions": list(uris)} if uris else {})}
             request = replies.request(METHOD, {"_meta": self._meta, "notifications": wanted}, next(self._numbers))
-            self._opening = _Opening(request, uris, changes)
+            self._opening = _Opening(request, self._lists, uris, changes)
             yield Wake(_OPENING, _PATIENCE)
             yield from self._review(self._inner.from_client(request))
 
@@ -170,8 +181,9 @@ class Listening(Around):
             yield from self._hang_up(old)
         if missed:
             yield from self._may_have_changed()
-        if self._waiting:
-            yield from self._advance(is_forced=False)
+        is_outdated = opening.lists != self._lists
+        if self._waiting or is_outdated:
+            yield from self._advance(is_forced=is_outdated)
 
     def _confirm(self, changes: Mapping[Hashable, Message], uris: tuple[str, ...]) -> Iterator[Action]:
         """Answer the client's requests now that it is subscribed to `uris`."""
@@ -183,12 +195,13 @@ class Listening(Around):
                 yield ToClient(replies.result(request, {}))
 
     def _ended(self, key: Hashable, error: BridgeError | None) -> Iterator[Action]:
-        """A stream is over. It is opened again if `error` may be temporary, or is None."""
+        """A stream is over. One that was open is opened again, another one if `error` may be temporary, or is None."""
         if self._opening is not None and self._opening.request.key == key:
+            is_temporary = _is_temporary(error)
             yield from self._opening_failed(error or RemoteError(f"the server ended {METHOD} at once"))
         else:
-            self._open, self._missed = None, True
-        if self._open is None and self._opening is None and _is_temporary(error):
+            self._open, self._missed, is_temporary = None, True, True
+        if self._open is None and self._opening is None and is_temporary:
             yield Wake(_AGAIN, self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 

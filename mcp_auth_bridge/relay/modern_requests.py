@@ -17,7 +17,7 @@ INFO_KEY = "io.modelcontextprotocol/clientInfo"
 LEVEL_KEY = "io.modelcontextprotocol/logLevel"
 
 INTERACTIVE = frozenset({"tools/call", "resources/read", "prompts/get"})
-"""The methods whose result may ask for input (specification 2026-07-28, basic/utilities/mrtr)."""
+"""The methods whose result may ask for input (specification 2026-07-28, basic/patterns/mrtr)."""
 
 LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """The levels of log messages, the most verbose first (RFC 5424 section 6.2.1)."""

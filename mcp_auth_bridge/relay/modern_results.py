@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import TheirProtocolError, quoted
+from mcp_auth_bridge.errors import TheirProtocolError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Fail, Message, Note, ToClient, decoded
+from mcp_auth_bridge.relay.base import Fail, Message, ToClient, decoded
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import CACHING
 from mcp_auth_bridge.relay.rewriting import Path, rewrite
@@ -15,7 +15,8 @@ from mcp_auth_bridge.relay.rewriting import Path, rewrite
 CONSENT_NEEDED = -32042
 """URLElicitationRequired of 2025-11-25: the user has to visit a URL first."""
 
-INTERNAL_ERROR = -32603
+_MISSING_CAPABILITY = -32021
+_INTERNAL_ERROR = -32603
 _INVALID_PARAMS = -32602
 _NOT_FOUND = -32002
 _MODERN_CODES = range(-32099, -32019)
@@ -37,23 +38,20 @@ class _Listed(msgspec.Struct):
 _listed_decoder = msgspec.json.Decoder(_Listed)
 
 
-def modern_actions(request: Message, reply: Message, meta: Mapping[str, Any]) -> list[Action]:
+def modern_reply(request: Message, reply: Message, meta: Mapping[str, Any]) -> ToClient | Fail:
     """What answers `request`, which the server answered with `reply`. `meta` is the server's own. Any: any JSON."""
     result = result_of(reply)
     if result is None:
-        return [ToClient(modern_error(reply))]
+        return ToClient(modern_error(reply))
     if result.lstrip()[:1] != b"{":
-        return [Fail(request, TheirProtocolError("the server's result is not an object"))]
+        return Fail(request, TheirProtocolError("the server's result is not an object"))
     changes: dict[Path, Any] = {("result", "resultType"): "complete"}
     changes |= {("result", "_meta", key): value for key, value in meta.items()}
     if request.method in _CACHEABLE:
         changes |= {("result", name): value for name, value in CACHING.items()}
-    notes: list[Action] = []
     if request.method == "tools/list" and b'"execution"' in result:
-        tools, hidden = _callable_tools(reply)
-        changes["result", "tools"] = tools
-        notes = [Note(f"the tool {quoted(name, 80)} is hidden: it runs only as a task") for name in hidden]
-    return [*notes, ToClient(rewrite(reply, changes))]
+        changes["result", "tools"] = _without_execution(reply)
+    return ToClient(rewrite(reply, changes))
 
 
 def modern_error(reply: Message) -> Message:
@@ -64,32 +62,23 @@ def modern_error(reply: Message) -> Message:
     if code in _MODERN_CODES:
         data = decoded(reply.raw)["error"].get("data")
         kept = {"code": code} if data is None else {"code": code, "data": data}
-        return rewrite(reply, {("error", "code"): INTERNAL_ERROR, ("error", "data"): kept})
+        return rewrite(reply, {("error", "code"): _INTERNAL_ERROR, ("error", "data"): kept})
     return reply
 
 
-def _callable_tools(listed: Message) -> tuple[Any, list[str]]:
-    """The tools in `listed` that can be called without a task, and the names of the others. Any: any JSON."""
+def urls_not_declared(reply: Message) -> Message:
+    """The error -32042 for a client that shows no URLs: MissingRequiredClientCapability."""
+    required: dict[str, Any] = {"requiredCapabilities": {"elicitation": {"url": {}}}}
+    return rewrite(reply, {("error", "code"): _MISSING_CAPABILITY, ("error", "data"): required})
+
+
+def _without_execution(listed: Message) -> Any:
+    """The tools in `listed` without `execution`, which 2026-07-28 does not know. Any: any JSON."""
     try:
         tools: Any = _listed_decoder.decode(listed.raw).result.tools
     except msgspec.DecodeError:  # an escape of a lone surrogate, or a list that is not one of tools
         tools = decoded(listed.raw)["result"].get("tools")
-    if not isinstance(tools, list):
-        return tools, []
-    hidden = [str(_value(tool.get("name"))) for tool in tools if _runs_as_task(tool)]
-    return [_without_execution(tool) for tool in tools if not _runs_as_task(tool)], hidden
-
-
-def _runs_as_task(tool: Any) -> bool:
-    execution = _value(tool.get("execution")) if isinstance(tool, dict) else None
-    return isinstance(execution, dict) and execution.get("taskSupport") == "required"
-
-
-def _without_execution(tool: Any) -> Any:
-    if not isinstance(tool, dict):
-        return tool
-    return {name: value for name, value in tool.items() if name != "execution"}
-
-
-def _value(member: Any) -> Any:
-    return decoded(bytes(member)) if isinstance(member, msgspec.Raw) else member
+    for tool in tools if isinstance(tools, list) else ():
+        if isinstance(tool, dict):
+            tool.pop("execution", None)
+    return tools

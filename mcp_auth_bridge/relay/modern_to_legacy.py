@@ -9,6 +9,7 @@ for it; if it cannot be opened they fail with its error. The relays below keep i
     requests, retries, cancellations       their legacy form (parked_calls)         results and errors as 2026-07-28
                                                                                     knows them (modern_results)
     logLevel in a request's `_meta`        logging/setLevel (log_levels)            messages of that level
+    a call of a tool that runs as a task   a task, tasks/result (legacy_tasks)      the task's result
     subscriptions/listen                   resources/subscribe (listeners)          tagged notifications
     a method of earlier revisions, `_meta` that lacks its version or capabilities   an error (modern_requests)
     replies, other notifications           nothing                                  nothing
@@ -21,11 +22,12 @@ Source: specification 2026-07-28, basic/versioning; specification 2025-11-25, ba
 
 from collections.abc import Callable, Hashable, Iterable, Iterator
 
-from mcp_auth_bridge.errors import BridgeError, OurProtocolError, TheirProtocolError
+from mcp_auth_bridge.errors import BridgeError, OurProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, ToServer
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_server import LegacyServer, initialize_for
+from mcp_auth_bridge.relay.legacy_tasks import LegacyTasks
 from mcp_auth_bridge.relay.listeners import Listeners
 from mcp_auth_bridge.relay.log_levels import LogLevels
 from mcp_auth_bridge.relay.modern_requests import refusal
@@ -41,7 +43,8 @@ class ModernToLegacy(Around):
     def __init__(self, inner: Relay, entropy: Callable[[int], bytes]) -> None:
         # What the server has said of itself. The inner relays look at it too.
         self._server = LegacyServer()
-        super().__init__(Listeners(LogLevels(ParkedCalls(inner, self._server, entropy), self._server), self._server))
+        calls = ParkedCalls(LegacyTasks(inner, self._server), self._server, entropy)
+        super().__init__(Listeners(LogLevels(calls, self._server), self._server))
 
         # The client's requests without a reply, by key.
         self._open: dict[Hashable, Message] = {}
@@ -116,9 +119,7 @@ class ModernToLegacy(Around):
                     self._initializing[action.call] = sent
                     yield action
                 case ToClient(message=Message(kind=Kind.REPLY) as reply) if self._opens(reply):
-                    self._opening = None
-                    if result_of(reply) is None:
-                        yield from self._fail_waiting(TheirProtocolError("the server refused to initialize a session"))
+                    self._opening = None  # a result, or the session would have failed it
                 case Fail(request=request, error=error) if self._opens(request):
                     self._opening = None
                     yield from self._fail_waiting(error)

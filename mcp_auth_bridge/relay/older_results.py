@@ -16,12 +16,19 @@ import json
 from typing import Any
 
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
+from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Message, decoded
+from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.legacy_client import SERVER_INFO_KEY
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.relay.rewriting import REMOVED, Path, rewrite
 
 _CACHEABLE = frozenset({"prompts/list", "resources/list", "resources/read", "resources/templates/list", "tools/list"})
+_SHAPED = frozenset({"tools/list", "tools/call", "prompts/get"})
+"""The methods whose results have parts that earlier revisions do not know."""
+
+_MODERN: tuple[Path, ...] = (("result", "resultType"), ("result", "_meta", SERVER_INFO_KEY))
+_FRESHNESS: tuple[Path, ...] = (("result", "ttlMs"), ("result", "cacheScope"))
 _FIRST_WITH_LINKS = "2025-06-18"
 _FIRST_WITH_AUDIO = "2025-03-26"
 _CAPABILITY_MISSING = -32021
@@ -32,14 +39,21 @@ _NO_RESOURCE = -32002
 
 def as_older(reply: Message, request: Message, revision: str) -> Message:
     """`reply`, which answers `request`, for a client of `revision`. Raises `TheirProtocolError`."""
-    value = decoded(reply.raw)
-    error = value.get("error")
-    if "result" not in value and isinstance(error, dict):
-        return rewrite(reply, _error_changes(error, request))
-    result = value.get("result")
-    return (
-        rewrite(reply, _result_changes(result, request.method or "", revision)) if isinstance(result, dict) else reply
-    )
+    raw = result_of(reply)
+    if raw is None:
+        error = decoded(reply.raw).get("error")
+        return rewrite(reply, _error_changes(error, request)) if isinstance(error, dict) else reply
+    if not raw.startswith(b"{"):
+        raise TheirProtocolError("the server's result is not an object")
+    kind = replies.result_type(reply)
+    if kind != "complete":
+        raise TheirProtocolError(f"the server's result is of the unknown type {quoted(json.dumps(kind), 40)}")
+    changes = dict.fromkeys(_MODERN, REMOVED)
+    if request.method in _CACHEABLE:
+        changes |= dict.fromkeys(_FRESHNESS, REMOVED)
+    if request.method in _SHAPED:
+        changes |= _shape_changes(decoded(raw), request.method, revision)
+    return rewrite(reply, changes)
 
 
 def _error_changes(error: dict[str, Any], request: Message) -> dict[Path, Any]:
@@ -70,24 +84,13 @@ def _capability_names(needed: dict[str, Any]) -> list[str]:
     return names
 
 
-def _result_changes(result: dict[str, Any], method: str, revision: str) -> dict[Path, Any]:
+def _shape_changes(result: dict[str, Any], method: str, revision: str) -> dict[Path, Any]:
     """Any: JSON."""
-    kind = result.get("resultType", "complete")
-    if kind != "complete":
-        raise TheirProtocolError(f"the server's result is of the unknown type {quoted(json.dumps(kind), 40)}")
-    changes: dict[Path, Any] = {
-        ("result", "resultType"): REMOVED,
-        ("result", "_meta", SERVER_INFO_KEY): REMOVED,
-    }
-    if method in _CACHEABLE:
-        changes |= {("result", "ttlMs"): REMOVED, ("result", "cacheScope"): REMOVED}
     if method == "tools/list":
-        changes |= _tools_changes(result.get("tools"))
-    elif method == "tools/call":
-        changes |= _call_changes(result, revision)
-    elif method == "prompts/get":
-        changes |= _prompt_changes(result.get("messages"), revision)
-    return changes
+        return _tools_changes(result.get("tools"))
+    return (
+        _call_changes(result, revision) if method == "tools/call" else _prompt_changes(result.get("messages"), revision)
+    )
 
 
 def _tools_changes(tools: Any) -> dict[Path, Any]:

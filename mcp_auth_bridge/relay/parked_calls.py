@@ -25,7 +25,7 @@ everything send all requests there. Of the calls that may ask for this input the
 a parked one. The input reaches the right request in any case, because that has an id of its own.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from mcp_auth_bridge.errors import BridgeError, InvalidParams
@@ -45,9 +45,9 @@ from mcp_auth_bridge.relay.input_required import (
 )
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import INTERACTIVE, state_of
-from mcp_auth_bridge.relay.modern_results import CONSENT_NEEDED, modern_actions, modern_error
+from mcp_auth_bridge.relay.modern_results import CONSENT_NEEDED, modern_error, modern_reply, urls_not_declared
 from mcp_auth_bridge.relay.request_states import RequestStates
-from mcp_auth_bridge.relay.rewriting import Path, rewrite
+from mcp_auth_bridge.relay.rewriting import rewrite
 
 PATIENCE = 600.0
 """Seconds that a call stays parked: as long as a request may wait without a sign of life (`config/relay.py`)."""
@@ -60,11 +60,6 @@ _ASK = "ask for input"
 _EXPIRE = "parked call"
 _MOST_INPUTS = 100
 _TOO_MANY = -32603
-_URLS_NOT_DECLARED: Mapping[Path, Any] = {
-    ("error", "code"): -32021,
-    ("error", "data"): {"requiredCapabilities": {"elicitation": {"url": {}}}},
-}
-"""The changes that make MissingRequiredClientCapability of the error -32042."""
 
 
 class ParkedCalls(Around):
@@ -72,9 +67,18 @@ class ParkedCalls(Around):
 
     def __init__(self, inner: Relay, server: LegacyServer, entropy: Callable[[int], bytes]) -> None:
         super().__init__(inner)
+
+        # What the server has declared.
         self._server = server
+
+        # The handles of the parked calls.
         self._states = RequestStates(entropy)
+
+        # The requests at the server.
         self._exchanges = Exchanges()
+
+        # The calls that carry the client's input, and the exchanges whose server asked for it.
+        self._answering: dict[int, Exchange] = {}
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
@@ -87,6 +91,14 @@ class ParkedCalls(Around):
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         yield from self._review(self._inner.from_server(call, message), call)
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        exchange = self._answering.pop(call, None)
+        yield from self._review(self._inner.ended(call, error))
+        if error is not None and exchange is not None and exchange in self._exchanges and exchange.runs:
+            # The server did not get the input, and would wait for it for ever.
+            yield from self._send(_cancellation(exchange))
+            yield from self._ended(exchange, error)
 
     def woke(self, timer: str) -> Iterator[Action]:
         name, _, number = timer.rpartition(" ")
@@ -138,14 +150,14 @@ class ParkedCalls(Around):
             yield from self._lacks_consent(exchange, answer, visits)
         else:
             self._exchanges.end(exchange)
-            yield from modern_actions(request, answer, self._server.meta)
+            yield modern_reply(request, answer, self._server.meta)
 
     def _asked(self, request: Message, sender: Exchange | None) -> Iterator[Action]:
         """Answer the server's `request`, or ask the client."""
         if request.method == "ping":
             yield from self._send(replies.result(request, {}))
             return
-        exchange = sender or self._probable_sender(request)
+        exchange = sender or self._exchanges.that_may_ask(request)
         code = METHOD_NOT_FOUND
         if exchange is not None and exchange.is_interactive:
             known = refusal_code(request, exchange.capabilities)
@@ -157,35 +169,26 @@ class ParkedCalls(Around):
             code = known or _TOO_MANY
         yield from self._send(refused(request, code))
 
-    def _probable_sender(self, request: Message) -> Exchange | None:
-        able = [
-            exchange
-            for exchange in self._exchanges
-            if exchange.is_interactive and exchange.runs and refusal_code(request, exchange.capabilities) is None
-        ]
-        return max(able, key=lambda exchange: (exchange.is_awaited, exchange.number), default=None)
-
     def _told(self, message: Message, sender: Exchange | None) -> Iterator[Action]:
         if message.method == _CANCELLED:
-            self._withdraw(message)
+            self._exchanges.withdraw(message.cancelled_key)
         elif (notice := notice_for_client(message, sender, self._exchanges)) is not None:
             yield ToClient(notice)
-
-    def _withdraw(self, message: Message) -> None:
-        """Forget the server's request that `message` cancels. A client that knows of it may answer: that is ignored."""
-        for exchange in self._exchanges:
-            for key, request in exchange.inputs.items():
-                if request is not None and request.key == message.cancelled_key:
-                    exchange.inputs[key] = None
 
     def _ask_soon(self, exchange: Exchange) -> Iterator[Action]:
         if exchange.is_awaited:
             yield Wake(f"{_ASK} {exchange.number}", _PAUSE)
 
     def _ask(self, exchange: Exchange) -> Iterator[Action]:
-        """Ask the client for what the server asks for."""
-        inputs = {key: input_request(request) for key, request in exchange.inputs.items() if request is not None}
-        if inputs and exchange.is_awaited:
+        """Ask the client for what the server asks for, as far as its present request declares it."""
+        inputs = {}
+        for key, request in list(exchange.inputs.items()) if exchange.is_awaited else ():
+            if request is not None and (code := refusal_code(request, exchange.capabilities)) is not None:
+                del exchange.inputs[key]
+                yield from self._send(refused(request, code))
+            elif request is not None:
+                inputs[key] = input_request(request)
+        if inputs:
             yield from self._park(exchange, inputs)
 
     def _park(self, exchange: Exchange, inputs: dict[str, Any]) -> Iterator[Action]:
@@ -218,8 +221,10 @@ class ParkedCalls(Around):
         """Pass the client's `responses` on. What it left out it is asked for again. Any: any JSON."""
         for key in [key for key, request in exchange.inputs.items() if key in responses or request is None]:
             request = exchange.inputs.pop(key)
-            if request is not None:
-                yield from self._send(replies.result(request, responses[key]))
+            for action in self._send(replies.result(request, responses[key])) if request is not None else ():
+                if isinstance(action, ToServer):
+                    self._answering[action.call] = exchange
+                yield action
         if exchange.inputs:
             yield from self._ask_soon(exchange)
 
@@ -237,21 +242,25 @@ class ParkedCalls(Around):
             yield from self._park(exchange, {f"input-{number}": visit for number, visit in enumerate(visits, 1)})
             return
         self._exchanges.end(exchange)
-        yield ToClient(rewrite(error, _URLS_NOT_DECLARED))
+        yield ToClient(urls_not_declared(error))
 
     def _cancelled(self, message: Message) -> Iterator[Action]:
         """Cancel what the client cancels: a request, or the parked call that the request has led to."""
         exchange = self._exchanges.of_client(message.cancelled_key)
         if exchange is not None:
             self._states.forget(exchange)
-            yield from self._cancel(exchange, message)
+            yield from self._cancel(exchange, rewrite(message, {("params", "requestId"): exchange.sent.key}))
 
     def _give_up(self, exchange: Exchange | None) -> Iterator[Action]:
         """Cancel a parked call for which no retry came, or that is one too many."""
         if exchange is not None:
-            yield from self._cancel(exchange, replies.notification(_CANCELLED, {"reason": "the user gave no input"}))
+            yield from self._cancel(exchange, _cancellation(exchange))
 
     def _cancel(self, exchange: Exchange, notice: Message) -> Iterator[Action]:
         self._exchanges.end(exchange)
         if exchange.runs:
-            yield from self._send(rewrite(notice, {("params", "requestId"): exchange.sent.key}))
+            yield from self._send(notice)
+
+
+def _cancellation(exchange: Exchange) -> Message:
+    return replies.notification(_CANCELLED, {"requestId": exchange.sent.key, "reason": "the input did not come"})

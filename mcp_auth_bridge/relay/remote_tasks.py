@@ -112,10 +112,11 @@ class RemoteTasks(Around):
                     yield action
 
     def _call_replied(self, call: Message, reply: Message) -> Iterator[Action]:
-        result = decoded(reply.raw).get("result")
-        if not isinstance(result, dict) or result.get("resultType") != "task":
+        if replies.result_type(reply) != "task":
             yield ToClient(reply)
-        elif not isinstance(result.get("taskId"), str):
+            return
+        result = decoded(reply.raw)["result"]
+        if not isinstance(result.get("taskId"), str):
             yield Fail(call, TheirProtocolError("the server made a task without an id of this tool call"))
         else:
             number = next(self._numbers)

@@ -19,8 +19,17 @@ class _ErrorReply(msgspec.Struct):
     error: _Error | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Result(msgspec.Struct, rename="camel"):
+    result_type: Any = "complete"
+
+
+class _ResultReply(msgspec.Struct):
+    result: _Result | msgspec.UnsetType = msgspec.UNSET
+
+
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _error_decoder = msgspec.json.Decoder(_ErrorReply)
+_result_decoder = msgspec.json.Decoder(_ResultReply)
 
 
 def result(request: Message, value: Any) -> Message:
@@ -96,6 +105,21 @@ def error_code(reply: Message) -> int | None:
     except (msgspec.DecodeError, RecursionError):
         return None  # the bridge makes no decision on such a reply
     return error.code if error is not msgspec.UNSET else None
+
+
+def result_type(reply: Message) -> Any:
+    """The type of the result in `reply` (MCP 2026-07-28), "complete" if it names none or is not an object.
+
+    None for an error. Any: the server's `resultType` is any JSON.
+    """
+    try:
+        result = _result_decoder.decode(reply.raw).result
+    except (msgspec.DecodeError, RecursionError):  # also for an escape of a lone surrogate, which msgspec refuses
+        value = decoded(reply.raw)
+        if "result" not in value:
+            return None
+        return value["result"].get("resultType", "complete") if isinstance(value["result"], dict) else "complete"
+    return result.result_type if result is not msgspec.UNSET else None
 
 
 def _sentences(error: BridgeError) -> str:

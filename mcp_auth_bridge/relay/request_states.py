@@ -1,6 +1,6 @@
 """The `requestState` handles of parked calls: random, bound to their request, good for one retry, limited in number.
 
-Source: specification 2026-07-28, basic/utilities/mrtr ("requestState"): a client may send anything in its place.
+Source: specification 2026-07-28, basic/patterns/mrtr ("requestState"): a client may send anything in its place.
 """
 
 from collections.abc import Callable

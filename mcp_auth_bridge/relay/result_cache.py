@@ -91,7 +91,8 @@ class ResultCache(Around):
         for action in actions:
             match action:
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    if (asked := self._open.pop(reply.key, None)) is not None:
+                    asked = self._open.pop(reply.key, None)
+                    if asked is not None and replies.result_type(reply) == "complete":
                         yield from self._keep(asked, result_of(reply))
                 case ToClient(message=Message(kind=Kind.NOTIFICATION) as told):
                     self._forget_changed(told)
@@ -149,9 +150,7 @@ def _asked_by(message: Message) -> _Asked | None:
 def _lifetime_of(result: bytes | None) -> float:
     """The seconds for which `result` may be kept, 0 if it must not be."""
     value = decoded(result) if result is not None else None
-    if not isinstance(value, dict) or value.get("resultType", "complete") != "complete":
-        return 0.0
-    lifetime = value.get("ttlMs")
+    lifetime = value.get("ttlMs") if isinstance(value, dict) else None
     if not isinstance(lifetime, int | float) or isinstance(lifetime, bool):
         return 0.0
     return min(lifetime / 1000, _LONGEST)

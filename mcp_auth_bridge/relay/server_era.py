@@ -34,7 +34,7 @@ class ServerEra:
         self._remembered = remembered_era(memory)
 
         # The era in use.
-        self._era = self._remembered or next(iter(build))
+        self._era = self._remembered or own
 
         # The relays of the eras, anew after each change.
         self._relays = Alternatives()
@@ -52,6 +52,9 @@ class ServerEra:
         # Whether the client has a reply to its `initialize`.
         self._greeted = False
 
+        # The keys of the requests `initialize` that were answered, and were handed to a relay once more.
+        self._repeated: set[Hashable] = set()
+
         # The requests that were handed to the other era, each with the error of its first.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
@@ -61,7 +64,7 @@ class ServerEra:
                 self._initialize, self._initialized, self._greeted = message, None, False
         elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
             self._initialized = message
-        yield from self._review(self._used, self._relays[self._used].from_client(message))
+        yield from self._hand(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
@@ -103,10 +106,10 @@ class ServerEra:
 
     def _unless_greeted(self, key: Hashable, action: Action) -> Iterator[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
-        if self._initialize is not None and key == self._initialize.key:
-            if self._greeted:
-                return
-            self._greeted = True
+        if key in self._repeated:
+            self._repeated.discard(key)
+            return
+        self._greeted = self._greeted or (self._initialize is not None and key == self._initialize.key)
         yield action
 
     def _opened(self, reply: Message) -> Iterator[Action]:
@@ -125,7 +128,12 @@ class ServerEra:
         if number == self._used:
             yield from self._change(request)
         if request.method != "initialize":
-            yield from self._review(self._used, self._relays[self._used].from_client(request))
+            yield from self._hand(request)
+
+    def _hand(self, message: Message) -> Iterator[Action]:
+        """Give `message` to the relay in use, or to the one that has the request to which it belongs."""
+        number = self._relays.addressee(message, self._used)
+        yield from self._review(number, self._relays[number].from_client(message))
 
     def _change(self, refused: Message) -> Iterator[Action]:
         """Use the other era from now on. Its relay gets what the client has said to open a session."""
@@ -136,10 +144,12 @@ class ServerEra:
             yield Hangup(STREAM)
         self._relays.retire(former)
         if self._initialize is not None:
+            if self._greeted:
+                self._repeated.add(self._initialize.key)
             self._refused.setdefault(self._initialize.key, self._refused[refused.key])
             for opening in (self._initialize, self._initialized):
                 if opening is not None:
-                    yield from self._review(self._used, self._relays[self._used].from_client(opening))
+                    yield from self._hand(opening)
 
     def _final(self, request: Message, error: EraRefused, era: Era, earlier: EraRefused) -> Action:
         """The failure of `request`, which both eras have refused: `earlier` in `era`, `error` in the other."""

@@ -7,25 +7,24 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, Unreachable, UpstreamFailed
+from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, is_away
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToClient, ToServer, Wake
 
 METHOD = "subscriptions/listen"
 
-_ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
-_SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
-_FIRST_PAUSE = 1.0  # seconds
-_LONGEST_PAUSE = 30.0
 
 
 class _Subscription(msgspec.Struct):
-    """`opening` opens its stream. `acknowledged`: the client knows of that. `pause`: seconds to the next try."""
+    """`opening` opens its stream. `acknowledged`: the client knows of that. `pauses` are those before each new try."""
 
     opening: ToServer
     acknowledged: bool = False
-    pause: float = _FIRST_PAUSE
+    pauses: Pauses = msgspec.field(default_factory=Pauses)
 
 
 class Subscriptions(Around):
@@ -40,19 +39,18 @@ class Subscriptions(Around):
         if subscription is not None and message.kind is Kind.REPLY:
             if message.key == subscription.opening.message.key:
                 del self._subscriptions[call]
-        elif subscription is not None and message.method == _ACKNOWLEDGED:
-            subscription.pause = _FIRST_PAUSE
+        elif subscription is not None and message.method == ACKNOWLEDGED:
+            subscription.pauses.reset()
             if subscription.acknowledged:
-                yield from _may_have_changed(subscription.opening.message)
+                yield from may_have_changed(subscription.opening.message)
                 return
             subscription.acknowledged = True
         yield from self._review(self._inner.from_server(call, message))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         subscription = self._subscriptions.get(call)
-        if subscription is not None and subscription.acknowledged and _is_temporary(error):
-            yield Wake(f"{METHOD} {call}", subscription.pause)
-            subscription.pause = min(2 * subscription.pause, _LONGEST_PAUSE)
+        if subscription is not None and subscription.acknowledged and (error is None or is_away(error)):
+            yield Wake(f"{METHOD} {call}", subscription.pauses.after(error))
             return
         self._subscriptions.pop(call, None)
         yield from self._review(self._inner.ended(call, error))
@@ -62,6 +60,7 @@ class Subscriptions(Around):
         if method != METHOD:
             yield from self._review(self._inner.woke(timer))
         elif (subscription := self._subscriptions.get(int(call))) is not None:
+            subscription.pauses.attempt()
             yield subscription.opening
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
@@ -73,17 +72,12 @@ class Subscriptions(Around):
             yield action
 
 
-def _is_temporary(error: BridgeError | None) -> bool:
-    return (
-        error is None or isinstance(error, Unreachable) or (isinstance(error, UpstreamFailed) and error.status >= 500)
-    )
-
-
-def _may_have_changed(request: Message) -> Iterator[Action]:
+def may_have_changed(request: Message) -> Iterator[Action]:
+    """Tell the client that everything which `request` listens to may have changed."""
     wanted = request.params.get("notifications")
     if not isinstance(wanted, dict):
         return
-    meta = {_SUBSCRIPTION: request.key}
+    meta = {SUBSCRIPTION: request.key}
     for field, name in _LISTS.items():
         if wanted.get(field):
             yield ToClient(replies.notification(f"notifications/{name}/list_changed", {"_meta": meta}))

@@ -1,9 +1,11 @@
 """Of several relays, the one that made a call or set a timer hears of it."""
 
-from relaying import message, request
+import pytest
+from relaying import answer, cancelled, message, notification, request
 
+from mcp_auth_bridge.errors import Unreachable
 from mcp_auth_bridge.relay.alternatives import Alternatives
-from mcp_auth_bridge.relay.base import Hangup, Note, OpenStream, ToServer, Wake
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -69,3 +71,41 @@ def test_a_retired_relay_stays_for_its_calls_and_is_forgotten_then():
     relays.retire(first)
     assert relays.timer(f"{first}/deadline", second) is None
     assert relays[second]
+
+
+def test_a_cancellation_reaches_the_relay_that_has_the_request():
+    relays, first, second = two()
+    assert relays.addressee(message(request(1)), first) == first
+    assert relays.addressee(message(cancelled(1)), second) == first
+    assert relays.addressee(message(cancelled(1)), second) == second
+
+
+@pytest.mark.parametrize("reply", [ToClient(message(answer(1))), Fail(message(request(1)), Unreachable("away"))])
+def test_a_request_with_a_reply_belongs_to_no_relay(reply):
+    relays, first, second = two()
+    relays.addressee(message(request(1)), first)
+    list(relays.noted(first, [reply]))
+    assert relays.addressee(message(cancelled(1)), second) == second
+
+
+def test_the_clients_reply_reaches_the_relay_that_asked():
+    relays, first, second = two()
+    list(relays.noted(first, [ToClient(message(request("s", "ping")))]))
+    assert relays.addressee(message(answer("s")), second) == first
+    assert relays.addressee(message(answer("s")), second) == second
+
+
+def test_other_messages_are_for_the_relay_in_use():
+    relays, _, second = two()
+    assert relays.addressee(message(notification("n")), second) == second
+    assert list(relays.noted(second, [ToClient(message(notification("n")))]))
+
+
+def test_a_retired_relay_stays_for_its_requests():
+    relays, first, second = two()
+    relays.addressee(message(request(1)), first)
+    relays.retire(first)
+    assert relays.addressee(message(cancelled(1)), second) == first
+    list(relays.noted(first, [ToClient(message(request("s", "ping")))]))
+    relays.retire(first)
+    assert relays.addressee(message(answer("s")), second) == second

@@ -78,6 +78,11 @@ def test_a_probe_that_the_client_no_longer_waits_for_ends(stage):
     ]
 
 
+def test_a_probe_that_the_client_cancels_needs_no_end(stage):
+    stage.play.client(DISCOVER, cancelled("probe"))
+    assert stage.play.client(INITIALIZE) == [to_server(3, INITIALIZE)]
+
+
 def test_a_probe_that_failed_needs_no_end(stage):
     stage.play.client(DISCOVER)
     assert stage.play.ended(1, Unreachable("away")) == [fail(DISCOVER, Unreachable)]

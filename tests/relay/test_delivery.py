@@ -116,6 +116,13 @@ def test_a_request_with_an_unknown_outcome_is_repeated_only_if_it_reads(error):
     assert [attempts(relay(), method, error) for method in [*DOING, LISTEN]] == [1] * (len(DOING) + 1)
 
 
+@pytest.mark.parametrize("error", [OutcomeUnknown("cut"), upstream(504)])
+def test_a_request_whose_failure_took_long_is_not_repeated(play, error):
+    ask(play, "tools/list")
+    tick(play, 2)
+    assert fails(play, error) is None
+
+
 @pytest.mark.parametrize(
     "error",
     [

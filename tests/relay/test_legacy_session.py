@@ -497,6 +497,42 @@ def test_a_permanent_failure_is_not_retried_by_itself(play):
     assert play.ended(-1, OurProtocolError("no")) == [fail(INITIALIZE, OurProtocolError)]
 
 
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_whose_balancer_answers_for_it_is_tried_again(play, status):
+    play.client(INITIALIZE)
+    error = UpstreamFailed("…", status=status)
+    assert play.ended(-1, error) == [fail(INITIALIZE, UpstreamFailed), wake(REOPEN, 1.0)]
+    assert play.woke(REOPEN) == opening(-2, INITIALIZE)
+
+
+def test_a_clients_own_attempts_do_not_lengthen_the_pauses(play):
+    play.client(INITIALIZE)
+    play.ended(-1, AWAY)
+    for call in (-2, -3, -4):
+        play.client(request(1))
+        assert play.ended(call, AWAY)[-1] == wake(REOPEN, 1.0)
+    play.woke(REOPEN)
+    assert play.ended(-5, AWAY) == [wake(REOPEN, 2.0)]
+
+
+def test_a_server_that_asks_for_a_pause_is_not_asked_before(play):
+    busy = UpstreamFailed("…", status=503, retry_after=7.0)
+    play.client(INITIALIZE)
+    assert play.ended(-1, busy) == [fail(INITIALIZE, UpstreamFailed), wake(REOPEN, 7.0)]
+    assert play.client(notification("n"), request(1)) == [fail(request(1), UpstreamFailed)]
+    assert play.client(request(2, "ping")) == [to_client(answer(2))]
+    assert play.woke(REOPEN) == opening(-2, INITIALIZE)
+    assert play.client(request(1)) == []
+    assert play.ended(-2, AWAY) == [fail(request(1), Unreachable), wake(REOPEN, 2.0)]
+    assert play.client(request(1)) == opening(-3, INITIALIZE)
+
+
+def test_a_clients_new_initialize_does_not_wait_for_the_end_of_the_pause(play):
+    play.client(INITIALIZE)
+    play.ended(-1, UpstreamFailed("…", status=503, retry_after=7.0))
+    assert play.client({**INITIALIZE, "id": 9}) == opening(-2, {**INITIALIZE, "id": 9})
+
+
 @pytest.mark.parametrize("when", ["before", "opening", "open"])
 def test_a_timer_that_comes_too_late_opens_nothing(play, when):
     if when == "opening":

@@ -201,6 +201,15 @@ def test_an_initialize_of_the_client_after_that_is_answered():
     assert stage.play.server(7, answer(9)) == [to_client(answer(9))]
 
 
+def test_a_new_initialize_while_an_earlier_one_is_repeated_gets_the_only_reply():
+    stage = opened()
+    stage.play.ended(3, REFUSAL)
+    again = {**INITIALIZE, "id": 9}
+    stage.play.client(again)
+    assert stage.play.server(4, WELCOME) == [remember("era", "modern")]
+    assert stage.play.server(7, answer(9)) == [to_client(answer(9))]
+
+
 def test_requests_that_were_refused_together_follow_each_other():
     stage = opened()
     stage.play.client(request(2))

@@ -12,8 +12,8 @@ from mcp_auth_bridge.relay.subscriptions import METHOD, Subscriptions
 
 TIMER = f"{METHOD} 1"
 WANTED = {"toolsListChanged": True, "promptsListChanged": False, "resourceSubscriptions": ["file:///a", "file:///b"]}
-PASSING = [None, Unreachable("away"), OutcomeUnknown("cut"), UpstreamFailed("…", status=503)]
-LASTING = [LoginRequired("log in"), AccessDenied("no"), UpstreamFailed("…", status=404)]
+PASSING = [None, Unreachable("away"), OutcomeUnknown("cut"), *(UpstreamFailed("…", status=n) for n in (404, 429, 503))]
+LASTING = [LoginRequired("log in"), AccessDenied("no"), UpstreamFailed("…", status=400)]
 
 
 @pytest.fixture
@@ -61,6 +61,11 @@ def test_pauses_double_up_to_half_a_minute_until_the_stream_is_there(play):
         reopened(play, pause)
     play.server(1, ACKNOWLEDGED)
     reopened(play, 1.0)
+
+
+def test_a_server_that_asks_for_a_pause_gets_it(play):
+    opened(play)
+    assert play.ended(1, UpstreamFailed("…", status=429, retry_after=9.0)) == [wake(TIMER, 9.0)]
 
 
 def test_after_a_break_the_client_hears_once_that_all_it_listens_to_may_have_changed(play):

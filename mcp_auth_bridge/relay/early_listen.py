@@ -1,0 +1,137 @@
+"""Acknowledges the client's `subscriptions/listen` in the server's place while the server is away or lacks a login.
+
+A client that is refused would miss the list changes by which it learns that the server is there (MCP 2026-07-28). So
+its subscription stays open, and is made at the server later. The list changes that the bridge itself tells of name no
+subscription: here they get those of the client.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
+
+import msgspec
+
+from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, may_pass
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
+from mcp_auth_bridge.relay.list_results import CAPABILITIES
+from mcp_auth_bridge.relay.subscriptions import ACKNOWLEDGED, METHOD, SUBSCRIPTION, may_have_changed
+
+AGAIN = "listen again"
+"""The timer of the next attempt to make the subscriptions at the server."""
+
+_CHANGES = {f"notifications/{name}/list_changed": f"{name}ListChanged" for name in CAPABILITIES}
+"""The member of a subscription that asks for each notification."""
+
+
+class _Listening(msgspec.Struct):
+    """A subscription of the client. `acknowledged`: the client knows of it. `made`: so does the server."""
+
+    request: Message
+    acknowledged: bool = False
+    made: bool = True
+
+
+class EarlyListen(Around):
+    """Wraps the relay that answers lists from memory, for a modern client."""
+
+    def __init__(self, inner: Relay) -> None:
+        super().__init__(inner)
+        self._listening: dict[Hashable, _Listening] = {}  # the client's subscriptions, by key
+        self._pausing = False  # whether the next attempt has a timer
+        self._pauses = Pauses()
+
+    def from_client(self, message: Message) -> Iterator[Action]:
+        if message.kind is Kind.REQUEST and message.method == METHOD and message.key not in self._listening:
+            self._listening[message.key] = _Listening(message)
+        elif message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
+            listening = self._listening.pop(message.cancelled_key, None)
+            if listening is not None and not listening.made:
+                return
+        yield from self._review(self._inner.from_client(message))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer == AGAIN:
+            self._pausing = False
+            self._pauses.attempt()
+            yield from self._make()
+        else:
+            yield from self._review(self._inner.woke(timer))
+
+    def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
+        for action in actions:
+            match action:
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method in _CHANGES:
+                    yield from self._changed(told)
+                case ToClient(message=Message(kind=Kind.NOTIFICATION, method=method) as told) if method == ACKNOWLEDGED:
+                    yield from self._acknowledged(told)
+                case ToClient(message=Message(kind=Kind.REPLY) as reply):
+                    self._listening.pop(reply.key, None)
+                    yield action
+                case Fail(request=request) if self._is_of_client(request):
+                    yield from self._failed(self._listening[request.key], action)
+                case _:
+                    yield action
+
+    def _is_of_client(self, request: Message) -> bool:
+        listening = self._listening.get(request.key)
+        return listening is not None and listening.request is request
+
+    def _failed(self, listening: _Listening, failure: Fail) -> Iterator[Action]:
+        error = failure.error
+        if not may_pass(error):
+            del self._listening[listening.request.key]
+            yield failure
+            return
+        listening.made = False
+        yield from self._acknowledge(listening)
+        if not self._pausing:
+            self._pausing = True
+            yield Wake(AGAIN, self._pauses.after(error))
+
+    def _make(self) -> Iterator[Action]:
+        """Make the subscriptions at the server that it does not know of."""
+        for listening in list(self._listening.values()):
+            if not listening.made:
+                listening.made = True
+                yield from self._review(self._inner.from_client(listening.request))
+
+    def _acknowledge(self, listening: _Listening) -> Iterator[Action]:
+        if not listening.acknowledged:
+            listening.acknowledged = True
+            wanted = {"notifications": _wanted(listening.request), "_meta": {SUBSCRIPTION: listening.request.key}}
+            yield ToClient(replies.notification(ACKNOWLEDGED, wanted))
+
+    def _acknowledged(self, told: Message) -> Iterator[Action]:
+        """The server's acknowledgement. If the client had one before, it learns that it may have missed something."""
+        listening = self._listening.get(_subscription(told))
+        if listening is not None and listening.acknowledged:
+            self._pauses.reset()
+            yield from may_have_changed(listening.request)
+            return
+        if listening is not None:
+            listening.acknowledged = True
+        yield ToClient(told)
+
+    def _changed(self, told: Message) -> Iterator[Action]:
+        if _subscription(told) is not None:
+            yield ToClient(told)
+            return
+        method = told.method or ""
+        for listening in list(self._listening.values()):
+            if _wanted(listening.request).get(_CHANGES[method]):
+                yield from self._acknowledge(listening)
+                yield ToClient(replies.notification(method, {"_meta": {SUBSCRIPTION: listening.request.key}}))
+        yield from self._make()
+
+
+def _wanted(request: Message) -> dict[str, Any]:
+    """What the subscription `request` asks for. Any: any JSON."""
+    wanted = request.params.get("notifications")
+    return wanted if isinstance(wanted, dict) else {}
+
+
+def _subscription(told: Message) -> Hashable:
+    """The key of the subscription that the notification `told` belongs to, None if it does not name one."""
+    meta = told.params.get("_meta")
+    named = meta.get(SUBSCRIPTION) if isinstance(meta, dict) else None
+    return named if isinstance(named, str | int | float) else None

@@ -1,0 +1,92 @@
+"""Without a login and a memory, one tool says how to sign in."""
+
+import pytest
+from relaying import SIGN_IN, Playbook, answer, fail, request, to_client, to_server
+
+from mcp_auth_bridge.errors import LoginRequired, StepUpRequired, Unreachable
+from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
+from mcp_auth_bridge.relay.list_results import COMPLETE
+from mcp_auth_bridge.relay.login_tool import LoginTool
+from mcp_auth_bridge.relay.passthrough import Passthrough
+from mcp_auth_bridge.relay.signing_in import SigningIn
+
+NO_LOGIN = LoginRequired("a login to acme is needed", "run: mcp-auth-bridge login acme")
+LIST = request(1, "tools/list")
+CALL = request(2, name="acme_login")
+
+
+@pytest.fixture
+def play():
+    return Playbook(LoginTool(Passthrough(), "acme"))
+
+
+def listed(play, asked=LIST):
+    play.client(asked)
+    ((_, told),) = play.ended(1, NO_LOGIN)
+    return told["result"]
+
+
+def test_the_tool_takes_the_place_of_the_tools(play):
+    (tool,) = listed(play)["tools"]
+    assert tool["name"] == "acme_login"
+    assert "acme" in tool["description"]
+    assert play.client(CALL) == [fail(CALL, LoginRequired)]
+
+
+def test_a_modern_client_gets_it_in_a_modern_result(play):
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    result = listed(play, request(1, "tools/list", _meta=meta))
+    assert {name: result[name] for name in COMPLETE} == COMPLETE
+
+
+def test_a_call_of_it_starts_the_login_and_tells_when_that_is_done(play):
+    play.relay = SigningIn(play.relay, "acme")
+    listed(play)
+    assert SIGN_IN in play.client(CALL)
+    ((_, done),) = play.ended(SIGN_IN_CALL)
+    assert done["result"]["isError"] is False
+    assert "signed in" in done["result"]["content"][0]["text"]
+
+
+def test_it_tells_of_a_login_that_the_server_has_accepted(play):
+    listed(play)
+    play.client(request(3))
+    play.server(2, answer(3))
+    play.ended(2)
+    ((_, done),) = play.client(CALL)
+    assert "signed in" in done["result"]["content"][0]["text"]
+
+
+def test_a_login_that_failed_is_still_missing(play):
+    listed(play)
+    play.ended(SIGN_IN_CALL, LoginRequired("no"))
+    assert play.client(CALL) == [fail(CALL, LoginRequired)]
+
+
+def test_a_tool_of_the_server_with_that_name_is_called_unless_the_bridge_lists_its_own(play):
+    assert play.client(CALL) == [to_server(1, CALL)]
+
+
+@pytest.mark.parametrize("error", [Unreachable("away"), StepUpRequired("more")])
+def test_no_other_failure_of_the_list_is_a_reason_for_the_tool(play, error):
+    play.client(LIST)
+    assert play.ended(1, error) == [fail(LIST, type(error))]
+
+
+@pytest.mark.parametrize("other", [request(1, "prompts/list"), request(1, "tools/list", cursor="2"), request(1)])
+def test_no_other_request_is_answered_with_it(play, other):
+    play.client(other)
+    assert play.ended(1, NO_LOGIN) == [fail(other, LoginRequired)]
+
+
+def test_a_list_of_the_server_passes(play):
+    play.client(LIST)
+    reply = answer(1, {"tools": [{"name": "add"}]})
+    assert play.server(1, reply) == [to_client(reply)]
+
+
+def test_a_name_that_is_a_url_makes_a_name_that_tools_may_have():
+    (tool,) = listed(Playbook(LoginTool(Passthrough(), "https://mcp.acme.example/mcp?" + "x" * 80)))["tools"]
+    assert tool["name"].startswith("https_mcp_acme_example_mcp_x")
+    assert tool["name"].endswith("_login")
+    assert len(tool["name"]) <= 64
