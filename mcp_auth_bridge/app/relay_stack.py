@@ -12,6 +12,7 @@ from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.relay.base import Relay
 from mcp_auth_bridge.relay.batches import Batches
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, LISTINGS, OWN, CallNumbers
+from mcp_auth_bridge.relay.client_capabilities import ClientCapabilities
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.dual_server import DualServer
@@ -22,6 +23,7 @@ from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
+from mcp_auth_bridge.relay.legacy_era import LegacyEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
@@ -78,7 +80,7 @@ class _Eras:
             Era.LEGACY: self._legacy_server_unless_dual,
             Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
         }
-        return SessionReplay(ServerEra(build, Era.LEGACY, self._remembered))
+        return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
 
     def for_modern_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
@@ -89,7 +91,7 @@ class _Eras:
 
     def legacy_server(self) -> Relay:
         calls = ParameterHeaders(self._delivery(), show_all, self._listings)
-        session = LegacySession(calls, self._own)
+        session = LegacyEra(LegacySession(calls, self._own))
         return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
 
     def _legacy_server_unless_dual(self) -> Relay:

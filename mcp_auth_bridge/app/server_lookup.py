@@ -7,13 +7,11 @@ import msgspec
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
+from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import ConfigError, StoreError
 from mcp_auth_bridge.oauth.session import SESSIONS
 from mcp_auth_bridge.shell.console import terminal
-from mcp_auth_bridge.urls import Purpose, Url
-
-_GENERAL = frozenset(["ai", "api", "app", "gateway", "mcp", "mcp-server", "remote", "server", "www"])
-"""Labels of host names that do not name the owner of a server."""
+from mcp_auth_bridge.urls import Purpose
 
 
 async def find_bridge(choice: ServerChoice, context: Context) -> Bridge:
@@ -77,12 +75,3 @@ def unique_short_name(profile: Profile, context: Context, keys: Iterable[str]) -
     name = short_name(profile.url)
     taken = {*context.config.profiles, *context.config.broken}
     return name if name not in taken and len({*urls_with_short_name(name, keys), profile.name}) == 1 else ""
-
-
-def short_name(url: Url) -> str:
-    """The name of the server at `url` where the configuration gives it none: `acme` for `mcp.acme.example`."""
-    if url.is_loopback or ":" in url.host or url.host.replace(".", "").isdigit():
-        return url.authority
-    labels = url.host.rstrip(".").split(".")[:-1] or [url.host]
-    # A command would take a label that begins with a hyphen for an option.
-    return next((label for label in labels if label not in _GENERAL and not label.startswith("-")), labels[0])

@@ -8,7 +8,7 @@ from collections.abc import Container, Sequence
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.server_lookup import short_name
+from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
 from mcp_auth_bridge.shell.process.invocation import invocation

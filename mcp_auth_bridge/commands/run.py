@@ -62,7 +62,9 @@ def _announce(bridge: Bridge, given: Input) -> None:
     """Begin the log with the server and its credentials. Add a hint for a user who typed this command in a terminal."""
     name, url = bridge.profile.name, str(bridge.profile.url)
     server = url if name == url else f"{name} ({url})"
-    terminal.say(f"version {__version__} relays to {server} with {_describe_credentials(bridge)}")
+    # Roo Code shows a healthy server's line as its error, unless INFO stands in it.
+    level = "" if terminal.uses_json_lines() or terminal.stderr_is_terminal() else "INFO "
+    terminal.say(f"{level}version {__version__} relays to {server} with {_describe_credentials(bridge)}")
     if os.isatty(given.incoming):
         terminal.say(
             f"waiting for an MCP client on stdin; to see the tools, run: mcp-auth-bridge tools {shell_quoted(name)}"

@@ -5,10 +5,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, StepUpRequired
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
 from mcp_auth_bridge.relay.list_results import TOOLS, in_era_of, is_first_page
+from mcp_auth_bridge.urls import Purpose, gate
+
+_LONGEST = 24  # characters of the server's name
 
 
 class LoginTool(Around):
@@ -21,7 +25,7 @@ class LoginTool(Around):
         self._server = name
 
         # The name of the tool.
-        self._name = f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:48]}_login"
+        self._name = login_tool_name(name)
 
         # Whether the tool was listed.
         self._listed = False
@@ -60,6 +64,16 @@ class LoginTool(Around):
             return Fail(call, self._missing)
         done = f"You are signed in to {self._server}. If its tools are not listed yet, restart the session."
         return ToClient(replies.tool_text(call, done, is_error=False))
+
+
+def login_tool_name(server: str) -> str:
+    """The name of the tool for `server`, which is a name in the configuration, or a URL.
+
+    Clients put their own name for the server before it, and models take 64 characters at most (`mcp__SERVER__TOOL` in
+    Claude Code), so it is short.
+    """
+    name = short_name(gate(server, Purpose.PLAIN_SERVER)) if "://" in server else server
+    return f"{re.sub(r'[^A-Za-z0-9_-]+', '_', name)[:_LONGEST]}_login"
 
 
 def _calls(message: Message, tool: str) -> bool:

@@ -130,6 +130,8 @@ def _sentences(error: BridgeError) -> str:
 def sign_in_text(error: BridgeError) -> str:
     """The text of `error` for a model to pass on to the user."""
     sentence, hint = (f"{text[:1].upper()}{text[1:]}" for text in (error.message, error.hint))
+    if isinstance(error, LoginRequired) and error.address:
+        hint = f"To sign in, open this address in a browser on this machine:\n{error.address}\nOr {error.hint}"
     return f"{sentence}.\n{hint}\nThen call this tool again."
 
 

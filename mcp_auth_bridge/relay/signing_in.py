@@ -3,6 +3,10 @@
 Only a `tools/call` starts a login: it is the one request for which a user is waiting. It was refused before it was
 executed, so making it after the login still executes it at most once. A call that has waited too long fails and says
 what to do; the login goes on.
+
+Where the bridge cannot open a browser, the shell announces the address at which the login begins. A client that
+declared URL elicitation is asked to show it, once for each login; the calls stay held. Any other client gets it at
+once in the text of a failure, and so does one that declines, because a client without a user declines as well.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -10,15 +14,21 @@ from collections.abc import Hashable, Iterable, Iterator
 import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, OurProtocolError
-from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay import login_offer, replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SignIn, ToClient, Wake
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN
+from mcp_auth_bridge.relay.client_capabilities import declared_in, takes_urls
 from mcp_auth_bridge.relay.legacy_session import REOPEN
+from mcp_auth_bridge.relay.mcp_headers import version_of
 
 PATIENCE = 45.0
 """Seconds that a call is held: the shortest timeout of an MCP client for a tool call is 60."""
 
 _TICK = 5.0
+_IN_BROWSER = "a login is under way in the browser"
+_UNFINISHED = "the login is not finished yet"
+_NO_BROWSER = "the bridge cannot open a browser here"
+
 _TIMER = "signing in"
 _STEP = 0.001  # progress must increase, and the call's own progress begins above these values
 
@@ -52,7 +62,24 @@ class SigningIn(Around):
         # Whether the clock ticks.
         self._ticking = False
 
+        # Where the login begins that is under way, "" if the bridge opens the browser itself.
+        self._address = ""
+
+        # Whether the client of a legacy session takes URLs.
+        self._takes_urls = False
+
+        # The number of elicitations so far, and the id of the one whose address the user may be following.
+        self._elicitations, self._elicitation = 0, b""
+
+        # The addresses to which the user agreed, "" for none, by the key of the modern call that says so.
+        self._answers: dict[Hashable, str] = {}
+
     def from_client(self, message: Message) -> Iterator[Action]:
+        if login_offer.is_answer(message):
+            yield from self._elicitation_answered(message)
+            return
+        if message.kind is Kind.REQUEST and message.method == "initialize":
+            self._takes_urls = takes_urls(declared_in(message))
         if message.kind is Kind.REQUEST and message.key in self._held:
             yield Fail(message, OurProtocolError("this id belongs to a request that is still running"))
             return
@@ -60,16 +87,26 @@ class SigningIn(Around):
             self._made_again.discard(message.cancelled_key)
             if self._held.pop(message.cancelled_key, None) is not None:
                 return  # it was never executed, so the server needs no notice
+        if message.kind is Kind.REQUEST and (retry := login_offer.retry_in(message)):
+            message, self._answers[message.key] = retry.request, retry.accepted
         yield from self._review(self._inner.from_client(message))
+
+    def from_server(self, call: int, message: Message) -> Iterator[Action]:
+        if call != SIGN_IN:
+            yield from self._review(self._inner.from_server(call, message))
+            return
+        self._address, self._elicitation = login_offer.announced_address(message), b""
+        for waiting in list(self._held.values()):
+            yield from self._offer(waiting)
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call != SIGN_IN:
             yield from self._review(self._inner.ended(call, error))
             return
-        self._running = False
+        self._running, self._address, self._elicitation = False, "", b""
         held, self._held = self._held, {}
         if error is not None:
-            yield from (_failure(waiting, error.message) for waiting in held.values())
+            yield from (_failure(waiting, error.message, waiting.why.hint) for waiting in held.values())
             return
         yield from self._review(self._inner.ended(call, None))
         yield from self._review(self._inner.woke(REOPEN))  # a session that lacked a login need not wait
@@ -89,25 +126,53 @@ class SigningIn(Around):
                 case Fail(request=Message(method="tools/call") as request, error=LoginRequired() as why):
                     yield from self._hold(request, why)
                 case Fail(request=request):
-                    self._made_again.discard(request.key)
+                    self._forget(request.key)
                     yield action
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
-                    self._made_again.discard(reply.key)
+                    self._forget(reply.key)
                     yield action
                 case _:
                     yield action
 
+    def _forget(self, key: Hashable) -> None:
+        self._made_again.discard(key)
+        self._answers.pop(key, None)
+
     def _hold(self, request: Message, why: LoginRequired) -> Iterator[Action]:
         if request.key in self._made_again:
             # A login that did not help once will not help the second time.
-            self._made_again.discard(request.key)
+            self._forget(request.key)
             yield Fail(request, why)
             return
-        self._held[request.key] = _Held(request, why)
+        self._held[request.key] = waiting = _Held(request, why)
         if not self._running:
             self._running = True
             yield SignIn()
+        elif self._address:
+            yield from self._offer(waiting)
         yield from self._start_clock()
+
+    def _offer(self, waiting: _Held) -> Iterator[Action]:
+        """Show the address of the login to the user of a held call: through the client if it can, else in a failure."""
+        request, key = waiting.request, waiting.request.key
+        if not version_of(request):
+            if not self._takes_urls:
+                yield self._give_up(waiting, _NO_BROWSER)
+            elif not self._elicitation:
+                asked = login_offer.elicitation(self._name, self._address, self._elicitations)
+                self._elicitations, self._elicitation = self._elicitations + 1, asked.id or b""
+                yield ToClient(asked)
+        elif self._answers.get(key, self._address) != self._address or not takes_urls(declared_in(request)):
+            yield self._give_up(waiting, _NO_BROWSER)
+        elif key not in self._answers:
+            del self._held[key]
+            yield ToClient(login_offer.input_required(request, self._name, self._address))
+
+    def _elicitation_answered(self, answer: Message) -> Iterator[Action]:
+        if answer.id == self._elicitation and not login_offer.is_accepted(answer):
+            self._elicitation = b""  # the next call asks again: it may have been a client without a user
+            for waiting in list(self._held.values()):
+                yield self._give_up(waiting, _NO_BROWSER)
 
     def _start_clock(self) -> Iterator[Action]:
         if self._held and not self._ticking:
@@ -116,11 +181,10 @@ class SigningIn(Around):
 
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
-        for key, waiting in list(self._held.items()):
+        for waiting in list(self._held.values()):
             waiting.ticks += 1
             if waiting.ticks * _TICK >= PATIENCE:
-                del self._held[key]
-                yield _failure(waiting, "a login is under way in the browser")
+                yield self._give_up(waiting, _UNFINISHED if self._address else _IN_BROWSER)
             else:
                 yield from self._progress(waiting)
         yield from self._start_clock()
@@ -134,6 +198,15 @@ class SigningIn(Around):
             progress = {"progressToken": token, "progress": waiting.ticks * _STEP, "message": text}
             yield ToClient(replies.notification("notifications/progress", progress))
 
+    def _give_up(self, waiting: _Held, reason: str) -> Fail:
+        """Answer a held call while the login goes on."""
+        del self._held[waiting.request.key]
+        self._forget(waiting.request.key)
+        hint = waiting.why.hint if self._address else f"finish it there; if you see no tab for it, {waiting.why.hint}"
+        return _failure(waiting, reason, hint, self._address)
 
-def _failure(waiting: _Held, reason: str) -> Fail:
-    return Fail(waiting.request, LoginRequired(f"{waiting.why.message}; {reason}", waiting.why.hint))
+
+def _failure(waiting: _Held, reason: str, hint: str, address: str = "") -> Fail:
+    error = LoginRequired(f"{waiting.why.message}; {reason}", hint)
+    error.address = address
+    return Fail(waiting.request, error)

@@ -17,7 +17,7 @@ from mcp_auth_bridge.relay.envelope import peek, result_of
 from mcp_auth_bridge.relay.era import ERA, Era, remembered_as, remembered_era
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
-from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.run_relay import Announce, RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _CANCELLING = 0.5
@@ -125,6 +125,9 @@ class OwnClient:
         elif message.method == "notifications/progress":
             self._progress(message.params)
 
+    def use_frames(self) -> None:
+        raise AssertionError("this client writes lines")
+
     async def _exchange(self, request: Message) -> Message:
         reply: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         self._waiting[request.key] = reply
@@ -199,5 +202,5 @@ def _reply_to(request: Message) -> Message:
     )
 
 
-async def _refuse_to_sign_in() -> None:
+async def _refuse_to_sign_in(_announce: Announce) -> None:
     raise AssertionError("the relay of this client must not sign in")

@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
 from mcp_auth_bridge.relay import replies
@@ -25,12 +26,35 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
+from mcp_auth_bridge.relay.content_length import FIRST, Frames
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.framing import Lines
+from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes
+
+
+_HEARTBEAT = 0.1  # seconds; deadlines count in larger steps
+
+
+class Heartbeat:
+    """Thins out the signs of life of one call: the first is due, and then one in a tenth of a second."""
+
+    def __init__(self) -> None:
+        self._next = -math.inf
+
+    def is_due(self, now: float) -> bool:
+        """`now` is in seconds of a monotonic clock."""
+        due = now >= self._next
+        if due:
+            self._next = now + _HEARTBEAT
+        return due
+
+
+Announce: TypeAlias = Callable[[str], None]
+"""Takes the address at which the user begins a login."""
 
 
 class ClientWriter(Protocol):
@@ -38,11 +62,14 @@ class ClientWriter(Protocol):
 
     async def write(self, raw: bytes) -> None: ...
 
+    def use_frames(self) -> None: ...
+
 
 class RelayRunner:
     """Runs `relay` between `writer`, which writes to the MCP client, and `remote`.
 
-    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises.
+    `remember` keeps a result for the next process. `sign_in` returns once there is a new login, or raises; it announces
+    the address at which the user begins that login, if it cannot open a browser.
     """
 
     def __init__(
@@ -51,7 +78,7 @@ class RelayRunner:
         remote: Remote,
         writer: ClientWriter,
         remember: Callable[[str, bytes], None],
-        sign_in: Callable[[], Awaitable[None]],
+        sign_in: Callable[[Announce], Awaitable[None]],
     ) -> None:
         # The relay.
         self._relay = relay
@@ -99,12 +126,22 @@ class RelayRunner:
             await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        lines = Lines(LONGEST_LINE)
+        lines: Lines | Frames | None = None
         async for chunk in incoming:
+            lines = lines or self._choose_framing(chunk)
             for line in lines.feed(chunk):
                 await self._take(line)
+        if lines is None:
+            return
         for line in lines.close():
             await self._take(line)
+
+    def _choose_framing(self, first: bytes) -> Lines | Frames:
+        """The framing of a stream that begins with the chunk `first`. The answers are written in the same."""
+        if not first.startswith(FIRST):
+            return Lines(LONGEST_LINE)
+        self._writer.use_frames()
+        return Frames(LONGEST_LINE)
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:
@@ -118,9 +155,18 @@ class RelayRunner:
             await self._perform(self._relay.from_client(message))
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        # All actions but the writing are done at once. While a line waits for the client other tasks run, and a later
-        # decision of the relay, a hangup for example, must not overtake an earlier one.
-        for message in [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]:
+        await self._write_all(self._do_all(actions))
+
+    def _do_all(self, actions: Iterable[Action]) -> list[Message]:
+        """Do all actions but the writing at once. Returns the messages that have to be written to the client.
+
+        While a line waits for the client other tasks run, and a later decision of the relay, a hangup for example, must
+        not overtake an earlier one.
+        """
+        return [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]
+
+    async def _write_all(self, messages: Iterable[Message]) -> None:
+        for message in messages:
             await self._write(message)
 
     def _do_contained(self, action: Action) -> Message | None:
@@ -153,7 +199,7 @@ class RelayRunner:
             case Remember(method=method, result=result):
                 self._remember(method, result)
             case SignIn():
-                self._start(SIGN_IN, self._sign_in)
+                self._start(SIGN_IN, partial(self._sign_in, self._announce))
             case Note() | Report():
                 _log(action)
         return None  # as for `SessionOpened`, which only relays act on
@@ -170,10 +216,18 @@ class RelayRunner:
                 self._broken.set_exception(bug)
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
+        alive = partial(self._alive, call, Heartbeat())
+        async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
             async for received in messages:
                 await self._perform(self._relay.from_server(call, received))
                 del received  # a stream may stay open for long, and its last message may be large
+
+    def _alive(self, call: int, heartbeat: Heartbeat) -> None:
+        """Tell the relay of a sign of life."""
+        if heartbeat.is_due(asyncio.get_running_loop().time()):
+            messages = self._do_all(self._relay.alive(call))
+            if messages:
+                self._spawn(self._write_all(messages))
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Do the `work` of `call`, and tell the relay how it ended."""
@@ -189,6 +243,9 @@ class RelayRunner:
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
         await self._perform(self._relay.ended(call, error))
+
+    def _announce(self, address: str) -> None:
+        self._spawn(self._perform(self._relay.from_server(SIGN_IN, announcement(address))))
 
     async def _listen(self, headers: Mapping[str, str]) -> None:
         """Relay the messages of the server's own stream until it ends."""

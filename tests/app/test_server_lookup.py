@@ -6,32 +6,13 @@ import pytest
 from commanding import context_of
 from stored_login import BROWSER, URL, log_in
 
-from mcp_auth_bridge.app.server_lookup import find_bridge, short_name
-from mcp_auth_bridge.config.profile import ServerChoice, parse_server_url
+from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.errors import ConfigError
 
 
 def chosen(context, target):
     return asyncio.run(find_bridge(ServerChoice(target), context)).profile
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://mcp.acme.example/mcp", "acme"),
-        ("https://acme.example", "acme"),
-        ("https://api.acme.co.uk/mcp", "acme"),
-        ("https://tickets.acme.example/mcp", "tickets"),
-        ("https://mcp.example/", "mcp"),
-        ("https://acme/mcp", "acme"),
-        ("http://127.0.0.1:8000/mcp", "127.0.0.1:8000"),
-        ("http://localhost:8000/mcp", "localhost:8000"),
-        ("https://192.0.2.7/mcp", "192.0.2.7"),
-        ("https://mcp.--all.example/mcp", "mcp"),
-    ],
-)
-def test_a_server_without_a_name_is_called_by_its_host(url, name):
-    assert short_name(parse_server_url(url, "a test")) == name
 
 
 def test_a_login_by_url_answers_to_its_short_name(tmp_path):

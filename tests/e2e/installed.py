@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Only a hang reaches this deadline: no test's outcome depends on the speed of the machine.
 HANG = 60
 
-OPENING = re.compile(rb"mcp-auth-bridge: version \S+ relays to |\{.*\"message\": \"version \S+ relays to ")
+OPENING = re.compile(rb"mcp-auth-bridge: INFO version \S+ relays to |\{.*\"message\": \"version \S+ relays to ")
 """How `run` begins on stderr where a person is."""
 
 

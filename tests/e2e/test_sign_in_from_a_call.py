@@ -183,9 +183,19 @@ def test_the_end_of_stdin_ends_an_unfinished_login(acme, gateway) -> None:
     assert client.close() == 0
     with pytest.raises(ConnectionError):
         socket.create_connection(("127.0.0.1", callback_port(urls()[0])))
+
+
+def test_a_tab_whose_process_died_is_replaced_at_the_next_call(acme, gateway) -> None:
+    urls = browser(acme, gateway, CLOSES)
+    client = opened(acme)
+    tell(client, "tools/call", 1, name="add", arguments=ADD)
+    wait_for(urls)
+    client._process.kill()
+    client.close()
+    acme.add_server("acme", gateway.url, login="auto")
     with opened(acme) as another:
-        assert RUN in text(another.call("add", ADD))
-    assert len(urls()) == 1
+        assert text(another.call("add", ADD)) == "3"
+    assert [launch["title"] for launch in acme.launches] == ["Signed in"]
 
 
 def test_a_login_by_hand_takes_precedence_over_an_unanswered_tab(acme, gateway) -> None:
@@ -257,15 +267,75 @@ PLACES = {
     "no display": {},
     "an SSH session": {"DISPLAY": ":0", "SSH_CONNECTION": "1.2.3.4 5 6.7.8.9 22"},
     "a container": {"DISPLAY": ":0", "container": "podman"},
-    "a CI job": {"DISPLAY": ":0", "CI": "true"},
 }
+CANNOT_OPEN = "A login to acme is needed: you are not logged in; the bridge cannot open a browser here."
+
+
+def without_browser(bridge, gateway, **environment):
+    bridge.add_server("acme", gateway.url, login="auto", browser_command=[])
+    bridge.environment |= {**environment, "BROWSER": acme_browser(bridge)}
+    return bridge
+
+
+def follow(bridge, address):
+    """Open `address` as a user does, and sign in."""
+    subprocess.run([*shlex.split(bridge.browser_command), address], env=bridge.environment, check=True)
+
+
+def opened_with(bridge, **capabilities):
+    client = bridge.stdio("acme")
+    client_info = {"name": "raw", "version": "1"}
+    about = {"protocolVersion": "2025-06-18", "capabilities": capabilities, "clientInfo": client_info}
+    client.request("initialize", about, "initialize")
+    client.send(b'{"jsonrpc":"2.0","method":"notifications/initialized"}')
+    return client
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_without_a_desktop_the_call_says_what_to_do(bridge, gateway, place) -> None:
-    bridge.add_server("acme", gateway.url, login="auto", browser_command=[])
-    bridge.environment |= {**PLACES[place], "BROWSER": acme_browser(bridge)}
-    with opened(bridge) as client:
+def test_without_a_desktop_the_call_says_where_to_sign_in(bridge, gateway, place) -> None:
+    with opened(without_browser(bridge, gateway, **PLACES[place])) as client:
+        first = text(client.call("add", ADD)).splitlines()
+        assert first[0] == CANNOT_OPEN
+        assert first[3:] == ["Or run: mcp-auth-bridge login acme", "Then call this tool again."]
+        assert text(client.call("add", ADD)).splitlines() == first  # the same login still waits
+        assert bridge.launches == []
+        follow(bridge, first[2])
+        wait_for(lambda: "signed in to acme" in client.stderr)
+        assert text(client.call("add", ADD)) == "3"
+
+
+def test_every_process_says_where_the_login_of_one_of_them_begins(bridge, gateway) -> None:
+    without_browser(bridge, gateway)
+    with opened(bridge) as client, opened(bridge) as another:
+        addresses = {text(caller.call("add", ADD)).splitlines()[2] for caller in (client, another)}
+        assert len(addresses) == 1
+
+
+def test_a_client_that_takes_urls_shows_where_to_sign_in_and_the_call_gets_its_reply(bridge, gateway) -> None:
+    with opened_with(without_browser(bridge, gateway), elicitation={"form": {}, "url": {}}) as client:
+        client.post("tools/call", {"name": "add", "arguments": ADD}, 1)
+        while (asked := json.loads(client.read())).get("method") != "elicitation/create":
+            pass
+        assert asked["params"]["mode"] == "url"
+        assert urlsplit(asked["params"]["url"]).hostname == "127.0.0.1"
+        assert not urlsplit(asked["params"]["url"]).query
+        client.send(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept"}}).encode())
+        follow(bridge, asked["params"]["url"])
+        assert text(client.answer(1)) == "3"
+
+
+def test_a_client_without_a_user_declines_and_is_told_where_to_sign_in(bridge, gateway) -> None:
+    with opened_with(without_browser(bridge, gateway), elicitation={"url": {}}) as client:
+        for request_id in (1, 2):
+            client.post("tools/call", {"name": "add", "arguments": ADD}, request_id)
+            while (asked := json.loads(client.read())).get("method") != "elicitation/create":
+                pass
+            client.send(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "decline"}}).encode())
+            assert asked["params"]["url"] in text(client.answer(request_id)).splitlines()
+
+
+def test_a_ci_job_begins_no_login(bridge, gateway) -> None:
+    with opened(without_browser(bridge, gateway, DISPLAY=":0", CI="true")) as client:
         assert RUN in text(client.call("add", ADD)).splitlines()
     assert bridge.launches == []
 

@@ -42,7 +42,7 @@ USES = {
     "shell/net": Uses(STANDARD | words("h11 msgspec"), words("httpx2 truststore")),
     "shell/files": Uses(STANDARD | words("msgspec"), words("filelock platformdirs")),
     "shell/fleet": Uses(STANDARD | words("msgspec"), words("redis")),
-    "shell/browser": Uses(STANDARD | words("h11 msgspec")),
+    "shell/browser": Uses(STANDARD | words("h11 msgspec"), words("jeepney")),
     "demo": Uses(STANDARD | words("httpx2 msgspec mcp uvicorn starlette")),
 }
 """A room that is not here may use the standard library and msgspec."""

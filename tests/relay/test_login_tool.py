@@ -1,12 +1,16 @@
 """Without a login and a memory, one tool says how to sign in."""
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from relaying import SIGN_IN, Playbook, answer, fail, request, to_client, to_server
 
 from mcp_auth_bridge.errors import LoginRequired, StepUpRequired, Unreachable
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN as SIGN_IN_CALL
 from mcp_auth_bridge.relay.list_results import COMPLETE
-from mcp_auth_bridge.relay.login_tool import LoginTool
+from mcp_auth_bridge.relay.login_tool import LoginTool, login_tool_name
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
 
@@ -85,8 +89,22 @@ def test_a_list_of_the_server_passes(play):
     assert play.server(1, reply) == [to_client(reply)]
 
 
-def test_a_name_that_is_a_url_makes_a_name_that_tools_may_have():
-    (tool,) = listed(Playbook(LoginTool(Passthrough(), "https://mcp.acme.example/mcp?" + "x" * 80)))["tools"]
-    assert tool["name"].startswith("https_mcp_acme_example_mcp_x")
-    assert tool["name"].endswith("_login")
-    assert len(tool["name"]) <= 64
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [
+        ("acme", "acme_login"),
+        ("acme tickets (new)", "acme_tickets_new__login"),
+        ("https://mcp.acme.example/mcp?" + "x" * 80, "acme_login"),
+        ("https://a-very-long-label-of-a-host-name.example/", "a-very-long-label-of-a-h_login"),
+        ("http://10.0.0.1:8000/mcp", "10_0_0_1_8000_login"),
+        ("http://127.0.0.1:8000/mcp", "127_0_0_1_8000_login"),
+    ],
+)
+def test_the_name_of_the_tool_is_the_servers_short_one(server, name):
+    (tool,) = listed(Playbook(LoginTool(Passthrough(), server)))["tools"]
+    assert tool["name"] == login_tool_name(server) == name
+
+
+@given(st.text(min_size=1).filter(lambda name: "://" not in name))
+def test_any_name_makes_a_name_that_fits_behind_a_clients_prefix(server):
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,30}", login_tool_name(server))

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mcp_auth_bridge.shell.browser.portal import is_available
+
 _SSH = ("SSH_CONNECTION", "SSH_CLIENT", "SSH_TTY")
 # systemd's and podman's own, then Kubernetes, and the development containers of VS Code, GitHub and Gitpod; the files
 # are Docker's and podman's.
@@ -35,20 +37,31 @@ def remote_environment(environ: Mapping[str, str], exists: PathExists = os.path.
     return ""
 
 
-def no_tab_reason(environ: Mapping[str, str], command: Sequence[str], exists: PathExists = os.path.exists) -> str:
+def no_tab_reason(
+    environ: Mapping[str, str],
+    command: Sequence[str],
+    exists: PathExists = os.path.exists,
+    has_portal: Callable[[Mapping[str, str]], bool] = is_available,
+) -> str:
     """The reason not to open a browser unasked, "" if one may be opened.
 
     A `command` that the user has configured is always allowed. WSL hands its URLs to the Windows that it runs in, and a
-    browser there reaches WSL's loopback.
+    browser there reaches WSL's loopback. The session bus may be asked for a portal, so call this in a thread.
     """
     if command:
         return ""
-    if environ.get("CI", "").lower() not in ("", "0", "false"):
+    if is_ci_job(environ):
         return "a CI job has no user at a browser"
     place = remote_environment(environ, exists)
     if place not in ("", "WSL"):
         return f"a browser cannot be opened from {place}"
-    return "" if sys.platform == "win32" or desktop_opener(environ, exists) else "there is no display for a browser"
+    opens = sys.platform == "win32" or desktop_opener(environ, exists) or has_portal(environ)
+    return "" if opens else "there is no display for a browser"
+
+
+def is_ci_job(environ: Mapping[str, str]) -> bool:
+    """Whether this process runs in a job of continuous integration, where no user is present."""
+    return environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def desktop_opener(environ: Mapping[str, str], exists: PathExists = os.path.exists) -> tuple[str, ...]:

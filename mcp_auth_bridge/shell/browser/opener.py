@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.shell.browser.desktop import absolute_folders, desktop_opener
+from mcp_auth_bridge.shell.browser.portal import open_by_portal
 from mcp_auth_bridge.urls import Purpose, gate, shell_safe
 
 # Variables by which a desktop program finds its display, its session and its user's settings; none holds a secret.
@@ -58,7 +59,7 @@ def child_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def open_url(url: str, command: Sequence[str]) -> bool:
-    """Start `command` with `url` as its last argument, or the desktop's opener if `command` is ().
+    """Start `command` with `url` as its last argument, or if it is (), the desktop's opener, or else ask its portal.
 
     `url` is an address on our loopback that holds no text of a server: an opener is often a shell script, and every
     user may read its command line. It is percent-encoded anew all the same. Returns False if there is no opener. Raises
@@ -70,7 +71,7 @@ def open_url(url: str, command: Sequence[str]) -> bool:
         return True
     argv = tuple(command) or desktop_opener(os.environ)
     if not argv:
-        return False
+        return open_by_portal(address, os.environ)
     try:
         subprocess.Popen(  # noqa: S603 - an argument vector; the URL starts with its scheme and is in our spelling
             [*argv, address],

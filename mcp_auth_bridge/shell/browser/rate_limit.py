@@ -1,14 +1,16 @@
-"""The limit on tabs that the bridge opens unasked: a user who closed one, or said no, is left in peace.
+"""The limit on logins that the bridge begins unasked: a user who closed a tab, or said no, is left in peace.
 
-One small file per server notes the tabs and outlives every process. Only the process that holds the login lock of the
-server writes it.
+One small file per server notes these logins and outlives every process. Only the process that holds the login lock of
+the server writes it. So where that process finds a login without an end, the one that began it died, and its tab leads
+to a closed port. Where no tab is opened, the file tells the other processes the address at which the login begins.
 """
 
 import contextlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -24,15 +26,22 @@ A_DAY = 86400.0
 MOST_A_DAY = 3
 """Tabs."""
 
+MOST_ADDRESSES = 20
+"""Logins without a tab in a day. They disturb nobody, but each may register a client at the authorization server."""
+
 
 class _Notes(msgspec.Struct, frozen=True):
     """The content of the file."""
 
     # when tabs were opened, in Unix seconds
     opened: tuple[float, ...] = ()
-    # whether the last tab ended in a login
-    answered: bool = False
-    # whether no tab may be opened before the user logs in by hand
+    # when logins without a tab began, in Unix seconds
+    shown: tuple[float, ...] = ()
+    # how the last login ended: "open" until its process notes an end, or if it could not reach the server
+    outcome: Literal["open", "login", "none"] = "none"
+    # where the login begins that is under way without a tab, "" for none
+    address: str = ""
+    # whether no login may begin before the user logs in by hand
     unwanted: bool = False
 
 
@@ -49,38 +58,79 @@ class TabLimit:
 
         Raises `StoreError` if it cannot be noted: without the note, tabs would be opened again and again.
         """
-        notes = self._load()
-        if notes.unwanted:
-            raise LoginRequired("the user logged out")
-        now = self._now()
-        # A tab of the future was opened before the clock was set back, so its real time is unknown.
-        today = tuple(at for at in notes.opened if now - A_DAY < at <= now)
+        notes = self._load_wanted()
+        today = self._of_today(notes.opened)
         if len(today) >= MOST_A_DAY:
             raise LoginRequired(f"a browser was opened for it {len(today)} times today")
-        if today and not notes.answered and now - max(today) < PAUSE:
+        if today and notes.outcome == "none" and self._now() - max(today) < PAUSE:
             raise LoginRequired("a browser was opened for it a few minutes ago")
-        self._save(_Notes((*today, now)))
+        self._save(_Notes((*today, self._now()), notes.shown, "open"))
+
+    def note_address(self) -> None:
+        """Note a login that is about to begin without a tab. Raises as `note` does."""
+        notes = self._load_wanted()
+        today = self._of_today(notes.shown)
+        if len(today) >= MOST_ADDRESSES:
+            raise LoginRequired(f"{len(today)} logins to it were begun today")
+        self._save(_Notes(notes.opened, (*today, self._now()), "open"))
+
+    def publish(self, address: str) -> None:
+        """Note the `address` of the login under way for the other processes."""
+        with contextlib.suppress(StoreError):  # then they wait for it, and cannot say where it is
+            self._save(msgspec.structs.replace(self._load(), address=address))
+
+    @property
+    def address(self) -> str:
+        """Where a login begins that another process has under way, "" if there is none or a tab was opened for it."""
+        with contextlib.suppress(StoreError):
+            return self._load().address
+        return ""
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether the last login has no end. For the holder of the login lock: its process died."""
+        return self._load().outcome == "open"
 
     def take_back(self) -> None:
         """Remove the note of the last tab, which was not opened after all."""
         with contextlib.suppress(StoreError):  # then the next tab comes later
             notes = self._load()
-            self._save(_Notes(notes.opened[:-1], unwanted=notes.unwanted))
+            self._save(_Notes(notes.opened[:-1], notes.shown, "open", unwanted=notes.unwanted))
 
     def record_login(self) -> None:
-        """Note that the last tab ended in a login, so that a tab for more scopes may follow at once."""
-        with contextlib.suppress(StoreError):  # then the next tab comes later
-            self._save(_Notes(self._load().opened, answered=True))
+        """Note that the last login succeeded, so that a tab for more scopes may follow at once."""
+        self._record("login")
+
+    def record_end(self) -> None:
+        """Note that the last login ended without success, so that the next tab waits for its time."""
+        self._record("none")
+
+    def _record(self, outcome: Literal["login", "none"]) -> None:
+        with contextlib.suppress(StoreError):  # then the next tab comes later, or one comes too many
+            notes = self._load()
+            self._save(_Notes(notes.opened, notes.shown, outcome, unwanted=notes.unwanted))
 
     def forbid(self) -> None:
-        """Allow no tab until `forget`, because the user ended this login on purpose."""
+        """Allow no login until `forget`, because the user ended this one on purpose."""
         with contextlib.suppress(StoreError):  # the login is gone, and that is what counts
-            self._save(_Notes(self._load().opened, unwanted=True))
+            notes = self._load()
+            self._save(_Notes(notes.opened, notes.shown, unwanted=True))
 
     def forget(self) -> None:
         """Remove all notes, because the user logs in by hand."""
         with contextlib.suppress(StoreError):  # there was no note
             self._folder.remove(self._name)
+
+    def _of_today(self, times: Iterable[float]) -> tuple[float, ...]:
+        now = self._now()
+        # A time in the future is from before the clock was set back, so the real one is unknown.
+        return tuple(at for at in times if now - A_DAY < at <= now)
+
+    def _load_wanted(self) -> _Notes:
+        notes = self._load()
+        if notes.unwanted:
+            raise LoginRequired("the user logged out")
+        return notes
 
     def _load(self) -> _Notes:
         try:

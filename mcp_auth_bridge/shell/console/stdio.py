@@ -1,4 +1,4 @@
-"""The stdio transport: stdin as chunks, stdout as whole lines, both out of reach of all other code in the process.
+"""The stdio transport: stdin as chunks, stdout as whole messages, both out of reach of all other code in the process.
 
 The event loop reads and writes: a hop to a thread costs a call a tenth of its time. Where the loop cannot watch stdin
 (a file, and everything on Windows), a thread reads it.
@@ -12,6 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from mcp_auth_bridge.relay.content_length import framed
 from mcp_auth_bridge.relay.framing import one_line
 from mcp_auth_bridge.shell.time_slice import TimeSlice, portions, work_units
 
@@ -106,6 +107,8 @@ class StdoutWriter:
     def __init__(self, fd: int) -> None:
         # the file descriptor of the client's stream
         self._fd = fd
+        # makes the bytes of a message, and ends them
+        self._encode, self._end = one_line, b"\n"
         # held while bytes are written, so that lines do not mix
         self._turn = asyncio.Lock()
         # bytes of a line that has been begun; they come before everything else
@@ -128,6 +131,10 @@ class StdoutWriter:
             # writes on Windows
             self._thread = ThreadPoolExecutor(1)
 
+    def use_frames(self) -> None:
+        """Write each later message as `relay/content_length.py` describes, not as a line."""
+        self._encode, self._end = framed, b""
+
     async def write(self, raw: bytes) -> None:
         """Write the message `raw` as a line, after all earlier ones. Waits while the client does not read.
 
@@ -135,9 +142,10 @@ class StdoutWriter:
         Raises `BrokenPipeError` when the client has closed its end.
         """
         if self._poll is None:
-            await asyncio.get_running_loop().run_in_executor(self._thread, _write_line, self._fd, raw)
+            parts = self._encode(raw), self._end
+            await asyncio.get_running_loop().run_in_executor(self._thread, _write_all, self._fd, *parts)
         elif self._end_of_iteration and not self._turn.locked() and self._size + len(raw) <= _GATHERED:
-            self._gather(one_line(raw) + b"\n")
+            self._gather(self._encode(raw) + self._end)
         else:
             async with self._turn:
                 await self._write_at_once(self._poll, raw)
@@ -153,10 +161,10 @@ class StdoutWriter:
             await self._flush(poll)
             # Only now, so that a waiting write holds no second copy; a large message is not copied for its line end.
             if len(raw) <= _GATHERED:
-                self._rest = memoryview(one_line(raw) + b"\n")
+                self._rest = memoryview(self._encode(raw) + self._end)
             else:
-                self._rest = memoryview(one_line(raw))
-                self._gather(b"\n")
+                self._rest = memoryview(self._encode(raw))
+                self._gather(self._end)
             await self._flush(poll)
         finally:
             if self._end_of_iteration is None:
@@ -194,8 +202,8 @@ class StdoutWriter:
             loop.remove_writer(self._fd)
 
 
-def _write_line(fd: int, raw: bytes) -> None:
-    for part in (one_line(raw), b"\n"):
+def _write_all(fd: int, *parts: bytes) -> None:
+    for part in parts:
         rest = memoryview(part)
         while rest:
             rest = rest[os.write(fd, rest) :]

@@ -17,6 +17,10 @@ def only(*paths):
     return lambda path: path in paths
 
 
+def without_portal(environ):
+    return False
+
+
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
     """Puts programs on PATH, which is empty otherwise; returns their absolute paths."""
@@ -73,12 +77,17 @@ def test_an_environment_whose_browser_is_elsewhere_has_a_name(environ, files, pl
 )
 def test_a_tab_is_opened_only_where_a_user_can_see_it(tools, environ, files, reason):
     tools("xdg-open")
-    assert no_tab_reason(environ, (), only(*files)) == reason
+    assert no_tab_reason(environ, (), only(*files), without_portal) == reason
     assert no_tab_reason(environ, ("firefox",), only(*files)) == ""
 
 
+def test_a_portal_stands_for_a_display_where_the_user_is(tools):
+    assert no_tab_reason({}, (), only(), lambda _: True) == ""
+    assert "an SSH session" in no_tab_reason({"SSH_TTY": "/dev/pts/0"}, (), only(), lambda _: True)
+
+
 def test_without_an_opener_there_is_no_tab(tools):
-    assert no_tab_reason(DISPLAY, (), only()) == "there is no display for a browser"
+    assert no_tab_reason(DISPLAY, (), only(), without_portal) == "there is no display for a browser"
 
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY"])

@@ -6,6 +6,8 @@ import os
 import sys
 
 import pytest
+from installed import wait_for
+from peers.desktop_portal import desktop_session
 
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.shell.browser import opener as opener_module
@@ -38,6 +40,19 @@ def record(tmp_path, monkeypatch):
         return json.loads(pipe.read_text())
 
     return start
+
+
+def test_where_there_is_no_opener_the_portal_is_asked(monkeypatch):
+    with desktop_session() as session:
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", session.address)
+        for variable in ("DISPLAY", "WAYLAND_DISPLAY", "TERMUX_VERSION"):
+            monkeypatch.delenv(variable, raising=False)
+        assert open_url("http://127.0.0.1:5/open/$x", ())
+        with pytest.raises(UrlRefused):
+            open_url("file:///etc/passwd", ())
+        wait_for(lambda: session.opened)
+        assert session.opened == ["http://127.0.0.1:5/open/%24x"]
 
 
 CANARY = "canary"

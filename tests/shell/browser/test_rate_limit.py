@@ -1,4 +1,7 @@
-"""Tabs that the bridge opens unasked: one in ten minutes, three a day, none after a logout, with any clock."""
+"""Tabs that the bridge opens unasked: one in ten minutes, three a day, none after a logout, with any clock.
+
+A tab whose login has no end leads nowhere, and does not count for the ten minutes. Logins without a tab disturb nobody.
+"""
 
 import itertools
 
@@ -7,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_auth_bridge.errors import LoginRequired, StoreError
-from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, PAUSE, TabLimit
+from mcp_auth_bridge.shell.browser.rate_limit import A_DAY, MOST_A_DAY, MOST_ADDRESSES, PAUSE, TabLimit
 
 
 @pytest.fixture
@@ -19,7 +22,13 @@ def tabs(tmp_path):
         folder = tmp_path / "memory"
 
         def open(self, key="acme"):
-            """Whether a process may open a tab now."""
+            """Whether a process may open a tab now. The login there ends without success."""
+            if opened := self.begin(key):
+                self.of(key).record_end()
+            return opened
+
+        def begin(self, key="acme"):
+            """Whether a process may open a tab now. Nothing is noted of the end of its login."""
             try:
                 self.of(key).note()
             except LoginRequired:
@@ -66,8 +75,53 @@ def test_each_server_has_a_limit_of_its_own(tabs):
     assert tabs.open("tickets")
 
 
+def test_a_tab_whose_process_died_does_not_delay_the_next(tabs):
+    assert tabs.begin()
+    assert tabs.of().is_orphaned
+    assert tabs.begin()
+    tabs.of().record_end()
+    assert not tabs.of().is_orphaned
+    assert not tabs.begin()
+
+
+def test_tabs_of_processes_that_died_count_for_the_day(tabs):
+    assert [tabs.begin() for _ in range(MOST_A_DAY + 1)] == [True] * MOST_A_DAY + [False]
+
+
+def test_logins_without_a_tab_follow_each_other_at_once_up_to_a_limit_of_their_own(tabs):
+    assert tabs.open()
+    for _ in range(MOST_ADDRESSES):
+        tabs.of().note_address()
+        tabs.of().record_end()
+    with pytest.raises(LoginRequired, match="20 logins to it were begun today"):
+        tabs.of().note_address()
+    tabs.now += A_DAY
+    tabs.of().note_address()
+    tabs.of().forbid()
+    with pytest.raises(LoginRequired, match="the user logged out"):
+        tabs.of().note_address()
+
+
+def test_other_processes_find_the_address_of_a_login_as_long_as_it_runs(tabs):
+    assert tabs.of().address == ""
+    tabs.of().note_address()
+    tabs.of().publish("http://127.0.0.1:1/open/x")
+    assert tabs.of().address == "http://127.0.0.1:1/open/x"
+    tabs.of().record_end()
+    assert tabs.of().address == ""
+    tabs.of().publish("http://127.0.0.1:2/open/x")
+    tabs.of().note_address()
+    assert tabs.of().address == ""
+
+
+def test_where_the_file_cannot_be_kept_there_is_no_address(tabs):
+    tabs.folder.mkdir(mode=0o755)
+    tabs.of().publish("http://127.0.0.1:1/open/x")
+    assert tabs.of().address == ""
+
+
 def test_the_error_says_why_no_tab_is_opened(tabs):
-    tabs.of().note()
+    assert tabs.open()
     with pytest.raises(LoginRequired, match="a browser was opened for it a few minutes ago"):
         tabs.of().note()
     tabs.of().forbid()
@@ -125,6 +179,7 @@ def test_a_day_never_has_more_than_three_tabs(tmp_path_factory, pauses):
         now += pause
         try:
             tabs.note()
+            tabs.record_end()
         except LoginRequired:
             continue
         opened.append(now)

@@ -155,6 +155,28 @@ def test_a_write_that_is_cancelled_within_its_line_does_not_spoil_other_lines(po
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("poll", [True, False], ids=["poll", "thread"])
+def test_a_client_that_sends_frames_gets_frames(poll, monkeypatch, pipe):
+    reading, writing, _ = pipe
+    if not poll:
+        monkeypatch.delattr("select.poll")
+
+    async def story():
+        writer = StdoutWriter(writing)
+        writer.use_frames()
+        await writer.write(b"{}")
+        await writer.write(b"[1]")
+        large = asyncio.create_task(writer.write(BIG))
+        expected = b"Content-Length: 2\r\n\r\n{}Content-Length: 3\r\n\r\n[1]Content-Length: %d\r\n\r\n" % len(BIG) + BIG
+        received = b""
+        while len(received) < len(expected):
+            received += await asyncio.to_thread(os.read, reading, 1 << 16)
+        await large
+        assert received == expected
+
+    asyncio.run(story())
+
+
 def test_the_loop_serves_others_while_the_client_does_not_read_and_is_cancelled(pipe):
     reading, writing, _ = pipe
     complaints = []

@@ -1,0 +1,73 @@
+"""The framing of the Language Server Protocol: a header `Content-Length: N`, an empty line, and N bytes of JSON.
+
+MCP does not have it. Cline's CLI starts a server that did not answer in three seconds once more, and speaks like this
+then. It takes the answers in the same framing only, and counts their characters where the header counts bytes, so they
+are written in ASCII.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+
+from mcp_auth_bridge.relay.base import Malformed
+
+FIRST = b"C"
+"""The first byte of such a stream. No line of JSON begins with it."""
+
+_END_OF_HEADERS = b"\r\n\r\n"
+_LONGEST_HEADERS = 1024  # bytes
+_LENGTH = re.compile(rb"^content-length:[ \t]*([0-9]{1,12})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+
+
+class Frames:
+    """Takes bytes in any chunks, gives messages. `limit` is the size of the largest one in bytes.
+
+    A stream with senseless headers cannot be read on: it yields one `Malformed`, and nothing after it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = bytearray()  # bytes that were not given yet
+        self._size: int | None = None  # the size of the message that comes next, None while its headers are read
+        self._broken = False
+
+    def feed(self, chunk: bytes) -> Iterator[bytes | Malformed]:
+        """The messages that `chunk` completes."""
+        if self._broken:
+            return
+        self._rest += chunk
+        try:
+            while self._has_size() and self._size is not None and len(self._rest) >= self._size:
+                message = bytes(self._rest[: self._size])
+                del self._rest[: self._size]
+                self._size = None
+                yield message
+        except Malformed as malformed:
+            self._broken = True
+            self._rest.clear()
+            yield malformed
+
+    def close(self) -> Iterator[bytes | Malformed]:
+        """Nothing: a message that is incomplete at the end of the stream is lost."""
+        yield from ()
+
+    def _has_size(self) -> bool:
+        """Whether the size of the next message is known. Raises `Malformed`."""
+        if self._size is None and (end := self._rest.find(_END_OF_HEADERS, 0, _LONGEST_HEADERS)) >= 0:
+            found = _LENGTH.search(self._rest, 0, end)
+            self._size = int(found[1]) if found else self._limit + 1
+            del self._rest[: end + len(_END_OF_HEADERS)]
+        if (self._size or 0) > self._limit or (self._size is None and len(self._rest) >= _LONGEST_HEADERS):
+            raise Malformed(-32700, f"a message needs a Content-Length of at most {self._limit} bytes")
+        return self._size is not None
+
+
+def framed(raw: bytes) -> bytes:
+    """The message `raw` as such a frame, in ASCII."""
+    text = raw if raw.isascii() else _NOT_ASCII.sub(_escaped, raw.decode()).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(text), text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1]
