@@ -27,6 +27,11 @@ def is_away(error: BridgeError | None) -> bool:
     return isinstance(error, Unreachable)
 
 
+def may_be_wrong_url(error: BridgeError | None) -> bool:
+    """Whether `error`, which says that the server is away, may as well say that the URL is wrong."""
+    return isinstance(error, UpstreamFailed) and (error.status < 400 or error.status in (404, 405))
+
+
 def may_pass(error: BridgeError | None) -> bool:
     """Whether the same request may succeed later without a change of the settings: after a login, or if it was away."""
     return isinstance(error, LoginRequired) or is_away(error)

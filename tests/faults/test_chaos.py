@@ -38,7 +38,7 @@ def test_under_random_faults_each_request_ends_once_and_nothing_is_done_twice(
     era: str, seed: int, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        async with FaultServer() as server:
+        async with FaultServer(era) as server:
             async with started(home(tmp_path, server.url), modern=era == MODERN) as client:
                 if era == LEGACY:
                     await client.initialize()
