@@ -217,3 +217,8 @@ def sound(exchange: Exchange) -> bytes:
             tools = [{"name": "add", "inputSchema": {"type": "object"}}]
             return plain(response(exchange, {"tools": tools}))
     return head(202) if exchange.id is None or not exchange.method else plain(response(exchange))
+
+
+_MODERN = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"}
+DISCOVERED = [Made(lambda exchange: plain(response(exchange, _MODERN)))]
+"""The script with which a server proves that it speaks the modern era."""

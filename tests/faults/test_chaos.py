@@ -8,7 +8,7 @@ import pytest
 from faults.bridge import Client, home, started
 from faults.invariants import check
 from faults.rows import LEGACY, MODERN, ROWS
-from faults.server import FaultServer
+from faults.server import DISCOVERED, FaultServer
 
 _METHODS = ("tools/call", "tools/list", "prompts/get", "x/unknown", "resources/read")
 _REQUESTS = 300
@@ -26,7 +26,7 @@ async def history(server: FaultServer, client: Client, era: str, chance: random.
             await client.cancel(waiting.pop(chance.randrange(len(waiting))))
         if chance.random() < 0.2:
             await client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
-        if chance.random() < 0.1:
+        if waiting and chance.random() < 0.1:
             await client.answer(waiting.pop(0))
     for id_ in waiting:
         await client.answer(id_)
@@ -42,6 +42,8 @@ def test_under_random_faults_each_request_ends_once_and_nothing_is_done_twice(
             async with started(home(tmp_path, server.url), modern=era == MODERN) as client:
                 if era == LEGACY:
                     await client.initialize()
+                else:
+                    server.always("server/discover", DISCOVERED)
                 await history(server, client, era, random.Random(seed))
                 assert await client.close() == 0
             check(client.sent, client.lines, server.tap)
