@@ -212,7 +212,8 @@ class RememberedLists(Around):
     def _answer(self, request: Message, error: BridgeError) -> Iterator[Action]:
         """Answer `request`, which failed with `error`: from memory, or with an empty list if nothing better is known.
 
-        Of a server that has never answered, the user has to hear that its URL may be wrong. The tools are the one list whose error users get to see, and the one that a missing login has an entry for.
+        Of a server that has never answered, the user has to hear that its URL may be wrong. The tools are the one list
+        whose error users get to see, and the one that a missing login has an entry for.
         """
         method = request.method or ""
         known = self._memory.get(method) if may_pass(error) or isinstance(error, StoreError) else None

@@ -26,7 +26,7 @@ async def history(server: FaultServer, client: Client, era: str, chance: random.
             await client.cancel(waiting.pop(chance.randrange(len(waiting))))
         if chance.random() < 0.2:
             await client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
-        if chance.random() < 0.1:
+        if waiting and chance.random() < 0.1:
             await client.answer(waiting.pop(0))
     for id_ in waiting:
         await client.answer(id_)

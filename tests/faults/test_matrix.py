@@ -33,7 +33,7 @@ class History:
 
 
 async def play(row: Row, era: str, folder: Any) -> History:
-    """Sends a call, a prompt, a list and a notification under a fault that passes for the list; then a sound request."""
+    """Sends a call, two reads and a notification under the fault, which passes for one read; then a sound request."""
     async with (
         FaultServer(era) as server,
         started(home(folder, server.url, relay=row.relay), modern=era == MODERN) as client,
@@ -42,10 +42,10 @@ async def play(row: Row, era: str, folder: Any) -> History:
             await client.initialize()
         for method in ("tools/call", "prompts/get", "notifications/roots/list_changed"):
             server.always(method, row.script)
-        server.on("tools/list", row.script)
+        server.on("resources/read", row.script)
         await client.call(CALL)
-        await client.request(READ, "prompts/get", {"name": "x"})
-        await client.request(PASSED, "tools/list")
+        await client.request(READ, "prompts/get")
+        await client.request(PASSED, "resources/read")
         await client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
         for id_ in (CALL, READ, PASSED):
             await client.answer(id_)
