@@ -15,7 +15,7 @@ import msgspec
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.envelope import result_of
-from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
+from mcp_auth_bridge.relay.rewriting import REMOVED, as_json, rewrite
 
 _ANNOUNCED = "mcp-auth-bridge/login"
 _ELICIT = "elicitation/create"
@@ -46,13 +46,14 @@ def announced_address(message: Message) -> str:
 
 def elicitation(name: str, address: str, number: int) -> Message:
     """The bridge's `number`th request that the client show `address`, to sign in to `name` (MCP up to 2025-11-25)."""
-    named = {"elicitationId": f"mcp-auth-bridge/{number}"}
-    return replies.request(_ELICIT, {**_parameters(name, address), **named}, number)
+    id_ = f"{_ANNOUNCED}/{number}"
+    asked = replies.request(_ELICIT, {**_parameters(name, address), "elicitationId": id_})
+    return replies.with_id(asked, as_json(id_))
 
 
 def is_answer(message: Message) -> bool:
-    """Whether `message` of the client answers any `elicitation` of the bridge."""
-    prefix = f'"mcp-auth-bridge/{_ELICIT}/'.encode()
+    """Whether `message` of the client answers any `elicitation` of this kind. `input_rounds.py` sends others."""
+    prefix = f'"{_ANNOUNCED}/'.encode()
     return message.kind is Kind.REPLY and message.id is not None and message.id.startswith(prefix)
 
 

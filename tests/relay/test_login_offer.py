@@ -10,7 +10,7 @@ from mcp_auth_bridge.relay import login_offer
 ADDRESS = "http://127.0.0.1:5/open/x"
 MODERN = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 SHOWN = {"mode": "url", "url": ADDRESS, "message": "Sign in to far, whose tool is about to be called."}
-OURS = "mcp-auth-bridge/elicitation/create/3"
+OURS = "mcp-auth-bridge/login/3"
 
 
 def call(**params):
@@ -36,7 +36,7 @@ def test_what_the_shell_announces_is_read_back():
 def test_an_elicitation_has_an_id_of_the_bridges_own():
     asked = json.loads(login_offer.elicitation("far", ADDRESS, 3).raw)
     assert (asked["id"], asked["method"]) == (OURS, "elicitation/create")
-    assert asked["params"] == {**SHOWN, "elicitationId": "mcp-auth-bridge/3"}
+    assert asked["params"] == {**SHOWN, "elicitationId": OURS}
 
 
 @pytest.mark.parametrize(

@@ -195,12 +195,12 @@ def takes_urls(play):
 
 
 def elicitation(number):
-    params = {**PARAMS, "elicitationId": f"mcp-auth-bridge/{number}"}
-    return to_client(request(f"mcp-auth-bridge/elicitation/create/{number}", "elicitation/create", **params))
+    params = {**PARAMS, "elicitationId": f"mcp-auth-bridge/login/{number}"}
+    return to_client(request(f"mcp-auth-bridge/login/{number}", "elicitation/create", **params))
 
 
 def answered(play, number, result):
-    message = {**answer(f"mcp-auth-bridge/elicitation/create/{number}"), **result}
+    message = {**answer(f"mcp-auth-bridge/login/{number}"), **result}
     if "error" in message:
         del message["result"]
     return play.relay.from_client(peek(json.dumps(message).encode()))
