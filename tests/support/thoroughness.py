@@ -12,4 +12,9 @@ def is_thorough() -> bool:
 
 def times(count: int) -> int:
     """`count` with `--thorough`, else a fifth of it, and one at least."""
-    return count if is_thorough() else max(1, count // 5)
+    return seconds(count, max(1, count // 5))
+
+
+def seconds(whole: int, brief: int) -> int:
+    """How long a test goes on that has no natural end: `whole` with `--thorough`, else `brief`."""
+    return whole if is_thorough() else brief
