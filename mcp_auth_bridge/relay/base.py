@@ -192,19 +192,19 @@ class Around:
         self._inner = inner
 
     def from_client(self, message: Message) -> Iterator[Action]:
-        yield from self._review(self._inner.from_client(message))
+        return self._review(self._inner.from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        yield from self._review(self._inner.from_server(call, message))
+        return self._review(self._inner.from_server(call, message))
 
     def alive(self, call: int) -> Iterator[Action]:
-        yield from self._review(self._inner.alive(call))
+        return self._review(self._inner.alive(call))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
-        yield from self._review(self._inner.ended(call, error))
+        return self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
-        yield from self._review(self._inner.woke(timer))
+        return self._review(self._inner.woke(timer))
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
-        yield from actions
+        return iter(actions)

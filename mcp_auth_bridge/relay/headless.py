@@ -26,7 +26,11 @@ class Headless(Around):
         return 0 if self._served or self._last is None else self._last.exit_code
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
-        for action in super().from_server(call, message):
+        yield from self._review(self._noted(self._inner.from_server(call, message)))
+
+    def _noted(self, actions: Iterable[Action]) -> Iterator[Action]:
+        """The `actions`, before failures become replies: only a reply of the server's own shows that it serves."""
+        for action in actions:
             if isinstance(action, ToClient) and action.message.kind is Kind.REPLY:
                 self._served, self._reported = True, ()
             yield action

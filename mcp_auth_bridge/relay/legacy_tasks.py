@@ -168,4 +168,5 @@ def _pause(milliseconds: Any) -> float:
     """Seconds until a task is asked for again. Any: the server's `pollInterval` is any JSON."""
     if isinstance(milliseconds, bool) or not isinstance(milliseconds, int | float):
         return _POLL
-    return min(max(milliseconds / 1000, _SHORTEST_POLL), _LONGEST_POLL)
+    # Limited first: an integer may exceed every float.
+    return min(max(milliseconds, _SHORTEST_POLL * 1000), _LONGEST_POLL * 1000) / 1000

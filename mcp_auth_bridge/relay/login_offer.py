@@ -45,17 +45,14 @@ def announced_address(message: Message) -> str:
 
 
 def elicitation(name: str, address: str, number: int) -> Message:
-    """The bridge's `number`th request that the client show `address`, to sign in to `name` (MCP up to 2025-11-25).
-
-    Its ids differ from those of the elicitations that the bridge passes on for a modern server (`input_rounds.py`).
-    """
+    """The bridge's `number`th request that the client show `address`, to sign in to `name` (MCP up to 2025-11-25)."""
     id_ = f"{_ANNOUNCED}/{number}"
     asked = replies.request(_ELICIT, {**_parameters(name, address), "elicitationId": id_})
     return replies.with_id(asked, as_json(id_))
 
 
 def is_answer(message: Message) -> bool:
-    """Whether `message` of the client answers any `elicitation` of the bridge."""
+    """Whether `message` of the client answers any `elicitation` of this kind. `input_rounds.py` sends others."""
     prefix = f'"{_ANNOUNCED}/'.encode()
     return message.kind is Kind.REPLY and message.id is not None and message.id.startswith(prefix)
 

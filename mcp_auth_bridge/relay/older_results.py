@@ -15,6 +15,8 @@ Sources: the changelogs of the specification; 2026-07-28, server/tools, "Structu
 import json
 from typing import Any
 
+import msgspec
+
 from mcp_auth_bridge.errors import TheirProtocolError, quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Message, decoded
@@ -29,12 +31,29 @@ _SHAPED = frozenset({"tools/list", "tools/call", "prompts/get"})
 
 _MODERN: tuple[Path, ...] = (("result", "resultType"), ("result", "_meta", SERVER_INFO_KEY))
 _FRESHNESS: tuple[Path, ...] = (("result", "ttlMs"), ("result", "cacheScope"))
-_FIRST_WITH_LINKS = "2025-06-18"
-_FIRST_WITH_AUDIO = "2025-03-26"
+_FIRST_WITH = {"resource_link": "2025-06-18", "audio": "2025-03-26"}
+"""The first revisions with each kind of content that 2024-11-05 does not know."""
+
 _CAPABILITY_MISSING = -32021
 _INVALID_PARAMS = -32602
 _INTERNAL = -32603
 _NO_RESOURCE = -32002
+
+
+class _Block(msgspec.Struct):
+    """A block of content. Any: the server may send any JSON."""
+
+    type: Any = None
+
+
+class _CallResult(msgspec.Struct, rename="camel"):
+    """The parts of a `CallToolResult` that earlier revisions may not know."""
+
+    content: list[_Block] = []
+    structured_content: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_call_decoder = msgspec.json.Decoder(_CallResult)
 
 
 def as_older(reply: Message, request: Message, revision: str) -> Message:
@@ -51,7 +70,7 @@ def as_older(reply: Message, request: Message, revision: str) -> Message:
     changes = dict.fromkeys(_MODERN, REMOVED)
     if request.method in _CACHEABLE:
         changes |= dict.fromkeys(_FRESHNESS, REMOVED)
-    if request.method in _SHAPED:
+    if request.method in _SHAPED and not (request.method == "tools/call" and _is_known(raw, revision)):
         changes |= _shape_changes(decoded(raw), request.method, revision)
     return rewrite(reply, changes)
 
@@ -59,7 +78,7 @@ def as_older(reply: Message, request: Message, revision: str) -> Message:
 def _error_changes(error: dict[str, Any], request: Message) -> dict[Path, Any]:
     """Any: JSON."""
     code, data = error.get("code"), error.get("data")
-    if code in MODERN_ERRORS:
+    if isinstance(code, int) and code in MODERN_ERRORS:
         return {("error", "code"): _INTERNAL, ("error", "message"): _words(code, error)}
     is_missing = code == _INVALID_PARAMS and isinstance(data, dict) and "uri" in data
     return {("error", "code"): _NO_RESOURCE} if is_missing and request.method == "resources/read" else {}
@@ -91,6 +110,19 @@ def _shape_changes(result: dict[str, Any], method: str, revision: str) -> dict[P
     return (
         _call_changes(result, revision) if method == "tools/call" else _prompt_changes(result.get("messages"), revision)
     )
+
+
+def _is_known(result: bytes, revision: str) -> bool:
+    """Whether `revision` knows all of a call's `result`, as nearly always. It is not decoded for that: it may be large.
+
+    False also if that cannot be told without decoding it.
+    """
+    try:
+        parts = _call_decoder.decode(result)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    newer = [kind for kind, first in _FIRST_WITH.items() if revision < first]
+    return bytes(parts.structured_content)[:1] == b"{" and not any(block.type in newer for block in parts.content)
 
 
 def _tools_changes(tools: Any) -> dict[Path, Any]:
@@ -140,8 +172,8 @@ def _prompt_changes(messages: Any, revision: str) -> dict[Path, Any]:
 def older_content(block: Any, revision: str) -> Any:
     """A block of content as `revision` knows it: a text in place of what it does not know. Any: JSON."""
     kind = block.get("type") if isinstance(block, dict) else None
-    if kind == "resource_link" and revision < _FIRST_WITH_LINKS:
+    if kind not in tuple(_FIRST_WITH) or revision >= _FIRST_WITH[kind]:
+        return block
+    if kind == "resource_link":
         return {"type": "text", "text": f"{block.get('title') or block.get('name')}: {block.get('uri')}"}
-    if kind == "audio" and revision < _FIRST_WITH_AUDIO:
-        return {"type": "text", "text": f"(audio, {block.get('mimeType')})"}
-    return block
+    return {"type": "text", "text": f"(audio, {block.get('mimeType')})"}

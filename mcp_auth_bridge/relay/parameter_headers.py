@@ -20,6 +20,7 @@ from mcp_auth_bridge.relay.tool_headers import InvalidTool, ToolHeaders, result_
 HEADER_MISMATCH = -32020
 
 _MISMATCH_IN_JSON = b"%d" % HEADER_MISMATCH
+_LONGEST_REFUSAL = 65536  # bytes; a longer reply is not a refusal, and is not searched to find that out
 _META_PREFIX = "io.modelcontextprotocol/"
 _MOST_PAGES = 100
 
@@ -133,7 +134,8 @@ class ParameterHeaders(Around):
 
     def _is_mismatch(self, call: int, message: Message) -> bool:
         return (
-            _MISMATCH_IN_JSON in message.raw  # nearly no message
+            len(message.raw) <= _LONGEST_REFUSAL
+            and _MISMATCH_IN_JSON in message.raw  # nearly no message
             and self._is_reply(call, message)
             and self._requests[call].method == "tools/call"
             and call not in self._repeated

@@ -215,4 +215,5 @@ def _interval(poll: Any) -> float:
     """Seconds until the next poll. Any: the server's `pollIntervalMs` is any JSON."""
     if not isinstance(poll, int | float) or isinstance(poll, bool):
         return _POLL
-    return min(max(poll / 1000, _SHORTEST_POLL), _LONGEST_POLL)
+    # Limited first: an integer may exceed every float.
+    return min(max(poll, _SHORTEST_POLL * 1000), _LONGEST_POLL * 1000) / 1000

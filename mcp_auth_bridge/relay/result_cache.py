@@ -7,6 +7,7 @@ has changed, a login and the lack of one empty it. Source: specification 2026-07
 import json
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -28,6 +29,15 @@ _MOST = 256  # results
 _LARGEST = 8 * 1024 * 1024  # bytes of all results
 _LONGEST = 3600.0  # seconds
 _TIMER = "cached result"
+
+
+class _Lifetime(msgspec.Struct):
+    """The member of a result that the cache looks at. Any: the server may send any JSON."""
+
+    ttl: Any = msgspec.field(name="ttlMs", default=None)
+
+
+_lifetime_decoder = msgspec.json.Decoder(_Lifetime)
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -149,11 +159,19 @@ def _asked_by(message: Message) -> _Asked | None:
 
 def _lifetime_of(result: bytes | None) -> float:
     """The seconds for which `result` may be kept, 0 if it must not be."""
-    value = decoded(result) if result is not None else None
-    lifetime = value.get("ttlMs") if isinstance(value, dict) else None
+    lifetime = _named_lifetime(result) if result is not None else None
     if not isinstance(lifetime, int | float) or isinstance(lifetime, bool):
         return 0.0
-    return min(lifetime / 1000, _LONGEST)
+    return min(max(lifetime, 0), _LONGEST * 1000) / 1000  # limited first: an integer may exceed every float
+
+
+def _named_lifetime(result: bytes) -> Any:
+    """The `ttlMs` of `result`, without the contents beside it, which may be large. Any: any JSON."""
+    try:
+        return _lifetime_decoder.decode(result).ttl
+    except (msgspec.DecodeError, RecursionError):  # not an object, a number out of range, an escape of a lone surrogate
+        value = decoded(result)
+        return value.get("ttlMs") if isinstance(value, dict) else None
 
 
 def _overlap(uri: str, updated: str) -> bool:

@@ -120,12 +120,12 @@ _GONE = (
     r"|\bno (?:[a-z]+ ){0,3}found\b)"
 )
 _NEAR = r"[^.!?\r\n]{0,40}?"
-_SPEAKS_OF_SESSION = re.compile(
+# Compiled when it is first needed: that takes as long as to import ten modules, and few servers refuse a session.
+_SPEAKS_OF_SESSION = (
     rf"{_SESSION}{_NEAR}{_GONE}|{_GONE}{_NEAR}{_SESSION}|\b(?:no|without an?) (?:[a-z]+ ){{0,2}}{_SESSION}"
     r"|\b(?:should|must|please|has to|have to|needs? to|client) re-?initiali[sz]e\b"
     r"|\b(?:server|client|connection|transport)(?: is| was| has)? not (?:yet |been )*initiali[sz]ed\b"
-    r"|\bexpect(?:s|ed)? (?:an? )?initialize\b|\bbefore initialization\b",
-    re.IGNORECASE,
+    r"|\bexpect(?:s|ed)? (?:an? )?initialize\b|\bbefore initialization\b"
 )
 _LONGEST = 2000  # characters; a longer text is not a refusal
 
@@ -192,4 +192,4 @@ def _speaks_of_session(refused: RefusedRequest) -> bool:
         return False
     if refused.session_id:
         text = text.replace(refused.session_id, "")
-    return _SPEAKS_OF_SESSION.search(text) is not None
+    return re.search(_SPEAKS_OF_SESSION, text, re.IGNORECASE) is not None

@@ -13,6 +13,7 @@ from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Hangup,
+    Kind,
     Malformed,
     Message,
     Note,
@@ -40,10 +41,10 @@ _HEARTBEAT = 0.1  # seconds; deadlines count in larger steps
 
 
 class Heartbeat:
-    """Thins out the signs of life of one call: the first is due, and then one in a tenth of a second."""
+    """Thins out the signs of life of one call to one in a tenth of a second. None is due before the time `first`."""
 
-    def __init__(self) -> None:
-        self._next = -math.inf
+    def __init__(self, first: float = -math.inf) -> None:
+        self._next = first
 
     def is_due(self, now: float) -> bool:
         """`now` is in seconds of a monotonic clock."""
@@ -216,7 +217,10 @@ class RelayRunner:
                 self._broken.set_exception(bug)
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        alive = partial(self._alive, call, Heartbeat())
+        # A request that was sent just now needs no sign of life: nearly all are answered before one is due.
+        waits = message.kind is Kind.REQUEST
+        heartbeat = Heartbeat(asyncio.get_running_loop().time() + _HEARTBEAT) if waits else Heartbeat()
+        alive = partial(self._alive, call, heartbeat)
         async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
             async for received in messages:
                 await self._perform(self._relay.from_server(call, received))

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from relaying import INITIALIZE, INITIALIZED, Playbook, answer, request
 
 from mcp_auth_bridge.app.relay_stack import build_headless_relay, build_own_relay, build_relay
 from mcp_auth_bridge.config.auth import AnonymousSettings
@@ -56,3 +57,25 @@ def test_pings_keep_a_session_open_where_that_is_configured():
     pinging = msgspec.structs.replace(PROFILE, relay=RelaySettings(ping=30.0))
     assert "KeepAlive" in repr_of(build_headless_relay(pinging, {}))
     assert "KeepAlive" not in repr_of(build_headless_relay(PROFILE, {}))
+
+
+def test_no_relay_keeps_the_answer_to_a_question_of_the_servers_for_itself():
+    """The bridge asks the client for several purposes: each answer belongs to one of them."""
+    play = Playbook(build_relay(PROFILE, {"era": b'"modern"'}))
+    capabilities = {"elicitation": {}}
+    words = play.client({**INITIALIZE, "params": {"protocolVersion": "2025-06-18", "capabilities": capabilities}})
+    discover = sent(words)
+    play.server(discover[1], answer(discover[2]["id"], {"supportedVersions": ["2026-07-28"], "capabilities": {}}))
+    play.client(INITIALIZED)
+    call = sent(play.client(request(1, name="add")))
+    form = {"method": "elicitation/create", "params": {"message": "?", "requestedSchema": {}}}
+    required = {"resultType": "input_required", "inputRequests": {"a": form}, "requestState": "s"}
+    [(_, asked)] = play.server(call[1], answer(1, required))
+    again = sent(play.client(answer(asked["id"], {"action": "decline"})))
+    assert again[2]["params"]["inputResponses"] == {"a": {"action": "decline"}}
+
+
+def sent(words):
+    """The one message for the server among `words`."""
+    [found] = [word for word in words if word[0] == "to server"]
+    return found

@@ -19,7 +19,14 @@ from relaying import (
 
 from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.config.profile import Profile
-from mcp_auth_bridge.errors import CredentialMissing, LoginRequired, TimedOut, TokenExpired, Unreachable
+from mcp_auth_bridge.errors import (
+    CredentialMissing,
+    LoginRequired,
+    TheirProtocolError,
+    TimedOut,
+    TokenExpired,
+    Unreachable,
+)
 from mcp_auth_bridge.relay.base import Report
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -43,6 +50,16 @@ def play(relay):
 
 def answers_of(words):
     return [word[1] for word in words if word[0] == "to client"]
+
+
+def refused_in_both_eras(play, initialize):
+    """What the relay says to the second refusal, after which there is no other era to try."""
+    words = play.client(initialize)
+    for _ in range(2):
+        (_, call, sent, _), *_ = [word for word in words if word[0] == "to server"]
+        error = {"code": -32601, "message": "Method not found"}
+        words = play.server(call, {"jsonrpc": "2.0", "id": sent["id"], "error": error})
+    return words
 
 
 def opened(play):
@@ -147,6 +164,16 @@ def test_a_request_of_the_servers_does_not_count_as_success(relay, play):
     play.server(-1, notification("notifications/message"))
     play.ended(-1, EXPIRED)
     assert relay.exit_code == 11
+
+
+def test_a_server_that_refuses_both_eras_has_answered_nothing(relay, play):
+    assert report(TheirProtocolError) in refused_in_both_eras(play, INITIALIZE)
+    assert relay.exit_code == 7
+
+
+def test_a_failure_by_a_reply_is_logged_once_too(play):
+    refused_in_both_eras(play, INITIALIZE)
+    assert report(TheirProtocolError) not in refused_in_both_eras(play, INITIALIZE | {"id": 3})
 
 
 def test_finding_out_the_era_is_not_a_failure(relay, play):

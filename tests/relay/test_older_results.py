@@ -150,6 +150,11 @@ def test_other_errors_keep_their_codes(code, method, data):
     assert older_error(code, method, data=data) == {"code": code, "message": "no", "data": data}
 
 
+@pytest.mark.parametrize("code", [[], {}, "x", None])
+def test_an_error_whose_code_is_not_a_number_is_passed_on(code):
+    assert older_error(code) == {"code": code, "message": "no"}
+
+
 def test_an_error_that_is_not_an_object_is_passed_on():
     odd = {"jsonrpc": "2.0", "id": 1, "error": "no"}
     assert older(odd) == odd

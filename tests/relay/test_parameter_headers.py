@@ -288,6 +288,13 @@ def test_only_a_tools_call_is_repeated(play, method):
     assert play.server(1, mismatch(1)) == [to_client(mismatch(1))]
 
 
+def test_a_long_reply_is_not_searched_for_a_refusal(play):
+    play.client(call(1))
+    long = mismatch(1)
+    long["error"]["data"] = "x" * 65536
+    assert play.server(1, long) == [to_client(long)]
+
+
 @pytest.mark.parametrize("told", [{"content": [{"type": "text", "text": "-32020"}]}, {"isError": True, "code": -32020}])
 def test_a_result_that_mentions_the_code_is_a_result(play, told):
     play.client(call(1))

@@ -200,7 +200,9 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
     told(tell)
 
 
-def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(story):
+def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(story, monkeypatch):
+    monkeypatch.setattr(run_relay, "_HEARTBEAT", 0.0)
+
     class Telling(Passthrough):
         def alive(self, call):
             yield ToClient(message(notification("alive", call=call)))
@@ -239,6 +241,8 @@ def test_signs_of_life_of_one_call_are_thinned_out():
     heartbeat = Heartbeat()
     times = [7.0, 7.0, 7.05, 7.15, 7.2, 7.3]
     assert [now for now in times if heartbeat.is_due(now)] == [7.0, 7.15, 7.3]
+    later = Heartbeat(7.1)
+    assert [now for now in times if later.is_due(now)] == [7.15, 7.3]
 
 
 def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):

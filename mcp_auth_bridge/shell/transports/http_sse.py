@@ -39,7 +39,7 @@ _EARLY = 64
 
 
 class HttpSse:
-    """The transport, on one stream after the other: each `initialize` opens a new one."""
+    """The transport, on one stream after the other: each `initialize` needs a new one (`renew`)."""
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
@@ -57,6 +57,11 @@ class HttpSse:
             raise
         self._stream = _Stream(endpoint, response, arriving)
 
+    async def renew(self) -> None:
+        """Make sure that the stream is a new one, for `initialize`. Raises as `open`."""
+        if self._stream is None or self._stream.used or self._stream.lost:
+            await self.open()
+
     async def post(
         self,
         message: Message,
@@ -67,8 +72,6 @@ class HttpSse:
 
         `alive` is called when the POST was accepted. Comments on the stream are not about one call.
         """
-        if message.method == "initialize" and (self._stream is None or self._stream.used or self._stream.lost):
-            await self.open()
         stream = self._stream
         if stream is None or stream.lost:
             raise _stream_lost_error()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, TheirProtocolError, UpstreamFailed
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, OutcomeUnknown, TheirProtocolError, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
@@ -24,6 +24,9 @@ from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZE
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
 from mcp_auth_bridge.shell.transports.remainder import GRACE
 from mcp_auth_bridge.shell.transports.remote import Remote
+
+_PATIENCE = 60.0
+"""Seconds for the reply to an opening: as long as `relay/legacy_session.py` waits for a session."""
 
 _TOOLS = replies.request("tools/list", {})
 _PING = replies.request("ping", {})
@@ -91,7 +94,7 @@ async def _initialize(remote: Remote) -> Message:
     while True:
         outcome: Message | UpstreamFailed
         try:
-            outcome = await _ask(remote, opening, {})
+            outcome = await _open(remote, opening, {})
         except UpstreamFailed as failed:
             outcome = failed
         if (lower := with_older_revision(opening, outcome)) is not None:
@@ -104,9 +107,10 @@ async def _initialize(remote: Remote) -> Message:
 
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     welcome = replies.members(opened)
+    capabilities = welcome.get("capabilities")
     headers = version_headers(welcome.get("protocolVersion"))
     await _notify(remote, INITIALIZED, headers)
-    request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
+    request = _TOOLS if isinstance(capabilities, dict) and "tools" in capabilities else _PING
     listed = result_of(await _ask(remote, request, headers))
     await remote.close()
     complete = request is _TOOLS and listed is not None and "nextCursor" not in replies.members(listed)
@@ -130,7 +134,7 @@ async def _notify(remote: Remote, notification: Message, headers: Mapping[str, s
 async def _prove_modern(remote: Remote, refused: BridgeError) -> Mapping[str, bytes]:
     """The same with a server that has `refused` to open a session. Raises `refused` if it knows no other era either."""
     try:
-        discovery = await _ask(remote, DISCOVER, standard_headers(DISCOVER))
+        discovery = await _open(remote, DISCOVER, standard_headers(DISCOVER))
     except TheirProtocolError as error:
         if not may_mean_other_era(error):
             raise
@@ -140,6 +144,16 @@ async def _prove_modern(remote: Remote, refused: BridgeError) -> Mapping[str, by
         raise refused
     await _ask(remote, _MODERN_TOOLS, standard_headers(_MODERN_TOOLS))
     return {"server/discover": discovered, ERA: remembered_as(Era.MODERN)}
+
+
+async def _open(remote: Remote, opening: Message, headers: Mapping[str, str]) -> Message:
+    """As `_ask`, for a server that may be silent: a login must not wait for it for ever."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return await _ask(remote, opening, headers)
+    except TimeoutError:
+        silence = f"the server did not answer {opening.method} within {_PATIENCE:g} seconds"
+        raise OutcomeUnknown(silence, "check that it speaks MCP") from None
 
 
 async def _ask(remote: Remote, request: Message, headers: Mapping[str, str]) -> Message:

@@ -1,4 +1,4 @@
-"""The MCP server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, detected at `initialize`.
+"""The MCP server over the HTTP transport that it speaks: streamable HTTP, else HTTP+SSE, detected at each `initialize`.
 
 The methods yield messages and raise every failure as a `BridgeError`. Closing an iterator ends its connection.
 """
@@ -12,6 +12,7 @@ from mcp_auth_bridge.credentials.base import Credentials
 from mcp_auth_bridge.errors import BridgeError, CredentialRefused, LoginRequired, UrlRefused
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Kind, Message
+from mcp_auth_bridge.relay.era import may_mean_other_era
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
@@ -40,11 +41,9 @@ class Remote:
 
         `alive` is called when the server has accepted the message, and when bytes have come in return.
         """
-        if self._http_sse is not None:
-            return self._http_sse.post(message, headers, alive)
         if message.method == "initialize":
             return self._initialize(message, headers, alive)
-        return self._streamable.post(message, headers, alive)
+        return (self._http_sse or self._streamable).post(message, headers, alive)
 
     def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
         """Yield the messages that the server sends of its own accord, as long as it sends them.
@@ -58,6 +57,25 @@ class Remote:
         await (self._http_sse or self._streamable).close()
 
     async def _initialize(
+        self, message: Message, headers: Mapping[str, str], alive: Alive
+    ) -> AsyncGenerator[Message, None]:
+        if self._http_sse is not None:
+            await self._renew(self._http_sse)
+        arriving = (self._http_sse.post if self._http_sse is not None else self._detect)(message, headers, alive)
+        async with aclosing(arriving) as messages:
+            async for received in messages:
+                yield received
+
+    async def _renew(self, older: HttpSse) -> None:
+        """A new stream for a new session, or no `older` transport any more: the server may have been upgraded."""
+        try:
+            await older.renew()
+        except BridgeError as error:
+            if not may_mean_other_era(error):
+                raise
+            self._http_sse = None
+
+    async def _detect(
         self, message: Message, headers: Mapping[str, str], alive: Alive
     ) -> AsyncGenerator[Message, None]:
         outcome = await self._streamable.exchange(message, headers, alive)

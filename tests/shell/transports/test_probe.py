@@ -7,7 +7,7 @@ import pytest
 from relaying import WELCOMED, message, notification
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
-from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
+from mcp_auth_bridge.errors import LoginRequired, OutcomeUnknown, TheirProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.shell.transports import probe
 from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge, prove
@@ -64,6 +64,26 @@ def test_a_session_is_opened_used_and_ended():
 def test_a_server_without_tools_is_pinged():
     bare = {**WELCOMED, "capabilities": {}}
     assert proven(Far(initialize=bare, ping={})) == {"initialize": bare}
+
+
+@pytest.mark.parametrize("capabilities", [5, "tools", ["tools"], None])
+def test_odd_capabilities_promise_no_tools(capabilities):
+    odd = {**WELCOMED, "capabilities": capabilities}
+    assert proven(Far(initialize=odd, ping={})) == {"initialize": odd}
+
+
+@pytest.mark.parametrize("silent", ["initialize", "discover"])
+def test_a_server_that_does_not_answer_an_opening_is_not_waited_for_for_ever(monkeypatch, silent):
+    class Silent(Far):
+        async def post(self, sent, headers, alive=None):
+            if sent.method.endswith(silent):
+                await asyncio.Event().wait()
+            async for told in super().post(sent, headers, alive):
+                yield told
+
+    monkeypatch.setattr(probe, "_PATIENCE", 0)
+    with pytest.raises(OutcomeUnknown, match="did not answer"):
+        proven(Silent(initialize=REFUSED))
 
 
 def test_a_list_with_more_pages_is_not_worth_remembering():

@@ -1,4 +1,4 @@
-"""Which transport a server speaks is found out at `initialize`, once, and all that follows uses it."""
+"""Which transport a server speaks is found out at `initialize`, and all that follows uses it."""
 
 import pytest
 from peers.scripted import CUT, DRAIN, REQUEST, Gate, Scripted
@@ -108,3 +108,31 @@ async def test_a_server_without_a_stream_of_its_own_says_so():
         server.play(one(reply(b"405 Method Not Allowed")))
         with pytest.raises(UpstreamFailed):
             await collect(remote.listen({}))
+
+
+@pytest.mark.parametrize(
+    "stream", [reply(b"405 Method Not Allowed"), reply(b"404 Not Found"), STREAM + event(b"{}")], ids=str
+)
+@story
+async def test_a_server_that_no_longer_speaks_the_older_transport_is_asked_at_one_url(stream):
+    async with Scripted() as server, connected(server) as remote:
+        server.play([REQUEST, reply(b"405 Method Not Allowed"), REQUEST, ENDPOINT, event(HELLO), CUT], one(ACCEPTED))
+        assert await collect(remote.post(OPENING, {})) == [HELLO]
+        server.play([REQUEST, stream, CUT], one(reply(b"200 OK", body=HELLO)), one(reply(b"200 OK", body=ANSWER)))
+        assert await collect(remote.post(OPENING, {})) == [HELLO]
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
+        assert heads(server)[-3:] == ["GET /mcp", "POST /mcp", "POST /mcp"]
+
+
+@story
+async def test_a_server_of_the_older_transport_that_is_away_keeps_it():
+    async with Scripted() as server, connected(server) as remote:
+        server.play([REQUEST, reply(b"405 Method Not Allowed"), REQUEST, ENDPOINT, event(HELLO), CUT], one(ACCEPTED))
+        assert await collect(remote.post(OPENING, {})) == [HELLO]
+        server.play(one(reply(b"503 Service Unavailable")))
+        with pytest.raises(UpstreamFailed):
+            await collect(remote.post(OPENING, {}))
+        server.play([REQUEST, ENDPOINT, event(HELLO), DRAIN], one(ACCEPTED))
+        assert await collect(remote.post(OPENING, {})) == [HELLO]
+        assert heads(server)[-3:] == ["GET /mcp", "GET /mcp", "POST /messages?s=1"]
+        await remote.close()
