@@ -76,9 +76,12 @@ class _Exchange(msgspec.Struct):
 
 
 class InputRounds(Around):
-    """Wraps the relay that sends the requests."""
+    """Wraps the relay that sends the requests.
 
-    def __init__(self, inner: Relay) -> None:
+    Relays that take turns share their `numbers`: the client may still be asked a question of an earlier one.
+    """
+
+    def __init__(self, inner: Relay, numbers: Iterator[int] | None = None) -> None:
         super().__init__(inner)
 
         # The revision of the client.
@@ -100,7 +103,7 @@ class InputRounds(Around):
         self._questions: dict[Hashable, Question] = {}
 
         # For the ids of questions and of repeated requests, and for exchanges.
-        self._numbers = count(1)
+        self._numbers = numbers or count(1)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REPLY:

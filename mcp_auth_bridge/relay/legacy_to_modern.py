@@ -73,10 +73,10 @@ class _State(enum.Enum):
 
 
 class LegacyToModern(Around):
-    """Wraps the relays of a modern server. `name` is the name of the server."""
+    """Wraps the relays of a modern server. `name` is the name of the server; `numbers`: see `InputRounds`."""
 
-    def __init__(self, inner: Relay, name: str) -> None:
-        self._requests = LegacyRequests(inner)
+    def __init__(self, inner: Relay, name: str, numbers: Iterator[int] | None = None) -> None:
+        self._requests = LegacyRequests(inner, numbers)
         super().__init__(self._requests)
 
         # The name of the server, for a client whose server does not name itself.

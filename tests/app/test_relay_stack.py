@@ -4,11 +4,12 @@ import msgspec
 import pytest
 from relaying import INITIALIZE, INITIALIZED, Playbook, answer, request
 
-from mcp_auth_bridge.app.relay_stack import build_headless_relay, build_own_relay, build_relay
+from mcp_auth_bridge.app.relay_stack import _Eras, build_headless_relay, build_own_relay, build_relay
 from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.config.relay import RelaySettings
+from mcp_auth_bridge.relay.era import Era
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER), auth=BrowserSettings())
@@ -51,6 +52,13 @@ def test_a_program_gets_every_failure_and_the_bridge_itself_waits_for_the_server
     assert "Headless" in headless
     for missing in ("SigningIn", "EarlyInitialize", "LoginNotices"):
         assert missing not in headless | own
+
+
+def test_questions_to_a_legacy_client_have_ids_of_their_own_after_any_change_of_the_servers_era():
+    eras = _Eras(PROFILE, {})
+    builders = eras.for_legacy_client()._inner._inner._build
+    first, second = builders[Era.MODERN](), builders[Era.MODERN]()
+    assert first._requests._rounds._numbers is second._requests._rounds._numbers
 
 
 def test_pings_keep_a_session_open_where_that_is_configured():
