@@ -62,6 +62,11 @@ class Alternatives:
             self._relays.pop(number, None)
             self._questions = {key: asker for key, asker in self._questions.items() if asker != number}
 
+    def retire_others(self, used: int) -> None:
+        """The same for all but the relay that is in use."""
+        for number in [number for number in self._relays if number != used]:
+            self.retire(number)
+
     def timer(self, timer: str, otherwise: int) -> tuple[int, str] | None:
         """The number of the relay that set `timer`, and its own name for it; None if that relay is forgotten.
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Any
 
+from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, Remember, ToClient, ToServer, Wake
 from mcp_auth_bridge.relay.envelope import result_of
@@ -76,6 +77,10 @@ class EarlyOpening(Around, ABC):
         if call in self._calls and message.kind is Kind.REPLY:
             yield from self._learn(self._calls[call], result_of(message))
         yield from self._review(self._inner.from_server(call, message))
+
+    def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
+        self._calls.pop(call, None)
+        yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer != f"early {self.method}":

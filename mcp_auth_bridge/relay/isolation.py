@@ -39,6 +39,9 @@ class Isolation:
         # The calls that carry a request and have not ended.
         self._running: set[int] = set()
 
+        # The calls that ended before their request had a reply, by its key: they may be made again.
+        self._unanswered: dict[Hashable, set[int]] = {}
+
         # The keys of the requests that were answered here, in that order: a reply from the relay would be a second one.
         self._given_up: dict[Hashable, None] = {}
 
@@ -87,8 +90,13 @@ class Isolation:
         except Exception as bug:  # noqa: BLE001 - as above
             yield from self._report(why := internal_error(bug))
             yield from self._answer_ended(call, why)
-        if self._calls.get(call) not in self._open:  # else the call may be made again
-            self._calls.pop(call, None)
+        if call not in self._calls:
+            return
+        key = self._calls[call]
+        if key in self._open:
+            self._unanswered.setdefault(key, set()).add(call)
+        else:
+            del self._calls[call]
 
     def woke(self, timer: str) -> Iterator[Action]:
         if timer == _TIMER:
@@ -107,7 +115,7 @@ class Isolation:
         request = self._open.get(message.cancelled_key)
         if request is None or request.method == "initialize":
             return None
-        del self._open[request.key]
+        self._close(request.key)
         return request.key
 
     def _review(self, actions: Iterable[Action]) -> Iterator[Action]:
@@ -134,8 +142,15 @@ class Isolation:
         if self._given_up and key in self._given_up:
             del self._given_up[key]
             return False
-        self._open.pop(key, None)
+        self._close(key)
         return True
+
+    def _close(self, key: Hashable) -> None:
+        """The request `key` gets no reply from now on, and none of its calls is made again."""
+        self._open.pop(key, None)
+        for call in self._unanswered.pop(key, ()):
+            if call not in self._running:
+                self._calls.pop(call, None)
 
     def _is_first_failure(self, request: Message) -> bool:
         """Whether a failure is the first reply to `request`.
@@ -191,7 +206,7 @@ class Isolation:
             yield self._give_up(request, error)
 
     def _give_up(self, request: Message, error: BridgeError) -> Action:
-        del self._open[request.key]
+        self._close(request.key)
         self._never_answer(request.key)
         return Fail(request, error)
 

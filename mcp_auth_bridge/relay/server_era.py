@@ -64,6 +64,8 @@ class ServerEra:
                 self._initialize, self._initialized, self._greeted = message, None, False
         elif message.method == _INITIALIZED and message.kind is Kind.NOTIFICATION:
             self._initialized = message
+        elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
+            self._refused.pop(message.cancelled_key, None)
         yield from self._hand(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
@@ -81,8 +83,7 @@ class ServerEra:
         self._relays.ended(call)
         self._openings.discard(call)
         yield from self._review(number, self._relays[number].ended(call, error))
-        if number != self._used:
-            self._relays.retire(number)
+        self._relays.retire_others(self._used)
 
     def woke(self, timer: str) -> Iterator[Action]:
         found = self._relays.timer(timer, self._used)

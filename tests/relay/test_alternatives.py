@@ -73,6 +73,15 @@ def test_a_retired_relay_stays_for_its_calls_and_is_forgotten_then():
     assert relays[second]
 
 
+def test_the_others_are_forgotten_once_they_have_nothing_to_do():
+    relays, first, second = two()
+    third = relays.add(Passthrough())
+    list(relays.noted(first, [CALL]))
+    relays.retire_others(third)
+    known = [relays.timer(f"{number}/deadline", third) is not None for number in (first, second, third)]
+    assert known == [True, False, True]
+
+
 def test_a_cancellation_reaches_the_relay_that_has_the_request():
     relays, first, second = two()
     assert relays.addressee(message(request(1)), first) == first

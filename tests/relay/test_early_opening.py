@@ -3,7 +3,18 @@
 import json
 
 import pytest
-from relaying import Playbook, answer, cancelled, fail, remember, request, to_client, to_server, wake
+from relaying import (
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    remember,
+    request,
+    sizes,
+    to_client,
+    to_server,
+    wake,
+)
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.base import Remember
@@ -157,6 +168,13 @@ def test_what_a_translator_makes_of_the_servers_words_is_remembered_once():
     play = Playbook(Opening(Translating(), "acme", {}))
     assert play.woke("any") == [remember("initialize", INITIALIZED), remember("tools/list", {"tools": []})]
     assert play.woke("any") == [remember("tools/list", {"tools": []})]
+
+
+def test_nothing_is_kept_of_an_opening_that_has_ended(play):
+    play.client(OPENING)
+    told_truth(play)
+    play.ended(1)
+    assert sizes(play.relay) == {"_memory": 1}
 
 
 def test_a_reply_to_another_request_says_nothing_of_the_server(play):

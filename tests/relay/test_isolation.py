@@ -12,6 +12,7 @@ from relaying import (
     notification,
     report,
     request,
+    sizes,
     to_client,
     to_server,
     wake,
@@ -118,6 +119,28 @@ def test_a_request_that_goes_on_in_another_call_is_not_answered_for_the_ended_on
     play.then(sent(2, request(1))).ended(1)
     assert play.then(Bug()).ended(1, None) == [FAULT, WATCH]
     assert play.then(ToClient(message(answer(1)))).server(2, answer(1)) == [to_client(answer(1))]
+
+
+@pytest.mark.parametrize("end", ["reply", "cancellation"])
+def test_nothing_is_kept_of_calls_that_ended_before_their_request(play, end):
+    for id_ in range(10):
+        asked(play, id_, 2 * id_)
+        play.then(sent(2 * id_ + 1, request(id_))).ended(2 * id_)
+        if end == "reply":
+            play.then(ToClient(message(answer(id_)))).server(2 * id_ + 1, answer(id_))
+            play.ended(2 * id_ + 1)
+        else:
+            play.then(Hangup(2 * id_ + 1)).client(cancelled(id_))
+    assert sizes(play.relay) == {}
+
+
+def test_a_call_that_is_made_again_is_kept_until_it_ends(play):
+    asked(play)
+    play.then(sent(1, request("again"))).ended(1)
+    play.then(ToClient(message(answer(1)))).server(1, answer(1))
+    assert sizes(play.relay) == {"_calls": 1, "_running": 1}
+    play.ended(1)
+    assert sizes(play.relay) == {}
 
 
 def test_a_second_bug_while_a_call_is_ended_is_reported_as_well(play):

@@ -8,12 +8,14 @@ from relaying import (
     INITIALIZED,
     Playbook,
     answer,
+    cancelled,
     fail,
     hangup,
     message,
     note,
     remember,
     request,
+    sizes,
     to_client,
     to_server,
 )
@@ -270,6 +272,25 @@ def test_its_stream_from_the_server_is_closed():
 def test_the_servers_own_stream_reaches_the_relay_in_use():
     stage = Stage(Era.LEGACY)
     assert stage.play.server(STREAM, request("s", "ping")) == [to_client(request("s", "ping"))]
+
+
+@pytest.mark.parametrize("end", ["reply", "cancellation"])
+def test_nothing_is_kept_of_the_eras_that_a_server_has_had(end):
+    stage = Stage(Era.MODERN)
+    makers = stage.play.relay._relays._makers
+    for id_ in range(10):
+        stage.play.client(request(id_))
+        (call,) = makers
+        stage.play.ended(call, REFUSAL)
+        if end == "reply":
+            stage.play.server(call + 1, answer(id_))
+        else:
+            list(stage.play.relay.from_client(message(cancelled(id_))))
+        for call in list(makers):
+            stage.play.ended(call)
+    assert len(stage.made) == 11
+    assert sizes(stage.play.relay) == {"_build": 2}
+    assert sizes(stage.play.relay._relays) == {"_relays": 1}
 
 
 def test_a_call_that_is_hung_up_on_is_not_waited_for():

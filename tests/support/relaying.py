@@ -151,3 +151,10 @@ def report(error):
 
 def remember(method, result):
     return ("remember", method, result)
+
+
+def sizes(relay):
+    """How many items each collection of `relay` holds, without the empty ones: a relay must not grow."""
+    return {
+        name: len(value) for name, value in vars(relay).items() if isinstance(value, dict | set | list) and len(value)
+    }
