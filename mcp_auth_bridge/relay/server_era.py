@@ -97,6 +97,12 @@ class ServerEra:
                     if method in _OPENINGS:
                         self._openings.add(call)
                     yield action
+                case Fail(request=request) if number != self._used and self._opens_session(request):
+                    pass  # the relay in use has it too, and answers it
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if (
+                    number != self._used and self._opens_session(reply)
+                ):
+                    pass  # as above
                 case Fail(request=request, error=EraRefused() as error):
                     yield from self._refuse(number, request, error)
                 case Fail(request=request):
@@ -107,6 +113,12 @@ class ServerEra:
                     yield from self._unless_greeted(reply.key, action)
                 case _:
                     yield action
+
+    def _opens_session(self, message: Message) -> bool:
+        """Whether `message` is, or answers, the client's `initialize`, while a relay has yet to answer that."""
+        if self._initialize is None or message.key != self._initialize.key:
+            return False
+        return not self._greeted or message.key in self._repeated
 
     def _unless_greeted(self, key: Hashable, action: Action) -> Iterator[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
