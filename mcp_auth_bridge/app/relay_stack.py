@@ -6,6 +6,7 @@ either era has relays for its user; below them the era of the server decides, an
 
 import os
 from collections.abc import Callable, Mapping
+from itertools import count
 
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
@@ -68,17 +69,21 @@ def build_own_relay(profile: Profile) -> Relay:
 
 
 class _Eras:
-    """The relays of the two eras. They share the numbers of their calls, because they take turns in one process."""
+    """The relays of the two eras. They share the numbers of their calls and of their questions to the client.
+
+    They take turns in one process, and one that is no longer in use may still wait for a reply or an answer.
+    """
 
     def __init__(self, profile: Profile, remembered: Mapping[str, bytes]) -> None:
         self._profile = profile
         self._remembered = remembered
+        self._questions = count(1)
         self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
 
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
             Era.LEGACY: self._legacy_server_unless_dual,
-            Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name),
+            Era.MODERN: lambda: LegacyToModern(self.modern_server(), self._profile.name, self._questions),
         }
         return ClientCapabilities(SessionReplay(ServerEra(build, Era.LEGACY, self._remembered)))
 

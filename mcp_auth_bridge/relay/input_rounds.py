@@ -76,9 +76,9 @@ class _Exchange(msgspec.Struct):
 
 
 class InputRounds(Around):
-    """Wraps the relay that sends the requests."""
+    """Wraps the relay that sends the requests. `numbers` are those of its questions to the client."""
 
-    def __init__(self, inner: Relay) -> None:
+    def __init__(self, inner: Relay, numbers: Iterator[int] | None = None) -> None:
         super().__init__(inner)
 
         # The revision of the client.
@@ -100,7 +100,7 @@ class InputRounds(Around):
         self._questions: dict[Hashable, Question] = {}
 
         # For the ids of questions and of repeated requests, and for exchanges.
-        self._numbers = count(1)
+        self._numbers = numbers or count(1)
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REPLY:

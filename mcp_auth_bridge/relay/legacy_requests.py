@@ -47,10 +47,10 @@ _FOR_CLIENTS = frozenset(
 
 
 class LegacyRequests(Around):
-    """Wraps the relays of a modern server."""
+    """Wraps the relays of a modern server. `questions` are the numbers of questions to the client."""
 
-    def __init__(self, inner: Relay) -> None:
-        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)))
+    def __init__(self, inner: Relay, questions: Iterator[int] | None = None) -> None:
+        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)), questions)
         self._listening = Listening(RequestNotices(self._rounds))
         super().__init__(self._listening)
 

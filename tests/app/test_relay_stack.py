@@ -4,11 +4,13 @@ import msgspec
 import pytest
 from relaying import INITIALIZE, INITIALIZED, Playbook, answer, request
 
+from mcp_auth_bridge.app import relay_stack
 from mcp_auth_bridge.app.relay_stack import build_headless_relay, build_own_relay, build_relay
 from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.login import BrowserSettings
 from mcp_auth_bridge.config.profile import Profile
 from mcp_auth_bridge.config.relay import RelaySettings
+from mcp_auth_bridge.relay.era import Era
 from mcp_auth_bridge.urls import Purpose, gate
 
 PROFILE = Profile("acme", gate("https://mcp.example.com/mcp", Purpose.SERVER), auth=BrowserSettings())
@@ -79,3 +81,10 @@ def sent(words):
     """The one message for the server among `words`."""
     [found] = [word for word in words if word[0] == "to server"]
     return found
+
+
+def test_questions_have_ids_of_their_own_although_the_server_changes_its_era_and_back():
+    """The relay of the first era may still wait for an answer when another one of that era asks."""
+    eras = relay_stack._Eras(PROFILE, {})
+    first, second = (eras.for_legacy_client()._inner._inner._build[Era.MODERN]() for _ in range(2))
+    assert first._requests._rounds._numbers is second._requests._rounds._numbers

@@ -269,6 +269,22 @@ def test_it_does_not_answer_an_initialize_that_the_relay_in_use_has_too(error):
     assert stage.play.server(5, answer(9)) == [remember("era", "modern"), to_client(answer(9))]
 
 
+def test_it_does_not_answer_such_an_initialize_after_the_relay_in_use_has_either():
+    stage = opened()
+    again = {**INITIALIZE, "id": 9}
+    stage.play.client(again)
+    stage.play.ended(3, REFUSAL)
+    stage.play.server(5, answer(9))
+    assert stage.play.ended(4, Unreachable("away")) == []
+
+
+def test_a_request_with_the_id_of_an_initialize_that_was_answered_is_answered_by_the_relay_that_has_it():
+    stage = opened()
+    stage.play.client(request(0))
+    stage.play.ended(3, REFUSAL)
+    assert stage.play.server(4, answer(0)) == [to_client(answer(0))]
+
+
 def test_it_does_not_answer_an_initialize_that_was_repeated_twice():
     stage = opened()
     assert stage.play.ended(3, REFUSAL)[0] == to_server(4, INITIALIZE)
