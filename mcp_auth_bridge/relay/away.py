@@ -16,12 +16,20 @@ _LONGEST_REQUESTED = 300.0
 _STATUSES = (404, 405, 408, 425, 429)
 """Statuses of a client's error that balancers send for a server that is not there yet, or has too much to do."""
 
+_MOVED = (301, 308)  # permanently (RFC 9110 sections 15.4.2 and 15.4.9): the URL has to be changed
+
 
 def is_away(error: BridgeError | None) -> bool:
     """Whether `error` says that the server is away."""
     if isinstance(error, UpstreamFailed):
-        return error.status < 400 or error.status in _STATUSES or error.status >= 500
+        portal = error.status < 400 and error.status not in _MOVED
+        return portal or error.status in _STATUSES or error.status >= 500
     return isinstance(error, Unreachable)
+
+
+def may_be_wrong_url(error: BridgeError | None) -> bool:
+    """Whether `error`, which says that the server is away, may as well say that the URL is wrong."""
+    return isinstance(error, UpstreamFailed) and (error.status < 400 or error.status in (404, 405))
 
 
 def may_pass(error: BridgeError | None) -> bool:

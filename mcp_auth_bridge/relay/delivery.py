@@ -16,6 +16,7 @@ from mcp_auth_bridge.errors import (
     OutcomeUnknown,
     Overdue,
     Sent,
+    SessionLost,
     TimedOut,
     Unreachable,
     UpstreamFailed,
@@ -156,7 +157,7 @@ class Delivery(Around):
             return
         self._attempts.pop(call, None)
         if attempt is not None and attempt.known is not None and error is not None:
-            error = _last_of_several(error)
+            error = last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
     def woke(self, timer: str) -> Iterator[Action]:
@@ -245,8 +246,12 @@ class Delivery(Around):
         )
 
 
-def _last_of_several(error: BridgeError) -> BridgeError:
+def last_of_several(error: BridgeError) -> BridgeError:
     """The error of all attempts, from that of the last: an earlier one may have been sent even if the last was not."""
+    if isinstance(error, SessionLost):
+        lost = SessionLost(error.message, error.hint)
+        lost.sent = Sent.UNKNOWN
+        return lost
     last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
     if not last_alone:
         return error

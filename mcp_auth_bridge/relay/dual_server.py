@@ -2,7 +2,9 @@
 
 The TypeScript SDK 2.x serves legacy clients so by default: its `initialize` names no session, each request meets a new
 instance, and so elicitation, sampling, roots, subscriptions, cancellation and the log level are lost. In its modern era
-it has them all. A server that keeps sessions loses nothing in the legacy era, and is spoken to in it.
+it has them all. A server that keeps sessions loses nothing in the legacy era, and is spoken to in it: tools made with
+the Python SDK 2.x may even ask the client there and nowhere else. A reply to `initialize` that names a revision of the
+modern era is looked into as well, because there are no sessions in that revision.
 """
 
 from collections.abc import Iterator
@@ -12,10 +14,10 @@ import msgspec
 from mcp_auth_bridge.errors import BridgeError, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Relay, ToServer, Wake
-from mcp_auth_bridge.relay.call_numbers import PROBES, STREAM, CallNumbers
+from mcp_auth_bridge.relay.call_numbers import OWN, PROBES, STREAM, CallNumbers
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import DISCOVER, is_modern
-from mcp_auth_bridge.relay.mcp_headers import standard_headers
+from mcp_auth_bridge.relay.mcp_headers import MODERN_VERSIONS, standard_headers
 from mcp_auth_bridge.relay.own_handshake import META
 
 PATIENCE = 5.0
@@ -51,7 +53,7 @@ class DualServer(Around):
         if call in PROBES:
             if call == self._probe and message.kind is Kind.REPLY:
                 yield from self._answered(message)
-        elif message.is_stateless and not self._asked and result_of(message) is not None:
+        elif not self._asked and call in OWN and _is_doubtful(message):
             self._asked, self._withheld = True, _Withheld(call, message)
             yield from self._ask()
         else:
@@ -84,7 +86,7 @@ class DualServer(Around):
             return
         withheld, self._withheld = self._withheld, None
         # The session fails all that waits for it, so that nothing stays behind in the legacy era.
-        stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28 as well")
+        stateless = TheirProtocolError("the server keeps no legacy session, and speaks MCP 2026-07-28")
         yield from self._inner.ended(withheld.call, stateless)
 
     def _pass_on(self) -> Iterator[Action]:
@@ -92,3 +94,11 @@ class DualServer(Around):
             withheld, self._withheld = self._withheld, None
             yield from self._inner.from_server(withheld.call, withheld.reply)
             yield from self._inner.ended(withheld.call, None)
+
+
+def _is_doubtful(reply: Message) -> bool:
+    """Whether `reply` opens a session of which the server may know nothing."""
+    result = result_of(reply)
+    return result is not None and (
+        reply.is_stateless or replies.members(result).get("protocolVersion") in MODERN_VERSIONS
+    )

@@ -19,6 +19,7 @@ from mcp_auth_bridge.errors import (
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
+    Sent,
     SessionDoubted,
     SessionLost,
     StepUpRequired,
@@ -40,7 +41,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
-from mcp_auth_bridge.relay.delivery import REPEATABLE
+from mcp_auth_bridge.relay.delivery import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
@@ -53,6 +54,7 @@ REOPEN = "reopen"
 _OPENING_DEADLINE = 60.0  # seconds
 _OPENING = "opening"  # the timer of that deadline
 _INITIALIZED = "notifications/initialized"
+_WITHOUT_SESSION = (SessionState.OPENING, SessionState.CLOSED)
 
 
 class LegacySession:
@@ -83,8 +85,8 @@ class LegacySession:
         # The client's messages and the calls to make again, in the order in which an open session gets them.
         self._waiting: list[Message | ToServer] = []
 
-        # The calls that were made again. Each is made again only once.
-        self._replayed: set[int] = set()
+        # The calls that were made again, each only once, with how much of the first attempt may have been carried out.
+        self._replayed: dict[int, Sent] = {}
 
         # Whether a refusal came again in a new session, so that the server may mean something else by it.
         self._ambiguous = False
@@ -138,8 +140,7 @@ class LegacySession:
         if isinstance(error, SessionLost) and action is not None:
             yield from self._session_refused(session, action, error)
             return
-        self._replayed.discard(call)
-        yield from self._in_session(self._inner.ended(call, error))
+        yield from self._in_session(self._inner.ended(call, self._of_both_attempts(call, error)))
         if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
             yield from self._close(error)
 
@@ -267,11 +268,12 @@ class LegacySession:
             yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
             yield from self._cancel(message)
+        elif message.kind is Kind.REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
+            return  # it is for the lost session: in the new one it would answer another request
         elif self._told_to_wait is not None:
             if message.kind is Kind.REQUEST:
                 yield Fail(message, self._told_to_wait)
-        elif message.kind is not Kind.REPLY or not self._handshake.answered:
-            # A reply during a reopening is for the lost session. In the new one it would answer another request.
+        else:
             self._waiting.append(message)
             if self._state is SessionState.CLOSED:
                 yield from self._open(SessionStep.REOPEN)
@@ -301,18 +303,24 @@ class LegacySession:
         # In a new session a reply would answer another request: servers count theirs from the start again.
         repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
         if is_first and is_worth_it and repeatable:
-            self._replayed.add(action.call)
+            self._replayed[action.call] = error.sent
             yield from self._replay(session, action)
             return
-        self._replayed.discard(action.call)
         if isinstance(error.answer, bytes):
+            self._replayed.pop(action.call, None)
             reply = Message(Kind.REPLY, error.answer, id=action.message.id)
             yield from self._in_session(self._inner.from_server(action.call, reply))
             yield from self._in_session(self._inner.ended(action.call, None))
         else:
-            yield from self._in_session(self._inner.ended(action.call, error.answer or error))
+            final = self._of_both_attempts(action.call, error.answer or error)
+            yield from self._in_session(self._inner.ended(action.call, final))
         if is_first and is_worth_it and self._state in IN_USE and session is self._session:
             yield from self._open(SessionStep.REOPEN)
+
+    def _of_both_attempts(self, call: int, error: BridgeError | None) -> BridgeError | None:
+        """The `error` of `call`, which may have been made before: then the first attempt counts, too."""
+        earlier = self._replayed.pop(call, Sent.NO)
+        return error if error is None or earlier is Sent.NO else last_of_several(error)
 
     def _is_worth_reopening(self, session: McpSession, error: SessionLost) -> bool:
         """Whether a new session may help.

@@ -55,6 +55,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
     decoded,
 )
+from mcp_auth_bridge.relay.era import UNSUPPORTED_VERSION, is_modern
 from mcp_auth_bridge.relay.legacy_client import LegacyClient, changes_listened_to, initialize_result, introduced
 from mcp_auth_bridge.relay.legacy_requests import DISCOVER, LegacyRequests
 from mcp_auth_bridge.relay.legacy_session import REOPEN
@@ -112,6 +113,9 @@ class LegacyToModern(Around):
 
         # For the ids of the requests `server/discover`.
         self._numbers = count(1)
+
+        # Whether the server has refused the very version that it names. It is asked for it once more.
+        self._insisted = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.REQUEST:
@@ -184,13 +188,17 @@ class LegacyToModern(Around):
 
     def _discovered(self, reply: Message) -> Iterator[Action]:
         self._discover = None
+        if replies.error_code(reply) == UNSUPPORTED_VERSION and is_modern(reply) and not self._insisted:
+            self._insisted = True
+            yield from self._open()
+            return
         value = decoded(reply.raw)
         result = value.get("result")
         versions = result.get("supportedVersions") if isinstance(result, dict) else None
         if not isinstance(versions, list) or not any(version in MODERN_VERSIONS for version in versions):
             yield from self._close(EraRefused(_refusal_error(value.get("error"))))
             return
-        self._state = _State.OPEN
+        self._state, self._insisted = _State.OPEN, False
         self._pauses.reset()
         self._lists = changes_listened_to(result)
         greeting = initialize_result(result, self._client.revision, self._name)

@@ -15,7 +15,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, OurProtocolError, StoreError
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import Pauses, is_away, may_pass
+from mcp_auth_bridge.relay.away import Pauses, is_away, may_be_wrong_url, may_pass
 from mcp_auth_bridge.relay.base import (
     Action,
     Around,
@@ -212,11 +212,13 @@ class RememberedLists(Around):
     def _answer(self, request: Message, error: BridgeError) -> Iterator[Action]:
         """Answer `request`, which failed with `error`: from memory, or with an empty list if nothing better is known.
 
-        The tools are the one list whose error users get to see, and the one that a missing login has an entry for.
+        Of a server that has never answered, the user has to hear that its URL may be wrong. The tools are the one list
+        whose error users get to see, and the one that a missing login has an entry for.
         """
         method = request.method or ""
         known = self._memory.get(method) if may_pass(error) or isinstance(error, StoreError) else None
-        if known is None and (is_away(error) or (method != TOOLS and (may_pass(error) or not self._heard))):
+        is_sure = is_away(error) and not may_be_wrong_url(error)
+        if known is None and (is_sure or (method != TOOLS and (may_pass(error) or not self._heard))):
             known = empty(request)
             if is_away(error) and error.message != self._reported:
                 self._reported = error.message

@@ -21,9 +21,9 @@ BOTH = (LEGACY, MODERN)
 
 
 class Row(NamedTuple):
-    """Outcomes: `call` of a tools/call, `read` of a list while the fault stays, `passed` of a list when it passes.
+    """Outcomes: `call` of a tools/call, `read` of a prompts/get, `passed` of a read from which it passes.
 
-    `calls` and `reads` count how often the server gets the call and the list while the fault stays.
+    `calls` and `reads` count how often the server gets the call and the prompt while the fault stays.
     """
 
     name: str
@@ -167,7 +167,15 @@ ROWS = [
     broken("26 an error under another id", plain(GONE % (b'"other"', -32603, b"no quota"))),
     status(404, again=False, eras=(MODERN,)),
     broken("14 HTTP 404 with a reply", made(lambda x: plain(refusal(x, -32601), 404)), code=-32601, eras=(MODERN,)),
-    broken("15 HTTP 400 with an unsupported version", made(lambda x: plain(refusal(x, -32022), 400)), code=-32022),
+    broken(
+        "15 HTTP 400 with an unsupported version",
+        made(lambda x: plain(refusal(x, -32022), 400)),
+        code=-32022,
+        eras=(MODERN,),
+    ),
+    broken(
+        "15 HTTP 400 with a version of the other era", made(lambda x: plain(refusal(x, -32022), 400)), eras=(LEGACY,)
+    ),
     broken("10 HTTP 500 with a reply", made(lambda x: plain(refusal(x, -32603), 500)), code=-32603),
     # 17, 18, 19: malformed responses
     broken("17 HTTP 202 for a request", head(202)),

@@ -15,6 +15,7 @@ from typing import Any
 from peers.scripted import Scripted
 
 SESSION = "s-1"
+DISCOVERED = {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, "resultType": "complete"}
 WELCOMED = {
     "protocolVersion": "2025-11-25",
     "capabilities": {"tools": {"listChanged": True}},
@@ -67,10 +68,11 @@ class Exchange:
 
 
 class FaultServer(Scripted):
-    """`tap` holds every exchange in order of arrival. `down` and `up` close and open the port."""
+    """A server of one era. `tap` holds every exchange in order of arrival. `down` and `up` close and open the port."""
 
-    def __init__(self) -> None:
+    def __init__(self, era: str = "legacy") -> None:
         super().__init__(forever=[self._exchanges])
+        self._era = era
         self.tap: list[Exchange] = []
         self._faults: defaultdict[str, deque[Sequence[Any]]] = defaultdict(deque)
         self._always: dict[str, Sequence[Any]] = {}
@@ -127,7 +129,7 @@ class FaultServer(Scripted):
     def _script(self, exchange: Exchange) -> Sequence[Any]:
         if queued := self._faults[exchange.method]:
             return queued.popleft()
-        return self._always.get(exchange.method) or [sound(exchange)]
+        return self._always.get(exchange.method) or [sound(exchange, self._era)]
 
 
 class Tapped:
@@ -204,9 +206,15 @@ def refusal(exchange: Exchange, code: int, data: Any = None) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": exchange.id, "error": error}).encode()
 
 
-def sound(exchange: Exchange) -> bytes:
-    """The response of a server without faults."""
+def sound(exchange: Exchange, era: str) -> bytes:  # noqa: PLR0911 - one for each method
+    """The response of a server of `era` without faults."""
     match exchange.method:
+        case "server/discover" if era == "legacy":
+            return plain(refusal(exchange, -32601), 404)
+        case "server/discover":
+            return plain(response(exchange, DISCOVERED))
+        case "initialize" if era == "modern":
+            return plain(refusal(exchange, -32022, {"supported": ["2026-07-28"]}), 400)
         case "GET":
             return head(405)
         case "DELETE":

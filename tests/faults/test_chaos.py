@@ -26,7 +26,7 @@ async def history(server: FaultServer, client: Client, era: str, chance: random.
             await client.cancel(waiting.pop(chance.randrange(len(waiting))))
         if chance.random() < 0.2:
             await client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
-        if chance.random() < 0.1:
+        if waiting and chance.random() < 0.1:
             await client.answer(waiting.pop(0))
     for id_ in waiting:
         await client.answer(id_)
@@ -38,7 +38,7 @@ def test_under_random_faults_each_request_ends_once_and_nothing_is_done_twice(
     era: str, seed: int, tmp_path: Path
 ) -> None:
     async def story() -> None:
-        async with FaultServer() as server:
+        async with FaultServer(era) as server:
             async with started(home(tmp_path, server.url), modern=era == MODERN) as client:
                 if era == LEGACY:
                     await client.initialize()

@@ -33,19 +33,19 @@ class History:
 
 
 async def play(row: Row, era: str, folder: Any) -> History:
-    """Sends a call, two lists and a notification under the fault, which passes for one list; then a sound request."""
+    """Sends a call, two reads and a notification under the fault, which passes for one read; then a sound request."""
     async with (
-        FaultServer() as server,
+        FaultServer(era) as server,
         started(home(folder, server.url, relay=row.relay), modern=era == MODERN) as client,
     ):
         if era == LEGACY:
             await client.initialize()
-        for method in ("tools/call", "prompts/list", "notifications/roots/list_changed"):
+        for method in ("tools/call", "prompts/get", "notifications/roots/list_changed"):
             server.always(method, row.script)
-        server.on("tools/list", row.script)
+        server.on("resources/read", row.script)
         await client.call(CALL)
-        await client.request(READ, "prompts/list")
-        await client.request(PASSED, "tools/list")
+        await client.request(READ, "prompts/get")
+        await client.request(PASSED, "resources/read")
         await client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
         for id_ in (CALL, READ, PASSED):
             await client.answer(id_)
@@ -78,7 +78,7 @@ def test_each_request_under_a_fault_ends_once_and_as_specified(row: Row, era: st
     check(history.client.sent, history.client.lines, history.server.tap)
     outcomes = [history.outcome(id_) for id_ in (CALL, READ, PASSED, AFTER)]
     assert outcomes == [row.call, row.read, row.passed, OK]
-    assert [len(history.server.sent(method)) for method in ("tools/call", "prompts/list")] == [row.calls, row.reads]
+    assert [len(history.server.sent(method)) for method in ("tools/call", "prompts/get")] == [row.calls, row.reads]
     assert (history.code, b"fault of the bridge" in history.client.stderr) == (0, False)
 
 

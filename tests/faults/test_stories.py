@@ -161,6 +161,8 @@ def test_6_the_bridge_waits_for_a_server_that_is_down_at_the_start(tmp_path: Pat
                 refused = await client.answer(1)
                 assert code(refused) == UNREACHABLE
                 assert refused["error"]["data"]["retry_safe"] is True
+                await client.request(3, "tools/list")
+                assert code(await client.answer(3)) == "result"  # for the time being
                 await server.up()
                 await client.until(lambda: CHANGED % b"tools" + b"\n" in client.lines)
                 await client.call(2)
@@ -210,12 +212,12 @@ def test_34_without_free_file_descriptors_calls_fail_safely_until_some_are_free_
     play(tmp_path, story, by=("/bin/sh", "-c", 'ulimit -n 40; exec "$@"', "sh"))
 
 
-def test_12_a_list_that_was_cut_off_and_then_refused_is_not_reported_as_unsent(
+def test_12_a_read_that_was_cut_off_and_then_refused_is_not_reported_as_unsent(
     tmp_path: Path,
 ) -> None:
     async def story(server: FaultServer, client: Client) -> None:
-        server.on("tools/list", [CUT], [head(429, b"Retry-After: 3600")])
-        await client.request(1, "tools/list")
+        server.on("prompts/get", [CUT], [head(429, b"Retry-After: 3600")])
+        await client.request(1, "prompts/get")
         answer = await client.answer(1)
         assert (code(answer), answer["error"]["data"]["sent"]) == (UNKNOWN, "partial")
         assert "429" in answer["error"]["message"]

@@ -11,7 +11,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.away import LONGEST_PAUSE, Pauses, is_away, may_pass, requested_pause
+from mcp_auth_bridge.relay.away import LONGEST_PAUSE, Pauses, is_away, may_be_wrong_url, may_pass, requested_pause
 
 
 def refused(status, retry_after=None):
@@ -23,7 +23,7 @@ def test_a_status_that_a_balancer_or_a_portal_gives_means_away(status):
     assert is_away(refused(status))
 
 
-@pytest.mark.parametrize("status", [400, 402, 403, 406, 413, 415, 422, 451])
+@pytest.mark.parametrize("status", [301, 308, 400, 402, 403, 406, 413, 415, 422, 451])
 def test_a_status_about_the_request_itself_does_not(status):
     assert not is_away(refused(status))
 
@@ -37,6 +37,12 @@ def test_a_network_that_fails_means_away(error):
 def test_other_errors_do_not_and_do_not_pass_either(error):
     assert not is_away(error)
     assert not may_pass(error)
+
+
+@pytest.mark.parametrize(("status", "may_be"), [(200, True), (302, True), (404, True), (405, True), (429, False)])
+def test_a_server_that_is_not_there_may_be_at_another_url(status, may_be):
+    assert may_be_wrong_url(refused(status)) is may_be
+    assert not may_be_wrong_url(Unreachable("no route"))
 
 
 def test_a_missing_login_is_not_away_and_may_pass():

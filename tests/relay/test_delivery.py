@@ -39,7 +39,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Fail
 from mcp_auth_bridge.relay.call_numbers import STREAM
-from mcp_auth_bridge.relay.delivery import Delivery, _last_of_several
+from mcp_auth_bridge.relay.delivery import Delivery, last_of_several
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
 
@@ -460,6 +460,13 @@ def test_a_call_that_was_given_up_while_its_session_was_lost_is_not_sent_in_the_
 
 @pytest.mark.parametrize("last", [Unreachable("no route"), UpstreamFailed("busy", status=429)])
 def test_after_an_attempt_of_unknown_outcome_a_last_one_that_was_not_sent_leaves_it_unknown(last):
-    assert isinstance(_last_of_several(last), OutcomeUnknown)
-    assert _last_of_several(last).facts == last.facts
-    assert _last_of_several(OutcomeUnknown("cut")).message == "cut"
+    assert isinstance(last_of_several(last), OutcomeUnknown)
+    assert last_of_several(last).facts == last.facts
+    assert last_of_several(OutcomeUnknown("cut")).message == "cut"
+
+
+def test_a_session_lost_at_the_last_of_several_attempts_says_nothing_of_the_earlier_ones():
+    lost = SessionLost("lost", "a hint")
+    whole = last_of_several(lost)
+    assert (type(whole), whole.message, whole.hint) == (SessionLost, "lost", "a hint")
+    assert (whole.sent, lost.sent) == (Sent.UNKNOWN, Sent.NO)

@@ -2,7 +2,20 @@
 
 import msgspec
 import pytest
-from relaying import INITIALIZE, WELCOMED, Playbook, answer, fail, hangup, in_words, message, to_client, to_server, wake
+from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    WELCOMED,
+    Playbook,
+    answer,
+    fail,
+    hangup,
+    in_words,
+    message,
+    to_client,
+    to_server,
+    wake,
+)
 
 from mcp_auth_bridge.errors import EraRefused, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.call_numbers import PROBES
@@ -48,6 +61,23 @@ def test_a_server_that_speaks_both_is_spoken_to_in_the_modern_era(play):
     assert play.server(PROBE, MODERN) == [fail(INITIALIZE, EraRefused)]
     assert play.ended(PROBE) == []
     assert play.woke("dual server") == []
+
+
+def test_a_server_that_opens_a_session_of_a_modern_revision_is_asked(play):
+    claimed = answer(0, {**WELCOMED, "protocolVersion": "2026-07-28"})
+    assert play.server(OPENING, claimed) == ASKED
+    assert play.ended(OPENING) == []
+    assert play.server(PROBE, MODERN) == [fail(INITIALIZE, EraRefused)]
+
+
+def test_a_tool_may_say_what_it_likes_about_revisions(play):
+    play.server(OPENING, WELCOME)
+    play.ended(OPENING)
+    play.client(INITIALIZED)
+    play.ended(OPENING - 1)
+    play.client(CALL)
+    told = answer(1, {"protocolVersion": "2026-07-28"})
+    assert play.server(1, told) == [to_client(told)]
 
 
 def test_what_waits_for_the_session_goes_to_the_modern_era_too(play):

@@ -34,7 +34,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Hangup, ToServer
+from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
@@ -463,6 +463,17 @@ def test_a_list_is_repeated_even_if_it_may_have_been_carried_out(play):
     assert reopened(play, -3)[-1] == to_server(1, request(1, "tools/list"), **VERSION)
 
 
+@pytest.mark.parametrize("error", [AWAY, SessionLost("lost"), UpstreamFailed("slow down", status=429)])
+def test_after_a_first_attempt_that_may_have_been_carried_out_no_error_says_that_nothing_was_sent(play, error):
+    opened(play)
+    play.client(request(1, "tools/list"))
+    play.ended(1, doubt(1, Sent.UNKNOWN))
+    reopened(play, -3)
+    final = next(action.error for action in play.relay.ended(1, error) if isinstance(action, Fail))
+    assert final.sent is Sent.UNKNOWN
+    assert not final.retry_safe
+
+
 def test_calls_that_may_have_been_carried_out_open_one_new_session_together(play):
     opened(play)
     play.client(request(1), request(2))
@@ -483,6 +494,12 @@ def test_a_reply_of_the_client_while_the_session_is_opened_again_is_for_the_lost
     play.ended(1, LOST)
     assert play.client(answer("s")) == []
     assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+def test_a_reply_of_the_client_before_its_confirmation_reaches_the_server(play):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    assert play.client(answer("s")) == [to_server(1, answer("s"), **VERSION)]
 
 
 def test_a_tool_that_says_the_same_as_a_lost_session_costs_one_session_and_then_no_more(play):

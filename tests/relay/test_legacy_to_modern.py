@@ -188,6 +188,22 @@ def test_a_server_of_another_era_fails_initialize_and_all_that_waits(idle, reply
     assert idle.client(request(2)) == [to_server(2, discover(2))]
 
 
+UNSUPPORTED = {"code": -32022, "message": "no", "data": {"supported": ["2026-07-28"], "requested": "2026-07-28"}}
+
+
+def test_a_server_that_refuses_the_version_that_it_names_is_asked_once_more(idle):
+    idle.client(INITIALIZE)
+    assert idle.server(1, {"jsonrpc": "2.0", "id": discover_id(1), "error": UNSUPPORTED}) == [to_server(2, discover(2))]
+    assert idle.server(2, answer(discover_id(2), DISCOVERED))[1] == to_client(answer(0, GREETING))
+
+
+def test_a_server_that_refuses_it_again_is_of_another_era(idle):
+    idle.client(INITIALIZE)
+    idle.server(1, {"jsonrpc": "2.0", "id": discover_id(1), "error": UNSUPPORTED})
+    refused = {"jsonrpc": "2.0", "id": discover_id(2), "error": UNSUPPORTED}
+    assert idle.server(2, refused) == [fail(INITIALIZE, EraRefused)]
+
+
 def test_the_words_of_a_server_of_another_era_are_kept(idle):
     actions = idle.relay
     list(actions.from_client(message(INITIALIZE)))

@@ -30,6 +30,7 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
+from mcp_auth_bridge.relay.away import may_be_wrong_url
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.list_results import COMPLETE
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -143,13 +144,20 @@ def test_a_list_is_answered_from_memory(method, error):
     assert play.ended(2, error)[0] == to_client(answer(1, KNOWN[method]))
 
 
-@pytest.mark.parametrize("error", AWAY)
+@pytest.mark.parametrize("error", [error for error in AWAY if not may_be_wrong_url(error)])
 @pytest.mark.parametrize(("method", "field"), FIELDS.items())
 def test_an_unknown_list_of_a_server_that_is_away_is_empty_and_the_log_says_why(play, method, field, error):
     play.client(request(1, method))
     answered, noted, again = play.ended(2, error)
     assert sorted([answered, noted]) == sorted([to_client(answer(1, {field: []})), report(type(error))])
     assert again[:2] == ("wake", AGAIN)
+
+
+@pytest.mark.parametrize("error", [error for error in AWAY if may_be_wrong_url(error)])
+def test_unknown_tools_fail_with_the_error_of_a_url_that_may_be_wrong(play, error):
+    play.client(LIST, PROMPTS)
+    assert play.ended(2, error)[0] == fail(LIST, type(error))
+    assert to_client(answer(PROMPTS["id"], {"prompts": []})) in play.ended(3, error)
 
 
 def test_the_log_names_a_reason_once(play):

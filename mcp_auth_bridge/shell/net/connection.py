@@ -19,7 +19,7 @@ from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
 from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
-from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
+from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
@@ -68,8 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
-        # The bytes that the peer had acknowledged before the request, 0 if that is not known.
-        self._acknowledged = 0
+        # Tells whether the peer has received a part of the request; None while there is none.
+        self._receipt: Receipt | None = None
         # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
         # Bytes received since a task last waited for some.
@@ -113,7 +113,7 @@ class Connection(asyncio.BufferedProtocol):
     def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
-        self._acknowledged = acknowledged_bytes(self._socket)
+        self._receipt = Receipt(self._socket)
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -171,7 +171,7 @@ class Connection(asyncio.BufferedProtocol):
         return True
 
     def abort(self) -> None:
-        self._acknowledged = 0  # an end of our own proves nothing
+        self._receipt = None  # an end of our own proves nothing
         if self.spare_since is not None and not self.complete:
             reset_at_end(self._socket)
         self.transport.abort()
@@ -230,9 +230,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _is_http_2(self) -> bool:
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
-        if self._exchange is not states.AWAITING_HEAD:
-            return False
-        return _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
+        awaiting = self._exchange is states.AWAITING_HEAD
+        return awaiting and _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
 
     # The side of the transport, which calls these
 
@@ -278,9 +277,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _has_crossed(self) -> bool:
         """Whether the end that has come was sent before the peer had received a byte of the request."""
-        if self._exchange is not states.AWAITING_HEAD or self._peer_state is not states.OPEN or not self._acknowledged:
-            return False
-        return acknowledged_bytes(self._socket) == self._acknowledged
+        awaiting = self._exchange is states.AWAITING_HEAD and self._peer_state is states.OPEN
+        return awaiting and self._receipt is not None and self._receipt.is_missing()
 
     def pause_writing(self) -> None:
         self._writing = after(self._writing, states.WRITING_PAUSED)

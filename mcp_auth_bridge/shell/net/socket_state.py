@@ -22,12 +22,24 @@ _TCP_INFO_SIZE = 128
 _BYTES_ACKED = slice(120, 128)  # tcpi_bytes_acked in struct tcp_info, linux/tcp.h (since Linux 4.1)
 
 
-def acknowledged_bytes(sock: socket.socket) -> int:
-    """How many bytes the peer's kernel has acknowledged so far (and the SYN), 0 where the system does not tell.
+class Receipt:
+    """The acknowledgement of a request by the peer's kernel. Make it before the request is written.
 
-    Only Linux tells. A peer acknowledges all that it has received with the end that it sends: if the number is still
-    that from before a request, the peer had received nothing of that request when it ended the connection.
+    A peer acknowledges all that it has received with the end that it sends. So if the receipt is missing when the end
+    comes, the peer had received nothing of the request when it ended the connection.
     """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._before = _acknowledged_bytes(sock)
+
+    def is_missing(self) -> bool:
+        """Whether the peer has certainly acknowledged nothing. Only Linux can tell."""
+        return self._before > 0 and _acknowledged_bytes(self._socket) == self._before
+
+
+def _acknowledged_bytes(sock: socket.socket) -> int:
+    """How many bytes the peer's kernel has acknowledged so far, and the SYN; 0 where the system does not tell."""
     info = b""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # the socket is closed already

@@ -21,6 +21,7 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.http_syntax import LONGEST_ID, is_id
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
+from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
@@ -57,9 +58,11 @@ class StreamableHttp:
 
     async def exchange(self, message: Message, headers: HeaderFields, alive: Alive) -> SendOutcome:
         """The first half of `post`: send `message` and read the first message of the response."""
-        # An opening has no session yet, and the modern era has none at all.
-        in_session = message.method != "initialize" and _is_legacy(headers)
-        fields = {**headers, **self._session} if in_session else headers
+        if message.method == "initialize":
+            # It has no session yet. A server of the modern era expects `Mcp-Method` of every POST.
+            fields: HeaderFields = {**headers, **standard_headers(message)}
+        else:
+            fields = {**headers, **self._session} if _is_legacy(headers) else headers
         return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers, alive))
 
     async def _read(

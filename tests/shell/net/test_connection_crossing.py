@@ -113,7 +113,7 @@ async def test_a_reset_leaves_the_outcome_unknown(unseen):
 
 @story
 async def test_where_the_system_does_not_tell_the_outcome_is_unknown(unseen, monkeypatch):
-    monkeypatch.setattr(connection_module, "acknowledged_bytes", lambda _: 0)
+    monkeypatch.setattr(connection_module.Receipt, "is_missing", lambda _: False)
     async with Scripted() as server, pooled() as pool:
         kept = Kept()
         server.play([REQUEST, kept, ok(b"1"), Gate()])

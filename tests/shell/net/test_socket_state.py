@@ -8,7 +8,7 @@ import sys
 import pytest
 import trustme
 
-from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
+from mcp_auth_bridge.shell.net.socket_state import Receipt, is_orderly_end, is_readable, reset_at_end
 
 
 def test_bytes_and_an_end_are_seen_and_silence_is_not():
@@ -32,24 +32,24 @@ def connected():
 def test_bytes_that_the_peer_has_received_are_acknowledged_and_those_after_its_end_are_not():
     near, far = connected()
     with near, far:
-        before = acknowledged_bytes(near)
+        receipt = Receipt(near)
         near.sendall(b"12345")
         far.sendall(far.recv(5))
         assert near.recv(5) == b"12345"
-        received = acknowledged_bytes(near)
-        assert (before > 0, received - before) == (True, 5)
+        assert not receipt.is_missing()
+        receipt = Receipt(near)
         far.shutdown(socket.SHUT_RDWR)
         near.sendall(b"6")
         assert near.recv(1) == b""
-        assert acknowledged_bytes(near) == received
-    assert acknowledged_bytes(near) == 0  # it is closed
+        assert receipt.is_missing()
+    assert not receipt.is_missing()  # the socket is closed, and does not tell any more
 
 
 def test_another_system_does_not_tell(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     near, far = connected()
     with near, far:
-        assert acknowledged_bytes(near) == 0
+        assert not Receipt(near).is_missing()
 
 
 def test_a_peer_that_is_sending_notices_a_reset_at_once():

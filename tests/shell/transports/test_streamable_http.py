@@ -173,6 +173,14 @@ async def test_a_session_may_be_opened_with_any_success():
 
 
 @story
+async def test_an_opening_names_its_method_for_servers_of_the_modern_era():
+    async with Scripted() as server, connected(server) as remote:
+        await opened(server, remote, one(ACCEPTED))
+        await collect(remote.post(OPENED, {}))
+        assert [header(request, b"mcp-method") for request in server.requests] == [b"initialize", None]
+
+
+@story
 async def test_every_request_but_initialize_names_the_session():
     async with Scripted() as server, connected(server) as remote:
         await opened(server, remote, one(ACCEPTED), one(reply(b"405 No")), one(reply(b"200 OK", body=INITIALIZED)))

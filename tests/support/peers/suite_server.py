@@ -89,22 +89,26 @@ RESULTS: dict[type, type] = {
 async def ask(ctx: Context, *rounds: Round) -> dict[str, Any] | InputRequiredResult:
     """The client's answers to all rounds, or the result by which the modern era asks for those of the next round."""
     if ctx.protocol_version != MODERN:
-        metadata = ServerMessageMetadata(related_request_id=ctx.request_id)
-        return {
-            key: await ctx.session.send_request(asked, RESULTS[type(asked)], metadata=metadata)
-            for wanted in rounds
-            for key, asked in wanted.items()
-        }
+        answers: dict[str, Any] = {}
+        for wanted in rounds:
+            given = await asyncio.gather(*(_ask_in_session(ctx, asked) for asked in wanted.values()))
+            answers |= zip(wanted, given, strict=True)
+        return answers
     state: dict[str, Any] = json.loads(ctx.request_state or '{"round": 0, "known": {}}')
-    given = ctx.input_responses or {}
+    responses = ctx.input_responses or {}
     for number, wanted in enumerate(rounds):
         if number < state["round"]:
             continue
-        if not wanted.keys() <= given.keys():
+        if not wanted.keys() <= responses.keys():
             asking = {"round": number, "known": state["known"]}
             return InputRequiredResult(input_requests=dict(wanted), request_state=json.dumps(asking))
-        state["known"] |= {key: given[key].model_dump(mode="json", by_alias=True) for key in wanted}
-    return {**state["known"], **given}
+        state["known"] |= {key: responses[key].model_dump(mode="json", by_alias=True) for key in wanted}
+    return {**state["known"], **responses}
+
+
+async def _ask_in_session(ctx: Context, asked: InputRequest) -> Any:
+    metadata = ServerMessageMetadata(related_request_id=ctx.request_id)
+    return await ctx.session.send_request(asked, RESULTS[type(asked)], metadata=metadata)
 
 
 def words(answer: Any) -> str:
