@@ -163,7 +163,7 @@ class InputRounds(Around):
             if exchange.rounds > MOST_ROUNDS:
                 raise TheirProtocolError(f"the server asked for input more than {MOST_ROUNDS} times for one request")
             if not entries and exchange.state is REMOVED:
-                raise TheirProtocolError("the server asked for input without saying for which")
+                raise TheirProtocolError("the server asked for input without saying which")
             questions = self._questions_in(number, exchange, entries or {})
         except BridgeError as error:
             yield from self._fail(number, error)

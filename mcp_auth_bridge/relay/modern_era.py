@@ -140,7 +140,7 @@ class ModernEra(Around):
         yield from self._pass_on()
 
     def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
-        """Fail all requests that wait for the proof, or the client's own `server/discover`: they are the other era's."""
+        """Fail all that waits for the proof, or the client's own `server/discover`: it belongs to the other era."""
         if request is not self._proving:
             yield Fail(request, EraRefused(cause))
             return

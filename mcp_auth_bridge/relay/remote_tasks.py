@@ -117,7 +117,7 @@ class RemoteTasks(Around):
             return
         result = decoded(reply.raw)["result"]
         if not isinstance(result.get("taskId"), str):
-            yield Fail(call, TheirProtocolError("the server made a task without an id of this tool call"))
+            yield Fail(call, TheirProtocolError("the server made a task of this tool call, without an id"))
         else:
             number = next(self._numbers)
             self._tasks[number] = _Task(call, result["taskId"])

@@ -39,7 +39,7 @@ class _Notes(msgspec.Struct, frozen=True):
     shown: tuple[float, ...] = ()
     # how the last login ended: "open" until its process notes an end, or if it could not reach the server
     outcome: Literal["open", "login", "none"] = "none"
-    # where the login begins that is under way without a tab, "" for none
+    # the address at which the login under way without a tab begins, "" for none
     address: str = ""
     # whether no login may begin before the user logs in by hand
     unwanted: bool = False
@@ -81,7 +81,7 @@ class TabLimit:
 
     @property
     def address(self) -> str:
-        """Where a login begins that another process has under way, "" if there is none or a tab was opened for it."""
+        """The address at which another process's login begins, "" if there is none or a tab was opened for it."""
         with contextlib.suppress(StoreError):
             return self._load().address
         return ""

@@ -14,13 +14,13 @@ _MARGIN = 0.25
 """The part of a limit, up to `_LONGEST_MARGIN` seconds, for clocks that tick slowly and machines that are busy."""
 
 _AGREEMENT = 1.1
-"""How much longer than the other one of two idle times may be if both show the same limit."""
+"""Two idle times show the same limit if the longer one is at most this many times the shorter one."""
 
 
 class Lifetime:
     """The server's announcements about one connection: `Keep-Alive: timeout=N, max=M` (RFC 2068 section 19.7.1).
 
-    `round_trip` is in seconds, and the way to the server and back takes no longer: the time to connect, for a start.
+    `round_trip`, in seconds, is at least the time for the way to the server and back: at first the time to connect.
     """
 
     def __init__(self, round_trip: float) -> None:
