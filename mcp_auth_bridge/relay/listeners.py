@@ -191,7 +191,7 @@ class Listeners(Around):
                 yield ToClient(rewrite(message, {("params", "_meta", _TAG): listener.request.key}))
 
     def _session_opened(self) -> Iterator[Action]:
-        """If the session replaces a lost one, notifications may be lost: tell the listeners that all may have changed."""
+        """If the session replaces a lost one, notifications may be lost: all may have changed for the listeners."""
         for listener in self._listeners.values() if self._opened else ():
             if listener.acknowledged:
                 yield from _may_have_changed(listener)
