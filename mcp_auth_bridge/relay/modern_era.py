@@ -1,4 +1,4 @@
-"""Makes sure that the server speaks the modern era: a refusal that looks like the other era's is looked into.
+"""Makes sure that the server speaks the modern era: checks each refusal that looks like the other era's.
 
 A server may have been replaced by an older one, or memory may be wrong. Before such a refusal reaches the client, the
 relay asks for `server/discover`, which every modern server must answer. If the server proves to be modern, the refusal
@@ -28,7 +28,7 @@ SILENCE = 20.0
 some never answer a method that they do not know.
 """
 
-_UNFOUNDED = 60.0  # seconds after an unfounded doubt in which there is no other
+_UNFOUNDED = 60.0  # seconds after an unfounded doubt before there can be another
 _SILENCE_TIMER = "silent discover"
 _UNFOUNDED_TIMER = "unfounded doubt"
 
@@ -140,7 +140,7 @@ class ModernEra(Around):
         yield from self._pass_on()
 
     def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
-        """Fail what waits for the proof, or the client's own `server/discover`: they belong to the other era."""
+        """Fail all that waits for the proof, or the client's own `server/discover`: it belongs to the other era."""
         if request is not self._proving:
             yield Fail(request, EraRefused(cause))
             return

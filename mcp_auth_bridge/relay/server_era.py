@@ -21,7 +21,7 @@ _OPENINGS = ("initialize", DISCOVER)
 
 
 class ServerEra:
-    """`build` makes the relay of each era, for a client of the era `own`. `memory` holds what was remembered."""
+    """`build` makes the relay of each era, for a client of the era `own`. `memory` holds the server's last results."""
 
     def __init__(self, build: Mapping[Era, Callable[[], Relay]], own: Era, memory: Mapping[str, bytes]) -> None:
         # Makes the relay of each era.
@@ -58,7 +58,7 @@ class ServerEra:
         # The requests `initialize` of former relays, by their numbers and keys: the relay in use has them too.
         self._passed_on: set[tuple[int, Hashable]] = set()
 
-        # The requests that were handed to the other era, each with the error of its first.
+        # The requests that were handed to the other era, each with the error from its first era.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -147,7 +147,7 @@ class ServerEra:
         yield from self._review(number, self._relays[number].from_client(message))
 
     def _change(self, refused: Message) -> Iterator[Action]:
-        """Use the other era from now on. Its relay gets what the client has said to open a session."""
+        """Use the other era from now on. Its relay gets the messages with which the client opened a session."""
         former, self._era = self._used, self._era.other
         self._used = self._relays.add(self._build[self._era]())
         if self._relays.maker(STREAM, self._used) == former:

@@ -128,7 +128,7 @@ class _Call:
         yield received
 
     async def _received(self, response: StreamedResponse) -> Message | BridgeError | None:
-        """What came on the stream, None if nothing is to come. Meanwhile the POST's `response` frees its connection."""
+        """The reply from the stream, None if none is to come. Meanwhile the POST's `response` frees its connection."""
         accepting = asyncio.create_task(_discard(response))
         try:
             return await (self._reply if self._reply is not None else accepting)
