@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError, Sent, SessionDoubted, SessionLost
 from mcp_auth_bridge.relay.base import Action, Fail, Hangup, Kind, Message, Relay, ToServer
-from mcp_auth_bridge.relay.delivery import REPEATABLE, last_of_several
+from mcp_auth_bridge.relay.retry_policy import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.session_state import McpSession
 
 
