@@ -44,6 +44,7 @@ def test_an_elicitation_has_an_id_of_the_bridges_own():
     [
         (answer(OURS), True),
         (answer("mcp-auth-bridge/ping/3"), False),
+        (answer("mcp-auth-bridge/elicitation/create/3"), False),  # a modern server's question, `input_rounds.py`
         (answer(3), False),
         (request(OURS), False),
         ({"jsonrpc": "2.0", "error": {"code": -32700, "message": "?"}, "id": None}, False),

@@ -258,6 +258,12 @@ def test_a_client_that_declines_gets_the_address_in_a_failure_and_is_asked_again
     assert TOLD in text_of(answered(play, 1, reply))
 
 
+def test_an_answer_to_a_question_that_the_bridge_passed_on_reaches_the_relay_that_asked(play):
+    takes_urls(play)
+    reply = answer("mcp-auth-bridge/elicitation/create/1", {"action": "accept"})
+    assert play.client(reply) == [to_server(3, reply)]
+
+
 def test_an_address_that_another_process_announces_later_is_shown_too(play):
     takes_urls(play)
     announce(play, "http://127.0.0.1:4/open/y")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from faults.rows import GONE, LEGACY, MODERN
-from faults.server import END, WELCOMED, Exchange, chunked, chunks, event, head, plain, response, whole
+from faults.server import END, WELCOMED, Exchange, chunked, chunks, event, head, plain, refusal, response, whole
 from peers.era_change import MODERN as MODERN_VERSION
 from peers.era_change import MODERN_ONLY, UNKNOWN_VERSION
 from stress.strict import Strict
@@ -21,8 +21,10 @@ from mcp_auth_bridge.secret import Secret
 
 LIFETIME = 5  # seconds that an access token lives
 URI = "file:///x"
+NO_INPUT = -32050
+"""The code with which a call fails that has waited for its input in vain."""
 LISTS = {
-    "tools/list": {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("count", "slow")]},
+    "tools/list": {"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("count", "slow", "ask")]},
     "prompts/list": {"prompts": [{"name": "hello"}]},
     "resources/list": {"resources": [{"name": "x", "uri": URI}]},
     "resources/read": {"contents": [{"uri": URI, "text": "x"}]},
@@ -31,6 +33,8 @@ CHANGED = ("notifications/tools/list_changed", "notifications/resources/updated"
 
 _CAPABILITIES = {"tools": {"listChanged": True}, "prompts": {}, "resources": {"subscribe": True}}
 _TAG = "io.modelcontextprotocol/subscriptionId"
+_QUESTION = {"message": "May I?", "requestedSchema": {"type": "object", "properties": {}}}
+_PATIENCE = 5.0  # seconds that a call waits for its input
 _LONGEST_STEP = 0.4  # seconds between two notifications of progress
 
 
@@ -74,7 +78,11 @@ class Soaked(Strict):
         self.dialect = "404"
         self._chance = chance
         self._sessions: set[str] = set()
+        # The sessions in which a request was answered: in any other one, the bridge takes a 401 for what it usually is.
+        self._proven: set[str] = set()
         self._streams: set[_Stream] = set()
+        # The questions of calls in a session, by id.
+        self._questions: dict[Any, asyncio.Event] = {}
 
     async def restart(self, seconds: float) -> None:
         """Close the port for `seconds`, and forget the sessions. No token response is lost."""
@@ -95,6 +103,7 @@ class Soaked(Strict):
         """Become a server of the other era, in the middle of everything."""
         self.facts["changes of era"] += 1
         self.era = MODERN if self.era == LEGACY else LEGACY
+        self.dialect = "404"  # when it has changed back: then no call is an error
         self._sessions.clear()
         self.end_streams()
 
@@ -139,13 +148,15 @@ class Soaked(Strict):
             return [plain(response(exchange, result), 200, b"Mcp-Session-Id: " + session.encode())]
         if session not in self._sessions:
             self.facts["refused for their session"] += 1
-            return [DIALECTS[self.dialect](exchange)]
+            return [DIALECTS[self.dialect if self.dialect != "401" or session in self._proven else "404"](exchange)]
         match exchange.method:
             case "GET":
                 return [lambda reader, writer: self._listened(_Stream(CHANGED), b"", reader, writer)]
             case "DELETE":
                 self._sessions.discard(session)
                 return [head(204, length=None)]
+        if exchange.id is not None and exchange.method:
+            self._proven.add(session)
         return self._either(exchange)
 
     def _modern(self, exchange: Exchange) -> Any:
@@ -165,6 +176,8 @@ class Soaked(Strict):
 
     def _either(self, exchange: Exchange) -> Any:
         if exchange.id is None or not exchange.method:
+            if exchange.id in self._questions:
+                self._questions.pop(exchange.id).set()
             return [head(202)]
         if exchange.method == "tools/call":
             return [lambda _, writer: self._call(exchange, writer)]
@@ -173,11 +186,14 @@ class Soaked(Strict):
         return [plain(response(exchange, self._complete(result)))]
 
     async def _call(self, exchange: Exchange, writer: Any) -> None:
-        """Execute the call at once; the tool `slow` takes its time to say so."""
+        """Execute the call at once; the tool `slow` takes its time to say so, and `ask` asks the user first."""
         params = exchange.message["params"]
         step = params["arguments"]["step"]
-        self.executed[step] += 1
         reply = response(exchange, self._complete({"content": [{"type": "text", "text": str(step)}]}))
+        if params["name"] == "ask":
+            await self._ask(exchange, params, writer, reply)
+            return
+        self.executed[step] += 1
         if params["name"] == "count":
             await asyncio.sleep(self._chance.uniform(0, 0.02))
             writer.write(plain(reply))
@@ -188,6 +204,34 @@ class Soaked(Strict):
             progress = {"progressToken": params["_meta"]["progressToken"], "progress": number}
             writer.write(chunks(event(notification("notifications/progress", progress))))
             await writer.drain()
+        writer.write(chunks(event(reply)) + END)
+
+    async def _ask(self, exchange: Exchange, params: Any, writer: Any, reply: bytes) -> None:
+        step = params["arguments"]["step"]
+        question = {"method": "elicitation/create", "params": _QUESTION}
+        if self.era == MODERN:
+            if params.get("requestState") != f"state {step}":
+                asked = {"inputRequests": {"may-i": question}, "requestState": f"state {step}"}
+                writer.write(plain(response(exchange, {"resultType": "input_required", **asked})))
+                return
+            assert params["inputResponses"]["may-i"]["action"] == "accept"
+            self.executed[step] += 1
+            writer.write(plain(reply))
+            return
+        # Ids as servers make them: with each session they begin again.
+        id_ = next(number for number in range(1, 1000) if number not in self._questions)
+        answered = self._questions[id_] = asyncio.Event()
+        writer.write(chunked(event(json.dumps({"jsonrpc": "2.0", "id": id_, **question}).encode())))
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await answered.wait()
+        except TimeoutError:
+            self.facts["questions without an answer"] += 1
+            if self._questions.get(id_) is answered:
+                del self._questions[id_]
+            writer.write(chunks(event(refusal(exchange, NO_INPUT))) + END)
+            return
+        self.executed[step] += 1
         writer.write(chunks(event(reply)) + END)
 
     async def _listened(self, stream: "_Stream", first: bytes, reader: Any, writer: Any) -> None:

@@ -1,5 +1,6 @@
 """Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
+from collections import deque
 from collections.abc import Hashable
 from functools import partial
 
@@ -38,6 +39,7 @@ from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, Se
 from mcp_auth_bridge.urls import Url
 
 _MOST_NONCES = 5
+_PROVEN = 8  # sessions
 
 
 class Sender:
@@ -54,8 +56,8 @@ class Sender:
         self._jar = jar
         # The keys of the requests that have no complete response.
         self._under_way: set[Hashable] = set()
-        # The id of the session in which the server last answered a request, "" before that.
-        self._proven_session = ""
+        # The ids of the last sessions in which the server answered a request: a refusal may come late.
+        self._proven_sessions: deque[str] = deque(maxlen=_PROVEN)
         # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
         self._nonce = ""
         # The names of all headers that the credentials have given so far.
@@ -191,10 +193,10 @@ class Sender:
     def _asked(self, headers: HeaderFields, message: Message | None, verdict: Verdict) -> Asked:
         session_id = headers.get("mcp-session-id", "")
         is_request = message is not None and message.kind is Kind.REQUEST
-        asked = Asked(message, session_id, bool(session_id) and session_id == self._proven_session, self._under_way)
-        if session_id and is_request and isinstance(verdict, SingleMessage | EventStream):
-            self._proven_session = session_id
-        return asked
+        is_proven = session_id in self._proven_sessions
+        if session_id and not is_proven and is_request and isinstance(verdict, SingleMessage | EventStream):
+            self._proven_sessions.append(session_id)
+        return Asked(message, session_id, is_proven, self._under_way)
 
     async def _attempt(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields

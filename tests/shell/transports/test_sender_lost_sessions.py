@@ -1,7 +1,9 @@
 """A session that the server has forgotten: no credentials are asked for, and no refresh token is spent."""
 
+import asyncio
+
 import pytest
-from peers.scripted import REQUEST, Scripted
+from peers.scripted import CUT, REQUEST, Gate, Scripted
 from presented_tokens import Tokens, tokens_of
 from remoting import (
     ACCEPTED,
@@ -25,6 +27,8 @@ from mcp_auth_bridge.relay.envelope import peek
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{}}'
 IN_SESSION = reply(b"200 OK", b"Mcp-Session-Id: s1", body=INITIALIZED)
 DONE = reply(b"200 OK", body=ANSWER)
+OTHER_DONE = reply(b"200 OK", body=b'{"jsonrpc":"2.0","id":2,"result":{}}')
+OTHER_CALL = peek(b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"add"}}')
 CHALLENGE = b'WWW-Authenticate: Bearer error="invalid_token", error_description="Session not found"'
 FORGOTTEN = {
     "text": reply(b"401 Unauthorized", body=b"Unauthorized: Session not found", kind=b"text/plain"),
@@ -56,6 +60,22 @@ async def test_a_401_that_speaks_of_the_session_loses_it_and_asks_for_no_credent
             await collect(remote.post(CALL, {}))
         assert raised.value.retry_safe
         assert "session" in raised.value.message.partition("saying")[2].lower()
+        assert tokens.refusals == []
+
+
+@story
+async def test_so_does_one_that_comes_late_when_another_session_has_worked():
+    tokens, gate = Tokens("t1", "t2"), Gate()
+    async with Scripted() as server, connected(server, credentials=tokens) as remote:
+        await worked(server, remote, [REQUEST, gate, FORGOTTEN["text"], CUT])
+        late = asyncio.ensure_future(collect(remote.post(CALL, {})))
+        await gate.reached.wait()
+        server.play(one(reply(b"200 OK", b"Mcp-Session-Id: s2", body=INITIALIZED)), one(OTHER_DONE))
+        await collect(remote.post(OPENING, {}))
+        await collect(remote.post(OTHER_CALL, {}))
+        gate.open.set()
+        with pytest.raises(SessionLost):
+            await late
         assert tokens.refusals == []
 
 
