@@ -10,7 +10,7 @@ from itertools import count
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown
+from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
 from mcp_auth_bridge.relay.era import (
@@ -109,7 +109,7 @@ class ModernEra(Around):
             yield action
 
     def _failed(self, request: Message, action: Fail, error: BridgeError) -> Iterator[Action]:
-        if request.method == DISCOVER and may_mean_other_era(error):
+        if request.method == DISCOVER and (may_mean_other_era(error) or _is_cut(error)):
             yield from self._disprove(request, error)
         elif request is self._proving:
             yield from self._pass_on()
@@ -155,3 +155,11 @@ class ModernEra(Around):
         self._proving = None
         withheld, self._withheld = self._withheld, {}
         return withheld.values()
+
+
+def _is_cut(error: BridgeError) -> bool:
+    """Whether the server ended the connection instead of answering, as some do at a method that they do not know.
+
+    Nothing was executed: `server/discover` only reads. If the server is away, the other era finds that out as well.
+    """
+    return isinstance(error, OutcomeUnknown) and not isinstance(error, Overdue)
