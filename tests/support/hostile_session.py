@@ -136,6 +136,10 @@ class Session:
         self.heard = Counter()
         self._all = asyncio.Event()
 
+    def use_frames(self):
+        """The client speaks in lines."""
+        raise AssertionError
+
     async def write(self, raw):
         line = one_line(raw)
         assert b"\n" not in line[:-1]
