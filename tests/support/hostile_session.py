@@ -42,6 +42,9 @@ class Answer:
     def header(self, name):
         return self.headers.get(name, ("",))[0]
 
+    def give_way(self):
+        """No other response waits for the connection."""
+
     async def chunks(self):
         async for chunk in self._arriving:
             yield chunk
