@@ -25,15 +25,12 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
-from mcp_auth_bridge.relay.content_length import FIRST, Frames
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.console.client_lines import client_lines
 from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
-
-LONGEST_LINE = 64 * 1024 * 1024  # bytes
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
@@ -108,22 +105,9 @@ class RelayRunner:
             await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        lines: Lines | Frames | None = None
-        async for chunk in incoming:
-            lines = lines or self._choose_framing(chunk)
-            for line in lines.feed(chunk):
+        async with contextlib.aclosing(client_lines(incoming, self._writer.use_frames)) as lines:
+            async for line in lines:
                 await self._take(line)
-        if lines is None:
-            return
-        for line in lines.close():
-            await self._take(line)
-
-    def _choose_framing(self, first: bytes) -> Lines | Frames:
-        """The framing of a stream that begins with the chunk `first`. The answers are written in the same."""
-        if not first.startswith(FIRST):
-            return Lines(LONGEST_LINE)
-        self._writer.use_frames()
-        return Frames(LONGEST_LINE)
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:

@@ -22,7 +22,7 @@ from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.shell import run_relay
+from mcp_auth_bridge.shell.console import client_lines
 from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.net.network import Network
@@ -239,7 +239,7 @@ def test_a_session_is_used_although_the_stream_that_answers_its_confirmation_sta
 
 
 def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
-    monkeypatch.setattr(run_relay, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(client_lines, "LONGEST_LINE", 1000)
 
     async def tell():
         async with story.relayed() as bridge:
