@@ -1,6 +1,7 @@
 """A server that needs input for a request, and a client that gets requests of its own for it."""
 
 import json
+from itertools import count
 
 import pytest
 from relaying import (
@@ -105,6 +106,17 @@ def test_nothing_of_a_round_leaks_into_a_parallel_call(book):
     assert book.client(call(3)) == [to_server(4, call(3))]
     told = book.client(answer(asked_id(2, FORM), ACCEPTED))
     assert told == [to_server(5, again(6, call(1), inputResponses={"a": ACCEPTED}, requestState="mine"))]
+
+
+def test_relays_that_take_turns_ask_nothing_under_one_id():
+    numbers = count(1)
+    ids = []
+    for _ in range(2):
+        book = Playbook(InputRounds(Passthrough(), numbers))
+        book.client(call())
+        (told,) = book.server(1, required(1, a=FORM))
+        ids.append(told[1]["id"])
+    assert ids == [asked_id(2, FORM), asked_id(4, FORM)]
 
 
 def test_a_state_that_is_not_text_is_returned_as_it_came(book):
