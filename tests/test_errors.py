@@ -14,10 +14,12 @@ from mcp_auth_bridge.cli import manual
 from mcp_auth_bridge.errors import (
     BridgeError,
     CredentialRefused,
+    EraRefused,
     GrantEnded,
     OAuthRefused,
     OutcomeUnknown,
     Sent,
+    SessionLost,
     Unreachable,
     UpstreamFailed,
     WrongEra,
@@ -164,3 +166,14 @@ def test_a_bug_is_named_by_the_innermost_place_of_its_trace_and_never_by_its_tex
     assert f"{__name__}:{inner.__code__.co_firstlineno + 1})" in error.message
     assert "ValueError" in error.message
     assert "hunter2" not in error.message
+
+
+def test_a_refused_era_carries_the_error_to_report_if_the_other_is_refused_too():
+    cause = UpstreamFailed("no such page", "check the URL", status=404)
+    refused = EraRefused(cause)
+    assert (refused.message, refused.hint, refused.cause) == ("no such page", "check the URL", cause)
+
+
+def test_a_lost_session_keeps_the_answer_of_the_server():
+    assert SessionLost("lost", answer=b"{}").answer == b"{}"
+    assert SessionLost("lost").answer is None

@@ -1,7 +1,7 @@
 """Builds the stack of relays for a `Profile`.
 
-From the outside in: batches are taken apart, faults are isolated, the era of the client is recognised. A client of
-either era has relays for its user; below them the era of the server decides, and each has the relays that it needs.
+From the outside in: the relays take batches apart, isolate faults and recognise the era of the client. A client of
+either era has relays that serve its user. Below them are the relays that the era of the server needs.
 """
 
 import os
@@ -69,13 +69,16 @@ def build_own_relay(profile: Profile) -> Relay:
 
 
 class _Eras:
-    """The relays of the two eras. They share the numbers of calls and questions: they take turns in one process."""
+    """The relays of the two eras. They share the numbers of their calls and of their questions to the client.
+
+    They take turns in one process, and one that is no longer in use may still wait for a reply or an answer.
+    """
 
     def __init__(self, profile: Profile, remembered: Mapping[str, bytes]) -> None:
         self._profile = profile
         self._remembered = remembered
-        self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
         self._questions = count(1)
+        self._forwarded, self._own, self._listings = CallNumbers(FORWARDED), CallNumbers(OWN), CallNumbers(LISTINGS)
 
     def for_legacy_client(self) -> Relay:
         build: Mapping[Era, Callable[[], Relay]] = {
@@ -97,7 +100,7 @@ class _Eras:
         return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
 
     def _legacy_server_unless_dual(self) -> Relay:
-        """The relay for a legacy client. A server that was found to speak only the legacy era is not asked again."""
+        """The relay for a legacy client. A server that has proven to speak only the legacy era is not asked again."""
         server = self.legacy_server()
         return server if remembered_era(self._remembered) is Era.LEGACY else DualServer(server)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mcp_auth_bridge.cli import manual
-from mcp_auth_bridge.errors import BridgeError, ConfigError, internal_error
+from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         code = 0  # the reader of stdout has seen enough
     except BaseException as bug:  # noqa: BLE001 - no traceback is printed: its text may hold a secret
-        terminal.report_error(internal_error(bug))
+        terminal.report_fault(bug)
         code = 1
     terminal.exit_now(code)
 

@@ -2,7 +2,7 @@
 
 The process that gets the login lock opens the tab. The others open nothing, and wait until that login is in the store.
 Where no browser can be opened, that process announces the address at which the login begins, and so do the others.
-A login by hand comes first: a login that a tool call began is given up for it.
+A login by hand comes first: the process gives up a login that a tool call began.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ _INTERVAL = 0.25
 
 
 _GRACE = 1.0
-"""Seconds before a login takes the place of one whose process died: whatever ended that one may be ending this one."""
+"""Seconds before a login takes the place of one whose process died: the same cause may be ending this process too."""
 
 
 class _Way(msgspec.Struct, frozen=True):
@@ -71,7 +71,7 @@ async def _choose_way(bridge: Bridge, announce: Announce) -> _Way:
 async def _has_login(bridge: Bridge, used: str) -> bool:
     """Whether the store has another token than the one that was `used`, of the account that the profile expects.
 
-    The session with the `used` token may still be there: it is kept for what is known about it.
+    The session with the `used` token may still be there: the store keeps it for the facts that it holds.
     """
     store = await bridge.store_access.open_to_read(bridge.record)
     record = await bridge.store_access.beside(lambda: store.load(bridge.record))

@@ -1,4 +1,4 @@
-"""Several relays of which one is in use: what belongs to a call, a request or a timer finds the relay that has it.
+"""Several relays of which one is in use. A message, the end of a call or a timer goes to the relay that it belongs to.
 
 A relay that is no longer in use stays for the calls that it still has under way.
 """

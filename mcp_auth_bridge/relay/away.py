@@ -1,17 +1,17 @@
-"""When the server is away: it does not answer now, and it may later, whatever the bridge does.
+"""When the server is away: it does not answer now and may answer later, without a change on this side.
 
-A process that wakes up or is deployed is answered for by its balancer, with any status (hermes #52909, claude-code
-#31198, devspace #280), and a captive portal answers with a page or a redirect of its own.
+A balancer answers for a process that wakes up or is deployed, with any status (hermes #52909, claude-code #31198,
+devspace #280). A captive portal answers with a page or a redirect of its own.
 """
 
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, Unreachable, UpstreamFailed
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-"""Seconds before the first new attempt, and before each one after many: the pauses double between them."""
+"""Seconds before the first new attempt, and the most before any later one: each pause is twice the last."""
 
 _LONGEST_REQUESTED = 300.0
-"""Seconds that a server may ask to wait with `Retry-After`. Some name a day: they are asked again after this time."""
+"""Seconds that a server may ask to wait with `Retry-After`. Some name a day: the bridge asks again after this."""
 
 _STATUSES = (404, 405, 408, 425, 429)
 """Statuses of a client's error that balancers send for a server that is not there yet, or has too much to do."""

@@ -1,9 +1,9 @@
 """Recognises the era of the client by its messages, and hands them to the relay of that era.
 
 `initialize` opens a legacy session; a request that names a version in its `_meta` is modern, and so is
-`server/discover`. A dual-era client may probe with `server/discover`, lose patience and send `initialize`, or probe
-once more when that is refused: the newest opening counts, and a probe ends when a session is opened (specification
-2026-07-28, basic/transports/stdio).
+`server/discover`. A dual-era client may probe with `server/discover`, lose patience and send `initialize`. If that is
+refused, it may probe once more. The newest opening counts, and `initialize` ends the probes (specification 2026-07-28,
+basic/transports/stdio).
 """
 
 from collections.abc import Hashable, Iterable, Iterator

@@ -1,8 +1,8 @@
 """The framing of the Language Server Protocol: a header `Content-Length: N`, an empty line, and N bytes of JSON.
 
-MCP does not have it. Cline's CLI starts a server that did not answer in three seconds once more, and speaks like this
-then. It takes the answers in the same framing only, and counts their characters where the header counts bytes, so they
-are written in ASCII.
+MCP does not have it. If a server does not answer in three seconds, Cline's CLI starts it once more and then speaks like
+this. It takes answers in the same framing only. It counts their characters where the header counts bytes, so the bridge
+writes them in ASCII.
 """
 
 import json
@@ -23,7 +23,7 @@ _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 class Frames:
     """Takes bytes in any chunks, gives messages. `limit` is the size of the largest one in bytes.
 
-    A stream with senseless headers cannot be read on: it yields one `Malformed`, and nothing after it.
+    A stream with senseless headers cannot be read any further: it yields one `Malformed`, and nothing after it.
     """
 
     def __init__(self, limit: int) -> None:

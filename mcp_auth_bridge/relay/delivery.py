@@ -1,7 +1,8 @@
 """Retries and deadlines of requests: each is executed at most once, and gets exactly one reply.
 
 A request is sent again only if it certainly was not processed, or if it only reads. A `tools/call` with an unknown
-outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery").
+outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery"). Whether and when a
+request is sent again is the policy of `retry_policy.py`.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -10,48 +11,15 @@ from typing import Any
 import msgspec
 
 from mcp_auth_bridge.config.relay import RelaySettings
-from mcp_auth_bridge.errors import (
-    BridgeError,
-    LimitExceeded,
-    OutcomeUnknown,
-    Overdue,
-    Sent,
-    SessionLost,
-    TimedOut,
-    Unreachable,
-    UpstreamFailed,
-)
+from mcp_auth_bridge.errors import BridgeError, LimitExceeded, Overdue, Sent
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
 from mcp_auth_bridge.relay.replies import notification, with_id
-
-REPEATABLE = frozenset(
-    {
-        "completion/complete",
-        "ping",
-        "prompts/get",
-        "prompts/list",
-        "resources/list",
-        "resources/read",
-        "resources/templates/list",
-        "server/discover",
-        "tasks/get",
-        "tasks/list",
-        "tools/list",
-    }
-)
-"""Methods that only read, so that a request may be executed twice."""
+from mcp_auth_bridge.relay.retry_policy import SoFar, last_of_several, pause_before_retry
 
 _ENDLESS = frozenset({"subscriptions/listen"})
 """Methods with an endless stream as their response, and so without a deadline."""
 
 _CANCELLED = "notifications/cancelled"
-
-_PAUSES = (0.2, 0.5, 1.0)
-"""Seconds before each new attempt, lengthened by up to a half."""
-
-_MOST_UNKNOWN = 2  # new attempts of a request that only reads, after an unknown outcome
-_LONGEST_WAIT_FOR_READING = 60.0  # seconds that a server may ask to wait with 429 or 503
-_LONGEST_WAIT_FOR_CALLS = 10.0
 
 _TICKS = 20  # ticks of the clock in one deadline
 _DEADLINE_TIMER = "deadline"
@@ -102,6 +70,11 @@ class _Attempt(msgspec.Struct):
         """The id by which the server knows the request, if it does."""
         return (self.known or self.action.message).key if self.waiting else self.asked.key
 
+    @property
+    def so_far(self) -> SoFar:
+        """The request as the policy for new attempts knows it."""
+        return SoFar(self.action.call, self.action.message.method, self.failures, self.age)
+
     def rename(self) -> None:
         """Take a new id if the server may know the old one."""
         if self.known is self.asked:
@@ -147,7 +120,7 @@ class Delivery(Around):
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
-        pause = _pause(attempt, error) if attempt is not None and error is not None else None
+        pause = pause_before_retry(attempt.so_far, error) if attempt is not None and error is not None else None
         if attempt is not None and pause is not None:
             attempt.failures += 1
             if error is not None and error.sent is not Sent.NO:
@@ -244,53 +217,3 @@ class Delivery(Around):
             f"the server's message has {size:.1f} MiB, more than the {limit:g} MiB that MCP clients can read",
             "ask for less at a time, or raise largest_message for this server if its client reads more",
         )
-
-
-def last_of_several(error: BridgeError) -> BridgeError:
-    """The error of all attempts, from that of the last: an earlier one may have been sent even if the last was not."""
-    if isinstance(error, SessionLost):
-        lost = SessionLost(error.message, error.hint)
-        lost.sent = Sent.UNKNOWN
-        return lost
-    last_alone = isinstance(error, Unreachable | UpstreamFailed) and error.sent is Sent.NO
-    if not last_alone:
-        return error
-    whole = (Overdue if isinstance(error, TimedOut) else OutcomeUnknown)(error.message, error.hint)
-    whole.facts |= error.facts
-    return whole
-
-
-def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
-    """Seconds until the request of `attempt` may be sent again, None if it may not."""
-    method = attempt.action.message.method
-    if isinstance(error, UpstreamFailed):
-        wait = _requested_wait(error, repeatable=method in REPEATABLE)
-        # A 503 without `Retry-After` is like the others. With it, the server has said when to try again.
-        trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
-        if wait is not None or not trouble:
-            return wait if attempt.failures < (_MOST_UNKNOWN if method in REPEATABLE else 1) else None
-    elif isinstance(error, TimedOut):
-        return None  # the user has waited for a whole time-out; three more would look like a hang
-    elif isinstance(error, OutcomeUnknown):
-        pass
-    elif isinstance(error, Unreachable):
-        return _varied(attempt, _PAUSES[attempt.failures]) if attempt.failures < len(_PAUSES) else None
-    else:
-        return None
-    if method not in REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
-        return None  # as after `TimedOut`: a whole tick of the clock has passed, as with a gateway's 504 after a minute
-    return _varied(attempt, _PAUSES[attempt.failures])
-
-
-def _requested_wait(error: UpstreamFailed, *, repeatable: bool) -> float | None:
-    """The seconds that a server asks to wait with 429, which means "not processed", or 503, which may mean anything."""
-    wait = error.retry_after
-    longest = _LONGEST_WAIT_FOR_READING if repeatable else _LONGEST_WAIT_FOR_CALLS
-    if wait is None or wait > longest or not (error.status == 429 or (error.status == 503 and repeatable)):
-        return None
-    return wait
-
-
-def _varied(attempt: _Attempt, pause: float) -> float:
-    """`pause` times 1 to 1.5, different for each call, so that calls that failed together do not retry together."""
-    return pause * (1 + (attempt.action.call * 0.618033988749895) % 1 / 2)

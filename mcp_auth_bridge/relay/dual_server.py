@@ -1,10 +1,10 @@
 """Prefers the modern era at a server that speaks both and opens legacy sessions without keeping them.
 
-The TypeScript SDK 2.x serves legacy clients so by default: its `initialize` names no session, each request meets a new
-instance, and so elicitation, sampling, roots, subscriptions, cancellation and the log level are lost. In its modern era
-it has them all. A server that keeps sessions loses nothing in the legacy era, and is spoken to in it: tools made with
-the Python SDK 2.x may even ask the client there and nowhere else. A reply to `initialize` that names a revision of the
-modern era is looked into as well, because there are no sessions in that revision.
+The TypeScript SDK 2.x does so by default: its reply to `initialize` names no session, and each request meets a new
+instance. So elicitation, sampling, roots, subscriptions, cancellation and the log level are lost. In its modern era it
+has them all. A server that keeps sessions loses nothing in the legacy era, so the bridge uses that one: some tools made
+with the Python SDK 2.x can ask the client only there. The relay also asks a server whose reply to `initialize` names a
+revision of the modern era, because that revision has no sessions.
 """
 
 from collections.abc import Iterator

@@ -7,10 +7,10 @@ from mcp_auth_bridge.relay.early_opening import EarlyOpening
 from mcp_auth_bridge.relay.greetings import DISCOVER, discover_result
 
 PATIENCE = 25.0
-"""Seconds that a server has which is not remembered.
+"""Seconds that a server has if it is not remembered.
 
 Silence is not an era, and it costs a dual-era client nothing: it sends `initialize` after 3 s (Claude Code) or 10 s
-(Copilot CLI, the Python SDK), and so gets the server's own words. What remains are clients of the modern era alone.
+(Copilot CLI, the Python SDK), and so gets the server's own words. Only clients without the legacy era wait to the end.
 """
 
 

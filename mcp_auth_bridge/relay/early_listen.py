@@ -1,8 +1,8 @@
 """Acknowledges the client's `subscriptions/listen` in the server's place while the server is away or lacks a login.
 
-A client that is refused would miss the list changes by which it learns that the server is there (MCP 2026-07-28). So
-its subscription stays open, and is made at the server later. The list changes that the bridge itself tells of name no
-subscription: here they get those of the client.
+A refused client would miss the list changes by which it learns that the server is there (MCP 2026-07-28). So its
+subscription stays open, and the relay makes it at the server later. The bridge's own list changes name no subscription:
+this relay adds the client's.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -125,7 +125,7 @@ class EarlyListen(Around):
 
 
 def _wanted(request: Message) -> dict[str, Any]:
-    """What the subscription `request` asks for. Any: any JSON."""
+    """The notifications that the subscription `request` asks for. Any: any JSON."""
     wanted = request.params.get("notifications")
     return wanted if isinstance(wanted, dict) else {}
 

@@ -1,8 +1,8 @@
 """Answers the client's opening, `initialize` or `server/discover`, in the server's place where the server cannot.
 
-The server's own reply is the truth, so the client gets that if it comes while the client waits. Else the reply is what
-the server said last time, or the least that can be true. Such a reply may promise lists that the server proves not to
-have. They are empty then: some clients drop a server whose list fails (Gemini CLI).
+The server's own reply is the truth, so the client gets that if it comes while the client waits. Otherwise the client
+gets the server's last reply, or the least that can be true. Such a reply may promise lists that the server proves not
+to have. Then they are empty: some clients drop a server whose list fails (Gemini CLI).
 
 An error on the opening helps no user: most clients hide its text and never try again. The result of a tool call reports
 what is wrong, because users and models read it.
@@ -156,7 +156,7 @@ class EarlyOpening(Around, ABC):
             self._opening = None  # `initialize` must not be cancelled, and gets its reply
 
     def _learn(self, method: str, result: bytes | None) -> Iterator[Action]:
-        """Remember what the server says of itself."""
+        """Remember the server's description of itself."""
         if result is None or not proves_server(method, result):
             return
         self._declared = lists_in(result)

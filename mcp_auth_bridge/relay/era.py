@@ -33,7 +33,8 @@ _INVALID = -32602
 """Invalid params: the Python SDK's for a request before `initialize`. A tool may use it for its own arguments."""
 
 _NOT_OF_AN_ERA = frozenset({402, 403, 407, 408, 423, 425, 429, 451, 502, 503, 504, 511, 520, 521, 522, 523, 524})
-"""Statuses that say nothing about an era: somebody has to be asked, to wait, or is away (52x: Cloudflare's)."""
+"""Statuses that say nothing about an era: a login is missing, the client must wait, or the server is away (52x:
+Cloudflare's)."""
 
 
 class Era(enum.Enum):
@@ -53,7 +54,7 @@ ERA = "era"
 
 
 def remembered_as(era: Era) -> bytes:
-    """What is remembered of a server that speaks `era`."""
+    """The memory of a server that speaks `era`."""
     return b'"%b"' % era.value.encode()
 
 

@@ -58,7 +58,7 @@ class Exchange(msgspec.Struct, eq=False):
     # How the request ended while it was parked.
     outcome: Message | BridgeError | None = None
 
-    # Whether the server refused it until the user has visited a URL, so that it has to be sent again.
+    # Whether the server refuses it until the user has visited a URL. Then it has to be sent again.
     lacks_consent: bool = False
 
     @property

@@ -1,7 +1,7 @@
-"""The results of `initialize` and `server/discover` in the server's place: what is remembered, else a minimal one.
+"""The results of `initialize` and `server/discover` in the server's place: from memory, else minimal.
 
 Both say the same about a server, so that each can be made from the other's memory. They always promise `listChanged`,
-because the lists may change once the server answers. Any: what is remembered, and what a client asks for, is any JSON.
+because the lists may change once the server answers. Any: memory and a client's request hold any JSON.
 """
 
 from collections.abc import Mapping

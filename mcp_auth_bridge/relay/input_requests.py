@@ -14,7 +14,7 @@ from mcp_auth_bridge.relay.modern_requests import CAPABILITIES_KEY
 
 ELICITATION = "elicitation/create"
 CANCELLED = {"action": "cancel"}
-"""The answer to an elicitation that nobody has answered."""
+"""The answer to an elicitation in place of the user's."""
 
 _SAMPLING = "sampling/createMessage"
 _ROOTS = "roots/list"
@@ -36,7 +36,7 @@ class InputRequest(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True):
-    """What the client is asked: `request` as the message `asked`.
+    """A question to the client: `request` as the message `asked`.
 
     `number` is that of the exchange to which it belongs, `name` its key in `inputRequests`.
     """

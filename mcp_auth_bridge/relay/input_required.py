@@ -1,6 +1,6 @@
 """A legacy server's requests to its client, as the input that a result of MCP 2026-07-28 asks for, and the way back.
 
-Source: specification 2026-07-28, basic/utilities/mrtr; client/elicitation, client/sampling, client/roots.
+Source: specification 2026-07-28, basic/patterns/mrtr; client/elicitation, client/sampling, client/roots.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _CAPABILITIES = {ELICITATION: "elicitation", _SAMPLING: "sampling", _ROOTS: "roo
 METHOD_NOT_FOUND = -32601
 _INVALID_PARAMS = -32602
 
-# What has no meaning without the request's own envelope, and what a modern client does not know.
+# Members without a meaning outside the request's own envelope, and members that a modern client does not know.
 _LEFT_OUT = (
     ("jsonrpc",),
     ("id",),
@@ -101,6 +101,6 @@ def takes_urls(capabilities: dict[str, Any]) -> bool:
 
 
 def digest_of(request: Message) -> bytes:
-    """What a request and its retries have in common: the method, and the parameters but for the input."""
+    """A digest of all that a request shares with its retries: the method, and the parameters but for the input."""
     own = {name: value for name, value in request.params.items() if name not in _OF_A_ROUND}
     return hashlib.sha256(json.dumps([request.method, own], sort_keys=True).encode()).digest()

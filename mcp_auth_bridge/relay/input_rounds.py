@@ -5,14 +5,14 @@
 | `input_required` | `elicitation/create`, `sampling/createMessage`, `roots/list` |
 | another result, or an error | the reply, `notifications/elicitation/complete` for each URL that the user opened |
 
-Once all are answered, the server gets the same request under a new id, with `inputResponses` and the exact
-`requestState`. If the server asks for nothing, it gets the request after a pause.
+Once the client has answered them all, the server gets the same request under a new id, with `inputResponses` and the
+exact `requestState`. If the server asks for nothing, it gets the request after a pause.
 
 | from the client | effect |
 | --- | --- |
 | an error for an elicitation | the response `{"action": "cancel"}` |
 | an error for sampling or roots | the request fails |
-| `notifications/cancelled` while it is asked | `notifications/cancelled` for what it was asked |
+| `notifications/cancelled` while it is asked | `notifications/cancelled` for each question |
 
 Source: specification 2026-07-28, basic/patterns/mrtr.
 """
@@ -76,10 +76,7 @@ class _Exchange(msgspec.Struct):
 
 
 class InputRounds(Around):
-    """Wraps the relay that sends the requests.
-
-    Relays that take turns share their `numbers`: the client may still be asked a question of an earlier one.
-    """
+    """Wraps the relay that sends the requests. `numbers` are those of its questions to the client."""
 
     def __init__(self, inner: Relay, numbers: Iterator[int] | None = None) -> None:
         super().__init__(inner)
@@ -166,7 +163,7 @@ class InputRounds(Around):
             if exchange.rounds > MOST_ROUNDS:
                 raise TheirProtocolError(f"the server asked for input more than {MOST_ROUNDS} times for one request")
             if not entries and exchange.state is REMOVED:
-                raise TheirProtocolError("the server asked for input without saying for which")
+                raise TheirProtocolError("the server asked for input without saying which")
             questions = self._questions_in(number, exchange, entries or {})
         except BridgeError as error:
             yield from self._fail(number, error)
@@ -220,7 +217,7 @@ class InputRounds(Around):
             yield from self._repeat(number, exchange)
 
     def _repeat(self, number: int, exchange: _Exchange) -> Iterator[Action]:
-        """Send the request again, with what this round has brought."""
+        """Send the request again, with the responses and the state of this round."""
         changes: dict[Path, Any] = {
             ("params", "inputResponses"): exchange.responses or REMOVED,
             ("params", "requestState"): exchange.state,

@@ -1,7 +1,7 @@
 """A client of the legacy era as a server of MCP 2026-07-28 sees it, and that server as the client sees it.
 
-The client says once, in `initialize`, what a modern client says in the `_meta` of each request (specification
-2026-07-28, basic/index, "Request Metadata").
+The client introduces itself once, in `initialize`. A modern client does so in the `_meta` of each request
+(specification 2026-07-28, basic/index, "Request Metadata").
 """
 
 from typing import Any
@@ -67,7 +67,7 @@ def _capabilities(declared: dict[str, Any], revision: str) -> dict[str, Any]:
 
 
 def initialize_result(discovered: dict[str, Any], revision: str, name: str) -> dict[str, Any]:
-    """The `InitializeResult` that says what the `DiscoverResult` `discovered` says. Any: JSON.
+    """The `InitializeResult` that says the same as the `DiscoverResult` `discovered`. Any: JSON.
 
     `name` stands for a server that does not name itself.
     """

@@ -1,7 +1,7 @@
 """The requests of a legacy client as a server of MCP 2026-07-28 gets them, and its replies as the client gets them.
 
-Each request carries the `_meta` that says what the client said in `initialize`, and keeps its own members of it. What
-exists in one era only is answered here. The table of messages is in `legacy_to_modern.py`.
+Each request carries the client's introduction from `initialize` in its `_meta`, beside its own members. This relay
+answers requests that exist in one era only. The table of messages is in `legacy_to_modern.py`.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -47,10 +47,10 @@ _FOR_CLIENTS = frozenset(
 
 
 class LegacyRequests(Around):
-    """Wraps the relays of a modern server. `numbers`: see `InputRounds`."""
+    """Wraps the relays of a modern server. `questions` are the numbers of questions to the client."""
 
-    def __init__(self, inner: Relay, numbers: Iterator[int] | None = None) -> None:
-        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)), numbers)
+    def __init__(self, inner: Relay, questions: Iterator[int] | None = None) -> None:
+        self._rounds = InputRounds(RemoteTasks(ResultCache(inner)), questions)
         self._listening = Listening(RequestNotices(self._rounds))
         super().__init__(self._listening)
 

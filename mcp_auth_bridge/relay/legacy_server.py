@@ -1,4 +1,4 @@
-"""What a legacy server said of itself in its `InitializeResult`, and what a modern client is told of that."""
+"""A legacy server's description of itself in its `InitializeResult`, and the same for a modern client."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ class LegacyServer(msgspec.Struct):
     # Its name and version, {} if it did not give both. Any: any JSON.
     info: dict[str, Any] = {}
 
-    # What it offers. Any: any JSON.
+    # Its capabilities. Any: any JSON.
     capabilities: dict[str, Any] = {}
 
     # Its instructions for the model.
@@ -80,7 +80,7 @@ class LegacyServer(msgspec.Struct):
 def initialize_for(request: Message) -> Message:
     """The `initialize` of a session on behalf of the client that sent `request`.
 
-    A session has one set of capabilities. It is that of the first request: a later one may use fewer, and not more.
+    A session has one set of capabilities. It is that of the first request: a later one may use fewer, but not more.
     """
     meta = meta_of(request)
     info = meta.get(INFO_KEY)
@@ -93,7 +93,7 @@ def initialize_for(request: Message) -> Message:
 
 
 def _legacy_capabilities(modern: dict[str, Any]) -> dict[str, Any]:
-    """A modern client tells nobody of changed roots, and its tasks are others than those of 2025-11-25."""
+    """A modern client does not announce changed roots, and its tasks are not those of 2025-11-25."""
     capabilities = {name: value for name, value in modern.items() if name != _TASKS}
     if "roots" in capabilities:
         capabilities["roots"] = {}

@@ -4,13 +4,11 @@ The session is opened with the client's own `initialize`, byte for byte. Until i
 when it is lost they wait again. A message that the server refused because of the session is sent once more, in a new
 one: a refusal is not an execution. If the new session does not help, the refusal is the answer. When the server
 refuses the client's revision of MCP, the same `initialize` is sent with an older one (`revision_fallback.py`). The
-states of the session and the steps between them are a table (`session_state.py`), and so are the signs of a lost
-session (`session_loss.py`).
+calls in a session are a book of their own (`session_calls.py`). The states of the session and the steps between them
+are a table (`session_state.py`), and so are the signs of a lost session (`session_loss.py`).
 """
 
-from collections.abc import Generator, Iterable, Iterator
-
-import msgspec
+from collections.abc import Generator, Iterator
 
 from mcp_auth_bridge.errors import (
     BridgeError,
@@ -19,8 +17,6 @@ from mcp_auth_bridge.errors import (
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
-    Sent,
-    SessionDoubted,
     SessionLost,
     StepUpRequired,
     TheirProtocolError,
@@ -41,11 +37,11 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
-from mcp_auth_bridge.relay.delivery import REPEATABLE, last_of_several
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
+from mcp_auth_bridge.relay.session_calls import Made, Remedy, SessionCalls
 from mcp_auth_bridge.relay.session_state import IN_USE, Handshake, McpSession, SessionState, SessionStep, next_state
 
 REOPEN = "reopen"
@@ -61,8 +57,8 @@ class LegacySession:
     """Wraps the relay that handles the messages of an open session. `numbers` are those of its own calls."""
 
     def __init__(self, inner: Relay, numbers: CallNumbers | None = None) -> None:
-        # The relay of the messages in an open session.
-        self._inner = inner
+        # The messages in a session, and those that wait for one.
+        self._calls = SessionCalls(inner)
 
         # Changed by `_step` only, along the table of `session_state.py`.
         self._state = SessionState.IDLE
@@ -70,26 +66,11 @@ class LegacySession:
         # The client's part in opening sessions, None only in the state IDLE.
         self._begun: Handshake | None = None
 
-        # The newest session, which may be lost already.
-        self._session = McpSession()
-
         # The numbers of the calls for `initialize` and for its confirmation.
         self._numbers = numbers or CallNumbers(OWN)
 
         # The newest of those calls.
         self._own_call = STREAM
-
-        # Each call under way: the session in which it was made, and how to make it again in another one.
-        self._sent: dict[int, tuple[McpSession, ToServer]] = {}
-
-        # The client's messages and the calls to make again, in the order in which an open session gets them.
-        self._waiting: list[Message | ToServer] = []
-
-        # The calls that were made again, each only once, with how much of the first attempt may have been carried out.
-        self._replayed: dict[int, Sent] = {}
-
-        # Whether a refusal came again in a new session, so that the server may mean something else by it.
-        self._ambiguous = False
 
         # The pauses before attempts to open a session again.
         self._pauses = Pauses()
@@ -107,15 +88,13 @@ class LegacySession:
             if self._state in (SessionState.GREETED, SessionState.UNCONFIRMED):
                 yield from self._confirm(message)
         elif self._state in IN_USE:
-            yield from self._in_session(self._inner.from_client(message))
+            yield from self._calls.from_client(message)
         else:
             yield from self._before_open(message)
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call not in OWN:
-            session, _ = self._sent.get(call, (self._session, None))
-            session.alive, session.doubted = True, False
-            yield from self._in_session(self._inner.from_server(call, message))
+            yield from self._calls.from_server(call, message)
         elif message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif self._is_opened_by(call) and message.key == self._handshake.request.key:
@@ -123,7 +102,7 @@ class LegacySession:
 
     def alive(self, call: int) -> Iterator[Action]:
         if call not in OWN:
-            yield from self._in_session(self._inner.alive(call))
+            yield from self._calls.alive(call)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
             # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
             yield from self._confirmed()
@@ -133,14 +112,13 @@ class LegacySession:
             yield from self._own_call_ended(call, error)
             return
         if call == STREAM:
-            if isinstance(error, SessionLost) and self._state in IN_USE and self._session.alive:
+            if isinstance(error, SessionLost) and self._state in IN_USE and self._calls.session.alive:
                 yield from self._open(SessionStep.REOPEN)
             return
-        session, action = self._sent.pop(call, (self._session, None))
-        if isinstance(error, SessionLost) and action is not None:
-            yield from self._session_refused(session, action, error)
+        if isinstance(error, SessionLost) and (made := self._calls.take(call)) is not None:
+            yield from self._session_refused(made, error)
             return
-        yield from self._in_session(self._inner.ended(call, self._of_both_attempts(call, error)))
+        yield from self._calls.ended(call, error)
         if isinstance(error, LoginRequired) and not isinstance(error, StepUpRequired) and self._state in IN_USE:
             yield from self._close(error)
 
@@ -152,10 +130,10 @@ class LegacySession:
             yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
             yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
-        actions = self._inner.woke(timer)
-        if self._state not in IN_USE:  # there is nothing to cancel in a session that is not open
-            actions = (action for action in actions if not _is_notification(action))
-        yield from self._in_session(actions)
+        if self._state in IN_USE:
+            yield from self._calls.woke(timer)
+        else:
+            yield from self._calls.woke_without_session(timer)
 
     @property
     def _handshake(self) -> Handshake:
@@ -210,7 +188,7 @@ class LegacySession:
         handshake = self._handshake
         is_first, handshake.answered = not handshake.answered, True
         self._step(SessionStep.GREET)
-        self._session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
+        self._calls.session = McpSession(version_headers(replies.members(result).get("protocolVersion")))
         self._pauses.reset()
         if is_first:
             yield ToClient(reply)
@@ -222,13 +200,13 @@ class LegacySession:
     def _confirm(self, confirmation: Message) -> Iterator[Action]:
         self._step(SessionStep.CONFIRM)
         self._own_call = self._numbers.take()
-        yield ToServer(self._own_call, confirmation, self._session.headers)
+        yield ToServer(self._own_call, confirmation, self._calls.session.headers)
 
     def _use_unconfirmed(self) -> Iterator[Action]:
         """Let messages pass although the client has not confirmed: the server may refuse them, as without a bridge."""
         self._handshake.skips_confirmation = True
         self._step(SessionStep.SKIP_CONFIRMATION)
-        yield from self._release()
+        yield from self._calls.release()
 
     def _own_call_ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if self._is_opened_by(call):
@@ -241,9 +219,9 @@ class LegacySession:
     def _confirmed(self) -> Iterator[Action]:
         """Use the session: whatever its outcome, the notification was sent before the first request."""
         self._step(SessionStep.OPEN)
-        yield OpenStream(self._session.headers)
+        yield OpenStream(self._calls.session.headers)
         yield SessionOpened()
-        yield from self._release()
+        yield from self._calls.release()
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """Fail every request that waits for the session. Try again later if `error` may be temporary."""
@@ -253,12 +231,7 @@ class LegacySession:
         if not handshake.answered:
             handshake.answered = True
             yield Fail(handshake.request, error)
-        waiting, self._waiting = self._waiting, []
-        for item in waiting:
-            if isinstance(item, ToServer):
-                yield from self._in_session(self._inner.ended(item.call, error))
-            elif item.kind is Kind.REQUEST:
-                yield Fail(item, error)
+        yield from self._calls.fail_waiting(error)
         if may_pass(error):
             self._told_to_wait = error if requested_pause(error) else None
             yield Wake(REOPEN, self._pauses.after(error))
@@ -267,101 +240,30 @@ class LegacySession:
         if message.method == "ping" and message.kind is Kind.REQUEST:
             yield ToClient(replies.result(message, {}))
         elif message.method == "notifications/cancelled" and message.kind is Kind.NOTIFICATION:
-            yield from self._cancel(message)
+            yield from self._calls.cancel(message)
         elif message.kind is Kind.REPLY and self._handshake.answered and self._state in _WITHOUT_SESSION:
             return  # it is for the lost session: in the new one it would answer another request
         elif self._told_to_wait is not None:
             if message.kind is Kind.REQUEST:
                 yield Fail(message, self._told_to_wait)
         else:
-            self._waiting.append(message)
+            self._calls.wait(message)
             if self._state is SessionState.CLOSED:
                 yield from self._open(SessionStep.REOPEN)
             elif self._state is SessionState.GREETED:
                 yield from self._use_unconfirmed()
 
-    def _cancel(self, message: Message) -> Iterator[Action]:
-        """Forget the cancelled request, here or in the inner relay. It was not executed, so the server is not told."""
-        target = message.cancelled_key
-        for item in self._waiting:
-            if isinstance(item, Message) and item.kind is Kind.REQUEST and item.key == target:
-                self._waiting.remove(item)
-                return
-        for action in self._inner.from_client(message):
-            if isinstance(action, Hangup):
-                self._drop(action.call)
-                yield action
-
-    def _drop(self, call: int) -> None:
-        """Forget `call`: nothing waits for its reply any more."""
-        self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
-        self._sent.pop(call, None)
-
-    def _session_refused(self, session: McpSession, action: ToServer, error: SessionLost) -> Iterator[Action]:
-        """The call of `action` was refused in `session`, which is or may be lost."""
-        is_first, is_worth_it = action.call not in self._replayed, self._is_worth_reopening(session, error)
-        # In a new session a reply would answer another request: servers count theirs from the start again.
-        repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
-        if is_first and is_worth_it and repeatable:
-            self._replayed[action.call] = error.sent
-            yield from self._replay(session, action)
-            return
-        if isinstance(error.answer, bytes):
-            self._replayed.pop(action.call, None)
-            reply = Message(Kind.REPLY, error.answer, id=action.message.id)
-            yield from self._in_session(self._inner.from_server(action.call, reply))
-            yield from self._in_session(self._inner.ended(action.call, None))
+    def _session_refused(self, made: Made, error: SessionLost) -> Iterator[Action]:
+        """The call `made` was refused in its session, which is or may be lost."""
+        remedy = self._calls.remedy(made, error)
+        is_newest = made.session is self._calls.session
+        if remedy is Remedy.REPEAT and self._state in IN_USE and not is_newest:
+            yield from self._calls.repeat(made, error)
+        elif remedy is Remedy.REPEAT:
+            self._calls.repeat_later(made, error)
+            if self._state in (*IN_USE, SessionState.CLOSED):
+                yield from self._open(SessionStep.REOPEN)
         else:
-            final = self._of_both_attempts(action.call, error.answer or error)
-            yield from self._in_session(self._inner.ended(action.call, final))
-        if is_first and is_worth_it and self._state in IN_USE and session is self._session:
-            yield from self._open(SessionStep.REOPEN)
-
-    def _of_both_attempts(self, call: int, error: BridgeError | None) -> BridgeError | None:
-        """The `error` of `call`, which may have been made before: then the first attempt counts, too."""
-        earlier = self._replayed.pop(call, Sent.NO)
-        return error if error is None or earlier is Sent.NO else last_of_several(error)
-
-    def _is_worth_reopening(self, session: McpSession, error: SessionLost) -> bool:
-        """Whether a new session may help.
-
-        Some servers have one refusal for a lost session and for errors of their tools, and a new session loses the
-        state of the old one. So once a new session has not helped, it takes two refusals in a row, unless the session
-        has never been of use.
-        """
-        if not isinstance(error, SessionDoubted):
-            return True
-        self._ambiguous |= not session.alive
-        if self._ambiguous and session.alive and not session.doubted:
-            session.doubted = True
-            return False
-        return True
-
-    def _replay(self, session: McpSession, action: ToServer) -> Iterator[Action]:
-        """Make a call of the lost `session` again: in the present session if that is newer, else in the next one."""
-        if self._state in IN_USE and session is not self._session:
-            yield from self._in_session([action])
-            return
-        self._waiting.append(action)
-        if self._state in (*IN_USE, SessionState.CLOSED):
-            yield from self._open(SessionStep.REOPEN)
-
-    def _release(self) -> Iterator[Action]:
-        waiting, self._waiting = self._waiting, []
-        for item in waiting:
-            yield from self._in_session([item] if isinstance(item, ToServer) else self._inner.from_client(item))
-
-    def _in_session(self, actions: Iterable[Action]) -> Iterator[Action]:
-        """The inner relay's actions. Each POST gets the session's headers, and is remembered for a replay."""
-        for action in actions:
-            if isinstance(action, ToServer):
-                self._sent[action.call] = (self._session, action)
-                yield msgspec.structs.replace(action, headers={**action.headers, **self._session.headers})
-                continue
-            if isinstance(action, Hangup):
-                self._drop(action.call)
-            yield action
-
-
-def _is_notification(action: Action) -> bool:
-    return isinstance(action, ToServer) and action.message.kind is Kind.NOTIFICATION
+            yield from self._calls.refuse(made, error)
+            if remedy is Remedy.REOPEN and self._state in IN_USE and is_newest:
+                yield from self._open(SessionStep.REOPEN)

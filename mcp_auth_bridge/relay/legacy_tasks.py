@@ -1,6 +1,6 @@
 """Runs the tools of a legacy server that can only be called as a task (MCP 2025-11-25), for a client without tasks.
 
-The client calls the tool and gets its result. What lies between stays here:
+The client calls the tool and gets its result. The steps in between stay here:
 
     from the server                          to the server
     tools/list, with `taskSupport: required` `tools/call` with `task` for each of these tools
@@ -9,7 +9,7 @@ The client calls the tool and gets its result. What lies between stays here:
     the reply to that                        nothing: it is the reply to the call
 
 The client's cancellation becomes `tasks/cancel`. Without the capability `tasks.requests.tools.call` a tool has to be
-called plainly, whatever it says of itself. Source: specification 2025-11-25, basic/utilities/tasks.
+called plainly, even if its own `taskSupport` says otherwise. Source: specification 2025-11-25, basic/utilities/tasks.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -83,7 +83,7 @@ class LegacyTasks(Around):
             yield from self._ask("tasks/get", task)
 
     def _as_task(self, request: Message) -> Message:
-        """`request`, as a task if it calls one of these tools. Notes what its reply may bring."""
+        """`request`, as a task if it calls one of these tools. Notes which reply to expect."""
         if request.method == "tools/list" and self._server.runs_tools_as_tasks:
             self._requests[request.key] = request
         elif request.method == "tools/call" and self._tools and request.params.get("name") in self._tools:

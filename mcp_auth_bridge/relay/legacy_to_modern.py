@@ -73,10 +73,13 @@ class _State(enum.Enum):
 
 
 class LegacyToModern(Around):
-    """Wraps the relays of a modern server. `name` is the name of the server; `numbers`: see `InputRounds`."""
+    """Wraps the relays of a modern server, whose name is `name`.
 
-    def __init__(self, inner: Relay, name: str, numbers: Iterator[int] | None = None) -> None:
-        self._requests = LegacyRequests(inner, numbers)
+    `questions` are the numbers of questions to the client: relays that take turns in one process share them.
+    """
+
+    def __init__(self, inner: Relay, name: str, questions: Iterator[int] | None = None) -> None:
+        self._requests = LegacyRequests(inner, questions)
         super().__init__(self._requests)
 
         # The name of the server, for a client whose server does not name itself.

@@ -22,7 +22,8 @@ CAPABILITIES = ("tools", "prompts", "resources")
 """The capabilities that a server has lists for. Each has a notification of its own."""
 
 COMPLETE: Mapping[str, Any] = {"resultType": "complete", "ttlMs": 0, "cacheScope": "private"}
-"""What a result needs since MCP 2026-07-28: it is whole, stale at once and private (server/utilities/caching)."""
+"""The members that a result needs since MCP 2026-07-28: it is whole, stale at once and private
+(server/utilities/caching)."""
 
 
 def is_list(message: Message) -> bool:

@@ -1,12 +1,12 @@
 """The client's `subscriptions/listen` (MCP 2026-07-28) in front of a legacy server, which knows no such request.
 
 A legacy server tells of changed lists unasked, on its own stream, and of changed resources after
-`resources/subscribe`. A listener first gets an acknowledgement of what the server declared that it can do, and then
-each notification that it asked for, with its own id as the tag.
+`resources/subscribe`. A listener first gets an acknowledgement, limited to the server's declared capabilities. Then it
+gets each notification that it asked for, with its own id as the tag.
 
     from the client                      to the server
-    subscriptions/listen                 `resources/subscribe` for each URI that nobody listens to yet
-    notifications/cancelled for it       `resources/unsubscribe` for each URI that nobody listens to any more
+    subscriptions/listen                 `resources/subscribe` for each URI that has no listener yet
+    notifications/cancelled for it       `resources/unsubscribe` for each URI that has no listener any more
 
     from the server                      to the client
     lists and resources that changed     once for each listener that asked for them, else nothing
@@ -51,13 +51,13 @@ class _Listener(msgspec.Struct):
 
     @property
     def filter(self) -> dict[str, Any]:
-        """What is acknowledged. Any: JSON."""
+        """The parameters of the acknowledgement. Any: JSON."""
         lists: dict[str, Any] = dict.fromkeys(self.lists, True)
         return lists if self.uris is None else {**lists, _URIS: self.uris}
 
     @property
     def meta(self) -> dict[str, Any]:
-        """The `_meta` of what it is told. Any: JSON."""
+        """The `_meta` of its notifications. Any: JSON."""
         return {_TAG: self.request.key}
 
 
@@ -169,7 +169,7 @@ class Listeners(Around):
                     yield action
 
     def _answered(self, key: Hashable, action: Action, *, took: bool) -> Iterator[Action]:
-        """Pass on what answers the client's request `key`. `took`: the server did what was asked for."""
+        """Pass on the answer to the client's request `key`. `took`: the server has carried it out."""
         uri = self._asked.pop(key, None)
         if uri is None and key not in self._given_up:
             yield action
@@ -191,14 +191,14 @@ class Listeners(Around):
                 yield ToClient(rewrite(message, {("params", "_meta", _TAG): listener.request.key}))
 
     def _session_opened(self) -> Iterator[Action]:
-        """Tell the listeners that all may have changed if a session was lost, and what it had to say with it."""
+        """If the session replaces a lost one, notifications may be lost: all may have changed for the listeners."""
         for listener in self._listeners.values() if self._opened else ():
             if listener.acknowledged:
                 yield from _may_have_changed(listener)
         self._opened = True
 
     def _end_all(self) -> Iterator[Action]:
-        """End the listeners in an orderly way: what they listen to is not told by this relay any more."""
+        """End the listeners in an orderly way: this relay gets no more notifications for them."""
         listeners, self._listeners = self._listeners, {}
         for listener in listeners.values():
             meta = {**self._server.meta, **listener.meta}

@@ -13,7 +13,7 @@ The old one is cancelled once the new one is acknowledged. If the acknowledgemen
 | other notifications | the same, without the id of the subscription |
 | the end of the stream | nothing; it is opened again after 1 to 30 s |
 
-Source: specification 2026-07-28, basic/utilities/subscriptions.
+Source: specification 2026-07-28, basic/patterns/subscriptions.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -147,7 +147,7 @@ class Listening(Around):
         return any(request is not None and request.key == key for request in own)
 
     def _advance(self, *, is_forced: bool) -> Iterator[Action]:
-        """Open a stream for what the client wants now."""
+        """Open a stream for all that the client is to hear of now."""
         changes, self._waiting = self._waiting, {}
         uris = _after(self._uris, changes.values())
         if not (self._lists or uris):

@@ -1,8 +1,8 @@
 """Sets the log level of a legacy session to the most verbose one for which the client's running requests ask.
 
 Since MCP 2026-07-28 each request names its level, or none; before, a session has one (`logging/setLevel`). A request
-that needs another level waits until the server has set it, or has taken too long. Which messages the client then gets
-is decided for each message (`exchange_notices.py`): the session's level is only what the server sends at most.
+that needs another level waits until the server has set it, or has taken too long. `exchange_notices.py`
+decides for each message whether the client gets it: the session's level only limits the messages of the server.
 """
 
 from collections.abc import Hashable, Iterable, Iterator

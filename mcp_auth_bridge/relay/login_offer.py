@@ -1,7 +1,7 @@
 """Where a login begins, and how the client is asked to show that address to its user.
 
 The address is an entrance on our loopback (`shell/browser/loopback.py`): it holds neither a token nor the login's
-state. A client is asked by an elicitation in URL mode only if it declared that mode, whatever its revision: Codex does
+state. The bridge asks a client by an elicitation in URL mode only if it declared that mode, in any revision: Codex does
 so under 2025-06-18. MCP allows that here, because the bridge is an OAuth client of another server (2025-11-25 and
 2026-07-28, client/elicitation, "URL Mode Elicitation for OAuth Flows"). No decision depends on the answer: clients
 without a user decline within a millisecond.

@@ -1,4 +1,4 @@
-"""Makes sure that the server speaks the modern era: a refusal that looks like the other era's is looked into.
+"""Makes sure that the server speaks the modern era: checks each refusal that looks like the other era's.
 
 A server may have been replaced by an older one, or memory may be wrong. Before such a refusal reaches the client, the
 relay asks for `server/discover`, which every modern server must answer. If the server proves to be modern, the refusal
@@ -10,7 +10,7 @@ from itertools import count
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown
+from mcp_auth_bridge.errors import BridgeError, EraRefused, OutcomeUnknown, Overdue
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
 from mcp_auth_bridge.relay.era import (
@@ -28,7 +28,7 @@ SILENCE = 20.0
 some never answer a method that they do not know.
 """
 
-_UNFOUNDED = 60.0  # seconds after an unfounded doubt in which there is no other
+_UNFOUNDED = 60.0  # seconds after an unfounded doubt before there can be another
 _SILENCE_TIMER = "silent discover"
 _UNFOUNDED_TIMER = "unfounded doubt"
 
@@ -109,7 +109,7 @@ class ModernEra(Around):
             yield action
 
     def _failed(self, request: Message, action: Fail, error: BridgeError) -> Iterator[Action]:
-        if request.method == DISCOVER and may_mean_other_era(error):
+        if request.method == DISCOVER and (may_mean_other_era(error) or _is_cut(error)):
             yield from self._disprove(request, error)
         elif request is self._proving:
             yield from self._pass_on()
@@ -140,7 +140,7 @@ class ModernEra(Around):
         yield from self._pass_on()
 
     def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
-        """Fail what waits for the proof, or the client's own `server/discover`: they belong to the other era."""
+        """Fail all that waits for the proof, or the client's own `server/discover`: it belongs to the other era."""
         if request is not self._proving:
             yield Fail(request, EraRefused(cause))
             return
@@ -155,3 +155,11 @@ class ModernEra(Around):
         self._proving = None
         withheld, self._withheld = self._withheld, {}
         return withheld.values()
+
+
+def _is_cut(error: BridgeError) -> bool:
+    """Whether the server ended the connection instead of answering, as some do at a method that they do not know.
+
+    Nothing was executed: `server/discover` only reads. If the server is away, the other era finds that out as well.
+    """
+    return isinstance(error, OutcomeUnknown) and not isinstance(error, Overdue)

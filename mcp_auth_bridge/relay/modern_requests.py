@@ -1,4 +1,4 @@
-"""Requests of MCP 2026-07-28 in front of a legacy server: what they say in `_meta`, and their legacy form.
+"""Requests of MCP 2026-07-28 in front of a legacy server: the statements in their `_meta`, and their legacy form.
 
 Source: specification 2026-07-28, basic/index ("Request Metadata"), basic/versioning.
 """
@@ -95,7 +95,7 @@ def refusal(request: Message) -> BridgeError | None:
 
 
 def legacy_form(request: Message) -> Message:
-    """`request` without what only 2026-07-28 knows. A progress token, trace context and vendors' keys stay."""
+    """`request` without the members of 2026-07-28 alone. A progress token, trace context and vendors' keys stay."""
     meta = meta_of(request)
     changes: dict[Path, Any] = {("params", "_meta", key): REMOVED for key in _MODERN_KEYS if key in meta}
     if len(changes) == len(meta):

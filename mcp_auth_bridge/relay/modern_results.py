@@ -39,7 +39,7 @@ _listed_decoder = msgspec.json.Decoder(_Listed)
 
 
 def modern_reply(request: Message, reply: Message, meta: Mapping[str, Any]) -> ToClient | Fail:
-    """What answers `request`, which the server answered with `reply`. `meta` is the server's own. Any: any JSON."""
+    """The reply to `request` for the client, from the server's `reply`. `meta` is the server's own. Any: any JSON."""
     result = result_of(reply)
     if result is None:
         return ToClient(modern_error(reply))

@@ -1,7 +1,7 @@
 """A client of MCP 2026-07-28 in front of a server of an earlier revision.
 
 The client knows no sessions, so the relay opens one itself, with the first request and on its behalf. The requests wait
-for it; if it cannot be opened they fail with its error. The relays below keep it open.
+for it. If it cannot be opened, they fail with its error. The relays below keep it open.
 
     from the client                        to the server                            to the client
     server/discover                        nothing, once the session is open        `DiscoverResult` from the session's
@@ -41,7 +41,7 @@ class ModernToLegacy(Around):
     """Wraps the relay that keeps the session. `entropy` returns that many random bytes."""
 
     def __init__(self, inner: Relay, entropy: Callable[[int], bytes]) -> None:
-        # What the server has said of itself. The inner relays look at it too.
+        # The server's description of itself. The inner relays look at it too.
         self._server = LegacyServer()
         calls = ParkedCalls(LegacyTasks(inner, self._server), self._server, entropy)
         super().__init__(Listeners(LogLevels(calls, self._server), self._server))
@@ -55,7 +55,7 @@ class ModernToLegacy(Around):
         # The relay's own `initialize` without a reply.
         self._opening: Message | None = None
 
-        # The calls that carry an `initialize`, and what they carry.
+        # The `initialize` of each call that carries one.
         self._initializing: dict[int, Message] = {}
 
     def from_client(self, message: Message) -> Iterator[Action]:

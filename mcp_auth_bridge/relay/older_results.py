@@ -170,7 +170,7 @@ def _prompt_changes(messages: Any, revision: str) -> dict[Path, Any]:
 
 
 def older_content(block: Any, revision: str) -> Any:
-    """A block of content as `revision` knows it: a text in place of what it does not know. Any: JSON."""
+    """A block of content as `revision` knows it: a text in place of an unknown kind. Any: JSON."""
     kind = block.get("type") if isinstance(block, dict) else None
     if kind not in tuple(_FIRST_WITH) or revision >= _FIRST_WITH[kind]:
         return block

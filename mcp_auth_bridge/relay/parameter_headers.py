@@ -25,7 +25,7 @@ _META_PREFIX = "io.modelcontextprotocol/"
 _MOST_PAGES = 100
 
 Show: TypeAlias = Callable[[Message, Sequence[InvalidTool]], tuple[Message, list[Note]]]
-"""What the client sees of a reply to `tools/list`, and what the log says of its invalid tools."""
+"""The client's view of a reply to `tools/list`, and the log's lines about its invalid tools."""
 
 
 def show_all(listed: Message, invalid: Sequence[InvalidTool]) -> tuple[Message, list[Note]]:  # noqa: ARG001 - a `Show`

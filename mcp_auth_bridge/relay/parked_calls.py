@@ -11,7 +11,7 @@ goes on at the server all the while; its result goes to the last retry.
                                         retry sends the request anew
     ping                                nothing: answered here
     progress, log messages              while a request that asked for them waits, else nothing
-    notifications/cancelled             nothing: what was asked for need not be answered any more
+    notifications/cancelled             nothing: the question needs no answer any more
     elicitation/complete, tasks/status  nothing
     results, other errors               `modern_results.py`
 
@@ -21,8 +21,8 @@ goes on at the server all the while; its result goes to the last retry.
     notifications/cancelled             the same, for the request as the server knows it
 
 A request on the server's own stream does not say to which call it belongs, and servers that keep one stream for
-everything send all requests there. Of the calls that may ask for this input the newest is taken, an awaited one before
-a parked one. The input reaches the right request in any case, because that has an id of its own.
+everything send all requests there. The relay takes the newest of the calls that may ask for this input, an awaited one
+before a parked one. The input reaches the right request in any case, because that has an id of its own.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -180,7 +180,7 @@ class ParkedCalls(Around):
             yield Wake(f"{_ASK} {exchange.number}", _PAUSE)
 
     def _ask(self, exchange: Exchange) -> Iterator[Action]:
-        """Ask the client for what the server asks for, as far as its present request declares it."""
+        """Pass the server's questions to the client, as far as its present request declares the capabilities."""
         inputs = {}
         for key, request in list(exchange.inputs.items()) if exchange.is_awaited else ():
             if request is not None and (code := refusal_code(request, exchange.capabilities)) is not None:
@@ -218,7 +218,7 @@ class ParkedCalls(Around):
             yield from self._answer(exchange, responses)
 
     def _answer(self, exchange: Exchange, responses: dict[str, dict[str, Any]]) -> Iterator[Action]:
-        """Pass the client's `responses` on. What it left out it is asked for again. Any: any JSON."""
+        """Pass the client's `responses` on, and ask again for each that it left out. Any: any JSON."""
         for key in [key for key, request in exchange.inputs.items() if key in responses or request is None]:
             request = exchange.inputs.pop(key)
             for action in self._send(replies.result(request, responses[key])) if request is not None else ():

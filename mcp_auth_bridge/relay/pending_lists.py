@@ -1,4 +1,4 @@
-"""The lists on their way to the server. Each is asked for once, whoever waits for it."""
+"""The lists on their way to the server. The server gets each request once; its reply serves all that wait for it."""
 
 from collections.abc import Hashable
 

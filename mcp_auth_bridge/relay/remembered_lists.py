@@ -1,11 +1,11 @@
 """Answers lists from memory while the server is away, slow, or lacks a login, and says so when the truth is there.
 
-MCP clients wait 20 to 30 s for a list, and some drop a server whose list fails (Gemini CLI). So a list that the server
-does not give is the last one that it gave, else an empty one: most clients ask again when they are told that the list
-has changed. An error is passed on where a person has to act and no list is remembered.
+MCP clients wait 20 to 30 s for a list, and some drop a server whose list fails (Gemini CLI). So if the server
+does not give a list, the client gets the last one, else an empty one. Most clients ask again when they are told that
+the list has changed. The client gets the error where a person has to act and no list is remembered.
 
-A list is on its way to the server once: a client that asks for it again waits for the same reply. After a failure the
-relay asks again by itself until the server answers.
+The relay asks the server for a list only once at a time: a client that asks again waits for the same reply. After a
+failure the relay asks again by itself until the server answers.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -186,7 +186,7 @@ class RememberedLists(Around):
         yield from self._announce_the_rest()
 
     def _announce_the_rest(self) -> Iterator[Action]:
-        """Let the client ask for what it is still owed, unless that is on its way."""
+        """Let the client ask again for the lists that it has not got, unless they are on their way."""
         rest = [method for method in self._owed if method not in self._pending.methods]
         for method in rest:
             del self._owed[method]

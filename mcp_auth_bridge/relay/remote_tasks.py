@@ -117,7 +117,7 @@ class RemoteTasks(Around):
             return
         result = decoded(reply.raw)["result"]
         if not isinstance(result.get("taskId"), str):
-            yield Fail(call, TheirProtocolError("the server made a task without an id of this tool call"))
+            yield Fail(call, TheirProtocolError("the server made a task of this tool call, without an id"))
         else:
             number = next(self._numbers)
             self._tasks[number] = _Task(call, result["taskId"])
@@ -139,7 +139,7 @@ class RemoteTasks(Around):
             yield from self._follow(number, task, result if isinstance(result, dict) else {})
 
     def _follow(self, number: int, task: _Task, state: dict[str, Any]) -> Iterator[Action]:
-        """Do what the `state` of the task calls for. Any: JSON."""
+        """Take the step that the `state` of the task calls for. Any: JSON."""
         task.poll = _interval(state.get("pollIntervalMs"))
         asked = state.get("inputRequests")
         new = (

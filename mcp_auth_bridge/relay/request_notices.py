@@ -1,7 +1,7 @@
 """The notifications about a request under way: none after its reply, and progress that only grows.
 
 A request of the client may be several requests to the server, each with a progress of its own (specification
-2026-07-28, basic/utilities/progress).
+2026-07-28, basic/patterns/progress).
 """
 
 import math

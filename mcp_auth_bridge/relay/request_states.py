@@ -17,7 +17,7 @@ _MOST = 64
 
 
 class _Parked(msgspec.Struct):
-    """`number` names the timer of the handle, `digest` what a retry has in common with the request."""
+    """`number` names the timer of the handle, `digest` the parts that a retry shares with the request."""
 
     number: int
     exchange: Exchange

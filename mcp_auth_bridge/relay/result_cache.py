@@ -41,7 +41,7 @@ _lifetime_decoder = msgspec.json.Decoder(_Lifetime)
 
 
 class _Asked(msgspec.Struct, frozen=True):
-    """What a request asks for: its method, the URI that it reads ("" for a list), and all its parameters as JSON."""
+    """The object of a request: its method, the URI that it reads ("" for a list), and all its parameters as JSON."""
 
     method: str
     uri: str
@@ -147,7 +147,7 @@ class ResultCache(Around):
 
 
 def _asked_by(message: Message) -> _Asked | None:
-    """What `message` asks for, None if its result must not be kept: it is no list and no read, or part of a round."""
+    """The object of `message`, None if its result must not be kept: it is not a list or a read, or part of a round."""
     if message.kind is not Kind.REQUEST or message.method not in _CACHEABLE:
         return None
     params = {name: value for name, value in message.params.items() if name != "_meta"}

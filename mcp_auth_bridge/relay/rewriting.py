@@ -26,8 +26,9 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 def rewrite(message: Message, changes: Mapping[Path, Any]) -> Message:
     """`message` with the values of `changes` at their paths. Its `id` and `method` must not be among them.
 
-    Objects on the way to a new value are made if they are missing, and replace whatever is not an object. To remove a
-    member that does not exist changes nothing. Any: a value is any JSON, `REMOVED`, or a `msgspec.Raw` of JSON text.
+    Objects on the way to a new value are made if they are missing, and replace any value that is not an object.
+    The removal of a member that does not exist changes nothing. Any: a value is any JSON, `REMOVED`, or a `msgspec.Raw`
+    of JSON text.
     """
     try:
         raw = _with(msgspec.Raw(message.raw), changes)

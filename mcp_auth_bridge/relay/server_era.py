@@ -21,7 +21,7 @@ _OPENINGS = ("initialize", DISCOVER)
 
 
 class ServerEra:
-    """`build` makes the relay of each era, for a client of the era `own`. `memory` holds what was remembered."""
+    """`build` makes the relay of each era, for a client of the era `own`. `memory` holds the server's last results."""
 
     def __init__(self, build: Mapping[Era, Callable[[], Relay]], own: Era, memory: Mapping[str, bytes]) -> None:
         # Makes the relay of each era.
@@ -52,10 +52,13 @@ class ServerEra:
         # Whether the client has a reply to its `initialize`.
         self._greeted = False
 
-        # The keys of the requests `initialize` that were answered, and were handed to a relay once more.
-        self._repeated: set[Hashable] = set()
+        # The requests `initialize` that were answered, and were handed to a relay once more: its number and their key.
+        self._repeated: set[tuple[int, Hashable]] = set()
 
-        # The requests that were handed to the other era, each with the error of its first.
+        # The requests `initialize` of former relays, by their numbers and keys: the relay in use has them too.
+        self._passed_on: set[tuple[int, Hashable]] = set()
+
+        # The requests that were handed to the other era, each with the error from its first era.
         self._refused: dict[Hashable, tuple[Era, EraRefused]] = {}
 
     def from_client(self, message: Message) -> Iterator[Action]:
@@ -98,21 +101,25 @@ class ServerEra:
                     if method in _OPENINGS:
                         self._openings.add(call)
                     yield action
+                case Fail(request=request) if (number, request.key) in self._passed_on:
+                    self._passed_on.discard((number, request.key))
+                case ToClient(message=Message(kind=Kind.REPLY) as reply) if (number, reply.key) in self._passed_on:
+                    self._passed_on.discard((number, reply.key))
                 case Fail(request=request, error=EraRefused() as error):
                     yield from self._refuse(number, request, error)
                 case Fail(request=request):
                     self._refused.pop(request.key, None)
-                    yield from self._unless_greeted(request.key, action)
+                    yield from self._unless_greeted(number, request.key, action)
                 case ToClient(message=Message(kind=Kind.REPLY) as reply):
                     self._refused.pop(reply.key, None)
-                    yield from self._unless_greeted(reply.key, action)
+                    yield from self._unless_greeted(number, reply.key, action)
                 case _:
                     yield action
 
-    def _unless_greeted(self, key: Hashable, action: Action) -> Iterator[Action]:
+    def _unless_greeted(self, number: int, key: Hashable, action: Action) -> Iterator[Action]:
         """`action`, which answers the request `key`; nothing if that is an `initialize` with a reply already."""
-        if key in self._repeated:
-            self._repeated.discard(key)
+        if (number, key) in self._repeated:
+            self._repeated.discard((number, key))
             return
         self._greeted = self._greeted or (self._initialize is not None and key == self._initialize.key)
         yield action
@@ -126,7 +133,7 @@ class ServerEra:
     def _refuse(self, number: int, request: Message, error: EraRefused) -> Iterator[Action]:
         earlier = self._refused.pop(request.key, None)
         if earlier is not None:
-            yield from self._unless_greeted(request.key, self._final(request, error, *earlier))
+            yield from self._unless_greeted(number, request.key, self._final(request, error, *earlier))
             return
         era = self._era if number == self._used else self._era.other
         self._refused[request.key] = era, error
@@ -141,7 +148,7 @@ class ServerEra:
         yield from self._review(number, self._relays[number].from_client(message))
 
     def _change(self, refused: Message) -> Iterator[Action]:
-        """Use the other era from now on. Its relay gets what the client has said to open a session."""
+        """Use the other era from now on. Its relay gets the messages with which the client opened a session."""
         former, self._era = self._used, self._era.other
         self._used = self._relays.add(self._build[self._era]())
         if self._relays.maker(STREAM, self._used) == former:
@@ -149,8 +156,11 @@ class ServerEra:
             yield Hangup(STREAM)
         self._relays.retire(former)
         if self._initialize is not None:
+            is_open = not self._greeted or (former, self._initialize.key) in self._repeated
+            if is_open and refused.method != "initialize":
+                self._passed_on.add((former, self._initialize.key))
             if self._greeted:
-                self._repeated.add(self._initialize.key)
+                self._repeated.add((self._used, self._initialize.key))
             self._refused.setdefault(self._initialize.key, self._refused[refused.key])
             for opening in (self._initialize, self._initialized):
                 if opening is not None:

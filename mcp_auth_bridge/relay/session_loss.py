@@ -51,7 +51,7 @@ class _Words(enum.Enum):
 class _Dialect(msgspec.Struct, frozen=True):
     """A row of the table."""
 
-    # What the refusal means.
+    # The meaning of the refusal.
     loss: Loss
     # The HTTP statuses.
     statuses: Container[int]
@@ -131,7 +131,7 @@ _LONGEST = 2000  # characters; a longer text is not a refusal
 
 
 def loss_of(refused: RefusedRequest) -> Loss:
-    """What the refusal means for the session."""
+    """The meaning of the refusal for the session."""
     about_session = _speaks_of_session(refused)
     for dialect in DIALECTS:
         if (

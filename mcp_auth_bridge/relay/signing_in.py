@@ -62,7 +62,7 @@ class SigningIn(Around):
         # Whether the clock ticks.
         self._ticking = False
 
-        # Where the login begins that is under way, "" if the bridge opens the browser itself.
+        # The address at which the login under way begins, "" if the bridge opens the browser itself.
         self._address = ""
 
         # Whether the client of a legacy session takes URLs.

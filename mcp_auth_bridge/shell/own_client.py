@@ -198,7 +198,7 @@ def _reply_to(request: Message) -> Message:
     if request.method == "ping":
         return replies.result(request, {})
     return replies.failure(
-        request, MethodUnknown(f"a command cannot answer {quoted(request.method or '')}, an MCP client may")
+        request, MethodUnknown(f"a command cannot answer {quoted(request.method or '')}; an MCP client may")
     )
 
 

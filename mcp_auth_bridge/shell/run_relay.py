@@ -2,18 +2,16 @@
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from mcp_auth_bridge.errors import BridgeError, SessionLost, internal_error
+from mcp_auth_bridge.errors import BridgeError, SessionLost
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import (
     Action,
     Fail,
     Hangup,
-    Kind,
     Malformed,
     Message,
     Note,
@@ -27,32 +25,12 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
-from mcp_auth_bridge.relay.content_length import FIRST, Frames
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.relay.framing import Lines
 from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.shell.console import debug_log, terminal
+from mcp_auth_bridge.shell.console.client_lines import client_lines
+from mcp_auth_bridge.shell.transports.heartbeat import Heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
-
-LONGEST_LINE = 64 * 1024 * 1024  # bytes
-
-
-_HEARTBEAT = 0.1  # seconds; deadlines count in larger steps
-
-
-class Heartbeat:
-    """Thins out the signs of life of one call to one in a tenth of a second. None is due before the time `first`."""
-
-    def __init__(self, first: float = -math.inf) -> None:
-        self._next = first
-
-    def is_due(self, now: float) -> bool:
-        """`now` is in seconds of a monotonic clock."""
-        due = now >= self._next
-        if due:
-            self._next = now + _HEARTBEAT
-        return due
-
 
 Announce: TypeAlias = Callable[[str], None]
 """Takes the address at which the user begins a login."""
@@ -127,22 +105,9 @@ class RelayRunner:
             await asyncio.wait(calls)
 
     async def _read(self, incoming: AsyncIterator[bytes]) -> None:
-        lines: Lines | Frames | None = None
-        async for chunk in incoming:
-            lines = lines or self._choose_framing(chunk)
-            for line in lines.feed(chunk):
+        async with contextlib.aclosing(client_lines(incoming, self._writer.use_frames)) as lines:
+            async for line in lines:
                 await self._take(line)
-        if lines is None:
-            return
-        for line in lines.close():
-            await self._take(line)
-
-    def _choose_framing(self, first: bytes) -> Lines | Frames:
-        """The framing of a stream that begins with the chunk `first`. The answers are written in the same."""
-        if not first.startswith(FIRST):
-            return Lines(LONGEST_LINE)
-        self._writer.use_frames()
-        return Frames(LONGEST_LINE)
 
     async def _take(self, line: bytes | Malformed) -> None:
         try:
@@ -150,7 +115,7 @@ class RelayRunner:
         except Malformed as malformed:
             await self._write(replies.malformed(malformed))
         except Exception as bug:  # noqa: BLE001 - it costs this line, and the client is told
-            error = _report_fault(bug)
+            error = terminal.report_fault(bug)
             await self._write(replies.malformed(Malformed(error.rpc_code, error.message)))
         else:
             await self._perform(self._relay.from_client(message))
@@ -175,7 +140,7 @@ class RelayRunner:
         try:
             return self._do(action)
         except Exception as bug:  # noqa: BLE001 - its request is answered with the fault
-            error = _report_fault(bug)
+            error = terminal.report_fault(bug)
             return replies.protocol_error(action.request, error) if isinstance(action, Fail) else None
 
     def _do(self, action: Action) -> Message | None:
@@ -217,10 +182,7 @@ class RelayRunner:
                 self._broken.set_exception(bug)
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        # A request that was sent just now needs no sign of life: nearly all are answered before one is due.
-        waits = message.kind is Kind.REQUEST
-        heartbeat = Heartbeat(asyncio.get_running_loop().time() + _HEARTBEAT) if waits else Heartbeat()
-        alive = partial(self._alive, call, heartbeat)
+        alive = partial(self._alive, call, Heartbeat.of(message, asyncio.get_running_loop().time()))
         async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
             async for received in messages:
                 await self._perform(self._relay.from_server(call, received))
@@ -242,7 +204,7 @@ class RelayRunner:
             except BridgeError as raised:
                 error = raised
             except Exception as bug:  # noqa: BLE001 - the request gets a reply, which names the fault
-                error = _report_fault(bug)
+                error = terminal.report_fault(bug)
             line.fail(error)
         if self._calls.get(call) is asyncio.current_task():
             del self._calls[call]
@@ -264,7 +226,7 @@ class RelayRunner:
         except BridgeError:
             pass  # not offered, or not any more; the client hears of a failure when its next request meets it
         except Exception as bug:  # noqa: BLE001 - it costs this stream
-            _report_fault(bug)
+            terminal.report_fault(bug)
 
     def _start(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         self._calls[call] = self._spawn(self._until_ended(call, work))
@@ -309,20 +271,13 @@ def _log(action: Note | Report) -> None:
         terminal.report_error(action.error)
 
 
-def _report_fault(bug: Exception) -> BridgeError:
-    """Write the fault `bug` to the log. Returns it as an error."""
-    error = internal_error(bug)
-    terminal.report_error(error)
-    return error
-
-
 def _collect(actions: Iterable[Action]) -> list[Action]:
     """The actions of the relay, up to a fault of its own. `relay/isolation.py` answers the requests that it affects."""
     collected: list[Action] = []
     try:
         collected.extend(actions)
     except Exception as bug:  # noqa: BLE001 - it costs the other actions for one message
-        _report_fault(bug)
+        terminal.report_fault(bug)
     return collected
 
 

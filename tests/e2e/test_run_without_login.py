@@ -286,7 +286,7 @@ OTHER_LISTS = {
 }
 
 
-@pytest.mark.parametrize("answer", BALANCER)
+@pytest.mark.parametrize("answer", [answer for answer in BALANCER if answer not in {"404", "405"}])
 def test_an_unknown_remote_whose_balancer_answers_for_it_is_waited_for(forgotten_acme, gateway, answer) -> None:
     gateway.instead["/mcp"] = BALANCER[answer]
     with forgotten_acme.stdio("acme") as client:

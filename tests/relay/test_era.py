@@ -22,6 +22,7 @@ from mcp_auth_bridge.relay.era import (
     may_mean_other_era,
     refused_discover_error,
     refused_initialize_error,
+    refused_request_error,
     remembered_as,
     remembered_era,
 )
@@ -113,7 +114,7 @@ def test_only_a_client_error_refuses_a_request_unread(status, unread):
     assert may_be_refused_unread(UpstreamFailed("no", status=status)) is unread
 
 
-@pytest.mark.parametrize("build", [refused_initialize_error, refused_discover_error])
+@pytest.mark.parametrize("build", [refused_initialize_error, refused_discover_error, refused_request_error])
 def test_the_servers_own_sentence_is_told(build):
     assert build(message(error(-32600, "come back later"))).message.endswith(", saying “come back later”")
 

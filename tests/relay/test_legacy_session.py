@@ -1,6 +1,7 @@
 """A legacy session by script: opened, lost and opened again, with messages in any order that the two sides can make."""
 
 import pytest
+from legacy_sessions import OPENED, opened, opening, reopened
 from relaying import (
     INITIALIZE,
     INITIALIZED,
@@ -12,7 +13,6 @@ from relaying import (
     cancelled,
     fail,
     hangup,
-    message,
     note,
     notification,
     request,
@@ -28,13 +28,11 @@ from mcp_auth_bridge.errors import (
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
-    Sent,
-    SessionDoubted,
     SessionLost,
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Fail, Hangup, ToServer
+from mcp_auth_bridge.relay.base import ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
 from mcp_auth_bridge.relay.legacy_session import REOPEN, LegacySession
@@ -43,33 +41,11 @@ from mcp_auth_bridge.relay.passthrough import Passthrough
 LOST = SessionLost("the server no longer knows the MCP session")
 NO_LOGIN = LoginRequired("a login is needed")
 AWAY = Unreachable("no route")
-OPENED = answer(0, WELCOMED)
-
-
-def opening(call, initialize):
-    """A session is being opened, for a minute at most."""
-    return [to_server(call, initialize), wake("opening", 60.0)]
 
 
 @pytest.fixture
 def play():
     return Playbook(LegacySession(Passthrough()))
-
-
-def opened(play):
-    """Open the session: the calls -1 and -2."""
-    play.client(INITIALIZE)
-    play.server(-1, OPENED)
-    play.ended(-1)
-    play.client(INITIALIZED)
-    return play.ended(-2)
-
-
-def reopened(play, opening):
-    """Let the call `opening` open the session again. Returns the actions after its confirmation."""
-    assert play.server(opening, OPENED) == [to_server(opening - 1, INITIALIZED, **VERSION)]
-    assert play.ended(opening) == []
-    return play.ended(opening - 1)
 
 
 # The opening
@@ -310,6 +286,12 @@ def test_a_failed_confirmation_does_not_fail_the_opening(play, error):
 # A client that initializes twice
 
 
+def test_initialize_cannot_be_cancelled(play):
+    play.client(INITIALIZE)
+    assert play.client(cancelled(0)) == []
+    assert play.server(-1, OPENED) == [to_client(OPENED)]
+
+
 def test_a_second_initialize_is_refused_while_the_first_is_unanswered(play):
     play.client(INITIALIZE)
     again = {**INITIALIZE, "id": 1}
@@ -403,84 +385,6 @@ def test_a_notification_that_was_refused_with_404_is_sent_once_more(play):
     assert play.ended(1, LOST) == []
 
 
-# A refusal that may mean the session (relay/session_loss.py)
-
-
-def refusal(id_, message="Session not found"):
-    return {"jsonrpc": "2.0", "id": id_, "error": {"code": -32001, "message": message}}
-
-
-def doubt(id_, sent=Sent.NO):
-    """The error of a transport for a refusal that may mean the session."""
-    error = SessionDoubted("the server no longer knows the MCP session", answer=message(refusal(id_)).raw)
-    error.sent = sent
-    return error
-
-
-def answered(play, id_, call):
-    play.client(request(id_))
-    assert play.server(call, answer(id_)) == [to_client(answer(id_))]
-    play.ended(call)
-
-
-def test_a_refusal_that_may_mean_the_session_is_followed_by_one_attempt_in_a_new_one(play):
-    opened(play)
-    answered(play, 1, 1)
-    play.client(request(2))
-    assert play.ended(2, doubt(2)) == [*opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
-    assert play.server(2, answer(2)) == [to_client(answer(2))]
-
-
-def test_the_second_refusal_is_the_answer_in_the_servers_own_words(play):
-    opened(play)
-    play.client(request(1))
-    play.ended(1, doubt(1))
-    reopened(play, -3)
-    assert play.ended(1, doubt(1)) == [to_client(refusal(1))]
-
-
-def test_a_refusal_without_a_reply_is_answered_with_the_error_of_its_status(play):
-    lost = SessionLost("the server no longer knows the MCP session", answer=BAD_REQUEST)
-    opened(play)
-    play.client(request(1))
-    play.ended(1, lost)
-    reopened(play, -3)
-    assert play.ended(1, lost) == [fail(request(1), UpstreamFailed)]
-
-
-def test_a_call_that_may_have_been_carried_out_is_not_repeated_but_the_session_is_opened_again(play):
-    opened(play)
-    play.client(request(1))
-    assert play.ended(1, doubt(1, Sent.UNKNOWN)) == [to_client(refusal(1)), *opening(-3, INITIALIZE)]
-    assert reopened(play, -3) == [*session_opened(**VERSION)]
-
-
-def test_a_list_is_repeated_even_if_it_may_have_been_carried_out(play):
-    opened(play)
-    play.client(request(1, "tools/list"))
-    play.ended(1, doubt(1, Sent.UNKNOWN))
-    assert reopened(play, -3)[-1] == to_server(1, request(1, "tools/list"), **VERSION)
-
-
-@pytest.mark.parametrize("error", [AWAY, SessionLost("lost"), UpstreamFailed("slow down", status=429)])
-def test_after_a_first_attempt_that_may_have_been_carried_out_no_error_says_that_nothing_was_sent(play, error):
-    opened(play)
-    play.client(request(1, "tools/list"))
-    play.ended(1, doubt(1, Sent.UNKNOWN))
-    reopened(play, -3)
-    final = next(action.error for action in play.relay.ended(1, error) if isinstance(action, Fail))
-    assert final.sent is Sent.UNKNOWN
-    assert not final.retry_safe
-
-
-def test_calls_that_may_have_been_carried_out_open_one_new_session_together(play):
-    opened(play)
-    play.client(request(1), request(2))
-    play.ended(1, doubt(1, Sent.UNKNOWN))
-    assert play.ended(2, doubt(2, Sent.UNKNOWN)) == [to_client(refusal(2))]
-
-
 def test_a_reply_of_the_client_is_not_sent_into_another_session(play):
     opened(play)
     play.client(answer("s"))
@@ -502,52 +406,6 @@ def test_a_reply_of_the_client_before_its_confirmation_reaches_the_server(play):
     assert play.client(answer("s")) == [to_server(1, answer("s"), **VERSION)]
 
 
-def test_a_tool_that_says_the_same_as_a_lost_session_costs_one_session_and_then_no_more(play):
-    opened(play)
-    answered(play, 1, 1)
-    play.client(request(2))
-    play.ended(2, doubt(2))
-    reopened(play, -3)
-    assert play.ended(2, doubt(2)) == [to_client(refusal(2))]
-    for id_ in (3, 5, 7):
-        answered(play, id_, id_)
-        play.client(request(id_ + 1))
-        assert play.ended(id_ + 1, doubt(id_ + 1)) == [to_client(refusal(id_ + 1))]
-
-
-def test_two_such_refusals_in_a_row_mean_the_session_after_all(play):
-    opened(play)
-    play.client(request(1))
-    play.ended(1, doubt(1))
-    reopened(play, -3)
-    play.ended(1, doubt(1))
-    answered(play, 2, 2)
-    play.client(request(3), request(4))
-    assert play.ended(3, doubt(3)) == [to_client(refusal(3))]
-    assert play.ended(4, doubt(4)) == [*opening(-5, INITIALIZE)]
-    assert reopened(play, -5) == [*session_opened(**VERSION), to_server(4, request(4), **VERSION)]
-
-
-def test_a_certain_loss_opens_a_new_session_whatever_came_before(play):
-    opened(play)
-    play.client(request(1))
-    play.ended(1, doubt(1))
-    reopened(play, -3)
-    play.ended(1, doubt(1))
-    answered(play, 2, 2)
-    play.client(request(3))
-    assert play.ended(3, LOST) == [*opening(-5, INITIALIZE)]
-
-
-def test_a_session_that_has_never_been_of_use_is_given_up_for_each_call_once(play):
-    opened(play)
-    for id_, call in ((1, -3), (2, -5), (3, -7)):
-        play.client(request(id_))
-        assert play.ended(id_, doubt(id_)) == [*opening(call, INITIALIZE)]
-        reopened(play, call)
-        assert play.ended(id_, doubt(id_)) == [to_client(refusal(id_))]
-
-
 def test_a_session_that_cannot_be_opened_again_fails_waiting_requests_and_is_tried_for_the_next_one(play):
     opened(play)
     play.client(request(1))
@@ -563,46 +421,6 @@ def test_a_loss_while_the_session_is_closed_opens_it(play):
     play.ended(1, NO_LOGIN)
     assert play.ended(2, LOST) == [*opening(-3, INITIALIZE)]
     assert reopened(play, -3) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
-
-
-# Cancellation
-
-
-def test_a_waiting_request_that_is_cancelled_is_never_sent(play):
-    play.client(INITIALIZE, request(1), request(2), INITIALIZED)
-    assert play.client(cancelled(1)) == []
-    play.server(-1, OPENED)
-    assert play.ended(-2) == [*session_opened(**VERSION), to_server(1, request(2), **VERSION)]
-
-
-def test_a_cancelled_replay_is_not_sent_again(play):
-    opened(play)
-    play.client(request(1))
-    play.ended(1, LOST)
-    assert play.client(cancelled(1)) == [hangup(1)]
-    assert reopened(play, -3) == [*session_opened(**VERSION)]
-
-
-def test_a_call_in_flight_can_be_cancelled_while_the_session_is_lost(play):
-    opened(play)
-    play.client(request(1), request(2))
-    play.ended(1, LOST)
-    assert play.client(cancelled(2)) == [hangup(2)]
-    assert play.server(2, answer(2)) == []
-    assert play.ended(2, LOST) == []
-
-
-def test_initialize_cannot_be_cancelled(play):
-    play.client(INITIALIZE)
-    assert play.client(cancelled(0)) == []
-    assert play.server(-1, OPENED) == [to_client(OPENED)]
-
-
-def test_a_cancellation_of_another_id_changes_nothing(play):
-    play.client(INITIALIZE, request(1), INITIALIZED)
-    assert play.client(cancelled("1"), cancelled(True), cancelled(None), cancelled([])) == []
-    play.server(-1, OPENED)
-    assert [sent[2] for sent in play.ended(-2)[2:]] == [request(1)]
 
 
 # A login that is missing, a server that is away
@@ -762,18 +580,6 @@ def test_signs_of_life_of_other_calls_open_no_session():
     assert [*play.alive(-1), *play.alive(1)] == [note("alive: 1")]
 
 
-def test_what_the_inner_relay_cancels_while_no_session_is_open_is_not_sent():
-    class Cancelling(Passthrough):
-        def woke(self, timer):
-            yield ToServer(2, message(cancelled(1)))
-            yield Hangup(1)
-
-    play = Playbook(LegacySession(Cancelling()))
-    assert play.woke("clock") == [hangup(1)]
-    opened(play)
-    assert play.woke("clock") == [to_server(2, cancelled(1), **VERSION), hangup(1)]
-
-
 def test_a_server_whose_stream_ends_again_and_again_is_not_asked_in_circles(play):
     opened(play)
     assert play.ended(STREAM, LOST) == []
@@ -783,12 +589,3 @@ def test_a_server_whose_stream_ends_again_and_again_is_not_asked_in_circles(play
     play.server(-3, OPENED)
     play.ended(-4)
     assert play.ended(STREAM, LOST) == []
-
-
-def test_a_call_that_the_inner_relay_ends_is_not_made_again_in_a_new_session(play):
-    class Ending(Passthrough):
-        def woke(self, timer):
-            yield Hangup(1)
-
-    play = Playbook(LegacySession(Ending()))
-    assert play.woke("clock") == [hangup(1)]

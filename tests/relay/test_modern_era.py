@@ -13,7 +13,7 @@ from relaying import (
     wake,
 )
 
-from mcp_auth_bridge.errors import EraRefused, LoginRequired, OutcomeUnknown, Unreachable, UpstreamFailed
+from mcp_auth_bridge.errors import EraRefused, LoginRequired, OutcomeUnknown, Overdue, Unreachable, UpstreamFailed
 from mcp_auth_bridge.relay.modern_era import SILENCE, ModernEra
 from mcp_auth_bridge.relay.own_handshake import META
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -124,7 +124,15 @@ def test_a_discover_that_is_refused_means_the_other_era(play):
     assert play.ended(1, BAD_REQUEST) == [fail(discover, EraRefused)]
 
 
-@pytest.mark.parametrize("error", [LoginRequired("log in"), Unreachable("away"), UpstreamFailed("wait", status=503)])
+def test_a_server_that_hangs_up_on_discover_is_tried_in_the_other_era(play):
+    discover = request(1, "server/discover")
+    play.client(discover)
+    assert play.ended(1, OutcomeUnknown("cut")) == [fail(discover, EraRefused)]
+
+
+@pytest.mark.parametrize(
+    "error", [LoginRequired("log in"), Unreachable("away"), Overdue("late"), UpstreamFailed("wait", status=503)]
+)
 def test_a_discover_that_meets_a_missing_login_or_an_absence_says_so(play, error):
     discover = request(1, "server/discover")
     play.client(discover)

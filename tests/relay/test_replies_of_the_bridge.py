@@ -70,3 +70,11 @@ def test_the_code_of_an_error_is_read_and_a_result_has_none(raw, code):
 def test_a_result_that_was_kept_and_cannot_be_read_is_empty(raw):
     assert replies.members(raw) == {}
     assert replies.members(b'{"a":1}') == {"a": 1}
+
+
+def test_the_address_of_a_login_that_waits_stands_on_a_line_of_its_own():
+    error = LoginRequired("sign in to acme", "run: mcp-auth-bridge login acme")
+    error.address = "http://127.0.0.1:1/s/x"
+    lines = replies.sign_in_text(error).splitlines()
+    assert lines[2] == "http://127.0.0.1:1/s/x"
+    assert lines[-2:] == ["Or run: mcp-auth-bridge login acme", "Then call this tool again."]

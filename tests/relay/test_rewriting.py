@@ -61,3 +61,7 @@ def test_an_object_is_made_in_a_message_with_a_lone_surrogate():
 @given(st.text())
 def test_any_text_becomes_json(text):
     assert json.loads(as_json(text)) == text
+
+
+def test_a_lone_surrogate_becomes_json():
+    assert json.loads(as_json({"text": "\ud800"})) == {"text": "\ud800"}

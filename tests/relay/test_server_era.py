@@ -261,6 +261,41 @@ def test_it_does_not_open_a_session_any_more():
     assert stage.play.woke("reopen") == [("wake", "1/reopen again", 1)]
 
 
+@pytest.mark.parametrize("error", [None, REFUSAL, Unreachable("away")])
+def test_it_does_not_answer_an_initialize_that_the_relay_in_use_has_too(error):
+    stage = opened()
+    again = {**INITIALIZE, "id": 9}
+    stage.play.client(again)
+    assert stage.play.ended(3, REFUSAL) == [to_server(5, again), to_server(6, LISTING)]
+    assert (stage.play.server(4, answer(9)) if error is None else stage.play.ended(4, error)) == []
+    assert stage.play.server(5, answer(9)) == [remember("era", "modern"), to_client(answer(9))]
+
+
+def test_it_does_not_answer_such_an_initialize_after_the_relay_in_use_has_either():
+    stage = opened()
+    again = {**INITIALIZE, "id": 9}
+    stage.play.client(again)
+    stage.play.ended(3, REFUSAL)
+    stage.play.server(5, answer(9))
+    assert stage.play.ended(4, Unreachable("away")) == []
+
+
+def test_a_request_with_the_id_of_an_initialize_that_was_answered_is_answered_by_the_relay_that_has_it():
+    stage = opened()
+    stage.play.client(request(0))
+    stage.play.ended(3, REFUSAL)
+    assert stage.play.server(4, answer(0)) == [to_client(answer(0))]
+
+
+def test_it_does_not_answer_an_initialize_that_was_repeated_twice():
+    stage = opened()
+    assert stage.play.ended(3, REFUSAL)[0] == to_server(4, INITIALIZE)
+    stage.play.client(request(2))
+    assert stage.play.ended(7, REFUSAL)[0] == to_server(8, INITIALIZE)
+    assert stage.play.server(4, WELCOME) == []
+    assert stage.play.server(8, WELCOME) == []
+
+
 def test_its_stream_from_the_server_is_closed():
     stage = opened()
     stage.made[0].woke = lambda _: [OpenStream()]

@@ -83,7 +83,9 @@ class Recorded(LegacySession):
         """What the next steps depend on: two histories that look the same go on in the same way."""
         begun = self._begun
         known = begun and (begun.confirmation is None, begun.answered, begun.skips_confirmation, begun.offer.params)
-        return repr((self._state, known, self._session.alive, bool(self._sent), bool(self._waiting), self._replayed))
+        calls = self._calls
+        under_way = (calls.session.alive, bool(calls._made), bool(calls._waiting), calls._repeated)
+        return repr((self._state, known, *under_way))
 
 
 def replayed(history):

@@ -22,12 +22,13 @@ from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
-from mcp_auth_bridge.shell import run_relay
+from mcp_auth_bridge.shell.console import client_lines
 from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.run_relay import Heartbeat, RelayRunner
+from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.transports import heartbeat
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -201,7 +202,7 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
 
 
 def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(story, monkeypatch):
-    monkeypatch.setattr(run_relay, "_HEARTBEAT", 0.0)
+    monkeypatch.setattr(heartbeat, "_PAUSE", 0.0)
 
     class Telling(Passthrough):
         def alive(self, call):
@@ -237,16 +238,8 @@ def test_a_session_is_used_although_the_stream_that_answers_its_confirmation_sta
     told(tell)
 
 
-def test_signs_of_life_of_one_call_are_thinned_out():
-    heartbeat = Heartbeat()
-    times = [7.0, 7.0, 7.05, 7.15, 7.2, 7.3]
-    assert [now for now in times if heartbeat.is_due(now)] == [7.0, 7.15, 7.3]
-    later = Heartbeat(7.1)
-    assert [now for now in times if later.is_due(now)] == [7.15, 7.3]
-
-
 def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
-    monkeypatch.setattr(run_relay, "LONGEST_LINE", 1000)
+    monkeypatch.setattr(client_lines, "LONGEST_LINE", 1000)
 
     async def tell():
         async with story.relayed() as bridge:

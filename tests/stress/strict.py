@@ -92,7 +92,7 @@ class Strict(FaultServer):
         token = exchange.headers.get("authorization", "").removeprefix("Bearer ")
         if not self.current or token != self.current or self.grants.access(Secret(token)) is None:
             return [head(401, b"WWW-Authenticate: Bearer")]
-        return [sound(exchange)]
+        return [sound(exchange, "legacy")]
 
     async def _answer(self, form: dict[str, str], writer: Any) -> None:
         self.asked += 1

@@ -42,6 +42,9 @@ class Answer:
     def header(self, name):
         return self.headers.get(name, ("",))[0]
 
+    def give_way(self):
+        """No other response waits for the connection."""
+
     async def chunks(self):
         async for chunk in self._arriving:
             yield chunk
@@ -135,6 +138,10 @@ class Session:
         self.due = Counter()
         self.heard = Counter()
         self._all = asyncio.Event()
+
+    def use_frames(self):
+        """The client speaks in lines."""
+        raise AssertionError
 
     async def write(self, raw):
         line = one_line(raw)

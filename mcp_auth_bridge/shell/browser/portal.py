@@ -1,6 +1,6 @@
 """The desktop portal: it opens a URL for a program that cannot see the display (org.freedesktop.portal.OpenURI).
 
-Codex starts its servers without `DISPLAY`, although the user sits before it; the portal knows the display. It is
+Codex starts its servers without `DISPLAY`, although the user sits in front of it; the portal knows the display. It is
 reached over the session bus, so that no command line holds the URL. Only a portal that answers counts.
 
 `jeepney` comes with `keyring` on Linux. It is imported only where a login begins without a display.

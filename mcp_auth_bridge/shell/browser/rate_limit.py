@@ -27,7 +27,7 @@ MOST_A_DAY = 3
 """Tabs."""
 
 MOST_ADDRESSES = 20
-"""Logins without a tab in a day. They disturb nobody, but each may register a client at the authorization server."""
+"""Logins without a tab in a day. They disturb no user, but each may register a client at the authorization server."""
 
 
 class _Notes(msgspec.Struct, frozen=True):
@@ -39,7 +39,7 @@ class _Notes(msgspec.Struct, frozen=True):
     shown: tuple[float, ...] = ()
     # how the last login ended: "open" until its process notes an end, or if it could not reach the server
     outcome: Literal["open", "login", "none"] = "none"
-    # where the login begins that is under way without a tab, "" for none
+    # the address at which the login under way without a tab begins, "" for none
     address: str = ""
     # whether no login may begin before the user logs in by hand
     unwanted: bool = False
@@ -61,9 +61,9 @@ class TabLimit:
         notes = self._load_wanted()
         today = self._of_today(notes.opened)
         if len(today) >= MOST_A_DAY:
-            raise LoginRequired(f"a browser was opened for it {len(today)} times today")
+            raise LoginRequired(f"the bridge opened a browser for it {len(today)} times today")
         if today and notes.outcome == "none" and self._now() - max(today) < PAUSE:
-            raise LoginRequired("a browser was opened for it a few minutes ago")
+            raise LoginRequired("the bridge opened a browser for it a few minutes ago")
         self._save(_Notes((*today, self._now()), notes.shown, "open"))
 
     def note_address(self) -> None:
@@ -71,7 +71,7 @@ class TabLimit:
         notes = self._load_wanted()
         today = self._of_today(notes.shown)
         if len(today) >= MOST_ADDRESSES:
-            raise LoginRequired(f"{len(today)} logins to it were begun today")
+            raise LoginRequired(f"the bridge began {len(today)} logins to it today")
         self._save(_Notes(notes.opened, (*today, self._now()), "open"))
 
     def publish(self, address: str) -> None:
@@ -81,7 +81,7 @@ class TabLimit:
 
     @property
     def address(self) -> str:
-        """Where a login begins that another process has under way, "" if there is none or a tab was opened for it."""
+        """The address at which another process's login begins, "" if there is none or a tab was opened for it."""
         with contextlib.suppress(StoreError):
             return self._load().address
         return ""

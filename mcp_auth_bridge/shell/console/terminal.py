@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import NoReturn
 
-from mcp_auth_bridge.errors import BridgeError, os_error_text, printable
+from mcp_auth_bridge.errors import BridgeError, internal_error, os_error_text, printable
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
 _format: LineFormat = TextLines()
@@ -54,6 +54,13 @@ def print_url(url: str) -> None:
 def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
     _format.write_error(error)
+
+
+def report_fault(bug: BaseException) -> BridgeError:
+    """Write an unexpected exception as a fault of the bridge, by class and place only. Returns it as that error."""
+    error = internal_error(bug)
+    report_error(error)
+    return error
 
 
 def pass_on(lines: str) -> None:

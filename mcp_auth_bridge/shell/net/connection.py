@@ -54,7 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         self.peer = peer
         # When the last bytes came, in the loop's seconds.
         self.heard_at = 0.0
-        # What the server says about how long it lasts. The pool sets it.
+        # The server's limits on its lifetime. The pool sets it.
         self.lifetime = Lifetime(math.inf)
         # Since when another exchange may have the place of this one, in the loop's seconds; None if none may.
         self.spare_since: float | None = None

@@ -1,7 +1,7 @@
-"""How long an idle connection may be used again: what the server announces, and what it has been seen to do.
+"""How long an idle connection may be used again: by the server's announcements, and by its earlier behaviour.
 
-A request that crosses the server's end of the connection is lost, and a tool call must not be repeated then. So a
-connection is not used again shortly before that end. A new one costs a handshake, which is the smaller loss.
+A request that crosses the server's end of the connection is lost, and a tool call must not be repeated then. So the
+pool does not use a connection shortly before that end. A new one costs a handshake, which is the smaller loss.
 """
 
 import math
@@ -14,13 +14,13 @@ _MARGIN = 0.25
 """The part of a limit, up to `_LONGEST_MARGIN` seconds, for clocks that tick slowly and machines that are busy."""
 
 _AGREEMENT = 1.1
-"""How much longer than the other one of two idle times may be if both show the same limit."""
+"""Two idle times show the same limit if the longer one is at most this many times the shorter one."""
 
 
 class Lifetime:
-    """What the server announces about one connection: `Keep-Alive: timeout=N, max=M` (RFC 2068 section 19.7.1).
+    """The server's announcements about one connection: `Keep-Alive: timeout=N, max=M` (RFC 2068 section 19.7.1).
 
-    `round_trip` is in seconds, and the way to the server and back takes no longer: the time to connect, for a start.
+    `round_trip`, in seconds, is at least the time for the way to the server and back: at first the time to connect.
     """
 
     def __init__(self, round_trip: float) -> None:
@@ -51,7 +51,7 @@ class Lifetime:
         limit = min(self._timeout, observed)
         if self._responses and self._responses >= self._most:
             return False
-        # What counts is how long the server waits, and its wait is longer by the way there and back.
+        # The server's wait counts, which is longer by the way there and back.
         return limit is math.inf or idle + 2 * self._round_trip < limit - min(_MARGIN * limit, _LONGEST_MARGIN)
 
 

@@ -1,6 +1,6 @@
 """The choice of the proxy for a URL: the configured one, or the one that the usual environment variables name.
 
-The variables have no specification; this is what curl, Go's net/http and requests agree on.
+The variables have no specification; curl, Go's net/http and requests agree on these rules.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""The other side of a connection: what the kernel and the TLS layer know of it, and how it learns of the end."""
+"""The other side of a connection: its state as the kernel and the TLS layer know it, and how it learns of the end."""
 
 import contextlib
 import select

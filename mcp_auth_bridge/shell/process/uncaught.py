@@ -9,7 +9,6 @@ import threading
 from asyncio import AbstractEventLoop
 from typing import Any
 
-from mcp_auth_bridge.errors import internal_error
 from mcp_auth_bridge.shell.console import terminal
 
 
@@ -28,4 +27,4 @@ def report_in_loop(_: AbstractEventLoop, context: dict[str, Any]) -> None:  # An
 
 def _report(error: BaseException | None) -> None:
     if error is not None:
-        terminal.report_error(internal_error(error))
+        terminal.report_fault(error)

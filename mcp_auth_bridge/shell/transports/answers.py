@@ -1,4 +1,4 @@
-"""Which message of an HTTP response is the answer to what was sent: a reply, an error without its id, a refusal.
+"""Which message of an HTTP response answers the message that was sent: a reply, an error without its id, a refusal.
 
 Each response is to one message. So an error in it under no id, or under a wrong one, can only be about that message.
 """
@@ -23,7 +23,7 @@ from mcp_auth_bridge.shell.transports.refusal_text import PATIENCE, quote, read_
 
 
 class Asked(msgspec.Struct):
-    """What a response is the response to."""
+    """The request that a response answers."""
 
     # The message that was sent, None for a GET or DELETE.
     message: Message | None
@@ -109,7 +109,7 @@ def _under_id(error: Message, request: Message) -> Message:
 async def read_failure(
     response: StreamedResponse, verdict: Failure, asked: Asked, sent: Mapping[str, str]
 ) -> Message | BridgeError:
-    """The reply to a failed request: a JSON-RPC error in the body, whatever the HTTP status; else as `read_error`.
+    """The reply to a failed request: a JSON-RPC error in the body, with any HTTP status; else as `read_error`.
 
     The body may be a stream with one event (claude-code #55970: the TypeScript SDK behind a gateway).
     """
@@ -136,7 +136,7 @@ async def read_failure(
 
 
 async def _read_body(response: StreamedResponse) -> bytes:
-    """The body of a refusal. If that is a stream, it is what the first event holds that has data; b"" if none comes."""
+    """The body of a refusal. If that is a stream, it is the data of the first event that has any; b"" if none comes."""
     if media_type(response.header("content-type")) != "text/event-stream":
         return await response.read(LARGEST)
     with contextlib.suppress(TimeoutError, OutcomeUnknown):

@@ -14,7 +14,6 @@ from mcp_auth_bridge.errors import (
     SessionLost,
     TheirProtocolError,
     UrlRefused,
-    internal_error,
 )
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
@@ -128,7 +127,7 @@ class _Call:
         yield received
 
     async def _received(self, response: StreamedResponse) -> Message | BridgeError | None:
-        """What came on the stream, None if nothing is to come. Meanwhile the POST's `response` frees its connection."""
+        """The reply from the stream, None if none is to come. Meanwhile the POST's `response` frees its connection."""
         accepting = asyncio.create_task(_discard(response))
         try:
             return await (self._reply if self._reply is not None else accepting)
@@ -189,8 +188,7 @@ class _Stream:
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
-            broken = internal_error(bug)
-            terminal.report_error(broken)
+            broken = terminal.report_fault(bug)
             why = OutcomeUnknown(broken.message, "please report it, and look before you repeat the request")
         finally:
             self._end(why)

@@ -68,7 +68,7 @@ class StreamableHttp:
     async def _read(
         self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome
     ) -> AsyncGenerator[Message, None]:
-        """The messages of a response, whatever its shape. Raises `Denied` if the first one refuses the credentials."""
+        """The messages of a response of any shape. Raises `Denied` if the first one refuses the credentials."""
         response = outcome.response
         _note_acceptance(outcome, alive)
         if message.method == "initialize":
@@ -213,7 +213,7 @@ def _may_succeed_later(error: BridgeError) -> bool:
 
 
 def _is_refusal(error: BridgeError) -> bool:
-    """Whether the same GET will be answered in the same way, as far as one can tell."""
+    """Whether the server would probably give the same response to the same GET."""
     return not isinstance(error, Unreachable | TheirProtocolError) or isinstance(error, SessionLost) or _is_final(error)
 
 

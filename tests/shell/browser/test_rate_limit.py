@@ -93,7 +93,7 @@ def test_logins_without_a_tab_follow_each_other_at_once_up_to_a_limit_of_their_o
     for _ in range(MOST_ADDRESSES):
         tabs.of().note_address()
         tabs.of().record_end()
-    with pytest.raises(LoginRequired, match="20 logins to it were begun today"):
+    with pytest.raises(LoginRequired, match="the bridge began 20 logins to it today"):
         tabs.of().note_address()
     tabs.now += A_DAY
     tabs.of().note_address()
@@ -122,7 +122,7 @@ def test_where_the_file_cannot_be_kept_there_is_no_address(tabs):
 
 def test_the_error_says_why_no_tab_is_opened(tabs):
     assert tabs.open()
-    with pytest.raises(LoginRequired, match="a browser was opened for it a few minutes ago"):
+    with pytest.raises(LoginRequired, match="the bridge opened a browser for it a few minutes ago"):
         tabs.of().note()
     tabs.of().forbid()
     with pytest.raises(LoginRequired, match="the user logged out"):

@@ -134,6 +134,15 @@ def test_json_is_spoken_from_then_on(monkeypatch, capsys):
     assert '"server": "acme"' in capsys.readouterr().err
 
 
+def test_a_fault_is_reported_by_class_and_place_and_returned_as_an_error(monkeypatch, capsys):
+    monkeypatch.setattr(terminal, "_format", TextLines())
+    error = terminal.report_fault(ValueError("canary"))
+    assert error.message == "a fault of the bridge itself (ValueError)"
+    said = capsys.readouterr().err
+    assert error.message in said
+    assert "canary" not in said
+
+
 def test_the_end_of_the_process_flushes_and_waits_for_no_thread(monkeypatch):
     def left(code):
         raise Left(code)
