@@ -142,8 +142,13 @@ class OAuthCredentials:
         """Refresh, and go on if the request that started it is cancelled: half a rotation is a lost login."""
         refresh = asyncio.ensure_future(self._try_refresh(refused))
         self._refreshes.add(refresh)
-        refresh.add_done_callback(self._refreshes.discard)
+        refresh.add_done_callback(self._refresh_ended)
         return await asyncio.shield(refresh)
+
+    def _refresh_ended(self, refresh: asyncio.Future[Session]) -> None:
+        self._refreshes.discard(refresh)
+        if not refresh.cancelled():
+            refresh.exception()  # the request gets it; asyncio would complain if that was cancelled
 
     async def _try_refresh(self, refused: Refusal | None) -> Session:
         """Refresh, and return the new session; after a failure the one in memory, if it can still be presented."""

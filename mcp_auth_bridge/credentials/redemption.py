@@ -33,8 +33,13 @@ class InProcessRedemption:
     async def redeem(self, session: Session) -> None:
         redemption = asyncio.ensure_future(self._redeem_alone(session))
         self._going_on.add(redemption)
-        redemption.add_done_callback(self._going_on.discard)
+        redemption.add_done_callback(self._ended)
         await asyncio.shield(redemption)
+
+    def _ended(self, redemption: asyncio.Future[None]) -> None:
+        self._going_on.discard(redemption)
+        if not redemption.cancelled():
+            redemption.exception()  # the refresh gets it; asyncio would complain if that was cancelled
 
     async def settle(self) -> None:
         if self._going_on:

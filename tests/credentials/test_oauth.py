@@ -1,6 +1,7 @@
 """The headers of a login, from memory, store or refresh; the clock and a strict server are played."""
 
 import asyncio
+import gc
 from contextlib import suppress
 
 import pytest
@@ -256,6 +257,25 @@ async def test_a_cancelled_request_does_not_cancel_the_refresh():
     assert await process.headers(TARGET) == bearer(1)
     assert world.presented == ["RT-0"]
     assert world.stored.refresh == Secret("RT-1")
+
+
+@told
+async def test_a_refresh_that_fails_after_its_request_was_cancelled_is_not_a_fault_of_the_bridge():
+    faults = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    world = World(session())
+    world.gate, world.reply = asyncio.Event(), DOWN
+    process = world.process()
+    world.now += 3600.0
+    request = asyncio.create_task(process.headers(TARGET))
+    await world.asked.wait()
+    request.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await request
+    world.gate.set()
+    await asyncio.wait(process._refreshes)
+    gc.collect()
+    assert faults == []
 
 
 @told
