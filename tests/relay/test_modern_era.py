@@ -60,6 +60,7 @@ def test_a_refusal_of_a_server_that_proves_not_to_be_modern_means_the_other_era(
     assert play.server(2, unknown) == [fail(LISTING, EraRefused)]
 
 
+@pytest.mark.plays("Slack")
 def test_an_http_refusal_is_looked_into_as_well(play):
     play.client(LISTING)
     assert play.ended(1, BAD_REQUEST) == ASKED
