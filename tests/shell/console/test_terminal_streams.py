@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import sys
 import threading
 
@@ -62,7 +63,7 @@ def test_a_stream_that_was_closed_before_the_start_is_opened_again():
         os.close(kept)
 
 
-def test_a_result_for_a_program_is_written_byte_for_byte_and_whole(stdout):
+def test_a_result_for_a_program_is_written_byte_for_byte_and_whole(stdout, monkeypatch):
     data = bytes(range(256)) * 4096  # more than a pipe holds
     reading, received = stdout(), bytearray()
     os.set_blocking(1, False)  # as the process that started this one may have left it
@@ -71,8 +72,14 @@ def test_a_result_for_a_program_is_written_byte_for_byte_and_whole(stdout):
         while len(received) < len(data):
             received.extend(os.read(reading, 65536))
 
-    reader = threading.Thread(target=read)
-    reader.start()
+    reader, wait = threading.Thread(target=read), select.select
+
+    def wait_for_a_reader_that_comes_late(*streams):
+        if reader.ident is None:
+            reader.start()
+        return wait(*streams)
+
+    monkeypatch.setattr(select, "select", wait_for_a_reader_that_comes_late)
     terminal.write_result(data)
     reader.join()
     assert received == data
