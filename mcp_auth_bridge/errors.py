@@ -31,6 +31,7 @@
             ├── OAuthRefused    exit 7   -32016  the response is an OAuth error (RFC 6749 section 5.2)
             ├── UpstreamFailed  exit 7   -32013  the HTTP response does not hold an MCP message
             ├── SessionLost     exit 7   -32015  the MCP server forgot the MCP session
+            │   └── SessionDoubted  exit 7   -32015  the MCP server refused a request, perhaps for that reason
             ├── EraRefused      exit 7   -32016  the MCP server refuses one era, and may speak the other
             └── LimitExceeded   exit 7   -32014  something is larger or longer than a limit allows
 
@@ -289,11 +290,23 @@ class UpstreamFailed(TheirProtocolError):
 
 
 class SessionLost(TheirProtocolError):
-    """HTTP 404 for a known `Mcp-Session-Id`: the MCP server refused the request before it processed it."""
+    """The MCP server refused a request before it processed it: it no longer knows the `Mcp-Session-Id`.
+
+    `answer` is the refusal as a reply to the request (raw JSON), or as another error; None if this error is all there
+    is to say. The client gets it if a new session does not help.
+    """
 
     rpc_code = -32015
     reason = "session_lost"
     sent = Sent.NO
+
+    def __init__(self, message: str, hint: str = "", *, answer: bytes | BridgeError | None = None) -> None:
+        super().__init__(message, hint)
+        self.answer = answer
+
+
+class SessionDoubted(SessionLost):
+    """The same refusal may mean something else. With `sent` UNKNOWN the server may have processed the request."""
 
 
 class EraRefused(TheirProtocolError):

@@ -7,10 +7,24 @@ import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 
+from mcp_auth_bridge import __version__
+
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 """A regular expression for `token` (RFC 9110 section 5.6.2): header names, schemes and names of parameters."""
 
+USER_AGENT = f"mcp-auth-bridge/{__version__}"
+"""The `User-Agent` of all requests (RFC 9110 section 10.1.5).
+
+Firewalls refuse requests without one: AWS's core rule set, claude-ai-mcp #923.
+"""
+
+LONGEST_ID = 32 * 1024
+"""Bytes of a session id or an event id. MCP sets no limit. The bridge reads 64 KiB of headers, so an id of this length
+leaves room for the others. Gateways without a state of their own put it into the id (agentgateway #878: 2.5 KB).
+"""
+
 _TOKEN = re.compile(TOKEN)
+_ID = re.compile(r"[\x21-\x7e]+")
 _FIELD_VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]*[\x21-\x7e])?)?")
 
 
@@ -22,6 +36,11 @@ def is_token(text: str) -> bool:
 def is_field_value(text: str) -> bool:
     """Whether a header can carry `text` unchanged (RFC 9110 section 5.5, without its obsolete octets)."""
     return _FIELD_VALUE.fullmatch(text) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether `text` is an id that a header gives back: visible ASCII (MCP "Session Management"), not too long."""
+    return len(text) <= LONGEST_ID and _ID.fullmatch(text) is not None
 
 
 def first_value(headers: Mapping[str, Iterable[str]], name: str) -> str:

@@ -1,4 +1,7 @@
-"""`pytest --canaries`: every bridge that a test starts is listened to (tests/support/canaries.py)."""
+"""`pytest --canaries`: every bridge that a test starts is listened to (tests/support/canaries.py).
+
+`pytest --thorough`: slow tests repeat as often as the project's goals say (tests/support/thoroughness.py).
+"""
 
 import os
 import signal
@@ -7,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import canaries
 import pytest
+import thoroughness
 from hypothesis import HealthCheck, settings
 
 # The first text on a machine costs a second: hypothesis makes its table of characters.
@@ -18,11 +22,14 @@ _listening = pytest.StashKey[TemporaryDirectory]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--canaries", action="store_true", help="fail if any bridge of any test says what is secret")
+    parser.addoption("--thorough", action="store_true", help="repeat in slow tests five times as often as in CI")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     # Under nohup every child would ignore SIGHUP, which is one of the ways in which hosts end a bridge.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if config.getoption("--thorough"):
+        os.environ[thoroughness.THOROUGH] = "1"
     if config.getoption("--canaries") and not hasattr(config, "workerinput"):  # pytest-xdist's workers inherit it
         config.stash[_listening] = TemporaryDirectory(prefix="canaries-")
         # Tests start what this names instead of the installed script: program.py.

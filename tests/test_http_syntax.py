@@ -2,10 +2,14 @@
 
 import pytest
 
+from mcp_auth_bridge import __version__
 from mcp_auth_bridge.http_syntax import (
+    LONGEST_ID,
+    USER_AGENT,
     first_value,
     from_base64url,
     is_field_value,
+    is_id,
     is_token,
     media_type,
     retry_after,
@@ -23,6 +27,20 @@ def test_a_token_names_a_header(text):
 @pytest.mark.parametrize("text", ["", " a", "a ", "a:", "a b", "a\n", "a/b", 'a"', "(a)", "ä", "a=b", "a;b", "a,b"])
 def test_separators_white_space_and_other_alphabets_are_not_in_a_token(text):
     assert not is_token(text)
+
+
+@pytest.mark.parametrize("text", ["a", "!~", "0" * LONGEST_ID])
+def test_an_id_of_a_server_is_visible_ascii_of_nearly_any_length(text):
+    assert is_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a\n", "\x7f", "é", "0" * (LONGEST_ID + 1)])
+def test_another_text_or_one_that_fills_a_request_is_not_an_id(text):
+    assert not is_id(text)
+
+
+def test_the_bridge_names_itself_and_its_version():
+    assert f"mcp-auth-bridge/{__version__}" == USER_AGENT
 
 
 @pytest.mark.parametrize("text", ["", "a", "a b", "a\tb", "Bearer x.y~z", '"quoted"'])

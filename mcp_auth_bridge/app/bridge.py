@@ -31,7 +31,7 @@ from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials
 from mcp_auth_bridge.shell.files.server_cache import ServerCache
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.transports.cookies import CookieJar
+from mcp_auth_bridge.shell.transports.cookies import CookieJar, LearnedCookies, NoCookies
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.stores.base import Store
 
@@ -86,7 +86,7 @@ class Bridge:
 
     def remote_for(self, credentials: Credentials, login_headers: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The MCP server, reached with these `credentials` and the headers that are stored with their login."""
-        jar = CookieJar() if self.profile.network.cookies == "affinity" else None
+        jar = {"auto": LearnedCookies, "affinity": CookieJar, "off": NoCookies}[self.profile.network.cookies]()
         if debug_log.on:
             credentials = LoggingCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):

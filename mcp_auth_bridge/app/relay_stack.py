@@ -23,6 +23,7 @@ from mcp_auth_bridge.relay.era import Era, remembered_era
 from mcp_auth_bridge.relay.headless import Headless
 from mcp_auth_bridge.relay.isolation import Isolation
 from mcp_auth_bridge.relay.keep_alive import KeepAlive
+from mcp_auth_bridge.relay.legacy_era import LegacyEra
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
 from mcp_auth_bridge.relay.login_notices import LoginNotices
@@ -90,7 +91,7 @@ class _Eras:
 
     def legacy_server(self) -> Relay:
         calls = ParameterHeaders(self._delivery(), show_all, self._listings)
-        session = LegacySession(calls, self._own)
+        session = LegacyEra(LegacySession(calls, self._own))
         return KeepAlive(session, self._profile.relay.ping) if self._profile.relay.ping > 0 else session
 
     def _legacy_server_unless_dual(self) -> Relay:

@@ -27,5 +27,6 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout: Seconds = 10.0
     # The limit from the request to the head of its response; None for as long as the request itself may take.
     headers_timeout: Seconds | None = None
-    # "affinity" keeps the server's cookies in memory, for load balancers that use them to bind a session to a machine.
-    cookies: Literal["off", "affinity"] = "off"
+    # Whether the server's cookies are kept, in memory only, for load balancers that use them to bind a session to a
+    # machine: "auto" keeps them from the first lost session on, "affinity" always, "off" never.
+    cookies: Literal["auto", "affinity", "off"] = "auto"

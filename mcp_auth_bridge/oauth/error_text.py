@@ -46,8 +46,8 @@ _LIKE_SECRETS = re.compile(
 def sentence(kind: str, body: bytes) -> str:
     """The sentence for people in the `body` of a refusal with the media type `kind`, "" if there is none.
 
-    In a JSON document that is the member that describes the error, in a web page the title, and in plain text all of
-    it. It is foreign text: see `saying`.
+    In a JSON document that is the member that describes the error, or a string, in a web page the title, and in plain
+    text all of it. It is foreign text: see `saying`.
     """
     if kind == "text/html" or body.lstrip()[:1] == b"<":
         title = _TITLE.search(body[:LONGEST].decode(errors="replace"))
@@ -60,9 +60,11 @@ def sentence(kind: str, body: bytes) -> str:
         return ""
     try:
         document: Any = msgspec.json.decode(body)  # Any: JSON
-        return _told(document, _DEEPEST) if isinstance(document, dict) else ""
+        if isinstance(document, str | list | dict):
+            return _told(document, _DEEPEST)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return body.decode(errors="replace").strip() if kind == "text/plain" else ""
+        pass
+    return body.decode(errors="replace").strip() if kind == "text/plain" else ""
 
 
 def saying(text: str, secrets: Iterable[Secret] = ()) -> str:

@@ -173,6 +173,12 @@ class Relay(Protocol):
 
     def from_server(self, call: int, message: Message) -> Iterable[Action]: ...
 
+    def alive(self, call: int) -> Iterable[Action]:
+        """The server has accepted the message of `call`, or has sent bytes in return that are not a message yet.
+
+        It comes before the messages of the call and between them, not with each.
+        """
+
     def ended(self, call: int, error: BridgeError | None) -> Iterable[Action]:
         """Nothing more arrives under `call`. `error` is None if it ended without one."""
 
@@ -190,6 +196,9 @@ class Around:
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         yield from self._review(self._inner.from_server(call, message))
+
+    def alive(self, call: int) -> Iterator[Action]:
+        yield from self._review(self._inner.alive(call))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         yield from self._review(self._inner.ended(call, error))

@@ -34,12 +34,17 @@ class ClientEra:
             yield from self._recognise(message)
         elif self._probes and message.method == "notifications/cancelled":
             self._probes.pop(message.cancelled_key, None)
-        number = self._relays.addressee(message, self._in_use)
+        confirms = message.method == "notifications/initialized"  # which only a session knows
+        number = self._relays.addressee(message, self._legacy if confirms else self._in_use)
         yield from self._review(number, self._relays[number].from_client(message))
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)
         yield from self._review(number, self._relays[number].from_server(call, message))
+
+    def alive(self, call: int) -> Iterator[Action]:
+        number = self._relays.maker(call, self._in_use)
+        yield from self._review(number, self._relays[number].alive(call))
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         number = self._relays.maker(call, self._in_use)

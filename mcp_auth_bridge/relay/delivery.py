@@ -4,7 +4,8 @@ A request is sent again only if it certainly was not processed, or if it only re
 outcome is never repeated: the client gets the error and decides (docs/architecture.md, "Delivery").
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -19,10 +20,10 @@ from mcp_auth_bridge.errors import (
     Unreachable,
     UpstreamFailed,
 )
-from mcp_auth_bridge.relay.base import Action, Around, Hangup, Kind, Message, Note, Relay, ToServer, Wake
-from mcp_auth_bridge.relay.replies import with_id
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Hangup, Kind, Message, Note, Relay, ToServer, Wake
+from mcp_auth_bridge.relay.replies import notification, with_id
 
-_REPEATABLE = frozenset(
+REPEATABLE = frozenset(
     {
         "completion/complete",
         "ping",
@@ -41,6 +42,8 @@ _REPEATABLE = frozenset(
 
 _ENDLESS = frozenset({"subscriptions/listen"})
 """Methods with an endless stream as their response, and so without a deadline."""
+
+_CANCELLED = "notifications/cancelled"
 
 _PAUSES = (0.2, 0.5, 1.0)
 """Seconds before each new attempt, lengthened by up to a half."""
@@ -67,8 +70,8 @@ class _Attempt(msgspec.Struct):
     # The number of attempts that failed.
     failures: int = 0
 
-    # Whether the server may have acted on one of those attempts.
-    sent: bool = False
+    # The request under the id of the last of those attempts on which the server may have acted, None if there is none.
+    known: Message | None = None
 
     # Whether the next attempt waits for its time.
     waiting: bool = False
@@ -79,13 +82,28 @@ class _Attempt(msgspec.Struct):
     # The ticks of the clock since the start.
     age: int = 0
 
+    # The request's `progressToken`, once it was needed. Any: any JSON.
+    token: Any = msgspec.UNSET
+
     @property
     def is_endless(self) -> bool:
         return self.action.message.method in _ENDLESS
 
+    def progress_token(self) -> Any:
+        """The `progressToken` of the request, None if it has none. Any: any JSON."""
+        if self.token is msgspec.UNSET:
+            meta = self.action.message.params.get("_meta")
+            self.token = meta.get("progressToken") if isinstance(meta, dict) else None
+        return self.token
+
+    @property
+    def known_key(self) -> Hashable:
+        """The id by which the server knows the request, if it does."""
+        return (self.known or self.action.message).key if self.waiting else self.asked.key
+
     def rename(self) -> None:
         """Take a new id if the server may know the old one."""
-        if self.sent:
+        if self.known is self.asked:
             self.asked = with_id(
                 self.action.message, b'"mcp-auth-bridge/again/%d/%d"' % (self.action.call, self.failures)
             )
@@ -108,6 +126,8 @@ class Delivery(Around):
         attempt = self._attempts.get(call)
         if attempt is not None:
             attempt.quiet = 0
+        elif message.method == "notifications/progress":
+            self._note_progress(message.params.get("progressToken"))
         is_reply = attempt is not None and message.kind is Kind.REPLY and message.key == attempt.asked.key
         if attempt is not None and is_reply:
             del self._attempts[call]
@@ -119,18 +139,23 @@ class Delivery(Around):
         else:
             yield Note(f"dropped: {self._too_large_error(message).message}")
 
+    def alive(self, call: int) -> Iterator[Action]:
+        if (attempt := self._attempts.get(call)) is not None:
+            attempt.quiet = 0
+        yield from self._review(self._inner.alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         attempt = self._attempts.get(call)
         pause = _pause(attempt, error) if attempt is not None and error is not None else None
         if attempt is not None and pause is not None:
             attempt.failures += 1
-            attempt.sent = attempt.sent or (error is not None and error.sent is not Sent.NO)
+            if error is not None and error.sent is not Sent.NO:
+                attempt.known = attempt.asked
             attempt.waiting = True
-            attempt.rename()
             yield Wake(f"{_AGAIN_TIMER} {call}", pause)
             return
         self._attempts.pop(call, None)
-        if attempt is not None and attempt.sent and error is not None:
+        if attempt is not None and attempt.known is not None and error is not None:
             error = _last_of_several(error)
         yield from self._review(self._inner.ended(call, error))
 
@@ -142,6 +167,7 @@ class Delivery(Around):
             attempt = self._attempts.get(int(call))
             if attempt is not None and attempt.waiting:
                 attempt.waiting = False
+                attempt.rename()
                 yield msgspec.structs.replace(attempt.action, message=attempt.asked)
         else:
             yield from self._review(self._inner.woke(timer))
@@ -151,9 +177,27 @@ class Delivery(Around):
             if isinstance(action, ToServer) and action.message.kind is Kind.REQUEST:
                 self._attempts[action.call] = _Attempt(action, action.message)
                 yield from self._start_clock()
+            elif isinstance(action, ToServer) and action.message.method == _CANCELLED:
+                yield self._renamed(action)
+                continue
             elif isinstance(action, Hangup):
                 self._attempts.pop(action.call, None)
             yield action
+
+    def _renamed(self, cancellation: ToServer) -> ToServer:
+        """`cancellation` with the id by which the server knows the request."""
+        key = cancellation.message.cancelled_key
+        for attempt in self._attempts.values():
+            if attempt.action.message.key == key and attempt.known_key != key:
+                params = {**cancellation.message.params, "requestId": attempt.known_key}
+                return msgspec.structs.replace(cancellation, message=notification(_CANCELLED, params))
+        return cancellation
+
+    def _note_progress(self, token: Any) -> None:
+        """Progress is a sign of life on any stream: HTTP+SSE has one for all requests. Any: any JSON."""
+        for attempt in self._attempts.values():
+            if token is not None and attempt.progress_token() == token:
+                attempt.quiet = 0
 
     def _start_clock(self) -> Iterator[Action]:
         """Let the clock tick while there are requests with a deadline."""
@@ -164,17 +208,30 @@ class Delivery(Around):
     def _tick(self) -> Iterator[Action]:
         self._ticking = False
         longest = self._settings.longest / self._settings.deadline * _TICKS
-        for call, attempt in list(self._attempts.items()):
+        for attempt in list(self._attempts.values()):
             attempt.quiet += 1
             attempt.age += 1
             late = attempt.quiet > _TICKS or attempt.age > longest
             if late and not attempt.is_endless:
-                del self._attempts[call]
-                yield Hangup(call)
-                yield from self._review(self._inner.ended(call, self._overdue_error()))
+                yield from self._cancel(attempt, self._overdue_error(attempt))
         yield from self._start_clock()
 
-    def _overdue_error(self) -> Overdue:
+    def _cancel(self, attempt: _Attempt, error: Overdue) -> Iterator[Action]:
+        """End a request as its client does, so that the server can stop working on it, and fail it with `error`."""
+        request = attempt.action.message
+        params = {"requestId": request.key, "reason": error.message}
+        actions = self._inner.from_client(notification(_CANCELLED, params))
+        if attempt.waiting and attempt.known is None:
+            actions = (action for action in actions if not isinstance(action, ToServer))  # it was never sent
+        yield from self._review(actions)
+        yield Fail(request, error)
+
+    def _overdue_error(self, attempt: _Attempt) -> Overdue:
+        if attempt.quiet <= _TICKS:
+            return Overdue(
+                f"the request has taken more than {self._settings.longest:g} seconds",
+                "the server may still be working on it; raise longest for this server if that is normal",
+            )
         return Overdue(
             f"the server gave no sign of life for {self._settings.deadline:g} seconds",
             "the server may still be working on it; raise deadline for this server if that is normal",
@@ -202,11 +259,11 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
     """Seconds until the request of `attempt` may be sent again, None if it may not."""
     method = attempt.action.message.method
     if isinstance(error, UpstreamFailed):
-        wait = _requested_wait(error, repeatable=method in _REPEATABLE)
+        wait = _requested_wait(error, repeatable=method in REPEATABLE)
         # A 503 without `Retry-After` is like the others. With it, the server has said when to try again.
         trouble = error.status in (500, 502, 504) or (error.status == 503 and error.retry_after is None)
         if wait is not None or not trouble:
-            return wait if attempt.failures < (_MOST_UNKNOWN if method in _REPEATABLE else 1) else None
+            return wait if attempt.failures < (_MOST_UNKNOWN if method in REPEATABLE else 1) else None
     elif isinstance(error, TimedOut):
         return None  # the user has waited for a whole time-out; three more would look like a hang
     elif isinstance(error, OutcomeUnknown):
@@ -215,7 +272,7 @@ def _pause(attempt: _Attempt, error: BridgeError) -> float | None:
         return _varied(attempt, _PAUSES[attempt.failures]) if attempt.failures < len(_PAUSES) else None
     else:
         return None
-    if method not in _REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
+    if method not in REPEATABLE or attempt.failures >= _MOST_UNKNOWN or attempt.age > 1:
         return None  # as after `TimedOut`: a whole tick of the clock has passed, as with a gateway's 504 after a minute
     return _varied(attempt, _PAUSES[attempt.failures])
 

@@ -6,7 +6,7 @@ from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.early_opening import EarlyOpening
 from mcp_auth_bridge.relay.greetings import DISCOVER, discover_result
 
-PATIENCE = 20.0
+PATIENCE = 25.0
 """Seconds that a server has which is not remembered.
 
 Silence is not an era, and it costs a dual-era client nothing: it sends `initialize` after 3 s (Claude Code) or 10 s

@@ -94,7 +94,8 @@ def _message(line: bytes, envelope: _Envelope) -> Message:
     is_reply = envelope.result is not msgspec.UNSET or envelope.error is not msgspec.UNSET
     if envelope.method is msgspec.UNSET:
         if not is_reply:
-            raise Malformed(_INVALID, "neither a request nor a response", _id(envelope, b"null"))
+            # Without its id: it may be a broken reply, and an error with that id would seem to answer another request.
+            raise Malformed(_INVALID, "neither a request nor a response")
         return Message(Kind.REPLY, line, id=_id(envelope, b"null"))
     method = bytes(envelope.method)
     if method[:1] != b'"':

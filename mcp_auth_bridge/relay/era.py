@@ -103,6 +103,11 @@ def refused_discover_error(reply: Message) -> BridgeError:
     return TheirProtocolError(f"the server does not speak MCP 2026-07-28{_words(reply)}")
 
 
+def refused_request_error(reply: Message) -> BridgeError:
+    """The error of a request in a legacy session that a modern server refused with `reply`."""
+    return TheirProtocolError(f"the server no longer speaks the revision of MCP of this session{_words(reply)}")
+
+
 def _words(reply: Message) -> str:
     """The server's own sentence in an error reply, to be appended to one of the bridge's."""
     value = decoded(reply.raw)

@@ -6,8 +6,9 @@ from typing import Any, TypeAlias
 import msgspec
 
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, SessionLost, TheirProtocolError, UpstreamFailed, quoted
-from mcp_auth_bridge.http_syntax import first_value, media_type, retry_after
+from mcp_auth_bridge.http_syntax import USER_AGENT, first_value, media_type, retry_after
 from mcp_auth_bridge.relay.redirects import leads_to_login
+from mcp_auth_bridge.relay.session_loss import FORGOTTEN
 
 SUPPORTED = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 LATEST = SUPPORTED[-1]
@@ -29,12 +30,15 @@ def version_headers(negotiated: Any) -> Mapping[str, str]:
 def request_headers(verb: str, *groups: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     """The headers of a request: the transport's own for `verb`, then those of each group (MCP's, cookies, credentials).
 
-    This is the one place where they are built.
+    This is the one place where they are built. Of two groups with the same header, the later one counts: a
+    configuration may name another `User-Agent`.
     """
     own = {"accept": _ACCEPT_GET if verb == "GET" else _ACCEPT_POST, "accept-encoding": "identity"}
+    own["user-agent"] = USER_AGENT
     if verb == "POST":
         own["content-type"] = "application/json"
-    return [(name.lower().encode(), value.encode()) for group in (own, *groups) for name, value in group.items()]
+    fields = {name.lower(): value for group in (own, *groups) for name, value in group.items()}
+    return [(name.encode(), value.encode()) for name, value in fields.items()]
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -82,9 +86,10 @@ def judge(status: int, headers: Mapping[str, Iterable[str]], *, expects_reply: b
     challenges = tuple(headers.get("www-authenticate", ()))
     if _asks_for_credentials(status, challenges, first_value(headers, "location")):
         return Unauthorized(status, challenges)
-    if status == 404 and in_session:
-        return Failure(session_lost_error())
-    return Failure(_failure_error(status, kind, headers), body_may_reply=kind == "application/json")
+    may_reply = kind in ("application/json", "text/event-stream")
+    if status in (404, 410) and in_session:
+        return Failure(SessionLost(FORGOTTEN), body_may_reply=may_reply)
+    return Failure(_failure_error(status, kind, headers), body_may_reply=may_reply)
 
 
 def _asks_for_credentials(status: int, challenges: tuple[str, ...], location: str) -> bool:
@@ -115,7 +120,8 @@ class _Data(msgspec.Struct):
 _error_response = msgspec.json.Decoder(_RefusalBody)
 _data = msgspec.json.Decoder(_Data)
 
-_LONGEST_REFUSAL = 65536  # bytes; a longer message is not a refusal, and is not decoded to find that out
+LONGEST_REFUSAL = 65536
+"""Bytes of the longest message that is decoded to find out whether it is a refusal."""
 
 
 def refusal_in_reply(message: bytes) -> Unauthorized | None:
@@ -125,7 +131,7 @@ def refusal_in_reply(message: bytes) -> Unauthorized | None:
     `error.code` 401, and the challenge in `error.data.www_authenticate`. They have not executed the method either, so
     the request may be sent again with other credentials.
     """
-    if len(message) > _LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
+    if len(message) > LONGEST_REFUSAL or b"401" not in message:  # nearly all messages
         return None
     try:
         error = _error_response.decode(message).error
@@ -144,50 +150,62 @@ def _challenges(data: msgspec.Raw) -> tuple[str, ...]:
     return (fields,) if isinstance(fields, str) else tuple(fields)
 
 
-def session_lost_error() -> SessionLost:
-    """The error that makes the relay open a new session."""
-    return SessionLost("the server no longer knows the MCP session")
-
-
 def _success(status: int, kind: str, *, expects_reply: bool) -> Verdict:
     if kind == "text/event-stream":
         return EventStream()
     if not expects_reply:
         return Accepted()
-    if kind == "application/json" and status == 200:
-        return SingleMessage()
+    if kind == "application/json":
+        return SingleMessage()  # NestJS answers a POST with 201
     if kind == "text/html":
         return Failure(_web_page_error(status))
     found = f"HTTP {status} and {f'content of type {quoted(kind, 60)}' if kind else 'no content type'}"
     return Failure(TheirProtocolError(f"the server answered a request with {found} instead of a message"))
 
 
+_HINTS = {
+    404: "check the path of the URL: many servers speak MCP below /mcp or /sse only",
+    406: "it may not speak MCP over HTTP at this URL: check the path",
+    413: "the message is too large for the server, or for a proxy in front of it: send less at a time, or ask the"
+    " server's operator to raise the limit",
+    415: "it may not speak MCP over HTTP at this URL: check the path",
+    421: "the server does not answer to this host name: its operator has to allow it (MCP servers check it against DNS"
+    " rebinding)",
+    429: "the server limits how often it is asked: wait a while, then try again",
+    431: "the headers are too large for the server, or for a proxy in front of it: check the headers in the"
+    " configuration",
+    502: f"a proxy in front of the server got no valid response from it: {TRY_AGAIN}",
+    503: f"the server is not ready, or has too much to do: {TRY_AGAIN}",
+    504: f"a proxy in front of the server got no response from it in time: {TRY_AGAIN}",
+}
+"""What to do about an HTTP status (RFC 9110 section 15; RFC 6585)."""
+
+_FORBIDDEN = (
+    "check whether your account has access, whether an organisation header is missing, or whether a network rule blocks"
+    " you"
+)
+_FORBIDDEN_BY_PAGE = (
+    "it is a web page: a firewall or a single sign-on proxy may have answered in the server's place; sign in there"
+    " first, or ask your network's or the server's operator to let this request through"
+)
+
+
 def _failure_error(status: int, kind: str, headers: Mapping[str, Iterable[str]]) -> BridgeError:
+    """The error for a failure. Its status outranks the type of its body: proxies send a page with any status."""
     if status == _PORTAL:
         return _web_page_error(status)
-    if 300 <= status < 400:
-        return UpstreamFailed(
-            f"the server answered with a redirect (HTTP {status}) that this request does not follow",
-            "put the URL that it leads to into the configuration",
-            status=status,
-        )
-    if status in (404, 405):
-        hint = "check the path of the URL: many servers speak MCP below /mcp or /sse only"
-        return UpstreamFailed(f"there is no MCP endpoint at this URL (HTTP {status})", hint, status=status)
-    if status == 403:
-        hint = (
-            "check whether your account has access, whether an organisation header is missing, or whether a network"
-            " rule blocks you"
-        )
-        if kind == "text/html":
-            hint = (
-                "it is a web page: a firewall or a single sign-on proxy may have answered in the server's place; sign"
-                " in there first, or ask your network's or the server's operator to let this request through"
-            )
-        return UpstreamFailed("the server refuses this request (HTTP 403)", hint, status=status)
     wait = retry_after(headers)
-    hint = f"the server asks clients to wait {wait:g} s" if wait is not None else TRY_AGAIN
-    return UpstreamFailed(f"the server answered with HTTP {status}", hint, status=status, retry_after=wait)
+    hint = f"the server asks clients to wait {wait:g} s" if wait is not None else _HINTS.get(status, TRY_AGAIN)
+    message = f"the server answered with HTTP {status}"
+    if 300 <= status < 400:
+        message = f"the server answered with a redirect (HTTP {status}) that leads nowhere"
+        hint = "check the URL"
+    elif status in (404, 405):
+        message, hint = f"there is no MCP endpoint at this URL (HTTP {status})", _HINTS[404]
+    elif status == 403:
+        message = "the server refuses this request (HTTP 403)"
+        hint = _FORBIDDEN_BY_PAGE if kind == "text/html" else _FORBIDDEN
+    return UpstreamFailed(message, hint, status=status, retry_after=wait)
 
 
 def _web_page_error(status: int) -> UpstreamFailed:

@@ -35,6 +35,18 @@ class InputRequest(msgspec.Struct, frozen=True):
         return self.method == ELICITATION and self.params.get("mode") == "url"
 
 
+class Question(msgspec.Struct, frozen=True):
+    """What the client is asked: `request` as the message `asked`.
+
+    `number` is that of the exchange to which it belongs, `name` its key in `inputRequests`.
+    """
+
+    number: int
+    name: str
+    request: InputRequest
+    asked: Message
+
+
 def capabilities_in(request: Message) -> Capabilities:
     """The client's capabilities in the `_meta` of `request`."""
     meta = request.params.get("_meta")

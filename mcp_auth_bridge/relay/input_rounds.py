@@ -31,6 +31,7 @@ from mcp_auth_bridge.relay.input_requests import (
     CANCELLED,
     ELICITATION,
     InputRequest,
+    Question,
     as_older,
     capabilities_in,
     declared,
@@ -47,15 +48,6 @@ _COMPLETE = "notifications/elicitation/complete"
 _FIRST_PAUSE = 0.1  # seconds
 _LONGEST_PAUSE = 10.0
 _TIMER = "input round"
-
-
-class _Question(msgspec.Struct, frozen=True):
-    """What the client is asked: `number` is that of the exchange, `name` the key in `inputRequests`."""
-
-    number: int
-    name: str
-    request: InputRequest
-    asked: Message
 
 
 class _Exchange(msgspec.Struct):
@@ -105,7 +97,7 @@ class InputRounds(Around):
         self._of_server: dict[Hashable, int] = {}
 
         # The questions without an answer, by the key of the client's request.
-        self._questions: dict[Hashable, _Question] = {}
+        self._questions: dict[Hashable, Question] = {}
 
         # For the ids of questions and of repeated requests, and for exchanges.
         self._numbers = count(1)
@@ -187,7 +179,7 @@ class InputRounds(Around):
         if not questions:
             yield from self._repeat(number, exchange)
 
-    def _questions_in(self, number: int, exchange: _Exchange, entries: Any) -> list[_Question]:
+    def _questions_in(self, number: int, exchange: _Exchange, entries: Any) -> list[Question]:
         """The questions for the client; those that its revision cannot express are answered at once. Any: any JSON."""
         if not isinstance(entries, dict):
             raise TheirProtocolError("the server asked for input with inputRequests that are not an object")
@@ -199,15 +191,15 @@ class InputRounds(Around):
             if known is None:
                 exchange.responses[name] = CANCELLED
             else:
-                questions.append(_Question(number, name, known, self._question(known)))
+                questions.append(Question(number, name, known, self._message(known)))
         return questions
 
-    def _question(self, known: InputRequest) -> Message:
+    def _message(self, known: InputRequest) -> Message:
         number = next(self._numbers)
         identified = {"elicitationId": f"mcp-auth-bridge/{number}"} if known.is_by_url else {}
         return replies.request(known.method, {**known.params, **identified}, number)
 
-    def _answered(self, question: _Question, reply: Message) -> Iterator[Action]:
+    def _answered(self, question: Question, reply: Message) -> Iterator[Action]:
         number, name = question.number, question.name
         exchange = self._exchanges[number]
         value = decoded(reply.raw)

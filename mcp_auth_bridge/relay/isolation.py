@@ -74,6 +74,12 @@ class Isolation:
             if message.kind is Kind.REPLY and call != STREAM:
                 yield from self._break_off(call, error)
 
+    def alive(self, call: int) -> Iterator[Action]:
+        try:
+            yield from self._review(self._inner.alive(call))
+        except Exception as bug:  # noqa: BLE001 - as above
+            yield from self._report(internal_error(bug))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         self._running.discard(call)
         try:

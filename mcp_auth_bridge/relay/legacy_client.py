@@ -75,8 +75,9 @@ def initialize_result(discovered: dict[str, Any], revision: str, name: str) -> d
     server_info = meta.pop(SERVER_INFO_KEY, None) or discovered.get("serverInfo")
     kept = {key: value for key, value in discovered.items() if key not in (*_MODERN_MEMBERS, "_meta")}
     capabilities = {key: value for key, value in _object(discovered.get("capabilities")).items() if key != "tasks"}
-    extensions = _object(capabilities.get("extensions"))
-    if extensions.pop(TASKS_EXTENSION, None) is not None:
+    extensions = _object(capabilities.pop("extensions", None))
+    extensions.pop(TASKS_EXTENSION, None)
+    if extensions:
         capabilities["extensions"] = extensions
     return {
         **kept,

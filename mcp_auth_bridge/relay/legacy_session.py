@@ -1,9 +1,11 @@
 """Keeps a legacy session alive (MCP 2025-03-26 to 2025-11-25): opens it, and reopens one that the server forgot.
 
 The session is opened with the client's own `initialize`, byte for byte. Until it is open the client's messages wait;
-when it is lost they wait again. A message that the server refused with 404 is sent once more: a refusal is not an
-execution. When the server refuses the client's revision of MCP, the same `initialize` is sent with an older one
-(`revision_fallback.py`). The states of the session and the steps between them are a table (`session_state.py`).
+when it is lost they wait again. A message that the server refused because of the session is sent once more, in a new
+one: a refusal is not an execution. If the new session does not help, the refusal is the answer. When the server
+refuses the client's revision of MCP, the same `initialize` is sent with an older one (`revision_fallback.py`). The
+states of the session and the steps between them are a table (`session_state.py`), and so are the signs of a lost
+session (`session_loss.py`).
 """
 
 from collections.abc import Generator, Iterable, Iterator
@@ -17,6 +19,7 @@ from mcp_auth_bridge.errors import (
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
+    SessionDoubted,
     SessionLost,
     StepUpRequired,
     TheirProtocolError,
@@ -37,6 +40,7 @@ from mcp_auth_bridge.relay.base import (
     Wake,
 )
 from mcp_auth_bridge.relay.call_numbers import OWN, STREAM, CallNumbers
+from mcp_auth_bridge.relay.delivery import REPEATABLE
 from mcp_auth_bridge.relay.envelope import result_of
 from mcp_auth_bridge.relay.era import may_mean_other_era, refused_initialize_error
 from mcp_auth_bridge.relay.http_semantics import version_headers
@@ -82,6 +86,9 @@ class LegacySession:
         # The calls that were made again. Each is made again only once.
         self._replayed: set[int] = set()
 
+        # Whether a refusal came again in a new session, so that the server may mean something else by it.
+        self._ambiguous = False
+
         # The pauses before attempts to open a session again.
         self._pauses = Pauses()
 
@@ -104,12 +111,20 @@ class LegacySession:
 
     def from_server(self, call: int, message: Message) -> Iterator[Action]:
         if call not in OWN:
-            self._session.alive = True
+            session, _ = self._sent.get(call, (self._session, None))
+            session.alive, session.doubted = True, False
             yield from self._in_session(self._inner.from_server(call, message))
         elif message.kind is not Kind.REPLY:
             yield ToClient(message)
         elif self._is_opened_by(call) and message.key == self._handshake.request.key:
             yield from self._initialize_answered(message)
+
+    def alive(self, call: int) -> Iterator[Action]:
+        if call not in OWN:
+            yield from self._in_session(self._inner.alive(call))
+        elif self._state is SessionState.CONFIRMING and call == self._own_call:
+            # Some servers answer a notification with a stream that they leave open (phantom_mcp #24).
+            yield from self._confirmed()
 
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if call in OWN:
@@ -120,9 +135,8 @@ class LegacySession:
                 yield from self._open(SessionStep.REOPEN)
             return
         session, action = self._sent.pop(call, (self._session, None))
-        if isinstance(error, SessionLost) and action is not None and call not in self._replayed:
-            self._replayed.add(call)
-            yield from self._replay(session, action)
+        if isinstance(error, SessionLost) and action is not None:
+            yield from self._session_refused(session, action, error)
             return
         self._replayed.discard(call)
         yield from self._in_session(self._inner.ended(call, error))
@@ -137,7 +151,10 @@ class LegacySession:
             yield Hangup(self._own_call)
             silence = f"the server did not open a session within {_OPENING_DEADLINE:g} seconds"
             yield from self._own_call_ended(self._own_call, OutcomeUnknown(silence, "check that it speaks MCP"))
-        yield from self._in_session(self._inner.woke(timer))
+        actions = self._inner.woke(timer)
+        if self._state not in IN_USE:  # there is nothing to cancel in a session that is not open
+            actions = (action for action in actions if not _is_notification(action))
+        yield from self._in_session(actions)
 
     @property
     def _handshake(self) -> Handshake:
@@ -218,11 +235,14 @@ class LegacySession:
                 error = error or TheirProtocolError("the server ended its response to initialize without a reply")
                 yield from self._close(EraRefused(error) if may_mean_other_era(error) else error)
         elif self._state is SessionState.CONFIRMING and call == self._own_call:
-            # Whatever its outcome, the notification was sent before the first request.
-            self._step(SessionStep.OPEN)
-            yield OpenStream(self._session.headers)
-            yield SessionOpened()
-            yield from self._release()
+            yield from self._confirmed()
+
+    def _confirmed(self) -> Iterator[Action]:
+        """Use the session: whatever its outcome, the notification was sent before the first request."""
+        self._step(SessionStep.OPEN)
+        yield OpenStream(self._session.headers)
+        yield SessionOpened()
+        yield from self._release()
 
     def _close(self, error: BridgeError) -> Iterator[Action]:
         """Fail every request that waits for the session. Try again later if `error` may be temporary."""
@@ -250,7 +270,8 @@ class LegacySession:
         elif self._told_to_wait is not None:
             if message.kind is Kind.REQUEST:
                 yield Fail(message, self._told_to_wait)
-        else:
+        elif message.kind is not Kind.REPLY or not self._handshake.answered:
+            # A reply during a reopening is for the lost session. In the new one it would answer another request.
             self._waiting.append(message)
             if self._state is SessionState.CLOSED:
                 yield from self._open(SessionStep.REOPEN)
@@ -273,6 +294,40 @@ class LegacySession:
         """Forget `call`: nothing waits for its reply any more."""
         self._waiting = [item for item in self._waiting if getattr(item, "call", None) != call]
         self._sent.pop(call, None)
+
+    def _session_refused(self, session: McpSession, action: ToServer, error: SessionLost) -> Iterator[Action]:
+        """The call of `action` was refused in `session`, which is or may be lost."""
+        is_first, is_worth_it = action.call not in self._replayed, self._is_worth_reopening(session, error)
+        # In a new session a reply would answer another request: servers count theirs from the start again.
+        repeatable = action.message.kind is not Kind.REPLY and (error.retry_safe or action.message.method in REPEATABLE)
+        if is_first and is_worth_it and repeatable:
+            self._replayed.add(action.call)
+            yield from self._replay(session, action)
+            return
+        self._replayed.discard(action.call)
+        if isinstance(error.answer, bytes):
+            reply = Message(Kind.REPLY, error.answer, id=action.message.id)
+            yield from self._in_session(self._inner.from_server(action.call, reply))
+            yield from self._in_session(self._inner.ended(action.call, None))
+        else:
+            yield from self._in_session(self._inner.ended(action.call, error.answer or error))
+        if is_first and is_worth_it and self._state in IN_USE and session is self._session:
+            yield from self._open(SessionStep.REOPEN)
+
+    def _is_worth_reopening(self, session: McpSession, error: SessionLost) -> bool:
+        """Whether a new session may help.
+
+        Some servers have one refusal for a lost session and for errors of their tools, and a new session loses the
+        state of the old one. So once a new session has not helped, it takes two refusals in a row, unless the session
+        has never been of use.
+        """
+        if not isinstance(error, SessionDoubted):
+            return True
+        self._ambiguous |= not session.alive
+        if self._ambiguous and session.alive and not session.doubted:
+            session.doubted = True
+            return False
+        return True
 
     def _replay(self, session: McpSession, action: ToServer) -> Iterator[Action]:
         """Make a call of the lost `session` again: in the present session if that is newer, else in the next one."""
@@ -298,3 +353,7 @@ class LegacySession:
             if isinstance(action, Hangup):
                 self._drop(action.call)
             yield action
+
+
+def _is_notification(action: Action) -> bool:
+    return isinstance(action, ToServer) and action.message.kind is Kind.NOTIFICATION

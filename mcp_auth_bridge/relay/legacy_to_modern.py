@@ -41,7 +41,7 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.away import Pauses, may_pass
+from mcp_auth_bridge.relay.away import Pauses, may_pass, requested_pause
 from mcp_auth_bridge.relay.base import (
     Action,
     Around,
@@ -101,8 +101,11 @@ class LegacyToModern(Around):
         # The client's requests that wait for the server to be discovered, by key.
         self._waiting: dict[Hashable, Message] = {}
 
-        # Seconds until an unreachable server is tried again; twice as long after each attempt.
+        # The pauses before attempts to discover the server again.
         self._pauses = Pauses()
+
+        # The error with which the server has asked not to be asked again yet, None if it has not.
+        self._told_to_wait: BridgeError | None = None
 
         # For the ids of the requests `server/discover`.
         self._numbers = count(1)
@@ -132,6 +135,8 @@ class LegacyToModern(Around):
             yield Fail(request, OurProtocolError("this id belongs to a request that is still running"))
         elif self._state is _State.OPEN or request.method in _ANSWERED_HERE:
             yield from self._review(self._inner.from_client(request))
+        elif self._told_to_wait is not None:
+            yield Fail(request, self._told_to_wait)
         else:
             self._waiting[request.key] = request
             if self._state is _State.CLOSED:
@@ -147,7 +152,7 @@ class LegacyToModern(Around):
         yield from self._open()
 
     def _open(self) -> Iterator[Action]:
-        self._state, old = _State.OPENING, self._discover
+        self._state, self._told_to_wait, old = _State.OPENING, None, self._discover
         discover = replies.request(DISCOVER, {})
         self._discover = replies.with_id(discover, b'"mcp-auth-bridge/opening/%d"' % next(self._numbers))
         if old is not None:
@@ -210,6 +215,7 @@ class LegacyToModern(Around):
         for request in waiting:
             yield Fail(request, error)
         if may_pass(error):
+            self._told_to_wait = error if requested_pause(error) else None
             yield Wake(REOPEN, self._pauses.after(error))
 
 

@@ -22,7 +22,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, SessionOpened, ToClient, Wake
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.rewriting import rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD
@@ -33,6 +33,10 @@ _UPDATED = "notifications/resources/updated"
 _URIS = "resourceSubscriptions"
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
 _CHANGES = {f"notifications/{name}/list_changed": field for field, name in _LISTS.items()}
+PATIENCE = 5.0
+"""Seconds that an acknowledgement waits for the server: after that the server is taken at its declared word."""
+
+_TIMER = "subscribing"
 _MOST_LISTENERS = 100
 _MOST_URIS = 1000
 
@@ -89,6 +93,14 @@ class Listeners(Around):
         else:
             yield from self._review(self._inner.from_client(message))
 
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer != _TIMER:
+            yield from self._review(self._inner.woke(timer))
+            return
+        self._given_up |= self._asked.keys()
+        self._asked = {}
+        yield from self._acknowledge()
+
     def _listen(self, request: Message) -> Iterator[Action]:
         wanted = request.params.get("notifications")
         listener = self._listener(request, wanted if isinstance(wanted, dict) else {})
@@ -102,6 +114,8 @@ class Listeners(Around):
             subscribe = self._request("resources/subscribe", uri)
             self._asked[subscribe.key] = uri
             yield from self._review(self._inner.from_client(subscribe))
+        if self._asked:
+            yield Wake(_TIMER, PATIENCE)
         yield from self._acknowledge()
 
     def _listener(self, request: Message, wanted: dict[str, Any]) -> _Listener:

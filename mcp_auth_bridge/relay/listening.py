@@ -22,8 +22,9 @@ from typing import Any
 
 import msgspec
 
-from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, Unreachable, UpstreamFailed, quoted
+from mcp_auth_bridge.errors import BridgeError, Overdue, RemoteError, quoted
 from mcp_auth_bridge.relay import replies
+from mcp_auth_bridge.relay.away import Pauses, is_away
 from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake, decoded
 from mcp_auth_bridge.relay.rewriting import REMOVED, rewrite
 from mcp_auth_bridge.relay.subscriptions import METHOD
@@ -35,8 +36,6 @@ _ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 _SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
 _PATIENCE = 30.0  # seconds that the server has for an acknowledgement
-_FIRST_PAUSE = 1.0  # seconds before a stream that ended is opened again
-_LONGEST_PAUSE = 30.0
 _OPENING = "listen opening"
 _AGAIN = "listen again"
 
@@ -80,8 +79,8 @@ class Listening(Around):
         # Whether notifications may be lost, because a stream ended.
         self._missed = False
 
-        # Seconds until a stream that ended is opened again; twice as long after each attempt.
-        self._pause = _FIRST_PAUSE
+        # The pauses before a stream that ended is opened again.
+        self._pauses = Pauses()
 
         # For the ids of the requests.
         self._numbers = count(1)
@@ -122,6 +121,7 @@ class Listening(Around):
                 yield from self._ended(silent.key, error)
         elif timer == _AGAIN:
             if self._open is None and self._opening is None:
+                self._pauses.attempt()
                 yield from self._advance(is_forced=True)
         else:
             yield from self._review(self._inner.woke(timer))
@@ -174,7 +174,7 @@ class Listening(Around):
         uris = granted.get("resourceSubscriptions") if isinstance(granted, dict) else None
         old, self._open, self._opening = self._open, opening.request, None
         self._uris = tuple(uri for uri in opening.uris if isinstance(uris, list) and uri in uris)
-        self._pause = _FIRST_PAUSE
+        self._pauses.reset()
         missed, self._missed = self._missed, False
         yield from self._confirm(opening.changes, self._uris)
         if old is not None:
@@ -197,13 +197,12 @@ class Listening(Around):
     def _ended(self, key: Hashable, error: BridgeError | None) -> Iterator[Action]:
         """A stream is over. One that was open is opened again, another one if `error` may be temporary, or is None."""
         if self._opening is not None and self._opening.request.key == key:
-            is_temporary = _is_temporary(error)
+            is_temporary = error is None or is_away(error)
             yield from self._opening_failed(error or RemoteError(f"the server ended {METHOD} at once"))
         else:
             self._open, self._missed, is_temporary = None, True, True
         if self._open is None and self._opening is None and is_temporary:
-            yield Wake(_AGAIN, self._pause)
-            self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+            yield Wake(_AGAIN, self._pauses.after(error))
 
     def _opening_failed(self, error: BridgeError) -> Iterator[Action]:
         opening, self._opening = self._opening, None
@@ -244,12 +243,6 @@ def _end_of(reply: Message) -> BridgeError | None:
     error = value.get("error")
     said = error.get("message") if isinstance(error, dict) else None
     return RemoteError(f"the server refused {METHOD}: {quoted(str(said))}")
-
-
-def _is_temporary(error: BridgeError | None) -> bool:
-    return (
-        error is None or isinstance(error, Unreachable) or (isinstance(error, UpstreamFailed) and error.status >= 500)
-    )
 
 
 def _untagged(told: Message) -> Message:

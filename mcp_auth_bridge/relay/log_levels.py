@@ -1,19 +1,23 @@
 """Sets the log level of a legacy session to the most verbose one for which the client's running requests ask.
 
 Since MCP 2026-07-28 each request names its level, or none; before, a session has one (`logging/setLevel`). A request
-that needs another level waits until the server has set it. Which messages the client gets then is decided for each
-message (`exchange_notices.py`): the session's level is only what the server sends at most.
+that needs another level waits until the server has set it, or has taken too long. Which messages the client then gets
+is decided for each message (`exchange_notices.py`): the session's level is only what the server sends at most.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import count
 
 from mcp_auth_bridge.relay import replies
-from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient
+from mcp_auth_bridge.relay.base import Action, Around, Fail, Kind, Message, Relay, ToClient, Wake
 from mcp_auth_bridge.relay.legacy_server import LegacyServer
 from mcp_auth_bridge.relay.modern_requests import LEVELS, level_in, meta_of
 
+PATIENCE = 5.0
+"""Seconds that a request waits for its level: messages at another level are better than no result."""
+
 _METHOD = "logging/setLevel"
+_TIMER = "log level"
 
 
 class LogLevels(Around):
@@ -34,7 +38,10 @@ class LogLevels(Around):
         # The request of this relay that the server has not answered.
         self._setting: Message | None = None
 
-        # The client's requests that wait for it, by key.
+        # The keys of the requests of this relay whose replies mean nothing any more.
+        self._late: set[Hashable] = set()
+
+        # The client's requests that wait for a level, by key.
         self._held: dict[Hashable, Message] = {}
 
         # For the ids of the requests. `session_replay.py` counts upwards.
@@ -49,6 +56,14 @@ class LogLevels(Around):
             if self._held.pop(message.cancelled_key, None) is not None:
                 return  # the server does not know of it yet
         yield from self._review(self._inner.from_client(message))
+
+    def woke(self, timer: str) -> Iterator[Action]:
+        if timer != _TIMER:
+            yield from self._review(self._inner.woke(timer))
+        elif self._setting is not None:
+            self._late.add(self._setting.key)
+            self._setting = None
+            yield from self._settle()
 
     def _request(self, request: Message, level: int) -> Iterator[Action]:
         if self._server.offers("logging"):
@@ -66,6 +81,7 @@ class LogLevels(Around):
         if level is not None and level != self._level and self._held:
             self._level = level
             self._setting = replies.request(_METHOD, {"level": LEVELS[level]}, next(self._numbers))
+            yield Wake(_TIMER, PATIENCE)
             yield from self._review(self._inner.from_client(self._setting))
         else:
             held, self._held = self._held, {}
@@ -86,6 +102,8 @@ class LogLevels(Around):
         if self._setting is not None and key == self._setting.key:
             self._setting = None
             yield from self._settle()
+        elif key in self._late:
+            self._late.discard(key)
         else:
             self._wanted.pop(key, None)
             yield action

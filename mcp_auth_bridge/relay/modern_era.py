@@ -28,9 +28,9 @@ SILENCE = 20.0
 some never answer a method that they do not know.
 """
 
-_PROVEN = 60.0  # seconds for which a proof is not repeated
+_UNFOUNDED = 60.0  # seconds after an unfounded doubt in which there is no other
 _SILENCE_TIMER = "silent discover"
-_PROVEN_TIMER = "proven era"
+_UNFOUNDED_TIMER = "unfounded doubt"
 
 
 class _Withheld(msgspec.Struct):
@@ -59,8 +59,8 @@ class ModernEra(Around):
         # For the ids of the relay's own requests.
         self._numbers = count(1)
 
-        # Whether the server has proven a short time ago that it is modern.
-        self._proven = False
+        # Whether a doubt has proven unfounded a short time ago.
+        self._unfounded = False
 
     def from_client(self, message: Message) -> Iterator[Action]:
         if message.kind is Kind.NOTIFICATION and message.method == "notifications/cancelled":
@@ -70,8 +70,8 @@ class ModernEra(Around):
         yield from self._send(message)
 
     def woke(self, timer: str) -> Iterator[Action]:
-        if timer == _PROVEN_TIMER:
-            self._proven = False
+        if timer == _UNFOUNDED_TIMER:
+            self._unfounded = False
         elif timer == _SILENCE_TIMER:
             for request in [request for request in self._open.values() if request.method == DISCOVER]:
                 yield from self._silent(request)
@@ -103,7 +103,7 @@ class ModernEra(Around):
                 yield from self._prove(request, action)
             else:
                 yield from self._disprove(request, refused_discover_error(reply))
-        elif not self._proven and is_doubtful(request, reply):
+        elif not self._unfounded and is_doubtful(request, reply):
             yield from self._withhold(_Withheld(request, action, refused_discover_error(reply)))
         else:
             yield action
@@ -113,7 +113,7 @@ class ModernEra(Around):
             yield from self._disprove(request, error)
         elif request is self._proving:
             yield from self._pass_on()
-        elif request.method != DISCOVER and not self._proven and may_be_refused_unread(error):
+        elif request.method != DISCOVER and not self._unfounded and may_be_refused_unread(error):
             yield from self._withhold(_Withheld(request, action, error))
         else:
             yield action
@@ -132,12 +132,12 @@ class ModernEra(Around):
             yield from self._send(self._proving)
 
     def _prove(self, request: Message, action: ToClient) -> Iterator[Action]:
-        self._proven = True
-        yield Wake(_PROVEN_TIMER, _PROVEN)
-        if request is self._proving:
-            yield from self._pass_on()
-        else:
+        if request is not self._proving:
             yield action
+            return
+        self._unfounded = True
+        yield Wake(_UNFOUNDED_TIMER, _UNFOUNDED)
+        yield from self._pass_on()
 
     def _disprove(self, request: Message, cause: BridgeError) -> Iterator[Action]:
         """Fail what waits for the proof, or the client's own `server/discover`: they belong to the other era."""

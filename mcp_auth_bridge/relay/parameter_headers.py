@@ -89,6 +89,10 @@ class ParameterHeaders(Around):
                     yield from notes
             yield from self._review(self._inner.from_server(call, message))
 
+    def alive(self, call: int) -> Iterator[Action]:
+        relisting = self._relistings.get(call)  # the call that waits for the list is alive with it
+        yield from self._review(self._inner.alive(relisting.call if relisting is not None else call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         if (relisting := self._relistings.pop(call, None)) is not None:
             yield from self._give_up(relisting, error)

@@ -34,6 +34,9 @@ class Passthrough:
             yield ToClient(message)
         # Any other reply is foreign, late or a duplicate, and is dropped.
 
+    def alive(self, call: int) -> Iterator[Action]:  # noqa: ARG002 - it sets no deadlines
+        yield from ()
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         request = self._forget(call)
         if request is not None:

@@ -3,8 +3,8 @@
 import re
 from urllib.parse import urljoin, urlsplit
 
-from mcp_auth_bridge.errors import UpstreamFailed, UrlRefused
-from mcp_auth_bridge.urls import Purpose, Url, gate
+from mcp_auth_bridge.errors import UpstreamFailed, UrlRefused, copyable_url
+from mcp_auth_bridge.urls import Purpose, Url, gate, redacted_url
 
 MOST_REDIRECTS = 3
 
@@ -14,26 +14,67 @@ _LOGIN_PAGE = re.compile(r"(?<![a-z])(?:log[-_]?in|sign[-_]?in|sso|saml2?|author
 
 
 def redirect_target(verb: str, url: Url, status: int, location: str) -> Url | None:
-    """The URL to which a request to `url` has to be sent next, None if its response is not a redirect to follow.
+    """The URL to which a request to `url` has to be sent next, None if its response is not a redirect.
 
-    `verb` is GET or POST; `status` and `location` are those of the response. Raises `UpstreamFailed` for another
-    origin, which must get neither the credentials nor the body.
+    `verb` is that of the request; `status` and `location` are those of the response. A redirect from https to http at
+    the same host leads to its https twin: a server behind a proxy that ends TLS does not know its own scheme (togomcp
+    #175, python-sdk #3397). Raises `UpstreamFailed` for another origin, which must get neither the credentials nor the
+    body, and for a redirect that may change the method of a POST.
     """
-    if status not in (_ANY if verb == "GET" else _SAME_METHOD) or not location:
+    if status not in _ANY or not location or (status not in _SAME_METHOD and verb not in ("GET", "POST")):
         return None
-    try:
-        target = gate(urljoin(str(url), location), Purpose.LOCATION, url)
-    except (ValueError, UrlRefused):
-        # The refused URL is not quoted: a single sign-on's redirect carries secrets in its query.
-        hint = "put the URL that it leads to into the configuration"
-        raise UpstreamFailed("the server redirects to a URL that is not acceptable", hint, status=status) from None
+    target = _https_twin(url, location, status) or _acceptable(url, location, status)
     if target.origin != url.origin:
         raise UpstreamFailed(
             f"the server redirects to another origin, {target.origin}, which gets no request with credentials",
-            "if that is right, put its URL into the configuration; for a portal or single sign-on, sign in first",
+            f"if that is right, put {_shown(target)} into the configuration; for a portal or single sign-on, sign in"
+            " first",
+            status=status,
+        )
+    if verb == "POST" and status not in _SAME_METHOD:
+        raise UpstreamFailed(
+            f"the server answered with a redirect (HTTP {status}) to {_shown(target)}, which a POST does not follow",
+            f"put {_shown(target)} into the configuration",
             status=status,
         )
     return target
+
+
+def _https_twin(url: Url, location: str, status: int) -> Url | None:
+    """The URL of `location` with https and at the origin of `url`, None if it is not the http URL of the same host."""
+    try:
+        parts = urlsplit(urljoin(str(url), location))
+        same_host = parts.hostname == url.host and "@" not in parts.netloc and parts.port in (None, 80, url.port)
+        if url.scheme != "https" or parts.scheme != "http" or not same_host:
+            return None
+        target = gate(f"{url.origin}{parts.path}{f'?{parts.query}' if parts.query else ''}", Purpose.LOCATION, url)
+    except (ValueError, UrlRefused):
+        return None
+    if target == url:
+        raise UpstreamFailed(
+            "the server redirects from https to http, and so to itself",
+            "contact the server's operator: behind its proxy it takes https for http",
+            status=status,
+        )
+    return target
+
+
+def _acceptable(url: Url, location: str, status: int) -> Url:
+    try:
+        return gate(urljoin(str(url), location), Purpose.LOCATION, url)
+    except (ValueError, UrlRefused):
+        # The refused URL is quoted without its query: a single sign-on's redirect carries secrets there.
+        place = re.split(r"[?#]", location, maxsplit=1)[0]
+        raise UpstreamFailed(
+            f"the server redirects to a URL that is not acceptable, {redacted_url(place)}",
+            "if it is the server, put its https URL into the configuration",
+            status=status,
+        ) from None
+
+
+def _shown(target: Url) -> str:
+    """`target` for a message, without its query, in which a single sign-on carries secrets."""
+    return copyable_url(str(target.with_path(target.path)))
 
 
 def leads_to_login(location: str) -> bool:

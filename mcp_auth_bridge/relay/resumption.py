@@ -1,11 +1,10 @@
 """The resumption of an event stream: its position and pauses (MCP 2025-11-25, "Resumability and Redelivery")."""
 
-import re
+from mcp_auth_bridge.http_syntax import is_id
 
 MOST_TRIES = 5
 """Attempts in a row without a new event, after which the rest of the stream counts as lost."""
 
-_EVENT_ID = re.compile(rb"[\x21-\x7e]{1,1024}")  # the bytes that a header can carry
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 30.0
 _SHORTEST_RETRY, _LONGEST_RETRY = 0.1, 60.0
@@ -32,7 +31,7 @@ class Resumption:
         """Note the last event id and the last `retry` of the stream, in milliseconds."""
         if last_id != self.last_id:
             # An older id does not replace an unusable one: events would be delivered twice.
-            self.last_id = last_id if _EVENT_ID.fullmatch(last_id) else b""
+            self.last_id = last_id if is_id(last_id.decode("latin-1")) else b""
             self.tries = 0
         if retry is not None:
             self._retry = min(max(retry / 1000, _SHORTEST_RETRY), _LONGEST_RETRY)

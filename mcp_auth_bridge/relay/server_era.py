@@ -72,6 +72,10 @@ class ServerEra:
             yield from self._opened(message)
         yield from self._review(number, self._relays[number].from_server(call, message))
 
+    def alive(self, call: int) -> Iterator[Action]:
+        number = self._relays.maker(call, self._used)
+        yield from self._review(number, self._relays[number].alive(call))
+
     def ended(self, call: int, error: BridgeError | None) -> Iterator[Action]:
         number = self._relays.maker(call, self._used)
         self._relays.ended(call)

@@ -107,9 +107,15 @@ class Handshake(msgspec.Struct):
 class McpSession(msgspec.Struct):
     """One session at the server.
 
-    `headers` are those of its revision. `alive`: a message has come from the server. Without one a 404 for the server's
-    own stream says nothing: servers without such a stream may answer 404 to every GET.
+    Before it is `alive`, a 404 for the server's own stream says nothing: servers without such a stream may answer 404
+    to every GET.
     """
 
+    # The headers of its revision.
     headers: Mapping[str, str] = {}
+
+    # Whether a message has come from the server.
     alive: bool = False
+
+    # Whether the last refusal may have meant the session, and was passed on as the answer instead.
+    doubted: bool = False

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Protocol, TypeAlias
@@ -33,6 +34,23 @@ from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 LONGEST_LINE = 64 * 1024 * 1024  # bytes
+
+
+_HEARTBEAT = 0.1  # seconds; deadlines count in larger steps
+
+
+class Heartbeat:
+    """Thins out the signs of life of one call: the first is due, and then one in a tenth of a second."""
+
+    def __init__(self) -> None:
+        self._next = -math.inf
+
+    def is_due(self, now: float) -> bool:
+        """`now` is in seconds of a monotonic clock."""
+        due = now >= self._next
+        if due:
+            self._next = now + _HEARTBEAT
+        return due
 
 
 Announce: TypeAlias = Callable[[str], None]
@@ -137,9 +155,18 @@ class RelayRunner:
             await self._perform(self._relay.from_client(message))
 
     async def _perform(self, actions: Iterable[Action]) -> None:
-        # All actions but the writing are done at once. While a line waits for the client other tasks run, and a later
-        # decision of the relay, a hangup for example, must not overtake an earlier one.
-        for message in [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]:
+        await self._write_all(self._do_all(actions))
+
+    def _do_all(self, actions: Iterable[Action]) -> list[Message]:
+        """Do all actions but the writing at once. Returns the messages that have to be written to the client.
+
+        While a line waits for the client other tasks run, and a later decision of the relay, a hangup for example, must
+        not overtake an earlier one.
+        """
+        return [message for action in _collect(actions) if (message := self._do_contained(action)) is not None]
+
+    async def _write_all(self, messages: Iterable[Message]) -> None:
+        for message in messages:
             await self._write(message)
 
     def _do_contained(self, action: Action) -> Message | None:
@@ -189,10 +216,18 @@ class RelayRunner:
                 self._broken.set_exception(bug)
 
     async def _post(self, call: int, message: Message, headers: Mapping[str, str]) -> None:
-        async with contextlib.aclosing(self._remote.post(message, headers)) as messages:
+        alive = partial(self._alive, call, Heartbeat())
+        async with contextlib.aclosing(self._remote.post(message, headers, alive)) as messages:
             async for received in messages:
                 await self._perform(self._relay.from_server(call, received))
                 del received  # a stream may stay open for long, and its last message may be large
+
+    def _alive(self, call: int, heartbeat: Heartbeat) -> None:
+        """Tell the relay of a sign of life."""
+        if heartbeat.is_due(asyncio.get_running_loop().time()):
+            messages = self._do_all(self._relay.alive(call))
+            if messages:
+                self._spawn(self._write_all(messages))
 
     async def _until_ended(self, call: int, work: Callable[[], Awaitable[None]]) -> None:
         """Do the `work` of `call`, and tell the relay how it ended."""

@@ -160,7 +160,9 @@ def judged(pairs: Sequence[Pair], folder: Path) -> dict[tuple[str, str], dict[st
         bridged = pool.submit(measured, pairs, folder)
         expected, found = direct.result(), bridged.result()
     return {
-        (client, server): cells(seen, {revision: all_ for (name, revision), all_ in expected.items() if name == client})
+        (client, server): cells(
+            server, seen, {revision: all_ for (name, revision), all_ in expected.items() if name == client}
+        )
         for (client, server), seen in found.items()
     }
 

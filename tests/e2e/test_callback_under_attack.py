@@ -14,6 +14,7 @@ import pytest
 from peer import PEERS
 from peers.gateway import Gateway
 from program import command
+from thoroughness import times
 
 PAYLOAD = "p4yl0ad"
 FORM = "Content-Type: application/x-www-form-urlencoded"
@@ -89,7 +90,7 @@ class Attack:
                 self.sent += 1
 
 
-@pytest.mark.parametrize(("count", "idle"), [(500, 100), pytest.param(10_000, 500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("count", "idle"), [(500, 100), pytest.param(times(10_000), 500, marks=pytest.mark.slow)])
 def test_a_login_under_attack_completes_and_redeems_one_code(bridge, count, idle, record_property) -> None:
     pipe = bridge.home / "browser.log.go"
     os.mkfifo(pipe)

@@ -1,12 +1,14 @@
 """`run` without a login or a remote: it answers initialize, stays, says what to do, and continues after a login."""
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from installed import wait_for
 from peers.gateway import Gateway, silence
+from starlette.responses import HTMLResponse, Response
 from words import error, text
 
 ADD = {"a": 1, "b": 2}
@@ -38,6 +40,14 @@ def known_acme(acme):
     """As `acme`, with a login: the bridge remembers its tools."""
     acme.login("acme")
     return acme
+
+
+@pytest.fixture
+def forgotten_acme(known_acme):
+    """With a login, but without a memory of the server."""
+    (memory,) = known_acme.home.rglob("memory")
+    shutil.rmtree(memory)
+    return known_acme
 
 
 def names(answer):
@@ -118,10 +128,10 @@ def test_an_unknown_version_is_answered_with_the_newest(acme) -> None:
         assert client.request("initialize", opening("2199-01-01"))["result"]["protocolVersion"] == "2025-11-25"
 
 
-def test_a_probe_for_the_next_era_is_answered_at_once_and_the_handshake_follows(acme) -> None:
+def test_a_probe_for_the_next_era_is_answered_at_once_and_a_handshake_may_follow(acme) -> None:
     with acme.stdio("acme") as client:
         probe = client.request("server/discover", {"_meta": {}}, "server-discover-probe-1")
-        assert probe["error"]["code"] == -32601
+        assert probe["result"]["supportedVersions"] == ["2026-07-28"]
         assert "result" in client.initialize()
 
 
@@ -244,6 +254,71 @@ def test_a_remote_that_comes_back_is_noticed_without_a_request(known_acme, gatew
         gateway.up()
         read_until(client, {"notifications/tools/list_changed"})
         assert text(client.call("add", ADD)) == "3"
+
+
+PAGE = HTMLResponse("<h1>deploying</h1>", status_code=502)
+BALANCER = {
+    "503": Response("no healthy upstream", status_code=503),
+    "429 with Retry-After": Response("slow down", status_code=429, headers={"Retry-After": "1"}),
+    "a page with 502": PAGE,
+    "404": Response(status_code=404),
+    "405": Response(status_code=405),
+}
+
+
+@pytest.mark.parametrize("answer", BALANCER)
+def test_the_tools_of_a_remote_whose_balancer_answers_for_it_stay_listed(known_acme, gateway, answer) -> None:
+    gateway.instead["/mcp"] = BALANCER[answer]
+    with known_acme.stdio("acme") as client:
+        client.initialize()
+        assert "add" in names(client.request("tools/list"))
+        for method, field in OTHER_LISTS.items():
+            assert client.request(method)["result"][field] == []
+        gateway.instead.clear()
+        read_until(client, {"notifications/tools/list_changed"})
+        assert text(client.call("add", ADD)) == "3"
+
+
+OTHER_LISTS = {
+    "prompts/list": "prompts",
+    "resources/list": "resources",
+    "resources/templates/list": "resourceTemplates",
+}
+
+
+@pytest.mark.parametrize("answer", BALANCER)
+def test_an_unknown_remote_whose_balancer_answers_for_it_is_waited_for(forgotten_acme, gateway, answer) -> None:
+    gateway.instead["/mcp"] = BALANCER[answer]
+    with forgotten_acme.stdio("acme") as client:
+        client.initialize()
+        assert names(client.request("tools/list")) == set()
+        gateway.instead.clear()
+        read_until(client, {"notifications/tools/list_changed"})
+        assert "add" in names(client.request("tools/list"))
+
+
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientCapabilities": {},
+    "io.modelcontextprotocol/clientInfo": {"name": "raw", "version": "1"},
+}
+
+
+def test_a_modern_client_is_served_and_told_in_its_own_era(known_acme, gateway) -> None:
+    gateway.down()
+    with known_acme.stdio("acme") as client:
+        found = client.request("server/discover", {"_meta": MODERN})["result"]
+        assert (found["supportedVersions"], found["resultType"]) == (["2026-07-28"], "complete")
+        assert found["instructions"].startswith("A demo")
+        client.send(line("subscriptions/listen", {"_meta": MODERN, "notifications": {"toolsListChanged": True}}, "l"))
+        assert json.loads(client.read())["method"] == "notifications/subscriptions/acknowledged"
+        listed = client.request("tools/list", {"_meta": MODERN}, "t")
+        assert "add" in names(listed)
+        assert (listed["result"]["ttlMs"], listed["result"]["cacheScope"]) == (0, "private")
+        gateway.up()
+        told = json.loads(client.read())
+        assert told["method"] == "notifications/tools/list_changed"
+        assert told["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "l"}
 
 
 # The end of stdin, in every state

@@ -88,7 +88,7 @@ ODD_ANSWERS = {
     "a bare 403": (Response(status_code=403), "refuses this request (HTTP 403)", "organisation header"),
     "404": (Response(status_code=404), "no MCP endpoint at this URL (HTTP 404)", "the path of the URL"),
     "503": (Response(status_code=503), "HTTP 503", "try again"),
-    "a redirect elsewhere": (RedirectResponse("https://other.example/"), "redirect", "its URL"),
+    "a redirect elsewhere": (RedirectResponse("https://other.example/"), "redirect", "https://other.example/"),
 }
 
 

@@ -51,11 +51,21 @@ def check_sends(tap: Iterable[Exchange]) -> None:
 
 
 def check_notifications(sent: Iterable[Any], tap: Iterable[Exchange]) -> None:
-    """A notification reaches the server at most as often as the client sent it, except after refusals."""
+    """A notification reaches the server at most as often as the client sent it, except after refusals.
+
+    The bridge may cancel once what the server got, at its deadline, by the id by which the server knows the request.
+    """
     told = Counter(_key(message) for message in sent if _is_notification(message))
     given = Counter(_key(x.message) for x in tap if x.message and _is_notification(x.message) and not x.refused)
+    known = {_key(exchange.id) for exchange in tap if exchange.method and exchange.id is not None}
+    cancelled = Counter(_cancelled(x.message) for x in tap if x.message and _is_cancellation(x.message))
+    for key, times in cancelled.items():
+        asked = sum(_is_cancellation(message) and _cancelled(message) == key for message in sent)
+        assert times <= asked + (key in known), f"{key} was cancelled {asked} times, and at the server {times} times"
     for key, times in given.items():
-        assert times <= told[key], f"the client sent {key} {told[key]} times and the server got it {times} times"
+        assert times <= told[key] or _is_cancellation(json.loads(key)), (
+            f"the client sent {key} {told[key]} times and the server got it {times} times"
+        )
 
 
 def check_error(message: Any) -> None:
@@ -97,6 +107,10 @@ def _is_notification(message: Any) -> bool:
 
 def _is_cancellation(message: Any) -> bool:
     return message.get("method") == "notifications/cancelled"
+
+
+def _cancelled(message: Any) -> str:
+    return _key(message["params"]["requestId"])
 
 
 def _key(value: Any) -> str:

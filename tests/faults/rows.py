@@ -5,6 +5,7 @@ tests the same code without a process around it.
 """
 
 import gzip
+import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -46,6 +47,11 @@ def broken(name: str, *script: Any, code: int = BROKEN, **more: Any) -> Row:
     return Row(name, script, code, code, code, **more)
 
 
+def lost(dialect: str, *script: Any, code: int = SESSION, calls: int = 2) -> Row:
+    """The session is lost, also the next one: each request is sent again once, if that is safe."""
+    return Row(f"13 a lost session: {dialect}", script, code, code, OK, calls, 2, (LEGACY,))
+
+
 def sound(name: str, *script: Any, **more: Any) -> Row:
     """Unusual, but correct."""
     return Row(name, script, OK, OK, **more)
@@ -74,6 +80,10 @@ def other(id_: Any) -> bytes:
     return b'{"jsonrpc":"2.0","id":%b,"result":{}}' % id_
 
 
+def _raw_id(exchange: Any) -> bytes:
+    return json.dumps(exchange.id).encode()
+
+
 def as_text(exchange: Any) -> bytes:
     """The reply with its id in the other type."""
     return other(b'"%b"' % str(exchange.id).encode() if isinstance(exchange.id, int) else b"7")
@@ -84,6 +94,7 @@ async def never(reader: Any, _: Any) -> None:
     await reader.read()
 
 
+GONE = b'{"jsonrpc":"2.0","id":%b,"error":{"code":%d,"message":"%b"}}'
 GIVEN = response  # short for the reply itself
 BOMB = gzip.compress(b"[" + b" " * (8 << 20) + b"]")
 QUICK = "deadline = 0.5"
@@ -130,19 +141,30 @@ ROWS = [
     Row("12 HTTP 429, to be retried at once", [head(429, b"Retry-After: 0")], UPSTREAM, UPSTREAM, OK, 2, 3),
     status(429, b"Retry-After: 3600", again=False, name="12 HTTP 429 for an hour"),
     status(429, again=False),
-    *(status(number, again=False) for number in (400, 402, 403, 405, 406, 409, 410, 413, 415, 418, 451, 501, 505, 599)),
+    *(status(number, again=False) for number in (400, 402, 403, 405, 406, 409, 413, 415, 418, 451, 501, 505, 599)),
     # 13, 14, 15: the session and the era
-    Row("13 HTTP 404 in a session", [head(404)], SESSION, SESSION, OK, 2, 2, (LEGACY,)),
-    Row(
-        "13 HTTP 400 with the TypeScript SDK's error for an unknown session",
-        [plain(b'{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: no session"},"id":null}', 400)],
-        SESSION,
-        SESSION,
-        OK,
-        2,
-        2,
-        (LEGACY,),
+    lost("HTTP 404", head(404)),
+    lost("HTTP 410", head(410)),
+    lost("words with HTTP 400", whole(400, b"text/plain", b"No valid session ID"), code=UPSTREAM),
+    lost(
+        "the TypeScript SDK's HTTP 400",
+        plain(b'{"jsonrpc":"2.0","error":{"code":-32000,"message":"Bad Request: no session"},"id":null}', 400),
+        code=-32000,
     ),
+    lost("an error without an id", plain(GONE % (b"null", -32600, b"Invalid Request")), code=-32600),
+    lost("an error with another id", plain(GONE % (b'"server-error"', -32600, b"Unknown session")), code=BROKEN),
+    lost("an error with the id", made(lambda x: plain(GONE % (_raw_id(x), -32001, b"Unknown session"))), code=-32001),
+    lost(
+        "an error in a stream",
+        made(lambda x: chunked(event(GONE % (_raw_id(x), -32001, b"Unknown session"))) + END),
+        code=-32001,
+    ),
+    lost(
+        "an error of a handler", made(lambda x: plain(GONE % (_raw_id(x), -32603, b"no session"))), code=-32603, calls=1
+    ),
+    status(410, again=False, eras=(MODERN,)),
+    broken("26 an error under no id", plain(GONE % (b"null", -32603, b"no quota")), code=-32603),
+    broken("26 an error under another id", plain(GONE % (b'"other"', -32603, b"no quota"))),
     status(404, again=False, eras=(MODERN,)),
     broken("14 HTTP 404 with a reply", made(lambda x: plain(refusal(x, -32601), 404)), code=-32601, eras=(MODERN,)),
     broken("15 HTTP 400 with an unsupported version", made(lambda x: plain(refusal(x, -32022), 400)), code=-32022),
@@ -157,7 +179,13 @@ ROWS = [
     broken("18 no content type", made(lambda x: head(200, length=len(GIVEN(x))) + GIVEN(x))),
     broken("18 a stream announced as JSON", made(lambda x: plain(event(GIVEN(x))))),
     cut("18 JSON announced as a stream", made(lambda x: chunked(GIVEN(x)) + END)),
-    broken("18 an event that is not JSON", chunked(b"data: oops\n\n"), END),
+    cut("18 only an event that is not JSON", chunked(b"data: oops\n\n"), END),
+    sound(
+        "18 an event that is not JSON before the reply",
+        made(lambda x: chunked(b"data: oops\n\n" + event(GIVEN(x)))),
+        END,
+    ),
+    sound("17 HTTP 201 for a request", made(lambda x: plain(GIVEN(x), 201))),
     broken("19 a web page", whole(200, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
     broken("19 a web page as an error", whole(403, b"text/html", b"<title>Sign in</title>"), code=UPSTREAM),
     broken("19 a redirect that is not followed", head(302, b"Location: https://other.example/"), code=UPSTREAM),

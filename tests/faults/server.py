@@ -20,7 +20,8 @@ WELCOMED = {
     "capabilities": {"tools": {"listChanged": True}},
     "serverInfo": {"name": "far", "version": "1"},
 }
-_UNKNOWN_SESSION = b'"code":-32000,"message":"Bad Request'  # the TypeScript SDK answers 400 instead of 404
+_LOST = (b'"code":-32000,"message":"Bad Request', b"No valid session ID", b"Unknown session", b"Invalid Request")
+"""What servers say of a session that they do not know, instead of HTTP 404 (`relay/session_loss.py`)."""
 _KEPT = 1 << 16  # bytes of a response that the tap keeps: its head and more
 
 
@@ -60,9 +61,9 @@ class Exchange:
         """Whether the response means "not processed" (the list in docs/architecture.md, "Delivery")."""
         if self.status in (307, 308, 401, 429):
             return True
-        if self.status == 404:
-            return "mcp-session-id" in self.headers
-        return self.status == 400 and any(code in self.answered for code in (b'"code": -3202', _UNKNOWN_SESSION))
+        if "mcp-session-id" in self.headers:
+            return self.status in (404, 410) or any(words in self.answered for words in _LOST)
+        return self.status == 400 and b'"code": -3202' in self.answered
 
 
 class FaultServer(Scripted):

@@ -244,6 +244,25 @@ def test_13_a_lost_session_is_reopened_once_and_every_refused_request_is_sent_ag
     play(tmp_path, story)
 
 
+def test_13_a_second_refusal_in_the_new_session_is_the_answer_and_no_call_is_carried_out_twice(tmp_path: Path) -> None:
+    """The server knows which calls it has carried out: none of them is given to it again."""
+    gone = b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}'
+
+    async def story(server: FaultServer, client: Client) -> None:
+        await client.call(1)
+        assert code(await client.answer(1)) == "result"
+        server.on("tools/call", [plain(gone)], [plain(gone)])
+        await client.call(2)
+        assert code(await client.answer(2)) == -32600
+        await client.call(3)
+        assert code(await client.answer(3)) == "result"
+        carried_out = [exchange.id for exchange in server.sent("tools/call") if not exchange.refused]
+        assert carried_out == [1, 3]
+        assert len(server.sent("initialize")) == 2
+
+    play(tmp_path, story)
+
+
 def test_15_mismatched_headers_are_rebuilt_and_the_call_is_sent_once_more(tmp_path: Path) -> None:
     async def story(server: FaultServer, client: Client) -> None:
         server.on("tools/call", [Made(lambda exchange: plain(refusal(exchange, -32020), 400))])

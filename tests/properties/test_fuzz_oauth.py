@@ -9,6 +9,7 @@ from hostile_world import DEVICE, METADATA, REGISTRATION, RESOURCE, TOKENS, Worl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playing import answer
+from thoroughness import times
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.challenge import choose_challenge, parse_challenges
@@ -67,7 +68,7 @@ def test_a_thousand_logins_end_with_worded_errors():
 @pytest.mark.timeout(400)
 def test_many_thousand_logins_end_with_worded_errors():
     first = random.randrange(1 << 40)
-    for seed in range(first, first + 20_000):
+    for seed in range(first, first + times(20_000)):
         try:
             log_in(random.Random(seed))
         except BaseException:

@@ -29,11 +29,9 @@ from mcp_auth_bridge.relay.subscriptions import Subscriptions
 MODERN = "2026-07-28"
 RELAY = RelaySettings(deadline=20, longest=60, largest_message=1 << 20, ping=30)
 ERRORS = [None, LoginRequired("log in"), Unreachable("away"), OutcomeUnknown("cut"), UpstreamFailed("…", status=502)]
-CAPABILITIES = [
-    {},
-    {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {}, "tasks": {}},
-    {"roots": {}, "sampling": {"tools": {}, "context": {}}, "elicitation": {"form": {}, "url": {}}},
-]
+EVERYTHING = {"roots": {}, "sampling": {"tools": {}, "context": {}}, "elicitation": {"form": {}, "url": {}}}
+OLDER = {"roots": {"listChanged": True}, "sampling": {}, "elicitation": {}, "tasks": {}}
+CAPABILITIES = [EVERYTHING, EVERYTHING, OLDER, {}]
 METHODS = [
     "tools/call",
     "tools/call",
@@ -233,6 +231,9 @@ class LegacyClientHistories(RuleBasedStateMachine):
     @rule(
         method=st.sampled_from(METHODS), level=st.sampled_from(["info", "debug"]), uri=st.sampled_from(["a:1", "b:2"])
     )
+    def client_asks_for_anything(self, method, level, uri):
+        self.client_asks(method, level, uri)
+
     def client_asks(self, method, level, uri):
         id_ = self.next_id + 1 if self.next_id % 2 == 0 else str(self.next_id)
         params = {"name": "a", "arguments": {"mine": repr(id_)}, "uri": uri, "level": level, "task": {"ttl": 1}}
@@ -241,6 +242,23 @@ class LegacyClientHistories(RuleBasedStateMachine):
             params = {**completion, "arguments": params["arguments"]}
         self.asks(method, **params, _meta={"progressToken": id_})
 
+    def client_calls_a_tool(self):
+        """The calls that carry it: none while there is no session."""
+        before = set(self.calls)
+        self.client_asks("tools/call", "info", "a:1")
+        return [call for call in self.calls.keys() - before if self.calls[call].method == "tools/call"]
+
+    @rule(asked=st.lists(st.sampled_from(QUESTIONS), min_size=1, max_size=2), has_state=st.booleans())
+    def client_calls_a_tool_that_needs_input(self, asked, has_state):
+        for call in self.client_calls_a_tool():
+            self.needs_input(call, asked, has_state=has_state)
+
+    @rule(task=st.sampled_from(RESULTS["tools/call"][-2:]))
+    def client_calls_a_tool_that_becomes_a_task(self, task):
+        for call in self.client_calls_a_tool():
+            self.server_says(call, task)
+            self.time_passes(0)
+
     @rule()
     def client_is_ready(self):
         self.say(INITIALIZED)
@@ -248,6 +266,15 @@ class LegacyClientHistories(RuleBasedStateMachine):
     @rule(method=st.sampled_from(NOTIFICATIONS))
     def client_tells(self, method):
         self.say(notification(method))
+
+    @precondition(lambda self: self.asked)
+    @rule(pick=picks)
+    def client_cancels_what_it_is_asked_for(self, pick):
+        mine = self.asked_for.get(self.pick(pick, self.asked))
+        for key in [key for key in self.open if repr(key) == mine]:
+            del self.open[key]
+            del self.progress[key]
+            self.say(cancelled(key))
 
     @precondition(lambda self: self.asked)
     @rule(pick=picks, refuses=st.sampled_from([False, False, True]), choice=picks)
@@ -294,7 +321,9 @@ class LegacyClientHistories(RuleBasedStateMachine):
     @rule(pick=picks, asked=st.lists(st.sampled_from(QUESTIONS), max_size=2), has_state=st.booleans())
     def server_needs_input(self, pick, asked, has_state):
         calls = [call for call, sent in self.calls.items() if sent.method == "tools/call"]
-        call = self.pick(pick, calls)
+        self.needs_input(self.pick(pick, calls), asked, has_state=has_state)
+
+    def needs_input(self, call, asked, *, has_state):
         state = f"{self.calls[call].params['arguments']['mine']} {len(self.states)}"
         self.states.add(state)
         required = {"resultType": "input_required", "inputRequests": {str(n): entry for n, entry in enumerate(asked)}}

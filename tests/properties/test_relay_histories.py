@@ -13,6 +13,8 @@ from mcp_auth_bridge.errors import (
     AccessDenied,
     LoginRequired,
     OutcomeUnknown,
+    Sent,
+    SessionDoubted,
     SessionLost,
     Unreachable,
     UpstreamFailed,
@@ -117,7 +119,7 @@ class Histories(RuleBasedStateMachine):
         if sent.method != "initialize":
             self.sends[call] = self.sends.get(call, 0) + 1
             assert self.sends[call] <= 1 + min(1, self.lost.get(call, 0)), (
-                "only a refusal with 404 is repeated, and once"
+                "only a refusal of the session is repeated, and once"
             )
 
     def say(self, value):
@@ -210,9 +212,23 @@ class Histories(RuleBasedStateMachine):
     def call_ends(self, pick, error):
         self.end(self.pick(pick), error)
 
+    @precondition(lambda self: self.calls)
+    @rule(pick=picks, sent=st.sampled_from([Sent.NO, Sent.UNKNOWN]), certain=st.booleans())
+    def server_refuses_the_session(self, pick, sent, certain):
+        call = self.pick(pick)
+        refused = self.calls[call]
+        if refused.method != "initialize":  # it carries no session id
+            reply = b'{"jsonrpc":"2.0","id":%b,"error":{"code":-32001,"message":"Session not found"}}' % (
+                refused.id or b"null"
+            )
+            error = (SessionLost if certain else SessionDoubted)("lost", answer=reply if refused.id else None)
+            error.sent = sent
+            self.end(call, error)
+
     def end(self, call, error):
-        del self.calls[call]
-        if isinstance(error, SessionLost):
+        refused = self.calls.pop(call)
+        may_be_done = error is not None and error.sent is Sent.UNKNOWN and refused.method == "tools/call"
+        if isinstance(error, SessionLost) and not may_be_done:
             self.lost[call] = self.lost.get(call, 0) + 1
         self.perform(self.relay.ended(call, error))
 

@@ -3,10 +3,19 @@
 import json
 
 import pytest
-from relaying import Playbook, answer, cancelled, message, request, to_client, to_server
+from relaying import (
+    Living,
+    Playbook,
+    answer,
+    cancelled,
+    message,
+    note,
+    request,
+    to_client,
+    to_server,
+)
 
 from mcp_auth_bridge.relay.base import Around, Excessive, Malformed, decoded
-from mcp_auth_bridge.relay.passthrough import Passthrough
 
 
 @pytest.mark.parametrize(
@@ -37,9 +46,10 @@ def test_a_number_that_json_cannot_express_becomes_null():
 
 
 def test_a_relay_around_another_passes_everything_on():
-    play = Playbook(Around(Passthrough()))
+    play = Playbook(Around(Living()))
     assert play.client(request(1)) == [to_server(1, request(1))]
     assert play.server(1, answer(1)) == [to_client(answer(1))]
+    assert play.alive(1) == [note("alive: 1")]
     assert play.ended(1) == []
     assert play.woke("anything") == []
 

@@ -1,10 +1,23 @@
 """A client shows its era with its first request, and a client that probes may change its mind once."""
 
 import pytest
-from relaying import INITIALIZE, Playbook, answer, cancelled, fail, hangup, notification, request, to_client, to_server
+from relaying import (
+    INITIALIZE,
+    INITIALIZED,
+    Playbook,
+    answer,
+    cancelled,
+    fail,
+    hangup,
+    note,
+    notification,
+    request,
+    to_client,
+    to_server,
+)
 
 from mcp_auth_bridge.errors import MethodUnknown, Unreachable
-from mcp_auth_bridge.relay.base import Wake
+from mcp_auth_bridge.relay.base import Note, Wake
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, STREAM, CallNumbers
 from mcp_auth_bridge.relay.client_era import ClientEra
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -24,6 +37,9 @@ class Noted(Passthrough):
         self.heard.append(message.method)
         return super().from_client(message)
 
+    def alive(self, call):
+        yield Note(f"alive: {call}")
+
     def woke(self, timer):
         yield Wake(f"{timer} again", 1)
 
@@ -41,6 +57,14 @@ class Stage:
 @pytest.fixture
 def stage():
     return Stage()
+
+
+def test_signs_of_life_go_to_the_relay_that_made_the_call(stage):
+    stage.play.client(INITIALIZE, request(1))
+    stage.modern.alive = lambda call: [Note(f"modern: {call}")]
+    assert stage.play.alive(2) == [note("alive: 2")]
+    stage.play.client(DISCOVER)
+    assert [stage.play.alive(call) for call in (2, 3)] == [[note("alive: 2")], [note("modern: 3")]]
 
 
 def test_initialize_is_a_legacy_clients(stage):
@@ -92,6 +116,11 @@ def test_a_probe_that_failed_needs_no_end(stage):
 def test_a_client_whose_initialize_failed_may_probe(stage):
     stage.play.client(INITIALIZE, DISCOVER, request(1, "tools/list", _meta=META))
     assert stage.heard() == (["initialize"], ["server/discover", "tools/list"])
+
+
+def test_a_session_is_confirmed_also_by_a_client_that_probes_meanwhile(stage):
+    stage.play.client(INITIALIZE, DISCOVER, INITIALIZED, request(1, "ping"))
+    assert stage.heard() == (["initialize", "notifications/initialized"], ["server/discover", "ping"])
 
 
 def test_a_version_in_a_legacy_session_changes_nothing(stage):

@@ -38,6 +38,7 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.base import Fail
+from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.delivery import Delivery, _last_of_several
 from mcp_auth_bridge.relay.legacy_session import LegacySession
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -265,10 +266,16 @@ def tick(play, times):
         assert play.woke("deadline") == [wake("deadline", 1)]
 
 
+def given_up(id_, call, next_call, why="the server gave no sign of life for 20 seconds"):
+    """The actions at the deadline of a request: the server is told as the client would tell it."""
+    told = notification("notifications/cancelled", requestId=id_, reason=why)
+    return [to_server(next_call, told), hangup(call), fail(request(id_), Overdue)]
+
+
 def test_a_request_without_a_sign_of_life_fails_after_its_deadline(play):
     assert play.client(request(1)) == [wake("deadline", 1), to_server(1, request(1))]
     tick(play, 20)
-    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
+    assert play.woke("deadline") == given_up(1, 1, 2)
     assert play.server(1, answer(1)) == []
     assert play.ended(1, OutcomeUnknown("cut")) == []
 
@@ -286,7 +293,76 @@ def test_no_request_runs_longer_than_longest(play):
     for _ in range(60):
         play.server(1, notification("notifications/progress"))
         tick(play, 1)
-    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue)]
+    assert play.woke("deadline") == given_up(1, 1, 2, "the request has taken more than 60 seconds")
+
+
+def test_bytes_that_are_no_message_keep_a_call_alive_but_not_for_longer_than_longest(play):
+    ask(play)
+    for _ in range(3):
+        tick(play, 20)
+        assert play.alive(1) == []
+    assert play.woke("deadline") == given_up(1, 1, 2, "the request has taken more than 60 seconds")
+    assert play.alive(1) == []
+
+
+def test_a_sign_of_life_is_that_of_its_own_call(play):
+    ask(play)
+    tick(play, 20)
+    assert [*play.alive(2), *play.alive(STREAM)] == []
+    assert play.woke("deadline") == given_up(1, 1, 2)
+
+
+def progress(token):
+    return notification("notifications/progress", progressToken=token, progress=1)
+
+
+@pytest.mark.parametrize("token", [7, "seven"])
+def test_progress_keeps_its_request_alive_on_whichever_stream_it_comes(play, token):
+    asked = request(1, _meta={"progressToken": token})
+    play.client(asked, request(2, _meta={"progressToken": "other"}), request(3, _meta=None))
+    tick(play, 20)
+    assert play.stream(progress(token)) == [to_client(progress(token))]
+    ended = play.woke("deadline")
+    assert [words[1] for words in ended if words[0] == "hang up"] == [2, 3]
+    tick(play, 19)
+
+
+@pytest.mark.parametrize("token", [None, "unknown", {}])
+def test_progress_of_an_unknown_request_keeps_none_alive(play, token):
+    ask(play)
+    tick(play, 20)
+    play.stream(progress(token))
+    assert hangup(1) in play.woke("deadline")
+
+
+def test_a_cancellation_names_the_request_as_the_server_knows_it(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    play.woke("again 1")
+    again = cancelled("mcp-auth-bridge/again/1/1")
+    assert play.client(cancelled(1)) == [to_server(2, again), hangup(1)]
+    assert play.client(cancelled(1)) == [to_server(3, cancelled(1))]
+
+
+def test_a_cancellation_between_two_attempts_names_the_last_one_that_the_server_may_know(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    assert play.client(cancelled(1)) == [to_server(2, cancelled(1)), hangup(1)]
+    play.client(request(2, "tools/list"))
+    fails(play, OutcomeUnknown("cut"), 3)
+    again = "mcp-auth-bridge/again/3/1"
+    assert play.woke("again 3") == [to_server(3, request(again, "tools/list"))]
+    fails(play, Unreachable("away"), 3)
+    assert play.client(cancelled(2)) == [to_server(4, cancelled(2)), hangup(3)]
+
+
+def test_an_id_that_was_not_sent_is_used_in_the_next_attempt(play):
+    ask(play, "tools/list")
+    fails(play, OutcomeUnknown("cut"))
+    again = to_server(1, request("mcp-auth-bridge/again/1/1", "tools/list"))
+    assert play.woke("again 1") == [again]
+    fails(play, Unreachable("away"))
+    assert play.woke("again 1") == [again]
 
 
 def test_signs_of_life_of_one_call_are_not_those_of_another(play):
@@ -294,10 +370,10 @@ def test_signs_of_life_of_one_call_are_not_those_of_another(play):
     play.client(request(2))
     tick(play, 20)
     play.server(2, notification("notifications/progress"))
-    assert play.woke("deadline") == [hangup(1), fail(request(1), Overdue), wake("deadline", 1)]
+    assert play.woke("deadline") == [*given_up(1, 1, 3), wake("deadline", 1)]
 
 
-def test_a_deadline_ends_the_wait_for_a_retry_as_well(play):
+def test_a_deadline_ends_the_wait_for_a_retry_as_well_and_a_server_that_knows_nothing_is_told_nothing(play):
     ask(play)
     tick(play, 20)
     fails(play, Unreachable("away"))
@@ -316,7 +392,7 @@ def test_a_stream_without_an_end_has_no_deadline_and_no_clock(play):
     assert play.client(request(1, LISTEN)) == [to_server(1, request(1, LISTEN))]
     play.client(request(2))
     tick(play, 20)
-    assert play.woke("deadline") == [hangup(2), fail(request(2), Overdue)]
+    assert play.woke("deadline") == given_up(2, 2, 3)
 
 
 # How large.

@@ -6,6 +6,7 @@ import pytest
 from relaying import Playbook, answer, cancelled, fail, remember, request, to_client, to_server, wake
 
 from mcp_auth_bridge.errors import AccessDenied, LoginRequired, OurProtocolError, Unreachable, UpstreamFailed
+from mcp_auth_bridge.relay.base import Remember
 from mcp_auth_bridge.relay.early_opening import QUICK, EarlyOpening
 from mcp_auth_bridge.relay.list_results import COMPLETE
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -142,6 +143,20 @@ def test_what_the_server_says_in_the_other_era_is_remembered_too(play):
         remember("initialize", INITIALIZED),
         to_client(answer("i", INITIALIZED)),
     ]
+
+
+class Translating(Passthrough):
+    """Remembers an opening by itself, as the translator of a modern server does."""
+
+    def woke(self, timer):
+        yield Remember("initialize", json.dumps(INITIALIZED).encode())
+        yield Remember("tools/list", b'{"tools":[]}')
+
+
+def test_what_a_translator_makes_of_the_servers_words_is_remembered_once():
+    play = Playbook(Opening(Translating(), "acme", {}))
+    assert play.woke("any") == [remember("initialize", INITIALIZED), remember("tools/list", {"tools": []})]
+    assert play.woke("any") == [remember("tools/list", {"tools": []})]
 
 
 def test_a_reply_to_another_request_says_nothing_of_the_server(play):

@@ -82,6 +82,30 @@ def test_only_three_methods_may_ask_for_input(exchanges, method, interactive):
     assert begin(exchanges, 1, method=method).is_interactive is interactive
 
 
+ROOTS = message(request("s1", "roots/list"))
+
+
+def test_the_newest_exchange_that_declares_it_may_ask_an_awaited_one_before_a_parked_one(exchanges):
+    assert exchanges.that_may_ask(ROOTS) is None
+    first = begin(exchanges, 1, capabilities=EVERYTHING)
+    second = begin(exchanges, 2, capabilities=EVERYTHING)
+    begin(exchanges, 3, capabilities={})
+    begin(exchanges, 4, method="tools/list", capabilities=EVERYTHING)
+    assert exchanges.that_may_ask(ROOTS) is second
+    second.is_awaited = False
+    assert exchanges.that_may_ask(ROOTS) is first
+    first.outcome = message(request(1))
+    assert exchanges.that_may_ask(ROOTS) is second
+
+
+def test_a_withdrawn_request_of_the_server_is_forgotten(exchanges):
+    exchange = begin(exchanges, 1)
+    exchange.inputs = {"a": ROOTS, "b": message(request("s2", "roots/list"))}
+    exchanges.withdraw("s1")
+    exchanges.withdraw("s1")
+    assert [key for key, asked in exchange.inputs.items() if asked is None] == ["a"]
+
+
 def test_an_exchange_runs_until_it_has_an_outcome(exchanges):
     exchange = begin(exchanges, 1)
     assert exchange.runs

@@ -4,12 +4,16 @@ import json
 
 import pytest
 
+from mcp_auth_bridge import __version__
 from mcp_auth_bridge.errors import SessionLost, TheirProtocolError, UpstreamFailed
 from mcp_auth_bridge.relay import http_semantics as rules
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage, Unauthorized, judge
 
 JSON = {"content-type": ("application/json; charset=utf-8",)}
 PAGE = {"content-type": ("text/html",)}
+
+
+NAMED = (b"user-agent", f"mcp-auth-bridge/{__version__}".encode())
 
 
 def verdict(status, headers=None, *, expects_reply=True, in_session=False):
@@ -25,12 +29,13 @@ def test_the_revision_is_a_header_since_2025_06_18():
 @pytest.mark.parametrize(
     ("verb", "own"),
     [
-        ("GET", [(b"accept", b"text/event-stream"), (b"accept-encoding", b"identity")]),
+        ("GET", [(b"accept", b"text/event-stream"), (b"accept-encoding", b"identity"), NAMED]),
         (
             "POST",
             [
                 (b"accept", b"application/json, text/event-stream"),
                 (b"accept-encoding", b"identity"),
+                NAMED,
                 (b"content-type", b"application/json"),
             ],
         ),
@@ -44,6 +49,12 @@ def test_the_transports_own_headers_come_first_and_names_are_lower_case(verb, ow
     ]
 
 
+@pytest.mark.parametrize("verb", ["GET", "POST", "DELETE", "OPTIONS"])
+def test_a_configured_user_agent_takes_the_place_of_the_bridges_own(verb):
+    fields = rules.request_headers(verb, {}, {"User-Agent": "acme/7"})
+    assert [value for name, value in fields if name == b"user-agent"] == [b"acme/7"]
+
+
 def test_a_request_is_answered_by_a_message_or_a_stream():
     assert verdict(200, JSON) == SingleMessage()
     assert verdict(200, {"content-type": ("text/event-stream",)}) == EventStream()
@@ -51,7 +62,12 @@ def test_a_request_is_answered_by_a_message_or_a_stream():
     assert verdict(200, PAGE, expects_reply=False) == Accepted()
 
 
-@pytest.mark.parametrize(("status", "headers"), [(202, JSON), (200, {}), (200, {"content-type": ("image/png",)})])
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 299])
+def test_json_with_any_success_is_a_message(status):
+    assert verdict(status, JSON) == SingleMessage()
+
+
+@pytest.mark.parametrize(("status", "headers"), [(202, {}), (200, {}), (200, {"content-type": ("image/png",)})])
 def test_a_success_without_a_message_is_the_servers_fault(status, headers):
     assert isinstance(verdict(status, headers).error, TheirProtocolError)
 
@@ -77,9 +93,10 @@ def test_a_refusal_of_the_credentials_has_its_challenges(status, headers):
     assert verdict(status, headers) == Unauthorized(status, headers.get("www-authenticate", ()))
 
 
-def test_a_404_means_a_lost_session_only_where_there_was_one():
-    assert isinstance(verdict(404, in_session=True).error, SessionLost)
-    assert isinstance(verdict(404).error, UpstreamFailed)
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_404_or_410_means_a_lost_session_only_where_there_was_one(status):
+    assert isinstance(verdict(status, in_session=True).error, SessionLost)
+    assert isinstance(verdict(status).error, UpstreamFailed)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +107,8 @@ def test_a_404_means_a_lost_session_only_where_there_was_one():
         (405, {}, "no MCP endpoint"),
         (403, {}, "refuses this request"),
         (403, PAGE, "refuses this request"),
+        (404, PAGE, "no MCP endpoint"),
+        *((status, PAGE, f"HTTP {status}") for status in (400, 413, 421, 429, 431, 500, 502, 503, 504)),
         (500, {}, "HTTP 500"),
     ],
 )
@@ -102,8 +121,37 @@ def test_any_other_status_is_a_failure_with_what_to_do(status, headers, words):
     assert not failure.body_may_reply
 
 
-def test_only_a_json_body_of_a_failure_may_be_the_reply():
-    assert verdict(400, JSON).body_may_reply
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_only_a_body_of_json_or_of_events_may_be_the_reply(kind):
+    assert verdict(400, {"content-type": (kind,)}).body_may_reply
+    assert not verdict(400, PAGE).body_may_reply
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        (404, "the path"),
+        (406, "may not speak MCP"),
+        (413, "send less"),
+        (415, "may not speak MCP"),
+        (421, "host name"),
+        (429, "wait a while"),
+        (431, "headers"),
+        (502, "proxy"),
+        (503, "not ready"),
+        (504, "in time"),
+    ],
+)
+def test_the_status_of_a_page_outranks_its_type(status, advice):
+    error = verdict(status, PAGE).error
+    assert advice in error.hint
+    assert "portal" not in error.hint
+    assert error.status == status
+
+
+@pytest.mark.parametrize("status", [403, 413, 429, 502, 503, 504])
+def test_the_time_to_wait_is_kept_at_any_status(status):
+    assert verdict(status, {**PAGE, "retry-after": ("7",)}).error.retry_after == 7
 
 
 def test_a_server_that_asks_to_wait_is_quoted():

@@ -271,6 +271,12 @@ def test_replies_that_nobody_waits_for_are_dropped(book):
     assert book.client(answer("mcp-auth-bridge/roots/list/1")) == []
 
 
+def test_an_ordinary_result_passes(book):
+    book.client(call())
+    result = answer(1, {"resultType": "complete", "content": []})
+    assert book.server(1, result) == [to_client(result)]
+
+
 def test_everything_else_passes(book):
     assert book.client(notification("notifications/initialized")) == [
         to_server(1, notification("notifications/initialized"))

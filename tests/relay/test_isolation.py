@@ -8,6 +8,7 @@ from relaying import (
     fail,
     hangup,
     message,
+    note,
     notification,
     report,
     request,
@@ -17,7 +18,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import BridgeError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Hangup, Report, ToClient, ToServer
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, Report, ToClient, ToServer
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.isolation import Isolation
 
@@ -38,7 +39,7 @@ class Scripted:
                 raise action
             yield action
 
-    from_client = from_server = ended = woke = _do
+    from_client = from_server = alive = ended = woke = _do
 
 
 class Bug(Exception):
@@ -71,8 +72,15 @@ def asked(play, id_=1, call=1):
 def test_without_a_fault_everything_passes(play):
     assert play.then(sent(1, request(1))).client(request(1)) == [to_server(1, request(1))]
     assert play.then(ToClient(message(answer(1)))).server(1, answer(1)) == [to_client(answer(1))]
+    assert play.then(Note("alive")).alive(1) == [note("alive")]
     assert play.then().ended(1) == []
     assert play.then().woke("clock") == []
+
+
+def test_a_bug_at_a_sign_of_life_costs_nothing_else(play):
+    asked(play)
+    assert play.then(Bug()).alive(1) == [FAULT, WATCH]
+    assert play.then(ToClient(message(answer(1)))).server(1, answer(1)) == [to_client(answer(1))]
 
 
 def test_a_request_that_meets_a_bug_is_answered_and_the_bug_is_reported_once(play):

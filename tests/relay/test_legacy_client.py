@@ -120,6 +120,12 @@ def test_a_server_may_name_itself_outside_of_meta():
     assert named["serverInfo"] == {"name": "far", "version": "1"}
 
 
+@pytest.mark.parametrize("extensions", [{TASKS: {}}, {}, None, []])
+def test_a_server_without_other_extensions_has_none(extensions):
+    discovered = {"capabilities": {"tools": {}, "extensions": extensions}}
+    assert initialize_result(discovered, "2025-06-18", "mine")["capabilities"] == {"tools": {}}
+
+
 @pytest.mark.parametrize("discovered", [{}, {"serverInfo": "far"}, {"capabilities": [], "_meta": []}])
 def test_a_server_without_a_name_has_the_one_on_this_machine(discovered):
     greeting = {

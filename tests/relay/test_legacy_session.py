@@ -6,11 +6,14 @@ from relaying import (
     INITIALIZED,
     VERSION,
     WELCOMED,
+    Living,
     Playbook,
     answer,
     cancelled,
     fail,
     hangup,
+    message,
+    note,
     notification,
     request,
     session_opened,
@@ -25,6 +28,8 @@ from mcp_auth_bridge.errors import (
     MethodUnknown,
     OurProtocolError,
     OutcomeUnknown,
+    Sent,
+    SessionDoubted,
     SessionLost,
     Unreachable,
     UpstreamFailed,
@@ -398,6 +403,134 @@ def test_a_notification_that_was_refused_with_404_is_sent_once_more(play):
     assert play.ended(1, LOST) == []
 
 
+# A refusal that may mean the session (relay/session_loss.py)
+
+
+def refusal(id_, message="Session not found"):
+    return {"jsonrpc": "2.0", "id": id_, "error": {"code": -32001, "message": message}}
+
+
+def doubt(id_, sent=Sent.NO):
+    """The error of a transport for a refusal that may mean the session."""
+    error = SessionDoubted("the server no longer knows the MCP session", answer=message(refusal(id_)).raw)
+    error.sent = sent
+    return error
+
+
+def answered(play, id_, call):
+    play.client(request(id_))
+    assert play.server(call, answer(id_)) == [to_client(answer(id_))]
+    play.ended(call)
+
+
+def test_a_refusal_that_may_mean_the_session_is_followed_by_one_attempt_in_a_new_one(play):
+    opened(play)
+    answered(play, 1, 1)
+    play.client(request(2))
+    assert play.ended(2, doubt(2)) == [*opening(-3, INITIALIZE)]
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(2, request(2), **VERSION)]
+    assert play.server(2, answer(2)) == [to_client(answer(2))]
+
+
+def test_the_second_refusal_is_the_answer_in_the_servers_own_words(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, doubt(1))
+    reopened(play, -3)
+    assert play.ended(1, doubt(1)) == [to_client(refusal(1))]
+
+
+def test_a_refusal_without_a_reply_is_answered_with_the_error_of_its_status(play):
+    lost = SessionLost("the server no longer knows the MCP session", answer=BAD_REQUEST)
+    opened(play)
+    play.client(request(1))
+    play.ended(1, lost)
+    reopened(play, -3)
+    assert play.ended(1, lost) == [fail(request(1), UpstreamFailed)]
+
+
+def test_a_call_that_may_have_been_carried_out_is_not_repeated_but_the_session_is_opened_again(play):
+    opened(play)
+    play.client(request(1))
+    assert play.ended(1, doubt(1, Sent.UNKNOWN)) == [to_client(refusal(1)), *opening(-3, INITIALIZE)]
+    assert reopened(play, -3) == [*session_opened(**VERSION)]
+
+
+def test_a_list_is_repeated_even_if_it_may_have_been_carried_out(play):
+    opened(play)
+    play.client(request(1, "tools/list"))
+    play.ended(1, doubt(1, Sent.UNKNOWN))
+    assert reopened(play, -3)[-1] == to_server(1, request(1, "tools/list"), **VERSION)
+
+
+def test_calls_that_may_have_been_carried_out_open_one_new_session_together(play):
+    opened(play)
+    play.client(request(1), request(2))
+    play.ended(1, doubt(1, Sent.UNKNOWN))
+    assert play.ended(2, doubt(2, Sent.UNKNOWN)) == [to_client(refusal(2))]
+
+
+def test_a_reply_of_the_client_is_not_sent_into_another_session(play):
+    opened(play)
+    play.client(answer("s"))
+    assert play.ended(1, LOST) == [*opening(-3, INITIALIZE)]
+    assert reopened(play, -3) == [*session_opened(**VERSION)]
+
+
+def test_a_reply_of_the_client_while_the_session_is_opened_again_is_for_the_lost_one(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, LOST)
+    assert play.client(answer("s")) == []
+    assert reopened(play, -3) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
+
+
+def test_a_tool_that_says_the_same_as_a_lost_session_costs_one_session_and_then_no_more(play):
+    opened(play)
+    answered(play, 1, 1)
+    play.client(request(2))
+    play.ended(2, doubt(2))
+    reopened(play, -3)
+    assert play.ended(2, doubt(2)) == [to_client(refusal(2))]
+    for id_ in (3, 5, 7):
+        answered(play, id_, id_)
+        play.client(request(id_ + 1))
+        assert play.ended(id_ + 1, doubt(id_ + 1)) == [to_client(refusal(id_ + 1))]
+
+
+def test_two_such_refusals_in_a_row_mean_the_session_after_all(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, doubt(1))
+    reopened(play, -3)
+    play.ended(1, doubt(1))
+    answered(play, 2, 2)
+    play.client(request(3), request(4))
+    assert play.ended(3, doubt(3)) == [to_client(refusal(3))]
+    assert play.ended(4, doubt(4)) == [*opening(-5, INITIALIZE)]
+    assert reopened(play, -5) == [*session_opened(**VERSION), to_server(4, request(4), **VERSION)]
+
+
+def test_a_certain_loss_opens_a_new_session_whatever_came_before(play):
+    opened(play)
+    play.client(request(1))
+    play.ended(1, doubt(1))
+    reopened(play, -3)
+    play.ended(1, doubt(1))
+    answered(play, 2, 2)
+    play.client(request(3))
+    assert play.ended(3, LOST) == [*opening(-5, INITIALIZE)]
+
+
+def test_a_session_that_has_never_been_of_use_is_given_up_for_each_call_once(play):
+    opened(play)
+    for id_, call in ((1, -3), (2, -5), (3, -7)):
+        play.client(request(id_))
+        assert play.ended(id_, doubt(id_)) == [*opening(call, INITIALIZE)]
+        reopened(play, call)
+        assert play.ended(id_, doubt(id_)) == [to_client(refusal(id_))]
+
+
 def test_a_session_that_cannot_be_opened_again_fails_waiting_requests_and_is_tried_for_the_next_one(play):
     opened(play)
     play.client(request(1))
@@ -592,7 +725,39 @@ def test_a_stream_that_finds_the_session_lost_opens_it_again_without_a_request(p
     assert play.ended(STREAM, LOST) == opening(-3, INITIALIZE)
 
 
-def test_a_server_that_answers_every_get_with_404_is_not_asked_in_circles(play):
+@pytest.mark.parametrize("later", ["ended", "failed"])
+def test_the_session_is_used_as_soon_as_the_server_has_accepted_the_confirmation(play, later):
+    play.client(INITIALIZE)
+    play.server(-1, OPENED)
+    play.client(INITIALIZED, request(1))
+    assert play.alive(-2) == [*session_opened(**VERSION), to_server(1, request(1), **VERSION)]
+    assert play.alive(-2) == []
+    assert play.server(-2, notification("n")) == [to_client(notification("n"))]
+    assert play.ended(-2, None if later == "ended" else Unreachable("cut")) == []
+
+
+def test_signs_of_life_of_other_calls_open_no_session():
+    play = Playbook(LegacySession(Living()))
+    play.client(INITIALIZE)
+    assert play.alive(-1) == []
+    play.server(-1, OPENED)
+    play.client(INITIALIZED)
+    assert [*play.alive(-1), *play.alive(1)] == [note("alive: 1")]
+
+
+def test_what_the_inner_relay_cancels_while_no_session_is_open_is_not_sent():
+    class Cancelling(Passthrough):
+        def woke(self, timer):
+            yield ToServer(2, message(cancelled(1)))
+            yield Hangup(1)
+
+    play = Playbook(LegacySession(Cancelling()))
+    assert play.woke("clock") == [hangup(1)]
+    opened(play)
+    assert play.woke("clock") == [to_server(2, cancelled(1), **VERSION), hangup(1)]
+
+
+def test_a_server_whose_stream_ends_again_and_again_is_not_asked_in_circles(play):
     opened(play)
     assert play.ended(STREAM, LOST) == []
     play.client(request(1))

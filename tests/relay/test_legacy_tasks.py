@@ -173,3 +173,4 @@ def test_a_call_that_is_cancelled_before_there_is_a_task_is_cancelled_as_any(pla
 
 def test_the_servers_other_messages_pass(play):
     assert play.stream(notification("n")) == [to_client(notification("n"))]
+    assert play.woke("another timer") == []

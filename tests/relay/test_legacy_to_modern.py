@@ -26,6 +26,7 @@ from mcp_auth_bridge.errors import (
     StepUpRequired,
     TheirProtocolError,
     Unreachable,
+    UpstreamFailed,
 )
 from mcp_auth_bridge.relay.legacy_session import REOPEN
 from mcp_auth_bridge.relay.legacy_to_modern import LegacyToModern
@@ -214,6 +215,16 @@ def test_an_unreachable_server_is_tried_again_after_a_growing_pause(idle):
         assert idle.woke(REOPEN) == [to_server(call, discover(call))]
         pauses += [seconds for _, _, seconds in idle.ended(call, Unreachable("away"))]
     assert pauses == [2, 4, 8, 16, 30, 30]
+
+
+def test_a_server_that_asks_for_a_pause_gets_it_and_the_client_is_told(idle):
+    idle.client(INITIALIZE)
+    busy = UpstreamFailed("…", status=503, retry_after=7.0)
+    assert idle.ended(1, busy) == [fail(INITIALIZE, UpstreamFailed), wake(REOPEN, 7.0)]
+    assert idle.client(request(1)) == [fail(request(1), UpstreamFailed)]
+    assert idle.woke(REOPEN) == [to_server(2, discover(2))]
+    assert idle.client(request(1)) == []
+    assert idle.server(2, answer(discover_id(2), DISCOVERED))[1:] == [to_server(3, stamped(request(1)))]
 
 
 def test_a_missing_login_is_looked_for_every_second_and_the_client_told_of_the_session(idle):

@@ -16,6 +16,7 @@ from relaying import (
     request,
     to_client,
     to_server,
+    wake,
 )
 
 from mcp_auth_bridge.errors import EraRefused, LimitExceeded, TheirProtocolError, Unreachable
@@ -38,7 +39,8 @@ class Inner(Passthrough):
     """With a session that opens when it is told to."""
 
     def woke(self, timer):
-        yield SessionOpened()
+        if timer == "open":
+            yield SessionOpened()
 
 
 @pytest.fixture
@@ -64,6 +66,9 @@ def acknowledged(id_, uris=None, **honoured):
     )
     check_for_modern_client(json.dumps(notice))
     return to_client(notice)
+
+
+WAIT = wake("subscribing", 5.0)
 
 
 def subscribe(number, uri, method="subscribe"):
@@ -137,6 +142,7 @@ def test_resources_are_subscribed_to_before_the_acknowledgement(play):
     assert play.client(listen(1, uris=[A, B, A])) == [
         to_server(1, subscribe(1, A)),
         to_server(2, subscribe(2, B)),
+        WAIT,
     ]
     assert play.stream(update(A)) == []
     assert play.server(1, subscribed(1)) == []
@@ -151,6 +157,14 @@ def test_a_resource_that_the_server_refuses_is_not_acknowledged(play):
     assert play.stream(update(A)) == []
 
 
+def test_a_server_that_does_not_answer_in_time_is_taken_at_its_word(play):
+    play.client(listen(1, uris=[A]))
+    assert play.woke("subscribing") == [acknowledged(1, uris=[A])]
+    assert play.stream(update(A)) == [updated(1, A)]
+    assert play.server(1, subscribed(1)) == []
+    assert play.woke("subscribing") == []
+
+
 def test_a_resource_that_could_not_be_subscribed_to_is_not_acknowledged(play):
     play.client(listen(1, uris=[A]))
     assert play.ended(1, Unreachable("away")) == [acknowledged(1, uris=[])]
@@ -158,7 +172,7 @@ def test_a_resource_that_could_not_be_subscribed_to_is_not_acknowledged(play):
 
 def test_two_listeners_share_one_subscription(play):
     play.client(listen(1, uris=[A]))
-    assert play.client(listen(2, uris=[A])) == []
+    assert play.client(listen(2, uris=[A])) == [WAIT]
     assert play.server(1, subscribed(1)) == [acknowledged(1, uris=[A]), acknowledged(2, uris=[A])]
     assert play.client(listen(3, uris=[A])) == [acknowledged(3, uris=[A])]
     assert play.stream(update(A)) == [updated(1, A), updated(2, A), updated(3, A)]
@@ -178,7 +192,7 @@ def test_a_listener_that_is_cancelled_before_its_acknowledgement_gets_none(play)
 def test_a_refused_resource_is_asked_for_again_by_the_next_listener(play):
     play.client(listen(1, uris=[A]))
     play.server(1, refusal(1))
-    assert play.client(listen(2, uris=[A])) == [to_server(2, subscribe(2, A))]
+    assert play.client(listen(2, uris=[A])) == [to_server(2, subscribe(2, A)), WAIT]
 
 
 def test_a_part_of_a_resource_belongs_to_it(play):
@@ -198,10 +212,10 @@ def test_other_requests_and_their_replies_pass(play):
 
 
 def test_after_another_session_everything_may_have_changed(play):
-    assert play.woke("") == [("session opened",)]
+    assert play.woke("open") == [("session opened",)]
     play.client(listen(1, uris=[A], promptsListChanged=True))
     play.server(1, subscribed(1))
-    assert play.woke("") == [("session opened",), changed(1, "prompts"), updated(1, A)]
+    assert play.woke("open") == [("session opened",), changed(1, "prompts"), updated(1, A)]
 
 
 def test_listening_is_limited(play):
@@ -213,7 +227,7 @@ def test_listening_is_limited(play):
 def test_the_resources_of_all_listeners_are_limited(play):
     play.client(listen(1, uris=[f"file:///{number}" for number in range(1000)]))
     assert play.client(listen(2, uris=[A])) == [fail(listen(2, uris=[A]), LimitExceeded)]
-    assert play.client(listen(3, toolsListChanged=True)) == [acknowledged(3, toolsListChanged=True)]
+    assert play.client(listen(3, toolsListChanged=True)) == [WAIT, acknowledged(3, toolsListChanged=True)]
 
 
 def test_a_change_of_the_era_ends_every_listener(play):
@@ -226,4 +240,4 @@ def test_a_change_of_the_era_ends_every_listener(play):
     end = answer(1, {"resultType": "complete", "_meta": {SERVER_KEY: FAR, TAG: 1}})
     check_for_modern_client(json.dumps(end), "subscriptions/listen")
     assert play.client(modern(2)) == [fail(modern(2), EraRefused), to_client(end)]
-    assert in_words(play.relay.woke("")) == []
+    assert in_words(play.relay.woke("open")) == []

@@ -255,7 +255,7 @@ def test_a_stream_that_the_server_ends_at_once_is_tried_again(book):
     assert book.server(1, answer(listen_id(1))) == [fail(subscribe(1, "a"), RemoteError), wake("listen again", 1.0)]
 
 
-@pytest.mark.parametrize("error", [LoginRequired("log in"), UpstreamFailed("404", status=404), TheirProtocolError("x")])
+@pytest.mark.parametrize("error", [LoginRequired("log in"), UpstreamFailed("410", status=410), TheirProtocolError("x")])
 def test_a_stream_that_is_refused_is_not_tried_again_before_the_next_opening(book, error):
     book.client(subscribe(1, "a"))
     assert book.ended(1, error) == [fail(subscribe(1, "a"), type(error))]

@@ -14,7 +14,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.config.relay import RelaySettings
-from mcp_auth_bridge.errors import OurProtocolError, OutcomeUnknown, Unreachable
+from mcp_auth_bridge.errors import OurProtocolError, OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.relay.delivery import Delivery
 from mcp_auth_bridge.relay.modern import Modern
 from mcp_auth_bridge.relay.parameter_headers import ParameterHeaders, hide_invalid
@@ -38,6 +38,14 @@ def modern(id_, method, **params):
 
 def call(id_):
     return modern(id_, "tools/call", name="add", arguments={"region": "eu"})
+
+
+def test_a_request_that_is_given_up_is_cancelled_by_the_end_of_its_stream_alone():
+    play = Playbook(Modern(Delivery(Passthrough(), RelaySettings(deadline=20))))
+    play.client(call(1))
+    for _ in range(20):
+        play.woke("deadline")
+    assert play.woke("deadline") == [hangup(1), fail(call(1), Overdue)]
 
 
 def test_a_request_has_the_headers_of_its_body(play):

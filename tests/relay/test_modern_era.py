@@ -24,7 +24,7 @@ REFUSED = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32600, "message": "Miss
 OWN_ID = "mcp-auth-bridge/server/discover/1"
 OWN = request(OWN_ID, "server/discover", _meta=META)
 ASKED = [wake("silent discover", SILENCE), to_server(2, OWN)]
-PROVEN = wake("proven era", 60.0)
+UNFOUNDED = wake("unfounded doubt", 60.0)
 BAD_REQUEST = UpstreamFailed("Bad Request", status=400)
 
 
@@ -51,7 +51,7 @@ def test_an_error_of_the_application_passes(play):
 
 def test_a_refusal_stands_once_the_server_has_proven_to_be_modern(play):
     asked_after(play)
-    assert play.server(2, answer(OWN_ID, DISCOVERED)) == [PROVEN, to_client(REFUSED)]
+    assert play.server(2, answer(OWN_ID, DISCOVERED)) == [UNFOUNDED, to_client(REFUSED)]
 
 
 def test_a_refusal_of_a_server_that_proves_not_to_be_modern_means_the_other_era(play):
@@ -87,12 +87,12 @@ def test_several_refusals_wait_for_one_proof(play):
     assert play.server(2, answer(OWN_ID, {})) == [fail(LISTING, EraRefused), fail(request(5), EraRefused)]
 
 
-def test_a_proof_holds_for_a_while(play):
+def test_an_unfounded_doubt_is_not_repeated_for_a_while(play):
     asked_after(play)
     play.server(2, answer(OWN_ID, DISCOVERED))
     play.client(request(5, "tools/list"))
     assert play.server(3, {**REFUSED, "id": 5}) == [to_client({**REFUSED, "id": 5})]
-    assert play.woke("proven era") == []
+    assert play.woke("unfounded doubt") == []
     play.client(request(6, "tools/list"))
     assert play.server(4, {**REFUSED, "id": 6})[0] == wake("silent discover", SILENCE)
 
@@ -100,7 +100,7 @@ def test_a_proof_holds_for_a_while(play):
 def test_the_refusal_of_a_request_that_the_client_cancels_meanwhile_is_dropped(play):
     asked_after(play)
     assert play.client(cancelled(1)) == []
-    assert play.server(2, answer(OWN_ID, DISCOVERED)) == [PROVEN]
+    assert play.server(2, answer(OWN_ID, DISCOVERED)) == [UNFOUNDED]
 
 
 def test_a_request_that_is_cancelled_before_its_reply_is_not_waited_for(play):
@@ -114,7 +114,7 @@ def test_a_request_that_is_cancelled_before_its_reply_is_not_waited_for(play):
 def test_the_clients_own_discover_is_the_proof(play):
     discover = request(1, "server/discover")
     assert play.client(discover) == [wake("silent discover", SILENCE), to_server(1, discover)]
-    assert play.server(1, answer(1, DISCOVERED)) == [PROVEN, to_client(answer(1, DISCOVERED))]
+    assert play.server(1, answer(1, DISCOVERED)) == [to_client(answer(1, DISCOVERED))]
     assert play.woke("silent discover") == []
 
 

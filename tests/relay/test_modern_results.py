@@ -8,7 +8,7 @@ from modern_client import FAR, SERVER_KEY, modern
 from relaying import answer, fail, in_words, message, to_client
 
 from mcp_auth_bridge.errors import TheirProtocolError
-from mcp_auth_bridge.relay.modern_results import modern_error, modern_reply
+from mcp_auth_bridge.relay.modern_results import modern_error, modern_reply, urls_not_declared
 
 META = {SERVER_KEY: FAR}
 
@@ -96,3 +96,8 @@ def test_a_code_that_belongs_to_the_specification_is_kept_in_the_data(code):
     assert json.loads(modern_error(message(error(code))).raw) == error(-32603, data={"code": code})
     told = json.loads(modern_error(message(error(code, data=[1]))).raw)
     assert told == error(-32603, data={"code": code, "data": [1]})
+
+
+def test_a_client_that_shows_no_urls_is_told_which_capability_is_missing():
+    told = json.loads(urls_not_declared(message(error(-32042, data={"elicitations": []}))).raw)
+    assert told == error(-32021, data={"requiredCapabilities": {"elicitation": {"url": {}}}})

@@ -206,7 +206,7 @@ def test_a_call_asks_for_input_sets_its_level_and_goes_on(play):
     play.client(modern(1, "tools/list"))
     greet(play, capabilities={"tools": {}, "logging": {}})
     calling = modern(2, capabilities=EVERYTHING, level="info", name="add")
-    assert play.client(calling)[0][2]["params"] == {"level": "info"}
+    assert play.client(calling)[1][2]["params"] == {"level": "info"}
     play.server(2, answer("mcp-auth-bridge/logging/setLevel/-1"))
     play.server(3, form("s1"))
     parked = play.woke("ask for input 4")[0][1]["result"]

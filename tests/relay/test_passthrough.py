@@ -27,6 +27,11 @@ def test_messages_are_the_bytes_that_arrived():
     assert list(relay.from_server(1, message(back))) == [ToClient(message(back))]
 
 
+def test_a_sign_of_life_is_not_a_message(play):
+    play.client(request(1))
+    assert play.alive(1) == []
+
+
 def test_a_call_may_answer_its_own_request_and_no_other(play):
     play.client(request(1), request(2))
     assert play.server(1, answer(2)) == []

@@ -46,6 +46,49 @@ def test_a_redirect_to_another_origin_or_to_no_url_is_refused(location):
 
 
 @pytest.mark.parametrize(
+    "location", ["http://mcp.example/mcp/?a=1", "http://mcp.example:80/mcp/?a=1", "http://mcp.example:443/mcp/?a=1"]
+)
+@pytest.mark.parametrize("verb", ["POST", "GET"])
+def test_a_redirect_to_http_at_the_same_host_leads_to_its_https_twin(verb, location):
+    """A server behind a proxy that ends TLS does not know its own scheme (togomcp #175)."""
+    assert str(redirect_target(verb, HERE, 307, location)) == "https://mcp.example/mcp/?a=1"
+
+
+def test_the_twin_keeps_the_port_of_the_server():
+    here = Url("https", "127.0.0.1", 8443, "/mcp", "")
+    assert str(redirect_target("POST", here, 308, "http://127.0.0.1/mcp/")) == "https://127.0.0.1:8443/mcp/"
+
+
+def test_a_redirect_to_its_own_twin_is_a_loop_that_names_the_fault():
+    with pytest.raises(UpstreamFailed, match="from https to http") as raised:
+        redirect_target("POST", HERE, 307, "http://mcp.example/mcp")
+    assert "operator" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "location", ["http://other.example/mcp", "http://mcp.example:8080/mcp", "http://user@mcp.example/x"]
+)
+def test_another_http_url_has_no_twin_and_is_named_without_its_query(location):
+    with pytest.raises(UpstreamFailed, match="not acceptable") as raised:
+        redirect_target("POST", HERE, 307, location + "?state=hunter2#hunter2")
+    assert location.replace("user@", "…@") in raised.value.message
+    assert "hunter2" not in raised.value.message + raised.value.hint
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+@pytest.mark.parametrize("location", ["/mcp/?token=hunter2", "http://mcp.example/mcp/"])
+def test_a_redirect_that_a_post_does_not_follow_names_its_place(status, location):
+    with pytest.raises(UpstreamFailed, match="a POST does not follow") as raised:
+        redirect_target("POST", HERE, status, location)
+    assert raised.value.hint == "put https://mcp.example/mcp/ into the configuration"
+    assert "hunter2" not in raised.value.message
+
+
+def test_the_end_of_a_session_is_not_redirected():
+    assert redirect_target("DELETE", HERE, 302, "/elsewhere") is None
+
+
+@pytest.mark.parametrize(
     ("location", "path"), [("/x", "/x"), ("x", "/x"), ("?a=1", "/mcp?a=1"), ("HTTPS://MCP.example:443/y", "/y")]
 )
 def test_a_redirect_within_the_origin_is_followed(location, path):

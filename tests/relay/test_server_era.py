@@ -11,6 +11,7 @@ from relaying import (
     fail,
     hangup,
     message,
+    note,
     remember,
     request,
     to_client,
@@ -18,7 +19,7 @@ from relaying import (
 )
 
 from mcp_auth_bridge.errors import EraRefused, LoginRequired, TheirProtocolError, Unreachable
-from mcp_auth_bridge.relay.base import Fail, Hangup, OpenStream, ToClient, Wake
+from mcp_auth_bridge.relay.base import Fail, Hangup, Note, OpenStream, ToClient, Wake
 from mcp_auth_bridge.relay.call_numbers import FORWARDED, STREAM, CallNumbers
 from mcp_auth_bridge.relay.era import Era
 from mcp_auth_bridge.relay.passthrough import Passthrough
@@ -44,6 +45,9 @@ class Of(Passthrough):
             else:
                 yield action
 
+    def alive(self, call):
+        yield Note(f"alive: {self.era.value} {call}")
+
     def woke(self, timer):
         yield Wake(f"{timer} again", 1)
 
@@ -64,6 +68,14 @@ class Stage:
 REFUSAL = TheirProtocolError("no such era")
 LISTING = request(1, "tools/list")
 WELCOME = answer(0, {"capabilities": {}})
+
+
+def test_signs_of_life_go_to_the_relay_that_made_the_call():
+    stage = Stage(Era.LEGACY)
+    stage.play.client(request(9), LISTING)
+    assert stage.play.alive(1) == [note("alive: legacy 1")]
+    stage.play.ended(2, REFUSAL)
+    assert [stage.play.alive(call) for call in (1, 3)] == [[note("alive: legacy 1")], [note("alive: modern 3")]]
 
 
 @pytest.mark.parametrize("own", list(Era))

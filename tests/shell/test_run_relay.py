@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from peers.far import EVENTS, Far, event, status
-from relaying import INITIALIZE, INITIALIZED, answer, cancelled, notification, request
+from relaying import INITIALIZE, INITIALIZED, answer, cancelled, message, notification, request
 
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.commands import run
@@ -17,6 +17,7 @@ from mcp_auth_bridge.config.auth import AnonymousSettings
 from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice
 from mcp_auth_bridge.config.store import MemoryStoreSettings
+from mcp_auth_bridge.relay.base import ToClient
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.content_length import Frames, framed
 from mcp_auth_bridge.relay.legacy_session import LegacySession
@@ -26,7 +27,7 @@ from mcp_auth_bridge.shell.console.stdio import StdoutWriter, chunks
 from mcp_auth_bridge.shell.files.paths import Paths
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.run_relay import RelayRunner
+from mcp_auth_bridge.shell.run_relay import Heartbeat, RelayRunner
 from mcp_auth_bridge.shell.transports.remote import Remote
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -199,6 +200,47 @@ def test_the_messages_of_a_stream_keep_their_order_and_their_bytes(story):
     told(tell)
 
 
+def test_the_relay_hears_that_a_call_is_alive_and_what_it_does_then_is_done(story):
+    class Telling(Passthrough):
+        def alive(self, call):
+            yield ToClient(message(notification("alive", call=call)))
+
+    async def comment(asked, writer):
+        writer.write(EVENTS + b": working\n\n")
+        await writer.drain()
+        await asyncio.Event().wait()
+
+    async def tell():
+        async with story.relayed(LegacySession(Telling())) as bridge:
+            bridge.far.replies["tools/call"] = comment
+            await bridge.client.open()
+            await bridge.client.say(request(1))
+            assert await bridge.client.hear() == notification("alive", call=1)
+
+    told(tell)
+
+
+def test_a_session_is_used_although_the_stream_that_answers_its_confirmation_stays_open(story):
+    async def open_stream(asked, writer):
+        writer.write(EVENTS)
+        await asyncio.Event().wait()
+
+    async def tell():
+        async with story.relayed() as bridge:
+            bridge.far.replies["notifications/initialized"] = open_stream
+            await bridge.client.open()
+            await bridge.client.say(request(1))
+            assert await bridge.client.hear() == answer(1, {"echo": "tools/call"})
+
+    told(tell)
+
+
+def test_signs_of_life_of_one_call_are_thinned_out():
+    heartbeat = Heartbeat()
+    times = [7.0, 7.0, 7.05, 7.15, 7.2, 7.3]
+    assert [now for now in times if heartbeat.is_due(now)] == [7.0, 7.15, 7.3]
+
+
 def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(story, monkeypatch):
     monkeypatch.setattr(run_relay, "LONGEST_LINE", 1000)
 
@@ -209,7 +251,7 @@ def test_a_line_that_is_not_a_message_is_answered_and_the_next_one_is_relayed(st
             heard = [await bridge.client.hear() for _ in range(4)]
             assert [(value["id"], value.get("error", {}).get("code")) for value in heard] == [
                 (None, -32700),
-                (7, -32600),
+                (None, -32600),
                 (None, -32600),
                 (1, None),
             ]

@@ -13,12 +13,13 @@ from faults.bridge import Client, home, save_login, started, stored_login
 from redis_fleet import Redis, needs_redis
 from stress.hosts import joined, namespace, remove_leftovers, served, why_not
 from stress.strict import Strict
+from thoroughness import times
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), needs_redis]
 
 _PROCESSES = 8  # on each host
-_ROTATIONS = 300
-_DEATHS = (100, 200)
+_ROTATIONS = times(300)
+_DEATHS = (_ROTATIONS // 3, 2 * _ROTATIONS // 3)
 _DOWN = 2.0  # seconds
 _AT_ONCE = 4  # starts: a start needs only CPU
 
@@ -72,9 +73,7 @@ class Story:
         await asyncio.to_thread(self.redis.start)
 
 
-def test_16_processes_on_two_hosts_rotate_300_times_while_redis_dies_twice(
-    tmp_path: Path, record_property: Any
-) -> None:
+def test_16_processes_on_two_hosts_rotate_while_redis_dies_twice(tmp_path: Path, record_property: Any) -> None:
     if reason := why_not():
         pytest.skip(reason)
     remove_leftovers()

@@ -20,13 +20,14 @@ import pytest
 from faults.bridge import Client, environment, home, save_login, started, stored_login
 from program import command
 from stress.strict import Strict, seeded
+from thoroughness import times
 
 from mcp_auth_bridge.demo.server import serving
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
-_HOMES = 50  # in parallel: most of the time is spent waiting for the server
-_KILLS_OF_LOGIN = 30  # in each of two homes
+_HOMES = times(50)  # in parallel: most of the time is spent waiting for the server
+_KILLS_OF_LOGIN = times(30)  # in each of two homes
 _CHECKED = 5  # ends between two whole starts
 _BROWSER = shlex.join([sys.executable, "-P", "-m", "mcp_auth_bridge.demo.consent"])
 _AT_ONCE = 6  # starts: a start needs only CPU
@@ -114,11 +115,13 @@ async def ends_of_run(
 
 
 @pytest.mark.parametrize(
-    ("count", "end"), [(500, kill), (200, kill_group), (200, end_stdin), (200, terminate), (200, interrupt)]
+    ("whole", "end"), [(500, kill), (200, kill_group), (200, end_stdin), (200, terminate), (200, interrupt)]
 )
 def test_no_end_of_a_bridge_during_a_refresh_loses_a_login_at_a_strict_server(
-    tmp_path: Path, record_property: Any, count: int, end: Callable[[Client], None]
+    tmp_path: Path, record_property: Any, whole: int, end: Callable[[Client], None]
 ) -> None:
+    count = times(whole)
+
     async def story(seed: int) -> list[int]:
         each, turns = count // _HOMES, asyncio.Semaphore(_AT_ONCE)
         homes = (ends_of_run(tmp_path / f"{n}", seed + n, each, end, turns) for n in range(_HOMES))
@@ -166,7 +169,7 @@ async def kills_of_login(folder: Path, seed: int) -> None:
         assert leftovers(folder) == []
 
 
-def test_60_killed_logins_leave_either_the_previous_login_or_the_new_one(tmp_path: Path) -> None:
+def test_killed_logins_leave_either_the_previous_login_or_the_new_one(tmp_path: Path) -> None:
     async def story(seed: int) -> None:
         await asyncio.gather(*(kills_of_login(tmp_path / f"{n}", seed + n) for n in range(2)))
 

@@ -12,11 +12,12 @@ import pytest
 from faults.bridge import Client, started, stored_login
 from stress.strict import Strict, seeded
 from stress.test_kills import prepared
+from thoroughness import times
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 _PROCESSES = 32
-_ROTATIONS = 100
+_ROTATIONS = times(100)
 _SLOW_ONE = 40.0
 """Seconds that one token request takes; the others take up to 0.3."""
 
@@ -40,9 +41,7 @@ async def bridges(folder: Path, count: int) -> Any:
         yield await asyncio.gather(*(start() for _ in range(count)))
 
 
-def test_32_processes_rotate_100_times_and_no_refresh_token_is_ever_used_twice(
-    tmp_path: Path, record_property: Any
-) -> None:
+def test_32_processes_rotate_and_no_refresh_token_is_ever_used_twice(tmp_path: Path, record_property: Any) -> None:
     chance = random.Random()
 
     async def story() -> None:

@@ -11,10 +11,11 @@ from faults.bridge import started, stored_login
 from processes import refreshing
 from stress.strict import Strict
 from stress.test_kills import prepared, work
+from thoroughness import times
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.skipif(os.name == "nt", reason="no signals")]
 
-_STOPS = 20
+_STOPS = times(20)
 _SECONDS = 100.0  # a token request may take 90 s (shell/net/oauth_http.py)
 _AT_ONCE = 6  # starts: a start needs only CPU
 

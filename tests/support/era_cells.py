@@ -35,6 +35,7 @@ class Way:
     """One feature on its way: the eras that the client and the server speak, and what the client saw."""
 
     feature: str
+    server: str
     here: str
     there: str
     saw: Mapping[str, Any]
@@ -66,7 +67,7 @@ REASONS = (
     Reason(
         "c",
         "this server's SDK has no tasks",
-        lambda way: way.here == way.there and way.saw.get("absent") == "the server declares no tasks",
+        lambda way: way.server.endswith("SDK 2, dual") and way.saw.get("absent") == "the server declares no tasks",
         is_sdk=True,
     ),
 )
@@ -84,9 +85,9 @@ class Cell:
 
 
 def cells(
-    seen: Mapping[str, Mapping[str, Any]], references: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    server: str, seen: Mapping[str, Mapping[str, Any]], references: Mapping[str, Mapping[str, Mapping[str, Any]]]
 ) -> dict[str, Cell]:
-    """Judges what one client saw of one server. `references`: revision → what it sees of a complete server.
+    """Judges what one client saw of `server`. `references`: revision → what it sees of a complete server.
 
     A client that did not connect, or did not learn which revision the server was spoken to in, has empty verdicts.
     """
@@ -96,7 +97,7 @@ def cells(
     nothing = seen.get("connection", {"raised": "no line"})
     found = {}
     for feature in FEATURES:
-        way = Way(feature, here, there, seen.get(feature, nothing))
+        way = Way(feature, server, here, there, seen.get(feature, nothing))
         found[feature] = _cell(way, expected.get(feature, {}))
     return found
 

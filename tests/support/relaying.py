@@ -17,6 +17,7 @@ from mcp_auth_bridge.relay.base import (
 )
 from mcp_auth_bridge.relay.call_numbers import STREAM
 from mcp_auth_bridge.relay.envelope import peek
+from mcp_auth_bridge.relay.passthrough import Passthrough
 
 INITIALIZE = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18"}}
 INITIALIZED = {"jsonrpc": "2.0", "method": "notifications/initialized"}
@@ -49,6 +50,13 @@ def answer(id_, result=None):
     return {"jsonrpc": "2.0", "id": id_, "result": {} if result is None else result}
 
 
+class Living(Passthrough):
+    """Notes each sign of life that reaches it."""
+
+    def alive(self, call):
+        yield Note(f"alive: {call}")
+
+
 class Playbook:
     """Each step returns the actions as tuples, as `to_client(…)`, `to_server(…)` and so on build them."""
 
@@ -63,6 +71,9 @@ class Playbook:
 
     def stream(self, value):
         return self.server(STREAM, value)
+
+    def alive(self, call):
+        return in_words(self.relay.alive(call))
 
     def ended(self, call, error=None):
         return in_words(self.relay.ended(call, error))

@@ -1,6 +1,7 @@
 """Why a connection failed: errors of the operating system and of OpenSSL as a sentence and a hint."""
 
 import errno
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -31,6 +32,11 @@ _NO_TERMS = (
     'the server may want a client certificate: write client_certificate = "…" into the server\'s network table',
 )
 
+_HTTP_2 = (
+    "{} speaks HTTP/2 only, and the bridge speaks HTTP/1.1",
+    "the server's operator has to allow HTTP/1.1, at the server or at a proxy in front of it",
+)
+
 # OpenSSL's reason codes by name
 _HANDSHAKES = {
     "WRONG_VERSION_NUMBER": _PLAIN,
@@ -38,6 +44,7 @@ _HANDSHAKES = {
     "RECORD_LAYER_FAILURE": _PLAIN,
     "UNSUPPORTED_PROTOCOL": _OLD,
     "TLSV1_ALERT_PROTOCOL_VERSION": _OLD,
+    "TLSV1_ALERT_NO_APPLICATION_PROTOCOL": _HTTP_2,  # no common protocol in ALPN (RFC 7301 section 3.2)
     "SSLV3_ALERT_HANDSHAKE_FAILURE": _NO_TERMS,  # TLS 1.2 for a missing certificate, and for much else
 }
 
@@ -83,7 +90,7 @@ def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 
             return f"the certificate of {{}} was refused: {_literal(error.verify_message)}", _CA_HINT
         case ssl.SSLError(reason=reason):
             fallback = (f"no TLS connection to {{}}: {_literal(reason or error.strerror or 'handshake failed')}", "")
-            return _HANDSHAKES.get(reason or "", fallback)
+            return _HANDSHAKES.get(reason or _spelled_out(error.strerror), fallback)
         case socket.gaierror(errno=socket.EAI_AGAIN | socket.EAI_FAIL):
             return _NAME_SERVER
         case socket.gaierror() | UnicodeError():
@@ -99,6 +106,12 @@ def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 
                 "check the url, and that the server runs",
             )
     return f"{{}} cannot be reached: {_literal(error.strerror or type(error).__name__)}", ""
+
+
+def _spelled_out(text: str | None) -> str:
+    """The name of a reason that Python has none for, from OpenSSL's own text: `[SSL] … alert … (_ssl.c:1006)`."""
+    found = re.fullmatch(r"\[\w+\] ([\w ]+) \(.*\)", text or "")
+    return found[1].upper().replace(" ", "_") if found else ""
 
 
 def _literal(text: str) -> str:

@@ -5,6 +5,9 @@ a high-water mark in the kernel, so a slow reader slows the server down.
 """
 
 import asyncio
+import math
+import re
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any, cast
@@ -14,8 +17,9 @@ import h11
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.net import connection_state as states
 from mcp_auth_bridge.shell.net import response_errors
+from mcp_auth_bridge.shell.net.connection_lifetime import Lifetime
 from mcp_auth_bridge.shell.net.connection_state import after
-from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
+from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
 from mcp_auth_bridge.shell.time_slice import TimeSlice
 
 HEAD_LIMIT = 64 * 1024  # bytes of a header block, also of a chunk header or the trailers
@@ -28,6 +32,7 @@ _UNREAD_LIMIT = 256 * 1024  # bytes
 _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many responses may wait for their turn at once
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
 _BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
+_HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
@@ -37,14 +42,22 @@ class Connection(asyncio.BufferedProtocol):
     `buffer` may be shared: its contents are taken before another connection can write to it.
     """
 
-    # Set by `connection_made`, which asyncio calls first.
+    # Set by `connection_made`, which asyncio calls first, as are the next two.
     transport: asyncio.Transport
+    # The socket below it, which an SSL transport forgets when it has ended.
+    _socket: socket.socket
+    # Whether the bytes on the wire are those of HTTP: there is no TLS.
+    _is_plain: bool
 
     def __init__(self, peer: str, buffer: memoryview, lost: Callable[["Connection"], None]) -> None:
         # The server's name in messages.
         self.peer = peer
-        # When the last exchange ended, in the loop's seconds. The pool sets it.
-        self.idle_since = 0.0
+        # When the last bytes came, in the loop's seconds.
+        self.heard_at = 0.0
+        # What the server says about how long it lasts. The pool sets it.
+        self.lifetime = Lifetime(math.inf)
+        # Since when another exchange may have the place of this one, in the loop's seconds; None if none may.
+        self.spare_since: float | None = None
         # The transport writes received bytes here.
         self._buffer = buffer
         # Called with this connection when the transport is gone.
@@ -55,6 +68,8 @@ class Connection(asyncio.BufferedProtocol):
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
         # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
+        # The bytes that the peer had acknowledged before the request, 0 if that is not known.
+        self._acknowledged = 0
         # The part of a large request that the transport has not been given.
         self._unsent = memoryview(b"")
         # Bytes received since a task last waited for some.
@@ -83,16 +98,22 @@ class Connection(asyncio.BufferedProtocol):
     @property
     def stirring(self) -> bool:
         """Whether the kernel holds something that the loop has not seen: the connection's end, or unasked-for bytes."""
-        return is_readable(self.transport.get_extra_info("socket"))
+        return is_readable(self._socket)
 
     @property
     def complete(self) -> bool:
         """Whether the response has been read to its end."""
         return self._h11.their_state in _BODY_OVER
 
+    @property
+    def crossed(self) -> bool:
+        """Whether the peer ended the connection before it had received a byte of the request."""
+        return self._peer_state is states.CROSSED
+
     def write(self, request: h11.Request, body: bytes) -> None:
         """Hand the request to the transport: from here on the peer may have seen it."""
         self._exchange = after(self._exchange, states.SENT)
+        self._acknowledged = acknowledged_bytes(self._socket)
         head = self._h11.send(request) or b""
         if body:
             self._h11.send_with_data_passthrough(h11.Data(data=body))
@@ -144,11 +165,15 @@ class Connection(asyncio.BufferedProtocol):
         if self._h11.trailing_data[0]:  # bytes beyond the response belong to no request
             return False
         self._h11.start_next_cycle()
+        self.spare_since = None
         self._exchange = after(self._exchange, states.RECYCLED)
         self._resume_reading()  # also when idle, so that the end of the connection is seen when it comes
         return True
 
     def abort(self) -> None:
+        self._acknowledged = 0  # an end of our own proves nothing
+        if self.spare_since is not None and not self.complete:
+            reset_at_end(self._socket)
         self.transport.abort()
 
     # The side of the task that awaits the response
@@ -164,7 +189,7 @@ class Connection(asyncio.BufferedProtocol):
 
     async def _next_event(self) -> h11.Event:
         while (event := self._parse()) is None:
-            if self._h11.their_state is h11.ERROR:
+            if self._h11.their_state is h11.ERROR or self._is_http_2():
                 raise self._error()
             if self._peer_state is states.OPEN:
                 await self._wait()
@@ -193,22 +218,35 @@ class Connection(asyncio.BufferedProtocol):
         """Why there is no next event."""
         if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
             return response_errors.spoke_tls_error(self.peer)
+        if self._is_http_2():
+            return response_errors.spoke_http_2_error(self.peer)
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
             return response_errors.malformed_error(self.peer)
+        if self.crossed:
+            return response_errors.crossed_error(self.peer)
         if self._peer_state is states.CERTIFICATE_MISSING:
             return response_errors.missing_certificate_error(self.peer)
         return response_errors.cut_error(self.peer, begun=self._exchange is states.IN_BODY)
+
+    def _is_http_2(self) -> bool:
+        """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
+        if self._exchange is not states.AWAITING_HEAD:
+            return False
+        return _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
 
     # The side of the transport, which calls these
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
+        self._socket = transport.get_extra_info("socket")
+        self._is_plain = transport.get_extra_info("ssl_object") is None
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the signature is asyncio's
         return self._buffer if self._waiter is not None else self._buffer[:_UNWANTED_LIMIT]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._unread += nbytes
+        self.heard_at = self._loop.time()
         if self._exchange is states.IDLE:  # a response to no request
             self.abort()
             return
@@ -223,16 +261,26 @@ class Connection(asyncio.BufferedProtocol):
         # Over TLS any machine on the way can send a FIN; only close_notify is the peer's (RFC 9112 section 9.8).
         # Without it `connection_lost` follows, which ends no body.
         if is_orderly_end(self.transport.get_extra_info("ssl_object")):
-            self._peer_state = after(self._peer_state, states.EOF)
+            self._peer_state = after(self._peer_state, states.END_CROSSED if self._has_crossed() else states.EOF)
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         # TLS 1.3 refuses a missing certificate after the client's part of the handshake, before any request is read.
         unproven = isinstance(exc, ssl.SSLError) and exc.reason == "TLSV13_ALERT_CERTIFICATE_REQUIRED"
         event = states.CERTIFICATE_REQUIRED if unproven else states.CONNECTION_LOST
+        # EPIPE: the end came before the request was written, then a reset. A reset alone proves nothing, because a peer
+        # need not acknowledge what it has read.
+        if isinstance(exc, BrokenPipeError) and self._is_plain and self._has_crossed():
+            event = states.END_CROSSED
         self._peer_state = after(self._peer_state, event)
         self._wake()
         self._lost(self)
+
+    def _has_crossed(self) -> bool:
+        """Whether the end that has come was sent before the peer had received a byte of the request."""
+        if self._exchange is not states.AWAITING_HEAD or self._peer_state is not states.OPEN or not self._acknowledged:
+            return False
+        return acknowledged_bytes(self._socket) == self._acknowledged
 
     def pause_writing(self) -> None:
         self._writing = after(self._writing, states.WRITING_PAUSED)

@@ -30,6 +30,7 @@ OPEN = State("OPEN")
 ENDED = State("ENDED")  # an orderly end, which may end a body (RFC 9112 section 6.3); h11 has not seen it yet
 END_SEEN = State("END_SEEN")  # h11 has seen the end
 LOST = State("LOST")  # no orderly end: it ends no body
+CROSSED = State("CROSSED")  # it ended before it had received a byte of the request
 CERTIFICATE_MISSING = State("CERTIFICATE_MISSING")  # lost, because the server wants a client certificate
 
 # 3. Reading
@@ -45,6 +46,7 @@ HEAD_READ = Event("HEAD_READ")
 RECYCLED = Event("RECYCLED")  # the exchange is complete on both sides, and nothing came after it
 EOF = Event("EOF")
 EOF_PARSED = Event("EOF_PARSED")
+END_CROSSED = Event("END_CROSSED")  # the end and a request have crossed on the way
 CONNECTION_LOST = Event("CONNECTION_LOST")
 CERTIFICATE_REQUIRED = Event("CERTIFICATE_REQUIRED")
 READING_PAUSED = Event("READING_PAUSED")
@@ -58,10 +60,11 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     AWAITING_HEAD: {HEAD_READ: IN_BODY},
     IN_BODY: {RECYCLED: IDLE},
     # 2. The peer
-    OPEN: {EOF: ENDED, CONNECTION_LOST: LOST, CERTIFICATE_REQUIRED: CERTIFICATE_MISSING},
+    OPEN: {EOF: ENDED, END_CROSSED: CROSSED, CONNECTION_LOST: LOST, CERTIFICATE_REQUIRED: CERTIFICATE_MISSING},
     ENDED: {EOF_PARSED: END_SEEN, CONNECTION_LOST: ENDED, CERTIFICATE_REQUIRED: ENDED},
     END_SEEN: {CONNECTION_LOST: END_SEEN, CERTIFICATE_REQUIRED: END_SEEN},
     LOST: {},
+    CROSSED: {CONNECTION_LOST: CROSSED, CERTIFICATE_REQUIRED: CROSSED},
     CERTIFICATE_MISSING: {},
     # 3. Reading
     READING: {READING_PAUSED: HELD},

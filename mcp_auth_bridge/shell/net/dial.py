@@ -8,6 +8,7 @@ from collections.abc import Callable
 import h11
 
 from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
+from mcp_auth_bridge.http_syntax import USER_AGENT
 from mcp_auth_bridge.shell.net.connect_errors import translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
@@ -66,7 +67,7 @@ async def _tunnel(network: Network, proxy: Proxy, url: Url, make: Callable[[], C
 async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     """CONNECT (RFC 9110 section 9.3.6)."""
     target = (f"[{url.host}]" if ":" in url.host else url.host) + f":{url.port}"
-    headers = [("Host", target)]
+    headers = [("Host", target), ("User-Agent", USER_AGENT)]  # proxies filter by it too
     if proxy.authorization:
         headers.append(("Proxy-Authorization", proxy.authorization.reveal()))
     outer.write(h11.Request(method="CONNECT", target=target, headers=headers), b"")

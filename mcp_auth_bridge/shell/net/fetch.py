@@ -7,10 +7,9 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from urllib.parse import urlencode
 
-from mcp_auth_bridge import __version__
 from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import TRY_AGAIN, BridgeError, Overdue
-from mcp_auth_bridge.http_syntax import media_type
+from mcp_auth_bridge.http_syntax import USER_AGENT, media_type
 from mcp_auth_bridge.oauth.error_text import redacted, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console import debug_log
@@ -30,7 +29,7 @@ _LAST_LOOK = 0.5
 
 def build_request(effect: Fetch) -> tuple[str, dict[str, str], bytes | None]:
     """Method, headers and content: the one place where the secrets of a request are written out."""
-    headers = {"user-agent": f"mcp-auth-bridge/{__version__}", "accept-encoding": "identity", **_reveal(effect.headers)}
+    headers = {"user-agent": USER_AGENT, "accept-encoding": "identity", **_reveal(effect.headers)}
     if effect.form is not None:
         headers["content-type"] = "application/x-www-form-urlencoded"
         return "POST", headers, urlencode(_reveal(effect.form)).encode()

@@ -14,6 +14,7 @@ import msgspec
 
 from mcp_auth_bridge.effects import Fetch, Response
 from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, RedirectRefused, UrlRefused
+from mcp_auth_bridge.http_syntax import USER_AGENT
 from mcp_auth_bridge.oauth.address_zones import Address
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.connect_errors import translate_errors
@@ -140,7 +141,7 @@ def _httpx2_proxy(proxy: Proxy | None) -> "httpx2.Proxy | None":
     if proxy is None:
         return None
     login = {"proxy-authorization": proxy.authorization.reveal()} if proxy.authorization else {}
-    return httpx2.Proxy(str(proxy.url), headers=login)
+    return httpx2.Proxy(str(proxy.url), headers={"user-agent": USER_AGENT, **login})
 
 
 def _followed_statuses(effect: Fetch) -> tuple[int, ...]:

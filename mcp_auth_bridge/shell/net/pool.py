@@ -14,10 +14,12 @@ from mcp_auth_bridge.errors import (
     BridgeError,
     OurProtocolError,
     Overdue,
+    TimedOut,
     Unreachable,
 )
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
+from mcp_auth_bridge.shell.net.connection_lifetime import IdleLimit, Lifetime
 from mcp_auth_bridge.shell.net.dial import connect, proxy_refusal_error
 from mcp_auth_bridge.shell.net.memory_budget import MemoryBudget
 from mcp_auth_bridge.shell.net.network import Network
@@ -26,6 +28,7 @@ from mcp_auth_bridge.shell.net.response import StreamedResponse
 from mcp_auth_bridge.urls import Url
 
 OPEN_LIMIT = 512  # exchanges under way; more of them wait their turn
+TURN_PATIENCE = 60.0  # seconds for which a request waits its turn: it was not sent, and its error says so
 IDLE_SECONDS = 300.0  # a ready connection saves two round trips: 80 ms over a 40 ms link
 
 _WITH_LENGTH = ("POST", "PUT", "PATCH")  # a length even for an empty body (RFC 9110 section 8.6)
@@ -38,6 +41,7 @@ class _Route:
         self.url = url
         self.proxy = proxy
         self.idle: list[Connection] = []
+        self.idle_limit = IdleLimit()
 
     @property
     def absolute(self) -> bool:
@@ -46,12 +50,27 @@ class _Route:
 
     def take(self) -> Connection | None:
         """The idle connection that was used last, which is the likeliest to be alive; None if there is none."""
+        now = asyncio.get_running_loop().time()
         while self.idle:
             connection = self.idle.pop()
             if connection.usable and not connection.stirring:
-                return connection
+                idle = now - connection.heard_at
+                self.idle_limit.outlived(idle)
+                if connection.lifetime.allows(idle, self.idle_limit.seconds):
+                    return connection
             connection.abort()
         return None
+
+    def drop(self, connection: Connection) -> None:
+        """End an idle connection."""
+        self.idle.remove(connection)
+        connection.abort()
+
+    def lose(self, connection: Connection) -> None:
+        """Note that `connection` has ended. If it is idle, the server has ended it."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+            self.idle_limit.ended(asyncio.get_running_loop().time() - connection.heard_at)
 
 
 class Pool:
@@ -87,17 +106,22 @@ class Pool:
         """
         route = self._route(url)
         request = _build_request(method, url, headers, body, route)
-        await self._turns.acquire()
-        connection: Connection | None = None
+        await self._take_turn(url)
         try:
-            connection = await self._acquire(route)
-            connection.write(request, body)
-            return self._response(route, connection, await self._head(connection))
-        except BaseException as error:  # cancellation too
+            while True:
+                connection, reused = await self._acquire(route)
+                try:
+                    connection.write(request, body)
+                    return self._response(route, connection, await self._head(connection))
+                except BaseException:  # cancellation too
+                    connection.abort()
+                    if not (reused and connection.crossed):
+                        raise
+                # The server has received nothing of the request, which goes to another connection.
+                debug_log.event("connection.crossed", peer=connection.peer)
+        except BaseException as error:
             if isinstance(error, BridgeError):
                 error.facts["host"] = url.authority
-            if connection is not None:
-                connection.abort()
             self._turns.release()
             raise
 
@@ -110,6 +134,21 @@ class Pool:
             connection.abort()
         await asyncio.sleep(0)  # the loop closes the sockets in its next round
 
+    async def _take_turn(self, url: Url) -> None:
+        """Wait until one exchange more is allowed. One whose answer is here gives way."""
+        if self._turns.locked():
+            spare = [each for each in self._open if each.spare_since is not None]
+            if spare:
+                min(spare, key=lambda each: each.spare_since or 0.0).abort()
+        try:
+            async with asyncio.timeout(TURN_PATIENCE):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise TimedOut(
+                f"nothing was sent to {url.authority} for {TURN_PATIENCE:g} s: {OPEN_LIMIT} requests are unanswered",
+                "wait until some of them have ended, or cancel them",
+            ) from None
+
     # Connections
 
     def _route(self, url: Url) -> _Route:
@@ -119,15 +158,15 @@ class Pool:
             route = self._routes[key] = _Route(url, self._network.proxy(url))
         return route
 
-    async def _acquire(self, route: _Route) -> Connection:
-        """A connection on which a request can be sent before the next await."""
+    async def _acquire(self, route: _Route) -> tuple[Connection, bool]:
+        """A connection on which a request can be sent before the next await, and whether it was used before."""
         if (connection := route.take()) is not None:
             debug_log.event("connection.reused", peer=connection.peer)
-        else:
-            connection = await self._connect(route)
-            if not connection.usable:
-                raise Unreachable(f"{connection.peer} ended the connection, or sent data, before a request was sent")
-        return connection
+            return connection, True
+        connection = await self._connect(route)
+        if not connection.usable:
+            raise Unreachable(f"{connection.peer} ended the connection, or sent data, before a request was sent")
+        return connection, False
 
     async def _connect(self, route: _Route) -> Connection:
         if len(self._open) + self._dialling >= OPEN_LIMIT:
@@ -136,11 +175,13 @@ class Pool:
         make = partial(Connection, route.url.authority, self._buffer, lost)
         self._dialling += 1
         proxy = route.proxy.url.authority if route.proxy else ""
+        began = asyncio.get_running_loop().time()
         try:
             with debug_log.timed("connected", peer=route.url.authority, proxy=proxy):
                 connection = await connect(self._network, route.url, route.proxy, make)
         finally:
             self._dialling -= 1
+        connection.lifetime = Lifetime(asyncio.get_running_loop().time() - began)
         self._open.add(connection)
         if self._closed:
             connection.abort()
@@ -148,26 +189,33 @@ class Pool:
         return connection
 
     def _make_room(self) -> None:
-        idle = [each for route in self._routes.values() for each in route.idle if each.usable]
+        idle = [(each.heard_at, id(each), each, route) for each, route in self._idle() if each.usable]
         if idle:
-            min(idle, key=lambda each: each.idle_since).abort()
+            *_, connection, route = min(idle)
+            route.drop(connection)
+
+    def _idle(self) -> list[tuple[Connection, _Route]]:
+        return [(connection, route) for route in self._routes.values() for connection in route.idle]
 
     def _forget(self, route: _Route, connection: Connection) -> None:
         self._open.discard(connection)
         debug_log.event("connection.over", peer=connection.peer)
-        if connection in route.idle:
-            route.idle.remove(connection)
+        route.lose(connection)
 
     # Exchanges
 
     async def _head(self, connection: Connection) -> h11.Response:
         seconds = self._network.settings.headers_timeout
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with asyncio.timeout(seconds):
-                return await connection.read_head()
+                head = await connection.read_head()
         except TimeoutError:
             hint = "look before you repeat the request, or raise headers_timeout in the server's network table"
             raise Overdue(f"{connection.peer} did not begin to answer within {seconds:g} s", hint) from None
+        connection.lifetime.note(_keep_alive_fields(head), loop.time() - began)
+        return head
 
     def _response(self, route: _Route, connection: Connection, head: h11.Response) -> StreamedResponse:
         if route.absolute and route.proxy and head.status_code == 407:
@@ -182,21 +230,22 @@ class Pool:
             connection.abort()
 
     def _keep_idle(self, route: _Route, connection: Connection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.idle_since = loop.time()
         route.idle.append(connection)
         if self._sweeper is None:
-            self._sweeper = loop.call_later(IDLE_SECONDS, self._sweep)
+            self._sweeper = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
         """Close connections that have been idle too long, and come back when the next one will have been."""
         loop = asyncio.get_running_loop()
-        idle = [connection for route in self._routes.values() for connection in route.idle]
-        for connection in idle:
-            if connection.idle_since + IDLE_SECONDS <= loop.time():
-                connection.abort()
-        rest = [connection.idle_since for connection in idle if connection.usable]
+        for connection, route in self._idle():
+            if connection.heard_at + IDLE_SECONDS <= loop.time():
+                route.drop(connection)
+        rest = [connection.heard_at for connection, _ in self._idle()]
         self._sweeper = loop.call_at(min(rest) + IDLE_SECONDS, self._sweep) if rest else None
+
+
+def _keep_alive_fields(head: h11.Response) -> tuple[str, ...]:
+    return tuple(value.decode("latin-1") for name, value in head.headers if name == b"keep-alive")
 
 
 def _build_request(

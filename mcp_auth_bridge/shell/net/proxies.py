@@ -5,6 +5,7 @@ The variables have no specification; this is what curl, Go's net/http and reques
 
 import base64
 import ipaddress
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -13,6 +14,8 @@ import msgspec
 from mcp_auth_bridge.errors import ConfigError, UrlRefused
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, Url, gate
+
+_SOCKS = re.compile(r"socks[0-9]?[a-z]?", re.IGNORECASE)
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -45,14 +48,26 @@ def choose(setting: str, environ: Mapping[str, str], url: Url) -> Proxy | None:
 def parse(text: str, source: str) -> Proxy:
     """`[http[s]://][user[:password]@]host[:port]` → `Proxy`. The text holds credentials and is never quoted."""
     scheme, separator, rest = text.strip().rpartition("://")
+    if separator and scheme.lower() not in ("http", "https"):
+        raise _unusable_kind_error(scheme, source)
     login, _, place = rest.rpartition("@")
     try:
         url = gate(f"{scheme if separator else 'http'}://{place}", Purpose.PROXY)
     except UrlRefused as refused:
-        hint = "only http:// and https:// proxies work, as in http://proxy.example:3128"
+        hint = "write it as in http://proxy.example:3128"
         # The address may be a password with an unescaped slash or at sign in it, so it stays out of the message.
         raise ConfigError(f"the proxy of {source} has no usable URL: {refused.hint}", hint) from None
     return Proxy(url, _basic(login) if login else None, source)
+
+
+def _unusable_kind_error(scheme: str, source: str) -> ConfigError:
+    """Other programs take `socks5h://…` from the same variable. Another `scheme` may be a part of a password."""
+    named = f"a SOCKS proxy ({scheme})" if _SOCKS.fullmatch(scheme) else "a proxy that is not an HTTP proxy"
+    return ConfigError(
+        f"{source} names {named}, which the bridge cannot use",
+        "set https_proxy to an HTTP proxy, as in http://proxy.example:3128; or, to reach the server directly, add its"
+        ' host to no_proxy or write proxy = "none" into the server\'s network table',
+    )
 
 
 def _basic(login: str) -> Secret:

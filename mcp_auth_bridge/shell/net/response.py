@@ -1,5 +1,6 @@
 """One HTTP response with a body that is still being received."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import h11
@@ -27,6 +28,8 @@ class StreamedResponse:
         self.status = head.status_code
         # The headers by lower-case name, with their values in order of arrival.
         self.headers = _fields(head)
+        # Called when bytes of the body have come.
+        self.heard: Callable[[], None] = _do_nothing
         # The part of the budget that its messages take, until `aclose`.
         self.share = share
         # The server's name in messages.
@@ -54,6 +57,7 @@ class StreamedResponse:
         time_slice = TimeSlice()
         try:
             while (connection := self._connection) and (data := await connection.read_data()):
+                self.heard()
                 if connection.complete:
                     self._end()  # before the last bytes are used, so that the next request can have the connection
                 if self._decoder is None:
@@ -82,6 +86,14 @@ class StreamedResponse:
             body.add(chunk)
         return body.take()
 
+    def give_way(self) -> None:
+        """Let the pool cut the body short if another request needs its turn: nothing important is to come.
+
+        If the server is still sending when the connection ends, that is a reset, which it notices with its next write.
+        """
+        if self._connection is not None and self._connection.spare_since is None:
+            self._connection.spare_since = asyncio.get_running_loop().time()
+
     async def aclose(self) -> None:
         """Free the share of the budget and the connection, which is closed if the body is not at its end."""
         self._end()
@@ -91,6 +103,10 @@ class StreamedResponse:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             self._release(connection)
+
+
+def _do_nothing() -> None:
+    pass
 
 
 def _fields(head: h11.Response) -> Mapping[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Errors of a response that did not come, or that is not valid HTTP/1.1. `peer` is the server's name in them."""
 
-from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
+from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, OutcomeUnknown, TheirProtocolError, Unreachable
 
 
 def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
@@ -8,6 +8,11 @@ def cut_error(peer: str, *, begun: bool) -> OutcomeUnknown:
     when = "before its response was complete" if begun else "before it answered"
     hint = "the request may have been carried out: look before you repeat it"
     return OutcomeUnknown(f"{peer} ended the connection {when}", hint)
+
+
+def crossed_error(peer: str) -> Unreachable:
+    """The peer ended the connection before it had received a byte of the request."""
+    return Unreachable(f"{peer} ended the connection while the request was on its way", TRY_AGAIN)
 
 
 def missing_certificate_error(peer: str) -> Unreachable:
@@ -29,6 +34,12 @@ def malformed_error(peer: str) -> TheirProtocolError:
 def spoke_tls_error(peer: str) -> TheirProtocolError:
     """The response to a plain-text request was a TLS alert."""
     return TheirProtocolError(f"{peer} speaks TLS, but its url says http://", "write https:// in its url")
+
+
+def spoke_http_2_error(peer: str) -> TheirProtocolError:
+    """The response was a frame of HTTP/2 (RFC 9113 section 3.4)."""
+    hint = "the server's operator has to allow HTTP/1.1, at the server or at a proxy in front of it"
+    return TheirProtocolError(f"{peer} speaks HTTP/2 only, and the bridge speaks HTTP/1.1", hint)
 
 
 def large_head_error(peer: str, limit: int) -> LimitExceeded:

@@ -1,8 +1,12 @@
-"""Cookies for sticky balancers (RFC 6265), in memory and for one origin. Off unless the profile wants them."""
+"""Cookies for sticky balancers (RFC 6265), in memory and for one origin.
+
+They are kept from the first lost session on, always, or never.
+"""
 
 import re
 from collections.abc import Iterable
 
+from mcp_auth_bridge.errors import SessionLost
 from mcp_auth_bridge.http_syntax import is_token
 from mcp_auth_bridge.urls import Url
 
@@ -35,6 +39,9 @@ class CookieJar:
             if valid and (url.scheme == "https" or not _SECURE.search(field)):
                 self._keep(name, value)
 
+    def session_lost(self, error: SessionLost) -> None:
+        """Learn from the loss of a session. Its `error` may get a hint."""
+
     def headers(self) -> dict[str, str]:
         """The `Cookie` header for a request to the origin, {} while there are no cookies."""
         text = "; ".join(f"{name}={value}" for name, value in self._values.items())
@@ -45,3 +52,40 @@ class CookieJar:
         if len(self._values) >= MOST_COOKIES:
             del self._values[next(iter(self._values))]  # the oldest
         self._values[name] = value
+
+
+class LearnedCookies(CookieJar):
+    """No cookies until a session is lost, and from then on like a `CookieJar`.
+
+    A balancer that ties a session to a machine by a cookie sends the requests of a client without cookies to any
+    machine, and most machines do not know the session (mcp-remote #168).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept = False
+
+    def store(self, url: Url, fields: Iterable[str]) -> None:
+        if self._kept:
+            super().store(url, fields)
+
+    def session_lost(self, error: SessionLost) -> None:  # noqa: ARG002 - the next session will do without a hint
+        self._kept = True
+
+
+class NoCookies(CookieJar):
+    """No cookies. The error of a lost session says so if the server has offered one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered = False
+
+    def store(self, url: Url, fields: Iterable[str]) -> None:  # noqa: ARG002 - those of any URL count
+        self._offered |= any(True for _ in fields)
+
+    def session_lost(self, error: SessionLost) -> None:
+        if self._offered:
+            error.hint = (
+                'if it happens often, remove cookies = "off" for this server: a load balancer may tie sessions to'
+                " machines by a cookie"
+            )

@@ -5,7 +5,7 @@ The stream is the session. It cannot be resumed: when it is lost, so is every re
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from urllib.parse import urljoin
 
 from mcp_auth_bridge.errors import (
@@ -19,13 +19,15 @@ from mcp_auth_bridge.errors import (
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.resumption import Resumption
+from mcp_auth_bridge.relay.session_loss import FORGOTTEN, RefusedRequest, lost_session
 from mcp_auth_bridge.relay.sse import ServerSentEvent
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.shell.net.memory_budget import FREE
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, Denied, check_admitted, parsed, read_events
+from mcp_auth_bridge.shell.transports.messages import Denied, check_admitted, messages_in, read_events
 from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
-from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.remainder import read_acceptance
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.urls import Purpose, Url, gate
 
@@ -55,15 +57,23 @@ class HttpSse:
             raise
         self._stream = _Stream(endpoint, response, arriving)
 
-    async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:  # noqa: ARG002 - this transport has none
-        """Send `message` once; its reply comes on the stream."""
+    async def post(
+        self,
+        message: Message,
+        headers: HeaderFields,  # noqa: ARG002 - this transport has none
+        alive: Alive,
+    ) -> AsyncGenerator[Message, None]:
+        """Send `message` once; its reply comes on the stream.
+
+        `alive` is called when the POST was accepted. Comments on the stream are not about one call.
+        """
         if message.method == "initialize" and (self._stream is None or self._stream.used or self._stream.lost):
             await self.open()
         stream = self._stream
         if stream is None or stream.lost:
             raise _stream_lost_error()
         stream.used = True
-        call = _Call(stream, message)
+        call = _Call(stream, message, alive)
         try:
             outcome = await self._sender.send("POST", {}, message, stream.endpoint, call.read)
             async with aclosing(outcome.messages()) as messages:
@@ -92,17 +102,19 @@ class HttpSse:
 class _Call:
     """A message to the server and, if it is a request, its reply on the `stream`."""
 
-    def __init__(self, stream: "_Stream", message: Message) -> None:
+    def __init__(self, stream: "_Stream", message: Message, alive: Alive) -> None:
         self._stream = stream
         self._message = message
+        self._alive = alive
         self._reply = stream.expect(message) if message.kind is Kind.REQUEST else None
 
     async def read(self, outcome: SendOutcome) -> AsyncGenerator[Message, None]:
         """The reply, once the POST was accepted. Raises `Denied` if it refuses the credentials."""
         await _check_accepted(outcome)
-        if self._reply is None:
+        self._alive()
+        received = await self._received(outcome.response)
+        if received is None:
             return
-        received = await self._reply
         if isinstance(received, BridgeError):
             raise received
         try:
@@ -111,6 +123,15 @@ class _Call:
             self._reply = self._stream.expect(self._message)  # before the message is sent again
             raise
         yield received
+
+    async def _received(self, response: StreamedResponse) -> Message | BridgeError | None:
+        """What came on the stream, None if nothing is to come. Meanwhile the POST's `response` frees its connection."""
+        accepting = asyncio.create_task(_discard(response))
+        try:
+            return await (self._reply if self._reply is not None else accepting)
+        finally:
+            accepting.cancel()
+            await asyncio.wait((accepting,))
 
     def close(self) -> None:
         if self._reply is not None:
@@ -160,9 +181,8 @@ class _Stream:
         )
         try:
             async for event in arriving:
-                if event.data and event.type == b"message":
-                    for message in parsed(event.data):
-                        await self._route(message)
+                for message in messages_in(event):
+                    await self._route(message)
         except BridgeError as error:
             why = error
         except Exception as bug:  # noqa: BLE001 - the waiting requests get it as an error, with the fault named
@@ -201,16 +221,22 @@ def _stream_lost_error() -> SessionLost:
     return SessionLost("the stream that was the session has ended")
 
 
+async def _discard(response: StreamedResponse) -> None:
+    """Read a body that does not matter, so that another request can have the connection."""
+    with suppress(BridgeError):
+        await read_acceptance(response)
+
+
 async def _check_accepted(outcome: SendOutcome) -> None:
-    """Raise the error that a POST led to. Otherwise free its connection: the body does not matter."""
+    """Raise the error that a POST led to."""
     response, verdict = outcome.response, outcome.verdict
-    if 200 <= response.status < 300:
-        await response.read(LARGEST)
-        await response.aclose()
-    elif response.status == 404:  # the endpoint's URL is the session's
-        raise SessionLost("the server no longer knows the MCP session")
-    elif isinstance(verdict, Failure):
-        raise quote(verdict.error, await read_words(response), outcome.sent)
+    if response.status == 404:  # the endpoint's URL is the session's
+        raise SessionLost(FORGOTTEN)
+    if isinstance(verdict, Failure) and not 200 <= response.status < 300:
+        words = await read_words(response)
+        failed = quote(verdict.error, words, outcome.sent)
+        # The TypeScript SDK's example answers 400: "No transport found for sessionId".
+        raise lost_session(RefusedRequest(response.status, "", words), failed) or failed
 
 
 async def _read_endpoint(url: Url, arriving: AsyncIterator[ServerSentEvent]) -> Url:

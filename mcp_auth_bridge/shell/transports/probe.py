@@ -1,6 +1,8 @@
 """One short session with the MCP server: the proof that a login works, and results worth remembering."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, TheirProtocolError, UpstreamFailed
@@ -20,6 +22,7 @@ from mcp_auth_bridge.relay.http_semantics import version_headers
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE, INITIALIZED, META
 from mcp_auth_bridge.relay.revision_fallback import with_older_revision
+from mcp_auth_bridge.shell.transports.remainder import GRACE
 from mcp_auth_bridge.shell.transports.remote import Remote
 
 _TOOLS = replies.request("tools/list", {})
@@ -102,13 +105,26 @@ async def _initialize(remote: Remote) -> Message:
 async def _prove_session(remote: Remote, opened: bytes) -> Mapping[str, bytes]:
     welcome = replies.members(opened)
     headers = version_headers(welcome.get("protocolVersion"))
-    async for _ in remote.post(INITIALIZED, headers):
-        pass  # a notification has no reply
+    await _notify(remote, INITIALIZED, headers)
     request = _TOOLS if "tools" in (welcome.get("capabilities") or {}) else _PING
     listed = result_of(await _ask(remote, request, headers))
     await remote.close()
     complete = request is _TOOLS and listed is not None and "nextCursor" not in replies.members(listed)
     return {"initialize": opened, **({"tools/list": listed} if complete and listed is not None else {})}
+
+
+async def _notify(remote: Remote, notification: Message, headers: Mapping[str, str]) -> None:
+    """Send `notification`. Once it is accepted, it may be answered with a stream that stays open."""
+    loop = asyncio.get_running_loop()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(None) as patience:
+
+            def accepted() -> None:
+                if patience.when() is None:
+                    patience.reschedule(loop.time() + GRACE)
+
+            async for _ in remote.post(notification, headers, accepted):
+                pass  # a notification has no reply
 
 
 async def _prove_modern(remote: Remote, refused: BridgeError) -> Mapping[str, bytes]:

@@ -9,10 +9,12 @@ from mcp_auth_bridge.oauth.error_text import LONGEST, saying, sentence
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.net.response import StreamedResponse
 
-_FOR_PEOPLE = ("application/json", "application/problem+json", "text/plain", "text/html")
+_FOR_PEOPLE = ("", "application/json", "application/problem+json", "text/plain", "text/html")
+"""Media types; "": a response that does not name one."""
+
 _LONGEST_PAGE = 64 * 1024
 
-_PATIENCE = 1.0
+PATIENCE = 1.0
 """Seconds for the body of a refusal: its head holds all that is needed."""
 
 
@@ -25,9 +27,10 @@ async def read_words(response: StreamedResponse) -> str:
     try:
         if kind not in _FOR_PEOPLE:
             return ""
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             body = await response.read(_LONGEST_PAGE if kind == "text/html" else LONGEST)
-        return sentence(kind, body) if kind == "text/html" else body.decode(errors="replace")
+        # Express sends plain text as text/html.
+        return sentence("text/html", body) if body.lstrip()[:1] == b"<" else body.decode(errors="replace")
     except (TimeoutError, BridgeError):
         return ""
     finally:

@@ -15,8 +15,9 @@ from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Failure
 from mcp_auth_bridge.relay.mcp_headers import MODERN_ERRORS
 from mcp_auth_bridge.shell.net.pool import Pool
-from mcp_auth_bridge.shell.transports.cookies import CookieJar
+from mcp_auth_bridge.shell.transports.cookies import CookieJar, NoCookies
 from mcp_auth_bridge.shell.transports.http_sse import HttpSse
+from mcp_auth_bridge.shell.transports.send_outcome import Alive
 from mcp_auth_bridge.shell.transports.sender import Sender
 from mcp_auth_bridge.shell.transports.streamable_http import StreamableHttp
 from mcp_auth_bridge.urls import Url
@@ -28,22 +29,27 @@ class Remote:
     """The headers of `credentials` go to this server and to no other; `jar` keeps its cookies."""
 
     def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None = None) -> None:
-        self._sender = Sender(url, pool, credentials, jar)
+        self._sender = Sender(url, pool, credentials, jar or NoCookies())
         self._streamable = StreamableHttp(self._sender)
         self._http_sse: HttpSse | None = None
 
-    def post(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield the server's messages in return."""
+    def post(
+        self, message: Message, headers: Mapping[str, str], alive: Alive = lambda: None
+    ) -> AsyncGenerator[Message, None]:
+        """Send `message` once and yield the server's messages in return.
+
+        `alive` is called when the server has accepted the message, and when bytes have come in return.
+        """
         if self._http_sse is not None:
-            return self._http_sse.post(message, headers)
+            return self._http_sse.post(message, headers, alive)
         if message.method == "initialize":
-            return self._initialize(message, headers)
-        return self._streamable.post(message, headers)
+            return self._initialize(message, headers, alive)
+        return self._streamable.post(message, headers, alive)
 
     def listen(self, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
         """Yield the messages that the server sends of its own accord, as long as it sends them.
 
-        Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` when the session is gone.
+        Raises `UpstreamFailed` with a 4xx status if it offers no such stream, `SessionLost` if it was the session.
         """
         return (self._http_sse or self._streamable).listen(headers)
 
@@ -51,8 +57,10 @@ class Remote:
         """End the session, if there is one."""
         await (self._http_sse or self._streamable).close()
 
-    async def _initialize(self, message: Message, headers: Mapping[str, str]) -> AsyncGenerator[Message, None]:
-        outcome = await self._streamable.exchange(message, headers)
+    async def _initialize(
+        self, message: Message, headers: Mapping[str, str], alive: Alive
+    ) -> AsyncGenerator[Message, None]:
+        outcome = await self._streamable.exchange(message, headers, alive)
         if not isinstance(outcome.verdict, Failure) or outcome.response.status not in _OLDER:
             async with aclosing(outcome.messages()) as messages:
                 async for received in messages:
@@ -63,7 +71,7 @@ class Remote:
         if not isinstance(refusal, Message) or replies.error_code(refusal) not in MODERN_ERRORS:
             self._http_sse = await self._older()
         if self._http_sse is not None:
-            async for received in self._http_sse.post(message, headers):
+            async for received in self._http_sse.post(message, headers, alive):
                 yield received
         elif isinstance(refusal, Message):
             yield refusal

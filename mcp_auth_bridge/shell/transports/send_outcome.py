@@ -10,13 +10,18 @@ from mcp_auth_bridge.oauth.documents import known_error
 from mcp_auth_bridge.relay.base import Message
 from mcp_auth_bridge.relay.http_semantics import Unauthorized, Verdict
 from mcp_auth_bridge.relay.redirects import redirect_target
+from mcp_auth_bridge.relay.session_loss import RefusedRequest, lost_session
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.net.response import StreamedResponse
+from mcp_auth_bridge.shell.transports.answers import Asked, attributed
 from mcp_auth_bridge.shell.transports.messages import Denied
-from mcp_auth_bridge.shell.transports.refusal_text import read_words
+from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.urls import Url
 
 HeaderFields: TypeAlias = Mapping[str, str]
+
+Alive: TypeAlias = Callable[[], None]
+"""Called with each sign of life of one call, before and between its messages."""
 
 
 class SendOutcome:
@@ -25,11 +30,15 @@ class SendOutcome:
     The caller iterates over `messages` to the end, or calls `aclose`.
     """
 
-    def __init__(self, response: StreamedResponse, verdict: Verdict, sent: HeaderFields, *, again: bool) -> None:
+    def __init__(
+        self, response: StreamedResponse, verdict: Verdict, asked: Asked, sent: HeaderFields, *, again: bool
+    ) -> None:
         # The response; it is closed with the outcome.
         self.response = response
         # The meaning of its status and media type.
         self.verdict = verdict
+        # The request.
+        self.asked = asked
         # The credentials of the request.
         self.sent = sent
         # Whether they replaced refused ones.
@@ -38,6 +47,12 @@ class SendOutcome:
         self.first: Message | BridgeError | None = None
         # All messages but `first`.
         self._rest: AsyncGenerator[Message, None] | None = None
+        # Called when it is closed.
+        self._closed: Callable[[], None] | None = None
+
+    def on_close(self, closed: Callable[[], None]) -> None:
+        """Call `closed` when this outcome is closed."""
+        self._closed = closed
 
     def redirect(self, verb: str, url: Url) -> Url | None:
         """Where this response to a request for `url` redirects to, None if nowhere. Raises `UpstreamFailed`."""
@@ -46,12 +61,28 @@ class SendOutcome:
         return redirect_target(verb, url, self.response.status, self.response.header("location"))
 
     async def refusal(self, read: "Read | None") -> Refusal | None:
-        """The refusal of the credentials, None if there is none. Then `first` holds what `read` yields first."""
+        """The refusal of the credentials, None if there is none. Then `first` holds what `read` yields first.
+
+        A refusal that speaks of an MCP session in which a request was answered is `SessionLost`, in `first`: servers
+        that have restarted say 401 (rust-sdk #559), and other credentials would not help. They would cost a refresh
+        token, or a tab of the user's browser.
+        """
+        refused = await self._refusal_of_credentials(read)
+        if refused is None or not self.asked.in_proven_session:
+            return refused
+        words = f"{refused.description}. {refused.words}"
+        lost = lost_session(RefusedRequest(refused.status, self.asked.session_id, words))
+        if lost is None:
+            return refused
+        self.first = quote(lost, refused.said, self.sent)
+        return None
+
+    async def _refusal_of_credentials(self, read: "Read | None") -> Refusal | None:
         if isinstance(self.verdict, Unauthorized):
             return self._refusal(self.verdict, await read_words(self.response))
         if read is None:
             return None
-        self._rest = read(self)
+        self._rest = attributed(read(self), self.asked, self.response.status, self.sent)
         try:
             self.first = await anext(self._rest, None)
         except Denied as denied:
@@ -77,6 +108,8 @@ class SendOutcome:
             await self.aclose()
 
     async def aclose(self) -> None:
+        if self._closed is not None:
+            self._closed()
         if self._rest is not None:
             await self._rest.aclose()
         await self.response.aclose()

@@ -1,25 +1,39 @@
 """Sends requests to the MCP server: headers, credentials, the one retry after a 401, redirects within the origin."""
 
+from collections.abc import Hashable
+from functools import partial
+
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.errors import (
     AccessDenied,
+    BridgeError,
     CredentialRefused,
     LoginRequired,
     NotAToken,
+    SessionDoubted,
+    SessionLost,
     TokenExpired,
     UpstreamFailed,
 )
 from mcp_auth_bridge.oauth.dpop import CLOCK_HINT, INVALID_PROOF, USE_NONCE, challenge_error, nonce_of
 from mcp_auth_bridge.relay.base import Kind, Message
-from mcp_auth_bridge.relay.http_semantics import EventStream, Failure, Unauthorized, Verdict, judge, request_headers
+from mcp_auth_bridge.relay.http_semantics import (
+    EventStream,
+    Failure,
+    SingleMessage,
+    Unauthorized,
+    Verdict,
+    judge,
+    request_headers,
+)
 from mcp_auth_bridge.relay.redirects import MOST_REDIRECTS, redirect_loop_error
 from mcp_auth_bridge.shell.console import debug_log
 from mcp_auth_bridge.shell.console.silence_notice import announce_wait
 from mcp_auth_bridge.shell.net.cors_preflight import find_missing_header
 from mcp_auth_bridge.shell.net.pool import Pool
 from mcp_auth_bridge.shell.net.response import StreamedResponse
+from mcp_auth_bridge.shell.transports.answers import Asked, read_error
 from mcp_auth_bridge.shell.transports.cookies import CookieJar
-from mcp_auth_bridge.shell.transports.refusal_text import quote, read_words
 from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, Read, SendOutcome
 from mcp_auth_bridge.urls import Url
 
@@ -29,15 +43,19 @@ _MOST_NONCES = 5
 class Sender:
     """Sends requests to the server at `url` and to no other origin. `credentials` may give other headers too."""
 
-    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar | None) -> None:
+    def __init__(self, url: Url, pool: Pool, credentials: Credentials, jar: CookieJar) -> None:
         # The URL of the server.
         self.url = url
         # The connections to the server.
         self._pool = pool
         # The source of the headers that authenticate a request.
         self._credentials = credentials
-        # The cookies, None if they are off.
+        # The cookies.
         self._jar = jar
+        # The keys of the requests that have no complete response.
+        self._under_way: set[Hashable] = set()
+        # The id of the session in which the server last answered a request, "" before that.
+        self._proven_session = ""
         # The server's latest nonce for proofs (RFC 9449 section 9), "" while it has given none.
         self._nonce = ""
         # The names of all headers that the credentials have given so far.
@@ -60,11 +78,20 @@ class Sender:
         `read` finds: the resource servers of an internal platform (tests/scenarios/internal_platform.py) send that with
         HTTP 200. Neither is an execution (RFC 9110 section 15.5.2), so no request is carried out twice.
         """
+        key = message.key if message is not None and message.kind is Kind.REQUEST else None
+        if key is not None:
+            self._under_way.add(key)
         try:
-            return await self._send_until_accepted(verb, headers, message, url or self.url, read)
-        except CredentialRefused as error:
-            await self._name_missing_header(error)
+            outcome = await self._send_until_accepted(verb, headers, message, url or self.url, read)
+        except BaseException as error:
+            self._under_way.discard(key)
+            if isinstance(error, CredentialRefused):
+                await self._name_missing_header(error)
             raise
+        outcome.on_close(partial(self._under_way.discard, key))
+        if isinstance(outcome.first, SessionLost):
+            self._note_lost_session(outcome.first)
+        return outcome
 
     async def _send_until_accepted(
         self, verb: str, headers: HeaderFields, message: Message | None, url: Url, read: Read | None
@@ -109,14 +136,25 @@ class Sender:
                 f" server; otherwise {error.hint}"
             )
 
+    def _note_lost_session(self, error: SessionLost) -> None:
+        debug_log.event("session.lost", says=error.message)
+        self._jar.session_lost(error)
+
     async def open_stream(self, headers: HeaderFields) -> StreamedResponse:
-        """GET a stream of events. Raises `UpstreamFailed` for a response that is not one."""
+        """GET a stream of events. Raises `UpstreamFailed` for a response that is not one, and `SessionLost`."""
         outcome = await self.send("GET", headers)
         if isinstance(outcome.verdict, EventStream):
             return outcome.response
         if isinstance(outcome.verdict, Failure):
-            raise quote(outcome.verdict.error, await read_words(outcome.response), outcome.sent)
+            error = await read_error(outcome.response, outcome.verdict, outcome.asked, outcome.sent)
+            if isinstance(error, SessionDoubted) and isinstance(error.answer, BridgeError):
+                raise error.answer  # it may as well mean that there is no such stream
+            if isinstance(error, SessionLost):
+                self._note_lost_session(error)
+            raise error
         await outcome.aclose()
+        if isinstance(outcome.first, BridgeError):
+            raise outcome.first
         raise UpstreamFailed("the server answered a GET with something other than a stream of events", status=406)
 
     async def _present(
@@ -136,7 +174,8 @@ class Sender:
                 challenge_error(verdict.fields) if isinstance(verdict, Unauthorized) and "dpop" in credentials else ""
             )
             if doubt not in (USE_NONCE, INVALID_PROOF):
-                return SendOutcome(response, verdict, credentials, again=refused is not None)
+                asked = self._asked(headers, message, verdict)
+                return SendOutcome(response, verdict, asked, credentials, again=refused is not None)
             await response.aclose()
             if doubt == INVALID_PROOF:
                 raise AccessDenied(
@@ -149,12 +188,19 @@ class Sender:
             "contact the server's operator",
         )
 
+    def _asked(self, headers: HeaderFields, message: Message | None, verdict: Verdict) -> Asked:
+        session_id = headers.get("mcp-session-id", "")
+        is_request = message is not None and message.kind is Kind.REQUEST
+        asked = Asked(message, session_id, bool(session_id) and session_id == self._proven_session, self._under_way)
+        if session_id and is_request and isinstance(verdict, SingleMessage | EventStream):
+            self._proven_session = session_id
+        return asked
+
     async def _attempt(
         self, verb: str, url: Url, headers: HeaderFields, message: Message | None, credentials: HeaderFields
     ) -> tuple[StreamedResponse, Verdict]:
         self._sent |= credentials.keys()
-        cookies = self._jar.headers() if self._jar else {}
-        fields = request_headers(verb, headers, cookies, credentials)
+        fields = request_headers(verb, headers, self._jar.headers(), credentials)
         body = message.raw if message else b""
         with debug_log.timed("mcp", verb=verb, path=url.path, auth=_scheme(credentials), bytes=len(body)) as line:
             line.add(method=(message.method if message else None) or "")
@@ -162,8 +208,7 @@ class Sender:
                 response = await self._pool.exchange(verb, url, fields, body)
             line.add(status=response.status)
         self._nonce = nonce_of(response.headers.get("dpop-nonce", ())) or self._nonce
-        if self._jar:
-            self._jar.store(url, response.headers.get("set-cookie", ()))
+        self._jar.store(url, response.headers.get("set-cookie", ()))
         expects_reply = message is None or message.kind is Kind.REQUEST
         in_session = "mcp-session-id" in headers
         verdict = judge(response.status, response.headers, expects_reply=expects_reply, in_session=in_session)

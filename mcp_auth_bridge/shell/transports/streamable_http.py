@@ -5,7 +5,6 @@ If the server gives its events ids, a stream that breaks is resumed by GET. The 
 
 import asyncio
 import os
-import re
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
@@ -19,17 +18,20 @@ from mcp_auth_bridge.errors import (
     UpstreamFailed,
     internal_error,
 )
+from mcp_auth_bridge.http_syntax import LONGEST_ID, is_id
 from mcp_auth_bridge.relay.base import Kind, Message
 from mcp_auth_bridge.relay.http_semantics import Accepted, EventStream, Failure, SingleMessage
 from mcp_auth_bridge.relay.resumption import MOST_TRIES, Resumption
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.net.response import StreamedResponse
-from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_failure, read_messages
-from mcp_auth_bridge.shell.transports.send_outcome import HeaderFields, SendOutcome
+from mcp_auth_bridge.shell.transports.answers import read_failure
+from mcp_auth_bridge.shell.transports.messages import LARGEST, check_admitted, parsed, read_messages
+from mcp_auth_bridge.shell.transports.remainder import GRACE, LINGER, next_until, read_acceptance
+from mcp_auth_bridge.shell.transports.send_outcome import Alive, HeaderFields, SendOutcome
 from mcp_auth_bridge.shell.transports.sender import Sender
 
-_SESSION_ID = re.compile(r"[\x21-\x7e]{1,1024}")
 _PASSING = (408, 409, 425, 429)  # 409: the server has not yet noticed the end of the previous stream
+_REFUSED_PAUSE = 60.0  # seconds until a stream that the server has offered before is asked for again
 _LOOK = "the request may have been carried out: look before you repeat it"
 
 
@@ -46,41 +48,42 @@ class StreamableHttp:
         """Whether the newest `initialize` has opened a session."""
         return bool(self._session)
 
-    async def post(self, message: Message, headers: HeaderFields) -> AsyncGenerator[Message, None]:
-        """Send `message` once and yield the messages of the response."""
-        async with aclosing((await self.exchange(message, headers)).messages()) as messages:
+    async def post(self, message: Message, headers: HeaderFields, alive: Alive) -> AsyncGenerator[Message, None]:
+        """Send `message` once and yield the messages of the response. `alive` is called as `Remote.post` says."""
+        async with aclosing((await self.exchange(message, headers, alive)).messages()) as messages:
             async for received in messages:
                 yield received
                 del received
 
-    async def exchange(self, message: Message, headers: HeaderFields) -> SendOutcome:
+    async def exchange(self, message: Message, headers: HeaderFields, alive: Alive) -> SendOutcome:
         """The first half of `post`: send `message` and read the first message of the response."""
         # An opening has no session yet, and the modern era has none at all.
         in_session = message.method != "initialize" and _is_legacy(headers)
         fields = {**headers, **self._session} if in_session else headers
-        return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers))
+        return await self._sender.send("POST", fields, message, read=partial(self._read, message, headers, alive))
 
     async def _read(
-        self, message: Message, headers: HeaderFields, outcome: SendOutcome
+        self, message: Message, headers: HeaderFields, alive: Alive, outcome: SendOutcome
     ) -> AsyncGenerator[Message, None]:
         """The messages of a response, whatever its shape. Raises `Denied` if the first one refuses the credentials."""
         response = outcome.response
+        _note_acceptance(outcome, alive)
         if message.method == "initialize":
             self._session = session_headers(response)
             if self._session:
                 debug_log.event("session.opened")
         match outcome.verdict:
             case Accepted():
-                check_admitted(await response.read(LARGEST))
+                check_admitted(await read_acceptance(response))
             case SingleMessage():
                 for received in parsed(check_admitted(await response.read(LARGEST))):
                     yield received
             case EventStream():
-                async for received in self._until_answered(response, message, headers):
+                async for received in self._until_answered(response, message, headers, alive):
                     yield received
                     del received
             case Failure() as failed:
-                refusal = await read_failure(response, failed, message, outcome.sent, in_session=bool(self._session))
+                refusal = await read_failure(response, failed, outcome.asked, outcome.sent)
                 if isinstance(refusal, BridgeError):
                     raise refusal
                 check_admitted(refusal.raw)
@@ -89,15 +92,19 @@ class StreamableHttp:
     async def listen(self, headers: HeaderFields) -> AsyncGenerator[Message, None]:
         """The server's own stream (GET), opened again whenever it ends, for as long as the server offers one.
 
-        Raises `UpstreamFailed` with a 4xx status if it offers none, `SessionLost`, and the errors of the credentials.
+        Raises `UpstreamFailed` with a 4xx status if it offers none, and the errors of the credentials, if it does so at
+        the first attempt. The response to a GET says nothing about the session: many servers know no GET, and their 404
+        may be slow (cap-js/mcp #36, qwen-code #8784). Whether the session is lost, the next POST shows.
         """
         place = Resumption()
+        offered = False
         said = ""
         loop = asyncio.get_running_loop()
         while True:
             opened = loop.time()
             try:
                 response = await self._sender.open_stream({**headers, **self._session, **place.headers})
+                offered = True
                 debug_log.event("stream.listens", again=bool(place.last_id))
                 try:
                     async for message in read_messages(response, place):
@@ -105,13 +112,14 @@ class StreamableHttp:
                         del message
                 finally:
                     await response.aclose()
-            except (Unreachable, TheirProtocolError) as error:
-                if isinstance(error, SessionLost) or (_is_final(error) and not place.last_id):
-                    raise
-                if not _may_succeed_later(error):
+            except BridgeError as error:
+                if _is_refusal(error) and not offered:
+                    raise _without_session(error) from None
+                if place.last_id and isinstance(error, TheirProtocolError) and not _may_succeed_later(error):
                     place.forget()
-            except BridgeError:
-                raise
+                elif _is_refusal(error):
+                    await self._sleep(_REFUSED_PAUSE)
+                    continue
             except Exception as bug:  # noqa: BLE001 - a fault at one event costs this connection, not the stream
                 place.forget()
                 if (broken := internal_error(bug)).message != said:
@@ -129,25 +137,31 @@ class StreamableHttp:
             debug_log.event("session.closed")
 
     async def _until_answered(
-        self, response: StreamedResponse, request: Message, headers: HeaderFields
+        self, response: StreamedResponse, request: Message, headers: HeaderFields, alive: Alive
     ) -> AsyncIterator[Message]:
-        """The messages of a stream, over as many connections as it takes until `request` has its reply."""
+        """The messages of a stream, over as many connections as it takes until `request` has its reply.
+
+        Then, and if no reply is to come at all, the stream is let go after a while, at once if connections are short.
+        """
+        loop = asyncio.get_running_loop()
         place = Resumption()
-        awaited = request.kind is Kind.REQUEST
+        awaited, deadline = request.kind is Kind.REQUEST, None
+        if not awaited:
+            deadline = loop.time() + LINGER
+            response.give_way()
         lost = OutcomeUnknown("the server ended its response without a reply", _LOOK)
         first = True
-        resumed = False
         while True:
             try:
-                async for message in read_messages(response, place):
+                arriving = read_messages(response, place)
+                while (message := await next_until(arriving, deadline)) is not None:
                     if first and message.kind is Kind.REPLY:
                         check_admitted(message.raw)  # later messages follow one that was not a refusal
                     first = False
                     yield message
                     if awaited and message.kind is Kind.REPLY and message.key == request.key:
-                        awaited = False
-                        if resumed:  # this stream may stay open; the end of the first one frees its connection
-                            return
+                        awaited, deadline = False, loop.time() + GRACE
+                        response.give_way()
                     del message
             except OutcomeUnknown as cut:
                 lost = cut
@@ -155,7 +169,8 @@ class StreamableHttp:
                 await response.aclose()
             if not awaited:
                 return
-            response, resumed = await self._resume(headers, place, lost), True
+            response = await self._resume(headers, place, lost)
+            response.heard = alive
 
     async def _resume(self, headers: HeaderFields, place: Resumption, lost: OutcomeUnknown) -> StreamedResponse:
         """The stream of a request that was sent: after any error its outcome is unknown."""
@@ -171,13 +186,21 @@ class StreamableHttp:
         raise lost
 
 
+def _note_acceptance(outcome: SendOutcome, alive: Alive) -> None:
+    if not isinstance(outcome.verdict, Failure):
+        alive()
+        outcome.response.heard = alive
+
+
 def session_headers(response: StreamedResponse) -> dict[str, str]:
     """The session that a response to `initialize` opens, as a header for later requests."""
     session_id = response.header("mcp-session-id")
-    if response.status != 200 or not session_id:
+    if not 200 <= response.status < 300 or not session_id:
         return {}
-    if not _SESSION_ID.fullmatch(session_id):
-        raise TheirProtocolError("the server gave a session id that no header can carry")
+    if len(session_id) > LONGEST_ID:
+        raise TheirProtocolError(f"the server gave a session id of more than {LONGEST_ID // 1024} KiB")
+    if not is_id(session_id):
+        raise TheirProtocolError("the server gave a session id that is not visible ASCII")
     return {"mcp-session-id": session_id}
 
 
@@ -186,8 +209,22 @@ def _may_succeed_later(error: BridgeError) -> bool:
     return not _is_final(error) if isinstance(error, UpstreamFailed) else isinstance(error, Unreachable)
 
 
+def _is_refusal(error: BridgeError) -> bool:
+    """Whether the same GET will be answered in the same way, as far as one can tell."""
+    return not isinstance(error, Unreachable | TheirProtocolError) or isinstance(error, SessionLost) or _is_final(error)
+
+
 def _is_final(error: BridgeError) -> bool:
-    return isinstance(error, UpstreamFailed) and error.status < 500 and error.status not in _PASSING
+    if not isinstance(error, UpstreamFailed):
+        return False
+    return error.status == 501 or (error.status < 500 and error.status not in _PASSING)  # 501: Not Implemented
+
+
+def _without_session(error: BridgeError) -> BridgeError:
+    """`error`, or in place of a lost session the refusal that a 404 to a GET is."""
+    if not isinstance(error, SessionLost):
+        return error
+    return UpstreamFailed("the server offers no stream of its own (HTTP 404)", status=404)
 
 
 def _random_fraction() -> float:

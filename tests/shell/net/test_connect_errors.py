@@ -43,7 +43,8 @@ async def test_a_bad_certificate_is_named_with_what_to_do(context, trusted, word
     ("alert", "words"),
     [
         (70, "offers no TLS version that is still safe"),
-        (120, "no application protocol"),
+        (120, "speaks HTTP/2 only"),
+        (112, "no TLS connection"),
         (40, "broke off the TLS handshake"),
     ],
 )

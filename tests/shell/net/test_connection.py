@@ -43,6 +43,43 @@ async def test_an_end_that_only_the_kernel_has_seen_is_noticed_before_a_connecti
         assert await call(pool, at(server)) == b"new"  # the loop had no chance to see the end before this
 
 
+SETTINGS = b"\0\0\x12\x04\0\0\0\0\0" + b"\0\x03\0\0\0\x80" * 3
+GOAWAY = b"\0\0\x08\x07\0\0\0\0\0" + b"\0" * 7 + b"\x01"
+
+
+@pytest.mark.parametrize("said", [SETTINGS, GOAWAY, SETTINGS + GOAWAY])
+@pytest.mark.parametrize("after", [CUT, DRAIN])
+@story
+async def test_a_server_that_answers_with_frames_of_http_2_is_named(said, after):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, said, after])
+        with pytest.raises(TheirProtocolError, match="speaks HTTP/2 only"):
+            await call(pool, at(server))
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+@story
+async def test_a_server_that_goes_on_with_a_body_that_is_not_wanted_any_more_notices_it_at_once(wanted):
+    async with Scripted() as server, pooled() as pool:
+        seen = []
+
+        async def look(reader, writer):
+            try:
+                seen.append(await reader.read(1))
+            except ConnectionResetError:
+                seen.append("reset")
+
+        server.play([REQUEST, CHUNKED, *([b"0\r\n\r\n"] if wanted else []), look])
+        answer = await post(pool, at(server))
+        answer.give_way()
+        if wanted:
+            await answer.read(LIMIT)
+        await answer.aclose()
+        await pool.aclose()
+        await server.all_ended(1)
+        assert seen == [b"" if wanted else "reset"]
+
+
 @pytest.mark.parametrize("extra", [b"x", ok(b"smuggled"), b"\r\n"])
 @story
 async def test_bytes_beyond_a_response_are_never_the_next_response(extra):

@@ -1,6 +1,7 @@
 """The table of a connection's states: every step that it has, and a named error for every other one."""
 
 import asyncio
+import socket
 from itertools import product
 
 import h11
@@ -72,6 +73,13 @@ def test_nothing_follows_the_loss_of_a_connection_without_an_end(loss):
 class Transport(asyncio.Transport):
     """Takes what is written and sends it nowhere."""
 
+    def __init__(self, unconnected):
+        super().__init__()
+        self.socket = unconnected
+
+    def get_extra_info(self, name, default=None):
+        return self.socket if name == "socket" else default
+
     def write(self, data):
         pass
 
@@ -79,9 +87,10 @@ class Transport(asyncio.Transport):
 def test_a_connection_refuses_a_request_while_another_is_under_way():
     async def tell():
         connection = Connection("mcp.test", memoryview(bytearray(16)), lambda _: None)
-        connection.connection_made(Transport())
-        connection.write(REQUEST, b"")
-        with pytest.raises(InvalidStep, match="AWAITING_HEAD cannot take the step SENT"):
+        with socket.socket() as unconnected:
+            connection.connection_made(Transport(unconnected))
             connection.write(REQUEST, b"")
+            with pytest.raises(InvalidStep, match="AWAITING_HEAD cannot take the step SENT"):
+                connection.write(REQUEST, b"")
 
     asyncio.run(tell())

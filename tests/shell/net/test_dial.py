@@ -101,6 +101,7 @@ async def test_https_goes_through_a_proxys_tunnel(ca_file):
         url = at(server, scheme="https", host="mcp.test")
         assert [await call(pool, url), await call(pool, url)] == [b"1", b"2"]
         assert middle.requests[0].startswith(f"CONNECT mcp.test:{server.port} HTTP/1.1\r\n".encode())
+        assert b"\r\nUser-Agent: mcp-auth-bridge/" in middle.requests[0]
         assert b"Proxy-Authorization" not in server.requests[0]
 
 

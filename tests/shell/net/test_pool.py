@@ -1,6 +1,7 @@
 """The relay's plane against real sockets: a response is whole or an error, and an error says whether to repeat."""
 
 import asyncio
+import math
 
 import pytest
 from peers.scripted import CUT, DRAIN, HALF_CLOSE, REQUEST, RESET, Gate, Scripted, ok
@@ -9,9 +10,11 @@ from pooling import CHUNKED, LIMIT, MIB, at, call, pooled, post, story, through
 from mcp_auth_bridge.errors import (
     OurProtocolError,
     OutcomeUnknown,
+    TimedOut,
     Unreachable,
 )
 from mcp_auth_bridge.shell.net import pool as pool_module
+from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.urls import Url
 
 # Requests and responses
@@ -118,12 +121,101 @@ async def test_a_reused_connection_that_dies_after_the_request_is_not_retried():
 
 
 @story
+async def test_a_request_of_which_the_server_received_nothing_goes_to_another_connection(monkeypatch):
+    monkeypatch.setattr(Connection, "crossed", True)  # test_connection_crossing.py: how that is known
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"1"), REQUEST, CUT], [REQUEST, ok(b"2")])
+        assert [await call(pool, at(server)) for _ in range(2)] == [b"1", b"2"]
+
+
+@story
 async def test_a_connection_that_was_idle_too_long_is_closed(monkeypatch):
     monkeypatch.setattr(pool_module, "IDLE_SECONDS", 0.0)
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, ok(), DRAIN])
         await call(pool, at(server))
         await server.all_ended(1)
+
+
+@pytest.mark.parametrize("field", [b"timeout=0", b"timeout=5, max=1", b"max=0"])
+@story
+async def test_a_connection_that_is_about_to_end_as_announced_is_not_used_again(field):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"1", b"Keep-Alive: " + field), DRAIN], [REQUEST, ok(b"2"), REQUEST, ok(b"3")])
+        assert [await call(pool, at(server)) for _ in range(3)] == [b"1", b"2", b"3"]
+        assert server.connections == 2
+
+
+@story
+async def test_a_connection_is_used_again_while_its_announced_end_is_far():
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"1", b"Keep-Alive: timeout=600, max=2"), REQUEST, ok(b"2")])
+        assert [await call(pool, at(server)) for _ in range(2)] == [b"1", b"2"]
+        assert server.connections == 1
+
+
+@story
+async def test_an_end_that_comes_to_an_idle_connection_shows_the_limit_of_its_server_and_one_of_our_own_does_not():
+    async with Scripted() as server, pooled() as pool:
+        gate = Gate()
+        server.play([REQUEST, ok(), gate, CUT], [REQUEST, ok(), DRAIN])
+        await call(pool, at(server))
+        gate.open.set()
+        while pool._open:  # noqa: ASYNC110 - until the loop has seen it; nothing announces that
+            await asyncio.sleep(0)
+        [route] = pool._routes.values()
+        observed = route.idle_limit._last
+        assert 0 <= observed < math.inf
+        await call(pool, at(server))
+        pool._make_room()
+        await server.all_ended(2)
+        assert not pool._open
+        assert route.idle_limit._last == observed
+
+
+@story
+async def test_a_connection_is_not_used_again_near_the_limit_that_its_server_has_shown(monkeypatch):
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, ok(b"1"), DRAIN], [REQUEST, ok(b"2")])
+        await call(pool, at(server))
+        [route] = pool._routes.values()
+        route.idle_limit.ended(3600.0)
+        route.idle_limit.ended(3600.0)
+        [idle] = pool._open
+        idle.heard_at -= 3599.5
+        assert await call(pool, at(server)) == b"2"
+        assert server.connections == 2
+
+
+@story
+async def test_a_response_whose_rest_does_not_matter_gives_way_to_a_request_that_waits_its_turn(monkeypatch):
+    monkeypatch.setattr(pool_module, "OPEN_LIMIT", 2)
+    async with Scripted() as server, pooled() as pool:
+        server.play(*[[REQUEST, CHUNKED + b"1\r\nx\r\n", DRAIN]] * 2, [REQUEST, ok(b"3")])
+        needed, spare = [await post(pool, at(server)) for _ in range(2)]
+        spare.give_way()
+        spare.give_way()
+        reading = asyncio.create_task(spare.read(LIMIT))
+        assert await call(pool, at(server)) == b"3"
+        with pytest.raises(OutcomeUnknown):
+            await reading
+        await needed.aclose()
+        needed.give_way()  # it is over
+
+
+@story
+async def test_a_request_whose_turn_does_not_come_was_not_sent(monkeypatch):
+    monkeypatch.setattr(pool_module, "OPEN_LIMIT", 1)
+    monkeypatch.setattr(pool_module, "TURN_PATIENCE", 0.0)
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, CHUNKED, DRAIN], [REQUEST, ok(b"2")])
+        first = await post(pool, at(server))
+        with pytest.raises(TimedOut, match="1 requests are unanswered") as caught:
+            await call(pool, at(server))
+        assert caught.value.retry_safe
+        await first.aclose()
+        assert await call(pool, at(server)) == b"2"
+        assert len(server.requests) == 2
 
 
 @story

@@ -101,10 +101,30 @@ def test_a_proxys_credentials_become_a_header_and_are_never_printed():
 
 
 @pytest.mark.parametrize(
-    "text", ["socks5://user:hunter2@p.example:1080", "http://user:hunter2@", "http://u:hunter2@p:x"]
+    "text",
+    [
+        "socks5://user:hunter2@p.example:1080",
+        "http://user:hunter2@",
+        "http://u:hunter2@p:x",
+        "u:hunter2://x@proxy.example:3128",
+    ],
 )
 def test_an_unusable_proxy_url_is_refused_without_quoting_it(text):
     with pytest.raises(ConfigError) as caught:
         via({"HTTPS_PROXY": text})
     assert "HTTPS_PROXY" in caught.value.message
     assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "https_proxy"])
+@pytest.mark.parametrize("kind", ["socks5h", "SOCKS5", "socks4", "socks", "ftp"])
+def test_a_proxy_of_another_kind_is_named_with_what_works_instead(variable, kind):
+    with pytest.raises(ConfigError) as caught:
+        via({variable: f"{kind}://127.0.0.1:1080"})
+    assert variable in caught.value.message
+    assert (f"a SOCKS proxy ({kind})" in caught.value.message) is (kind != "ftp")
+    assert all(word in caught.value.hint for word in ("https_proxy", "no_proxy", 'proxy = "none"'))
+
+
+def test_an_http_proxy_is_used_even_if_all_proxy_names_another_kind():
+    assert via({"ALL_PROXY": "socks5h://127.0.0.1:1080", "HTTPS_PROXY": PROXY}) == PROXY

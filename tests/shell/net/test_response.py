@@ -51,6 +51,30 @@ async def test_chunks_are_read_while_the_response_is_still_open():
 
 
 @story
+async def test_each_arrival_of_bytes_is_heard():
+    async with Scripted() as server, pooled() as pool:
+        gate = Gate()
+        server.play([REQUEST, CHUNKED + b"1\r\na\r\n", gate, b"1\r\nb\r\n0\r\n\r\n"])
+        response = await post(pool, at(server))
+        response.heard = gate.open.set
+        assert await response.read(9) == b"ab"
+
+
+@story
+async def test_a_response_gives_way_while_it_has_a_connection():
+    async with Scripted() as server, pooled() as pool:
+        server.play([REQUEST, CHUNKED, DRAIN])
+        response = await post(pool, at(server))
+        [connection] = pool._open
+        response.give_way()
+        since = connection.spare_since
+        response.give_way()
+        assert connection.spare_since == since is not None
+        await response.aclose()
+        response.give_way()
+
+
+@story
 async def test_a_body_above_the_callers_limit_is_refused_and_its_connection_closed():
     async with Scripted() as server, pooled() as pool:
         server.play([REQUEST, CHUNKED + b"5\r\nhello\r\n", DRAIN])

@@ -18,6 +18,19 @@ def test_a_cut_leaves_the_outcome_unknown(begun, words):
     assert not error.retry_safe
 
 
+def test_a_server_of_http_2_is_named_with_what_its_operator_has_to_do():
+    error = response_errors.spoke_http_2_error(PEER)
+    assert f"{PEER} speaks HTTP/2 only" in error.message
+    assert "operator" in error.hint
+
+
+def test_a_request_that_crossed_the_end_was_not_received():
+    error = response_errors.crossed_error(PEER)
+    assert type(error) is Unreachable
+    assert error.retry_safe
+    assert PEER in error.message
+
+
 def test_a_missing_certificate_was_noticed_before_the_request():
     error = response_errors.missing_certificate_error(PEER)
     assert isinstance(error, Unreachable)

@@ -3,10 +3,12 @@
 import contextlib
 import socket
 import ssl
+import sys
 
+import pytest
 import trustme
 
-from mcp_auth_bridge.shell.net.socket_state import is_orderly_end, is_readable
+from mcp_auth_bridge.shell.net.socket_state import acknowledged_bytes, is_orderly_end, is_readable, reset_at_end
 
 
 def test_bytes_and_an_end_are_seen_and_silence_is_not():
@@ -19,6 +21,45 @@ def test_bytes_and_an_end_are_seen_and_silence_is_not():
         assert not is_readable(near)
         far.close()
         assert is_readable(near)
+
+
+def connected():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return socket.create_connection(listener.getsockname()), listener.accept()[0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which bytes were acknowledged")
+def test_bytes_that_the_peer_has_received_are_acknowledged_and_those_after_its_end_are_not():
+    near, far = connected()
+    with near, far:
+        before = acknowledged_bytes(near)
+        near.sendall(b"12345")
+        far.sendall(far.recv(5))
+        assert near.recv(5) == b"12345"
+        received = acknowledged_bytes(near)
+        assert (before > 0, received - before) == (True, 5)
+        far.shutdown(socket.SHUT_RDWR)
+        near.sendall(b"6")
+        assert near.recv(1) == b""
+        assert acknowledged_bytes(near) == received
+    assert acknowledged_bytes(near) == 0  # it is closed
+
+
+def test_another_system_does_not_tell(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    near, far = connected()
+    with near, far:
+        assert acknowledged_bytes(near) == 0
+
+
+def test_a_peer_that_is_sending_notices_a_reset_at_once():
+    near, far = connected()
+    with far:
+        reset_at_end(near)
+        near.close()
+        with pytest.raises(ConnectionError):
+            far.recv(1)
+    reset_at_end(near)  # it has ended already
 
 
 def test_every_end_over_plain_tcp_is_orderly():

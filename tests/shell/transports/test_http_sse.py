@@ -32,7 +32,7 @@ from mcp_auth_bridge.errors import (
     UrlRefused,
 )
 from mcp_auth_bridge.relay.envelope import peek
-from mcp_auth_bridge.shell.transports import http_sse
+from mcp_auth_bridge.shell.transports import http_sse, remainder
 from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge
 
 INITIALIZED = b'{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2024-11-05"}}'
@@ -237,11 +237,19 @@ async def test_a_lost_stream_leaves_its_calls_with_an_unknown_outcome_and_is_ope
         assert heads(server).count("POST /sse") == 1  # how it is spoken to is known by now
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        reply(b"404 Not Found"),
+        reply(b"400 Bad Request", body=b"No transport found for sessionId", kind=b"text/plain"),
+        reply(b"400 Bad Request", body=b'{"id":null,"error":{"code":-32602,"message":"Invalid session ID"}}'),
+    ],
+)
 @story
-async def test_a_post_to_a_forgotten_session_is_a_lost_session():
+async def test_a_post_to_a_forgotten_session_is_a_lost_session(refusal):
     async with Scripted() as server, connected(server, "/sse") as remote:
         stream, posts = opened(DRAIN)
-        server.play(stream, [*posts[:3], REQUEST, reply(b"404 Not Found"), CUT])
+        server.play(stream, [*posts[:3], REQUEST, refusal, CUT])
         await collect(remote.post(OPENING, {}))
         with pytest.raises(SessionLost):
             await collect(remote.post(CALL, {}))
@@ -301,13 +309,32 @@ async def test_a_post_that_fails_fails_its_call_alone():
 
 
 @story
+async def test_a_post_whose_response_stays_open_holds_neither_its_reply_nor_a_notification(monkeypatch):
+    monkeypatch.setattr(remainder, "GRACE", 0.0)
+    async with Scripted() as server, connected(server, "/sse") as remote:
+        asked = Gate()
+        stream, first = opened(asked, event(ANSWER), DRAIN)
+
+        async def answer(reader, writer):
+            asked.open.set()
+
+        server.play(stream, first[:3], [REQUEST, STREAM, answer, DRAIN], [REQUEST, STREAM, DRAIN])
+        assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
+        signs = []
+        assert await collect(remote.post(CALL, {}, lambda: signs.append("alive"))) == [ANSWER]
+        assert await collect(remote.post(OPENED, {}, lambda: signs.append("alive"))) == []
+        assert signs == ["alive"] * 2
+        await server.all_ended(3)
+
+
+@story
 async def test_a_fault_of_the_bridge_ends_the_waiting_request_with_an_error(monkeypatch):
     def broken(data):
         raise ZeroDivisionError
 
     async with Scripted() as server, connected(server, "/sse") as remote:
         server.play(*opened(DRAIN))
-        monkeypatch.setattr(http_sse, "parsed", broken)
+        monkeypatch.setattr(http_sse, "messages_in", broken)
         with pytest.raises(BridgeError, match="ZeroDivisionError") as caught:
             await collect(remote.post(OPENING, {}))
         assert not caught.value.retry_safe

@@ -9,6 +9,7 @@ from relaying import WELCOMED, message, notification
 from mcp_auth_bridge.credentials.base import Refusal, Target
 from mcp_auth_bridge.errors import LoginRequired, TheirProtocolError, Unreachable, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.shell.transports import probe
 from mcp_auth_bridge.shell.transports.probe import Stranger, ask_for_challenge, prove
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -28,7 +29,7 @@ class Far:
         self.asked = []
         self.closed = False
 
-    async def post(self, sent, headers):
+    async def post(self, sent, headers, alive=None):
         self.asked.append((sent.method, dict(headers)))
         if sent.id is None:
             return
@@ -143,7 +144,7 @@ class Guarded(Far):
         self.stranger = stranger
         self.method = method
 
-    async def post(self, sent, headers):
+    async def post(self, sent, headers, alive=None):
         target = Target("POST", gate("https://mcp.example/mcp", Purpose.SERVER))
         credentials = await self.stranger.headers(target)
         if sent.method == self.method:
@@ -184,9 +185,24 @@ def test_an_odd_server_is_left_to_its_metadata():
     assert asyncio.run(ask_for_challenge(Far(initialize=odd, discover=odd), Stranger())) is None
 
 
+def test_a_notification_that_is_answered_by_a_stream_without_an_end_is_done_when_it_is_accepted(monkeypatch):
+    monkeypatch.setattr(probe, "GRACE", 0.0)
+
+    class Open(Far):
+        async def post(self, sent, headers, alive=None):
+            async for each in super().post(sent, headers):
+                yield each
+            if sent.id is None:
+                for _ in range(2):
+                    alive()
+                await asyncio.Event().wait()
+
+    assert proven(Open(initialize=WELCOMED, list=TOOLS)) == {"initialize": WELCOMED, "tools/list": TOOLS}
+
+
 def test_what_a_server_says_about_the_notification_does_not_count():
     class Talking(Far):
-        async def post(self, sent, headers):
+        async def post(self, sent, headers, alive=None):
             async for each in super().post(sent, headers):
                 yield each
             if sent.id is None:

@@ -19,6 +19,19 @@ DENIED = {
         reply(b"403 Forbidden", body=b"<title>Just a moment...</title>words", kind=b"text/html"),
         "Just a moment...",
     ),
+    "plain text that Express calls a page": (
+        reply(b"403 Forbidden", body=b"no seat left", kind=b"text/html; charset=utf-8"),
+        "no seat left",
+    ),
+    "text without a type": (
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 12\r\n\r\nno seat left",
+        "no seat left",
+    ),
+    "a page that is only a number": (
+        reply(b"403 Forbidden", body=b"<title>403</title>", kind=b"text/html"),
+        "403",
+    ),
+    "a JSON string": (reply(b"403 Forbidden", body=b'"no seat left"'), "no seat left"),
     "an error under a foreign id": (
         reply(b"403 Forbidden", body=b'{"jsonrpc":"2.0","id":99,"error":{"code":1,"message":"no quota"}}'),
         "no quota",

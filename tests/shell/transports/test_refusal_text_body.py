@@ -40,6 +40,6 @@ class Body:
     ],
 )
 def test_the_words_are_read_and_the_connection_is_free_afterwards(body, words, monkeypatch):
-    monkeypatch.setattr(refusal_text, "_PATIENCE", 0.01)
+    monkeypatch.setattr(refusal_text, "PATIENCE", 0.01)
     assert asyncio.run(read_words(body)) == words
     assert body.closed

@@ -9,6 +9,7 @@ from remoting import (
     ACCEPTED,
     ANSWER,
     CALL,
+    END,
     NOTE,
     OPENED,
     OPENING,
@@ -162,6 +163,16 @@ async def test_the_time_to_wait_comes_from_retry_after(field, seconds):
 
 
 @story
+async def test_a_session_may_be_opened_with_any_success():
+    async with Scripted() as server, connected(server) as remote:
+        created = reply(b"201 Created", b"Mcp-Session-Id: s1", body=INITIALIZED)
+        server.play(one(created), one(reply(b"201 Created", body=ANSWER)))
+        assert await collect(remote.post(OPENING, {})) == [INITIALIZED]
+        assert await collect(remote.post(CALL, {})) == [ANSWER]
+        assert header(server.requests[-1], b"mcp-session-id") == b"s1"
+
+
+@story
 async def test_every_request_but_initialize_names_the_session():
     async with Scripted() as server, connected(server) as remote:
         await opened(server, remote, one(ACCEPTED), one(reply(b"405 No")), one(reply(b"200 OK", body=INITIALIZED)))
@@ -175,13 +186,27 @@ async def test_every_request_but_initialize_names_the_session():
         assert header(server.requests[-1], b"mcp-session-id") is None  # the newer session has no id
 
 
-@pytest.mark.parametrize("value", [b"two words", b"x" * 1025, "é".encode()])
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [(b"two words", "not visible ASCII"), ("é".encode(), "not visible ASCII"), (b"x" * 32769, "more than 32 KiB")],
+)
 @story
-async def test_a_session_id_that_no_header_can_carry_is_refused(value):
+async def test_a_session_id_that_mcp_forbids_or_that_fills_a_request_is_refused(value, why):
     async with Scripted() as server, connected(server) as remote:
         server.play(one(reply(b"200 OK", b"Mcp-Session-Id: " + value, body=INITIALIZED)))
-        with pytest.raises(TheirProtocolError, match="session id"):
+        with pytest.raises(TheirProtocolError, match=f"session id .*{why}"):
             await collect(remote.post(OPENING, {}))
+
+
+@pytest.mark.parametrize("length", [1, 1025, 2500, 32768])
+@story
+async def test_a_session_id_of_any_length_goes_back_as_it_came(length):
+    session = b"~" * length
+    async with Scripted() as server, connected(server) as remote:
+        server.play(one(reply(b"200 OK", b"Mcp-Session-Id: " + session, body=INITIALIZED)), one(ACCEPTED))
+        await collect(remote.post(OPENING, {}))
+        await collect(remote.post(OPENED, {}))
+        assert header(server.requests[1], b"mcp-session-id") == session
 
 
 @pytest.mark.parametrize(
@@ -190,6 +215,9 @@ async def test_a_session_id_that_no_header_can_carry_is_refused(value):
         reply(b"404 Not Found"),
         reply(b"404 Not Found", body=b'{"jsonrpc":"2.0","id":null,"error":{"code":-32001,"message":"Session"}}'),
         reply(b"400 Bad Request", body=b'{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request"}}'),
+        reply(b"400 Bad Request", body=b"No valid session ID provided", kind=b"text/plain"),
+        reply(b"200 OK", body=b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"Invalid Request"}}'),
+        STREAM + event(b'{"jsonrpc":"2.0","id":1,"error":{"code":-32001,"message":"session not found"}}') + END,
     ],
 )
 @story
@@ -205,7 +233,7 @@ async def test_a_forgotten_session_is_lost_and_the_request_is_safe_to_repeat(ref
     "body",
     [
         b'{"jsonrpc":"2.0","id":1,"error":{"code":-32000,"message":"the tool says no"}}',
-        b'{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"bad"}}',
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"bad"}}',
     ],
 )
 @story

@@ -1,0 +1,77 @@
+"""How long an idle connection may be used again: what the server announces, and what it has been seen to do.
+
+A request that crosses the server's end of the connection is lost, and a tool call must not be repeated then. So a
+connection is not used again shortly before that end. A new one costs a handshake, which is the smaller loss.
+"""
+
+import math
+import re
+
+_PARAMETER = re.compile(r"(?:^|[,;\s])(timeout|max)\s*=\s*\"?([0-9]{1,9})", re.IGNORECASE)
+
+_LONGEST_MARGIN = 1.0
+_MARGIN = 0.25
+"""The part of a limit, up to `_LONGEST_MARGIN` seconds, for clocks that tick slowly and machines that are busy."""
+
+_AGREEMENT = 1.1
+"""How much longer than the other one of two idle times may be if both show the same limit."""
+
+
+class Lifetime:
+    """What the server announces about one connection: `Keep-Alive: timeout=N, max=M` (RFC 2068 section 19.7.1).
+
+    `round_trip` is in seconds, and the way to the server and back takes no longer: the time to connect, for a start.
+    """
+
+    def __init__(self, round_trip: float) -> None:
+        # The shortest time, in seconds, in which a byte went there and another came back.
+        self._round_trip = round_trip
+        # The responses so far.
+        self._responses = 0
+        # The responses after which the server ends the connection.
+        self._most = math.inf
+        # The seconds without a request after which it does.
+        self._timeout = math.inf
+
+    def note(self, fields: tuple[str, ...], seconds: float) -> None:
+        """Note a response that began after `seconds`, and its `Keep-Alive` fields."""
+        self._round_trip = min(self._round_trip, seconds)
+        self._responses += 1
+        for name, value in _PARAMETER.findall(",".join(fields)):
+            if name.lower() == "timeout":
+                self._timeout = float(value)
+            elif self._responses == 1:
+                # Apache counts down, cpp-httplib repeats the first number: counting from that one is right for both.
+                self._most = float(value)
+            elif value.strip("0") == "":
+                self._most = 0
+
+    def allows(self, idle: float, observed: float) -> bool:
+        """Whether a request may be sent after `idle` seconds. `observed` is the server's `IdleLimit`, in seconds."""
+        limit = min(self._timeout, observed)
+        if self._responses and self._responses >= self._most:
+            return False
+        # What counts is how long the server waits, and its wait is longer by the way there and back.
+        return limit is math.inf or idle + 2 * self._round_trip < limit - min(_MARGIN * limit, _LONGEST_MARGIN)
+
+
+class IdleLimit:
+    """After which time a server ends idle connections, for servers that do not say it (uvicorn: 5 s).
+
+    Two ends after the same time show a limit. One alone may be a restart.
+    """
+
+    def __init__(self) -> None:
+        self._last = math.inf
+        self.seconds = math.inf
+
+    def ended(self, idle: float) -> None:
+        """Note that the server ended a connection that was idle for this many seconds."""
+        shorter, longer = sorted((idle, self._last))
+        self.seconds = shorter if longer <= shorter * _AGREEMENT else math.inf
+        self._last = idle
+
+    def outlived(self, idle: float) -> None:
+        """Note that a connection is alive after this many seconds: a limit below that does not exist (any more)."""
+        if idle > self.seconds * _AGREEMENT:
+            self.seconds = self._last = math.inf
