@@ -35,6 +35,7 @@ from mcp_auth_bridge.relay.base import (
 from mcp_auth_bridge.relay.call_numbers import SIGN_IN, STREAM
 from mcp_auth_bridge.relay.early_initialize import EarlyInitialize
 from mcp_auth_bridge.relay.legacy_session import LegacySession
+from mcp_auth_bridge.relay.login_offer import announcement
 from mcp_auth_bridge.relay.passthrough import Passthrough
 from mcp_auth_bridge.relay.signing_in import SigningIn
 from mcp_auth_bridge.urls import Purpose, gate
@@ -270,8 +271,24 @@ class SigningInHistories(Histories):
     def __init__(self):
         super().__init__()
         self.relay = SigningIn(EarlyInitialize(LegacySession(Passthrough()), "far", {}), "far")
-        self.initialize()
+        self.takes_urls()
         self.say(INITIALIZED)
+
+    @rule()
+    def takes_urls(self):
+        """As `initialize`, by a client that shows its user a URL."""
+        capabilities = {"elicitation": {"url": {}}}
+        self.say(request(self.fresh_id(), "initialize", protocolVersion="2025-06-18", capabilities=capabilities))
+
+    @precondition(lambda self: self.signing_in)
+    @rule(port=st.integers(1, 2))
+    def no_browser_can_be_opened(self, port):
+        address = f"http://127.0.0.1:{port}/open/x"
+        self.perform(self.relay.from_server(SIGN_IN, announcement(address)))
+
+    @rule(number=st.integers(0, 3), action=st.sampled_from(["accept", "decline"]))
+    def the_user_answers(self, number, action):
+        self.say(answer(f"mcp-auth-bridge/elicitation/create/{number}", {"action": action}))
 
     @rule()
     def calls_a_tool(self):

@@ -1,4 +1,4 @@
-"""Generates docs/clients.md: runs real clients through the bridge, in each state that its server may be in.
+"""Generates docs/clients.md: runs real clients through the bridge, in each state of its server or desktop.
 
     PYTHONPATH=tests/support:tests/e2e uv run python tests/support/client_table.py
 
@@ -32,6 +32,7 @@ RESULT = "the result"
 AFTER_LOGIN = "one login, then the result"
 NEXT_SESSION = "one login; the tools come with the next session"
 TOLD = "is told that the server cannot be reached"
+ADDRESS = "is told where to sign in"
 
 HEAD = """\
 # Real clients in front of the bridge
@@ -42,6 +43,8 @@ The client connects, lists the tools, calls one, and the cell says how that ends
 
 - **logged in**: the login is stored.
 - **login needed**: nothing is stored. The client sees one tool, which signs in; the browser is one that says yes.
+- **no browser**: the same, and the bridge finds no browser. With a user, a client that declared URL elicitation would
+  show the address of the login; without one it declines, and the model is told that address.
 - **server down**: the login is stored, and the server refuses connections.
 - **server slow**: the login is stored, and each response of the server takes ten seconds.
 - **token revoked**: the login is stored, and the server accepts neither its access token nor its refresh token.
@@ -59,6 +62,10 @@ def _logged_in(gateway: Gateway, home: Path) -> None:
 
 def _login_needed(gateway: Gateway, home: Path) -> None:
     _configured(gateway, home)
+
+
+def _no_browser(gateway: Gateway, home: Path) -> None:
+    Bridge(home).add_server("acme", gateway.url, login="auto", browser_command=[])
 
 
 def _down(gateway: Gateway, home: Path) -> None:
@@ -87,12 +94,13 @@ SCENARIOS: dict[str, Callable[[Gateway, Path], None]] = {
     "server slow": _slow,
     "logged in": _logged_in,
     "login needed": _login_needed,
+    "no browser": _no_browser,
     "server down": _down,
     "token revoked": _revoked,
 }
 """The slowest first."""
 
-COLUMNS = ("logged in", "login needed", "server down", "server slow", "token revoked")
+COLUMNS = ("logged in", "login needed", "no browser", "server down", "server slow", "token revoked")
 INSPECTOR_NAME = "Inspector"
 
 
@@ -132,6 +140,8 @@ def outcome(said: str, results: list[tuple[str, str]], logins: int) -> str:
         return f"fails: {' '.join(said.split())[-600:]}"
     if "refuses connections" in last:
         return TOLD
+    if re.search(r"http://127\.0\.0\.1:\d+/open/\w+", last):
+        return ADDRESS
     if re.search(r"\b5\b", last):
         return {0: RESULT, 1: AFTER_LOGIN}.get(logins, f"{logins} logins")
     if "You are signed in" in last and logins == 1:

@@ -37,7 +37,12 @@ class Place(NamedTuple):
     @property
     def server(self) -> dict[str, object]:
         """The entry of the bridge, as most clients write it."""
-        return {"command": command(), "args": ["run", "acme"], "env": {"MCP_AUTH_BRIDGE_HOME": str(self.bridge)}}
+        return {"command": command(), "args": ["run", "acme"], "env": self.variables}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of the bridge. Its desktop is not that of whoever runs the test."""
+        return {"MCP_AUTH_BRIDGE_HOME": str(self.bridge), "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere/bus"}
 
     def write(self, name: str, content: object) -> Path:
         """A file below the home; all but text is written as JSON."""
@@ -146,6 +151,7 @@ def _claude(place: Place) -> Prepared:
 
 def _codex(place: Place) -> Prepared:
     server = place.server
+    variables = "\n".join(f"{name} = {json.dumps(value)}" for name, value in place.variables.items())
     place.write(
         ".codex/config.toml",
         f"""
@@ -162,7 +168,7 @@ args = {json.dumps(server["args"])}
 required = true # else a session without a user begins before its servers are there
 default_tools_approval_mode = "approve"
 [mcp_servers.acme.env]
-MCP_AUTH_BRIDGE_HOME = {json.dumps(str(place.bridge))}
+{variables}
 """,
     )
     return Prepared(["exec", "--skip-git-repo-check", PROMPT], {})
@@ -260,13 +266,13 @@ CLIENTS = (
 
 
 def _object_in(text: str) -> Any:
-    """The JSON object in `text`, which may have lines of the log around it."""
-    return json.loads(text[text.index("{") : text.rindex("}") + 1])
+    """The first JSON object in `text`, which may have lines of the log around it."""
+    return json.JSONDecoder().raw_decode(text, text.index("{"))[0]
 
 
 def inspect(place: Place, node: Path, inspector: Path) -> str:
     """What MCP Inspector prints: it lists the tools, and calls the one that the model would call."""
-    server = ["-e", f"MCP_AUTH_BRIDGE_HOME={place.bridge}"]
+    server = [word for name, value in place.variables.items() for word in ("-e", f"{name}={value}")]
 
     def ask(*words: str) -> str:
         argv = [str(node), str(inspector), "--cli", *server, *words, "--", command(), "run", "acme"]
