@@ -20,6 +20,8 @@ class Context(msgspec.Struct, frozen=True):
     paths: Paths
     config: Config
     environ: Mapping[str, str]
+    error: ConfigError | None = None
+    """Why the configuration cannot be used. Only `doctor` goes on without one."""
 
     def store_access(self) -> StoreAccess:
         """Access to the store of the configuration."""
@@ -35,6 +37,14 @@ def load_context(paths: Paths, config_file: Path | None, default_store: StoreSet
     if config_file is not None:
         _check_exists(config_file)
     return Context(paths, load(config_file or paths.config, default_store), os.environ)
+
+
+def load_context_or_default(paths: Paths, config_file: Path | None, default_store: StoreSettings) -> Context:
+    """As `load_context`; if that fails, the context with an empty configuration and the error."""
+    try:
+        return load_context(paths, config_file, default_store)
+    except ConfigError as error:
+        return Context(paths, Config(config_file or paths.config, default_store), os.environ, error)
 
 
 def _check_exists(path: Path) -> None:

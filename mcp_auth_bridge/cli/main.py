@@ -61,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
             silence_notice.enable()
     from pathlib import Path
 
-    from mcp_auth_bridge.app.context import load_context
+    from mcp_auth_bridge.app.context import load_context, load_context_or_default
     from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
     from mcp_auth_bridge.shell.files.paths import paths
     from mcp_auth_bridge.shell.process import uncaught
@@ -70,7 +70,8 @@ def _run(arguments: argparse.Namespace) -> int:
     uncaught.install_hooks()
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
-    return run(story(load_context(paths(), Path(arguments.config) if arguments.config else None, store)))
+    load = load_context_or_default if arguments.command == "doctor" else load_context
+    return run(story(load(paths(), Path(arguments.config) if arguments.config else None, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
@@ -92,7 +93,8 @@ def _login(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import login
     from mcp_auth_bridge.config.toml import split_arguments
 
-    _check_login_server(arguments)
+    _check_all(arguments)
+    _check_server_is_named(arguments)
     browser = None if arguments.no_browser else split_arguments(arguments.browser_command or (), "--browser-command")
     given = login.Input(
         None if arguments.server is None else _server(arguments),
@@ -109,9 +111,13 @@ def _login(arguments: argparse.Namespace) -> "Story":
     return lambda context: login.run(given, context)
 
 
-def _check_login_server(arguments: argparse.Namespace) -> None:
+def _check_all(arguments: argparse.Namespace) -> None:
     if arguments.all and arguments.server is not None:
         raise ConfigError("--all means every server that lacks a login, but one is named", "leave one of them out")
+
+
+def _check_server_is_named(arguments: argparse.Namespace) -> None:
+    """Raise `ConfigError` for an option that is about one server where none is named."""
     about_one = [name for name in ("header", "auth", "ipv4", "allow_http") if getattr(arguments, name)]
     if about_one and arguments.server is None:
         raise ConfigError(
@@ -182,6 +188,14 @@ def _status(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import status
 
     return lambda context: status.run(status.Input(as_json=arguments.json), context)
+
+
+def _doctor(arguments: argparse.Namespace) -> "Story":
+    from mcp_auth_bridge.commands import doctor
+
+    _check_server_is_named(arguments)
+    given = doctor.Input(None if arguments.server is None else _server(arguments))
+    return lambda context: doctor.run(given, context)
 
 
 def _token(arguments: argparse.Namespace) -> "Story":
@@ -258,6 +272,7 @@ _STORIES: Mapping[str, Callable[[argparse.Namespace], "Story"]] = {
     "secret": _secret,
     "logout": _logout,
     "status": _status,
+    "doctor": _doctor,
     "token": _token,
     "tools": _tools,
     "call": _call,

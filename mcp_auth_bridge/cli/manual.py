@@ -28,6 +28,7 @@ exit codes:
   13 it was refused because the server does not know its issuer
   14 it was refused because it is not a token
   15 timed out
+  16 `doctor` found something wrong
  130 interrupted
 """
 
@@ -53,6 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_secret(commands)
     _add_logout(commands)
     _add_status(commands)
+    _add_doctor(commands)
     _add_token(commands)
     _add_tools(commands)
     _add_call(commands)
@@ -185,6 +187,22 @@ def _add_status(commands: "options.Commands") -> None:
     text = "List the servers, who is signed in, until when, and where the login is stored."
     parser = options.add_command(commands, "status", text, "  mcp-auth-bridge status\n  mcp-auth-bridge status --json")
     parser.add_argument("--json", action="store_true", help="for programs: print a JSON list of objects")
+
+
+def _add_doctor(commands: "options.Commands") -> None:
+    text = """Find out what is wrong, whose fault it is, and what to do next.
+
+It looks at this machine, at the way to the server, at the server, its OAuth, your credential and your IDE's entry. It
+changes nothing and opens no browser. Without a server it looks at the only one of the configuration, else at this
+machine alone."""
+    example = """  mcp-auth-bridge doctor acme
+  mcp-auth-bridge doctor https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'"""
+    parser = options.add_command(commands, "doctor", text, example)
+    parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.TARGET_HELP)
+    options.add_header(parser)
+    options.add_auth(parser)
+    options.add_ipv4(parser)
+    options.add_allow_http(parser)
 
 
 def _add_token(commands: "options.Commands") -> None:

@@ -49,7 +49,19 @@ def test_a_documented_configuration_is_valid(document):
 
 def test_every_command_has_an_example_in_its_help(capsys):
     commands = next(action.choices for action in build_parser()._actions if isinstance(action.choices, dict))
-    assert set(commands) == {"run", "login", "key", "secret", "logout", "status", "token", "tools", "call", "demo"}
+    assert set(commands) == {
+        "run",
+        "login",
+        "key",
+        "secret",
+        "logout",
+        "status",
+        "doctor",
+        "token",
+        "tools",
+        "call",
+        "demo",
+    }
     for name, command in commands.items():
         assert f"example:\n  mcp-auth-bridge {name}" in command.format_help()
 

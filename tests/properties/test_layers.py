@@ -43,6 +43,7 @@ USES = {
     "shell/files": Uses(STANDARD | words("msgspec"), words("filelock platformdirs")),
     "shell/fleet": Uses(STANDARD | words("msgspec"), words("redis")),
     "shell/browser": Uses(STANDARD | words("h11 msgspec"), words("jeepney")),
+    "doctor": Uses(STANDARD - words("random secrets socket webbrowser") | words("anyio msgspec")),
     "demo": Uses(STANDARD | words("httpx2 msgspec mcp uvicorn starlette")),
 }
 """A room that is not here may use the standard library and msgspec."""
@@ -59,6 +60,7 @@ GRANTED = {
         "asyncio time os.urandom socket print sys.stdout secrets random"
     ),  # has its own server, for users who try the bridge
     "app": words("asyncio time os.urandom"),  # passes clocks and randomness to the cores, which may not import them
+    "doctor": words("time os.urandom"),  # compares clocks, measures how long a server takes, proves possession of a key
     "commands": words("asyncio time os.urandom"),  # waits for users and processes, and says how long a login is valid
 }
 

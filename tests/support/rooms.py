@@ -10,7 +10,7 @@ ORDER = """
     errors < secret urls < effects < http_syntax < config < oauth relay < stores < credentials
     < shell/time_slice < shell/console < shell/process < shell/net shell/files
     < shell/transports shell/browser shell/fleet < shell/run_flow shell/run_relay
-    < shell/run_refresh shell/own_client < app < demo < commands < cli < __main__
+    < shell/run_refresh shell/own_client < app < demo doctor < commands < cli < __main__
 """
 """A room imports itself and those before it. Rooms that no `<` separates do not know each other."""
 

@@ -102,7 +102,7 @@ class Sender:
         refused: Refusal | None = None
         redirects = 0
         while True:
-            outcome = await self._present(verb, url, headers, message, refused)
+            outcome = await self.present(verb, url, headers, message, refused)
             try:
                 target = outcome.redirect(verb, url)
                 refused = await outcome.refusal(read) if target is None else None
@@ -159,8 +159,8 @@ class Sender:
             raise outcome.first
         raise UpstreamFailed("the server answered a GET with something other than a stream of events", status=406)
 
-    async def _present(
-        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None
+    async def present(
+        self, verb: str, url: Url, headers: HeaderFields, message: Message | None, refused: Refusal | None = None
     ) -> SendOutcome:
         """One attempt, and another one if the proof lacked only the server's nonce.
 

@@ -1,0 +1,51 @@
+"""The closed list of symptoms: each has a name, and the facts that the rules of the verdict may quote.
+
+A check states a symptom only if it is sure of it. A rule (`rules.py`) draws the cause from one symptom or from several.
+"""
+
+import enum
+from typing import Self
+
+
+class Symptom(enum.Enum):
+    """A symptom: its name in JSON, then the names of its facts."""
+
+    # Here
+
+    CONFIG_UNREADABLE = "config_unreadable", "error", "hint"
+    """The configuration file cannot be read, or it is not valid."""
+
+    # The way
+
+    NAME_UNKNOWN = "name_unknown", "host"
+    """No name server knows the host."""
+
+    # The server
+
+    NOT_MCP = "not_mcp", "status"
+    """There is no MCP endpoint at this URL: 404, 405, or a page for people."""
+
+    WANTS_CREDENTIALS = "wants_credentials", "status"
+    """The server refuses a request without credentials."""
+
+    SERVES_STRANGERS = ("serves_strangers",)
+    """The server serves a request without credentials."""
+
+    # The credential
+
+    NO_LOGIN = ("no_login",)
+    """A login is configured, and there is none in the store."""
+
+    # Any
+
+    BRIDGE_FAULT = "bridge_fault", "error"
+    """A check met a bug of the bridge."""
+
+    facts: tuple[str, ...]
+    """The names of the facts that belong to it."""
+
+    def __new__(cls, name: str, *facts: str) -> Self:
+        member = object.__new__(cls)
+        member._value_ = name
+        member.facts = facts
+        return member

@@ -1,0 +1,94 @@
+"""The verdict: whose fault it is, what to do next, and the text for the operator who has to do it.
+
+It is drawn by rules (`rules.py`), which are data: the symptoms that must have been seen, and what follows from them.
+"""
+
+import enum
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from mcp_auth_bridge.doctor.finding import Finding, Outcome, Section, Sign
+from mcp_auth_bridge.doctor.symptoms import Symptom
+
+
+class Blame(enum.Enum):
+    """Whose fault it is."""
+
+    NOTHING = "nothing is wrong"
+    YOU = "you"
+    NETWORK = "your network"
+    AUTHORIZATION_SERVER = "the authorization server"
+    SERVER = "the MCP server"
+    IDE = "the IDE"
+    BRIDGE = "the bridge"
+    UNKNOWN = "not known"
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """What follows if all symptoms of `when` have been seen and none of `unless`.
+
+    The texts may quote each fact of these symptoms in braces, and the facts of the server that was examined
+    (`Subject.facts`).
+    """
+
+    # The symptoms that must have been seen.
+    when: tuple[Symptom, ...]
+    # Whose fault it is.
+    blame: Blame
+    # The cause as one sentence, for a reader who knows no OAuth.
+    sentence: str
+    # The one next step: it names the command to run, the line to change, or the person to ask.
+    step: str
+    # The header to send or the document to publish, for the server's operator; "" if there is nothing for them to do.
+    operator: str = ""
+    # The symptoms that speak against it.
+    unless: tuple[Symptom, ...] = ()
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The result of an examination."""
+
+    blame: Blame
+    sentence: str
+    step: str
+    operator: str = ""
+
+
+def judge(findings: Iterable[tuple[Section, Finding]], rules: Iterable[Rule], known: Mapping[str, str]) -> Verdict:
+    """The verdict of the first of `rules` that fits the `findings`. `known` are the facts of the examined server.
+
+    Without such a rule it is the first failure in its own words, else the first warning, else that nothing is wrong.
+    """
+    seen = list(findings)
+    signs = {each.symptom: each for _, finding in reversed(seen) for each in finding.signs}
+    for rule in rules:
+        if all(symptom in signs for symptom in rule.when) and not any(symptom in signs for symptom in rule.unless):
+            return _fill(rule, signs, known)
+    for outcome in (Outcome.FAIL, Outcome.WARN):
+        for section, finding in seen:
+            if finding.outcome is outcome:
+                return Verdict(_BLAMES[section], finding.says, finding.hint)
+    return Verdict(Blame.NOTHING, "nothing is wrong", "")
+
+
+_BLAMES = {
+    Section.HERE: Blame.YOU,
+    Section.WAY: Blame.NETWORK,
+    Section.SERVER: Blame.SERVER,
+    Section.OAUTH: Blame.AUTHORIZATION_SERVER,
+    Section.CREDENTIAL: Blame.YOU,
+    Section.CLIENT: Blame.IDE,
+}
+"""Whose fault a failure of each section most likely is, where no rule knows it."""
+
+
+def _fill(rule: Rule, signs: Mapping[Symptom, Sign], known: Mapping[str, str]) -> Verdict:
+    facts = dict(known) | dict(_facts_of(rule, signs))
+    texts = (text.format_map(facts) for text in (rule.sentence, rule.step, rule.operator))
+    return Verdict(rule.blame, *texts)
+
+
+def _facts_of(rule: Rule, signs: Mapping[Symptom, Sign]) -> Iterator[tuple[str, str]]:
+    for symptom in rule.when:
+        yield from signs[symptom].facts.items()

@@ -1,0 +1,53 @@
+"""The verdict: the first rule that fits, with its texts filled from the facts; without a rule, the first failure."""
+
+import pytest
+
+from mcp_auth_bridge.doctor.finding import Section, fail, ok, sign, warn
+from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.verdict import Blame, Rule, Verdict, judge
+
+KNOWN = {name: f"<{name}>" for name in ("server", "url", "origin", "login", "doctor")}
+
+
+def test_the_first_rule_whose_symptoms_were_all_seen_counts():
+    rules = (
+        Rule((Symptom.NO_LOGIN, Symptom.NAME_UNKNOWN), Blame.NETWORK, "both", "-"),
+        Rule((Symptom.NO_LOGIN,), Blame.IDE, "spoken against", "-", unless=(Symptom.NOT_MCP,)),
+        Rule((Symptom.NO_LOGIN,), Blame.YOU, "log in to {server}", "run: {login}", "say {status}"),
+        Rule((Symptom.NOT_MCP,), Blame.SERVER, "found {status}", "-"),
+    )
+    seen = [(Section.SERVER, ok("x", sign(Symptom.NOT_MCP, status="404"), sign(Symptom.NO_LOGIN)))]
+    rules = (*rules[:2], Rule((Symptom.NO_LOGIN, Symptom.NOT_MCP), Blame.YOU, "{server}: {status}", "run: {login}"))
+    assert judge(seen, rules, KNOWN) == Verdict(Blame.YOU, "<server>: 404", "run: <login>")
+
+
+def test_without_a_rule_the_first_failure_counts_before_any_warning():
+    seen = [
+        (Section.HERE, warn("careful", "look")),
+        (Section.OAUTH, fail("broken", "mend it")),
+        (Section.CLIENT, fail("late", "")),
+    ]
+    assert judge(seen, (), KNOWN) == Verdict(Blame.AUTHORIZATION_SERVER, "broken", "mend it")
+    assert judge(seen[:1], (), KNOWN) == Verdict(Blame.YOU, "careful", "look")
+    assert judge([(Section.HERE, ok("fine"))], (), KNOWN).blame is Blame.NOTHING
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: "+".join(symptom.value for symptom in rule.when))
+def test_every_rule_can_be_filled_from_the_facts_of_its_symptoms(rule):
+    signs = [sign(symptom, **{fact: f"<{fact}>" for fact in symptom.facts}) for symptom in rule.when]
+    found = judge([(Section.SERVER, fail("x", "", *signs))], (rule,), KNOWN)
+    assert (found.blame, bool(found.sentence), bool(found.step)) == (rule.blame, True, True)
+
+
+def test_no_rule_hides_a_later_one():
+    for number, rule in enumerate(RULES):
+        for earlier in RULES[:number]:
+            assert not ({*earlier.when} <= {*rule.when} and {*earlier.unless} <= {*rule.unless}), rule
+
+
+def test_a_sign_has_exactly_the_facts_of_its_symptom():
+    with pytest.raises(TypeError):
+        sign(Symptom.NAME_UNKNOWN)
+    with pytest.raises(TypeError):
+        sign(Symptom.NO_LOGIN, host="x")
