@@ -192,9 +192,11 @@ def _status(arguments: argparse.Namespace) -> "Story":
 
 def _doctor(arguments: argparse.Namespace) -> "Story":
     from mcp_auth_bridge.commands import doctor
+    from mcp_auth_bridge.doctor.subject import Depth
 
     _check_server_is_named(arguments)
-    given = doctor.Input(None if arguments.server is None else _server(arguments))
+    depth = Depth.REGISTER if arguments.register else Depth.LOOK
+    given = doctor.Input(None if arguments.server is None else _server(arguments), depth)
     return lambda context: doctor.run(given, context)
 
 

@@ -199,6 +199,9 @@ machine alone."""
   mcp-auth-bridge doctor https://mcp.acme.example/mcp --header 'X-Acme-Org: 42'"""
     parser = options.add_command(commands, "doctor", text, example)
     parser.add_argument("server", metavar="NAME|URL", nargs="?", help=options.TARGET_HELP)
+    parser.add_argument(
+        "--register", action="store_true", help="also register a client and ask for a machine's token, as a login does"
+    )
     options.add_header(parser)
     options.add_auth(parser)
     options.add_ipv4(parser)

@@ -10,7 +10,7 @@ from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.examination import Line, applicable, examine
 from mcp_auth_bridge.doctor.report import TextReport
 from mcp_auth_bridge.doctor.rules import RULES
-from mcp_auth_bridge.doctor.subject import Subject
+from mcp_auth_bridge.doctor.subject import Depth, Subject
 from mcp_auth_bridge.doctor.verdict import Blame, judge
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.shell.console import terminal
@@ -26,6 +26,7 @@ class Input(msgspec.Struct, frozen=True):
     """`server` is None for the only server of the configuration, or for this machine alone."""
 
     server: ServerChoice | None
+    depth: Depth = Depth.LOOK
 
 
 async def run(given: Input, context: Context) -> int:
@@ -47,7 +48,7 @@ async def _find_subject(given: Input, context: Context) -> Subject:
     if choice is None:
         return Subject(context)
     try:
-        return Subject(context, await find_bridge(choice, context))
+        return Subject(context, await find_bridge(choice, context), depth=given.depth)
     except BridgeError as error:
         return Subject(context, server_error=error)
 

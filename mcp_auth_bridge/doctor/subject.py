@@ -1,5 +1,6 @@
 """The subject of an examination: one server with its settings, or only this machine."""
 
+import enum
 from collections.abc import Mapping
 
 import msgspec
@@ -7,6 +8,16 @@ import msgspec
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.context import Context
 from mcp_auth_bridge.errors import BridgeError
+
+
+class Depth(enum.Enum):
+    """How far an examination goes."""
+
+    LOOK = "look"
+    """It only looks: nothing is created at any server."""
+
+    REGISTER = "register"
+    """It also registers a client and asks for a machine's token, as a login would."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -18,6 +29,8 @@ class Subject(msgspec.Struct, frozen=True):
     bridge: Bridge | None = None
     # Why a server that the command line names has no usable settings; None if it has, or none is named.
     server_error: BridgeError | None = None
+    # How far the examination goes.
+    depth: Depth = Depth.LOOK
 
     @property
     def facts(self) -> Mapping[str, str]:
