@@ -6,6 +6,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.subject import Subject
 
@@ -35,6 +36,8 @@ class Evidence:
         self.subject = subject
         # The credential of the bridge to the server.
         self.credential = Once(lambda: hold(self.bridge))
+        # The answers of the MCP server (`answers.py`).
+        self.answers = Once(self._survey)
 
     @property
     def bridge(self) -> Bridge:
@@ -43,3 +46,6 @@ class Evidence:
         if bridge is None:
             raise AssertionError
         return bridge
+
+    async def _survey(self) -> Answers:
+        return await survey(self.bridge, await self.credential())
