@@ -8,6 +8,7 @@ import anyio
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.subject import Subject
+from mcp_auth_bridge.doctor.way import go
 
 T = TypeVar("T")
 
@@ -35,6 +36,8 @@ class Evidence:
         self.subject = subject
         # The credential of the bridge to the server.
         self.credential = Once(lambda: hold(self.bridge))
+        # The way to the server. A check that needs a connection skips unless it is `reached`.
+        self.way = Once(lambda: go(self.bridge))
 
     @property
     def bridge(self) -> Bridge:
