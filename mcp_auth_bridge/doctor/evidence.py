@@ -9,6 +9,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.subject import Subject
+from mcp_auth_bridge.doctor.way import go
 
 T = TypeVar("T")
 
@@ -38,6 +39,8 @@ class Evidence:
         self.credential = Once(lambda: hold(self.bridge))
         # The answers of the MCP server (`answers.py`).
         self.answers = Once(self._survey)
+        # The way to the server. A check that needs a connection skips unless it is `reached`.
+        self.way = Once(lambda: go(self.bridge))
 
     @property
     def bridge(self) -> Bridge:
