@@ -1,32 +1,11 @@
 """The evidence that checks share: each piece is gathered once, by the first check that asks for it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
-
-import anyio
-
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.held_credential import hold
+from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.way import go
-
-T = TypeVar("T")
-
-
-class Once(Generic[T]):
-    """Something that takes time, done once. Each caller gets the same result, or waits for it."""
-
-    def __init__(self, gather: Callable[[], Awaitable[T]]) -> None:
-        self._gather = gather
-        self._lock = anyio.Lock()
-        self._results: list[T] = []
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if not self._results:
-                self._results.append(await self._gather())
-        return self._results[0]
 
 
 class Evidence:
