@@ -36,6 +36,7 @@ _CLAIMS = {
 
 _ORGANISATION_CLAIM = re.compile(r"org|tenant|tid|company|customer|workspace|environment", re.IGNORECASE)
 _SECRET_VARIABLE = re.compile(r"TOKEN|SECRET|PASSW|KEY|CREDENTIAL|ORG", re.IGNORECASE)
+_SHORTEST_SECRET = 8  # characters: a shorter value of such a variable is a word such as "true"
 _USERS = ("USER", "LOGNAME", "USERNAME", "SUDO_USER")
 _HOSTS = ("HOSTNAME", "COMPUTERNAME")
 _FOLDERS = ("HOME", "USERPROFILE", "MCP_AUTH_BRIDGE_HOME", "TMPDIR")
@@ -70,7 +71,7 @@ def _of_machine(environ: Mapping[str, str]) -> Iterator[PrivateName]:
     if home := environ.get("HOME", ""):
         yield PrivateName(Kind.USER, Path(home).name)
     for name, value in environ.items():
-        if _SECRET_VARIABLE.search(name) and not value.startswith("/"):
+        if _SECRET_VARIABLE.search(name) and len(value) >= _SHORTEST_SECRET and not value.startswith("/"):
             yield PrivateName(Kind.SECRET, value)
         if name.lower().endswith("_proxy"):
             yield from _of_proxy(value)

@@ -16,6 +16,23 @@ from urllib.parse import unquote
 import msgspec
 
 from mcp_auth_bridge.doctor.name_forms import encoded_forms, spelled_forms
+from mcp_auth_bridge.doctor.name_patterns import (
+    ADDRESS,
+    ASSIGNED,
+    AUTHORITY,
+    DOTTED,
+    EMAIL,
+    HOME,
+    JWT,
+    LONG,
+    PATH,
+    PEM,
+    SCHEME_TOKEN,
+    TAIL,
+    URL,
+    URN,
+    UUID,
+)
 from mcp_auth_bridge.doctor.plain_words import is_plain_dotted, is_plain_label, is_plain_part
 
 _SHORTEST = 3  # characters of a name that is looked for
@@ -47,28 +64,6 @@ class PrivateName(msgspec.Struct, frozen=True):
     value: str
 
 
-_PEM = re.compile(r"-----BEGIN [^-]*-----.*?(?:-----END [^-]*-----|\Z)", re.DOTALL)
-_JWT = re.compile(r"eyJ[\w-]{6,}(?:\.[\w-]*){0,4}")
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?::(?:\\?/){2}|%3A%2F%2F)[^\s\"'“”<>`|]*", re.IGNORECASE)
-_AUTHORITY = re.compile(r"(?:(.*)@)?(\[[^\]]*\]|[^:]*)(:\d+)?", re.DOTALL)
-_EMAIL = re.compile(r"[\w.!#$%&'*+=?^{|}~-]+@[\w-]+(?:\.[\w-]+)+")
-_HOME = re.compile(r"(?:/home/|/Users/|[A-Za-z]:\\+Users\\+)[^/\\\s\"'“”,;:]+", re.IGNORECASE)
-# A blank belongs to a path if a later part of the same path follows.
-_BLANK = r"[ ](?=[^\n\"“”,;:/\\]{0,40}[^\s/\"“”,;:\\]/)"
-_PATH = re.compile(rf"(?<![\w/.~%-])(?:~|\.{{1,2}}|[A-Za-z]:)?[/\\](?:[^\s\"'“”,;:()]|{_BLANK})*")
-_TAIL = re.compile(rf"\A[/\\](?:[^\s\"'“”,;:()]|{_BLANK})+")
-_ADDRESS = re.compile(r"(?<![\w.:])(?:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+|\d+(?:\.\d+){3})(?![\w:])")
-_DOTTED = re.compile(r"(?:(?<=%[0-9A-Fa-f]{2})|(?<![\w.%-]))[\w-]+(?:\.[\w-]+)*\.[^\W\d_][\w-]*\.?(?![\w])")
-_SCHEME_TOKEN = re.compile(r"\b(?:Bearer|Basic|DPoP|Token) (?!\w+=[\"“])(?=\S*\d)[\w.~+/=-]{6,}", re.IGNORECASE)
-_ASSIGNED = re.compile(
-    r"(?<=[?&\s])((?:code|state|\w*token|\w*secret|\w*key|password|sig|signature|assertion|code_verifier)=)[^&\s\"“”]+",
-    re.IGNORECASE,
-)
-_LONG = re.compile(r"(?<![\w+/=.-])(?=[\w+/=-]*[A-Za-z])(?=(?:[\w+/=-]*\d){2})[\w+/=-]{20,}")
-_URN = re.compile(r"urn:(?!ietf:)[\w.:/@+-]+", re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-
 class _Piece(msgspec.Struct, frozen=True):
     """A part of a text: `text` as it came, or a finished part, which no later rule changes."""
 
@@ -89,28 +84,33 @@ class Redaction:
 
     def apply(self, text: str) -> str:
         """`text` with labels in place of names."""
+        # First, because a secret may hold a slash. Its label stays open, so that a URL around it is still one.
+        for pattern, name in self._of_kinds(Kind.SECRET):
+            text = pattern.sub(self._label(name.kind, name.value), text)
         pieces = [_Piece(text)]
         secret = self._labelling(Kind.SECRET)
-        pieces = self._by_form(pieces, ((_PEM, secret), (_JWT, secret)))
-        folders = [finder for finder in self._finders if finder[1].kind is Kind.PATH]
-        others = [finder for finder in self._finders if finder[1].kind is not Kind.PATH]
-        pieces = self._by_form(pieces, ((_URL, self._url), (_EMAIL, self._labelling(Kind.USER))))
-        pieces = self._by_name(pieces, folders)
-        pieces = self._by_form(pieces, ((_HOME, self._labelling(Kind.PATH)), (_TAIL, self._path), (_PATH, self._path)))
+        pieces = self._by_form(pieces, ((PEM, secret), (JWT, secret)))
+        others = self._of_kinds(*({*Kind} - {Kind.SECRET, Kind.PATH}))
+        pieces = self._by_form(pieces, ((URL, self._url), (EMAIL, self._labelling(Kind.USER))))
+        pieces = self._by_name(pieces, self._of_kinds(Kind.PATH))
+        pieces = self._by_form(pieces, ((HOME, self._labelling(Kind.PATH)), (TAIL, self._path), (PATH, self._path)))
         pieces = self._by_name(pieces, others)
         pieces = self._by_form(
             pieces,
             (
-                (_URN, self._labelling(Kind.NAME)),
-                (_ADDRESS, self._address),
-                (_SCHEME_TOKEN, lambda found: f"{found.partition(' ')[0]} {self._label(Kind.SECRET, found)}"),
-                (_ASSIGNED, lambda found: f"{found.partition('=')[0]}={self._label(Kind.SECRET, found)}"),
-                (_UUID, self._labelling(Kind.NAME)),
-                (_DOTTED, self._dotted),
-                (_LONG, secret),
+                (URN, self._labelling(Kind.NAME)),
+                (ADDRESS, self._address),
+                (SCHEME_TOKEN, lambda found: f"{found.partition(' ')[0]} {self._label(Kind.SECRET, found)}"),
+                (ASSIGNED, lambda found: f"{found.partition('=')[0]}={self._label(Kind.SECRET, found)}"),
+                (UUID, self._labelling(Kind.NAME)),
+                (DOTTED, self._dotted),
+                (LONG, secret),
             ),
         )
         return "".join(piece.text for piece in pieces)
+
+    def _of_kinds(self, *kinds: Kind) -> "list[_Finder]":
+        return [finder for finder in self._finders if finder[1].kind in kinds]
 
     def _label(self, kind: Kind, name: str) -> str:
         digest = hmac.new(self._key, f"{kind.value} {_canonical(name)}".encode("utf-8", "replace"), "sha256")
@@ -139,7 +139,7 @@ class Redaction:
         scheme, _, rest = text.partition("://")
         authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
         path, mark, query = rest[len(authority) :].partition("?")
-        parts = _AUTHORITY.fullmatch(authority)
+        parts = AUTHORITY.fullmatch(authority)
         user, host, port = parts.groups() if parts else (None, authority, None)
         shown = f"{self._label(Kind.SECRET, user)}@" if user else ""
         tail = f"?{self._label(Kind.NAME, query)}" if mark and query else mark
@@ -223,18 +223,18 @@ def _finders(names: Iterable[PrivateName]) -> Iterator[tuple[re.Pattern[str], Pr
 def _hosts_in(text: str) -> Iterator[str]:
     """The names of hosts in `text`, by their form."""
     plain = unquote(text).replace("\\/", "/")
-    for url in _URL.findall(plain):
+    for url in URL.findall(plain):
         authority = re.split(r"[/?#\\]", url.partition("://")[2], maxsplit=1)[0]
         yield from (host for host in [_without_port(authority)] if not _is_address(host) and not is_plain_label(host))
-    for email in _EMAIL.findall(plain):
+    for email in EMAIL.findall(plain):
         yield email.rpartition("@")[2]
-    for dotted in _DOTTED.findall(plain):
+    for dotted in DOTTED.findall(plain):
         if not is_plain_dotted(dotted.rstrip(".")):
             yield dotted.rstrip(".")
 
 
 def _without_port(authority: str) -> str:
-    parts = _AUTHORITY.fullmatch(authority)
+    parts = AUTHORITY.fullmatch(authority)
     return parts[2].strip("[]").rstrip(".") if parts else authority
 
 
