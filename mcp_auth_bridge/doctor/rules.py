@@ -6,6 +6,7 @@ or causes the later ones: here, on the way, at the server, in its OAuth, with th
 
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
+from mcp_auth_bridge.doctor.way_rules import LATER, WAY
 
 _BRIDGE = (
     Rule(
@@ -17,16 +18,6 @@ _BRIDGE = (
 )
 
 _HERE = (Rule((Symptom.CONFIG_UNREADABLE,), Blame.YOU, "the configuration cannot be used: {error}", "{hint}"),)
-
-_WAY = (
-    Rule(
-        (Symptom.NAME_UNKNOWN,),
-        Blame.YOU,
-        "no name server knows the host {host}, so its name is misspelt, or it is known only inside a network that this"
-        " machine is not in",
-        "check the URL, and turn your VPN on",
-    ),
-)
 
 _SERVER = (
     Rule(
@@ -50,4 +41,4 @@ _CREDENTIAL = (
 
 _CLIENT: tuple[Rule, ...] = ()
 
-RULES = (*_BRIDGE, *_HERE, *_WAY, *_SERVER, *_OAUTH, *_CREDENTIAL, *_CLIENT)
+RULES = (*_BRIDGE, *_HERE, *WAY, *_SERVER, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)

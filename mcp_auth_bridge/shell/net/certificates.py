@@ -10,6 +10,8 @@ class Certificate(msgspec.Struct, frozen=True):
 
     # The host names and addresses that it is for.
     hosts: tuple[str, ...]
+    # The common name of its subject, or its organisation; "" if it has neither.
+    subject: str
     # The common name of its issuer, or its organisation; "" if it has neither.
     issuer: str
     # All names of its issuer, to recognise it by.
@@ -31,6 +33,7 @@ def read(der: bytes) -> Certificate | None:
         names = [str(each.value) for each in certificate.issuer]
         return Certificate(
             hosts=_hosts(certificate),
+            subject=_name(certificate.subject),
             issuer=_name(certificate.issuer),
             issuer_names=tuple(names),
             not_before=certificate.not_valid_before_utc.timestamp(),
