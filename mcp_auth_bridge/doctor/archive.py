@@ -22,7 +22,7 @@ _LONGEST_LINE = 100
 _REDIRECTS = range(300, 400)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Fetched(msgspec.Struct, frozen=True):
     """What one address answers to a GET or to OPTIONS."""
 
     url: Url
@@ -79,7 +79,7 @@ class Archive:
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._answers: dict[tuple[str, str], Once[Answer]] = {}
+        self._answers: dict[tuple[str, str], Once[Fetched]] = {}
 
     async def fetch(self, effect: Fetch) -> Response:
         """Perform `effect`, as the contract of `Fetcher` says. Raises any `BridgeError`."""
@@ -90,12 +90,12 @@ class Archive:
         assert answer.error is not None, "there is a document, or a reason"  # noqa: S101 - a fact, not a check
         raise answer.error
 
-    async def answer(self, effect: Fetch) -> Answer:
+    async def answer(self, effect: Fetch) -> Fetched:
         """What the address of `effect` answers. Raises nothing: an error is part of the answer."""
         key = (effect.method if effect.form is None else "POST", str(effect.url))
         return await self._answers.setdefault(key, Once(partial(self._ask, effect)))()
 
-    async def _ask(self, effect: Fetch) -> Answer:
+    async def _ask(self, effect: Fetch) -> Fetched:
         if effect.form or effect.document is not None or effect.method == "DELETE":
             raise AssertionError
         response, http = None, OAuthHttp(self._network)
@@ -106,9 +106,9 @@ class Archive:
                 document = await http.fetch(effect) if followed else response
         except TimeoutError:
             late = Overdue(f"{effect.url.origin} did not answer within {PATIENCE:g} seconds", TRY_AGAIN)
-            return Answer(effect.url, response, None, late)
+            return Fetched(effect.url, response, None, late)
         except BridgeError as error:
-            return Answer(effect.url, response, None, error)
+            return Fetched(effect.url, response, None, error)
         finally:
             await http.aclose()
-        return Answer(effect.url, response, document)
+        return Fetched(effect.url, response, document)

@@ -52,7 +52,7 @@ def trust_in(bridge: Bridge, last: Session | None) -> Trust:
     auth = bridge.profile.auth
     if isinstance(auth, MachineSettings):
         return Trust(server=bridge.profile.url, issuer=auth.issuer)
-    return trust_of(_plan(bridge, None, last))
+    return trust_of(login_plan(bridge, None, last))
 
 
 async def decide(
@@ -65,13 +65,14 @@ async def decide(
         if isinstance(auth, MachineSettings):
             server = await run_flow(_machine_s_server(bridge, auth, challenge), archive, steps)
         else:
-            server = await run_flow(find_server(_plan(bridge, challenge, last)), archive, steps)
+            server = await run_flow(find_server(login_plan(bridge, challenge, last)), archive, steps)
     except BridgeError as error:
         return DiscoveryResult(None, error, tuple(steps.questions))
     return DiscoveryResult(server, None, tuple(steps.questions))
 
 
-def _plan(bridge: Bridge, challenge: Challenge | None, last: Session | None) -> LoginPlan:
+def login_plan(bridge: Bridge, challenge: Challenge | None, last: Session | None) -> LoginPlan:
+    """The plan of a login through `bridge`, without its client."""
     auth = login_settings(bridge.profile.auth)
     plan = configured_plan(bridge.profile.url, auth, challenge, last)
     return msgspec.structs.replace(plan, grant=device_code) if isinstance(auth, DeviceSettings) else plan

@@ -1,17 +1,19 @@
 """Whether the endpoints of an authorization server are there. No client is registered, and no token is asked for."""
 
 import enum
+from urllib.parse import urljoin
 
 import anyio
 import msgspec
 
-from mcp_auth_bridge.doctor.archive import Answer, Archive, describe
+from mcp_auth_bridge.doctor.archive import Archive, Fetched, describe
 from mcp_auth_bridge.doctor.documents import ask_one
 from mcp_auth_bridge.effects import Fetch, Response
+from mcp_auth_bridge.errors import UrlRefused
 from mcp_auth_bridge.oauth import documents
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.trust import Trust
-from mcp_auth_bridge.urls import Purpose, Url
+from mcp_auth_bridge.urls import Purpose, Url, gate
 
 _GONE = (404, 410)
 _AWAY = (502, 503, 504)  # a 500 may be the server's answer to a request without parameters
@@ -41,9 +43,26 @@ class Endpoint(msgspec.Struct, frozen=True):
     answer: str
     # Where it redirects to; foreign text, "" if it does not.
     location: str = ""
+    # The HTTP status, 0 if there was no response.
+    status: int = 0
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether the bridge follows the redirect, as it does for a registration only (scenario S5)."""
+        if self.purpose is not Purpose.REGISTRATION or self.status not in (307, 308):
+            return False
+        try:
+            return gate(urljoin(str(self.url), self.location), Purpose.LOCATION, self.url).origin == self.url.origin
+        except (ValueError, UrlRefused):
+            return False
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a login cannot use it."""
+        return self.state is not State.ALIVE and not self.is_followed
 
 
-async def gather(archive: Archive, trust: Trust, server: AuthorizationServer) -> tuple[Endpoint, ...]:
+async def visit_endpoints(archive: Archive, trust: Trust, server: AuthorizationServer) -> tuple[Endpoint, ...]:
     """The states of the endpoints of `server`, side by side. Raises nothing."""
     named = {
         Purpose.AUTHORIZATION: server.authorization_endpoint,
@@ -117,7 +136,14 @@ def _state(response: Response) -> State:
     return State.DOWN if response.status in _AWAY else State.ALIVE
 
 
-def _endpoint(purpose: Purpose, answer: Answer, state: State) -> Endpoint:
+def _endpoint(purpose: Purpose, answer: Fetched, state: State) -> Endpoint:
     if answer.response is None:
         return Endpoint(purpose, answer.url, state, answer.in_words)
-    return Endpoint(purpose, answer.url, state, describe(answer.response), answer.response.header("location"))
+    return Endpoint(
+        purpose,
+        answer.url,
+        state,
+        describe(answer.response),
+        answer.response.header("location"),
+        answer.response.status,
+    )

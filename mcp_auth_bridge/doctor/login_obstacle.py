@@ -19,7 +19,8 @@ from mcp_auth_bridge.errors import (
     printable,
     quoted,
 )
-from mcp_auth_bridge.oauth.metadata import covers, well_known_resource_urls
+from mcp_auth_bridge.oauth.challenge import Challenge
+from mcp_auth_bridge.oauth.metadata import covers, same_origin_url, well_known_resource_urls
 from mcp_auth_bridge.oauth.trust import Trust, same_issuer
 
 
@@ -31,6 +32,8 @@ class Obstacle(msgspec.Struct, frozen=True):
     trust: Trust
     # The resource identifier that is configured, "" for the URL of the MCP server.
     resource: str = ""
+    # The challenge of the MCP server, None if it sent none.
+    challenge: Challenge | None = None
 
     @property
     def usable(self) -> list[Published]:
@@ -60,6 +63,17 @@ def _walled(obstacle: Obstacle) -> Sign | None:
     if answers and all(answer.is_walled for answer in answers):
         return sign(Symptom.METADATA_WALLED, place=answers[0].place, host=answers[0].url.origin)
     return None
+
+
+def _elsewhere(obstacle: Obstacle) -> Sign | None:
+    named = obstacle.challenge.resource_metadata if obstacle.challenge is not None else ""
+    server = obstacle.trust.server
+    if not named or obstacle.documents.resources or not isinstance(obstacle.error, TheirProtocolError):
+        return None
+    if same_origin_url(named, server) is not None:
+        return None
+    place = next(iter(well_known_resource_urls(server)))
+    return sign(Symptom.METADATA_ELSEWHERE, named=quoted(named), place=str(place))
 
 
 def _nothing(obstacle: Obstacle) -> Sign | None:
@@ -175,6 +189,7 @@ def _unusable_metadata(obstacle: Obstacle) -> Sign | None:
 
 _CAUSES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _walled,
+    _elsewhere,
     _nothing,
     _other_than_configured,
     _refused_address,

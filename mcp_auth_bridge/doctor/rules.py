@@ -185,6 +185,12 @@ _OAUTH = (
         "{hint}",
     ),
     Rule(
+        (Symptom.TOKEN_NOT_ISSUED,),
+        Blame.YOU,
+        "the authorization server issues no token for what you have configured: {error}",
+        "{hint}",
+    ),
+    Rule(
         (Symptom.NO_REGISTRATION,),
         Blame.YOU,
         "the server where people log in, {issuer}, does not let programs register by themselves, so you have to"

@@ -84,6 +84,9 @@ class Symptom(enum.Enum):
     REGISTRATION_REFUSED = "registration_refused", "error", "hint"
     """The authorization server refused to register the bridge (`--register`)."""
 
+    TOKEN_NOT_ISSUED = "token_not_issued", "error", "hint"
+    """The authorization server issued no token to a machine (`--register`)."""
+
     ENDPOINT_MISSING = "endpoint_missing", "what", "place", "answer"
     """There is nothing at an endpoint that the metadata name."""
 
