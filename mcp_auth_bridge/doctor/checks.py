@@ -1,8 +1,10 @@
 """The list of all checks, in the order of the report."""
 
 from mcp_auth_bridge.doctor import addresses, here, tls
+from mcp_auth_bridge.doctor import here, login_way, published
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
+from mcp_auth_bridge.doctor.trial import trial
 
 CHECKS = (
     Check(Section.HERE, "version", here.version),
@@ -12,4 +14,12 @@ CHECKS = (
     Check(Section.WAY, "connection", addresses.connection),
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
+    Check(Section.OAUTH, "challenge", published.challenge),
+    Check(Section.OAUTH, "addresses", published.addresses),
+    Check(Section.OAUTH, "resource", published.resource),
+    Check(Section.OAUTH, "issuer", published.issuer),
+    Check(Section.OAUTH, "discovery", login_way.discovery),
+    Check(Section.OAUTH, "registration", login_way.registration),
+    Check(Section.OAUTH, "endpoints", login_way.endpoints),
+    Check(Section.OAUTH, "trial", trial),
 )
