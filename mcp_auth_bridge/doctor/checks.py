@@ -1,10 +1,17 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import here
+from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
+from mcp_auth_bridge.doctor.secret_references import secrets, variables
+from mcp_auth_bridge.doctor.store import store
+from mcp_auth_bridge.doctor.version import version
 
 CHECKS = (
-    Check(Section.HERE, "version", here.version),
-    Check(Section.HERE, "configuration", here.configuration),
+    Check(Section.HERE, "version", version),
+    Check(Section.HERE, "configuration", configuration),
+    Check(Section.HERE, "settings", settings),
+    Check(Section.HERE, "variables", variables),
+    Check(Section.HERE, "secrets", secrets),
+    Check(Section.HERE, "store", store),
 )

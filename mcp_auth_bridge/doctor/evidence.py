@@ -7,6 +7,7 @@ import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.held_credential import hold
+from mcp_auth_bridge.doctor.store_look import look
 from mcp_auth_bridge.doctor.subject import Subject
 
 T = TypeVar("T")
@@ -33,8 +34,10 @@ class Evidence:
     def __init__(self, subject: Subject) -> None:
         # What is examined.
         self.subject = subject
+        # The store.
+        self.store = Once(lambda: look(subject))
         # The credential of the bridge to the server.
-        self.credential = Once(lambda: hold(self.bridge))
+        self.credential = Once(lambda: hold(self.bridge, self.store))
 
     @property
     def bridge(self) -> Bridge:

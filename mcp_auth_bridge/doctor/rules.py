@@ -16,7 +16,26 @@ _BRIDGE = (
     ),
 )
 
-_HERE = (Rule((Symptom.CONFIG_UNREADABLE,), Blame.YOU, "the configuration cannot be used: {error}", "{hint}"),)
+_HERE = (
+    Rule((Symptom.CONFIG_UNREADABLE,), Blame.YOU, "the configuration cannot be used: {error}", "{hint}"),
+    Rule((Symptom.SERVER_UNKNOWN,), Blame.YOU, "{error}", "{hint}"),
+    Rule(
+        (Symptom.CLOCK_WRONG,),
+        Blame.YOU,
+        "the clock of this machine is wrong, it is {skew} of the servers' clocks, so logins seem to be expired or not"
+        " valid yet",
+        "set the date, time and time zone of this machine, best automatically, and repeat: {doctor}",
+    ),
+    Rule((Symptom.SECRET_MISSING,), Blame.YOU, "{error}", "{hint}"),
+    Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
+    Rule((Symptom.LOGIN_DAMAGED,), Blame.YOU, "your login cannot be opened: {error}", "{hint}"),
+    Rule(
+        (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS),
+        Blame.YOU,
+        "you are not logged in, and a login could not be stored on this machine: {error}",
+        "{hint}",
+    ),
+)
 
 _WAY = (
     Rule(
