@@ -153,7 +153,11 @@ class StoreAccess:
 
     def refresh_lock(self, record: str) -> AbstractAsyncContextManager[None]:
         """The lock around every refresh of the login `record`, against every process that shares the store."""
-        return self.hold(f"the refresh of {record}", REFRESH_TIMEOUT)
+        return self.hold(_refresh_of(record), REFRESH_TIMEOUT)
+
+    def refresh_lock_file(self, record: str) -> Path:
+        """The file of that lock on this machine."""
+        return self.locks.file(_refresh_of(record))
 
     def refresh_turn(self, record: str) -> AbstractAsyncContextManager[None]:
         """The lock for the one process of this machine that has the login `record` refreshed."""
@@ -250,6 +254,10 @@ class StoreAccess:
 
             return load_shared_key(self._source)
         return sealing_key(self._source, os.urandom, self.locks.mutex, self.paths.records)
+
+
+def _refresh_of(record: str) -> str:
+    return f"the refresh of {record}"
 
 
 def _sealed_records_error(records: Path) -> StoreError:

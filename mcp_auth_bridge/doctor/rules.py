@@ -30,6 +30,19 @@ _HERE = (
     Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
     Rule((Symptom.LOGIN_DAMAGED,), Blame.YOU, "your login cannot be opened: {error}", "{hint}"),
     Rule(
+        (Symptom.FOLDER_UNUSABLE,),
+        Blame.YOU,
+        "a login can be neither stored nor renewed on this machine: {error}",
+        "{hint}",
+        unless=(Symptom.SERVES_STRANGERS,),
+    ),
+    Rule(
+        (Symptom.LOCK_HELD,),
+        Blame.YOU,
+        "process {pid} is stopped in the middle of {what}, and every other bridge waits for it",
+        "let it go on: kill -CONT {pid}",
+    ),
+    Rule(
         (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS),
         Blame.YOU,
         "you are not logged in, and a login could not be stored on this machine: {error}",

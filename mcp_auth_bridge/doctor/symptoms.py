@@ -33,6 +33,12 @@ class Symptom(enum.Enum):
     LOGIN_DAMAGED = "login_damaged", "error", "hint"
     """The record of the login cannot be opened."""
 
+    FOLDER_UNUSABLE = "folder_unusable", "error", "hint"
+    """A folder in which logins are kept cannot be written: a full or read-only disk, or the folder of another user."""
+
+    LOCK_HELD = "lock_held", "what", "pid"
+    """A stopped process holds a lock of the login."""
+
     LOGIN_NOT_KEPT = "login_not_kept", "error", "hint"
     """A login could not be stored here."""
 
