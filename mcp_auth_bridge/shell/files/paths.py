@@ -44,4 +44,4 @@ def _below(config: Path, data: Path) -> Paths:
 
 
 NOWHERE = _below(Path("/nonexistent"), Path("/nonexistent"))
-"""The paths of a user without a home folder: Debian's name for the folder of such a user, which never exists."""
+"""The paths of a user without a home folder. Debian gives this one to users without a home; nothing is there."""
