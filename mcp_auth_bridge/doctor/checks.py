@@ -1,6 +1,7 @@
 """The list of all checks, in the order of the report."""
 
 from mcp_auth_bridge.doctor.browser import browser
+from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.disk import disk
 from mcp_auth_bridge.doctor.examination import Check
@@ -21,4 +22,5 @@ CHECKS = (
     Check(Section.HERE, "locks", locks),
     Check(Section.HERE, "bridges", bridges),
     Check(Section.HERE, "browser", browser),
+    Check(Section.HERE, "clock", clock),
 )

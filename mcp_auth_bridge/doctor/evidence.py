@@ -3,8 +3,8 @@
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.held_credential import hold
-from mcp_auth_bridge.doctor.store_look import look
 from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.store_look import look
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.way import go
 
@@ -19,7 +19,6 @@ class Evidence:
         self.store = Once(lambda: look(subject))
         # The credential of the bridge to the server.
         self.credential = Once(lambda: hold(self.bridge, self.store))
-        self.credential = Once(lambda: hold(self.bridge))
         # The answers of the MCP server (`answers.py`).
         self.answers = Once(self._survey)
         # The way to the server. A check that needs a connection skips unless it is `reached`.

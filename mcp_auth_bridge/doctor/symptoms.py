@@ -21,6 +21,12 @@ class Symptom(enum.Enum):
     CLOCK_WRONG = "clock_wrong", "skew"
     """The clock of this machine and those of the servers differ by minutes."""
 
+    SERVER_CLOCK_WRONG = "server_clock_wrong", "host", "skew"
+    """The clock of the MCP server is wrong: that of its authorization server agrees with this machine's."""
+
+    ISSUER_CLOCK_WRONG = "issuer_clock_wrong", "host", "skew"
+    """The clock of an authorization server is wrong: that of the MCP server agrees with this machine's."""
+
     SECRET_MISSING = "secret_missing", "error", "hint"
     """A header or a token that the configuration refers to cannot be read."""
 
