@@ -26,24 +26,25 @@ async def disk(evidence: Evidence) -> Finding:
         return skip("there is no folder to look at")
     if access.forgets or (subject.bridge is not None and not uses_store(subject.bridge)):
         return skip("nothing is kept on it")
-    return await run_with_timeout(lambda: _look_at(access), PATIENCE)  # a network drive may hang
+    try:
+        return await run_with_timeout(lambda: _look_at(access), PATIENCE)  # a network drive may hang
+    except StoreError as error:
+        if await evidence.is_open():
+            return ok(f"no login is needed (none could be stored: {error.message})")
+        return fail(error.message, error.hint, sign_of(Symptom.FOLDER_UNUSABLE, error))
 
 
 def _look_at(access: StoreAccess) -> Finding:
     folders = [access.paths.locks] if access.is_shared else [access.paths.records, access.paths.locks]
-    try:
-        for folder in folders:
-            check_takes(folder, _NEEDED)
-        free = free_bytes(folders[0])
-    except StoreError as error:
-        return fail(error.message, error.hint, sign_of(Symptom.FOLDER_UNUSABLE, error))
+    for folder in folders:
+        check_takes(folder, _NEEDED)
     for folder in folders:
         if kind := network_file_system(folder):
             return warn(
                 f"{folder} is on a network drive ({kind}): locks may fail there, and two machines may use one login",
                 f"set {HOME_VARIABLE} to a folder on a disk of this machine",
             )
-    return ok(f"{_size(free)} free at {existing(folders[0])}", details=tuple(_leftovers(access)))
+    return ok(f"{_size(free_bytes(folders[0]))} free at {existing(folders[0])}", details=tuple(_leftovers(access)))
 
 
 def _leftovers(access: StoreAccess) -> Iterator[str]:

@@ -32,5 +32,10 @@ class Evidence:
             raise AssertionError
         return bridge
 
+    async def is_open(self) -> bool:
+        """Whether the server is known to serve a client without a login."""
+        session = (await self.answers()).stranger_session if self.subject.bridge is not None else None
+        return session is not None and session.error is None
+
     async def _survey(self) -> Answers:
         return await survey(self.bridge, await self.credential())

@@ -21,7 +21,7 @@ async def locks(evidence: Evidence) -> Finding:
         return skip("no server is named")
     if sys.platform != "linux":
         return skip(_HIDDEN)
-    running = {each.pid: each for each in running_bridges()}
+    running = {each.pid: each for each in running_bridges(bridge.environ)}
     held = [(what, pid) for what, file in bridge.lock_files.items() for pid in holders(file)]
     for what, pid in held:
         if pid in running and running[pid].stopped:
@@ -38,9 +38,16 @@ async def bridges(evidence: Evidence) -> Finding:
     if sys.platform != "linux":
         return skip(_HIDDEN)
     bridge = evidence.subject.bridge
-    others = [each for each in running_bridges() if each.pid != os.getpid() and "run" in each.arguments]
+    others = [
+        each
+        for each in running_bridges(evidence.subject.context.environ)
+        if each.pid != os.getpid() and "run" in each.arguments
+    ]
     same = [each for each in others if bridge is None or _is_for(each, bridge)]
-    details = tuple(f"process {each.pid}, started by {quoted(each.parent, 40)}" for each in same)
+    details = tuple(
+        f"process {each.pid}, started by {quoted(each.parent, 40)}" if each.parent else f"process {each.pid}"
+        for each in same
+    )
     whose = "" if bridge is None else f" for {bridge.profile.label}"
     if not same:
         return ok(f"no other one runs{whose}")

@@ -52,7 +52,6 @@ _HERE = (
         Blame.YOU,
         "a login can be neither stored nor renewed on this machine: {error}",
         "{hint}",
-        unless=(Symptom.SERVES_STRANGERS,),
     ),
     Rule(
         (Symptom.LOCK_HELD,),

@@ -1,5 +1,6 @@
 """The checks of what the configuration refers to: variables that are not set, and headers and tokens to be read."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import anyio
@@ -8,16 +9,20 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.errors import BridgeError, CredentialMissing
 from mcp_auth_bridge.secret import (
+    CommandOutput,
     EnvironmentVariable,
     FileContent,
     Literal,
     SecretRef,
     Template,
-    describe_used,
+    describe,
 )
+from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
+_NAME = re.compile(r"\b[A-Z][A-Z0-9_]{2,}\b")
+_PASS_IT = "it is set here, but the command does not get it: add pass_environment = [{}] to [servers.{}]"
 _SET_IT = "set {} where mcp-auth-bridge is started, for example in the IDE's entry"
 
 
@@ -62,9 +67,19 @@ async def secrets(evidence: Evidence) -> Finding:
     errors = await _errors(bridge, references)
     if errors:
         first, *others = (errors[what] for what in references if what in errors)
+        if withheld := _withheld(first, bridge):
+            first = CredentialMissing(first.message, _PASS_IT.format(", ".join(withheld), bridge.profile.name))
         details = tuple(error.message for error in others)
         return fail(first.message, first.hint, sign_of(Symptom.SECRET_MISSING, first), details=details)
-    return ok(", ".join(f"{what} from {describe_used(value, bridge.environ)}" for what, value in references.items()))
+    return ok(", ".join(f"{what} from {describe(value)}" for what, value in references.items()))
+
+
+def _withheld(error: BridgeError, bridge: Bridge) -> list[str]:
+    """The variables that the `error` of a command names, quoted for TOML: they are set, and the command lacks them."""
+    passed = COMMAND_ENVIRONMENT | {name.upper() for name in bridge.profile.pass_environment}
+    named = {word for word in _NAME.findall(error.message) if word in bridge.environ}
+    commands = any(isinstance(value, CommandOutput) for value in bridge.secrets.references().values())
+    return [f'"{name}"' for name in sorted(named - passed)] if commands and not bridge.profile.is_bare else []
 
 
 async def _errors(bridge: Bridge, references: Mapping[str, SecretRef]) -> Mapping[str, BridgeError]:

@@ -23,7 +23,9 @@ async def store(evidence: Evidence) -> Finding:
         return skip(f"{bridge.profile.label} keeps nothing: its credentials come from the configuration")
     seen = await evidence.store()
     if seen.error is not None:
-        return _unopened(seen.error, needed=_holds_logins(subject))
+        if _holds_logins(subject):
+            return fail(seen.error.message, seen.error.hint, sign_of(Symptom.STORE_CLOSED, seen.error))
+        return await _not_kept(evidence, seen.error)
     if bridge is not None and (damage := await _damage(bridge, seen)) is not None:
         return fail(damage.message, damage.hint, sign_of(Symptom.LOGIN_DAMAGED, damage))
     return _opened(access_of(subject), seen)
@@ -36,9 +38,9 @@ def _holds_logins(subject: Subject) -> bool:
     return may_have_record(subject.bridge)
 
 
-def _unopened(error: BridgeError, *, needed: bool) -> Finding:
-    if needed:
-        return fail(error.message, error.hint, sign_of(Symptom.STORE_CLOSED, error))
+async def _not_kept(evidence: Evidence, error: BridgeError) -> Finding:
+    if await evidence.is_open():
+        return ok(f"no login is stored, and none is needed (none could be stored: {error.message})")
     told = f"no login is stored, and none could be: {error.message}"
     return warn(told, error.hint, sign_of(Symptom.LOGIN_NOT_KEPT, error))
 

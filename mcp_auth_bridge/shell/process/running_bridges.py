@@ -1,6 +1,7 @@
-"""The other processes of this program, as Linux shows them: proc(5). Other systems show none."""
+"""The processes of this program with the same folders, as Linux shows them: proc(5). Other systems show none."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 import msgspec
@@ -8,6 +9,8 @@ import msgspec
 _PROC = Path("/proc")
 _PROGRAM = "mcp-auth-bridge"
 _MODULE = ("-m", "mcp_auth_bridge")
+_FOLDERS = ("MCP_AUTH_BRIDGE_HOME", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+"""The variables that decide which folders a bridge uses."""
 
 
 class RunningBridge(msgspec.Struct, frozen=True):
@@ -23,26 +26,38 @@ class RunningBridge(msgspec.Struct, frozen=True):
     stopped: bool
 
 
-def running_bridges(proc: Path = _PROC) -> list[RunningBridge]:
-    """All bridges of all users, by process id. [] where the system does not show them."""
+def running_bridges(environ: Mapping[str, str] = os.environ, proc: Path = _PROC) -> list[RunningBridge]:
+    """The bridges of this user with the folders of `environ`, by process id. [] where the system does not show them."""
     if not proc.is_dir():
         return []
     processes = sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdecimal())
-    return [bridge for pid in processes for bridge in _look_at(proc, pid)]
+    folders = {name: environ[name] for name in _FOLDERS if name in environ}
+    return [bridge for pid in processes for bridge in _look_at(proc, pid, folders)]
 
 
-def _look_at(proc: Path, pid: int) -> Iterator[RunningBridge]:
+def _look_at(proc: Path, pid: int, folders: Mapping[str, str]) -> Iterator[RunningBridge]:
+    process = proc / str(pid)
     try:
-        words = (proc / str(pid) / "cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
-        if (arguments := _arguments(words)) is None:
+        arguments = _arguments(_words(process / "cmdline"))
+        variables = dict(word.partition("=")[::2] for word in _words(process / "environ"))
+        if arguments is None or {name: variables[name] for name in _FOLDERS if name in variables} != folders:
             return
-        status = dict(
-            line.partition(":")[::2] for line in (proc / str(pid) / "status").read_text("utf-8", "replace").splitlines()
-        )
-        parent = (proc / status["PPid"].strip() / "comm").read_text("utf-8", "replace").strip()
-    except (OSError, KeyError):  # it has just ended
+        lines = (process / "status").read_text("utf-8", "replace").splitlines()
+        status = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    except OSError:  # it has just ended, or is another user's
         return
-    yield RunningBridge(pid, arguments, parent, status["State"].strip()[:1] in ("T", "t"))
+    yield RunningBridge(pid, arguments, _name(proc / status["PPid"]), status["State"][:1] in ("T", "t"))
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_bytes().decode(errors="replace").rstrip("\0").split("\0")
+
+
+def _name(process: Path) -> str:
+    try:
+        return (process / "comm").read_text("utf-8", "replace").strip()
+    except OSError:  # it has ended, or is outside of this container
+        return ""
 
 
 def _arguments(words: Sequence[str]) -> tuple[str, ...] | None:
