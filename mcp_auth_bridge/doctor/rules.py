@@ -4,6 +4,7 @@ The first rule that fits counts. So the blocks follow the path of a request, bec
 or causes the later ones: here, on the way, at the server, in its OAuth, with the credential, in the client.
 """
 
+from mcp_auth_bridge.doctor import server_rules
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
@@ -28,15 +29,6 @@ _WAY = (
     ),
 )
 
-_SERVER = (
-    Rule(
-        (Symptom.NOT_MCP,),
-        Blame.YOU,
-        "there is no MCP server at {url}: it answers with HTTP {status}",
-        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
-    ),
-)
-
 _OAUTH: tuple[Rule, ...] = ()
 
 _CREDENTIAL = (
@@ -50,4 +42,4 @@ _CREDENTIAL = (
 
 _CLIENT: tuple[Rule, ...] = ()
 
-RULES = (*_BRIDGE, *_HERE, *_WAY, *_SERVER, *_OAUTH, *_CREDENTIAL, *_CLIENT)
+RULES = (*_BRIDGE, *_HERE, *_WAY, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT)
