@@ -61,6 +61,7 @@ class Evidence:
         if found.server is None:
             return ()
         return await visit_endpoints(await self.archive(), trust_in(self.bridge, held.session), found.server)
+
     async def is_open(self) -> bool:
         """Whether the server is known to serve a client without a login."""
         session = (await self.answers()).stranger_session if self.subject.bridge is not None else None

@@ -4,7 +4,7 @@ The first rule that fits counts. So the blocks follow the path of a request, bec
 or causes the later ones: here, on the way, at the server, in its OAuth, with the credential, in the client.
 """
 
-from mcp_auth_bridge.doctor import operator_texts
+from mcp_auth_bridge.doctor import operator_texts, server_rules
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 from mcp_auth_bridge.doctor.way_rules import LATER, WAY
@@ -66,15 +66,6 @@ _HERE = (
         Blame.YOU,
         "you are not logged in, and a login could not be stored on this machine: {error}",
         "{hint}",
-    ),
-)
-
-_SERVER = (
-    Rule(
-        (Symptom.NOT_MCP,),
-        Blame.YOU,
-        "there is no MCP server at {url}: it answers with HTTP {status}",
-        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
     ),
 )
 
@@ -245,7 +236,6 @@ _OAUTH = (
         "if you trust the new place, run: {login} {options}",
     ),
 )
-
 _CREDENTIAL = (
     Rule(
         (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
@@ -257,4 +247,4 @@ _CREDENTIAL = (
 
 _CLIENT: tuple[Rule, ...] = ()
 
-RULES = (*_BRIDGE, *_HERE, *WAY, *_SERVER, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
