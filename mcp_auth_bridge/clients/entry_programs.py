@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -66,7 +67,7 @@ def started(argv: Sequence[str]) -> BridgeStart | OtherBridge | None:
     if runner == NAME:
         return _command(rest, downloads=False)
     downloads = runner in _DOWNLOADERS
-    if (downloads or _PYTHON.fullmatch(runner)) and ("-m", "mcp_auth_bridge") in zip(rest, rest[1:], strict=False):
+    if (downloads or _PYTHON.fullmatch(runner)) and ("-m", "mcp_auth_bridge") in pairwise(rest):
         return _command(rest[rest.index("mcp_auth_bridge") + 1 :], downloads=downloads)
     for program, after in _run_by(runner, words):
         if program == NAME:
