@@ -124,7 +124,8 @@ def _problem(fault: Fault, own: OwnEntry, system: System) -> Problem:
         case Kind.UNEXPANDED:
             facts = sign(Symptom.ENTRY_UNEXPANDED, client=client, file=file, variable=name)
             return Problem(Outcome.WARN, f"{client} does not expand {name} in {file}", f"use {_REFERENCES}", facts)
-    hint = f"add {name} to the entry in {file}, or use file:PATH or keyring:NAME for a secret"
+    other = "" if name in FOLDER_VARIABLES else ", or keep the secret elsewhere: file:PATH or keyring:NAME"
+    hint = f"add {name} to the entry in {file}{other}"
     if _is_uncertain(own, system):
         return Problem(Outcome.WARN, f"{client} may not have the variable {name}, which the bridge reads", hint)
     facts = sign(Symptom.ENTRY_LACKS_VARIABLE, client=client, file=file, variable=name)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 import msgspec
@@ -20,6 +20,8 @@ from mcp_auth_bridge.errors import os_error_text, quoted
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.console.line_format import PREFIX
+
+T = TypeVar("T")
 
 TIMEOUT = 7.0
 """Seconds for the replies of one start."""
@@ -79,8 +81,9 @@ async def try_start(start: Start, client: Client, hidden: Sequence[Secret], limi
         finally:
             with anyio.CancelScope(shield=True):
                 status = await _end(process)
-                with anyio.move_on_after(_REST):
+                with anyio.move_on_after(_REST):  # a child of the program may hold its output open
                     await stderr.done.wait()
+                    await _drain(process.stdout)
         group.cancel_scope.cancel()
     return conversation.trial(status, stderr.text, hidden)
 
@@ -105,9 +108,7 @@ class _Conversation:
         self._over = False
 
     async def hold(self) -> None:
-        if self._process.stdout is None:
-            raise AssertionError
-        lines = BufferedByteReceiveStream(self._process.stdout)
+        lines = BufferedByteReceiveStream(_existing(self._process.stdout))
         client = {"name": self._client.info, "version": "1"}
         opening = {
             "protocolVersion": self._client.revision,
@@ -154,9 +155,19 @@ class _Conversation:
             raise _Failed(f"it answered {method} with an error{saying(said if isinstance(said, str) else '')}")
 
     async def _send(self, message: Mapping[str, Any]) -> None:
-        if self._process.stdin is None:
-            raise AssertionError
-        await self._process.stdin.send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        await _existing(self._process.stdin).send(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+
+
+async def _drain(stream: ByteReceiveStream | None) -> None:
+    async for _ in _existing(stream):
+        pass
+
+
+def _existing(stream: T | None) -> T:
+    """A pipe of a process that was started with pipes."""
+    if stream is None:
+        raise AssertionError
+    return stream
 
 
 def _parsed(line: bytes) -> dict[str, Any]:
@@ -178,11 +189,8 @@ class _LastLine:
         self.done = anyio.Event()
 
     async def read(self) -> None:
-        if self._stream is None:
-            raise AssertionError
-        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            async for data in self._stream:
-                self._kept = (self._kept + data)[-_LAST_BYTES:]
+        async for data in _existing(self._stream):
+            self._kept = (self._kept + data)[-_LAST_BYTES:]
         self.done.set()
 
     @property
@@ -194,9 +202,8 @@ class _LastLine:
 
 async def _end(process: Process) -> int | None:
     """End the program by the end of its stdin, as clients do, or else by force. Returns its exit status."""
-    if process.stdin is not None:
-        with contextlib.suppress(OSError):  # it has ended already
-            await process.stdin.aclose()
+    with contextlib.suppress(OSError):  # it has ended already
+        await _existing(process.stdin).aclose()
     with anyio.move_on_after(_ENDING):
         await process.wait()
     if process.returncode is None:
