@@ -326,6 +326,41 @@ class Symptom(enum.Enum):
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""
 
+    # The client
+
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    """A client cannot parse its configuration file, in which this bridge or this server is named."""
+
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
+    """The command of an entry does not exist; `path` is that of this bridge."""
+
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
+
+    ENTRY_FAILS = "entry_fails", "client", "file", "error"
+    """An entry, started as its client starts it, does not serve its client."""
+
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    """An entry that may download the bridge at its start was not ready in time."""
+
+    ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"
+    """The bridge reads a variable that is set in this terminal, and that the client does not pass on."""
+
+    ENTRY_UNEXPANDED = "entry_unexpanded", "client", "file", "variable"
+    """An entry has a variable in a form that its client does not replace by its value."""
+
+    ENTRY_PLACEHOLDER = "entry_placeholder", "client", "file", "name"
+    """A value in an entry was never filled in."""
+
+    ENTRY_DISABLED = "entry_disabled", "client", "file"
+    """The only entry for this server is switched off."""
+
+    ENTRY_OF_ANOTHER_URL = "entry_of_another_url", "client", "file", "other"
+    """No entry is for this server, but one is for a URL or name that looks almost the same."""
+
+    ENTRY_HOLDS_SECRET = "entry_holds_secret", "client", "file", "name"
+    """An entry holds a secret in plain text."""
+
     # Any
 
     BRIDGE_FAULT = "bridge_fault", "error"

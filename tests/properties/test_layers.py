@@ -35,7 +35,7 @@ class Uses(NamedTuple):
 
 
 USES = {
-    **dict.fromkeys(words("errors secret urls effects http_syntax config relay"), Uses(PURE)),
+    **dict.fromkeys(words("errors secret urls effects http_syntax config relay clients"), Uses(PURE)),
     "oauth": Uses(PURE, words("authlib jwt")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
