@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mcp_auth_bridge.errors import Unreachable, quoted
+from mcp_auth_bridge.errors import Unreachable, quoted, unclear
 
 _CA_HINT = "if it is signed by your organisation's own CA, write ca_file = \"…\" into the server's network table"
 _CLOCK_HINT = "the server's operator has to renew it, unless this machine's clock is wrong"
@@ -54,9 +54,11 @@ _HUNG_UP = ("{} hung up while the connection was made", "check the port in the u
 _UNKNOWN_NAME = ("the host name of {} is not known (DNS)", "check the host name in the url, and that your VPN is on")
 _NAME_SERVER = ("no name server answered for {} (DNS)", "check the network and VPN")
 
+_SILENT = ("{} does not answer", "check the network and VPN")
+
 _SYSTEM = {
     errno.ECONNREFUSED: ("{} refuses connections", "check the port in the url, and that the server runs"),
-    errno.ETIMEDOUT: ("{} does not answer", "check the network and VPN"),
+    errno.ETIMEDOUT: _SILENT,
     errno.EHOSTUNREACH: _NO_ROUTE,
     errno.ENETUNREACH: _NO_ROUTE,
     errno.EADDRNOTAVAIL: _NO_ROUTE,
@@ -68,6 +70,9 @@ _SYSTEM = {
     errno.EPIPE: _HUNG_UP,
 }
 
+_UNCLEAR = {_CA_HINT, _NO_TERMS[1], _SILENT[1], ""}
+"""The hints of errors that may have several causes: a proxy that intercepts TLS, a firewall, the server itself."""
+
 
 @contextmanager
 def translate_errors(place: str) -> Iterator[None]:
@@ -78,7 +83,8 @@ def translate_errors(place: str) -> Iterator[None]:
         raise  # the deadline covers all steps, and its own message names them
     except (OSError, UnicodeError) as error:  # a host name that cannot be encoded is a UnicodeError
         sentence, hint = _reason(error)
-        raise Unreachable(sentence.format(place), hint) from None
+        failed = Unreachable(sentence.format(place), hint)
+        raise unclear(failed) if hint in _UNCLEAR else failed from None
 
 
 def _reason(error: OSError | UnicodeError) -> tuple[str, str]:  # noqa: PLR0911 - a table with one row per return
