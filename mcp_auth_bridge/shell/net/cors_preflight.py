@@ -37,3 +37,12 @@ async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
     names = (name.strip() for name in listed.split(","))
     fit = (name for name in names if _NAME.fullmatch(name) and name.lower() not in known)
     return next((name for name in fit if _OF_AN_ORGANISATION.search(name)), "")
+
+
+def name_missing_header(error: BridgeError, name: str) -> None:
+    """Let the hint of `error`, a refusal, say how to send the header `name`, which is missing."""
+    error.facts["missing_header"] = name
+    error.hint = (
+        f"the server also takes the header {name}, which is not sent: if it needs that, add --header '{name}: …' to the"
+        f' command, or headers = {{ "{name}" = "…" }} to the server\'s table; otherwise {error.hint}'
+    )
