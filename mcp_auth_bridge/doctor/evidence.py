@@ -1,30 +1,11 @@
 """The evidence that checks share: each piece is gathered once, by the first check that asks for it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
-
-import anyio
-
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.held_credential import hold
+from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
-
-T = TypeVar("T")
-
-
-class Once(Generic[T]):
-    """Something that takes time, done once. Each caller gets the same result, or waits for it."""
-
-    def __init__(self, gather: Callable[[], Awaitable[T]]) -> None:
-        self._gather = gather
-        self._lock = anyio.Lock()
-        self._results: list[T] = []
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if not self._results:
-                self._results.append(await self._gather())
-        return self._results[0]
+from mcp_auth_bridge.doctor.way import go
 
 
 class Evidence:
@@ -35,6 +16,10 @@ class Evidence:
         self.subject = subject
         # The credential of the bridge to the server.
         self.credential = Once(lambda: hold(self.bridge))
+        # The answers of the MCP server (`answers.py`).
+        self.answers = Once(self._survey)
+        # The way to the server. A check that needs a connection skips unless it is `reached`.
+        self.way = Once(lambda: go(self.bridge))
 
     @property
     def bridge(self) -> Bridge:
@@ -43,3 +28,6 @@ class Evidence:
         if bridge is None:
             raise AssertionError
         return bridge
+
+    async def _survey(self) -> Answers:
+        return await survey(self.bridge, await self.credential())
