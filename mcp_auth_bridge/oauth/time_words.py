@@ -23,5 +23,10 @@ def span(seconds: float) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
+def timestamp(moment: float) -> str:
+    """A `moment` for programs: RFC 3339, in UTC, with whole seconds."""
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def _date(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"

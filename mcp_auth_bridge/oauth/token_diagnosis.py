@@ -9,7 +9,6 @@ Imported only after a refusal (docs/architecture.md, "Cold start").
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,14 +23,14 @@ from mcp_auth_bridge.errors import (
 )
 from mcp_auth_bridge.oauth.audience import Fit, audiences_of, describe_mismatch, fit, foreign_host, is_named
 from mcp_auth_bridge.oauth.claims import is_time, numeric_date, unverified_claims
-from mcp_auth_bridge.oauth.time_words import ago, span
+from mcp_auth_bridge.oauth.time_words import ago, span, timestamp
 
 if TYPE_CHECKING:
     from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
     from mcp_auth_bridge.oauth.configured import SubjectToken
     from mcp_auth_bridge.oauth.session import Session
 
-_SKEW = 30.0
+SKEW = 30.0
 """Seconds by which two honest clocks may differ."""
 
 # RFC 6750 section 2.1, and RFC 6749 section 10.10: a shorter text can be guessed, and no server issues it as a token.
@@ -61,11 +60,13 @@ class Diagnosis(msgspec.Struct, frozen=True):
     """The most likely reason for a refusal.
 
     `kind` is the error that says it, `reason` a clause with "it" for the token, `facts` the error's facts for programs.
+    It `is_certain` if the token itself shows the reason, or if the server names it.
     """
 
     kind: type[CredentialRefused]
     reason: str
     facts: Mapping[str, Any] = {}  # Any: JSON
+    is_certain: bool = True
 
 
 class ServerWords(msgspec.Struct, frozen=True):
@@ -88,8 +89,9 @@ def diagnose_configured_token(token: str, resource: str, words: ServerWords, now
     claims = unverified_claims(token)
     if not claims:
         return _diagnose_opaque_token(token, words)
-    kind, reason = _diagnose_claims(claims, resource, _complaint(words), now)
-    return Diagnosis(kind, reason, _facts(claims, resource))
+    complaint = _complaint(words)
+    kind, reason = _diagnose_claims(claims, resource, complaint, now)
+    return Diagnosis(kind, reason, _facts(claims, resource), kind in (complaint, TokenExpired))
 
 
 def _diagnose_claims(
@@ -113,15 +115,22 @@ def _diagnose_claims(
 
 
 def _diagnose_opaque_token(token: str, words: ServerWords) -> Diagnosis:
-    if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
-        return Diagnosis(NotAToken, "it looks like a placeholder and not like a token")
-    if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
-        return Diagnosis(NotAToken, "it looks like a truncated or damaged JWT")
+    if fault := fault_of_form(token):
+        return Diagnosis(NotAToken, fault)
     if _MALFORMED.search(words.said):
         return Diagnosis(NotAToken, "it is not a JWT, and the server cannot read it")
     if _complaint(words) is TokenExpired:
         return Diagnosis(TokenExpired, "the server says that it has expired")
-    return Diagnosis(CredentialRefused, _OPAQUE)
+    return Diagnosis(CredentialRefused, _OPAQUE, is_certain=False)
+
+
+def fault_of_form(token: str) -> str:
+    """Why `token`, in which no claims can be read, does not look like a token: a clause with "it"; "" if it does."""
+    if not _TOKEN.fullmatch(token) or _PLACEHOLDER.search(token):
+        return "it looks like a placeholder and not like a token"
+    if token.startswith("ey") and token.count(".") < 4:  # five parts are an encrypted one (RFC 7516)
+        return "it looks like a truncated or damaged JWT"
+    return ""
 
 
 def _complaint(words: ServerWords) -> type[CredentialRefused] | None:
@@ -137,7 +146,7 @@ def _facts(claims: Mapping[str, Any], resource: str) -> Mapping[str, Any]:
     facts["audience_expected"] = resource
     facts["audience_found"] = [quoted(each)[1:-1] for each in audiences_of(claims)]
     if (ends := numeric_date(claims.get("exp"))) is not None:
-        facts["expires_at"] = f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%dT%H:%M:%SZ}"  # RFC 3339, whole seconds
+        facts["expires_at"] = timestamp(ends)
     return facts
 
 
@@ -197,11 +206,17 @@ def _wrong_place(claims: Mapping[str, Any], session: "Session") -> list[str]:
 
 
 def _wrong_scope(claims: Mapping[str, Any], session: "Session", wanted: tuple[str, ...]) -> list[str]:
-    # `scp` is what Entra ID and Okta call it; they and others make it a list.
-    named = claims.get("scope", claims.get("scp", session.scope))
-    scopes = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    scopes = scopes_of(claims, session.scope)
     missing = [scope for scope in wanted if scope not in scopes]
     return [f"its scope lacks {quoted(' '.join(missing), 100)}"] if missing else []
+
+
+def scopes_of(claims: Mapping[str, Any], granted: str = "") -> list[str]:
+    """The scopes in a token's claims, else those that were `granted`. Any: a claim may be any JSON."""
+    # `scp` is what Entra ID and Okta call it; they and others make it a list.
+    named = claims.get("scope", claims.get("scp", granted))
+    listed = named.split() if isinstance(named, str) else named if isinstance(named, list) else []
+    return [scope for scope in listed if isinstance(scope, str)]
 
 
 def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
@@ -209,7 +224,7 @@ def _wrong_time(claims: Mapping[str, Any], now: float) -> list[str]:
     expires, begins = claims.get("exp"), claims.get("nbf", claims.get("iat"))
     if is_time(expires) and expires <= now:
         found.append(f"{_expired(expires, now)} by this machine's clock")
-    if is_time(begins) and begins > now + _SKEW:
+    if is_time(begins) and begins > now + SKEW:
         found.append(f"it begins in {span(begins - now)} by this machine's clock, which may be slow")
     return found
 

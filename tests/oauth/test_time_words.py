@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_auth_bridge.oauth.time_words import ago, ahead, span
+from mcp_auth_bridge.oauth.time_words import ago, ahead, span, timestamp
 
 NOW = 1_700_000_000.0
 
@@ -26,3 +26,7 @@ def test_a_time_to_come_is_told_in_the_same_units():
     assert ahead(NOW + 52 * 60, NOW) == "for 52 more minutes (until 2023-11-14 23:05 UTC)"
     assert ahead(NOW + 1, NOW) == "for 1 more second (until 2023-11-14 22:13 UTC)"
     assert span(3600) == "60 minutes"
+
+
+def test_a_program_gets_whole_seconds_in_utc():
+    assert timestamp(NOW + 0.9) == "2023-11-14T22:13:20Z"

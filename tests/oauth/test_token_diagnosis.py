@@ -182,7 +182,9 @@ def test_a_path_above_the_resource_is_an_audience_for_it_also_before_a_query():
     ],
 )
 def test_the_servers_complaint_decides_where_the_claims_do_not(complaint, kind):
-    assert configured(complaint).kind is kind
+    found = configured(complaint)
+    assert found.kind is kind
+    assert found.is_certain is (complaint in ("the token has expired", "bad audience", "no such kid"))
 
 
 def test_a_token_of_another_service_is_called_so_whatever_the_server_says_of_it():
