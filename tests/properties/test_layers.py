@@ -66,7 +66,7 @@ GRANTED = {
 
 EXCEPTIONS = {
     ("config.config_file", "pathlib"): "reads its file, which is not secret and is known before anything else",
-    ("oauth.token_diagnosis", "datetime"): "writes the date of a moment, which is pure",
+    ("oauth.time_words", "datetime"): "writes the date of a moment, which is pure",
     ("credentials.command_token", "datetime"): "reads the date of a moment, which is pure",
     ("credentials.secret_sources", "os"): "reads a secret from the file that the configuration names",
     ("credentials.secret_sources", "stat"): "as above",
