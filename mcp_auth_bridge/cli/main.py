@@ -14,6 +14,8 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mcp_auth_bridge.app.context import Context
     from mcp_auth_bridge.config.profile import ServerChoice
 
@@ -47,10 +49,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold no secrets
 
     core_dumps.forbid()
-    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
-        from mcp_auth_bridge.shell.console import debug_log
-
-        debug_log.enable(arguments.command)
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
@@ -68,10 +66,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.install_hooks()
+    folders = paths()
+    _begin_log(arguments, folders.log)
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     load = load_context_or_default if arguments.command == "doctor" else load_context
-    return run(story(load(paths(), Path(arguments.config) if arguments.config else None, store)))
+    return run(story(load(folders, Path(arguments.config) if arguments.config else None, store)))
+
+
+def _begin_log(arguments: argparse.Namespace, folder: "Path") -> None:
+    from mcp_auth_bridge.shell.console import debug_log
+
+    if arguments.command == "run":
+        terminal.keep_log(folder)
+    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
+        debug_log.enable()
+    debug_log.describe_process(arguments.command)
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":
