@@ -15,7 +15,7 @@ from mcp_auth_bridge.stores.folder import Folder, OpenFolder, open_folder
 LARGEST = 5 << 20  # bytes of one file
 FILES = 3  # of one process
 LARGEST_FOLDER = 50 << 20  # bytes
-MOST_FILES = 500  # in the folder: more of them would take a start's time to look at
+MOST_FILES = 300  # in the folder: a start looks at each of them
 OLDEST = 14 * 86_400  # seconds since the last line of a file
 
 _PREFIX, _SUFFIX = "bridge-", ".jsonl"
