@@ -206,7 +206,13 @@ def _doctor(arguments: argparse.Namespace) -> "Story":
 
     _check_server_is_named(arguments)
     depth = Depth.REGISTER if arguments.register else Depth.LOOK
-    given = doctor.Input(None if arguments.server is None else _server(arguments), depth)
+    form = doctor.Form.JSON if arguments.json else doctor.Form.TEXT
+    given = doctor.Input(
+        None if arguments.server is None else _server(arguments),
+        depth,
+        doctor.Form.OPERATOR if arguments.for_operator else form,
+        arguments.bundle,
+    )
     return lambda context: doctor.run(given, context)
 
 

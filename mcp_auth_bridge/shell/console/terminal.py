@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from mcp_auth_bridge.errors import BridgeError, internal_error, os_error_text, printable
+from mcp_auth_bridge.shell.console import text_layout
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
 if TYPE_CHECKING:
@@ -166,6 +167,11 @@ def _translating_errors() -> Iterator[None]:
 def stdout_is_terminal() -> bool:
     """Whether stdout is a terminal, so that the user reads what is written there."""
     return sys.stdout is not None and sys.stdout.isatty()
+
+
+def stdout_width() -> int:
+    """Columns of the terminal that stdout is, 0 if it is not a terminal."""
+    return text_layout.stream_width(sys.stdout)
 
 
 def stderr_is_terminal() -> bool:
