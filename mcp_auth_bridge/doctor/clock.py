@@ -67,7 +67,7 @@ def _of_server(worst: Witness, servers: Sequence[Witness]) -> Sign:
 
 def _apart(skew: float) -> str:
     """`skew` in words that go before the name of another clock: "2 hours ahead of"."""
-    size, unit = next((size, unit) for size, unit in _UNITS if abs(skew) >= size)
+    size, unit = next((size, unit) for size, unit in _UNITS if abs(skew) > 0.95 * size)  # 59.9 minutes are an hour
     count = round(abs(skew) / size)
     return f"{count} {unit}{'s' if count != 1 else ''} {'ahead of' if skew > 0 else 'behind'}"
 

@@ -61,7 +61,7 @@ def test_no_file_is_needed(paths):
 
 
 def test_a_file_that_cannot_be_used_is_a_failure_with_its_line(paths):
-    found = anyio.run(configuration, Evidence(Subject(loaded(paths, "[servers"))))
+    found = anyio.run(configuration, Evidence(Subject(loaded(paths, "a = = 1\n"))))
     assert (found.outcome, [each.symptom for each in found.signs]) == (Outcome.FAIL, [Symptom.CONFIG_UNREADABLE])
     assert "line 1" in found.says
 
