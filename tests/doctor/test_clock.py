@@ -7,17 +7,21 @@ import pytest
 from examining import evidence_of
 from msgspec.structs import replace
 
+from mcp_auth_bridge.doctor import archive
 from mcp_auth_bridge.doctor import clock as clock_module
 from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.clock import Witness, clock, compare, skew
+from mcp_auth_bridge.doctor.documents import Documents, Issuer
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.way import Way
+from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.shell.net.handshake import Handshake
+from mcp_auth_bridge.urls import Purpose, gate
 
 URL = "https://mcp.acme.example/mcp"
 NOW = 1_800_000_000.0
@@ -82,8 +86,11 @@ def test_the_date_of_a_response_is_half_a_second_old():
     assert [skew(text, NOW) for text in ("", "now", "Mon, 99 Jan 2026 00:00:00 GMT")] == [None, None, None]
 
 
-def known(evidence, way, *answers):
+def known(evidence, way, *answers, issuers=()):
     """`evidence` with what is known already."""
+
+    async def visited():
+        return Documents((), (), issuers)
 
     async def went():
         return way
@@ -92,7 +99,7 @@ def known(evidence, way, *answers):
         first, *others = (*answers, *(Answer("GET") for _ in range(3)))[:3]
         return Answers(first, None, None, *others[:2], Answer("OPTIONS"), None, None)
 
-    evidence.way, evidence.answers = Once(went), Once(asked)
+    evidence.way, evidence.answers, evidence.documents = Once(went), Once(asked), Once(visited)
     return evidence
 
 
@@ -110,6 +117,27 @@ def test_the_quickest_response_with_a_date_tells_the_servers_time(tmp_path):
     assert found.says == "the clock of this machine is 1 hour ahead of that of mcp.acme.example"
     silent = known(evidence, Way(evidence.bridge.profile.url))
     assert anyio.run(clock, silent).outcome is Outcome.SKIP
+
+
+def document(url, ago, **headers):
+    dated = {"date": (formatdate(NOW - ago, usegmt=True),), **headers}
+    return archive.Answer(gate(url, Purpose.SERVER_METADATA), Response(200, dated, b"", NOW))
+
+
+def test_the_metadata_of_authorization_servers_tell_their_time_and_the_age_of_a_copy(tmp_path):
+    evidence = evidence_of(tmp_path, URL)
+    issuers = (
+        Issuer(
+            "https://as.example", (document("https://as.example/1", 0, date=()), document("https://as.example/2", 3600))
+        ),
+        Issuer("https://copy.example", (document("https://copy.example/1", 7200, age=("7200",)),)),
+        Issuer("https://mcp.acme.example", (document("https://mcp.acme.example/1", 9999),)),
+        Issuer("https://silent.example", (archive.Answer(gate("https://silent.example/1", Purpose.ISSUER)),)),
+    )
+    found = anyio.run(clock, known(evidence, Way(evidence.bridge.profile.url), answer(1, 1), issuers=issuers))
+    assert [(each.symptom, dict(each.facts)) for each in found.signs] == [
+        (Symptom.ISSUER_CLOCK_WRONG, {"host": "as.example", "skew": "1 hour behind"})
+    ]
 
 
 def test_a_certificate_that_seems_too_old_or_too_new_asks_the_server_for_its_time(tmp_path, monkeypatch):
