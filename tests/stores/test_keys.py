@@ -83,6 +83,12 @@ def test_a_place_that_does_not_keep_the_key_is_refused_before_anything_is_sealed
         ask(Place(forgetful=True), tmp_path)
 
 
+def test_a_look_at_a_file_or_a_command_is_a_read(tmp_path):
+    assert KeyFile(tmp_path / "missing").look() is None
+    assert key_file(tmp_path / "key").look() == KEY
+    assert KeyCommand(["op"], lambda argv: TEXT).look() == KEY
+
+
 def test_a_lost_key_is_never_replaced_while_records_need_it(tmp_path):
     store = SealedStore(tmp_path / "records", lambda: KEY, os.urandom, Locks(tmp_path / "locks").mutex)
     generation = store.save("a", "x", None)
