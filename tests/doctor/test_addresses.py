@@ -168,8 +168,8 @@ def test_a_distant_server_is_a_warning():
         ([knock(V6, fault=Fault.NO_ROUTE), silent(V4), knock(V4_TOO, fault=Fault.REFUSED)], True, "REFUSED"),
         ([knock("127.0.0.1", fault=Fault.REFUSED)], True, "REFUSED_HERE"),
         ([knock("127.0.0.1", fault=Fault.REFUSED)], False, "REFUSED_HERE"),
-        ([silent(V4)], True, "SILENT"),
-        ([silent(V4), knock(V6, fault=Fault.NO_ROUTE)], True, "SILENT"),
+        ([silent(V4)], True, "CONNECTION_SILENT"),
+        ([silent(V4), knock(V6, fault=Fault.NO_ROUTE)], True, "CONNECTION_SILENT"),
         ([knock(V4, fault=Fault.NO_ROUTE)], True, "NO_ROUTE"),
     ],
 )

@@ -107,12 +107,14 @@ def test_in_a_private_network_an_unknown_issuer_is_the_organisations_own(address
 
 
 def test_in_the_open_internet_an_unknown_issuer_is_an_interceptor_and_a_self_signed_certificate_is_the_servers():
-    assert symptom(Fault.UNKNOWN_ISSUER, certificate()) == "UNKNOWN_ISSUER"
+    assert symptom(Fault.UNKNOWN_ISSUER, certificate()) == "CERTIFICATE_ISSUER_UNKNOWN"
     name, _, says = found(Fault.SELF_SIGNED, certificate(is_self_signed=True))
     assert (name, says) == ("SELF_SIGNED", "acme.example issued its certificate itself")
 
 
-@pytest.mark.parametrize(("host", "expected"), [("acme.example", "UNKNOWN_ISSUER"), ("10.1.2.3", "PRIVATE_ISSUER")])
+@pytest.mark.parametrize(
+    ("host", "expected"), [("acme.example", "CERTIFICATE_ISSUER_UNKNOWN"), ("10.1.2.3", "PRIVATE_ISSUER")]
+)
 def test_behind_a_proxy_only_an_address_in_the_url_tells_how_near_the_server_is(host, expected):
     url = gate(f"https://{host}/mcp", Purpose.SERVER)
     proxy = parse("http://10.0.0.1:3128", "HTTPS_PROXY")

@@ -7,7 +7,7 @@ import threading
 
 
 def strict_server(version, authority):
-    """A TLS server in a thread for one connection, that wants a client certificate, and sends its alert. Returns its port."""
+    """A TLS server in a thread, for one connection: it wants a client certificate. Returns its port."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = context.maximum_version = version
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
