@@ -8,6 +8,7 @@ from mcp_auth_bridge.doctor.documents import Documents, visit_all
 from mcp_auth_bridge.doctor.endpoints import Endpoint, visit_endpoints
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.store_look import look
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.way import go
 
@@ -18,8 +19,10 @@ class Evidence:
     def __init__(self, subject: Subject) -> None:
         # What is examined.
         self.subject = subject
+        # The store.
+        self.store = Once(lambda: look(subject))
         # The credential of the bridge to the server.
-        self.credential = Once(lambda: hold(self.bridge))
+        self.credential = Once(lambda: hold(self.bridge, self.store))
         # The answers of the MCP server (`answers.py`).
         self.answers = Once(self._survey)
         # Every OAuth document, fetched once.
@@ -58,6 +61,10 @@ class Evidence:
         if found.server is None:
             return ()
         return await visit_endpoints(await self.archive(), trust_in(self.bridge, held.session), found.server)
+    async def is_open(self) -> bool:
+        """Whether the server is known to serve a client without a login."""
+        session = (await self.answers()).stranger_session if self.subject.bridge is not None else None
+        return session is not None and session.error is None
 
     async def _survey(self) -> Answers:
         return await survey(self.bridge, await self.credential())
