@@ -80,6 +80,8 @@ MATRIX = [
 async def test_a_server_that_answers_nothing_else_is_told_by_its_answer(script, blame, signs, tmp_path, monkeypatch):
     monkeypatch.setattr(answers_module, "HEAD_PATIENCE", 0.3)
     monkeypatch.setattr(answer_module, "REPLY_PATIENCE", 0.3)
+    monkeypatch.setattr(answers_module, "PAUSE", 0.0)
+    monkeypatch.setattr(answers_module, "SESSION_PATIENCE", 0.3)
     async with FaultServer() as server:
         server.always("initialize", script)
         server.always("server/discover", script)
