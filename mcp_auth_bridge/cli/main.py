@@ -70,8 +70,10 @@ def _run(arguments: argparse.Namespace) -> int:
     uncaught.install_hooks()
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
-    load = load_context_or_default if arguments.command == "doctor" else load_context
-    return run(story(load(paths(), Path(arguments.config) if arguments.config else None, store)))
+    config = Path(arguments.config) if arguments.config else None
+    if arguments.command == "doctor":
+        return run(story(load_context_or_default(paths, config, store)))
+    return run(story(load_context(paths(), config, store)))
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":

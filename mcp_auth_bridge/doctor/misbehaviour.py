@@ -80,7 +80,7 @@ def _without_response(answer: Answer) -> Trouble:
     if answer.is_silence:
         seconds = f"{answer.milliseconds / 1000:.0f}"
         return Trouble(
-            sign(Symptom.SILENT, seconds=seconds),
+            sign(Symptom.SERVER_SILENT, seconds=seconds),
             f"it takes the request, and does not answer within {seconds} seconds",
             "try again in a minute, because some servers need time to wake up",
         )

@@ -204,7 +204,7 @@ RULES = (
         "POST {url} with an opening of MCP is answered with HTTP {status}{says}. Its log says why.",
     ),
     Rule(
-        (Symptom.SILENT,),
+        (Symptom.SERVER_SILENT,),
         Blame.SERVER,
         "{server} takes requests and does not answer them within {seconds} seconds",
         "try again in a minute; if it stays so, send its operator what this prints: {doctor} --for-operator",

@@ -16,6 +16,8 @@ from mcp_auth_bridge.errors import BridgeError, internal_error, os_error_text, p
 from mcp_auth_bridge.shell.console.line_format import JsonLines, LineFormat, Scalar, TextLines
 
 _format: LineFormat = TextLines()
+_doctor = ""
+"""The command that examines the server which the lines are about, "" for no server."""
 
 
 def open_standard_streams() -> None:
@@ -36,8 +38,10 @@ def use_json_lines() -> None:
     _format = JsonLines()
 
 
-def set_server(server: str) -> None:
-    """Say that all later lines are about the server of that name, "" for no server."""
+def set_server(server: str, doctor: str = "") -> None:
+    """Say that all later lines are about the server of that name, "" for no server. `doctor` is the command for it."""
+    global _doctor  # noqa: PLW0603 - as above
+    _doctor = doctor
     _format.set_server(server)
 
 
@@ -51,9 +55,16 @@ def print_url(url: str) -> None:
     _format.write_url(url)
 
 
+def complete_hint(error: BridgeError) -> BridgeError:
+    """Let the hint of `error` end with the command that finds its cause, if that is unclear. Returns `error`."""
+    if _doctor:
+        error.refer_to(_doctor)
+    return error
+
+
 def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
-    _format.write_error(error)
+    _format.write_error(complete_hint(error))
 
 
 def report_fault(bug: BaseException) -> BridgeError:

@@ -41,3 +41,7 @@ def paths() -> Paths:
 
 def _below(config: Path, data: Path) -> Paths:
     return Paths(config / "config.toml", data / "records", data / "locks", data / "memory")
+
+
+NOWHERE = _below(Path("/nonexistent"), Path("/nonexistent"))
+"""The paths of a user without a home folder. Debian gives this one to users without a home; nothing is there."""
