@@ -47,10 +47,6 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process import core_dumps  # --help and --version hold no secrets
 
     core_dumps.forbid()
-    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
-        from mcp_auth_bridge.shell.console import debug_log
-
-        debug_log.enable(arguments.command)
     story = _STORIES[arguments.command](arguments)
     headless = getattr(arguments, "headless", False)
     if arguments.command != "run":
@@ -68,12 +64,24 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.install_hooks()
+    _begin_log(arguments)
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
     config = Path(arguments.config) if arguments.config else None
     if arguments.command == "doctor":
         return run(story(load_context_or_default(paths, config, store)))
     return run(story(load_context(paths(), config, store)))
+
+
+def _begin_log(arguments: argparse.Namespace) -> None:
+    from mcp_auth_bridge.shell.console import debug_log
+    from mcp_auth_bridge.shell.files.paths import paths
+
+    if arguments.command == "run":
+        terminal.keep_log(paths().log)
+    if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
+        debug_log.enable()
+    debug_log.describe_process(arguments.command)
 
 
 def _relay(arguments: argparse.Namespace) -> "Story":

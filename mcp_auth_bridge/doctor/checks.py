@@ -1,6 +1,7 @@
 """The list of all checks, in the order of the report."""
 
 from mcp_auth_bridge.doctor import addresses, login_way, published, tls
+from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
@@ -30,6 +31,13 @@ CHECKS = (
     Check(Section.WAY, "connection", addresses.connection),
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
+    Check(Section.SERVER, "a stranger", server.stranger),
+    Check(Section.SERVER, "the credential", server.credential),
+    Check(Section.SERVER, "GET", server.stream),
+    Check(Section.SERVER, "OPTIONS", server.preflight),
+    Check(Section.SERVER, "revision", speech.revision),
+    Check(Section.SERVER, "transport", speech.transport),
+    Check(Section.SERVER, "content", speech.content),
     Check(Section.OAUTH, "challenge", published.challenge),
     Check(Section.OAUTH, "addresses", published.addresses),
     Check(Section.OAUTH, "resource", published.resource),
@@ -38,4 +46,6 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
+    Check(Section.CLIENT, "entries", client.entries),
+    Check(Section.CLIENT, "start", client.start),
 )
