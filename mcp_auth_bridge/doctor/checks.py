@@ -1,6 +1,5 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import addresses, login_way, published, tls
 from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
