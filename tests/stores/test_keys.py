@@ -19,7 +19,7 @@ from mcp_auth_bridge.config.store import KeyCommandStoreSettings, KeyFileStoreSe
 from mcp_auth_bridge.errors import StoreError
 from mcp_auth_bridge.shell.files import secret_backends
 from mcp_auth_bridge.shell.files.lock import Locks
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 from mcp_auth_bridge.shell.files.secret_backends import read_key_command
 from mcp_auth_bridge.stores import keys
 from mcp_auth_bridge.stores.keys import InsecureKeyFile, KeyCommand, KeyFile, sealing_key
@@ -288,7 +288,7 @@ def test_a_key_command_that_prints_without_end_fills_no_memory():
 def test_a_key_command_runs_once_in_a_process_and_never_where_others_wait_for_it(tmp_path):
     runs = tmp_path / "runs"
     script = f"open({str(runs)!r}, 'a').write('x'); print({TEXT.decode()!r})"
-    paths = Paths(*(tmp_path / name for name in ("config.toml", "records", "locks", "memory")))
+    paths = paths_below(tmp_path)
 
     async def story():
         vault = StoreAccess(KeyCommandStoreSettings((sys.executable, "-c", script)), paths)
