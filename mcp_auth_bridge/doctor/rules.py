@@ -61,13 +61,24 @@ _HERE = (
         "process {pid} is stopped in the middle of {what}, and every other bridge waits for it",
         "let it go on: kill -CONT {pid}",
     ),
+)
+
+_HERE_AND_THERE = (
     Rule(
-        (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS),
+        (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
         Blame.YOU,
-        "you are not logged in, and a login could not be stored on this machine: {error}",
+        "{server} wants a login, but none could be stored on this machine: {error}",
         "{hint}",
     ),
+    Rule(
+        (Symptom.DEFAULT_CREDENTIAL, Symptom.REFUSES_CREDENTIAL),
+        Blame.YOU,
+        "the environment variable {variable} is not set, so {server} gets the default in the configuration in its"
+        " place, and refuses it",
+        "set {variable} where mcp-auth-bridge is started, for example in the IDE's entry",
+    ),
 )
+"""What is wrong on this machine, but matters only to a server that wants it otherwise."""
 
 _SEND = "send its operator the text that this command prints: {doctor} --for-operator"
 
@@ -314,4 +325,4 @@ _CLIENT = (
     ),
 )
 
-RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_HERE_AND_THERE, *_CREDENTIAL, *_CLIENT, *LATER)

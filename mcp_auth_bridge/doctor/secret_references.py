@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.secret import (
@@ -36,9 +37,15 @@ async def variables(evidence: Evidence) -> Finding:
         return ok("no setting refers to one")
     if unset := dict(_unset(references, bridge.environ)):
         told = tuple(f"{name} is not set, so the default is used for {what}" for name, what in unset.items())
-        signs = (sign(Symptom.VARIABLE_UNSET, variable=next(iter(unset))),)
-        return warn(told[0], _SET_IT.format(" and ".join(unset)), *signs, details=told[1:])
+        return warn(told[0], _SET_IT.format(" and ".join(unset)), *_signs(unset, bridge), details=told[1:])
     return ok(", ".join(sorted(names)))
+
+
+def _signs(unset: Mapping[str, str], bridge: Bridge) -> Iterator[Sign]:
+    """The signs of the variables `unset`, of which those of credentials weigh more."""
+    yield sign(Symptom.VARIABLE_UNSET, variable=next(iter(unset)))
+    credentials = auth_module.references(bridge.profile.auth)
+    yield from (sign(Symptom.DEFAULT_CREDENTIAL, variable=name) for name, what in unset.items() if what in credentials)
 
 
 def _unset(references: Mapping[str, SecretRef], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -33,6 +33,9 @@ class Symptom(enum.Enum):
     VARIABLE_UNSET = "variable_unset", "variable"
     """An environment variable is not set, so that the default in the configuration is sent."""
 
+    DEFAULT_CREDENTIAL = "default_credential", "variable"
+    """The same for a token, or another credential."""
+
     STORE_CLOSED = "store_closed", "error", "hint"
     """The store holds a login to the server, or may hold one, and cannot be opened."""
 
