@@ -20,6 +20,7 @@ _BRIDGE = (
 
 _HERE = (
     Rule((Symptom.CONFIG_UNREADABLE,), Blame.YOU, "the configuration cannot be used: {error}", "{hint}"),
+    Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
     Rule((Symptom.SERVER_UNKNOWN,), Blame.YOU, "{error}", "{hint}"),
     Rule(
         (Symptom.CLOCK_WRONG,),
@@ -47,7 +48,6 @@ _HERE = (
         " iat, nbf and exp into tokens",
     ),
     Rule((Symptom.SECRET_MISSING,), Blame.YOU, "{error}", "{hint}"),
-    Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
     Rule((Symptom.LOGIN_DAMAGED,), Blame.YOU, "your login cannot be opened: {error}", "{hint}"),
     Rule(
         (Symptom.FOLDER_UNUSABLE,),

@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_auth_bridge.doctor.examination import Line
-from mcp_auth_bridge.doctor.finding import Section, fail, ok, warn
+from mcp_auth_bridge.doctor.finding import Section, fail, ok, skip, warn
 from mcp_auth_bridge.doctor.report import TextReport
 from mcp_auth_bridge.doctor.verdict import Blame, Verdict
 
@@ -31,15 +31,15 @@ def text(columns, verdict=VERDICT):
 def test_a_wide_report_has_its_findings_in_one_column():
     assert text(80) == [
         "here",
-        "  ok   version        0.1.0, Python 3.11.7",
-        "  warn store          a finding that is longer than a narrow terminal is wide",
-        "                      hint: run:",
-        "                      mcp-auth-bridge x",
+        "  ok   version         0.1.0, Python 3.11.7",
+        "  warn store           a finding that is longer than a narrow terminal is wide",
+        "                       hint: run:",
+        "                       mcp-auth-bridge x",
         "",
         "the way",
-        "  fail connection     there is none",
-        "                      - 192.0.2.1: refused by the machine itself",
-        "                      - two",
+        "  fail connection      there is none",
+        "                       - 192.0.2.1: refused by the machine itself",
+        "                       - two",
         "",
         "verdict",
         "  fault: you",
@@ -83,3 +83,25 @@ def test_no_line_is_wider_than_the_terminal(columns):
 
 def test_where_nothing_is_wrong_nothing_is_blamed():
     assert text(80, Verdict(Blame.NOTHING, "nothing is wrong", ""))[-2:] == ["verdict", "  nothing is wrong"]
+
+
+def test_checks_that_are_skipped_for_one_reason_share_a_line():
+    report = TextReport(80)
+    none, other = skip("there is no connection"), skip("it is not used")
+    lines = [
+        *(Line(Section.SERVER, name, none) for name in ("a stranger", "GET", "OPTIONS")),
+        Line(Section.OAUTH, "challenge", none),
+        Line(Section.OAUTH, "issuer", other),
+        Line(Section.OAUTH, "discovery", ok("done")),
+        Line(Section.CLIENT, "entries", none),
+    ]
+    assert [[*report.line(line)] for line in lines] == [
+        [],
+        [],
+        [],
+        ["the server", "  skip 3 checks        there is no connection (a stranger, GET, OPTIONS)"],
+        ["", "its OAuth", "  skip challenge       there is no connection"],
+        ["  skip issuer          it is not used", "  ok   discovery       done"],
+        [],
+    ]
+    assert [*report.verdict(VERDICT)][:3] == ["", "the client", "  skip entries         there is no connection"]
