@@ -116,7 +116,7 @@ def _signs_of_connection(way: Way, error: Unreachable) -> tuple[Sign, ...]:
             symptom = Symptom.REFUSED_HERE if near else Symptom.REFUSED
         case Fault.SILENT:
             symptom = Symptom.CONNECTION_SILENT
-        case Fault.NO_ROUTE if _is_offline(way):
+        case Fault.NO_ROUTE if not way.has_route:  # to this machine's own addresses too
             return (Sign(Symptom.NO_NETWORK),)
         case Fault.NO_ROUTE:
             symptom = Symptom.NO_ROUTE
