@@ -5,11 +5,11 @@ from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_programs import NAME
 from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.archive import Archive
+from mcp_auth_bridge.doctor.client_entries import ClientEntries, sort_entries
+from mcp_auth_bridge.doctor.client_files import ClientFiles, read_client_files, this_system
 from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult, decide, trust_in
 from mcp_auth_bridge.doctor.documents import Documents, visit_all
 from mcp_auth_bridge.doctor.endpoints import Endpoint, visit_endpoints
-from mcp_auth_bridge.doctor.client_entries import ClientEntries, sort_entries
-from mcp_auth_bridge.doctor.client_files import ClientFiles, read_client_files, this_system
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.store_look import look
