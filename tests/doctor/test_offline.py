@@ -38,7 +38,7 @@ def test_without_a_network_the_network_is_at_fault(url, environ, tmp_path):
 @pytest.mark.parametrize(
     ("url", "environ", "sentence"),
     [
-        ("https://acme.example/mcp", {}, "no name server answers"),
+        ("https://acme.example/mcp", {}, "the address of acme.example cannot be found"),
         ("https://93.184.216.34/mcp", {}, "connections to 93.184.216.34 disappear"),
         ("https://acme.example/mcp", {"HTTPS_PROXY": "http://10.0.0.1:3128"}, "requests have to go through the proxy"),
     ],
