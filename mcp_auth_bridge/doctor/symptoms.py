@@ -86,6 +86,9 @@ class Symptom(enum.Enum):
     CONNECTION_SILENT = "connection_silent", "place"
     """Connections are neither taken nor refused."""
 
+    CONNECTION_FORBIDDEN = "connection_forbidden", "place"
+    """This machine does not allow the connection."""
+
     NO_ROUTE = "no_route", "place"
     """This machine has a network, but no route to the host."""
 
@@ -121,6 +124,9 @@ class Symptom(enum.Enum):
 
     PUBLIC_ISSUER_UNKNOWN = "public_issuer_unknown", "host", "issuer"
     """This machine does not know the public CA of a certificate."""
+
+    CERTIFICATE_REFUSED = "certificate_refused", "error"
+    """The certificate is refused for another reason."""
 
     TLS_TOO_OLD = "tls_too_old", "host"
     """The server offers TLS 1.1 or older."""
