@@ -1,11 +1,10 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import addresses, login_way, published, server, speech, tls
+from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.disk import disk
-from mcp_auth_bridge.doctor import client, here
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
 from mcp_auth_bridge.doctor.processes import bridges, locks
@@ -32,7 +31,7 @@ CHECKS = (
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
     Check(Section.SERVER, "a stranger", server.stranger),
-    Check(Section.SERVER, "the credential", server.credential),
+    Check(Section.SERVER, "credential", server.credential),
     Check(Section.SERVER, "GET", server.stream),
     Check(Section.SERVER, "OPTIONS", server.preflight),
     Check(Section.SERVER, "revision", speech.revision),
@@ -46,8 +45,6 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
-    Check(Section.HERE, "version", here.version),
-    Check(Section.HERE, "configuration", here.configuration),
     Check(Section.CLIENT, "entries", client.entries),
     Check(Section.CLIENT, "start", client.start),
 )

@@ -2,6 +2,7 @@
 
 from mcp_auth_bridge.doctor.answer import Answer, without_query
 from mcp_auth_bridge.doctor.answers import Answers, Session
+from mcp_auth_bridge.doctor.distrust import interceptor_of
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip
 from mcp_auth_bridge.doctor.mcp_paths import find_endpoints
@@ -11,8 +12,9 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError, SessionLost, UpstreamFailed, copyable_url, quoted
 from mcp_auth_bridge.oauth.challenge import parse_challenges
 from mcp_auth_bridge.relay.replies import error_code
+from mcp_auth_bridge.shell.net.certificates import read as certificate
 from mcp_auth_bridge.shell.net.cors_preflight import accepted_headers, missing_header
-from mcp_auth_bridge.urls import Url, redacted_url
+from mcp_auth_bridge.urls import redacted_url
 
 _OAUTH_SCHEMES = ("bearer", "dpop")
 _SLOW = 2000  # milliseconds; the session of such a server may have ended for lack of time
@@ -25,7 +27,7 @@ async def stranger(evidence: Evidence) -> Finding:
         return no_connection(evidence)
     details = _lines(answers.bare, answers.organisation)
     if answers.refusal is not None:
-        return _wants_credentials(evidence.bridge.profile.url, answers, details)
+        return await _wants_credentials(evidence, answers, details)
     if is_served(answers.stranger_session):
         return ok("it serves everybody: no login is needed", sign(Symptom.SERVES_STRANGERS), details=details)
     if answers.credential is None:
@@ -43,7 +45,7 @@ async def credential(evidence: Evidence) -> Finding:
     details = _lines(answers.credential)
     if (refusal := answers.credential_refusal) is not None:
         refused = sign(Symptom.REFUSES_CREDENTIAL, status=str(refusal.status), says=words(answers.credential))
-        elsewhere = _sent_to_login(answers.credential, evidence.bridge.profile.url)
+        elsewhere = await _sent_to_login(answers.credential, evidence)
         return fail(f"it refuses the credential ({refusal})", "", refused, *elsewhere, details=details)
     if is_served(answers.session):
         return ok("it accepts the credential", details=details)
@@ -92,7 +94,7 @@ def no_connection(evidence: Evidence) -> Finding:
     return skip(f"there is no connection to {evidence.bridge.profile.url.authority}")
 
 
-def _wants_credentials(url: Url, answers: Answers, details: tuple[str, ...]) -> Finding:
+async def _wants_credentials(evidence: Evidence, answers: Answers, details: tuple[str, ...]) -> Finding:
     answer, refusal = answers.stranger, answers.refusal
     assert refusal is not None  # noqa: S101 - the caller has looked
     signs = [sign(Symptom.WANTS_CREDENTIALS, status=str(refusal.status))]
@@ -102,7 +104,7 @@ def _wants_credentials(url: Url, answers: Answers, details: tuple[str, ...]) -> 
     elif refusal.protocol != "HTTP":
         says += ", in a JSON-RPC error, which clients without this bridge may not understand"
     elif 300 <= refusal.status < 400:
-        signs += _sent_to_login(answer, url) if answers.credential is None else ()
+        signs += await _sent_to_login(answer, evidence) if answers.credential is None else ()
         says = f"it sends a client without credentials to a login page ({refusal})"
     elif not (schemes := tuple(each.scheme for each in parse_challenges(answer.fields.get("www-authenticate", ())))):
         signs.append(sign(Symptom.NO_CHALLENGE, status=str(refusal.status)))
@@ -114,12 +116,22 @@ def _wants_credentials(url: Url, answers: Answers, details: tuple[str, ...]) -> 
     return ok(says, *signs, details=details)
 
 
-def _sent_to_login(answer: Answer, url: Url) -> list[Sign]:
-    """The sign of a refusal that is a redirect to a login page."""
+async def _sent_to_login(answer: Answer, evidence: Evidence) -> list[Sign]:
+    """The signs of a refusal that is a redirect to a login page."""
     if answer.refusal is None or not 300 <= answer.status < 400:
         return []
-    target = target_of(answer, url)
-    return [sign(Symptom.SENT_TO_LOGIN, place=target.origin if target is not None else "another place")]
+    target = target_of(answer, evidence.bridge.profile.url)
+    page = target.origin if target is not None else "another place"
+    return [sign(Symptom.SENT_TO_LOGIN, page=page), *await _others_on_the_way(evidence)]
+
+
+async def _others_on_the_way(evidence: Evidence) -> list[Sign]:
+    """The sign that the answer may not be the server's own: it came without TLS, or through a product that reads it."""
+    way = await evidence.way()
+    chain = way.handshake.certificates if way.handshake is not None else ()
+    if way.url.is_plain or interceptor_of([read for der in chain if (read := certificate(der)) is not None]):
+        return [sign(Symptom.OPEN_TO_THE_NETWORK)]
+    return []
 
 
 async def _out_of_order(
@@ -132,9 +144,7 @@ async def _out_of_order(
         return _fails_later(answer, session.error, details)
     if found is None:
         return skip("it could not be asked", answer.error.message if answer.error is not None else "")
-    signs = [found.sign]
-    if url.is_plain:
-        signs.append(sign(Symptom.OPEN_TO_THE_NETWORK))
+    signs = [found.sign, *await _others_on_the_way(evidence)]
     hint = found.hint
     if found.sign.symptom in (Symptom.NOT_MCP, Symptom.WEB_PAGE) and (
         endpoints := await find_endpoints(evidence.bridge)
