@@ -13,10 +13,11 @@ from mcp_auth_bridge.errors import BridgeError, SessionLost, UpstreamFailed, cop
 from mcp_auth_bridge.oauth.challenge import parse_challenges
 from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.shell.net.certificates import read as certificate
+from mcp_auth_bridge.shell.net.connect_errors import Fault
 from mcp_auth_bridge.shell.net.cors_preflight import accepted_headers, missing_header
+from mcp_auth_bridge.shell.net.reachability import fault_of
 from mcp_auth_bridge.urls import redacted_url
 
-_OAUTH_SCHEMES = ("bearer", "dpop")
 _SLOW = 2000  # milliseconds; the session of such a server may have ended for lack of time
 
 
@@ -24,7 +25,7 @@ async def stranger(evidence: Evidence) -> Finding:
     """The answer to a client without a token."""
     answers = await evidence.answers()
     if answers.is_cut_off:
-        return no_connection(evidence)
+        return await _unsent(evidence, answers.bare.error)
     details = _lines(answers.bare, answers.organisation)
     if answers.refusal is not None:
         return await _wants_credentials(evidence, answers, details)
@@ -87,6 +88,17 @@ async def preflight(evidence: Evidence) -> Finding:
 def is_served(session: Session | None) -> bool:
     """Whether a whole session worked."""
     return session is not None and bool(session.results)
+
+
+async def _unsent(evidence: Evidence, error: BridgeError | None) -> Finding:
+    """The finding if nothing could be sent: a fault of the way, or one that only a request meets."""
+    way = await evidence.way()
+    if error is None or not way.reached:
+        return no_connection(evidence)
+    if fault_of(error) is Fault.PROXY_WANTS_LOGIN:
+        told = sign(Symptom.PROXY_WANTS_LOGIN, error=error.message, host=way.url.host)
+        return fail(error.message, error.hint, told)
+    return fail(error.message, error.hint)
 
 
 def no_connection(evidence: Evidence) -> Finding:
