@@ -26,14 +26,21 @@ async def stranger(evidence: Evidence) -> Finding:
     answers = await evidence.answers()
     if answers.is_cut_off:
         return await _unsent(evidence, answers.bare.error)
-    details = _lines(answers.bare, answers.organisation)
+    details = tuple(
+        describe(answer, how)
+        for answer, how in ((answers.bare, ""), (answers.organisation, "with the organisation's headers"))
+        if answer is not None
+    )
     if answers.refusal is not None:
         return await _wants_credentials(evidence, answers, details)
     if is_served(answers.stranger_session):
         return ok("it serves everybody: no login is needed", sign(Symptom.SERVES_STRANGERS), details=details)
     if answers.credential is None:
         return await _out_of_order(evidence, answers.stranger, answers.stranger_session, details)
-    return ok("it serves nobody without a token, and does not say so", details=details)
+    found = misbehaviour(answers.stranger, evidence.bridge.profile.url)
+    return ok(
+        f"without a token {found.says}" if found is not None else "it opens nothing without a token", details=details
+    )
 
 
 async def credential(evidence: Evidence) -> Finding:
@@ -43,7 +50,7 @@ async def credential(evidence: Evidence) -> Finding:
         return no_connection(evidence)
     if answers.credential is None:
         return skip("there is no credential to present")
-    details = _lines(answers.credential)
+    details = (describe(answers.credential, f"with {', '.join(answers.sent)}"),)
     if (refusal := answers.credential_refusal) is not None:
         refused = sign(Symptom.REFUSES_CREDENTIAL, status=str(refusal.status), says=words(answers.credential))
         elsewhere = await _sent_to_login(answers.credential, evidence)
@@ -58,14 +65,21 @@ async def stream(evidence: Evidence) -> Finding:
     answers = await evidence.answers()
     if answers.is_cut_off:
         return no_connection(evidence)
-    answer = answers.stream
-    if answer.is_silence:
-        return skip("it does not answer a GET, and clients can do without")
+    return ok(_about_stream(answers.stream), details=(describe(answers.stream),))
+
+
+def _about_stream(answer: Answer) -> str:
     if answer.event == "endpoint":
-        return ok("it offers the stream of the older transport (HTTP+SSE)", details=_lines(answer))
+        return "it offers the stream of the older transport (HTTP+SSE)"
     if answer.kind == "text/event-stream" and answer.status == 200:
-        return ok("it offers a stream of its own", details=_lines(answer))
-    return ok("it offers no stream of its own to a client without a session", details=_lines(answer))
+        return "it offers a stream of its own"
+    if answer.refusal is not None:
+        return "it asks for credentials here too"
+    if answer.status == 405:
+        return "it offers no stream of its own, and need not"
+    if answer.status == 0:
+        return "it does not answer, and need not"
+    return "it offers no stream to a client without a session, and need not"
 
 
 async def preflight(evidence: Evidence) -> Finding:
@@ -76,13 +90,13 @@ async def preflight(evidence: Evidence) -> Finding:
     answer = answers.preflight
     names = accepted_headers(answer.fields.get("access-control-allow-headers", ()))
     if not names:
-        return ok("it names no headers that it takes", details=_lines(answer))
+        return ok("it names no headers that it takes", details=(describe(answer),))
     says = f"it takes the headers {', '.join(names)}"
     if missing := missing_header(names, answers.sent):
         return ok(
-            f"{says}; {missing} is not sent", sign(Symptom.MISSING_HEADER, header=missing), details=_lines(answer)
+            f"{says}; {missing} is not sent", sign(Symptom.MISSING_HEADER, header=missing), details=(describe(answer),)
         )
-    return ok(says, details=_lines(answer))
+    return ok(says, details=(describe(answer),))
 
 
 def is_served(session: Session | None) -> bool:
@@ -186,19 +200,19 @@ def _fails_later(answer: Answer, error: BridgeError, details: tuple[str, ...]) -
     )
 
 
-def _lines(*answers: Answer | None) -> tuple[str, ...]:
-    return tuple(describe(answer) for answer in answers if answer is not None)
+def describe(answer: Answer, how: str = "") -> str:
+    """One answer as a person would look at it: status, media type, first line, where it leads, time.
 
-
-def describe(answer: Answer) -> str:
-    """One answer as a person would look at it: status, media type, first line, where it leads, time."""
+    `how` says what the request had besides the headers of every request.
+    """
+    asked = f"{answer.asked} {how}".rstrip()
     if answer.status == 0:
-        return f"{answer.asked}: {answer.error.message if answer.error is not None else 'no answer'}"
+        return f"{asked}: {answer.error.message if answer.error is not None else 'no answer'}"
     parts = [f"HTTP {answer.status}", answer.kind, _gist(answer)]
     if location := answer.field("location"):
         parts.append(f"→ {redacted_url(without_query(location))}")
     parts += [f"after a redirect to {quoted(path)}" for path in answer.redirects]
-    return f"{answer.asked}: {' '.join(filter(None, parts))} ({answer.milliseconds} ms)"
+    return f"{asked}: {' '.join(filter(None, parts))} ({answer.milliseconds} ms)"
 
 
 def _gist(answer: Answer) -> str:

@@ -257,7 +257,7 @@ RULES = (
     Rule(
         (Symptom.REFUSES_CREDENTIAL, Symptom.MISSING_HEADER),
         Blame.YOU,
-        "{server} refuses the credential{says}, and lacks the header {header} with your organisation",
+        "{server} refuses the credential{says}, and the header {header}, which it takes, is not sent",
         _SEND_HEADER,
     ),
     Rule(
