@@ -123,23 +123,34 @@ def no_connection(evidence: Evidence) -> Finding:
 async def _wants_credentials(evidence: Evidence, answers: Answers, details: tuple[str, ...]) -> Finding:
     answer, refusal = answers.stranger, answers.refusal
     assert refusal is not None  # noqa: S101 - the caller has looked
-    signs = [sign(Symptom.WANTS_CREDENTIALS, status=str(refusal.status))]
+    wants = sign(Symptom.WANTS_CREDENTIALS, status=str(refusal.status))
     says = f"it asks for credentials ({refusal})"
-    if answer.refusal is None:
-        says += ", only after it has opened a session"
-    elif refusal.protocol != "HTTP":
-        says += ", in a JSON-RPC error, which clients without this bridge may not understand"
-    elif 300 <= refusal.status < 400:
-        signs += await _sent_to_login(answer, evidence) if answers.credential is None else ()
-        says = f"it sends a client without credentials to a login page ({refusal})"
-    elif not (schemes := tuple(each.scheme for each in parse_challenges(answer.fields.get("www-authenticate", ())))):
-        signs.append(sign(Symptom.NO_CHALLENGE, status=str(refusal.status)))
-        says += ", without a WWW-Authenticate header"
-    elif refusal.challenge is None:
-        scheme = quoted(", ".join(schemes), 60)
-        signs.append(sign(Symptom.OTHER_SCHEME, scheme=scheme))
-        says += f", and names the scheme {scheme}, which is not one of OAuth's"
-    return ok(says, *signs, details=details)
+    if answer.result is not None:
+        return ok(f"{says}, only after it has opened a session", wants, details=details)
+    if answer.refusal is None and answers.stream.refusal is not None:
+        answer, says = answers.stream, f"it asks for credentials at its stream ({refusal})"
+        details = (*details, describe(answer))
+    if refusal.protocol != "HTTP":
+        how = "in a JSON-RPC error, which clients without this bridge may not understand"
+        return ok(f"{says}, {how}", wants, details=details)
+    if 300 <= refusal.status < 400:
+        elsewhere = await _sent_to_login(answer, evidence) if answers.credential is None else []
+        page = f"it sends a client without credentials to a login page ({refusal})"
+        return ok(page, wants, *elsewhere, details=details)
+    about, signs = _about_challenge(answer)
+    return ok(f"{says}{about}", wants, *signs, details=details)
+
+
+def _about_challenge(answer: Answer) -> tuple[str, list[Sign]]:
+    """A clause about a challenge that leads to no login, and its sign; nothing about a good one."""
+    status = str(answer.status)
+    schemes = [each.scheme for each in parse_challenges(answer.fields.get("www-authenticate", ()))]
+    if not schemes:
+        return ", without a WWW-Authenticate header", [sign(Symptom.NO_CHALLENGE, status=status)]
+    if answer.refusal is None or answer.refusal.challenge is not None:
+        return "", []
+    named = quoted(", ".join(schemes), 60)
+    return f", and names the scheme {named}, which is not one of OAuth's", [sign(Symptom.OTHER_SCHEME, scheme=named)]
 
 
 async def _sent_to_login(answer: Answer, evidence: Evidence) -> list[Sign]:
