@@ -178,10 +178,10 @@ class Symptom(enum.Enum):
     MOVED = "moved", "place"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "place"
+    SENT_ELSEWHERE = "sent_elsewhere", "page"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
-    SENT_TO_LOGIN = "sent_to_login", "place"
+    SENT_TO_LOGIN = "sent_to_login", "page"
     """Requests, with all that can be presented, are redirected to a login page."""
 
     SCHEME_LOST = ("scheme_lost",)
