@@ -14,7 +14,7 @@ from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationO
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.oauth.challenge import choose_challenge
 
 MCP, AS = "https://mcp.example/a/mcp", "https://as.example"
 PRM, ROOT_PRM = (f"https://mcp.example/.well-known/oauth-protected-resource{path}" for path in ("/a/mcp", ""))
@@ -74,7 +74,7 @@ class World(Archive):
 
 def refused(*fields, status=401):
     """The answers of a server that refuses a stranger, with these `WWW-Authenticate` fields."""
-    challenge = next(iter(parse_challenges(fields)), None)
+    challenge = choose_challenge(fields)
     refusal = Refusal(status, challenge, {}, words="sign in")
     return _answers(Answer("POST initialize", status, {"www-authenticate": fields}, refusal=refusal))
 
