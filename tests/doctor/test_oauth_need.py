@@ -1,7 +1,7 @@
 """Whether the server's OAuth matters to the bridge."""
 
 import pytest
-from oauth_world import cut_off, refused, served
+from oauth_world import accepted, cut_off, refused, served
 
 from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings
 from mcp_auth_bridge.config.login import BrowserSettings
@@ -13,6 +13,7 @@ from mcp_auth_bridge.errors import UpstreamFailed
     ("auth", "answers", "need", "reason"),
     [
         (BrowserSettings(), refused(), Need.NEEDED, "refuses a client without credentials"),
+        (BrowserSettings(), accepted(), Need.LATER, "accepts the token that the bridge has"),
         (BrowserSettings(), served(), Need.SPARED, "serves everyone"),
         (BrowserSettings(), cut_off(UpstreamFailed("no", status=403)), Need.UNKNOWN, "does not ask for credentials"),
         (BearerSettings("env:TOKEN"), refused(), Need.SPARED, "presents a token from the environment variable TOKEN"),

@@ -1,6 +1,7 @@
 """OAuth servers without sockets, for the checks of doctor: a table of addresses, and evidence about an MCP server."""
 
 import anyio
+import msgspec
 from examining import evidence_of
 from playing import NOT_FOUND, answer
 
@@ -82,6 +83,12 @@ def refused(*fields, status=401):
 def served():
     """The answers of a server that serves everyone."""
     return _answers(Answer("POST initialize", 200), Session({"initialize": b"{}"}))
+
+
+def accepted():
+    """The answers of a server that refuses a stranger, and accepts the credential."""
+    opened, session = Answer("POST initialize", 200), Session({"initialize": b"{}"})
+    return msgspec.structs.replace(refused(), credential=opened, session=session)
 
 
 def cut_off(error):

@@ -3,8 +3,8 @@
 import pytest
 from oauth_world import AS, METADATA, RFC8414, without
 
+from mcp_auth_bridge.doctor.issuer_rules import ISSUER_RULES
 from mcp_auth_bridge.doctor.metadata_rules import View, Weight, check
-from mcp_auth_bridge.doctor.server_rules import SERVER_RULES
 from mcp_auth_bridge.urls import Purpose, gate
 
 MCP = gate("https://mcp.example/mcp", Purpose.SERVER)
@@ -12,7 +12,7 @@ MCP = gate("https://mcp.example/mcp", Purpose.SERVER)
 
 def found(members, issuer=AS):
     view = View(members, gate(RFC8414, Purpose.ISSUER), "application/json", MCP, issuer=issuer)
-    return [(each.rule.weight, each.says) for each in check(SERVER_RULES, view)]
+    return [(each.rule.weight, each.says) for each in check(ISSUER_RULES, view)]
 
 
 def test_an_honest_document_deviates_from_nothing():
