@@ -4,6 +4,7 @@ The first rule that fits counts. So the blocks follow the path of a request, bec
 or causes the later ones: here, on the way, at the server, in its OAuth, with the credential, in the client.
 """
 
+from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
@@ -39,15 +40,6 @@ _SERVER = (
 
 _OAUTH: tuple[Rule, ...] = ()
 
-_CREDENTIAL = (
-    Rule(
-        (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
-        Blame.YOU,
-        "{server} wants a login, and you are not logged in",
-        "run: {login}",
-    ),
-)
-
 _CLIENT: tuple[Rule, ...] = ()
 
-RULES = (*_BRIDGE, *_HERE, *_WAY, *_SERVER, *_OAUTH, *_CREDENTIAL, *_CLIENT)
+RULES = (*_BRIDGE, *_HERE, *_WAY, *_SERVER, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT)
