@@ -35,7 +35,7 @@ class Uses(NamedTuple):
 
 
 USES = {
-    **dict.fromkeys(words("errors secret urls effects http_syntax config relay"), Uses(PURE)),
+    **dict.fromkeys(words("errors secret urls effects http_syntax config relay clients"), Uses(PURE)),
     "oauth": Uses(PURE, words("authlib jwt")),
     "stores": Uses(PURE | FILES | words("threading"), words("cryptography")),
     "credentials": Uses(PURE | words("asyncio")),
@@ -81,6 +81,8 @@ EXCEPTIONS = {
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ec"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.ed25519"): "as above",
     ("oauth.assertions", "cryptography.hazmat.primitives.asymmetric.rsa"): "as above",
+    ("shell.net.certificates", "cryptography"): "reads certificates; only `doctor` imports it",
+    ("shell.net.certificates", "cryptography.x509.oid"): "as above",
     ("http_syntax", "email.utils"): "knows the dates of HTTP, which is pure",
 }
 
