@@ -1,12 +1,20 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import credential, credential_lifetime, here
-from mcp_auth_bridge.doctor import addresses, login_way, published, server, speech, tls
+from mcp_auth_bridge.doctor import (
+    addresses,
+    client,
+    credential,
+    credential_lifetime,
+    login_way,
+    published,
+    server,
+    speech,
+    tls,
+)
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.disk import disk
-from mcp_auth_bridge.doctor import client, here
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
 from mcp_auth_bridge.doctor.processes import bridges, locks
@@ -47,8 +55,6 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
-    Check(Section.HERE, "version", here.version),
-    Check(Section.HERE, "configuration", here.configuration),
     Check(Section.CREDENTIAL, "kind", credential.kind),
     Check(Section.CREDENTIAL, "token", credential.claims),
     Check(Section.CREDENTIAL, "renewal", credential_lifetime.renewal),

@@ -5,11 +5,11 @@ from mcp_auth_bridge.clients.client import System
 from mcp_auth_bridge.clients.entry_programs import NAME
 from mcp_auth_bridge.doctor.answers import Answers, survey
 from mcp_auth_bridge.doctor.archive import Archive
+from mcp_auth_bridge.doctor.client_entries import ClientEntries, sort_entries
+from mcp_auth_bridge.doctor.client_files import ClientFiles, read_client_files, this_system
 from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult, decide, trust_in
 from mcp_auth_bridge.doctor.documents import Documents, visit_all
 from mcp_auth_bridge.doctor.endpoints import Endpoint, visit_endpoints
-from mcp_auth_bridge.doctor.client_entries import ClientEntries, sort_entries
-from mcp_auth_bridge.doctor.client_files import ClientFiles, read_client_files, this_system
 from mcp_auth_bridge.doctor.held_credential import hold
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.store_look import look
@@ -74,6 +74,7 @@ class Evidence:
         """Whether the server is known to serve a client without a login."""
         session = (await self.answers()).stranger_session if self.subject.bridge is not None else None
         return session is not None and session.error is None
+
     @property
     def system(self) -> System:
         """The machine that is examined, as far as the files of clients depend on it."""

@@ -4,8 +4,8 @@ The first rule that fits counts. So the blocks follow the path of a request, bec
 or causes the later ones: here, on the way, at the server, in its OAuth, with the credential, in the client.
 """
 
-from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor import operator_texts, server_rules
+from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 from mcp_auth_bridge.doctor.way_rules import LATER, WAY
@@ -238,20 +238,6 @@ _OAUTH = (
     ),
 )
 
-_OAUTH: tuple[Rule, ...] = ()
-
-_CLIENT: tuple[Rule, ...] = ()
-
-RULES = (*_BRIDGE, *_HERE, *_WAY, *_SERVER, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT)
-_CREDENTIAL = (
-    Rule(
-        (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
-        Blame.YOU,
-        "{server} wants a login, and you are not logged in",
-        "run: {login}",
-    ),
-)
-
 _CLIENT = (
     Rule(
         (Symptom.ENTRY_FILE_INVALID,),
@@ -321,4 +307,4 @@ _CLIENT = (
     ),
 )
 
-RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT, *LATER)
