@@ -7,12 +7,14 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.config import auth as auth_module
 from mcp_auth_bridge.config.auth import AnonymousSettings, BearerSettings, HeaderSettings
-from mcp_auth_bridge.config.login import LoginSettings
+from mcp_auth_bridge.config.login import OMITTED, LoginSettings
 from mcp_auth_bridge.config.machine import MachineSettings
+from mcp_auth_bridge.doctor.documents import named_issuers
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.held_credential import HeldCredential
 from mcp_auth_bridge.doctor.refused_credential import Presented, explain
+from mcp_auth_bridge.doctor.server import is_served, no_connection
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.token_lines import Wanted, begins_in_future, describe_claims
 from mcp_auth_bridge.errors import StoreError, quoted
@@ -89,7 +91,7 @@ async def _no_login(evidence: Evidence, held: HeldCredential) -> Finding:
     answers, hint = await evidence.answers(), f"run: {evidence.bridge.login_command}"
     if answers.refusal is not None:
         return fail("you are not logged in", hint, sign(Symptom.NO_LOGIN))
-    if answers.stranger_session is not None and answers.stranger_session.results:
+    if is_served(answers.stranger_session):
         return ok("there is no login, and the server asks for none", sign(Symptom.NO_LOGIN))
     return warn("you are not logged in", hint, sign(Symptom.NO_LOGIN))
 
@@ -137,15 +139,18 @@ def _token(held: HeldCredential) -> str:
 
 
 async def _wanted(evidence: Evidence, held: HeldCredential) -> Wanted:
-    """What the server wants of a token, from the configuration, the login and the server's answers."""
+    """What the server wants of a token, from the configuration, the login, the server's answers and its metadata."""
     auth, session, answers = evidence.bridge.profile.auth, held.session, await evidence.answers()
+    documents = () if answers.is_cut_off else (await evidence.documents()).resources
+    published = [each.members.get("resource") for each in documents]
     configured = auth.resource if isinstance(auth, BearerSettings | LoginSettings | MachineSettings) else ""
-    named = (configured, session.resource if session else "", session.audience if session else "")
-    resources = (*(name for name in named if "://" in name or ":" in name), evidence.bridge.profile.url.resource)
+    named = (configured, session.resource if session else "", session.audience if session else "", *published)
+    resources = [name for name in named if isinstance(name, str) and name not in ("", OMITTED)]
+    issuers = [issuer for each in documents for issuer in named_issuers(each.members)]
     refused = answers.credential_refusal or answers.refusal
     return Wanted(
-        resources=tuple(dict.fromkeys(resources)),
-        issuers=(session.issuer,) if session is not None else (),
+        resources=tuple(dict.fromkeys((*resources, evidence.bridge.profile.url.resource))),
+        issuers=tuple(dict.fromkeys(issuers)) or ((session.issuer,) if session is not None else ()),
         scopes=refused.scopes if refused is not None else (),
         client=session.client.id if session is not None else "",
         granted=session.scope if session is not None else "",
@@ -156,15 +161,15 @@ async def acceptance(evidence: Evidence) -> Finding:
     """What the server says of the credential, and why."""
     answers, held = await evidence.answers(), await evidence.credential()
     if answers.is_cut_off:
-        return skip(f"there is no connection to {evidence.bridge.profile.url.origin}")
+        return no_connection(evidence)
     if answers.credential is None:
         return skip("there is nothing to present")
     if (refused := answers.credential_refusal) is not None:
         return explain(refused, await _presented(evidence, held), time.time())
-    if answers.session is None or not answers.session.results:
+    if not is_served(answers.session):
         error = answers.credential.error or (answers.session.error if answers.session is not None else None)
         return skip(f"the server does not say: {error.message if error is not None else 'it answers with an error'}")
-    if answers.refusal is None and answers.stranger_session is not None and answers.stranger_session.results:
+    if answers.refusal is None and is_served(answers.stranger_session):
         return ok("the server answers with and without it, so it may not have looked at it")
     return ok("the server accepts it", sign(Symptom.ACCEPTED))
 

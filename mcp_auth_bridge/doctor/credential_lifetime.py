@@ -25,6 +25,8 @@ async def renewal(evidence: Evidence) -> Finding:
             return ok(f"it is obtained anew by {grant_name(machine)}")
     if held.session is None:
         return skip("there is no login")
+    if (end := _end(held.session, now)) and await evidence.is_open():
+        return ok(f"the login has ended, and the server asks for none: {end}")
     return _of_login(bridge, held.session, now)
 
 

@@ -245,6 +245,7 @@ RULES = (
         Blame.YOU,
         "{server} refuses the credential{says}, and lacks the header {header} with your organisation",
         _SEND_HEADER,
+        unless=(Symptom.TOKEN_EXPIRED, Symptom.NOT_A_TOKEN),  # the token itself shows the cause
     ),
     Rule(
         (Symptom.FORBIDDEN,),
