@@ -88,8 +88,7 @@ class Bridge:
     def remote_for(self, credentials: Credentials, login_headers: Callable[[], Mapping[str, Secret]]) -> Remote:
         """The MCP server, reached with these `credentials` and the headers that are stored with their login."""
         jar = {"auto": LearnedCookies, "affinity": CookieJar, "off": NoCookies}[self.profile.network.cookies]()
-        if debug_log.on:
-            credentials = LoggingCredentials(credentials)
+        credentials = LoggingCredentials(credentials)
         if self.profile.headers or isinstance(self.profile.auth, LoginSettings):
             credentials = WithOrganisation(self.secrets.organisation_headers(login_headers), credentials)
         return Remote(self.profile.url, self.pool, credentials, jar)

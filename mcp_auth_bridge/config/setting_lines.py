@@ -13,9 +13,8 @@ def setting_lines(text: str, name: str) -> Mapping[str, int]:
     A table in a nested table has one number for all of it. Empty if `text` has no such table.
     """
     try:
-        servers = toml.parse(text, "")["servers"]
-        keys = [*_keys(servers[name])]
-    except (ConfigError, KeyError, TypeError):
+        keys = [*_keys(toml.parse(text, "")["servers"][name])]
+    except (ConfigError, KeyError, TypeError, AttributeError):
         return {}
     lines = {".".join(key): toml.find_line(text, ("servers", name, *key)) for key in keys}
     return {key: line for key, line in lines.items() if line is not None}

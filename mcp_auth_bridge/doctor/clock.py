@@ -1,14 +1,17 @@
 """The check of the clock: this machine's against the `Date` of the servers' responses (RFC 9110 section 6.6.1)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
+from itertools import islice
 
 import msgspec
 
+from mcp_auth_bridge.doctor.documents import Documents
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.effects import Response
 
 TOLERANCE = 30.0
 """Seconds that nobody notices: libraries for JWTs allow 30 to 60, and `Date` is in whole seconds."""
@@ -33,8 +36,9 @@ async def clock(evidence: Evidence) -> Finding:
     """Whether the clock of this machine agrees with those of the servers."""
     if evidence.subject.bridge is None:
         return skip("no server is named, whose clock could be compared")
-    server = await _server(evidence)
-    return compare(() if server is None else (server,), ())
+    if (server := await _server(evidence)) is None:
+        return compare((), ())
+    return compare((server,), [each for each in _issuers(await evidence.documents()) if each.host != server.host])
 
 
 def compare(servers: Sequence[Witness], issuers: Sequence[Witness]) -> Finding:
@@ -67,7 +71,7 @@ def _of_server(worst: Witness, servers: Sequence[Witness]) -> Sign:
 
 def _apart(skew: float) -> str:
     """`skew` in words that go before the name of another clock: "2 hours ahead of"."""
-    size, unit = next((size, unit) for size, unit in _UNITS if abs(skew) >= size)
+    size, unit = next((size, unit) for size, unit in _UNITS if abs(skew) > 0.95 * size)  # 59.9 minutes are an hour
     count = round(abs(skew) / size)
     return f"{count} {unit}{'s' if count != 1 else ''} {'ahead of' if skew > 0 else 'behind'}"
 
@@ -83,6 +87,19 @@ async def _server(evidence: Evidence) -> Witness | None:
         if (apart := skew(answer.field("date"), answer.received)) is not None:
             return Witness(url.authority, apart)
     return None
+
+
+def _issuers(documents: Documents) -> Iterator[Witness]:
+    """The clocks of the authorization servers, by the answers for their metadata."""
+    for issuer in documents.issuers:
+        told = ((answer.url.authority, _told(answer.response)) for answer in issuer.answers if answer.response)
+        yield from islice((Witness(host, apart) for host, apart in told if apart is not None), 1)
+
+
+def _told(response: Response) -> float | None:
+    """As `skew`; a cache tells how old its copy is (RFC 9111 section 5.1)."""
+    age = response.header("age")
+    return skew(response.header("date"), response.at - (int(age[:9]) if age.isdecimal() else 0))
 
 
 def skew(date: str, received: float) -> float | None:

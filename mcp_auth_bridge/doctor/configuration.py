@@ -36,7 +36,7 @@ async def settings(evidence: Evidence) -> Finding:
         return skip("no server is named")
     session = (await evidence.credential()).session
     kept = [name for name in (session.headers if session is not None else {}) if name not in bridge.profile.headers]
-    details = [*_settings(bridge, evidence), *(f"header {name}: kept with the login" for name in kept)]
+    details = [*_settings(bridge, evidence), *(f"headers.{name}: kept with the login" for name in kept)]
     if bridge.profile.is_bare:
         return ok("from the command line, and for the rest the defaults", details=tuple(details))
     return ok(f"[servers.{bridge.profile.name}], and for the rest the defaults", details=tuple(details))

@@ -23,7 +23,7 @@ _REDIRECTS = range(300, 400)
 
 
 class State(enum.Enum):
-    """What an endpoint's answer says."""
+    """The meaning of an endpoint's answer."""
 
     ALIVE = "it is there"
     MISSING = "there is nothing at this address"
@@ -72,8 +72,7 @@ async def visit_endpoints(archive: Archive, trust: Trust, server: AuthorizationS
     found: dict[Purpose, Endpoint] = {}
 
     async def look(purpose: Purpose, url: Url) -> None:
-        ask = _page if purpose is Purpose.AUTHORIZATION else _post_only
-        found[purpose] = await ask(archive, trust, purpose, url)
+        found[purpose] = await _LOOKS[purpose](archive, trust, purpose, url)
 
     async with anyio.create_task_group() as group:
         for purpose, url in named.items():
@@ -91,13 +90,18 @@ async def _page(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> E
     return _endpoint(purpose, answer, State.MISSING if response.status in _GONE else State.ALIVE)
 
 
-async def _post_only(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> Endpoint:
-    """An endpoint that takes POST only.
+async def _token(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> Endpoint:
+    """An empty form is not a token request, because it names no grant (RFC 6749 section 5.2).
 
-    Express answers OPTIONS with the methods, and a GET with 404. Hono, Fastify and Rails answer both with 404, and some
-    middleware answers OPTIONS for every address. So where neither tells, a POST without content does: it is neither a
-    registration nor a token request, and every endpoint refuses it.
+    Only a POST shows a firewall that lets other methods pass (scenario S1), and whether there is anything at all: Hono,
+    Fastify and Rails answer GET and OPTIONS with 404 where only POST is served.
     """
+    answer = await ask_one(archive, trust, Fetch(url, form={}))
+    return _endpoint(purpose, answer, State.DOWN if answer.response is None else _decided_by_post(answer.response))
+
+
+async def _registration(archive: Archive, trust: Trust, purpose: Purpose, url: Url) -> Endpoint:
+    """A POST only where OPTIONS and GET do not tell, and one without content: that registers nothing (RFC 7591)."""
     attempts = (
         (Fetch(url, method="OPTIONS", redirects=0), _decided_by_options),
         (Fetch(url, {"accept": "application/json"}, redirects=0), _decided_by_get),
@@ -109,6 +113,9 @@ async def _post_only(archive: Archive, trust: Trust, purpose: Purpose, url: Url)
         if state is not None:
             return _endpoint(purpose, answer, state)
     raise AssertionError  # the last attempt decides
+
+
+_LOOKS = {Purpose.AUTHORIZATION: _page, Purpose.TOKEN: _token, Purpose.REGISTRATION: _registration}
 
 
 def _decided_by_options(response: Response) -> State | None:

@@ -197,7 +197,7 @@ def _unsuccessful(answer: Answer) -> Trouble:
     if answer.reply is None and 200 <= answer.status < 300:
         if is_page(answer):
             return Trouble(
-                sign(Symptom.WEB_PAGE, title=words(answer)),
+                sign(Symptom.WEB_PAGE, says=words(answer)),
                 f"a web page answers instead of an MCP server{words(answer)}",
                 "check the path of the URL: many servers speak MCP below /mcp or /sse only",
             )

@@ -7,9 +7,9 @@ import anyio
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import BridgeError, CredentialMissing
+from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.secret import (
     CommandOutput,
     EnvironmentVariable,
@@ -65,21 +65,23 @@ async def secrets(evidence: Evidence) -> Finding:
     if not references:
         return ok("no setting refers to one")
     errors = await _errors(bridge, references)
-    if errors:
-        first, *others = (errors[what] for what in references if what in errors)
-        if withheld := _withheld(first, bridge):
-            first = CredentialMissing(first.message, _PASS_IT.format(", ".join(withheld), bridge.profile.name))
-        details = tuple(error.message for error in others)
-        return fail(first.message, first.hint, sign_of(Symptom.SECRET_MISSING, first), details=details)
+    if failed := [what for what in references if what in errors]:
+        first = errors[failed[0]]
+        hint = _pass_hint(references[failed[0]], first, bridge) or first.hint
+        details = tuple(errors[what].message for what in failed[1:])
+        because = sign(Symptom.SECRET_MISSING, error=first.message, hint=hint)
+        return fail(first.message, hint, because, details=details)
     return ok(", ".join(f"{what} from {describe(value)}" for what, value in references.items()))
 
 
-def _withheld(error: BridgeError, bridge: Bridge) -> list[str]:
-    """The variables that the `error` of a command names, quoted for TOML: they are set, and the command lacks them."""
+def _pass_hint(value: SecretRef, error: BridgeError, bridge: Bridge) -> str:
+    """The hint for the `error` of a command that names variables which are set, and which the command does not get."""
+    if not isinstance(value, CommandOutput) or bridge.profile.is_bare:
+        return ""
     passed = COMMAND_ENVIRONMENT | {name.upper() for name in bridge.profile.pass_environment}
-    named = {word for word in _NAME.findall(error.message) if word in bridge.environ}
-    commands = any(isinstance(value, CommandOutput) for value in bridge.secrets.references().values())
-    return [f'"{name}"' for name in sorted(named - passed)] if commands and not bridge.profile.is_bare else []
+    withheld = {name for name in _NAME.findall(error.message) if name in bridge.environ} - passed
+    quoted = ", ".join(f'"{name}"' for name in sorted(withheld))
+    return _PASS_IT.format(quoted, bridge.profile.name) if withheld else ""
 
 
 async def _errors(bridge: Bridge, references: Mapping[str, SecretRef]) -> Mapping[str, BridgeError]:

@@ -10,6 +10,7 @@ from mcp_auth_bridge.doctor.misdirection import target_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError, SessionLost, UpstreamFailed, copyable_url, quoted
 from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.shell.net.cors_preflight import accepted_headers, missing_header
 from mcp_auth_bridge.urls import Url, redacted_url
 
@@ -164,15 +165,23 @@ def _fails_later(answer: Answer, error: BridgeError, details: tuple[str, ...]) -
 
 
 def _lines(*answers: Answer | None) -> tuple[str, ...]:
-    return tuple(_line(answer) for answer in answers if answer is not None)
+    return tuple(describe(answer) for answer in answers if answer is not None)
 
 
-def _line(answer: Answer) -> str:
+def describe(answer: Answer) -> str:
     """One answer as a person would look at it: status, media type, first line, where it leads, time."""
     if answer.status == 0:
         return f"{answer.asked}: {answer.error.message if answer.error is not None else 'no answer'}"
-    parts = [f"HTTP {answer.status}", answer.kind, answer.first_line]
+    parts = [f"HTTP {answer.status}", answer.kind, _gist(answer)]
     if location := answer.field("location"):
         parts.append(f"→ {redacted_url(without_query(location))}")
     parts += [f"after a redirect to {quoted(path)}" for path in answer.redirects]
     return f"{answer.asked}: {' '.join(filter(None, parts))} ({answer.milliseconds} ms)"
+
+
+def _gist(answer: Answer) -> str:
+    """The kind of the reply, else the first line of the body."""
+    if answer.result is not None:
+        return "with a result"
+    code = error_code(answer.reply) if answer.reply is not None else None
+    return answer.first_line if code is None else f"with the error {code}{words(answer)}"

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, ok, skip
-from mcp_auth_bridge.doctor.server import is_served, no_connection
+from mcp_auth_bridge.doctor.server import describe, is_served, no_connection
 from mcp_auth_bridge.errors import quoted
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.era import is_modern
@@ -26,12 +26,11 @@ async def revision(evidence: Evidence) -> Finding:
         return skip("not known: it has not opened a conversation")
     known = legacy or modern or {}
     stated = stated_server_info(known)
-    name = " ".join(quoted(value, 60) for key in ("name", "version") if isinstance(value := stated.get(key), str))
-    eras = [
-        *([_session_revision(legacy)] if legacy is not None else ()),
-        *([_modern_revisions(modern)] if modern is not None else ()),
-    ]
-    return ok(f"{name or 'a server without a name'}: {' and '.join(eras)}")
+    named = " ".join(value for key in ("name", "version") if isinstance(value := stated.get(key), str) and value)
+    eras = [_session_revision(legacy)] if legacy is not None else []
+    eras += [_modern_revisions(modern)] if modern is not None else []
+    name = quoted(named, 80) if named else "a server without a name"
+    return ok(f"{name}: {' and '.join(eras)}", details=(describe(answers.discover),))
 
 
 async def transport(evidence: Evidence) -> Finding:

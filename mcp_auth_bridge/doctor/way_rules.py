@@ -104,8 +104,8 @@ WAY = (
         Blame.SERVER,
         "the certificate of {host} ended on {ended}, and its operator has not renewed it",
         "tell the server's operator",
-        "The TLS certificate of {host}, or one in its chain, ended on {ended}. Renew it and restart the server, and"
-        " check the result with: openssl s_client -connect {host}:443 -servername {host}",
+        "The TLS certificate of {host}, or one in its chain, ended on {ended}. Renew it and restart the server.",
+        unless=(Symptom.CLOCK_WRONG,),
     ),
     Rule(
         (Symptom.CERTIFICATE_NOT_YET_VALID,),
@@ -114,6 +114,7 @@ WAY = (
         " operator has installed a certificate too early",
         "compare the clock of this machine; if it is right, tell the server's operator",
         "The TLS certificate of {host} begins only on {begins}. Until then, serve the one before it.",
+        unless=(Symptom.CLOCK_WRONG,),
     ),
     Rule(
         (Symptom.CERTIFICATE_OTHER_HOST,),

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from typing import TextIO
 
 _INDENT = "    "
 _NARROWEST, _USUAL = 20, 80  # columns
@@ -15,13 +16,18 @@ _URL = re.compile(r"\S*[a-z][a-z0-9+.-]*://\S+")
 
 def terminal_width() -> int:
     """Columns of the terminal that stderr is, 0 if it is not a terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    return stream_width(sys.stderr)
+
+
+def stream_width(stream: TextIO | None) -> int:
+    """Columns of the terminal that `stream` is, 0 if it is not a terminal or was closed before the process began."""
+    if stream is None or not stream.isatty():
         return 0
     told = os.environ.get("COLUMNS", "")
     if told.isdecimal() and int(told):
         return int(told)
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns or _USUAL
+        return os.get_terminal_size(stream.fileno()).columns or _USUAL
     except (ValueError, OSError):
         return _USUAL
 

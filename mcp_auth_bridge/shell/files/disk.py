@@ -20,8 +20,9 @@ def check_takes(folder: Path, size: int) -> None:
 
     The file has no name where the system has such files (Linux); elsewhere it is removed at once.
     """
-    with translate_os_errors(folder), tempfile.TemporaryFile(dir=existing(folder), buffering=0) as file:
+    with translate_os_errors(folder), tempfile.TemporaryFile(dir=existing(folder)) as file:
         file.write(os.urandom(size))  # some file systems keep no blocks for data that compresses to nothing
+        file.flush()
         os.fsync(file.fileno())  # a network file system may tell only now that it is full
 
 
