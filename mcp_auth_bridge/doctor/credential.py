@@ -186,6 +186,8 @@ async def _presented(evidence: Evidence, held: HeldCredential) -> Presented:
             grant = grant_name(machine)
             remedy = f"see resource, audience, scopes and issuer under auth for {name}"
             return Presented(token, f"the token obtained by {grant}", remedy, sign(Symptom.FROM_MACHINE), wanted)
-    issuer = quoted(held.session.issuer, 100) if held.session is not None else "the authorization server"
-    origin = sign(Symptom.FROM_LOGIN, authority=issuer)
-    return Presented(token, "the token of your login", f"run: {bridge.login_command}", origin, wanted)
+    session, remedy = held.session, f"run: {bridge.login_command}"
+    if session is not None and session.renewable:
+        remedy = f"run: {bridge.command('tools')}, which renews the login; if it is refused again, {remedy}"
+    issuer = quoted(session.issuer, 100) if session is not None else "the authorization server"
+    return Presented(token, "the token of your login", remedy, sign(Symptom.FROM_LOGIN, authority=issuer), wanted)

@@ -39,7 +39,7 @@ _FOR_ANOTHER = (
         (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION),
         Blame.YOU,
         "{what} was made for another service, {host}, and {server} does not accept it",
-        "get a token that was made for {url}, and {remedy}",
+        "get a token that was made for {url}, then {remedy}",
         "Requests to {url} with a token of the issuer {issuer} for {host} are refused. If such tokens are meant to"
         " work, let the MCP endpoint accept that issuer and that audience. If not, document which token it takes, or"
         " publish protected-resource metadata (RFC 9728), so that clients can log in.",
@@ -70,7 +70,7 @@ _FOR_ANOTHER = (
         (Symptom.WRONG_AUDIENCE, Symptom.FROM_CONFIGURATION),
         Blame.YOU,
         "{what} was made for {audience}, and not for {server}",
-        "get a token that was made for {resource}, and {remedy}",
+        "get a token that was made for {resource}, then {remedy}",
     ),
     Rule(
         (Symptom.WRONG_AUDIENCE,),
@@ -99,14 +99,14 @@ _FOR_ANOTHER = (
         (Symptom.TOKEN_ISSUER_UNKNOWN,),
         Blame.YOU,
         "{server} does not know who made {what}: its issuer is {issuer}",
-        "get a token from the issuer that the server's operator names; {remedy}",
+        "get a token from the issuer that the server's operator names, then {remedy}",
         "A token with the iss {issuer} is refused at {url} because of its issuer. If such tokens are meant to work, let"
         " the check of tokens accept that issuer with its keys. If not, document which issuer it trusts.",
     ),
 )
 
 _WORTHLESS = (
-    Rule((Symptom.TOKEN_EXPIRED,), Blame.YOU, "{what} for {server} has expired: {when}", "{remedy}"),
+    Rule((Symptom.TOKEN_EXPIRED,), Blame.YOU, "{what} for {server} expired {when}", "{remedy}"),
     Rule(
         (Symptom.NOT_A_TOKEN, Symptom.FROM_LOGIN),
         Blame.UNKNOWN,
@@ -138,7 +138,7 @@ _WORTHLESS = (
     Rule(
         (Symptom.TOKEN_REFUSED,),
         Blame.UNKNOWN,
-        "{server} refuses {what}, and does not say why: {reason}",
+        "{server} refuses {what}{says}; {reason}",
         "{remedy}",
         "A credential is refused at {url} without a reason that its owner could act on. Name it in the refusal:"
         ' WWW-Authenticate: Bearer error="invalid_token", error_description="…" (RFC 6750 section 3).',

@@ -12,6 +12,7 @@ from mcp_auth_bridge.doctor.token_lines import Wanted, begins_in_future
 from mcp_auth_bridge.errors import NotAToken, TokenExpired, UnknownIssuer, WrongAudience, quoted
 from mcp_auth_bridge.oauth.audience import Fit, audiences_of, foreign_host
 from mcp_auth_bridge.oauth.claims import numeric_date, unverified_claims
+from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.oauth.time_words import ago, span
 from mcp_auth_bridge.oauth.token_diagnosis import Diagnosis, ServerWords, diagnose_configured_token, scopes_of
 
@@ -50,8 +51,7 @@ def _diagnose(refused: Refusal, presented: Presented, claims: Mapping[str, Any],
     if refused.status == 403 and refused.scopes:
         return _missing_scopes(refused, presented, claims)
     if not presented.token:
-        reason = "it is a key, in which nothing shows why"
-        return reason, presented.sign(Symptom.TOKEN_REFUSED, reason=reason)
+        return _uncertain(refused, presented, "it is a key, in which nothing shows why")
     ends = numeric_date(claims.get("exp"))
     if (begins := begins_in_future(claims, now)) is not None and (ends is None or ends > now):
         when = span(begins - now)
@@ -59,10 +59,16 @@ def _diagnose(refused: Refusal, presented: Presented, claims: Mapping[str, Any],
     _, resource = presented.wanted.fit(claims)
     words = ServerWords(refused.description or refused.words, refused.said)
     found = diagnose_configured_token(presented.token, resource, words, now)
-    return found.reason, _sign_of(found, presented, claims, now)
+    known = _sign_of(found, presented, claims, now)
+    return (found.reason, known) if known is not None else _uncertain(refused, presented, found.reason)
 
 
-def _sign_of(found: Diagnosis, presented: Presented, claims: Mapping[str, Any], now: float) -> Sign:
+def _uncertain(refused: Refusal, presented: Presented, reason: str) -> tuple[str, Sign]:
+    return reason, presented.sign(Symptom.TOKEN_REFUSED, says=saying(refused.said), reason=reason)
+
+
+def _sign_of(found: Diagnosis, presented: Presented, claims: Mapping[str, Any], now: float) -> Sign | None:
+    """The sign of a diagnosis, None if it is not certain."""
     if found.kind is NotAToken:
         return presented.sign(Symptom.NOT_A_TOKEN, reason=found.reason)
     if found.kind is TokenExpired:
@@ -78,13 +84,13 @@ def _sign_of(found: Diagnosis, presented: Presented, claims: Mapping[str, Any], 
         return presented.sign(Symptom.TOKEN_ISSUER_UNKNOWN, issuer=_issuer(claims))
     if found.is_certain and found.kind is WrongAudience:
         return _wrong_audience(presented, claims)
-    return presented.sign(Symptom.TOKEN_REFUSED, reason=found.reason)
+    return None
 
 
 def _expired(presented: Presented, ends: float | None, now: float) -> Sign:
     if ends is not None and ends > now:
         return presented.sign(Symptom.EXPIRED_EARLY, left=span(ends - now))
-    when = f"it expired {ago(ends, now)}" if ends is not None else "the server says so"
+    when = ago(ends, now) if ends is not None else "by the server's word"
     return presented.sign(Symptom.TOKEN_EXPIRED, when=when)
 
 
@@ -100,8 +106,7 @@ def _missing_scopes(refused: Refusal, presented: Presented, claims: Mapping[str,
     held = scopes_of(claims, presented.wanted.granted)
     missing = [scope for scope in refused.scopes if scope not in held]
     if not missing:
-        reason = "it has every scope that the refusal names"
-        return reason, presented.sign(Symptom.TOKEN_REFUSED, reason=reason)
+        return _uncertain(refused, presented, "it has every scope that the refusal names")
     named = quoted(" ".join(missing), _LONGEST)
     return f"it lacks the scope {named}", presented.sign(Symptom.SCOPE_MISSING, scopes=named)
 

@@ -371,7 +371,7 @@ class Symptom(enum.Enum):
     SCOPE_MISSING = "scope_missing", "what", "remedy", "scopes"
     """The server names scopes that the token lacks."""
 
-    TOKEN_REFUSED = "token_refused", "what", "remedy", "reason"
+    TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
     """The server refuses a credential, and nothing shows with certainty why."""
 
     ACCEPTED = ("accepted",)

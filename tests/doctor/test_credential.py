@@ -31,6 +31,9 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 SEALED = StoreError("the keyring is locked")
+RENEW = (
+    "run: mcp-auth-bridge tools acme, which renews the login; if it is refused again, run: mcp-auth-bridge login acme"
+)
 NOTHING = LoginRequired("there is no token that could be presented now")
 
 
@@ -206,7 +209,8 @@ def test_what_the_server_did_not_say_is_not_guessed(tmp_path, given, says):
     ("auth", "session", "origin", "remedy"),
     [
         (BEARER, None, Symptom.FROM_CONFIGURATION, "replace it: the environment variable ACME_TOKEN"),
-        (BROWSER, login(token()), Symptom.FROM_LOGIN, "run: mcp-auth-bridge login acme"),
+        (BROWSER, login(token(), refresh=None), Symptom.FROM_LOGIN, "run: mcp-auth-bridge login acme"),
+        (BROWSER, login(token()), Symptom.FROM_LOGIN, RENEW),
         (
             MACHINE,
             login(token()),
