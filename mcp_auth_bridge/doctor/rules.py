@@ -5,6 +5,8 @@ or causes the later ones: here, on the way, at the server, in its OAuth, with th
 """
 
 from mcp_auth_bridge.doctor import oauth_rules, server_rules
+from mcp_auth_bridge.doctor import operator_texts, server_rules
+from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.tls_rules import TLS
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
@@ -162,3 +164,4 @@ _CLIENT = (
 RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_HERE_AND_THERE, *_CREDENTIAL, *_CLIENT, *LATER)
 RULES = (*_BRIDGE, *_HERE, *WAY, *TLS, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
 RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *oauth_rules.RULES, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT, *LATER)

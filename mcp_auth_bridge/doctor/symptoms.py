@@ -335,6 +335,56 @@ class Symptom(enum.Enum):
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""
 
+    LOGIN_ENDED = "login_ended", "why"
+    """The authorization server has ended the login, or it expired and cannot be renewed."""
+
+    RENEWAL_REFUSED = "renewal_refused", "reason"
+    """The authorization server has refused so many renewals in a row that only a login can help."""
+
+    OTHER_ACCOUNT = "other_account", "account", "expected"
+    """The login is of another account than the one that the configuration expects."""
+
+    FROM_LOGIN = "from_login", "authority"
+    """The credential that the server refused is the token of a login."""
+
+    FROM_MACHINE = ("from_machine",)
+    """The credential that the server refused is a token that the bridge obtained without a person."""
+
+    FROM_CONFIGURATION = ("from_configuration",)
+    """The credential that the server refused is in the configuration, or in a place that it names."""
+
+    TOKEN_EXPIRED = "token_expired", "what", "remedy", "when"
+    """The server refuses a token that has expired."""
+
+    EXPIRED_EARLY = "expired_early", "what", "remedy", "left"
+    """The server says that a token has expired which by this machine's clock has not."""
+
+    NOT_YET_VALID = "not_yet_valid", "what", "remedy", "when"
+    """The server refuses a token that by this machine's clock is not valid yet."""
+
+    WRONG_AUDIENCE = "wrong_audience", "what", "remedy", "audience", "resource"
+    """The server says that a token has the wrong audience, which does not name the server."""
+
+    AUDIENCE_DISPUTED = "audience_disputed", "what", "remedy", "audience"
+    """The server says that a token has the wrong audience, which names the server."""
+
+    TOKEN_OF_ANOTHER_SERVICE = "token_of_another_service", "what", "remedy", "host", "issuer"
+    """The server refuses a token whose audience is the host of another service."""
+
+    TOKEN_ISSUER_UNKNOWN = "token_issuer_unknown", "what", "remedy", "issuer"
+    """The server says that it does not know the issuer of a token."""
+
+    NOT_A_TOKEN = "not_a_token", "what", "remedy", "reason"
+    """The server refuses something that is a placeholder, a part of a token, or unreadable to it."""
+
+    SCOPE_MISSING = "scope_missing", "what", "remedy", "scopes"
+    """The server names scopes that the token lacks."""
+
+    TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
+    """The server refuses a credential, and nothing shows with certainty why."""
+
+    ACCEPTED = ("accepted",)
+    """The server serves a request with the credential, and refuses one without it."""
     # The client
 
     ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
