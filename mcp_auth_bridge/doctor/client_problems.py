@@ -54,7 +54,7 @@ def _invalid(file: UnreadFile) -> Problem:
         Outcome.FAIL,
         f"{file.path}, from which {client} reads its servers, is not valid: {file.reason}",
         "correct that line",
-        sign(Symptom.ENTRY_FILE_INVALID, client=client, file=file.path, error=file.reason),
+        sign(Symptom.ENTRY_FILE_INVALID, client=client, file=file.path, error=file.reason, reload=file.client.reload),
     )
 
 
@@ -96,7 +96,8 @@ def _without_command(own: OwnEntry, bridge: Bridge, system: System) -> Problem:
     elsewhere = shutil.which(command, path=system.environ.get("PATH", ""))
     path = elsewhere or ide_entry(bridge).command
     hint = f'write as the command, in {entry.path}: "{path}"'
-    facts = {"client": client, "file": entry.path, "command": quoted(command), "path": path}
+    place = {"client": client, "file": entry.path, "reload": entry.client.reload}
+    facts = {**place, "command": quoted(command), "path": path}
     if elsewhere is None:
         says = f"the entry in {client} starts {quoted(command)}, which does not exist"
         return Problem(Outcome.FAIL, says, hint, sign(Symptom.ENTRY_COMMAND_MISSING, **facts))

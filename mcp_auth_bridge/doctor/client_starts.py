@@ -97,5 +97,4 @@ def _secrets(own: OwnEntry) -> Iterator[Secret]:
     """All that may be secret in an entry."""
     yield from own.entry.env.values()
     yield from (Secret(header.partition(":")[2].strip()) for header in own.begin.headers)
-    if own.begin.auth:
-        yield Secret(own.begin.auth)
+    yield Secret(own.begin.auth or "")

@@ -53,19 +53,19 @@ _CLIENT = (
         (Symptom.ENTRY_FILE_INVALID,),
         Blame.YOU,
         "{file}, from which {client} reads its servers, is not valid: {error}",
-        "correct that line, and start {client} again",
+        "correct that line, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_MISSING,),
         Blame.YOU,
         "the entry for {server} in {client} starts {command}, and there is no such program",
-        'in {file}, write as the command: "{path}"',
+        'in {file}, write as the command "{path}", then {reload}',
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_HIDDEN,),
         Blame.IDE,
         "{client} looks for programs in fewer folders than your terminal, and {command} is in none of them",
-        'in {file}, write the full path as the command: "{path}"',
+        'in {file}, write the full path as the command: "{path}", then {reload}',
     ),
     Rule(
         (Symptom.ENTRY_UNEXPANDED,),

@@ -38,13 +38,13 @@ class Symptom(enum.Enum):
 
     # The client
 
-    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
     """A client cannot parse its configuration file, in which this bridge or this server is named."""
 
-    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path", "reload"
     """The command of an entry does not exist; `path` is that of this bridge."""
 
-    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path", "reload"
     """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
