@@ -121,7 +121,7 @@ def test_the_quickest_response_with_a_date_tells_the_servers_time(tmp_path):
 
 def document(url, ago, **headers):
     dated = {"date": (formatdate(NOW - ago, usegmt=True),), **headers}
-    return archive.Answer(gate(url, Purpose.SERVER_METADATA), Response(200, dated, b"", NOW))
+    return archive.Fetched(gate(url, Purpose.SERVER_METADATA), Response(200, dated, b"", NOW))
 
 
 def test_the_metadata_of_authorization_servers_tell_their_time_and_the_age_of_a_copy(tmp_path):
@@ -132,7 +132,7 @@ def test_the_metadata_of_authorization_servers_tell_their_time_and_the_age_of_a_
         ),
         Issuer("https://copy.example", (document("https://copy.example/1", 7200, age=("7200",)),)),
         Issuer("https://mcp.acme.example", (document("https://mcp.acme.example/1", 9999),)),
-        Issuer("https://silent.example", (archive.Answer(gate("https://silent.example/1", Purpose.ISSUER)),)),
+        Issuer("https://silent.example", (archive.Fetched(gate("https://silent.example/1", Purpose.ISSUER)),)),
     )
     found = anyio.run(clock, known(evidence, Way(evidence.bridge.profile.url), answer(1, 1), issuers=issuers))
     assert [(each.symptom, dict(each.facts)) for each in found.signs] == [

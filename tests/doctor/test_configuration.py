@@ -18,7 +18,7 @@ from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import ConfigError
 from mcp_auth_bridge.secret import Secret
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import paths_below
 
 URL = "https://mcp.acme.example/mcp"
 
@@ -32,7 +32,7 @@ auth = { kind = "browser", scopes = ["read"] }
 
 @pytest.fixture
 def paths(tmp_path):
-    return Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+    return paths_below(tmp_path)
 
 
 def loaded(paths, text=None, environ=None):

@@ -61,7 +61,12 @@ FAULTS = [
     ("no authorization server", resource("authorization_servers"), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
     ("a list without names", resource(authorization_servers=[]), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
     ("plain http", resource(authorization_servers=["http://as.example"]), Symptom.ISSUER_REFUSED, Blame.SERVER),
-    ("an inner address", resource(authorization_servers=["https://169.254.169.254"]), Symptom.ISSUER_REFUSED, Blame.SERVER),
+    (
+        "an inner address",
+        resource(authorization_servers=["https://169.254.169.254"]),
+        Symptom.ISSUER_REFUSED,
+        Blame.SERVER,
+    ),
     ("down", {PRM: RESOURCE, **DOWN}, Symptom.AUTHORIZATION_SERVER_DOWN, Blame.AUTHORIZATION_SERVER),
     (
         "failing",
