@@ -2,7 +2,7 @@
 
 import difflib
 import enum
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,6 @@ from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_u
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.config.suggestion import nearest
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.secret import EnvironmentVariable, FileContent, SecretRef, Template, parse_reference
 from mcp_auth_bridge.urls import Purpose, Url
 
 _LIKE = 0.85
@@ -121,31 +120,3 @@ def _is_url_of(text: str, url: Url) -> bool:
     except ConfigError:
         return False
     return str(found).rstrip("/") == str(url).rstrip("/")
-
-
-def variables_of(profile: Profile) -> Iterator[str]:
-    """The environment variables without a default that `profile` reads."""
-    for reference in (*profile.headers.values(), *_references(msgspec.to_builtins(profile.auth))):
-        match reference:
-            case EnvironmentVariable() as variable:
-                parts: tuple[str | EnvironmentVariable, ...] = (variable,)
-            case Template(parts=parts) | FileContent(path=Template(parts=parts)):
-                pass
-            case _:
-                continue
-        yield from (each.name for each in parts if isinstance(each, EnvironmentVariable) and each.default is None)
-
-
-def _references(settings: object) -> Iterator[SecretRef]:
-    """The references in the `settings` of an `auth` table: texts, in tables and lists."""
-    if isinstance(settings, str):
-        try:
-            yield parse_reference(settings, "auth")
-        except ConfigError:
-            return  # a text that is not a reference
-    elif isinstance(settings, dict):
-        for value in settings.values():
-            yield from _references(value)
-    elif isinstance(settings, list | tuple):
-        for value in settings:
-            yield from _references(value)

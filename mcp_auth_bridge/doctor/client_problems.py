@@ -10,11 +10,12 @@ from mcp_auth_bridge.app.ide_entry import ide_entry
 from mcp_auth_bridge.clients.client import Launch, Platform, System
 from mcp_auth_bridge.clients.entry_faults import Fault, Kind, faults
 from mcp_auth_bridge.clients.start_environment import start_of
-from mcp_auth_bridge.doctor.client_entries import ClientEntries, OwnEntry, variables_of
+from mcp_auth_bridge.doctor.client_entries import ClientEntries, OwnEntry
 from mcp_auth_bridge.doctor.client_files import UnreadFile
 from mcp_auth_bridge.doctor.finding import Outcome, Sign, sign
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.secret import variables_in
 from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
 
 FOLDER_VARIABLES = (HOME_VARIABLE, "XDG_CONFIG_HOME", "XDG_DATA_HOME")
@@ -84,9 +85,14 @@ def _of_entry(own: OwnEntry, bridge: Bridge, system: System) -> Iterator[Problem
         yield Problem(Outcome.FAIL, f"the entry in {client} cannot work: {error}", f"write run in {entry.path}", facts)
     if command_of(own, system) is None:
         yield _without_command(own, bridge, system)
-    folders = [name for name in FOLDER_VARIABLES if name in system.environ]
-    for fault in faults(entry, own.begin, system, [*folders, *variables_of(bridge.profile)]):
+    for fault in faults(entry, own.begin, system, [*FOLDER_VARIABLES, *_variables_of(bridge)]):
         yield _problem(fault, own, system)
+
+
+def _variables_of(bridge: Bridge) -> Iterator[str]:
+    """The variables without a default that the settings of `bridge` refer to."""
+    for reference in bridge.secrets.references().values():
+        yield from (variable.name for variable in variables_in(reference) if variable.default is None)
 
 
 def _without_command(own: OwnEntry, bridge: Bridge, system: System) -> Problem:

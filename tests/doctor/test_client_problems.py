@@ -105,6 +105,17 @@ def test_a_variable_that_the_profile_reads_must_reach_the_bridge(found):
     assert found(entry_of(known.CODEX, NAME, "run", "acme", forwards=("ACME_TOKEN",)), ACME_TOKEN="t") == []
 
 
+def test_a_variable_with_a_default_need_not_reach_the_bridge(tmp_path):
+    executable(tmp_path / "bin")
+    context = context_of(
+        tmp_path, URL, more='headers = { "X-A" = "${A}", "X-B" = "b ${B:-none}", "X-C" = "file:${C}/c" }'
+    )
+    bridge = Bridge(context.config.profiles["acme"], context)
+    entries = sorted_entries(bridge, context, entry_of(known.CODEX, NAME, "run", "acme"))
+    found = problems(entries, (), bridge, system_at(tmp_path, A="1", B="2", C="3"))
+    assert [problem.sign.facts["variable"] for problem in found] == ["A", "C"]
+
+
 def test_a_folder_of_the_bridge_must_reach_it_too(found):
     [problem] = found(entry_of(known.CODEX, NAME, "run", "acme"), **{HOME_VARIABLE: "/srv"})
     assert problem.hint == f"add {HOME_VARIABLE} to the entry in /mcp.json"
