@@ -16,7 +16,7 @@ from mcp_auth_bridge.config.config_file import Config
 from mcp_auth_bridge.config.profile import Profile, ServerChoice, parse_server_url
 from mcp_auth_bridge.config.short_name import short_name
 from mcp_auth_bridge.config.suggestion import nearest
-from mcp_auth_bridge.errors import ConfigError
+from mcp_auth_bridge.errors import ConfigError, printable, quoted
 from mcp_auth_bridge.urls import Purpose, Url
 
 _LIKE = 0.85
@@ -75,7 +75,7 @@ def sort_entries(entries: Iterable[Entry], bridge: Bridge, context: Context) -> 
 
 def where(entry: Entry) -> str:
     """The name and the file of `entry`, for the user."""
-    return f"“{entry.name}” in {entry.path}"
+    return f"{quoted(entry.name, 60)} in {printable(entry.path)}"
 
 
 def _own_entry(entry: Entry, begin: BridgeStart, profile: Profile, context: Context) -> OwnEntry:

@@ -256,7 +256,7 @@ _CLIENT = (
         (Symptom.ENTRY_COMMAND_MISSING,),
         Blame.YOU,
         "the entry for {server} in {client} starts {command}, and there is no such program",
-        'in {file}, write as the command "{path}", then {reload}',
+        "in {file}, write in its place {entry}, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_HIDDEN,),
@@ -292,7 +292,7 @@ _CLIENT = (
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        'in {file}, write as the command the installed program: "{path}"',
+        "install it with: uv tool install mcp-auth-bridge, and write the full path of the program as the command in {file}",
     ),
     Rule(
         (Symptom.ENTRY_DISABLED,),
@@ -303,8 +303,8 @@ _CLIENT = (
     Rule(
         (Symptom.ENTRY_OF_ANOTHER_URL,),
         Blame.YOU,
-        "{client} has an entry for {other}, which is not {url}",
-        "correct it in {file}, or if it is the right one, look at it: mcp-auth-bridge doctor {other}",
+        "no client has an entry for {url}, but {client} has one for {other}",
+        "correct it in {file}, or if it is right, run: mcp-auth-bridge doctor {other}",
     ),
     Rule(
         (Symptom.ENTRY_HOLDS_SECRET,),

@@ -7,7 +7,7 @@ from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.clients.entries import Entry
 from mcp_auth_bridge.config.profile import ServerChoice
-from mcp_auth_bridge.doctor.client_entries import sort_entries
+from mcp_auth_bridge.doctor.client_entries import sort_entries, where
 
 URL = "https://mcp.acme.example/mcp"
 MORE = """
@@ -124,3 +124,8 @@ def test_other_ways_to_the_same_server_are_told(context):
         "VS Code reaches this server by itself: “mine” in /mcp.json",
     )
     assert found.same == ()
+
+
+def test_the_name_of_an_entry_cannot_steer_a_terminal():
+    entry = Entry(known.CURSOR, known.CURSOR.files[0], "/mcp\x1b[2J.json", "mine\x1b[31m", ("x",))
+    assert where(entry) == "“mine [31m” in /mcp [2J.json"

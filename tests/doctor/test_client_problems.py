@@ -1,5 +1,7 @@
 """What is wrong with the entries of clients: each problem in words, with its sign only where it is certain."""
 
+import json
+
 import pytest
 from commanding import context_of
 from entries import entry_of, executable, sorted_entries, system_at
@@ -53,7 +55,8 @@ def test_a_command_that_exists_nowhere_is_missing_for_certain(found):
     [problem] = found(entry_of(known.CLAUDE_CODE, "/old/bin/mcp-auth-bridge", "run", "acme"))
     assert problem.says == "the entry in Claude Code starts “/old/bin/mcp-auth-bridge”, which does not exist"
     assert symptoms([problem]) == [Symptom.ENTRY_COMMAND_MISSING]
-    assert problem.sign.facts["path"] in problem.hint
+    assert problem.hint.endswith(problem.sign.facts["entry"])
+    assert json.loads(problem.sign.facts["entry"])["args"][-2:] == ["run", "acme"]
 
 
 def test_on_macos_a_dock_does_not_find_what_the_terminal_finds(found, tmp_path):
