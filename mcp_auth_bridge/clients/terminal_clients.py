@@ -1,4 +1,4 @@
-"""The clients for the terminal, as data: from their documentation, and from runs of each on Linux.
+"""The clients for the terminal, as data: from their documentation, and from runs of most on Linux.
 
 kiro.dev/docs/cli/mcp/configuration, code.claude.com/docs/en/mcp, github.com/openai/codex docs/config.md,
 geminicli.com/docs/tools/mcp-server, docs.github.com/copilot (Copilot CLI), opencode.ai/docs/mcp-servers,
@@ -60,7 +60,7 @@ CODEX = Client(
     "begin a new session of Codex",
     "codex-mcp-client",
     "2025-06-18",
-    _URLS,
+    {"experimental": {"codex/auth-change": {}}, **_URLS},
     patience=30.0,
 )
 
@@ -85,7 +85,7 @@ COPILOT = Client(
     Launch.TERMINAL,
     (Expansion.BRACES, Expansion.DOLLAR),
     "begin a new session of Copilot CLI",
-    "github-copilot-developer",
+    "copilot-cli",
     capabilities={"sampling": {}, **_URLS},
     patience=65.0,
 )
@@ -124,7 +124,7 @@ CLINE = Client(
     Launch.TERMINAL,
     (),
     "restart the server in Cline",
-    "Cline",
+    "@cline/core",
     "2024-11-05",
     patience=2.86,
 )

@@ -17,7 +17,7 @@ from mcp_auth_bridge.doctor.held_credential import HeldCredential
 from mcp_auth_bridge.doctor.trial_start import Trial, try_start
 from mcp_auth_bridge.secret import Secret
 
-_MOST = 4
+_MOST = 6
 """The most programs that are started."""
 
 _SOON = 60.0

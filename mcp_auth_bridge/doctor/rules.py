@@ -292,7 +292,7 @@ _CLIENT = (
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        "install it with: uv tool install mcp-auth-bridge, and write the full path of the program as the command in {file}",
+        "run: uv tool install mcp-auth-bridge, and in {file}, write the full path of the program as the command",
     ),
     Rule(
         (Symptom.ENTRY_DISABLED,),
