@@ -97,19 +97,19 @@ _CLIENT = (
         (Symptom.ENTRY_FILE_INVALID,),
         Blame.YOU,
         "{file}, from which {client} reads its servers, is not valid: {error}",
-        "correct that line, and start {client} again",
+        "correct that line, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_MISSING,),
         Blame.YOU,
         "the entry for {server} in {client} starts {command}, and there is no such program",
-        'in {file}, write as the command: "{path}"',
+        "in {file}, write in its place {entry}, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_HIDDEN,),
         Blame.IDE,
         "{client} looks for programs in fewer folders than your terminal, and {command} is in none of them",
-        'in {file}, write the full path as the command: "{path}"',
+        'in {file}, write the full path as the command: "{path}", then {reload}',
     ),
     Rule(
         (Symptom.ENTRY_UNEXPANDED,),
@@ -139,7 +139,7 @@ _CLIENT = (
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        'in {file}, write as the command the installed program: "{path}"',
+        "run: uv tool install mcp-auth-bridge, and in {file}, write the full path of the program as the command",
     ),
     Rule(
         (Symptom.ENTRY_DISABLED,),
@@ -150,8 +150,8 @@ _CLIENT = (
     Rule(
         (Symptom.ENTRY_OF_ANOTHER_URL,),
         Blame.YOU,
-        "{client} has an entry for {other}, which is not {url}",
-        "correct it in {file}, or if it is the right one, look at it: mcp-auth-bridge doctor {other}",
+        "no client has an entry for {url}, but {client} has one for {other}",
+        "correct it in {file}, or if it is right, run: mcp-auth-bridge doctor {other}",
     ),
     Rule(
         (Symptom.ENTRY_HOLDS_SECRET,),

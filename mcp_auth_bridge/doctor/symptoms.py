@@ -387,19 +387,19 @@ class Symptom(enum.Enum):
     """The server serves a request with the credential, and refuses one without it."""
     # The client
 
-    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
     """A client cannot parse its configuration file, in which this bridge or this server is named."""
 
-    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
-    """The command of an entry does not exist; `path` is that of this bridge."""
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "entry", "reload"
+    """The command of an entry does not exist; `entry` is one for this bridge, in JSON."""
 
-    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path", "reload"
     """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
 
-    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""
 
     ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"
