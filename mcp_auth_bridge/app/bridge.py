@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -151,9 +152,19 @@ class Bridge:
         """The command line of `verb` for this server, quoted for a shell."""
         return f"mcp-auth-bridge {verb} {' '.join(map(shell_quoted, self.arguments))}"
 
+    @property
+    def lock_files(self) -> Mapping[str, Path]:
+        """The files of the locks around a login and a refresh on this machine, by what is under way."""
+        login = self.store_access.locks.file(self._login)
+        return {"a login": login, "a refresh": self.store_access.refresh_lock_file(self.record)}
+
+    @property
+    def _login(self) -> str:
+        return f"the login to {self.profile.name}"
+
     def login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around every login to this server, on demand or by hand; `LockHeld` after `timeout` seconds."""
-        return self.store_access.locks.hold(f"the login to {self.profile.name}", timeout)
+        return self.store_access.locks.hold(self._login, timeout)
 
     def manual_login_lock(self, timeout: float) -> AbstractAsyncContextManager[None]:
         """The lock around a login by hand, to which a login on demand gives way; `LockHeld` after `timeout` seconds."""

@@ -2,16 +2,16 @@
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.config_file import Config, load
-from mcp_auth_bridge.config.store import StoreSettings
+from mcp_auth_bridge.config.store import MemoryStoreSettings, StoreSettings
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.files.paths import Paths
+from mcp_auth_bridge.shell.files.paths import NOWHERE, Paths
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -39,12 +39,21 @@ def load_context(paths: Paths, config_file: Path | None, default_store: StoreSet
     return Context(paths, load(config_file or paths.config, default_store), os.environ)
 
 
-def load_context_or_default(paths: Paths, config_file: Path | None, default_store: StoreSettings) -> Context:
-    """As `load_context`; if that fails, the context with an empty configuration and the error."""
+def load_context_or_default(
+    find_paths: Callable[[], Paths], config_file: Path | None, default_store: StoreSettings
+) -> Context:
+    """As `load_context`; if that fails, the context with an empty configuration and the error.
+
+    `find_paths` may raise `ConfigError` too. Then the folders are `NOWHERE`, and the store is memory.
+    """
     try:
-        return load_context(paths, config_file, default_store)
+        found = find_paths()
+    except ConfigError as homeless:
+        return Context(NOWHERE, Config(NOWHERE.config, MemoryStoreSettings()), os.environ, homeless)
+    try:
+        return load_context(found, config_file, default_store)
     except ConfigError as error:
-        return Context(paths, Config(config_file or paths.config, default_store), os.environ, error)
+        return Context(found, Config(config_file or found.config, default_store), os.environ, error)
 
 
 def _check_exists(path: Path) -> None:

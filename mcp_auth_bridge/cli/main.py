@@ -14,8 +14,6 @@ from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.shell.console import terminal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from mcp_auth_bridge.app.context import Context
     from mcp_auth_bridge.config.profile import ServerChoice
 
@@ -66,19 +64,21 @@ def _run(arguments: argparse.Namespace) -> int:
     from mcp_auth_bridge.shell.process.loop import run
 
     uncaught.install_hooks()
-    folders = paths()
-    _begin_log(arguments, folders.log)
+    _begin_log(arguments)
     # A keyring might prompt the user.
     store = MemoryStoreSettings() if headless else KeyringStoreSettings()
-    load = load_context_or_default if arguments.command == "doctor" else load_context
-    return run(story(load(folders, Path(arguments.config) if arguments.config else None, store)))
+    config = Path(arguments.config) if arguments.config else None
+    if arguments.command == "doctor":
+        return run(story(load_context_or_default(paths, config, store)))
+    return run(story(load_context(paths(), config, store)))
 
 
-def _begin_log(arguments: argparse.Namespace, folder: "Path") -> None:
+def _begin_log(arguments: argparse.Namespace) -> None:
     from mcp_auth_bridge.shell.console import debug_log
+    from mcp_auth_bridge.shell.files.paths import paths
 
     if arguments.command == "run":
-        terminal.keep_log(folder)
+        terminal.keep_log(paths().log)
     if arguments.debug or os.environ.get(_DEBUG_VARIABLE, "0") not in ("", "0"):
         debug_log.enable()
     debug_log.describe_process(arguments.command)

@@ -1,15 +1,20 @@
 """`mcp-auth-bridge doctor`: what is wrong with a server, whose fault it is, and the next step. It changes nothing."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from mcp_auth_bridge.app.context import Context
+from mcp_auth_bridge.app.profile_secrets import SecretsOfALook
 from mcp_auth_bridge.app.server_lookup import find_bridge
+from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.config.profile import ServerChoice
 from mcp_auth_bridge.doctor.checks import CHECKS
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.examination import Line, applicable, examine
 from mcp_auth_bridge.doctor.report import TextReport
 from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.store_look import look_into
 from mcp_auth_bridge.doctor.subject import Depth, Subject
 from mcp_auth_bridge.doctor.verdict import Blame, judge
 from mcp_auth_bridge.errors import BridgeError
@@ -48,9 +53,19 @@ async def _find_subject(given: Input, context: Context) -> Subject:
     if choice is None:
         return Subject(context)
     try:
-        return Subject(context, await find_bridge(choice, context), depth=given.depth)
+        bridge = await find_bridge(choice, context, _stored_keys)
     except BridgeError as error:
         return Subject(context, server_error=error)
+    bridge.secrets = SecretsOfALook(bridge.profile, bridge.store_access, context.environ)
+    return Subject(context, bridge, depth=given.depth)
+
+
+async def _stored_keys(access: StoreAccess) -> Sequence[str]:
+    """The keys in the store, which does not ask the user and answers soon."""
+    seen = await look_into(access)
+    if seen.error is not None:
+        raise seen.error
+    return seen.keys
 
 
 def _only_server(context: Context) -> ServerChoice | None:

@@ -5,14 +5,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.app.configured_plan import configured_plan
 from mcp_auth_bridge.commands.step_up import scopes_to_add
-from mcp_auth_bridge.config.login import ENDPOINTS, BrowserSettings, LoginSettings
+from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.grants import authorization_code
-from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.oauth.plan import GrantFlow, LoginPlan
-from mcp_auth_bridge.oauth.providers import ProviderOverrides
-from mcp_auth_bridge.oauth.registration import CLIENT_NAME, RegistrationSettings
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
@@ -53,36 +51,14 @@ async def build_plan(
     """
     auth = bridge.profile.auth
     assert isinstance(auth, LoginSettings), "the command checked it"  # noqa: S101 - a fact, not a check
-    browser = auth if isinstance(auth, BrowserSettings) else BrowserSettings()
-    return LoginPlan(
-        url=bridge.profile.url,
-        challenge=asked,
-        resource=auth.resource,
-        scopes=auth.scopes,
+    return msgspec.structs.replace(
+        configured_plan(bridge.profile.url, auth, asked, last),
         step_up=scopes_to_add(last),
         configured=await configured_client(auth, bridge),
         clients=clients,
-        registration=RegistrationSettings(auth.client_name or CLIENT_NAME, auth.auth_method),
         fresh=manner.fresh,
-        offline=auth.offline_access == "auto",
-        port=browser.callback_port,
-        host=browser.callback_host,
-        path=browser.callback_path,
         grant=manner.grant,
-        issuer=auth.issuer,
-        server_metadata=_configured_metadata(auth),
-        trusted_issuer=auth.trusted_issuer,
-        resource_metadata=auth.resource_metadata,
         agreed=manner.agreed,
-        last=last,
-        metadata_url=auth.client_metadata_url,
-        ways=ProviderOverrides(
-            audience=auth.audience,
-            token=auth.token,
-            account=auth.account,
-            pkce=auth.pkce,
-            parameters=browser.authorize_params,
-        ),
     )
 
 
@@ -93,11 +69,3 @@ async def configured_client(auth: LoginSettings, bridge: Bridge) -> Client | Non
     secret = await bridge.secrets.read(auth.client_secret, "the client_secret") if auth.client_secret else None
     method = auth.auth_method
     return Client(issuer=auth.issuer, id=auth.client_id, secret=secret, auth_method=method, registered=False)
-
-
-def _configured_metadata(auth: LoginSettings) -> ServerMetadata | None:
-    """The authorization server's metadata as the configuration gives them. It need not name PKCE's method."""
-    if not auth.token_endpoint:
-        return None
-    named = {key: text for key in ENDPOINTS if (text := getattr(auth, key))}
-    return ServerMetadata(issuer=auth.issuer, code_challenge_methods_supported=["S256"], **named)

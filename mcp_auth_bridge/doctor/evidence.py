@@ -1,30 +1,16 @@
 """The evidence that checks share: each piece is gathered once, by the first check that asks for it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
-
-import anyio
-
 from mcp_auth_bridge.app.bridge import Bridge
+from mcp_auth_bridge.doctor.answers import Answers, survey
+from mcp_auth_bridge.doctor.archive import Archive
+from mcp_auth_bridge.doctor.discovery_result import DiscoveryResult, decide, trust_in
+from mcp_auth_bridge.doctor.documents import Documents, visit_all
+from mcp_auth_bridge.doctor.endpoints import Endpoint, visit_endpoints
 from mcp_auth_bridge.doctor.held_credential import hold
+from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.store_look import look
 from mcp_auth_bridge.doctor.subject import Subject
-
-T = TypeVar("T")
-
-
-class Once(Generic[T]):
-    """Something that takes time, done once. Each caller gets the same result, or waits for it."""
-
-    def __init__(self, gather: Callable[[], Awaitable[T]]) -> None:
-        self._gather = gather
-        self._lock = anyio.Lock()
-        self._results: list[T] = []
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if not self._results:
-                self._results.append(await self._gather())
-        return self._results[0]
+from mcp_auth_bridge.doctor.way import go
 
 
 class Evidence:
@@ -33,8 +19,22 @@ class Evidence:
     def __init__(self, subject: Subject) -> None:
         # What is examined.
         self.subject = subject
+        # The store.
+        self.store = Once(lambda: look(subject))
         # The credential of the bridge to the server.
-        self.credential = Once(lambda: hold(self.bridge))
+        self.credential = Once(lambda: hold(self.bridge, self.store))
+        # The answers of the MCP server (`answers.py`).
+        self.answers = Once(self._survey)
+        # Every OAuth document, fetched once.
+        self.archive = Once(self._archive)
+        # The well-known addresses, and the documents there.
+        self.documents = Once(self._documents)
+        # The authorization server that a login would use, or its error.
+        self.discovery = Once(self._discovery)
+        # The endpoints of that authorization server.
+        self.endpoints = Once(self._endpoints)
+        # The way to the server. A check that needs a connection skips unless it is `reached`.
+        self.way = Once(lambda: go(self.bridge))
 
     @property
     def bridge(self) -> Bridge:
@@ -43,3 +43,28 @@ class Evidence:
         if bridge is None:
             raise AssertionError
         return bridge
+
+    async def _archive(self) -> Archive:
+        return Archive(self.bridge.network)
+
+    async def _documents(self) -> Documents:
+        held, answers = await self.credential(), await self.answers()
+        return await visit_all(await self.archive(), trust_in(self.bridge, held.session), answers.challenge)
+
+    async def _discovery(self) -> DiscoveryResult:
+        await self.documents()  # side by side, what the discovery asks for one after the other
+        held, answers = await self.credential(), await self.answers()
+        return await decide(self.bridge, await self.archive(), answers.challenge, held.session)
+
+    async def _endpoints(self) -> tuple[Endpoint, ...]:
+        held, found = await self.credential(), await self.discovery()
+        if found.server is None:
+            return ()
+        return await visit_endpoints(await self.archive(), trust_in(self.bridge, held.session), found.server)
+    async def is_open(self) -> bool:
+        """Whether the server is known to serve a client without a login."""
+        session = (await self.answers()).stranger_session if self.subject.bridge is not None else None
+        return session is not None and session.error is None
+
+    async def _survey(self) -> Answers:
+        return await survey(self.bridge, await self.credential())

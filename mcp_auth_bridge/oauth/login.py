@@ -21,7 +21,19 @@ from mcp_auth_bridge.oauth.trust import Trust, confine
 
 def login(plan: LoginPlan) -> Flow[Session]:
     """Log in to `plan.url` and return the session. Stores nothing. Raises any `BridgeError`."""
-    trust = Trust(
+    trust = trust_of(plan)
+    return confine(_log_in(plan, trust), trust)
+
+
+def find_server(plan: LoginPlan) -> Flow[AuthorizationServer]:
+    """The authorization server at which `login` would log in. Raises what `login` raises until it has found it."""
+    trust = trust_of(plan)
+    return confine(_find_server(plan, trust), trust)
+
+
+def trust_of(plan: LoginPlan) -> Trust:
+    """Which servers are trusted with the login of `plan`."""
+    return Trust(
         server=plan.url,
         resource_metadata=plan.resource_metadata,
         trusted_issuer=plan.trusted_issuer,
@@ -30,14 +42,18 @@ def login(plan: LoginPlan) -> Flow[Session]:
         agreed=(*plan.agreed, *_origins(plan.server_metadata)),
         last=plan.last,
     )
-    return confine(_log_in(plan, trust), trust)
 
 
-def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
+def _find_server(plan: LoginPlan, trust: Trust) -> Flow[AuthorizationServer]:
     discovered = yield from discover(trust, plan.challenge, resource_identifier(plan.resource), plan.server_metadata)
     server = adapted_to_provider(discovered, plan.resource, plan.ways)
     _check_grant(plan, server)
-    session = yield from _obtain_session(plan, server, _select_scopes(plan, server))
+    return server
+
+
+def _log_in(plan: LoginPlan, trust: Trust) -> Flow[Session]:
+    server = yield from _find_server(plan, trust)
+    session = yield from _obtain_session(plan, server, choose_scopes(plan, server))
     return (yield from _check_account(plan.ways.account, session))
 
 
@@ -63,7 +79,8 @@ def _check_grant(plan: LoginPlan, server: AuthorizationServer) -> None:
         )
 
 
-def _select_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
+def choose_scopes(plan: LoginPlan, server: AuthorizationServer) -> tuple[str, ...]:
+    """The scopes that the login of `plan` asks for at `server`."""
     challenged = plan.challenge.scopes if plan.challenge is not None else ()
     scopes = select_scopes(
         plan.scopes, challenged, server.scopes_supported, offline_access=server.offers_offline_access

@@ -93,10 +93,10 @@ def fetch_resource_metadata(
         return metadata
 
     named = challenge.resource_metadata if challenge is not None else ""
-    found = yield from fetch_first_usable(_resource_metadata_urls(trust, named, trail), read, trail)
+    found = yield from fetch_first_usable(resource_metadata_urls(trust, named, trail), read, trail)
     if found is not None or trust.issuer or trust.trusted_issuer:
         return found
-    if trust.resource_metadata or (named and _same_origin_url(named, trust.server) is None):
+    if trust.resource_metadata or (named and same_origin_url(named, trust.server) is None):
         raise TheirProtocolError(
             f"the protected-resource metadata of {trust.server.origin} were not found; it says that they are at "
             f"{quoted(trust.resource_metadata or named)}",
@@ -106,11 +106,12 @@ def fetch_resource_metadata(
     return None
 
 
-def _resource_metadata_urls(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
+def resource_metadata_urls(trust: Trust, named: str, trail: Trail) -> Iterator[Url]:
+    """Where the metadata of `trust.server` are looked for: `named` is the URL in its challenge, "" for none."""
     if trust.resource_metadata:
         yield gate(trust.resource_metadata, Purpose.RESOURCE_METADATA)
         return
-    if named and (url := _same_origin_url(named, trust.server)):
+    if named and (url := same_origin_url(named, trust.server)):
         yield url
     elif named:
         trail.note(quoted(named), "is not followed, because it is not of the server's origin")
@@ -124,7 +125,7 @@ def well_known_resource_urls(resource: Url) -> Iterator[Url]:
     yield resource.with_path(_RESOURCE)
 
 
-def _same_origin_url(named: str, server: Url) -> Url | None:
+def same_origin_url(named: str, server: Url) -> Url | None:
     """The URL that a challenge names, None if it is of another origin: servers behind a proxy name inner hosts."""
     try:
         url = gate(named, Purpose.RESOURCE_METADATA, server)
@@ -141,7 +142,7 @@ def _check_resource(server: Url, named: str, expected: str, source: Url) -> None
     """
     if not named or named == expected:
         return
-    if not expected and _covers(named, server):
+    if not expected and covers(named, server):
         return
     raise TheirProtocolError(
         f"the metadata at {source.origin}{source.path} are for {quoted(named)}, not for {expected or server.resource}",
@@ -149,7 +150,8 @@ def _check_resource(server: Url, named: str, expected: str, source: Url) -> None
     )
 
 
-def _covers(named: str, server: Url) -> bool:
+def covers(named: str, server: Url) -> bool:
+    """Whether the resource identifier `named` is the URL of `server` or of a parent on the same origin."""
     try:
         parent = gate(named, Purpose.SERVER, server)
     except UrlRefused:
@@ -176,7 +178,7 @@ def fetch_server_metadata(issuer: Url, accepted: tuple[str, str], trail: Trail) 
             )
         return metadata
 
-    return (yield from fetch_first_usable(_server_metadata_urls(issuer), read, trail))
+    return (yield from fetch_first_usable(well_known_server_urls(issuer), read, trail))
 
 
 def _tenant_hint(template: str) -> str:
@@ -187,7 +189,11 @@ def _tenant_hint(template: str) -> str:
     )
 
 
-def _server_metadata_urls(issuer: Url) -> Iterator[Url]:
+def well_known_server_urls(issuer: Url) -> Iterator[Url]:
+    """Where an authorization server publishes its metadata (RFC 8414 section 3.1, OpenID Connect Discovery section 4).
+
+    The order is that of MCP 2025-11-25.
+    """
     path = issuer.path.rstrip("/")
     yield issuer.with_path(_OAUTH + path)
     yield issuer.with_path(_OIDC + path)

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from mcp_auth_bridge.app.context import load_context
+from mcp_auth_bridge.app.context import load_context, load_context_or_default
 from mcp_auth_bridge.config.store import KeyringStoreSettings, MemoryStoreSettings
 from mcp_auth_bridge.errors import ConfigError
-from mcp_auth_bridge.shell.files.paths import paths_below
+from mcp_auth_bridge.shell.files.paths import NOWHERE, paths_below
 
 
 @pytest.fixture
@@ -34,3 +34,23 @@ def test_a_configuration_that_the_command_line_names_is_read_instead_of_the_user
 def test_a_named_configuration_that_is_missing_is_an_error_and_not_an_empty_one(paths, tmp_path):
     with pytest.raises(ConfigError, match=r"--config: there is no /.*/missing\.toml"):
         load_context(paths, tmp_path / "missing.toml", KeyringStoreSettings())
+
+
+def test_for_an_examination_a_broken_configuration_counts_as_an_empty_one_with_an_error(paths):
+    paths.config.write_text("[servers")
+    context = load_context_or_default(lambda: paths, None, KeyringStoreSettings())
+    assert context.config.profiles == {}
+    assert (context.config.path, context.config.store) == (paths.config, KeyringStoreSettings())
+    assert "is not valid TOML" in context.error.message
+    paths.config.write_text("")
+    assert load_context_or_default(lambda: paths, None, KeyringStoreSettings()).error is None
+
+
+def test_for_an_examination_a_user_without_a_home_folder_has_folders_nowhere():
+    def homeless():
+        raise ConfigError("this user has no home folder", "set one")
+
+    context = load_context_or_default(homeless, None, KeyringStoreSettings())
+    assert (context.paths, context.config.store) == (NOWHERE, MemoryStoreSettings())
+    assert context.error.message == "this user has no home folder"
+    assert context.store_access().store.keys() == []

@@ -3,7 +3,7 @@
 import anyio
 import pytest
 
-from mcp_auth_bridge.doctor.evidence import Evidence, Once
+from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.examination import Check, applicable, examine
 from mcp_auth_bridge.doctor.finding import Outcome, Section, ok
 from mcp_auth_bridge.doctor.subject import Subject
@@ -76,29 +76,6 @@ def test_a_check_that_takes_too_long_is_skipped():
 def test_without_a_server_only_this_machine_is_examined():
     checks = [Check(section, section.value, fine) for section in Section]
     assert [check.section for check in applicable(checks, Evidence(Subject(None)))] == [Section.HERE]
-
-
-def test_evidence_is_gathered_once_for_all_that_ask():
-    gathered = []
-
-    async def gather():
-        gathered.append(1)
-        await anyio.lowlevel.checkpoint()
-        return len(gathered)
-
-    async def story():
-        once = Once(gather)
-        results = []
-
-        async def ask():
-            results.append(await once())
-
-        async with anyio.create_task_group() as group:
-            for _ in range(3):
-                group.start_soon(ask)
-        return results
-
-    assert anyio.run(story) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("checks", [[], [Check(Section.HERE, "only", fine)]])

@@ -26,8 +26,8 @@ def terminal_width() -> int:
         return _USUAL
 
 
-def wrap_lines(text: str, columns: int, first: str = "") -> Iterator[str]:
-    """Wrap `text` into lines of `columns`, with `first` before the first one and blanks before the others.
+def wrap_lines(text: str, columns: int, first: str = "", indent: str = _INDENT) -> Iterator[str]:
+    """Wrap `text` into lines of `columns`, with `first` before the first one and the blanks `indent` before the others.
 
     A command at its end and a long URL get lines of their own, longer than `columns` if need be.
     """
@@ -36,9 +36,9 @@ def wrap_lines(text: str, columns: int, first: str = "") -> Iterator[str]:
     if len(whole) <= columns:
         yield whole
     else:
-        yield from _wrap(sentence, max(columns, _NARROWEST), first)
+        yield from _wrap(sentence, max(columns, _NARROWEST), first, indent)
     if command:
-        yield f"{_INDENT}{command}"
+        yield f"{indent}{command}"
 
 
 def split_command(text: str) -> tuple[str, str]:
@@ -47,20 +47,20 @@ def split_command(text: str) -> tuple[str, str]:
     return (text[: found.start()].rstrip(), found[0]) if found else (text, "")
 
 
-def _wrap(text: str, columns: int, first: str) -> Iterator[str]:
+def _wrap(text: str, columns: int, first: str, indent: str) -> Iterator[str]:
     """Fill lines with words and the blanks between them; a long URL takes a line of its own."""
     line = first
     for blanks, word in re.findall(r"( *)(\S+)", text):
         alone = _URL.fullmatch(word) is not None and len(word) > columns // 2
-        if line == _INDENT:  # a new line begins without the blanks before its word
+        if line == indent:  # a new line begins without the blanks before its word
             line += word
         elif line.strip() and (alone or len(f"{line}{blanks}{word}") > columns):
             yield line.rstrip()
-            line = f"{_INDENT}{word}"
+            line = f"{indent}{word}"
         else:
             line += f"{blanks}{word}"
         if alone:
             yield line
-            line = _INDENT
+            line = indent
     if line.strip():
         yield line

@@ -48,3 +48,7 @@ def paths_below(folder: Path) -> Paths:
 
 def _paths(config: Path, data: Path, log: Path) -> Paths:
     return Paths(config / "config.toml", data / "records", data / "locks", data / "memory", log)
+
+
+NOWHERE = paths_below(Path("/nonexistent"))
+"""The paths of a user without a home folder. Debian gives this one to users without a home; nothing is there."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.relay.http_semantics import request_headers
@@ -16,24 +16,36 @@ _NAME = re.compile(r"[A-Za-z0-9-]{1,60}")
 _OF_AN_ORGANISATION = re.compile(r"org|tenant|account|workspace|team|project|customer|company", re.IGNORECASE)
 
 
+def preflight_headers(url: Url) -> Mapping[str, str]:
+    """The headers of a preflight for a POST with a token to `url`. They hold no secret."""
+    return {
+        "origin": url.origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization",
+    }
+
+
+def accepted_headers(fields: Iterable[str]) -> tuple[str, ...]:
+    """The names of headers in the `Access-Control-Allow-Headers` fields of a response to a preflight."""
+    names = (name.strip() for name in ",".join(fields).split(","))
+    return tuple(name for name in names if _NAME.fullmatch(name))
+
+
+def missing_header(accepted: Iterable[str], sent: Iterable[str]) -> str:
+    """The first of the `accepted` headers that names an organisation or a part of one and that is not `sent`, or ""."""
+    known = {name.lower() for name in sent}
+    return next((name for name in accepted if name.lower() not in known and _OF_AN_ORGANISATION.search(name)), "")
+
+
 async def find_missing_header(pool: Pool, url: Url, sent: Iterable[str]) -> str:
     """A header that `url` accepts, that names an organisation or a part of one, and that is not among the `sent`.
 
     "" if the server names no such header, or does not answer in time. The request holds no secret.
     """
-    asked = {
-        "origin": url.origin,
-        "access-control-request-method": "POST",
-        "access-control-request-headers": "authorization",
-    }
     try:
         async with asyncio.timeout(_PATIENCE):
-            response = await pool.exchange("OPTIONS", url, request_headers("OPTIONS", asked), b"")
+            response = await pool.exchange("OPTIONS", url, request_headers("OPTIONS", preflight_headers(url)), b"")
             await response.aclose()
     except (TimeoutError, BridgeError):
         return ""
-    listed = ",".join(response.headers.get("access-control-allow-headers", ()))
-    known = {name.lower() for name in sent}
-    names = (name.strip() for name in listed.split(","))
-    fit = (name for name in names if _NAME.fullmatch(name) and name.lower() not in known)
-    return next((name for name in fit if _OF_AN_ORGANISATION.search(name)), "")
+    return missing_header(accepted_headers(response.headers.get("access-control-allow-headers", ())), sent)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import h11
 
-from mcp_auth_bridge.errors import BridgeError, TimedOut, Unreachable
+from mcp_auth_bridge.errors import BridgeError, TimedOut
 from mcp_auth_bridge.http_syntax import USER_AGENT
-from mcp_auth_bridge.shell.net.connect_errors import translate_errors
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault, translate_errors
 from mcp_auth_bridge.shell.net.connection import Connection
 from mcp_auth_bridge.shell.net.network import Network
 from mcp_auth_bridge.shell.net.proxies import Proxy, parse_address
@@ -74,7 +74,8 @@ async def _ask_for_tunnel(outer: Connection, proxy: Proxy, url: Url) -> None:
     try:
         status = (await outer.read_head()).status_code
     except BridgeError as error:
-        raise Unreachable(f"{proxy} opened no way to {target}: {error.message}") from None
+        sentence = f"{proxy} opened no way to {target}: {error.message}"
+        raise ConnectFailed(sentence, fault=Fault.PROXY_FAILS) from None
     if status // 100 != 2:
         raise proxy_refusal_error(proxy, target, status)
 
@@ -91,14 +92,15 @@ async def _start_tls(network: Network, outer: Connection, url: Url, make: Callab
     return inner
 
 
-def proxy_refusal_error(proxy: Proxy, target: str, status: int) -> Unreachable:
+def proxy_refusal_error(proxy: Proxy, target: str, status: int) -> ConnectFailed:
     """The error for a proxy's own response: the request has gone no further than to the proxy."""
     if status == 407:
         hint = "put the user and password into the proxy's URL: http://USER:PASSWORD@HOST:PORT"
         wrong = "refused its user and password" if proxy.authorization else "wants a user and password"
-        return Unreachable(f"{proxy} {wrong} (407)", hint)
+        return ConnectFailed(f"{proxy} {wrong} (407)", hint, fault=Fault.PROXY_WANTS_LOGIN)
     hint = "ask the proxy's operator, or name the host in NO_PROXY if it can be reached directly"
-    return Unreachable(f"{proxy} opened no way to {target} ({status})", hint)
+    fault = Fault.PROXY_FAILS if status // 100 == 5 else Fault.PROXY_REFUSES
+    return ConnectFailed(f"{proxy} opened no way to {target} ({status})", hint, fault=fault)
 
 
 def _server_name(url: Url) -> str:

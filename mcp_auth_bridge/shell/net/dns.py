@@ -51,14 +51,20 @@ class Resolver:
     async def _resolved(self, url: Url) -> list[Address]:
         if (address := parse_address(url.host)) is not None:
             return [address]
-        family = socket.AF_INET if self._network.settings.ipv4_only else socket.AF_UNSPEC
         with translate_errors(url.origin):
-            infos = await asyncio.get_running_loop().getaddrinfo(
-                url.host, url.port, family=family, type=socket.SOCK_STREAM
-            )
-        # A zone identifier follows "%", in link-local addresses only.
-        texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos)
-        return interleaved([address for text in texts if (address := parse_address(text)) is not None])
+            return interleaved(await resolve(url, self._network))
+
+
+async def resolve(url: Url, network: Network) -> list[Address]:
+    """The addresses of the host of `url`, as `network` may use them, in the resolver's order.
+
+    Raises `OSError`, or `UnicodeError` for a name that cannot be encoded.
+    """
+    family = socket.AF_INET if network.settings.ipv4_only else socket.AF_UNSPEC
+    infos = await asyncio.get_running_loop().getaddrinfo(url.host, url.port, family=family, type=socket.SOCK_STREAM)
+    # A zone identifier follows "%", in link-local addresses only.
+    texts = dict.fromkeys(str(info[4][0]).partition("%")[0] for info in infos)
+    return [address for text in texts if (address := parse_address(text)) is not None]
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:

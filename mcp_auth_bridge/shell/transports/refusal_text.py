@@ -28,13 +28,16 @@ async def read_words(response: StreamedResponse) -> str:
         if kind not in _FOR_PEOPLE:
             return ""
         async with asyncio.timeout(PATIENCE):
-            body = await response.read(_LONGEST_PAGE if kind == "text/html" else LONGEST)
-        # Express sends plain text as text/html.
-        return sentence("text/html", body) if body.lstrip()[:1] == b"<" else body.decode(errors="replace")
+            return words_in(await response.read(_LONGEST_PAGE if kind == "text/html" else LONGEST))
     except (TimeoutError, BridgeError):
         return ""
     finally:
         await response.aclose()
+
+
+def words_in(body: bytes) -> str:
+    """The `body` of a refusal as text, or the title of a page. Express sends plain text as text/html."""
+    return sentence("text/html", body) if body.lstrip()[:1] == b"<" else body.decode(errors="replace")
 
 
 def quote(error: BridgeError, said: str, sent: Mapping[str, str]) -> BridgeError:

@@ -1,0 +1,148 @@
+"""The TLS handshake with a server, and the certificates that it sends, whether they can be trusted or not."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from email.utils import parsedate_to_datetime
+from functools import cached_property
+from typing import Any
+
+import h11
+import msgspec
+
+from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.http_syntax import USER_AGENT
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
+from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
+from mcp_auth_bridge.shell.net.dial import connect
+from mcp_auth_bridge.shell.net.network import Network
+from mcp_auth_bridge.shell.net.proxies import Proxy
+from mcp_auth_bridge.urls import Url
+
+LIMIT = 4.0
+"""Seconds for one connection."""
+
+_ALERT_PATIENCE = 0.25  # seconds, besides the time of two handshakes, for an alert that follows the handshake
+
+_DATE_PATIENCE = 2.0  # seconds for a response that may show the server's time
+_DER = 2  # ENCODING_DER of Python's _ssl
+
+_OF_CERTIFICATES = {
+    Fault.NOT_YET_VALID,
+    Fault.EXPIRED,
+    Fault.SELF_SIGNED,
+    Fault.UNKNOWN_ISSUER,
+    Fault.OTHER_HOST,
+    Fault.CERTIFICATE_REFUSED,
+}
+_OF_TIME = {Fault.NOT_YET_VALID, Fault.EXPIRED}
+
+
+class Handshake(msgspec.Struct, frozen=True):
+    """A handshake as the bridge makes it, and what a second one without verification shows if it fails."""
+
+    # The version of TLS, as in "TLSv1.3"; "" without a handshake.
+    version: str = ""
+    # How long the connection took, with its name look-up.
+    seconds: float = 0.0
+    # The certificates that the server sent, its own first (DER).
+    certificates: tuple[bytes, ...] = ()
+    # The time by the server's own clock, in seconds since the epoch, if that may explain the failure; else None.
+    server_time: float | None = None
+    # Why it failed, None if it did not.
+    error: BridgeError | None = None
+
+
+class _Unverified(Network):
+    """Accepts every certificate. No secret may be sent over its connections: they serve to look at certificates."""
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+
+async def shake_hands(network: Network, url: Url, proxy: Proxy | None, limit: float = LIMIT) -> Handshake:
+    """The handshake with the server at `url`, directly or through `proxy`. `limit` is in seconds, for each of two."""
+    settings = msgspec.structs.replace(network.settings, connect_timeout=limit)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with _connected(Network(settings), url, proxy) as connection:
+            seconds = loop.time() - began
+            error = None if settings.client_certificate else await _alert(connection, _ALERT_PATIENCE + 2 * seconds)
+            return Handshake(_version(connection), seconds, _chain(connection), error=error)
+    except BridgeError as error:
+        failed = Handshake(seconds=loop.time() - began, error=error)
+        if isinstance(error, ConnectFailed) and error.fault in _OF_CERTIFICATES:
+            return await _without_verification(_Unverified(settings), url, proxy, error, failed)
+        return failed
+
+
+async def _without_verification(
+    network: _Unverified, url: Url, proxy: Proxy | None, error: ConnectFailed, failed: Handshake
+) -> Handshake:
+    """`failed` with all that the server shows to a client that trusts every certificate."""
+    with contextlib.suppress(BridgeError):
+        async with _connected(network, url, proxy) as connection:
+            seen = msgspec.structs.replace(failed, version=_version(connection), certificates=_chain(connection))
+            if error.fault in _OF_TIME:
+                return msgspec.structs.replace(seen, server_time=await _server_time(connection, url))
+            return seen
+    return failed
+
+
+@contextlib.asynccontextmanager
+async def _connected(network: Network, url: Url, proxy: Proxy | None) -> AsyncIterator[Connection]:
+    buffer = memoryview(bytearray(READ_SIZE))
+    connection = await connect(network, url, proxy, lambda: Connection(url.authority, buffer, lambda _: None))
+    try:
+        yield connection
+    finally:
+        connection.abort()
+
+
+async def _alert(connection: Connection, patience: float) -> ConnectFailed | None:
+    """The refusal of a client without a certificate, which TLS 1.3 sends after the client's handshake is over.
+
+    `patience` is in seconds.
+    """
+    try:
+        async with asyncio.timeout(patience):
+            await connection.read_head()  # no request was sent, so there is nothing else to read
+    except ConnectFailed as error:
+        return error
+    except (BridgeError, TimeoutError):
+        return None
+    return None
+
+
+async def _server_time(connection: Connection, url: Url) -> float | None:
+    """The server's clock by the `Date` of a response (RFC 9110 section 6.6.1), to a request without any secret."""
+    headers = [("Host", url.authority), ("User-Agent", USER_AGENT)]
+    connection.write(h11.Request(method="HEAD", target="/", headers=headers), b"")
+    try:
+        async with asyncio.timeout(_DATE_PATIENCE):
+            head = await connection.read_head()
+        return parsedate_to_datetime(dict(head.headers)[b"date"].decode()).timestamp()
+    except (BridgeError, TimeoutError, KeyError, ValueError):
+        return None
+
+
+def _tls(connection: Connection) -> Any:  # Any: an SSLObject, whose chain is public from Python 3.13 on
+    return connection.transport.get_extra_info("ssl_object")
+
+
+def _version(connection: Connection) -> str:
+    return str(_tls(connection).version())
+
+
+def _chain(connection: Connection) -> tuple[bytes, ...]:
+    tls = _tls(connection)
+    owner = tls if hasattr(tls, "get_unverified_chain") else tls._sslobj  # noqa: SLF001 - public from Python 3.13 on
+    chain = owner.get_unverified_chain() or ()
+    return tuple(each if isinstance(each, bytes) else each.public_bytes(_DER) for each in chain)
