@@ -25,7 +25,7 @@ from mcp_auth_bridge.credentials.stored_session import StoredSession
 from mcp_auth_bridge.effects import Flow
 from mcp_auth_bridge.errors import LoginRequired, quoted, shell_quoted
 from mcp_auth_bridge.oauth.session import Session
-from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.secret import Secret, spelled_reference
 from mcp_auth_bridge.shell.browser.rate_limit import TabLimit
 from mcp_auth_bridge.shell.console import debug_log, terminal
 from mcp_auth_bridge.shell.console.logging_wrappers import LoggingCredentials
@@ -147,6 +147,13 @@ class Bridge:
     @property
     def login_command(self) -> str:
         return self.command("login")
+
+    @property
+    def doctor_command(self) -> str:
+        """The command that examines this server. It has the headers of a command line, but no value that is secret."""
+        given = self.profile.headers.items() if self.profile.is_bare else ()
+        headers = [f"--header {shell_quoted(f'{name}: {spelled_reference(value)}')}" for name, value in given]
+        return " ".join((self.command("doctor"), *headers))
 
     def command(self, verb: str) -> str:
         """The command line of `verb` for this server, quoted for a shell."""

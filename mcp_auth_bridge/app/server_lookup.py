@@ -31,13 +31,14 @@ async def find_bridge(
     if "://" not in choice.target and choice.target not in {*context.config.profiles, *context.config.broken}:
         choice = await _find_by_short_name(choice, context, stored_keys)
     profile = context.config.choose(choice)
-    terminal.set_server(profile.label)
+    bridge = Bridge(profile, context)
+    terminal.set_server(profile.label, bridge.doctor_command)
     if profile.url.is_plain:
         terminal.say(
             f"warning: nothing on the way to {profile.url.origin} is encrypted (allow_http): anyone on it can read"
             " the credentials and change what the server says"
         )
-    return Bridge(profile, context)
+    return bridge
 
 
 async def _find_by_short_name(

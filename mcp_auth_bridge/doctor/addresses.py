@@ -115,7 +115,7 @@ def _signs_of_connection(way: Way, error: Unreachable) -> tuple[Sign, ...]:
         case Fault.REFUSED:
             symptom = Symptom.REFUSED_HERE if near else Symptom.REFUSED
         case Fault.SILENT:
-            symptom = Symptom.SILENT
+            symptom = Symptom.CONNECTION_SILENT
         case Fault.NO_ROUTE if _is_offline(way):
             return (Sign(Symptom.NO_NETWORK),)
         case Fault.NO_ROUTE:

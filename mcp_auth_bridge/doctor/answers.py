@@ -14,7 +14,7 @@ from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
 from mcp_auth_bridge.doctor.answer import Answer, Question, ask
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
-from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, Sent
+from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.relay.mcp_headers import standard_headers
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE
@@ -106,8 +106,7 @@ class Answers(msgspec.Struct, frozen=True):
     @property
     def is_cut_off(self) -> bool:
         """Whether nothing could be sent at all: then the way is broken, and these answers say nothing."""
-        errors = [each.error for each in self.all if each.status == 0]
-        return len(errors) == len(self.all) and all(error is None or error.sent is Sent.NO for error in errors)
+        return all(each.is_unsent for each in self.all)
 
     @property
     def all(self) -> tuple[Answer, ...]:
@@ -139,7 +138,7 @@ async def survey(bridge: Bridge, held: HeldCredential) -> Answers:
     except BridgeError:
         organisation = {}  # the credential's own error says that they cannot be read
     has_credential = bool({*held.headers} - {name.lower() for name in organisation})
-    async with _pool(bridge) as pool:
+    async with connections(bridge) as pool:
         client = _Client(bridge.profile.url, pool)
         return await _ask_all(
             client,
@@ -231,7 +230,7 @@ class _Client:
 
 
 @asynccontextmanager
-async def _pool(bridge: Bridge) -> AsyncIterator[Pool]:
+async def connections(bridge: Bridge) -> AsyncIterator[Pool]:
     """Connections with time limits that suit an examination: each error says what there was too little time for."""
     configured = bridge.profile.network
     settings = msgspec.structs.replace(

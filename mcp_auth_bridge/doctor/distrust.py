@@ -95,7 +95,7 @@ def _unknown_issuer(way: Way, chain: Sequence[Certificate]) -> Distrust:
         return Distrust(says, sign(Symptom.PRIVATE_ISSUER, host=host, issuer=issuer))
     if own.is_self_signed:
         return Distrust(f"{host} issued its certificate itself", sign(Symptom.SELF_SIGNED, host=host))
-    return Distrust(says, sign(Symptom.UNKNOWN_ISSUER, host=host, issuer=issuer))
+    return Distrust(says, sign(Symptom.CERTIFICATE_ISSUER_UNKNOWN, host=host, issuer=issuer))
 
 
 def _is_near(way: Way) -> bool:

@@ -7,10 +7,10 @@ from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Issuer, Published, named_issuers, read
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, skip, warn
+from mcp_auth_bridge.doctor.issuer_rules import SERVER_RULES
 from mcp_auth_bridge.doctor.metadata_rules import Deviation, View, Weight, check
 from mcp_auth_bridge.doctor.oauth_need import Need, OAuthNeed, weigh
 from mcp_auth_bridge.doctor.resource_rules import RESOURCE_RULES
-from mcp_auth_bridge.doctor.server_rules import SERVER_RULES
 from mcp_auth_bridge.errors import copyable_url, quoted
 from mcp_auth_bridge.http_syntax import media_type
 from mcp_auth_bridge.oauth.challenge import Challenge, parse_challenges

@@ -1,185 +1,264 @@
-"""The rules for an authorization server's metadata (RFC 8414, 7591, 7636 and 9207, MCP "Authorization")."""
+"""The rules of the verdict about the MCP server, as data (`rules.py`).
 
-from collections.abc import Callable
+The order matters where a request has two symptoms: somebody on the way may have answered in the server's place, the
+server may be at another URL, and it may refuse because a header is missing.
+"""
 
-from mcp_auth_bridge.doctor.metadata_rules import (
-    MetadataRule,
-    View,
-    Weight,
-    foreign_kind,
-    is_acceptable,
-    shown,
-    unlike,
+from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.verdict import Blame, Rule
+
+_SEND_HEADER = (
+    'add --header \'{header}: …\' to the command, or the line headers = {{ "{header}" = "…" }} to the server\'s table'
+    " in the configuration, with the value that your organisation has there"
 )
-from mcp_auth_bridge.errors import quoted
-from mcp_auth_bridge.oauth.metadata import ServerMetadata
-from mcp_auth_bridge.oauth.trust import same_issuer
-from mcp_auth_bridge.urls import Purpose
 
-
-def _template_issuer(view: View) -> str:
-    issuer = view.string("issuer")
-    return f"its issuer {quoted(issuer)} stands for many tenants" if "{" in issuer else ""
-
-
-def _other_issuer(view: View) -> str:
-    issuer = view.string("issuer")
-    if not issuer or "{" in issuer or same_issuer(issuer, view.issuer):
-        return ""
-    return f"its issuer is {quoted(issuer)}, but {quoted(view.issuer)} was asked for"
-
-
-def _other_slash(view: View) -> str:
-    issuer = view.string("issuer")
-    differs = issuer != view.issuer and same_issuer(issuer, view.issuer)
-    return f"its issuer {quoted(issuer)} differs from {quoted(view.issuer)} by the slash at the end" if differs else ""
-
-
-def _without_login(view: View) -> str:
-    named = view.string("authorization_endpoint") or view.string("device_authorization_endpoint")
-    return "" if named else "it has no endpoint where a user could log in"
-
-
-def _without_s256(view: View) -> str:
-    methods = view.strings("code_challenge_methods_supported")
-    return "" if methods and "S256" in methods else "it does not list “S256” among its code_challenge_methods_supported"
-
-
-def _without_response_types(view: View) -> str:
-    types = view.strings("response_types_supported")
-    if types is None:
-        return "it has no response_types_supported"
-    return "" if any(kind.split() == ["code"] for kind in types) else "its response_types_supported do not list “code”"
-
-
-def _without_grant(name: str) -> Callable[[View], str]:
-    def find(view: View) -> str:
-        types = view.strings("grant_types_supported")
-        return f"its grant_types_supported do not list “{name}”" if types and name not in types else ""
-
-    return find
-
-
-_METHODS = {"none", "client_secret_post", "client_secret_basic"}
-
-
-def _without_method(view: View) -> str:
-    methods = view.strings("token_endpoint_auth_methods_supported")
-    if not methods or _METHODS & {*methods}:
-        return ""
-    return f"its token_endpoint_auth_methods_supported are {quoted(', '.join(methods))}"
-
-
-def _without_registration(view: View) -> str:
-    offered = view.string("registration_endpoint") or view.members.get("client_id_metadata_document_supported")
-    return "" if offered else "it registers no clients by itself"
-
-
-def _without_iss(view: View) -> str:
-    promised = view.members.get("authorization_response_iss_parameter_supported") is True
-    return "" if promised else "it does not promise to name its issuer in authorization responses"
-
-
-def _resource_parameter(view: View) -> str:
-    value = view.members.get("resource_parameter_supported")
-    return "" if value is None else f"it says resource_parameter_supported: {shown(value)}"
-
-
-_ENDPOINTS = {
-    "authorization_endpoint": Purpose.AUTHORIZATION,
-    "token_endpoint": Purpose.TOKEN,
-    "registration_endpoint": Purpose.REGISTRATION,
-    "revocation_endpoint": Purpose.REVOCATION,
-    "device_authorization_endpoint": Purpose.DEVICE,
-}
-
-
-def _plain_endpoints(view: View) -> str:
-    for name, purpose in _ENDPOINTS.items():
-        text = view.string(name)
-        if text and not is_acceptable(text, purpose):
-            return f"its {name} {quoted(text)} is not an acceptable https URL"
-    return ""
-
-
-_ISSUER = '"issuer": "{issuer}"'
-
-SERVER_RULES = (
-    MetadataRule(
-        "RFC 8414 section 2",
-        unlike(ServerMetadata),
-        Weight.STOPS,
-        "does not use this document",
-        '"issuer": "{issuer}", "authorization_endpoint": "https://…", "token_endpoint": "https://…"',
-    ),
-    MetadataRule(
-        "RFC 8414 section 3.3",
-        _template_issuer,
-        Weight.STOPS,
-        "does not use this document: set issuer under auth for this server to that of your own tenant",
-    ),
-    MetadataRule(
-        "RFC 8414 section 3.3",
-        _other_issuer,
-        Weight.STOPS,
-        "does not use this document, unless trusted_issuer under auth for this server names that issuer",
-        _ISSUER,
-    ),
-    MetadataRule("RFC 8414 section 2", _without_login, Weight.STOPS, "cannot send a user anywhere"),
-    MetadataRule(
-        "RFC 8414 section 2, MCP “Communication Security”", _plain_endpoints, Weight.STOPS, "does not use such a URL"
-    ),
-    MetadataRule(
-        "RFC 8414 section 2, MCP “Authorization Code Protection”",
-        _without_s256,
-        Weight.STOPS,
-        'logs in only at servers that are known to support it, or with pkce = "S256" under auth for this server',
-        '"code_challenge_methods_supported": ["S256"]',
-    ),
-    MetadataRule(
-        "RFC 7591, MCP “Client Registration Approaches”",
-        _without_registration,
-        Weight.STOPS,
-        "needs a client_id that you register",
-        '"registration_endpoint": "https://…", or "client_id_metadata_document_supported": true',
-    ),
-    MetadataRule("RFC 8414 section 3.3", _other_slash, Weight.COPES, "takes the two for equal", _ISSUER),
-    MetadataRule(
-        "RFC 8414 section 2",
-        _without_response_types,
-        Weight.COPES,
-        "asks for a code all the same",
-        '"response_types_supported": ["code"]',
-    ),
-    MetadataRule(
-        "RFC 8414 section 2",
-        _without_grant("authorization_code"),
-        Weight.COPES,
-        "asks for a code all the same",
-        '"grant_types_supported": ["authorization_code", "refresh_token"]',
-    ),
-    MetadataRule(
-        "RFC 8414 section 2",
-        _without_grant("refresh_token"),
-        Weight.COPES,
-        "uses a refresh token if it gets one; else you log in again when the access token expires",
-        '"grant_types_supported": ["authorization_code", "refresh_token"]',
-    ),
-    MetadataRule(
-        "RFC 8414 section 2",
-        _without_method,
-        Weight.COPES,
-        "tries each method that it knows",
-        '"token_endpoint_auth_methods_supported": ["none"]',
-    ),
-    MetadataRule("RFC 8414 section 3.2", foreign_kind, Weight.COPES, "reads it all the same"),
-    MetadataRule(
-        "RFC 9207 section 3",
-        _without_iss,
-        Weight.TELLS,
-        "accepts a response without it",
-        '"authorization_response_iss_parameter_supported": true, with iss in each response',
-    ),
-    MetadataRule("no specification", _resource_parameter, Weight.TELLS, "always sends that parameter"),
+_LET_CLIENTS_THROUGH = (
+    "Something in front of the MCP server answers in its place. Let POST, GET, DELETE and OPTIONS requests for {url}"
+    " through to it, also from programs without cookies. The MCP server itself should refuse those without a token:"
+    ' HTTP 401 with the header WWW-Authenticate: Bearer resource_metadata="…".'
 )
-"""In the order in which they count."""
+
+RULES = (
+    Rule(
+        (Symptom.PORTAL,),
+        Blame.NETWORK,
+        "your network wants you to sign in to it before it lets anything through",
+        "open any page in a browser, sign in to the network there, then try again",
+    ),
+    Rule(
+        (Symptom.HTTPS_PORT,),
+        Blame.YOU,
+        "{server} speaks https at this port, and the URL says http",
+        "write https:// in place of http:// in the URL",
+    ),
+    Rule(
+        (Symptom.NOT_HTTP,),
+        Blame.YOU,
+        "what answers at {origin} is not a web server",
+        "check the port in the URL",
+    ),
+    Rule(
+        (Symptom.MOVED,),
+        Blame.YOU,
+        "{server} is at another URL: {url} leads to {place}",
+        "put {place} in place of {url} into the configuration or the command",
+    ),
+    Rule(
+        (Symptom.SCHEME_LOST,),
+        Blame.SERVER,
+        "{server} redirects https to http, and so to itself",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "{url} is redirected to the same address with http. The proxy that ends TLS has to tell the server the scheme"
+        " (X-Forwarded-Proto: https), and the server has to trust it.",
+    ),
+    Rule(
+        (Symptom.SENT_ELSEWHERE, Symptom.OPEN_TO_THE_NETWORK),
+        Blame.UNKNOWN,
+        "requests to {server} are sent on to a page at {place}: your network or the server's single sign-on wants you"
+        " to sign in first",
+        "open {url} in a browser, sign in on the page that appears, then try again",
+    ),
+    Rule(
+        (Symptom.SENT_ELSEWHERE,),
+        Blame.SERVER,
+        "a single sign-on in front of {server} sends programs to a page for people, at {place}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        f"Requests to {{url}} are redirected to {{place}}. {_LET_CLIENTS_THROUGH}",
+    ),
+    Rule(
+        (Symptom.SENT_TO_LOGIN, Symptom.OPEN_TO_THE_NETWORK),
+        Blame.UNKNOWN,
+        "requests to {server} are sent on to a page at {place}: your network or the server's single sign-on wants you"
+        " to sign in first",
+        "open {url} in a browser, sign in on the page that appears, then try again",
+    ),
+    Rule(
+        (Symptom.SENT_TO_LOGIN, Symptom.REFUSES_CREDENTIAL),
+        Blame.SERVER,
+        "a single sign-on in front of {server} does not accept the credential, and sends programs to a login page at"
+        " {place}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        f"Requests to {{url}} with a credential are redirected to {{place}}. {_LET_CLIENTS_THROUGH}",
+    ),
+    Rule(
+        (Symptom.REDIRECTS_IN_VAIN,),
+        Blame.SERVER,
+        "{server} redirects requests {whither}",
+        "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
+        "POST {url} is redirected {whither}. It has to answer itself, or redirect once with HTTP 307 or 308.",
+    ),
+    Rule(
+        (Symptom.NOT_MCP, Symptom.ENDPOINT_FOUND),
+        Blame.YOU,
+        "there is no MCP server at {url}, and there is one at {endpoint}",
+        "put {endpoint} in place of {url} into the configuration or the command",
+    ),
+    Rule(
+        (Symptom.WEB_PAGE, Symptom.ENDPOINT_FOUND),
+        Blame.YOU,
+        "{url} is a web page, and there is an MCP server at {endpoint}",
+        "put {endpoint} in place of {url} into the configuration or the command",
+    ),
+    Rule(
+        (Symptom.NOT_MCP,),
+        Blame.YOU,
+        "there is no MCP server at {url}: it answers with HTTP {status}",
+        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
+    ),
+    Rule(
+        (Symptom.WEB_PAGE, Symptom.OPEN_TO_THE_NETWORK),
+        Blame.UNKNOWN,
+        "a web page answers in place of {server}{says}: the URL is wrong, or your network wants you to sign in first",
+        "open {url} in a browser: if your network asks you to sign in, do so; otherwise check the path of the URL",
+    ),
+    Rule(
+        (Symptom.WEB_PAGE,),
+        Blame.YOU,
+        "{url} is a web page and not an MCP server{says}",
+        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
+    ),
+    Rule(
+        (Symptom.HOST_REFUSED,),
+        Blame.SERVER,
+        "{server} does not answer to the host name in {origin}{says}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "The MCP server refuses requests whose Host header belongs to {origin}{says}. Add that name to the hosts that"
+        " it allows (in the MCP SDKs: the settings of its DNS rebinding protection), or let the proxy in front of it"
+        " rewrite Host.",
+    ),
+    Rule(
+        (Symptom.FORBIDDEN, Symptom.MISSING_HEADER),
+        Blame.YOU,
+        "{server} refuses requests without the header {header}{says}",
+        _SEND_HEADER,
+    ),
+    Rule(
+        (Symptom.FORBIDDEN, Symptom.NO_LOGIN),
+        Blame.YOU,
+        "{server} refuses strangers{says}, and you are not logged in",
+        "run: {login}",
+    ),
+    Rule(
+        (Symptom.FORBIDDEN_BY_PAGE, Symptom.OPEN_TO_THE_NETWORK),
+        Blame.UNKNOWN,
+        "a web page refuses the requests to {server}{says}: a firewall of your network, or one in front of the server",
+        "ask whoever runs your network, then the server's operator, to let these requests through",
+    ),
+    Rule(
+        (Symptom.FORBIDDEN_BY_PAGE,),
+        Blame.SERVER,
+        "{gateway} in front of {server} refuses the requests with a web page{says}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        f"The web page has HTTP 403{{says}}. {_LET_CLIENTS_THROUGH}",
+    ),
+    Rule(
+        (Symptom.RATE_LIMITED,),
+        Blame.SERVER,
+        "{server} limits how often it is asked{asks}",
+        "wait a while, then try again; if it happens often, ask its operator for a higher limit",
+    ),
+    Rule(
+        (Symptom.BODY_TOO_LARGE,),
+        Blame.SERVER,
+        "{gateway} in front of {server} refuses even the first message as too large",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "A POST of less than 1 KB to {url} is refused with HTTP 413. Raise the limit for request bodies (nginx:"
+        " client_max_body_size).",
+    ),
+    Rule(
+        (Symptom.HEADERS_TOO_LARGE,),
+        Blame.SERVER,
+        "the headers of the requests, most likely the token, are larger than {server} allows",
+        "remove headers that the server does not need; else send its operator what this prints: {doctor}"
+        " --for-operator",
+        "Requests to {url} are refused with HTTP {status}, because their headers are too large. Raise the limit"
+        " (nginx: large_client_header_buffers; Node.js: --max-http-header-size), or issue smaller tokens.",
+    ),
+    Rule(
+        (Symptom.BAD_GATEWAY,),
+        Blame.SERVER,
+        "{server} is down: {gateway} in front of it gets no valid response from it",
+        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not run, listens"
+        " elsewhere, or breaks the connection off.",
+    ),
+    Rule(
+        (Symptom.GATEWAY_TIMEOUT,),
+        Blame.SERVER,
+        "{server} hangs or is too slow: {gateway} in front of it gets no response from it in time",
+        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not answer in time.",
+    ),
+    Rule(
+        (Symptom.UNAVAILABLE,),
+        Blame.SERVER,
+        "{server} is not ready, or has too much to do{says}",
+        "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "{url} answers with HTTP 503{says}.",
+    ),
+    Rule(
+        (Symptom.SERVER_ERROR,),
+        Blame.SERVER,
+        "{server} has a fault of its own (HTTP {status}){says}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "POST {url} with an opening of MCP is answered with HTTP {status}{says}. Its log says why.",
+    ),
+    Rule(
+        (Symptom.SERVER_SILENT,),
+        Blame.SERVER,
+        "{server} takes requests and does not answer them within {seconds} seconds",
+        "try again in a minute; if it stays so, send its operator what this prints: {doctor} --for-operator",
+        "POST {url} with an opening of MCP gets no response within {seconds} seconds.",
+    ),
+    Rule(
+        (Symptom.CUT_OFF,),
+        Blame.UNKNOWN,
+        "the connection to {server} ends as soon as a request is sent: the server fails, or a firewall on the way cuts"
+        " it off",
+        "try again from another network; if it is the same there, ask the server's operator, else your network's",
+    ),
+    Rule(
+        (Symptom.NOT_A_MESSAGE,),
+        Blame.SERVER,
+        "{server} does not answer as MCP prescribes: a request gets {found}",
+        "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
+        "POST {url} with a request gets {found}. MCP (Transports, Streamable HTTP) prescribes the JSON-RPC reply, with"
+        " Content-Type: application/json or text/event-stream. HTTP 202 is for notifications only.",
+    ),
+    Rule(
+        (Symptom.SESSION_FORGOTTEN,),
+        Blame.SERVER,
+        "{server} does not know the session that it has just opened",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "A request with the Mcp-Session-Id of the response to initialize is refused as unknown. If several machines or"
+        " processes serve {url}, they have to share sessions, or a balancer has to keep a session at one of them.",
+    ),
+    Rule(
+        (Symptom.FAILS_LATER,),
+        Blame.SERVER,
+        "{server} opens a session, and fails at the first request in it: {error}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "initialize works at {url}, and the request after it does not: {error}.",
+    ),
+    Rule(
+        (Symptom.REFUSES_CREDENTIAL, Symptom.MISSING_HEADER),
+        Blame.YOU,
+        "{server} refuses the credential{says}, and lacks the header {header} with your organisation",
+        _SEND_HEADER,
+    ),
+    Rule(
+        (Symptom.FORBIDDEN,),
+        Blame.UNKNOWN,
+        "{server} refuses the requests (HTTP 403){says}: your account lacks a permission, or the server wants"
+        " something more",
+        "ask its operator what your account lacks",
+        "POST {url} is refused with HTTP 403{says}.",
+    ),
+    Rule(
+        (Symptom.REFUSES_OPENING,),
+        Blame.UNKNOWN,
+        "{server} refuses to begin a conversation (HTTP {status}){says}",
+        "if these words do not help, send its operator the text that this prints: {doctor} --for-operator",
+        "initialize and server/discover are refused at {url} (HTTP {status}){says}.",
+    ),
+)

@@ -80,7 +80,7 @@ class Symptom(enum.Enum):
     REFUSED_HERE = "refused_here", "place"
     """This machine refuses connections: nothing listens at the port."""
 
-    SILENT = "silent", "place"
+    CONNECTION_SILENT = "connection_silent", "place"
     """Connections are neither taken nor refused."""
 
     NO_ROUTE = "no_route", "place"
@@ -110,7 +110,7 @@ class Symptom(enum.Enum):
     SELF_SIGNED = "self_signed", "host"
     """A server in the open internet has a certificate of its own making."""
 
-    UNKNOWN_ISSUER = "unknown_issuer", "host", "issuer"
+    CERTIFICATE_ISSUER_UNKNOWN = "certificate_issuer_unknown", "host", "issuer"
     """A server in the open internet has a certificate that no public CA issued."""
 
     CHAIN_INCOMPLETE = "chain_incomplete", "host", "issuer"
@@ -148,14 +148,107 @@ class Symptom(enum.Enum):
 
     # The server
 
+    OPEN_TO_THE_NETWORK = ("open_to_the_network",)
+    """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
+
+    SERVER_SILENT = "server_silent", "seconds"
+    """The server takes a request and does not answer."""
+
+    CUT_OFF = ("cut_off",)
+    """The connection ends without a response after a request was sent."""
+
+    NOT_HTTP = ("not_http",)
+    """What answers does not speak HTTP."""
+
+    HTTPS_PORT = ("https_port",)
+    """The URL says http, and the port speaks TLS."""
+
+    PORTAL = ("portal",)
+    """The network wants a login of its own (HTTP 511)."""
+
+    MOVED = "moved", "place"
+    """The server is at another URL."""
+
+    SENT_ELSEWHERE = "sent_elsewhere", "place"
+    """Requests are redirected to a page at another place, which does not look like a login page."""
+
+    SENT_TO_LOGIN = "sent_to_login", "place"
+    """Requests, with all that can be presented, are redirected to a login page."""
+
+    SCHEME_LOST = ("scheme_lost",)
+    """The server redirects https to http, and so to itself."""
+
+    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither"
+    """The server redirects in a circle, or to nowhere."""
+
     NOT_MCP = "not_mcp", "status"
-    """There is no MCP endpoint at this URL: 404, 405, or a page for people."""
+    """There is no MCP endpoint at this URL: 404, 405, 410 or 501."""
+
+    WEB_PAGE = "web_page", "says"
+    """A page for people answers a message."""
+
+    ENDPOINT_FOUND = "endpoint_found", "endpoint"
+    """The server speaks MCP at another URL, by its metadata or by its answer there."""
+
+    HOST_REFUSED = "host_refused", "says"
+    """The server does not answer to this host name."""
+
+    FORBIDDEN = "forbidden", "says"
+    """The server refuses a request in its own words (403), with all that can be presented."""
+
+    FORBIDDEN_BY_PAGE = "forbidden_by_page", "says", "gateway"
+    """A web page refuses a request (403), with all that can be presented."""
+
+    RATE_LIMITED = "rate_limited", "asks"
+    """The server limits how often it is asked."""
+
+    BODY_TOO_LARGE = "body_too_large", "gateway"
+    """Even the first message is too large."""
+
+    HEADERS_TOO_LARGE = "headers_too_large", "status"
+    """The headers are too large."""
+
+    BAD_GATEWAY = "bad_gateway", "status", "gateway"
+    """A proxy in front of the server got no valid response from it."""
+
+    GATEWAY_TIMEOUT = "gateway_timeout", "status", "gateway"
+    """A proxy in front of the server got no response in time."""
+
+    UNAVAILABLE = "unavailable", "says"
+    """The server, or a proxy in front of it, says that it is not ready (503)."""
+
+    SERVER_ERROR = "server_error", "status", "says"
+    """The server fails with a fault of its own."""
+
+    NOT_A_MESSAGE = "not_a_message", "found"
+    """The server answers a request with success, and with something that is not a message."""
+
+    REFUSES_OPENING = "refuses_opening", "status", "says"
+    """The server refuses the opening of either era, for a reason that only its words tell."""
+
+    FAILS_LATER = "fails_later", "error"
+    """The opening works, and the first request after it does not."""
+
+    SESSION_FORGOTTEN = ("session_forgotten",)
+    """The server does not know the session that it has just opened."""
 
     WANTS_CREDENTIALS = "wants_credentials", "status"
     """The server refuses a request without credentials."""
 
     SERVES_STRANGERS = ("serves_strangers",)
     """The server serves a request without credentials."""
+
+    REFUSES_CREDENTIAL = "refuses_credential", "status", "says"
+    """The server refuses the credential that the bridge presents."""
+
+    NO_CHALLENGE = "no_challenge", "status"
+    """The refusal of a request without credentials has no `WWW-Authenticate` header."""
+
+    OTHER_SCHEME = "other_scheme", "scheme"
+    """The refusal of a request without credentials names schemes, and none of them is OAuth's: Basic, Negotiate."""
+
+    MISSING_HEADER = "missing_header", "header"
+    """The server takes a header that names an organisation, and that is not sent."""
 
     # Its OAuth
 
@@ -232,6 +325,41 @@ class Symptom(enum.Enum):
 
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""
+
+    # The client
+
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    """A client cannot parse its configuration file, in which this bridge or this server is named."""
+
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
+    """The command of an entry does not exist; `path` is that of this bridge."""
+
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
+
+    ENTRY_FAILS = "entry_fails", "client", "file", "error"
+    """An entry, started as its client starts it, does not serve its client."""
+
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    """An entry that may download the bridge at its start was not ready in time."""
+
+    ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"
+    """The bridge reads a variable that is set in this terminal, and that the client does not pass on."""
+
+    ENTRY_UNEXPANDED = "entry_unexpanded", "client", "file", "variable"
+    """An entry has a variable in a form that its client does not replace by its value."""
+
+    ENTRY_PLACEHOLDER = "entry_placeholder", "client", "file", "name"
+    """A value in an entry was never filled in."""
+
+    ENTRY_DISABLED = "entry_disabled", "client", "file"
+    """The only entry for this server is switched off."""
+
+    ENTRY_OF_ANOTHER_URL = "entry_of_another_url", "client", "file", "other"
+    """No entry is for this server, but one is for a URL or name that looks almost the same."""
+
+    ENTRY_HOLDS_SECRET = "entry_holds_secret", "client", "file", "name"
+    """An entry holds a secret in plain text."""
 
     # Any
 

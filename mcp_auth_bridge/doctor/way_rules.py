@@ -72,7 +72,7 @@ WAY = (
         " port at which it listens.",
     ),
     Rule(
-        (Symptom.SILENT,),
+        (Symptom.CONNECTION_SILENT,),
         Blame.NETWORK,
         "connections to {place} disappear: most likely a firewall drops them without a word; it is also possible that"
         " the server's machine is off",
@@ -160,7 +160,7 @@ WAY = (
         "The TLS certificate of {host} is self-signed. Install one of a public CA, for example of Let's Encrypt.",
     ),
     Rule(
-        (Symptom.UNKNOWN_ISSUER,),
+        (Symptom.CERTIFICATE_ISSUER_UNKNOWN,),
         Blame.NETWORK,
         "the certificate of {host} comes from {issuer} and not from a public authority: most likely your network"
         " decrypts connections, as many companies do, and this machine does not trust its authority",

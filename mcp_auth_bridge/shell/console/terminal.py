@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _format: LineFormat = TextLines()
 _log: "LogLines | None" = None
+_doctor = ""
+"""The command that examines the server which the lines are about, "" for no server."""
 
 
 def open_standard_streams() -> None:
@@ -55,8 +57,10 @@ def _outputs() -> tuple[LineFormat, ...]:
     return (_format,) if _log is None else (_format, _log)
 
 
-def set_server(server: str) -> None:
-    """Say that all later lines are about the server of that name, "" for no server."""
+def set_server(server: str, doctor: str = "") -> None:
+    """Say that all later lines are about the server of that name, "" for no server. `doctor` is the command for it."""
+    global _doctor  # noqa: PLW0603 - as above
+    _doctor = doctor
     for output in _outputs():
         output.set_server(server)
 
@@ -73,8 +77,16 @@ def print_url(url: str) -> None:
         output.write_url(url)
 
 
+def complete_hint(error: BridgeError) -> BridgeError:
+    """Let the hint of `error` end with the command that finds its cause, if that is unclear. Returns `error`."""
+    if _doctor:
+        error.refer_to(_doctor)
+    return error
+
+
 def report_error(error: BridgeError) -> None:
     """Write the message of `error`, then its hint."""
+    complete_hint(error)
     for output in _outputs():
         output.write_error(error)
 
