@@ -53,7 +53,7 @@ def test_the_command_that_every_hint_names_can_be_typed_as_it_stands(tmp_path, m
 
 
 def test_the_command_that_examines_a_server_has_its_headers_without_their_values(tmp_path):
-    paths = Paths(tmp_path / "config.toml", tmp_path / "records", tmp_path / "locks", tmp_path / "memory")
+    paths = paths_below(tmp_path)
     text = "[servers.acme]\nurl = 'https://mcp.example/mcp'\nheaders = { X-Org = 'env:ORG' }"
     context = Context(paths, config_file.parse(text, paths.config), {})
 
