@@ -13,6 +13,7 @@ from mcp_auth_bridge.doctor.trouble import Trouble
 from mcp_auth_bridge.errors import TRY_AGAIN, TheirProtocolError, quoted
 from mcp_auth_bridge.http_syntax import retry_after
 from mcp_auth_bridge.oauth.error_text import saying
+from mcp_auth_bridge.shell.net.response_errors import Http2Only, NotHttp
 from mcp_auth_bridge.urls import Url
 
 _HTTPS_PORT = re.compile(
@@ -88,10 +89,15 @@ def _without_response(answer: Answer) -> Trouble:
         return Trouble(
             sign(Symptom.CUT_OFF), "the connection ends without a response once the request is sent", TRY_AGAIN
         )
-    told = answer.error.message if answer.error is not None else ""
-    return Trouble(
-        sign(Symptom.NOT_HTTP), f"what answers there does not speak HTTP: {told}", "check the port in the url"
-    )
+    error = answer.error or TheirProtocolError("it sent no response")
+    match error:
+        case NotHttp():
+            return Trouble(
+                sign(Symptom.NOT_HTTP), "what answers there does not speak HTTP", "check the port in the url"
+            )
+        case Http2Only():
+            return Trouble(sign(Symptom.HTTP_2_ANSWER), error.message, error.hint)
+    return Trouble(sign(Symptom.BROKEN_HTTP, error=error.message), f"its HTTP is faulty: {error.message}", TRY_AGAIN)
 
 
 def _by_words(answer: Answer) -> Trouble | None:

@@ -38,6 +38,21 @@ RULES = (
         "check the port in the URL",
     ),
     Rule(
+        (Symptom.HTTP_2_ANSWER,),
+        Blame.SERVER,
+        "{server} accepts only HTTP/2, and the bridge speaks HTTP/1.1",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "{origin} answers requests of HTTP/1.1 with frames of HTTP/2. Allow HTTP/1.1 as well, at the server or at a"
+        " proxy in front of it.",
+    ),
+    Rule(
+        (Symptom.BROKEN_HTTP,),
+        Blame.SERVER,
+        "the responses of {server}, or of a proxy in front of it, break the rules of HTTP: {error}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "A response to a POST at {url} cannot be read: {error}.",
+    ),
+    Rule(
         (Symptom.MOVED,),
         Blame.YOU,
         "{server} is at another URL: {url} leads to {place}",
@@ -46,7 +61,7 @@ RULES = (
     Rule(
         (Symptom.SCHEME_LOST,),
         Blame.SERVER,
-        "{server} redirects https to http, and so to itself",
+        "{server} sends encrypted requests (https) on to its own address without encryption (http)",
         "send its operator the text that this prints: {doctor} --for-operator",
         "{url} is redirected to the same address with http. The proxy that ends TLS has to tell the server the scheme"
         " (X-Forwarded-Proto: https), and the server has to trust it.",

@@ -169,6 +169,12 @@ class Symptom(enum.Enum):
     NOT_HTTP = ("not_http",)
     """What answers does not speak HTTP."""
 
+    HTTP_2_ANSWER = ("http_2_answer",)
+    """What answers speaks HTTP/2 without being asked to."""
+
+    BROKEN_HTTP = "broken_http", "error"
+    """A response of the server breaks the rules of HTTP."""
+
     HTTPS_PORT = ("https_port",)
     """The URL says http, and the port speaks TLS."""
 

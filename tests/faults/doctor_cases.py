@@ -18,6 +18,7 @@ from faults.bridge import bridge_in
 from faults.server import head, plain, refusal, whole
 from faults.site import (
     GOOD,
+    KEY,
     OPENID,
     RESOURCE_METADATA,
     SERVER_METADATA,
@@ -37,6 +38,7 @@ LOGIN = r"mcp-auth-bridge login far"
 
 BROWSER = '{ kind = "browser" }'
 OPEN = '{ kind = "none" }'
+_IN = {"auth": BROWSER}
 
 
 def bearer(reference: str) -> str:
@@ -96,6 +98,14 @@ _OTHERWISE = {
     "19 a web page": (YOU, NETWORK, SERVER),
     "18 many bytes that are not HTTP": (YOU, SERVER),
     "18 an unexpected session id": (SERVER,),  # the session that it opens cannot be used
+    **dict.fromkeys(
+        (
+            "13 a lost session: an error with another id",
+            "15 HTTP 400 with a version of the other era",
+            "26 an error under another id",
+        ),
+        (SERVER, UNKNOWN),
+    ),
     "HTTP 503 with a date": (SERVER, YOU),  # its clock is days behind, or this machine's is ahead
 }
 
@@ -366,6 +376,7 @@ AT_SERVER = [
         r"page|portal|sign",
         ".",
         _answers(lambda _: moved(302, "http://portal.wifi.example/login")),
+        **_IN,
     ),
     Case(
         "nginx cannot reach what is behind it",
@@ -526,10 +537,10 @@ def _says_unauthorized(site: Site) -> None:
     site.endpoint = endpoint
 
 
-_IN = {"auth": BROWSER}
 _WANTS = r"login|sign|log in"
 
 OAUTH = [
+    Case("credentials are wanted, and none are configured", "58", (YOU,), r"credential|login|sign", "auth", _guarded()),
     Case("a server that wants a login", "S5, field login/01, 03, 04", (YOU,), _WANTS, LOGIN, _guarded(), **_IN),
     Case("a challenge of another scheme", "field login/07", (YOU,), _WANTS, LOGIN, _challenge_only, **_IN),
     Case(
@@ -865,7 +876,7 @@ CREDENTIAL = [
     Case(
         "a token that is not valid yet",
         "47",
-        (YOU, ISSUER),
+        (YOU, ISSUER, UNKNOWN),
         r"not (yet )?valid|nbf|clock|before|yet",
         ".",
         lambda site: site.guard(lambda token: False),
@@ -914,7 +925,7 @@ CREDENTIAL = [
     Case(
         "a login whose token is refused",
         "36",
-        (YOU,),
+        (YOU, UNKNOWN),
         r"refuse",
         LOGIN,
         _revoked,
@@ -961,14 +972,12 @@ CREDENTIAL = [
     Case(
         "the server's clock lets a token expire at once",
         "47",
-        (YOU, SERVER, ISSUER),
+        (YOU, SERVER, UNKNOWN),
         r"clock",
         ".",
         lambda site: (_verifying(site), setattr(site, "skew", 86400)),
         environ=lambda site: {
-            "FAR_TOKEN": jwt.encode(
-                {"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, "k" * 32, "HS256"
-            )
+            "FAR_TOKEN": jwt.encode({"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, KEY, "HS256")
         },
         **FROM_ENVIRONMENT,
     ),
@@ -1012,7 +1021,8 @@ def _full(folder: Path) -> list[str]:
     return [*in_namespace(), "sh", "-c", f'mount -t tmpfs tmpfs /mnt && {filled}; {fill}; exec "$@"', "-"]
 
 
-def _unreadable_key(folder: Path, _: Site) -> None:
+async def _without_key(folder: Path, site: Site) -> None:
+    await _login()(folder, site)
     (folder / "sealing.key").unlink()
 
 
@@ -1053,7 +1063,7 @@ HERE = [
         ".",
         _guarded(),
         auth=BROWSER,
-        prepare=_unreadable_key,
+        prepare=_without_key,
     ),
     Case(
         "a read-only home", "69", (YOU, NOTHING), r"", "", _guarded(), auth=BROWSER, prepare=_login(), within=_read_only
