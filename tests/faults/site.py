@@ -100,6 +100,10 @@ class Site(FaultServer):
         return right and claims.get("exp", 0) > time.time() + self.skew
 
     def _script(self, exchange: Exchange) -> Sequence[Any]:
+        script = self._undated(exchange)
+        return [self._dated(script[0], exchange), *script[1:]] if self.skew else script
+
+    def _undated(self, exchange: Exchange) -> Sequence[Any]:
         path = exchange.target.partition("?")[0]
         if path != self.path:
             found = self.documents.get(path, NOT_FOUND)
@@ -108,8 +112,7 @@ class Site(FaultServer):
             return [self.preflight or whole(405, b"text/plain", b"no")]
         if self.endpoint is not None and (said := self.endpoint(exchange)) is not None:
             return _script(said)
-        script = super()._script(exchange)
-        return [self._dated(script[0], exchange), *script[1:]] if self.skew else script
+        return super()._script(exchange)
 
     def _dated(self, step: Any, exchange: Exchange) -> Any:
         sent = step(exchange) if isinstance(step, Made) else step
