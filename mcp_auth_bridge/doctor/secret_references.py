@@ -1,7 +1,7 @@
 """The checks of what the configuration refers to: variables that are not set, and headers and tokens to be read."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import anyio
 
@@ -11,15 +11,7 @@ from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.secret import (
-    CommandOutput,
-    EnvironmentVariable,
-    FileContent,
-    Literal,
-    SecretRef,
-    Template,
-    describe,
-)
+from mcp_auth_bridge.secret import CommandOutput, Literal, SecretRef, describe, variables_in
 from mcp_auth_bridge.stores.keys import COMMAND_ENVIRONMENT
 
 _NAME = re.compile(r"\b[A-Z][A-Z0-9_]{2,}\b")
@@ -32,7 +24,7 @@ async def variables(evidence: Evidence) -> Finding:
     if (bridge := evidence.subject.bridge) is None:
         return skip("no server is named")
     references = bridge.secrets.references()
-    names = {part.name for value in references.values() for part in _variables(value)}
+    names = {part.name for value in references.values() for part in variables_in(value)}
     if not names:
         return ok("no setting refers to one")
     if unset := dict(_unset(references, bridge.environ)):
@@ -50,18 +42,9 @@ def _signs(unset: Mapping[str, str], bridge: Bridge) -> Iterator[Sign]:
 
 def _unset(references: Mapping[str, SecretRef], environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for what, value in references.items():
-        for part in _variables(value):
+        for part in variables_in(value):
             if part.default and not environ.get(part.name):
                 yield part.name, what
-
-
-def _variables(value: SecretRef) -> Iterable[EnvironmentVariable]:
-    match value:
-        case EnvironmentVariable():
-            return (value,)
-        case Template(parts=parts) | FileContent(path=Template(parts=parts)):
-            return [part for part in parts if isinstance(part, EnvironmentVariable)]
-    return ()
 
 
 async def secrets(evidence: Evidence) -> Finding:
