@@ -3,7 +3,7 @@
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
-_CA_FILE = 'write it into the server\'s network table of the configuration: ca_file = "/path/to/ca.pem"'
+_CA_FILE = 'write its path into the server\'s network table of the configuration: ca_file = "…"'
 
 TLS = (
     Rule(
@@ -71,7 +71,8 @@ TLS = (
     Rule(
         (Symptom.PRIVATE_ISSUER,),
         Blame.YOU,
-        "{host} is in your own network and has a certificate of an authority that this machine does not know, {issuer}",
+        "{host}, on this machine or in your own network, has a certificate of an authority that this machine does not"
+        " know, {issuer}",
         f"get the CA certificate of {{issuer}} from the server's operator as a PEM file, and {_CA_FILE}",
     ),
     Rule(
@@ -104,8 +105,8 @@ TLS = (
         (Symptom.CLIENT_CERTIFICATE_WANTED,),
         Blame.YOU,
         "{host} serves only clients that have a certificate of their own (mutual TLS), and none is configured",
-        "get one from the server's operator, and write it into the server's network table of the configuration:"
-        ' client_certificate = "/path/to/client.pem"',
+        "get one from the server's operator as a PEM file, and write its path into the server's network table of the"
+        ' configuration: client_certificate = "…"',
     ),
     Rule(
         (Symptom.TLS_TOO_OLD,),
