@@ -62,6 +62,9 @@ class Symptom(enum.Enum):
     NO_NETWORK = ("no_network",)
     """This machine has no route beyond itself."""
 
+    TOO_MANY_FILES = ("too_many_files",)
+    """This process may not open another socket."""
+
     NETWORK_SETTINGS_UNUSABLE = "network_settings_unusable", "error", "hint"
     """The proxy or a file of certificates that the settings name cannot be used."""
 
