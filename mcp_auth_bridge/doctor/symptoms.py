@@ -110,6 +110,12 @@ class Symptom(enum.Enum):
     CERTIFICATE_OTHER_HOST = "certificate_other_host", "host", "hosts"
     """The certificate is good, and for other hosts."""
 
+    CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
+    """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
+    """The certificate is for other hosts, and this machine does not know its issuer."""
+
     ADDRESS_IN_URL = "address_in_url", "host", "hosts"
     """The URL has an address, and the certificate is for names."""
 

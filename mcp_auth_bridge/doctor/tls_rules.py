@@ -47,6 +47,23 @@ TLS = (
         " subjectAltName.",
     ),
     Rule(
+        (Symptom.CERTIFICATE_MISSING,),
+        Blame.SERVER,
+        "{maker} in front of {host} has no certificate for it, and shows one that it made itself",
+        "check the host in the URL; if it is right, tell the server's operator",
+        "For {host} (SNI), {maker} serves its default certificate. Configure one for this host, of a public CA.",
+    ),
+    Rule(
+        (Symptom.CERTIFICATE_FOREIGN,),
+        Blame.UNKNOWN,
+        "another server answers in place of {host}: its certificate is for {hosts}, and of {issuer}, which this machine"
+        " does not know. It may be the sign-in page of the network in a hotel or a train, or a wrong setting of the"
+        " server",
+        "open any web page in a browser, and sign in to the network if it asks for that; otherwise tell the server's"
+        " operator",
+        "For {host} (SNI), a certificate for {hosts} of {issuer} is served. Serve one of a public CA for this host.",
+    ),
+    Rule(
         (Symptom.ADDRESS_IN_URL,),
         Blame.YOU,
         "the URL has the address {host}, but the certificate of the server is for names: {hosts}",

@@ -215,6 +215,10 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
             (Blame.YOU, "mitmproxy on this machine decrypts", "turn off its inspection"),
         ),
         (
+            partial(server_context, "login.hotel.example", ca=trustme.CA()), now(),
+            (Blame.UNKNOWN, "the sign-in page of the network", "sign in to the network"),
+        ),
+        (
             partial(server_context, "localhost", ca=trustme.CA()), now(),
             (Blame.YOU, "in your own network", 'ca_file = "…"'),
         ),
