@@ -2,7 +2,7 @@
 
 import pytest
 from examining import evidence_of, examined
-from faults.server import END, FaultServer, Made, chunked, head, plain, response, sound, whole
+from faults.server import END, WELCOMED, FaultServer, Made, chunked, chunks, event, head, plain, response, sound, whole
 from peers.scripted import CUT, DRAIN
 from pooling import story
 
@@ -211,3 +211,52 @@ async def test_a_single_sign_on_in_front_of_the_server_is_told_from_a_login_of_i
         _, verdict = await examined(evidence_of(tmp_path, server.url, TOKEN, **HAS_TOKEN), Section.SERVER)
     assert (verdict.blame, "https://sso.example" in verdict.sentence) == (Blame.SERVER, True)
     assert "{" not in verdict.operator
+
+
+class Older:
+    """Lets `server` speak HTTP+SSE: each stream names a place of its own for messages."""
+
+    def __init__(self, server, welcomed=WELCOMED):
+        self._streams = []
+        self._welcomed = welcomed
+        server.always("GET", [self._open])
+        for method in ("initialize", "tools/list", "notifications/initialized", "server/discover"):
+            server.always(method, [Made(lambda exchange: lambda _, writer: self._take(exchange, writer))])
+
+    async def _open(self, reader, writer):
+        writer.write(chunked(b"event: endpoint\ndata: /messages/%d\n\n" % len(self._streams)))
+        self._streams.append(writer)
+        await reader.read()
+
+    async def _take(self, exchange, writer):
+        if exchange.target == "/mcp":
+            writer.write(head(405))
+            return
+        writer.write(head(202))
+        if exchange.id is not None:
+            result = self._welcomed if exchange.method == "initialize" else {"tools": [{"name": "a"}, {"name": "b"}]}
+            stream = self._streams[int(exchange.target.rpartition("/")[2])]
+            stream.write(chunks(event(response(exchange, result))))
+
+
+@story
+async def test_the_older_transport_is_told_and_works(tmp_path):
+    async with FaultServer() as server:
+        Older(server)
+        findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert verdict.blame is Blame.NOTHING, findings
+    assert findings["a stranger"].says == "it serves everybody: no login is needed"
+    assert findings["GET"].says == "it offers the stream of the older transport (HTTP+SSE)"
+    assert findings["transport"].says == "HTTP+SSE, the transport of 2024-11-05: one stream is the session"
+    assert findings["revision"].says == "“far 1”: 2025-11-25, the era of sessions"
+    assert findings["content"].says == "2 tools"
+
+
+@story
+async def test_a_server_of_the_older_transport_that_fails_is_not_taken_for_a_wrong_path(tmp_path):
+    async with FaultServer() as server:
+        Older(server)
+        server.always("initialize", [Made(lambda exchange: head(405 if exchange.target == "/mcp" else 500))])
+        findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.FAILS_LATER]
+    assert verdict.blame is Blame.SERVER
