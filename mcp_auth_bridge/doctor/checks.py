@@ -1,6 +1,16 @@
 """The list of all checks, in the order of the report."""
 
-from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
+from mcp_auth_bridge.doctor import (
+    addresses,
+    client,
+    credential,
+    credential_lifetime,
+    login_way,
+    published,
+    server,
+    speech,
+    tls,
+)
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings
@@ -45,6 +55,10 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
+    Check(Section.CREDENTIAL, "kind", credential.kind),
+    Check(Section.CREDENTIAL, "token", credential.claims),
+    Check(Section.CREDENTIAL, "renewal", credential_lifetime.renewal),
+    Check(Section.CREDENTIAL, "acceptance", credential.acceptance),
     Check(Section.CLIENT, "entries", client.entries),
     Check(Section.CLIENT, "start", client.start),
 )

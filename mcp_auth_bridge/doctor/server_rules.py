@@ -259,6 +259,7 @@ RULES = (
         Blame.YOU,
         "{server} refuses the credential{says}, and the header {header}, which it takes, is not sent",
         _SEND_HEADER,
+        unless=(Symptom.TOKEN_EXPIRED, Symptom.NOT_A_TOKEN),  # the token itself shows the cause
     ),
     Rule(
         (Symptom.FORBIDDEN,),
