@@ -146,3 +146,5 @@ def test_an_error_of_the_mcp_server_itself_has_no_symptom_of_its_authorization_s
     assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [])
     both = {**DOWN, PRM: UpstreamFailed("down", status=503)}
     assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
+    alone = {PRM: answer(b"", 503)}
+    assert symptoms(looked(login_way.discovery, evidence(tmp_path, alone, refused(), auth=ISSUER))) == []
