@@ -1,5 +1,17 @@
 """The list of all checks, in the order of the report."""
 
+from mcp_auth_bridge.doctor import (
+    addresses,
+    client,
+    credential,
+    credential_lifetime,
+    login_way,
+    published,
+    server,
+    speech,
+    tls,
+)
+from mcp_auth_bridge.doctor import addresses, login_way, published, tls
 from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
@@ -31,7 +43,7 @@ CHECKS = (
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
     Check(Section.SERVER, "a stranger", server.stranger),
-    Check(Section.SERVER, "the credential", server.credential),
+    Check(Section.SERVER, "credential", server.credential),
     Check(Section.SERVER, "GET", server.stream),
     Check(Section.SERVER, "OPTIONS", server.preflight),
     Check(Section.SERVER, "revision", speech.revision),
@@ -45,6 +57,10 @@ CHECKS = (
     Check(Section.OAUTH, "registration", login_way.registration),
     Check(Section.OAUTH, "endpoints", login_way.endpoints),
     Check(Section.OAUTH, "trial", trial),
+    Check(Section.CREDENTIAL, "kind", credential.kind),
+    Check(Section.CREDENTIAL, "token", credential.claims),
+    Check(Section.CREDENTIAL, "renewal", credential_lifetime.renewal),
+    Check(Section.CREDENTIAL, "acceptance", credential.acceptance),
     Check(Section.CLIENT, "entries", client.entries),
     Check(Section.CLIENT, "start", client.start),
 )

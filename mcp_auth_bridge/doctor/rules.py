@@ -5,7 +5,10 @@ or causes the later ones: here, on the way, at the server, in its OAuth, with th
 """
 
 from mcp_auth_bridge.doctor import oauth_rules, server_rules
+from mcp_auth_bridge.doctor import operator_texts, server_rules
+from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.tls_rules import TLS
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 from mcp_auth_bridge.doctor.way_rules import LATER, WAY
 
@@ -20,6 +23,7 @@ _BRIDGE = (
 
 _HERE = (
     Rule((Symptom.CONFIG_UNREADABLE,), Blame.YOU, "the configuration cannot be used: {error}", "{hint}"),
+    Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
     Rule((Symptom.SERVER_UNKNOWN,), Blame.YOU, "{error}", "{hint}"),
     Rule(
         (Symptom.CLOCK_WRONG,),
@@ -47,7 +51,6 @@ _HERE = (
         " iat, nbf and exp into tokens",
     ),
     Rule((Symptom.SECRET_MISSING,), Blame.YOU, "{error}", "{hint}"),
-    Rule((Symptom.STORE_CLOSED,), Blame.YOU, "your logins cannot be opened: {error}", "{hint}"),
     Rule((Symptom.LOGIN_DAMAGED,), Blame.YOU, "your login cannot be opened: {error}", "{hint}"),
     Rule(
         (Symptom.FOLDER_UNUSABLE,),
@@ -61,13 +64,24 @@ _HERE = (
         "process {pid} is stopped in the middle of {what}, and every other bridge waits for it",
         "let it go on: kill -CONT {pid}",
     ),
+)
+
+_HERE_AND_THERE = (
     Rule(
-        (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS),
+        (Symptom.LOGIN_NOT_KEPT, Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
         Blame.YOU,
-        "you are not logged in, and a login could not be stored on this machine: {error}",
+        "{server} wants a login, but none could be stored on this machine: {error}",
         "{hint}",
     ),
+    Rule(
+        (Symptom.DEFAULT_CREDENTIAL, Symptom.REFUSES_CREDENTIAL),
+        Blame.YOU,
+        "the environment variable {variable} is not set, so {server} gets the default in the configuration in its"
+        " place, and refuses it",
+        "set {variable} where mcp-auth-bridge is started, for example in the IDE's entry",
+    ),
 )
+"""What is wrong on this machine, but matters only to a server that wants it otherwise."""
 
 _CREDENTIAL = (
     Rule(
@@ -83,19 +97,19 @@ _CLIENT = (
         (Symptom.ENTRY_FILE_INVALID,),
         Blame.YOU,
         "{file}, from which {client} reads its servers, is not valid: {error}",
-        "correct that line, and start {client} again",
+        "correct that line, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_MISSING,),
         Blame.YOU,
         "the entry for {server} in {client} starts {command}, and there is no such program",
-        'in {file}, write as the command: "{path}"',
+        "in {file}, write in its place {entry}, then {reload}",
     ),
     Rule(
         (Symptom.ENTRY_COMMAND_HIDDEN,),
         Blame.IDE,
         "{client} looks for programs in fewer folders than your terminal, and {command} is in none of them",
-        'in {file}, write the full path as the command: "{path}"',
+        'in {file}, write the full path as the command: "{path}", then {reload}',
     ),
     Rule(
         (Symptom.ENTRY_UNEXPANDED,),
@@ -125,7 +139,7 @@ _CLIENT = (
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        'in {file}, write as the command the installed program: "{path}"',
+        "run: uv tool install mcp-auth-bridge, and in {file}, write the full path of the program as the command",
     ),
     Rule(
         (Symptom.ENTRY_DISABLED,),
@@ -136,8 +150,8 @@ _CLIENT = (
     Rule(
         (Symptom.ENTRY_OF_ANOTHER_URL,),
         Blame.YOU,
-        "{client} has an entry for {other}, which is not {url}",
-        "correct it in {file}, or if it is the right one, look at it: mcp-auth-bridge doctor {other}",
+        "no client has an entry for {url}, but {client} has one for {other}",
+        "correct it in {file}, or if it is right, run: mcp-auth-bridge doctor {other}",
     ),
     Rule(
         (Symptom.ENTRY_HOLDS_SECRET,),
@@ -147,4 +161,7 @@ _CLIENT = (
     ),
 )
 
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_HERE_AND_THERE, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *TLS, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
 RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *oauth_rules.RULES, *_CREDENTIAL, *_CLIENT, *LATER)
+RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT, *LATER)

@@ -33,6 +33,9 @@ class Symptom(enum.Enum):
     VARIABLE_UNSET = "variable_unset", "variable"
     """An environment variable is not set, so that the default in the configuration is sent."""
 
+    DEFAULT_CREDENTIAL = "default_credential", "variable"
+    """The same for a token, or another credential."""
+
     STORE_CLOSED = "store_closed", "error", "hint"
     """The store holds a login to the server, or may hold one, and cannot be opened."""
 
@@ -83,6 +86,9 @@ class Symptom(enum.Enum):
     CONNECTION_SILENT = "connection_silent", "place"
     """Connections are neither taken nor refused."""
 
+    CONNECTION_FORBIDDEN = "connection_forbidden", "place"
+    """This machine does not allow the connection."""
+
     NO_ROUTE = "no_route", "place"
     """This machine has a network, but no route to the host."""
 
@@ -118,6 +124,9 @@ class Symptom(enum.Enum):
 
     PUBLIC_ISSUER_UNKNOWN = "public_issuer_unknown", "host", "issuer"
     """This machine does not know the public CA of a certificate."""
+
+    CERTIFICATE_REFUSED = "certificate_refused", "error"
+    """The certificate is refused for another reason."""
 
     TLS_TOO_OLD = "tls_too_old", "host"
     """The server offers TLS 1.1 or older."""
@@ -169,10 +178,10 @@ class Symptom(enum.Enum):
     MOVED = "moved", "place"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "place"
+    SENT_ELSEWHERE = "sent_elsewhere", "page"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
-    SENT_TO_LOGIN = "sent_to_login", "place"
+    SENT_TO_LOGIN = "sent_to_login", "page"
     """Requests, with all that can be presented, are redirected to a login page."""
 
     SCHEME_LOST = ("scheme_lost",)
@@ -332,21 +341,71 @@ class Symptom(enum.Enum):
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""
 
+    LOGIN_ENDED = "login_ended", "why"
+    """The authorization server has ended the login, or it expired and cannot be renewed."""
+
+    RENEWAL_REFUSED = "renewal_refused", "reason"
+    """The authorization server has refused so many renewals in a row that only a login can help."""
+
+    OTHER_ACCOUNT = "other_account", "account", "expected"
+    """The login is of another account than the one that the configuration expects."""
+
+    FROM_LOGIN = "from_login", "authority"
+    """The credential that the server refused is the token of a login."""
+
+    FROM_MACHINE = ("from_machine",)
+    """The credential that the server refused is a token that the bridge obtained without a person."""
+
+    FROM_CONFIGURATION = ("from_configuration",)
+    """The credential that the server refused is in the configuration, or in a place that it names."""
+
+    TOKEN_EXPIRED = "token_expired", "what", "remedy", "when"
+    """The server refuses a token that has expired."""
+
+    EXPIRED_EARLY = "expired_early", "what", "remedy", "left"
+    """The server says that a token has expired which by this machine's clock has not."""
+
+    NOT_YET_VALID = "not_yet_valid", "what", "remedy", "when"
+    """The server refuses a token that by this machine's clock is not valid yet."""
+
+    WRONG_AUDIENCE = "wrong_audience", "what", "remedy", "audience", "resource"
+    """The server says that a token has the wrong audience, which does not name the server."""
+
+    AUDIENCE_DISPUTED = "audience_disputed", "what", "remedy", "audience"
+    """The server says that a token has the wrong audience, which names the server."""
+
+    TOKEN_OF_ANOTHER_SERVICE = "token_of_another_service", "what", "remedy", "host", "issuer"
+    """The server refuses a token whose audience is the host of another service."""
+
+    TOKEN_ISSUER_UNKNOWN = "token_issuer_unknown", "what", "remedy", "issuer"
+    """The server says that it does not know the issuer of a token."""
+
+    NOT_A_TOKEN = "not_a_token", "what", "remedy", "reason"
+    """The server refuses something that is a placeholder, a part of a token, or unreadable to it."""
+
+    SCOPE_MISSING = "scope_missing", "what", "remedy", "scopes"
+    """The server names scopes that the token lacks."""
+
+    TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
+    """The server refuses a credential, and nothing shows with certainty why."""
+
+    ACCEPTED = ("accepted",)
+    """The server serves a request with the credential, and refuses one without it."""
     # The client
 
-    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
     """A client cannot parse its configuration file, in which this bridge or this server is named."""
 
-    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
-    """The command of an entry does not exist; `path` is that of this bridge."""
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "entry", "reload"
+    """The command of an entry does not exist; `entry` is one for this bridge, in JSON."""
 
-    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path", "reload"
     """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
 
-    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""
 
     ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"

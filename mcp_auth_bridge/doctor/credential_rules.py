@@ -1,0 +1,148 @@
+"""The rules of the verdict about the credential (`rules.py`)."""
+
+from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.verdict import Blame, Rule
+
+_SEND = "send its operator the text that this prints: {doctor} --for-operator"
+
+_LOGIN = (
+    Rule(
+        (Symptom.OTHER_ACCOUNT,),
+        Blame.YOU,
+        "you are logged in to {server} as {account}, and the configuration expects {expected}",
+        "run: {login}",
+    ),
+    Rule(
+        (Symptom.LOGIN_ENDED,),
+        Blame.YOU,
+        "your login to {server} has ended: {why}",
+        "run: {login}",
+        unless=(Symptom.SERVES_STRANGERS,),
+    ),
+    Rule(
+        (Symptom.RENEWAL_REFUSED,),
+        Blame.UNKNOWN,
+        "your login to {server} is not renewed any more: where you logged in, that is refused ({reason})",
+        "run: {login}",
+        unless=(Symptom.SERVES_STRANGERS,),
+    ),
+    Rule(
+        (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
+        Blame.YOU,
+        "{server} wants a login, and you are not logged in",
+        "run: {login}",
+    ),
+)
+
+_FOR_ANOTHER = (
+    Rule(
+        (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION),
+        Blame.YOU,
+        "{what} was made for another service, {host}, and {server} does not accept it",
+        "get a token that was made for {url}, then {remedy}",
+        "Requests to {url} with a token of the issuer {issuer} for {host} are refused. If such tokens are meant to"
+        " work, let the MCP endpoint accept that issuer and that audience. If not, document which token it takes, or"
+        " publish protected-resource metadata (RFC 9728), so that clients can log in.",
+    ),
+    Rule(
+        (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_LOGIN),
+        Blame.AUTHORIZATION_SERVER,
+        "{authority}, where you logged in, made a token for {host}, and {server} does not accept it",
+        _SEND,
+        "The bridge asks for a token for {url} (the parameter resource, RFC 8707), and gets one with the audience"
+        " {host}. Answer with a token whose aud is the resource that was asked for.",
+    ),
+    Rule(
+        (Symptom.TOKEN_OF_ANOTHER_SERVICE,),
+        Blame.YOU,
+        "{what} was made for another service, {host}, and {server} does not accept it",
+        "set resource or audience under auth for this server, as its operator documents them",
+    ),
+    Rule(
+        (Symptom.WRONG_AUDIENCE, Symptom.FROM_LOGIN),
+        Blame.AUTHORIZATION_SERVER,
+        "{authority}, where you logged in, made a token for {audience}, and {server} does not accept it",
+        _SEND,
+        "The bridge asks for a token for {resource} (the parameter resource, RFC 8707), and gets one with the audience"
+        " {audience}. Answer with a token whose aud is the resource that was asked for.",
+    ),
+    Rule(
+        (Symptom.WRONG_AUDIENCE, Symptom.FROM_CONFIGURATION),
+        Blame.YOU,
+        "{what} was made for {audience}, and not for {server}",
+        "get a token that was made for {resource}, then {remedy}",
+    ),
+    Rule(
+        (Symptom.WRONG_AUDIENCE,),
+        Blame.YOU,
+        "{what} was made for {audience}, and not for {server}",
+        "set resource or audience under auth for this server, as its operator documents them",
+    ),
+    Rule(
+        (Symptom.AUDIENCE_DISPUTED,),
+        Blame.SERVER,
+        "{server} says that {what} was made for another server, but it was made for {audience}, which is this one",
+        _SEND,
+        "A token with the aud {audience} is refused at {url} because of its audience. Accept that value, or publish the"
+        " one that you want as resource in your protected-resource metadata (RFC 9728 section 2).",
+    ),
+    Rule(
+        (Symptom.TOKEN_ISSUER_UNKNOWN, Symptom.FROM_LOGIN),
+        Blame.SERVER,
+        "{server} does not know who made the token of your login, {issuer}, although the login was made at {authority}",
+        _SEND,
+        "A token with the iss {issuer} is refused at {url} because of its issuer; it was obtained at {authority}. Let"
+        " the check of tokens accept that issuer with its keys, or name another authorization server in your"
+        " protected-resource metadata (RFC 9728 section 2).",
+    ),
+    Rule(
+        (Symptom.TOKEN_ISSUER_UNKNOWN,),
+        Blame.YOU,
+        "{server} does not know who made {what}: its issuer is {issuer}",
+        "get a token from the issuer that the server's operator names, then {remedy}",
+        "A token with the iss {issuer} is refused at {url} because of its issuer. If such tokens are meant to work, let"
+        " the check of tokens accept that issuer with its keys. If not, document which issuer it trusts.",
+    ),
+)
+
+_WORTHLESS = (
+    Rule((Symptom.TOKEN_EXPIRED,), Blame.YOU, "{what} for {server} expired {when}", "{remedy}"),
+    Rule(
+        (Symptom.NOT_A_TOKEN, Symptom.FROM_LOGIN),
+        Blame.UNKNOWN,
+        "{server} cannot read the token that {authority}, where you logged in, made: {reason}",
+        "ask the server's operator for its audience at that place, set audience under auth for this server, then run:"
+        " {login}",
+    ),
+    Rule((Symptom.NOT_A_TOKEN,), Blame.YOU, "{what} for {server} is not a token: {reason}", "{remedy}"),
+    Rule(
+        (Symptom.SCOPE_MISSING, Symptom.FROM_LOGIN),
+        Blame.YOU,
+        "your login lacks a permission that {server} wants: {scopes}",
+        "add {scopes} to scopes under auth for this server, then run: {login}",
+    ),
+    Rule((Symptom.SCOPE_MISSING,), Blame.YOU, "{what} lacks a permission that {server} wants: {scopes}", "{remedy}"),
+    Rule(
+        (Symptom.NOT_YET_VALID,),
+        Blame.UNKNOWN,
+        "by this machine's clock {what} begins only in {when}: this clock is slow, or that of its issuer is fast",
+        "check the date, time and time zone of this machine",
+    ),
+    Rule(
+        (Symptom.EXPIRED_EARLY,),
+        Blame.UNKNOWN,
+        "{server} says that {what} has expired, and by this machine's clock it is valid for another {left}: a clock is"
+        " wrong, or the token was revoked",
+        "check the date and time of this machine; if they are right, {remedy}",
+    ),
+    Rule(
+        (Symptom.TOKEN_REFUSED,),
+        Blame.UNKNOWN,
+        "{server} refuses {what}{says}; {reason}",
+        "{remedy}",
+        "A credential is refused at {url} without a reason that its owner could act on. Name it in the refusal:"
+        ' WWW-Authenticate: Bearer error="invalid_token", error_description="…" (RFC 6750 section 3).',
+    ),
+)
+
+CREDENTIAL_RULES = (*_LOGIN, *_FOR_ANOTHER, *_WORTHLESS)
