@@ -21,6 +21,7 @@ from mcp_auth_bridge.secret import (
     describe_used,
     parse_reference,
     parse_template,
+    variables_in,
 )
 
 
@@ -153,3 +154,19 @@ def test_a_source_is_described_without_its_secrets(text, place):
 )
 def test_a_description_says_which_defaults_were_used(text, place):
     assert describe_used(parse_reference(text, "the key"), {"X": "", "Z": "z"}) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("env:A", ["A"]),
+        ("x ${A} ${B:-b}", ["A", "B"]),
+        ("file:${A}/key", ["A"]),
+        ("command:print ${A}", []),
+        ("keyring:a", []),
+        ("literal:${A}", []),
+        ("plain", []),
+    ],
+)
+def test_the_variables_of_a_reference_are_known(text, names):
+    assert [variable.name for variable in variables_in(parse_reference(text, "a test"))] == names

@@ -57,9 +57,9 @@ class ConfigFile(msgspec.Struct, frozen=True):
     # Relative, with slashes. The last part may be `*.json`.
     path: str
     # Each is the path of keys to one table of servers; `*` stands for any key.
-    tables: tuple[tuple[str, ...], ...]
+    tables: tuple[tuple[str, ...], ...] = (("mcpServers",),)
     # Its syntax.
-    format: Format
+    format: Format = Format.JSONC
     # The systems on which the client reads it.
     platforms: tuple[Platform, ...] = _EVERYWHERE
     # An environment variable with a folder in which the file stands instead, by its last part; "" if there is none.

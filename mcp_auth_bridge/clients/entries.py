@@ -27,6 +27,8 @@ class Entry(msgspec.Struct, frozen=True):
     env: Mapping[str, Secret] = {}
     # The names of variables that the client passes on (`env_vars` of Codex).
     forwards: tuple[str, ...] = ()
+    # A file with more variables, "" for none.
+    env_file: str = ""
     # The folder that it starts in, "" for the client's choice.
     cwd: str = ""
     # Whether the client leaves it out.
@@ -80,7 +82,8 @@ def _entry(client: Client, file: ConfigFile, path: str, name: str, table: Mappin
         argv,
         _variables(told),
         tuple(_words(told.get("env_vars"))),
-        told["cwd"] if isinstance(told.get("cwd"), str) else "",
+        _text(told.get("envFile")),
+        _text(told.get("cwd")),
         told.get("disabled") is True or told.get("enabled") is False,
         "" if argv else url,
     )
@@ -103,6 +106,10 @@ def _variables(table: Mapping[str, Any]) -> dict[str, Secret]:
     places = (table.get("env"), table.get("environment"), command.get("env") if isinstance(command, dict) else None)
     env = next((place for place in places if isinstance(place, dict)), {})
     return {name: Secret(str(value)) for name, value in env.items() if isinstance(value, str | int | float)}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _words(value: Any) -> list[str]:

@@ -54,7 +54,7 @@ def faults(entry: Entry, bridge: BridgeStart, system: System, needed: Collection
     texts = (*start.argv, *(start.environ[name] for name in entry.env))
     for variable in dict.fromkeys(found for text in texts for found in unexpanded(text)):
         yield Fault(Kind.UNEXPANDED, variable)
-    for variable in dict.fromkeys((*_variables(bridge), *needed)):
+    for variable in dict.fromkeys(() if entry.env_file else (*_variables(bridge), *needed)):
         if variable in system.environ and variable not in start.environ:
             yield Fault(Kind.LACKING, variable)
 

@@ -20,7 +20,7 @@ _ZONES = {
 }
 
 # Of several addresses, the one whose fault says the most speaks for all.
-_TELLING = (Fault.REFUSED, Fault.HUNG_UP, Fault.OTHER, Fault.SILENT, Fault.NO_ROUTE)
+_TELLING = (Fault.REFUSED, Fault.FORBIDDEN, Fault.HUNG_UP, Fault.OTHER, Fault.SILENT, Fault.NO_ROUTE)
 
 _OF_PROXY = {
     Fault.PROXY_WANTS_LOGIN: Symptom.PROXY_WANTS_LOGIN,
@@ -91,6 +91,7 @@ _UNREACHABLE = {
     Fault.REFUSED: "{} refuses connections: nothing listens at this port",
     Fault.SILENT: "{} neither takes nor refuses connections: a firewall drops them, or the host is off",
     Fault.NO_ROUTE: "there is no route to {}",
+    Fault.FORBIDDEN: "this machine does not allow a connection to {}",
 }
 
 
@@ -116,10 +117,12 @@ def _signs_of_connection(way: Way, error: Unreachable) -> tuple[Sign, ...]:
             symptom = Symptom.REFUSED_HERE if near else Symptom.REFUSED
         case Fault.SILENT:
             symptom = Symptom.CONNECTION_SILENT
-        case Fault.NO_ROUTE if _is_offline(way):
+        case Fault.NO_ROUTE if not way.has_route:  # to this machine's own addresses too
             return (Sign(Symptom.NO_NETWORK),)
         case Fault.NO_ROUTE:
             symptom = Symptom.NO_ROUTE
+        case Fault.FORBIDDEN:
+            symptom = Symptom.CONNECTION_FORBIDDEN
         case _:
             return ()
     return (sign(symptom, place=way.url.authority),)
@@ -138,7 +141,9 @@ def _is_black_hole(knocks: tuple[Knock, ...]) -> bool:
 
 
 def _attempts(way: Way) -> tuple[str, ...]:
-    """A line for each address that was tried."""
+    """A line for each address that was tried, if there are several."""
+    if len(way.knocks) == 1:
+        return ()
     return tuple(
         f"{knock.address} answers after {_milliseconds(knock.seconds)}" if knock.error is None else knock.error.message
         for knock in way.knocks

@@ -41,7 +41,7 @@ CHECKS = (
     Check(Section.WAY, "encryption", tls.encryption),
     Check(Section.WAY, "HTTP version", tls.http_version),
     Check(Section.SERVER, "a stranger", server.stranger),
-    Check(Section.SERVER, "the credential", server.credential),
+    Check(Section.SERVER, "credential", server.credential),
     Check(Section.SERVER, "GET", server.stream),
     Check(Section.SERVER, "OPTIONS", server.preflight),
     Check(Section.SERVER, "revision", speech.revision),

@@ -1,12 +1,9 @@
 """Checks of the clients: the entries in their files that start this bridge, and how these start."""
 
-import json
 from collections.abc import Iterable
 
-import msgspec
-
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.ide_entry import entry_key, ide_entry
+from mcp_auth_bridge.app.ide_entry import entry_key, entry_text
 from mcp_auth_bridge.doctor.client_entries import OwnEntry, where
 from mcp_auth_bridge.doctor.client_problems import Problem, problems
 from mcp_auth_bridge.doctor.client_starts import Tried, try_entries, why_none
@@ -42,7 +39,7 @@ async def start(evidence: Evidence) -> Finding:
     forbidden = why_none(evidence.bridge, held, answers.credential_refusal)
     tried = await try_entries(found.same, evidence.system, forbidden)
     details = tuple(f"{each.own.entry.client.name}: {_outcome(each)}" for each in tried)
-    wrong = [problem for each in tried for problem in _wrong(each, evidence.bridge)]
+    wrong = [problem for each in tried for problem in _wrong(each)]
     if wrong:
         return _finding(wrong, details)
     if all(each.trial is None or each.trial.silent for each in tried):
@@ -66,8 +63,7 @@ def _listed(own: OwnEntry) -> str:
 
 
 def _entry_to_add(bridge: Bridge) -> str:
-    entry = json.dumps(msgspec.to_builtins(ide_entry(bridge)), ensure_ascii=False)
-    return f'add to "mcpServers" in its configuration: "{entry_key(bridge)}": {entry}'
+    return f'add to "mcpServers" in its configuration: "{entry_key(bridge)}": {entry_text(bridge)}'
 
 
 def _outcome(tried: Tried) -> str:
@@ -84,7 +80,7 @@ def _outcome(tried: Tried) -> str:
     return f"{greeted}, {trial.tools} tool{'' if trial.tools == 1 else 's'} after {_ms(trial.listed)}"
 
 
-def _wrong(tried: Tried, bridge: Bridge) -> Iterable[Problem]:
+def _wrong(tried: Tried) -> Iterable[Problem]:
     """The problem that a trial showed. A silent bridge may wait for a slow server: that is no problem of the entry."""
     trial, entry = tried.trial, tried.own.entry
     client, path = entry.client.name, entry.path
@@ -97,9 +93,8 @@ def _wrong(tried: Tried, bridge: Bridge) -> Iterable[Problem]:
     late = trial.greeted is not None and patience is not None and trial.greeted > patience
     if late or (trial.greeted is None and tried.own.begin.downloads and trial.silent):
         seconds = f"{trial.greeted or TIMEOUT:.1f}"
-        command = ide_entry(bridge).command
-        facts = sign(Symptom.ENTRY_SLOW, client=client, file=path, seconds=seconds, path=command)
-        hint = f'install the bridge, and write its full path in {path}, such as "{command}"'
+        facts = sign(Symptom.ENTRY_SLOW, client=client, file=path, seconds=seconds)
+        hint = f"install the bridge (uv tool install mcp-auth-bridge), and write its full path in {path}"
         yield Problem(Outcome.WARN, f"{client} has no reply from the bridge after {seconds} seconds", hint, facts)
 
 

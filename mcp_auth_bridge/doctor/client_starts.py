@@ -8,7 +8,7 @@ import msgspec
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.clients.client import System
-from mcp_auth_bridge.clients.start_environment import start_of
+from mcp_auth_bridge.clients.start_environment import asks, start_of
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.client_entries import OwnEntry
@@ -17,7 +17,7 @@ from mcp_auth_bridge.doctor.held_credential import HeldCredential
 from mcp_auth_bridge.doctor.trial_start import Trial, try_start
 from mcp_auth_bridge.secret import Secret
 
-_MOST = 4
+_MOST = 6
 """The most programs that are started."""
 
 _SOON = 60.0
@@ -72,30 +72,28 @@ def why_none(bridge: Bridge, held: HeldCredential, refusal: Refusal | None) -> s
 
 def _why_not(own: OwnEntry, system: System) -> str:
     """Why this entry may not be started, "" if it may. Only `run` opens no browser and changes no login."""
-    start = start_of(own.entry, system)
-    if own.entry.disabled:
-        return "it is switched off"
-    if own.entry.is_of_project:
-        return "its file belongs to a project, and only you know whether you trust that"
-    if own.begin.verb != "run":
-        return "it is not the command run"
-    if command_of(own, system) is None:
-        return "its command was not found"
-    if not own.same_login or any(system.environ.get(name) != start.environ.get(name) for name in FOLDER_VARIABLES):
-        return "it uses another configuration or login than this examination"
-    return ""
+    entry, variables = own.entry, start_of(own.entry, system).environ
+    elsewhere = any(system.environ.get(name) != variables.get(name) for name in FOLDER_VARIABLES)
+    reasons = {
+        "it is switched off": entry.disabled,
+        "its file belongs to a project, and only you know whether you trust that": entry.is_of_project,
+        "it has values that only its client can fill in": bool(entry.env_file) or asks(entry),
+        "it is not the command run": own.begin.verb != "run",
+        "its command was not found": command_of(own, system) is None,
+        "it uses another configuration or login than this examination": elsewhere or not own.same_login,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def _identity(own: OwnEntry, system: System) -> str:
     """The same for two entries that start the same program for clients that behave in the same way."""
     start = start_of(own.entry, system)
     client = own.entry.client
-    return repr((start.argv, sorted(start.environ.items()), client.info, client.revision))
+    return repr((start.argv, sorted(start.environ.items()), start.folder, client.info, client.revision))
 
 
 def _secrets(own: OwnEntry) -> Iterator[Secret]:
     """All that may be secret in an entry."""
     yield from own.entry.env.values()
     yield from (Secret(header.partition(":")[2].strip()) for header in own.begin.headers)
-    if own.begin.auth:
-        yield Secret(own.begin.auth)
+    yield Secret(own.begin.auth or "")

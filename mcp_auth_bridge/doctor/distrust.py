@@ -8,7 +8,7 @@ from mcp_auth_bridge.doctor.finding import Sign, sign
 from mcp_auth_bridge.doctor.interception import Interceptor, Place, recognise
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.way import Way
-from mcp_auth_bridge.errors import quoted
+from mcp_auth_bridge.errors import BridgeError, quoted
 from mcp_auth_bridge.oauth.address_zones import Zone, parse_address, reach_of
 from mcp_auth_bridge.shell.net.certificates import Certificate
 from mcp_auth_bridge.shell.net.connect_errors import Fault
@@ -26,8 +26,12 @@ class Distrust(NamedTuple):
     sign: Sign
 
 
-def distrust(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
-    """Why the certificates of `chain`, the server's own first, are refused; None if it cannot be told."""
+def distrust(way: Way, error: BridgeError, chain: Sequence[Certificate]) -> Distrust:
+    """Why the certificates of `chain`, the server's own first, are refused. Where it cannot be told, it is `error`."""
+    return _reason(way, chain) or Distrust(error.message, sign(Symptom.CERTIFICATE_REFUSED, error=error.message))
+
+
+def _reason(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
     if not chain:
         return None
     if (interceptor := interceptor_of(chain)) is not None:
@@ -39,7 +43,8 @@ def distrust(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
             return _other_host(way, chain[0])
         case Fault.UNKNOWN_ISSUER | Fault.SELF_SIGNED:
             return _unknown_issuer(way, chain)
-    return None
+        case _:
+            return None
 
 
 def interceptor_of(chain: Sequence[Certificate]) -> Interceptor | None:

@@ -104,7 +104,7 @@ def _plain_endpoints(view: View) -> str:
 
 _ISSUER = '"issuer": "{issuer}"'
 
-SERVER_RULES = (
+ISSUER_RULES = (
     MetadataRule(
         "RFC 8414 section 2",
         unlike(ServerMetadata),

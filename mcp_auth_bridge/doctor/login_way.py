@@ -29,6 +29,9 @@ async def discovery(evidence: Evidence) -> Finding:
     found, need = await evidence.discovery(), await need_of(evidence)
     if found.server is None:
         assert found.error is not None, "there is a server or an error"  # noqa: S101 - a fact, not a check
+        hint = _TRAIL.sub("", found.error.hint)
+        if need.need is Need.LATER:
+            return warn(f"{need.reason}, but a new login would end: {found.error.message}", hint)
         if need.need is not Need.NEEDED:
             return skip(f"no login is offered, and none is needed: {need.reason}")
         held = await evidence.credential()
@@ -41,7 +44,6 @@ async def discovery(evidence: Evidence) -> Finding:
             (await evidence.answers()).challenge,
         )
         named = name_obstacle(obstacle)
-        hint = _TRAIL.sub("", found.error.hint)
         return fail(f"a login would end: {found.error.message}", hint, *filter(None, (named,)))
     return await _decided(evidence, found.server)
 
@@ -144,7 +146,10 @@ async def endpoints(evidence: Evidence) -> Finding:
     if not broken:
         return ok("every endpoint that a login needs is there", details=details)
     says = f"{broken[0].purpose.value}: {_line(broken[0])}"
-    if (await need_of(evidence)).need is not Need.NEEDED:
+    need = await need_of(evidence)
+    if need.need is Need.LATER:
+        return warn(f"{says}; {need.reason}, but a new one needs that endpoint", "", details=details)
+    if need.need is not Need.NEEDED:
         return ok(f"{says}; it is not needed", details=details)
     return fail(says, "", _sign(broken[0]), details=details)
 

@@ -45,7 +45,7 @@ def misdirection(answer: Answer, url: Url) -> Trouble | None:
             "put that URL into the configuration",
         )
     return Trouble(
-        sign(Symptom.SENT_ELSEWHERE, place=target.origin),
+        sign(Symptom.SENT_ELSEWHERE, page=target.origin),
         f"it sends the request to a page at another place, {target.origin} (HTTP {answer.status})",
         "if that is a portal of your network, or a single sign-on, sign in there in a browser first",
     )

@@ -6,7 +6,7 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.doctor.examination import Line
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.subject import Subject
-from mcp_auth_bridge.doctor.verdict import Verdict
+from mcp_auth_bridge.doctor.verdict import Blame, Verdict
 
 _ABOUT_SERVER = (Section.SERVER, Section.OAUTH)
 
@@ -23,7 +23,9 @@ def for_operator(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> s
 
 def _nothing_to_do(verdict: Verdict) -> Iterator[str]:
     yield "there is nothing here that the operator of a server has to change"
-    yield f"{verdict.blame.value}: {verdict.sentence}" if verdict.step else verdict.sentence
+    if verdict.blame is not Blame.NOTHING:
+        yield f"fault: {verdict.blame.value}"
+    yield verdict.sentence
     if verdict.step:
         yield f"next step: {verdict.step}"
 
@@ -35,7 +37,7 @@ def _letter(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> Iterat
     yield f"Found: {verdict.sentence}."
     yield ""
     yield "To change:"
-    yield from (f"  {line}" for line in verdict.operator.split("\n"))
+    yield from (f"  {line}".rstrip() for line in verdict.operator.split("\n"))
     if seen := [*_answers(lines)]:
         yield ""
         yield "Sent and answered:"

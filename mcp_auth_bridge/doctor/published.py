@@ -7,7 +7,7 @@ from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Issuer, Published, named_issuers, read
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, skip, warn
-from mcp_auth_bridge.doctor.issuer_rules import SERVER_RULES
+from mcp_auth_bridge.doctor.issuer_rules import ISSUER_RULES
 from mcp_auth_bridge.doctor.metadata_rules import Deviation, View, Weight, check
 from mcp_auth_bridge.doctor.oauth_need import Need, OAuthNeed, weigh
 from mcp_auth_bridge.doctor.resource_rules import RESOURCE_RULES
@@ -139,7 +139,7 @@ async def issuer(evidence: Evidence) -> Finding:
             return ok(f"{says}, and none are needed", details=tuple(details))
         return fail(says, "", details=tuple(details))
     checked = {
-        metadata.place: check(SERVER_RULES, _view(metadata, each.answers, evidence, each.name))
+        metadata.place: check(ISSUER_RULES, _view(metadata, each.answers, evidence, each.name))
         for each, metadata in published
     }
     says = "; ".join(f"{quoted(each.name)}: {metadata.place}" for each, metadata in published)

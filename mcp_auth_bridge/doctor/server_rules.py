@@ -54,21 +54,21 @@ RULES = (
     Rule(
         (Symptom.SENT_ELSEWHERE, Symptom.OPEN_TO_THE_NETWORK),
         Blame.UNKNOWN,
-        "requests to {server} are sent on to a page at {place}: your network or the server's single sign-on wants you"
+        "requests to {server} are sent on to a page at {page}: your network or the server's single sign-on wants you"
         " to sign in first",
         "open {url} in a browser, sign in on the page that appears, then try again",
     ),
     Rule(
         (Symptom.SENT_ELSEWHERE,),
         Blame.SERVER,
-        "a single sign-on in front of {server} sends programs to a page for people, at {place}",
+        "a single sign-on in front of {server} sends programs to a page for people, at {page}",
         "send its operator the text that this prints: {doctor} --for-operator",
-        f"Requests to {{url}} are redirected to {{place}}. {_LET_CLIENTS_THROUGH}",
+        f"Requests to {{url}} are redirected to {{page}}. {_LET_CLIENTS_THROUGH}",
     ),
     Rule(
         (Symptom.SENT_TO_LOGIN, Symptom.OPEN_TO_THE_NETWORK),
         Blame.UNKNOWN,
-        "requests to {server} are sent on to a page at {place}: your network or the server's single sign-on wants you"
+        "requests to {server} are sent on to a page at {page}: your network or the server's single sign-on wants you"
         " to sign in first",
         "open {url} in a browser, sign in on the page that appears, then try again",
     ),
@@ -76,9 +76,23 @@ RULES = (
         (Symptom.SENT_TO_LOGIN, Symptom.REFUSES_CREDENTIAL),
         Blame.SERVER,
         "a single sign-on in front of {server} does not accept the credential, and sends programs to a login page at"
-        " {place}",
+        " {page}",
         "send its operator the text that this prints: {doctor} --for-operator",
-        f"Requests to {{url}} with a credential are redirected to {{place}}. {_LET_CLIENTS_THROUGH}",
+        f"Requests to {{url}} with a credential are redirected to {{page}}. {_LET_CLIENTS_THROUGH}",
+    ),
+    Rule(
+        (Symptom.SENT_TO_LOGIN, Symptom.NO_METADATA),
+        Blame.SERVER,
+        "a single sign-on in front of {server} sends programs to a login page for people, at {page}",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        f"Requests to {{url}} without a credential are redirected to a login page. {_LET_CLIENTS_THROUGH}",
+    ),
+    Rule(
+        (Symptom.OTHER_SCHEME, Symptom.NO_METADATA),
+        Blame.YOU,
+        "{server} offers no login that a program could do for you: it wants credentials of the kind {scheme}",
+        "ask its operator for them, and put them under auth for this server:"
+        ' {{ kind = "headers", headers = {{ Authorization = "env:NAME" }} }}',
     ),
     Rule(
         (Symptom.REDIRECTS_IN_VAIN,),
@@ -243,7 +257,7 @@ RULES = (
     Rule(
         (Symptom.REFUSES_CREDENTIAL, Symptom.MISSING_HEADER),
         Blame.YOU,
-        "{server} refuses the credential{says}, and lacks the header {header} with your organisation",
+        "{server} refuses the credential{says}, and the header {header}, which it takes, is not sent",
         _SEND_HEADER,
         unless=(Symptom.TOKEN_EXPIRED, Symptom.NOT_A_TOKEN),  # the token itself shows the cause
     ),

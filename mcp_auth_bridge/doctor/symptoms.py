@@ -33,6 +33,9 @@ class Symptom(enum.Enum):
     VARIABLE_UNSET = "variable_unset", "variable"
     """An environment variable is not set, so that the default in the configuration is sent."""
 
+    DEFAULT_CREDENTIAL = "default_credential", "variable"
+    """The same for a token, or another credential."""
+
     STORE_CLOSED = "store_closed", "error", "hint"
     """The store holds a login to the server, or may hold one, and cannot be opened."""
 
@@ -83,6 +86,9 @@ class Symptom(enum.Enum):
     CONNECTION_SILENT = "connection_silent", "place"
     """Connections are neither taken nor refused."""
 
+    CONNECTION_FORBIDDEN = "connection_forbidden", "place"
+    """This machine does not allow the connection."""
+
     NO_ROUTE = "no_route", "place"
     """This machine has a network, but no route to the host."""
 
@@ -118,6 +124,9 @@ class Symptom(enum.Enum):
 
     PUBLIC_ISSUER_UNKNOWN = "public_issuer_unknown", "host", "issuer"
     """This machine does not know the public CA of a certificate."""
+
+    CERTIFICATE_REFUSED = "certificate_refused", "error"
+    """The certificate is refused for another reason."""
 
     TLS_TOO_OLD = "tls_too_old", "host"
     """The server offers TLS 1.1 or older."""
@@ -169,10 +178,10 @@ class Symptom(enum.Enum):
     MOVED = "moved", "place"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "place"
+    SENT_ELSEWHERE = "sent_elsewhere", "page"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
-    SENT_TO_LOGIN = "sent_to_login", "place"
+    SENT_TO_LOGIN = "sent_to_login", "page"
     """Requests, with all that can be presented, are redirected to a login page."""
 
     SCHEME_LOST = ("scheme_lost",)
@@ -378,19 +387,19 @@ class Symptom(enum.Enum):
     """The server serves a request with the credential, and refuses one without it."""
     # The client
 
-    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error"
+    ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"
     """A client cannot parse its configuration file, in which this bridge or this server is named."""
 
-    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "path"
-    """The command of an entry does not exist; `path` is that of this bridge."""
+    ENTRY_COMMAND_MISSING = "entry_command_missing", "client", "file", "command", "entry", "reload"
+    """The command of an entry does not exist; `entry` is one for this bridge, in JSON."""
 
-    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path"
+    ENTRY_COMMAND_HIDDEN = "entry_command_hidden", "client", "file", "command", "path", "reload"
     """The command of an entry is on the terminal's PATH, at `path`, and not on that of a program from a dock."""
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
 
-    ENTRY_SLOW = "entry_slow", "client", "file", "seconds", "path"
+    ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""
 
     ENTRY_LACKS_VARIABLE = "entry_lacks_variable", "client", "file", "variable"

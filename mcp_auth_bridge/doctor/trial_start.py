@@ -54,7 +54,7 @@ class _Failed(Exception):
 
 
 async def try_start(start: Start, client: Client, hidden: Sequence[Secret], limit: float = TIMEOUT) -> Trial:
-    """Start the program of an entry as `client` does, in the root folder, and end it. Raises nothing.
+    """Start the program of an entry as `client` does, and end it. Raises nothing.
 
     The program has `limit` seconds for its replies. `hidden` are secrets that it may repeat on stderr.
     """
@@ -65,7 +65,7 @@ async def try_start(start: Start, client: Client, hidden: Sequence[Secret], limi
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            cwd="/",
+            cwd=start.folder,
             env=start.environ,
             start_new_session=True,  # to end it with its children
         )

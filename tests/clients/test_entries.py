@@ -91,6 +91,10 @@ def test_an_entry_may_be_switched_off(setting):
     assert entry.disabled
 
 
+def test_a_file_with_more_variables_is_read_where_it_is_text():
+    assert entries('{"mcpServers": {"a": {"command": "x", "envFile": "/e", "cwd": 1}}}')[0].env_file == "/e"
+
+
 def test_the_folder_and_the_variables_that_codex_passes_on_are_read():
     [entry] = entries('[mcp_servers.a]\ncommand = "x"\ncwd = "/c"\nenv_vars = ["DISPLAY"]', known.CODEX)
     assert (entry.cwd, entry.forwards) == ("/c", ("DISPLAY",))

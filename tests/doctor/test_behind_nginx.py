@@ -124,7 +124,7 @@ async def test_headers_that_are_too_large_for_it_are_told_from_a_refused_token(p
     url = f"http://127.0.0.1:{ports['plain']}/mcp"
     evidence = evidence_of(tmp_path, url, auth, environ={"TOKEN": "x" * 5000})
     findings, verdict = await examined(evidence, Section.SERVER)
-    assert findings["the credential"].signs[0].symptom is Symptom.HEADERS_TOO_LARGE
+    assert findings["credential"].signs[0].symptom is Symptom.HEADERS_TOO_LARGE
     assert "large_client_header_buffers" in verdict.operator
 
 

@@ -128,7 +128,8 @@ def test_the_metadata_of_authorization_servers_tell_their_time_and_the_age_of_a_
     evidence = evidence_of(tmp_path, URL)
     issuers = (
         Issuer(
-            "https://as.example", (document("https://as.example/1", 0, date=()), document("https://as.example/2", 3600))
+            "https://as.example",
+            (document("https://as.example/1", 0, date=("",)), document("https://as.example/2", 3600)),
         ),
         Issuer("https://copy.example", (document("https://copy.example/1", 7200, age=("7200",)),)),
         Issuer("https://mcp.acme.example", (document("https://mcp.acme.example/1", 9999),)),

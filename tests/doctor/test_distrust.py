@@ -31,18 +31,24 @@ def certificate(issuer="Acme CA", hosts=("acme.example",), begins=-10, ends=80, 
 def found(fault, *chain, url=URL, address=PUBLIC, **more):
     """The symptom and its facts, and the sentence."""
     there = way(url, [knock(address)], handshake=Handshake(error=failed(fault)), **more)
-    reason = distrust(there, chain)
-    return reason and (reason.sign.symptom.name, dict(reason.sign.facts), reason.says)
+    reason = distrust(there, there.handshake.error, chain)
+    return reason.sign.symptom.name, dict(reason.sign.facts), reason.says
 
 
 def symptom(fault, *chain, **more):
-    reason = found(fault, *chain, **more)
-    return reason and reason[0]
+    return found(fault, *chain, **more)[0]
 
 
-def test_without_certificates_there_is_no_reason():
-    assert found(Fault.EXPIRED) is None
+UNKNOWN = ("CERTIFICATE_REFUSED", {"error": "it failed"}, "it failed")
+
+
+def test_without_certificates_the_refusal_keeps_its_own_words():
+    assert found(Fault.EXPIRED) == UNKNOWN
     assert interceptor_of(()) is None
+
+
+def test_another_refusal_keeps_its_own_words():
+    assert found(Fault.CERTIFICATE_REFUSED, certificate()) == UNKNOWN
 
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_ISSUER, Fault.SELF_SIGNED, Fault.EXPIRED, Fault.OTHER_HOST])
@@ -76,7 +82,7 @@ def test_a_certificate_that_has_not_begun_is_told_with_its_first_day():
 
 
 def test_a_certificate_in_its_time_was_refused_for_another_ones():
-    assert found(Fault.EXPIRED, certificate()) is None  # the CA's own, which the server did not send
+    assert found(Fault.EXPIRED, certificate()) == UNKNOWN  # the CA's own, which the server did not send
 
 
 def test_a_certificate_for_other_hosts_is_told_with_them():

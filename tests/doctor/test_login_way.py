@@ -12,6 +12,7 @@ from oauth_world import (
     RESOURCE,
     RFC8414,
     WALL,
+    accepted,
     cut_off,
     evidence,
     looked,
@@ -156,6 +157,13 @@ def test_a_device_login_needs_no_page_and_a_browser_login_does(tmp_path):
 def test_without_a_login_to_make_no_metadata_are_no_fault(auth, tmp_path):
     assert looked(login_way.discovery, evidence(tmp_path, {}, auth=auth)).outcome is Outcome.SKIP
     assert looked(login_way.discovery, evidence(tmp_path, {}, served())).outcome is Outcome.SKIP
+
+
+def test_a_fault_that_the_next_login_will_meet_is_a_warning_while_the_server_accepts_the_token(tmp_path):
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE}, accepted()))
+    assert (finding.outcome, finding.signs) == (Outcome.WARN, ())
+    finding = looked(login_way.endpoints, evidence(tmp_path, {**HONEST, f"POST {AS}/token": WALL}, accepted()))
+    assert (finding.outcome, finding.signs) == (Outcome.WARN, ())
 
 
 def test_without_a_connection_every_check_is_skipped(tmp_path):

@@ -61,7 +61,7 @@ MATRIX = [
         {Symptom.HEADERS_TOO_LARGE},
     ),
     ("https port", page(400, "400 The plain HTTP request was sent to HTTPS port"), Blame.YOU, {Symptom.HTTPS_PORT}),
-    ("silence", [DRAIN], Blame.SERVER, {Symptom.SILENT}),
+    ("silence", [DRAIN], Blame.SERVER, {Symptom.SERVER_SILENT}),
     ("cut", [CUT], Blame.UNKNOWN, {Symptom.CUT_OFF}),
     ("another protocol", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT], Blame.YOU, {Symptom.NOT_HTTP}),
     ("202", [head(202)], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
@@ -100,7 +100,7 @@ async def test_an_open_server_is_told_with_its_name_its_era_and_what_it_offers(t
         findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
     assert verdict.blame is Blame.NOTHING
     assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.SERVES_STRANGERS]
-    assert findings["the credential"].outcome is Outcome.SKIP
+    assert findings["credential"].outcome is Outcome.SKIP
     assert findings["revision"].says == "“far 1”: 2025-11-25, the era of sessions"
     assert findings["transport"].says == "streamable HTTP, in a session (Mcp-Session-Id); replies come as JSON"
     assert findings["content"].says == "1 tool"
@@ -140,12 +140,12 @@ async def test_a_refusal_of_strangers_is_told_with_its_words_and_its_challenge(h
         f"it asks for credentials (HTTP 401, saying “Jwt is missing”){says}",
     )
     assert {each.symptom for each in found.signs} == {Symptom.WANTS_CREDENTIALS, *more}
-    assert findings["the credential"].says == "it accepts the credential"
+    assert findings["credential"].says == "it accepts the credential"
 
 
 @pytest.mark.parametrize(
     ("auth", "status", "refused"),
-    [('{ kind = "none" }', 403, "a stranger"), (TOKEN, 403, "the credential"), (TOKEN, 401, "the credential")],
+    [('{ kind = "none" }', 403, "a stranger"), (TOKEN, 403, "credential"), (TOKEN, 401, "credential")],
 )
 @story
 async def test_a_refusal_names_the_header_that_the_server_takes_and_that_is_not_sent(auth, status, refused, tmp_path):

@@ -48,7 +48,7 @@ def test_the_program_is_asked_as_its_client_would_and_ended_by_the_end_of_its_in
     assert [message["method"] for message in messages] == ["initialize", "notifications/initialized", "tools/list"]
     assert messages[0]["params"] == {
         "protocolVersion": "2025-06-18",
-        "capabilities": {"elicitation": {"form": {}, "url": {}}},
+        "capabilities": {"experimental": {"codex/auth-change": {}}, "elicitation": {"form": {}, "url": {}}},
         "clientInfo": {"name": "codex-mcp-client", "version": "1"},
     }
     assert place["cwd"] == "/"

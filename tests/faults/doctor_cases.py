@@ -212,7 +212,7 @@ WAY = [
         "an expired certificate",
         "29",
         (SERVER,),
-        r"certificate.*expired|expired.*certificate",
+        r"certificate.*(expired|ended)",
         r"operator|renew",
         tls=_expired,
         network=TRUSTED,
@@ -447,6 +447,17 @@ def _resource(**changes: Any) -> Callable[[Site], Any]:
     return fault
 
 
+def _resource_alone(**changes: Any) -> Callable[[Site], Any]:
+    """As `_resource`; the authorization server is not at the MCP server's origin, where a client looks next."""
+
+    def fault(site: Site) -> None:
+        _resource(authorization_servers=[f"{site.origin}/as"], **changes)(site)
+        site.documents.pop(SERVER_METADATA)
+        site.documents[f"{SERVER_METADATA}/as"] = document(site.metadata(issuer=f"{site.origin}/as"))
+
+    return fault
+
+
 def _foreign_issuer(site: Site) -> None:
     """The resource's metadata name an authorization server that publishes none (claude-code #31349, Snowflake)."""
     site.guard()
@@ -526,7 +537,7 @@ OAUTH = [
         "nothing is published",
         "S5, field login/05a",
         (SERVER,),
-        r"how to (log|sign) in|publish|OAuth",
+        r"(how|where) to (log|sign) in|publish|OAuth",
         ".",
         _bare(whole(401, b"text/plain", b"no")),
         operator=r"oauth-protected-resource",
@@ -563,12 +574,22 @@ OAUTH = [
         **_IN,
     ),
     Case(
-        "another issuer in its metadata",
+        "the issuer of every company, as at Entra",
         "field login/11a",
-        (ISSUER,),
-        r"issuer",
+        (SERVER, ISSUER),
+        r"login|issuer",
         ".",
         _guarded(issuer="https://login.acme.example/{tenantid}/v2.0"),
+        operator="issuer",
+        **_IN,
+    ),
+    Case(
+        "another issuer in its metadata",
+        "field login/11d",
+        (ISSUER,),
+        r"two names|issuer",
+        ".",
+        _guarded(issuer="https://login.acme.example"),
         operator="issuer",
         **_IN,
     ),
@@ -597,7 +618,7 @@ OAUTH = [
         (SERVER,),
         r"resource",
         ".",
-        _resource(resource="api://acme/mcp"),
+        _resource_alone(resource="api://acme/mcp"),
         operator="resource",
         **_IN,
     ),
@@ -607,7 +628,7 @@ OAUTH = [
         (SERVER,),
         r"resource",
         ".",
-        _resource(resource="http://mcp.acme.example/mcp"),
+        _resource_alone(resource="http://mcp.acme.example/mcp"),
         operator="resource",
         **_IN,
     ),
@@ -615,7 +636,7 @@ OAUTH = [
         "no authorization server is named",
         "field login/05a",
         (SERVER,),
-        r"authorization",
+        r"authorization server|server that people log in",
         ".",
         _resource(authorization_servers=[]),
         operator="authorization_servers",
@@ -634,7 +655,7 @@ OAUTH = [
         "metadata that are no JSON",
         "field login/06d",
         (ISSUER,),
-        r"metadata|JSON",
+        r"metadata|JSON|publish",
         ".",
         _instead(server=plain(b"{oops"), openid=plain(b"{oops")),
         operator="oauth-authorization-server",

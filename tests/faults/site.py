@@ -67,6 +67,9 @@ class Site(FaultServer):
         """Publish both metadata documents; `changes` are members of the authorization server's, None leaves one out."""
         self.documents[f"{RESOURCE_METADATA}{self.path}"] = document(self.resource())
         self.documents[SERVER_METADATA] = document(self.metadata(**changes))
+        self.documents["/authorize"] = page(400, "Bad request")
+        self.documents["/token"] = document({"error": "invalid_request"}, 400)
+        self.documents["/register"] = document({"error": "invalid_client_metadata"}, 400)
 
     def resource(self, **changes: Any) -> dict[str, Any]:
         return changed({"resource": self.url, "authorization_servers": [self.origin]}, changes)

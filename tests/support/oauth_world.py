@@ -1,6 +1,7 @@
 """OAuth servers without sockets, for the checks of doctor: a table of addresses, and evidence about an MCP server."""
 
 import anyio
+import msgspec
 from examining import evidence_of
 from playing import NOT_FOUND, answer
 
@@ -14,7 +15,7 @@ from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationO
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.oauth.challenge import choose_challenge
 
 MCP, AS = "https://mcp.example/a/mcp", "https://as.example"
 PRM, ROOT_PRM = (f"https://mcp.example/.well-known/oauth-protected-resource{path}" for path in ("/a/mcp", ""))
@@ -74,7 +75,7 @@ class World(Archive):
 
 def refused(*fields, status=401):
     """The answers of a server that refuses a stranger, with these `WWW-Authenticate` fields."""
-    challenge = next(iter(parse_challenges(fields)), None)
+    challenge = choose_challenge(fields)
     refusal = Refusal(status, challenge, {}, words="sign in")
     return _answers(Answer("POST initialize", status, {"www-authenticate": fields}, refusal=refusal))
 
@@ -82,6 +83,12 @@ def refused(*fields, status=401):
 def served():
     """The answers of a server that serves everyone."""
     return _answers(Answer("POST initialize", 200), Session({"initialize": b"{}"}))
+
+
+def accepted():
+    """The answers of a server that refuses a stranger, and accepts the credential."""
+    opened, session = Answer("POST initialize", 200), Session({"initialize": b"{}"})
+    return msgspec.structs.replace(refused(), credential=opened, session=session)
 
 
 def cut_off(error):

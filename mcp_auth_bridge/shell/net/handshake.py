@@ -13,7 +13,7 @@ import msgspec
 
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.http_syntax import USER_AGENT
-from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
+from mcp_auth_bridge.shell.net.connect_errors import OF_CERTIFICATES, ConnectFailed, Fault
 from mcp_auth_bridge.shell.net.connection import READ_SIZE, Connection
 from mcp_auth_bridge.shell.net.dial import connect
 from mcp_auth_bridge.shell.net.network import Network
@@ -28,14 +28,6 @@ _ALERT_PATIENCE = 0.25  # seconds, besides the time of two handshakes, for an al
 _DATE_PATIENCE = 2.0  # seconds for a response that may show the server's time
 _DER = 2  # ENCODING_DER of Python's _ssl
 
-_OF_CERTIFICATES = {
-    Fault.NOT_YET_VALID,
-    Fault.EXPIRED,
-    Fault.SELF_SIGNED,
-    Fault.UNKNOWN_ISSUER,
-    Fault.OTHER_HOST,
-    Fault.CERTIFICATE_REFUSED,
-}
 _OF_TIME = {Fault.NOT_YET_VALID, Fault.EXPIRED}
 
 
@@ -78,7 +70,7 @@ async def shake_hands(network: Network, url: Url, proxy: Proxy | None, limit: fl
             return Handshake(_version(connection), seconds, _chain(connection), error=error)
     except BridgeError as error:
         failed = Handshake(seconds=loop.time() - began, error=error)
-        if isinstance(error, ConnectFailed) and error.fault in _OF_CERTIFICATES:
+        if isinstance(error, ConnectFailed) and error.fault in OF_CERTIFICATES:
             return await _without_verification(_Unverified(settings), url, proxy, error, failed)
         return failed
 
@@ -117,7 +109,7 @@ async def _alert(connection: Connection, patience: float) -> ConnectFailed | Non
     except ConnectFailed as error:
         return error
     except (BridgeError, TimeoutError):
-        return None
+        pass  # the server waits for a request, or is tired of waiting
     return None
 
 

@@ -83,7 +83,8 @@ def told(error):
         (socket.gaierror(socket.EAI_AGAIN, "x"), "no name server answered"),
         (UnicodeError("label too long"), "is not known"),
         (OSError("Multiple exceptions: …"), "at each of its addresses"),
-        (OSError(errno.EPERM, "Operation not permitted"), "cannot be reached: “Operation not permitted”"),
+        (OSError(errno.EPERM, "x"), "does not allow a connection"),
+        (OSError(errno.EIO, "Input/output error"), "cannot be reached: “Input/output error”"),
     ],
 )
 def test_every_failure_is_a_sentence_about_the_other_side(error, words):
