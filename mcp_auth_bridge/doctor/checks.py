@@ -11,8 +11,6 @@ from mcp_auth_bridge.doctor import (
     speech,
     tls,
 )
-from mcp_auth_bridge.doctor import addresses, login_way, published, tls
-from mcp_auth_bridge.doctor import addresses, client, login_way, published, server, speech, tls
 from mcp_auth_bridge.doctor.browser import browser
 from mcp_auth_bridge.doctor.clock import clock
 from mcp_auth_bridge.doctor.configuration import configuration, settings

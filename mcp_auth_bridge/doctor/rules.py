@@ -5,7 +5,6 @@ or causes the later ones: here, on the way, at the server, in its OAuth, with th
 """
 
 from mcp_auth_bridge.doctor import oauth_rules, server_rules
-from mcp_auth_bridge.doctor import operator_texts, server_rules
 from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.tls_rules import TLS
@@ -83,15 +82,6 @@ _HERE_AND_THERE = (
 )
 """What is wrong on this machine, but matters only to a server that wants it otherwise."""
 
-_CREDENTIAL = (
-    Rule(
-        (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
-        Blame.YOU,
-        "{server} wants a login, and you are not logged in",
-        "run: {login}",
-    ),
-)
-
 _CLIENT = (
     Rule(
         (Symptom.ENTRY_FILE_INVALID,),
@@ -161,7 +151,7 @@ _CLIENT = (
     ),
 )
 
-RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *_HERE_AND_THERE, *_CREDENTIAL, *_CLIENT, *LATER)
-RULES = (*_BRIDGE, *_HERE, *WAY, *TLS, *server_rules.RULES, *_OAUTH, *_CREDENTIAL, *_CLIENT, *LATER)
-RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *oauth_rules.RULES, *_CREDENTIAL, *_CLIENT, *LATER)
-RULES = (*_BRIDGE, *_HERE, *WAY, *server_rules.RULES, *_OAUTH, *CREDENTIAL_RULES, *_CLIENT, *LATER)
+RULES = (
+    *(*_BRIDGE, *_HERE, *WAY, *TLS, *server_rules.RULES, *oauth_rules.RULES),
+    *(*_HERE_AND_THERE, *CREDENTIAL_RULES, *_CLIENT, *LATER),
+)

@@ -187,42 +187,42 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
     ("context", "answer", "expected"),
     [
         (
-            partial(server_context, "localhost", not_after=PAST), now(),
+            partial(server_context, "localhost", not_after=PAST), now,
             (Blame.SERVER, "the certificate of localhost ended on 2001-01-01", "tell the server's operator"),
         ),
         (
-            partial(server_context, "localhost", not_after=PAST), b"X: -",
+            partial(server_context, "localhost", not_after=PAST), lambda: b"X: -",
             (Blame.SERVER, "the certificate of localhost ended on 2001-01-01", "tell the server's operator"),
         ),
         (
-            partial(server_context, "localhost", not_after=PAST), THEN,
+            partial(server_context, "localhost", not_after=PAST), lambda: THEN,
             (Blame.YOU, "the clock of this machine is wrong", "set the date"),
         ),
         (
-            partial(server_context, "localhost", not_before=FUTURE, not_after=FUTURE), now(),
+            partial(server_context, "localhost", not_before=FUTURE, not_after=FUTURE), now,
             (Blame.UNKNOWN, "begins only on 2101-01-01", "compare the clock"),
         ),
         (
-            partial(server_context, "other.example"), now(),
+            partial(server_context, "other.example"), now,
             (Blame.SERVER, "a certificate for other hosts: “other.example”", "tell the server's operator"),
         ),
         (
-            partial(server_context, "localhost", ca=ZSCALER), now(),
+            partial(server_context, "localhost", ca=ZSCALER), now,
             (Blame.NETWORK, "Zscaler in your network decrypts", "ask your IT department"),
         ),
         (
-            partial(server_context, "localhost", ca=trustme.CA(organization_name="mitmproxy")), now(),
+            partial(server_context, "localhost", ca=trustme.CA(organization_name="mitmproxy")), now,
             (Blame.YOU, "mitmproxy on this machine decrypts", "turn off its inspection"),
         ),
         (
-            partial(server_context, "localhost", ca=trustme.CA()), now(),
+            partial(server_context, "localhost", ca=trustme.CA()), now,
             (Blame.YOU, "is in your own network", 'ca_file = "/path/to/ca.pem"'),
         ),
     ],
 )  # fmt: skip
 @story
 async def test_a_certificate_that_is_not_trusted_has_a_cause(context, answer, expected, examined):
-    async with Scripted(tls=context(), forever=[REQUEST, ok(b"", answer)]) as server:
+    async with Scripted(tls=context(), forever=[REQUEST, ok(b"", answer())]) as server:
         found = await examined(f"https://localhost:{server.port}/mcp")
     assert "encryption" in found.failed
     assert_verdict(found, *expected)
