@@ -27,6 +27,12 @@ _LOGIN = (
         unless=(Symptom.SERVES_STRANGERS,),
     ),
     Rule(
+        (Symptom.WANTS_CREDENTIALS, Symptom.NONE_CONFIGURED),
+        Blame.YOU,
+        '{server} wants credentials, and its settings say that there are none: auth = {{ kind = "none" }}',
+        "leave that auth out of its settings to log in, or set the token or key that its documentation describes",
+    ),
+    Rule(
         (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
         Blame.YOU,
         "{server} wants a login, and you are not logged in",

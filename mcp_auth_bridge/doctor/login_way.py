@@ -63,7 +63,7 @@ async def _decided(evidence: Evidence, server: AuthorizationServer) -> Finding:
     moved = f"{says}; the last one was at {quoted(last.issuer)}"
     options = f"--trust {copyable_url(server.issuer)}"
     hint = f"if you trust the new place, run: {evidence.bridge.login_command} {options}"
-    if held.error is None:
+    if held.error is None and (await evidence.answers()).credential_refusal is None:
         return warn(moved, hint, details=tuple(details))
     facts = {"issuer": quoted(server.issuer), "last": quoted(last.issuer), "options": options}
     return fail(moved, hint, sign(Symptom.ISSUER_CHANGED, **facts), details=tuple(details))

@@ -8,7 +8,7 @@ from mcp_auth_bridge.doctor.store_look import StoreLook, access_of, may_have_rec
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS
+from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, load_session
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
 
@@ -54,8 +54,11 @@ def _opened(access: StoreAccess, seen: StoreLook) -> Finding:
 
 
 async def _damage(bridge: Bridge, seen: StoreLook) -> BridgeError | None:
+    """Why the record of the login cannot be used: it cannot be opened, or it is of another version of the bridge."""
     try:
-        await record_of(bridge, seen)
+        record = await record_of(bridge, seen)
+        if record is not None:
+            load_session(record.secret)
     except BridgeError as damage:
         return damage
     return None

@@ -27,6 +27,7 @@ from faults.site import (
     moved,
     page,
 )
+from namespaces import in_namespace, resolving
 
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump
@@ -317,6 +318,11 @@ WAY = [
 # The server
 
 
+def _named(name: str) -> Callable[[Path], list[str]]:
+    """The words with which `name` is this machine's; for the bridge it stays a name of another one."""
+    return lambda folder: resolving(folder / "hosts", name)
+
+
 def _answers(make: Callable[[Any], Any]) -> Callable[[Site], Any]:
     """Every request gets what `make` gives."""
 
@@ -372,10 +378,14 @@ AT_SERVER = [
     Case(
         "a captive portal",
         "19",
-        (NETWORK,),
-        r"page|portal|sign",
-        ".",
+        (NETWORK, UNKNOWN),
+        r"network",
+        "sign in",
         _answers(lambda _: moved(302, "http://portal.wifi.example/login")),
+        network="connect_timeout = 5",
+        prepare=_elsewhere("http://mcp.acme.example:PORT/mcp"),
+        arguments=("far", "--allow-http"),
+        within=_named("mcp.acme.example"),
         **_IN,
     ),
     Case(
@@ -1007,15 +1017,11 @@ def _config(change: Callable[[str], str]) -> Callable[[Path, Site], Any]:
 
 
 def _read_only(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     mounts = f'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && exec "$@"'
     return [*in_namespace(), "sh", "-c", mounts, "-"]
 
 
 def _full(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     filled = f"cp -r {folder}/. /mnt && mount -t tmpfs -o size=64k tmpfs {folder} && cp -r /mnt/. {folder}"
     fill = f"head -c 100000 /dev/zero > {folder}/filling 2>/dev/null"
     return [*in_namespace(), "sh", "-c", f'mount -t tmpfs tmpfs /mnt && {filled}; {fill}; exec "$@"', "-"]

@@ -106,10 +106,10 @@ class Site(FaultServer):
         return right and claims.get("exp", 0) > time.time() + self.skew
 
     def _script(self, exchange: Exchange) -> Sequence[Any]:
-        script = self._answer(exchange)
+        script = self._undated(exchange)
         return [self._dated(script[0], exchange), *script[1:]] if self.skew else script
 
-    def _answer(self, exchange: Exchange) -> Sequence[Any]:
+    def _undated(self, exchange: Exchange) -> Sequence[Any]:
         path = exchange.target.partition("?")[0]
         if path != self.path:
             return _script(answered(self.documents.get(path, self.default), exchange))
