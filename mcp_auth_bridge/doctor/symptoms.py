@@ -399,6 +399,9 @@ class Symptom(enum.Enum):
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
 
+    ENTRY_FAILS_THERE = "entry_fails_there", "client", "file", "error", "hint"
+    """The server works from this terminal, but the bridge answers with an error as the client starts it."""
+
     ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""
 
