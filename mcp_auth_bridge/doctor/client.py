@@ -1,6 +1,6 @@
 """Checks of the clients: the entries in their files that start this bridge, and how these start."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.ide_entry import entry_key, entry_text
@@ -10,6 +10,7 @@ from mcp_auth_bridge.doctor.client_starts import Tried, problems_of_start, try_e
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Outcome, fail, ok, skip, warn
 from mcp_auth_bridge.doctor.trial_start import TIMEOUT
+from mcp_auth_bridge.errors import quoted
 
 
 async def entries(evidence: Evidence) -> Finding:
@@ -19,7 +20,8 @@ async def entries(evidence: Evidence) -> Finding:
     details = (*map(_listed, found.same), *found.without)
     wrong = [*problems(found, files.unread, evidence.bridge, evidence.system)]
     if wrong:
-        return _finding(wrong, details)
+        first = _worst(wrong)
+        return _finding(wrong, (*details, *(each.says for each in wrong if each is not first)))
     if found.same:
         clients = dict.fromkeys(own.entry.client.name for own in found.same)
         return ok(f"{' and '.join(clients)} start{'s' if len(clients) == 1 else ''} the bridge", details=details)
@@ -37,7 +39,7 @@ async def start(evidence: Evidence) -> Finding:
     held, answers = await evidence.credential(), await evidence.answers()
     forbidden = why_none(evidence.bridge, held, answers.credential_refusal)
     tried = await try_entries(found.same, evidence.system, forbidden)
-    details = tuple(f"{each.own.entry.client.name}: {_outcome(each)}" for each in tried)
+    details = tuple(f"{_named(each.own)}: {_outcome(each)}" for each in tried)
     session = answers.session or answers.stranger_session
     works_here = session is not None and session.error is None
     wrong = [problem for each in tried for problem in problems_of_start(each, evidence.system, works_here=works_here)]
@@ -51,13 +53,20 @@ async def start(evidence: Evidence) -> Finding:
     return ok(f"started as a client does, the bridge lists its tools within {_ms(slowest)}", details=details)
 
 
-def _finding(wrong: list[Problem], details: Iterable[str]) -> Finding:
-    """The finding of the first of `wrong`; the others are among the details."""
-    first = min(wrong, key=lambda problem: problem.outcome is not Outcome.FAIL)
-    others = (each.says for each in wrong if each is not first)
+def _finding(wrong: Sequence[Problem], details: tuple[str, ...]) -> Finding:
+    """The finding of the worst of `wrong`, with the signs of all."""
+    worst = _worst(wrong)
     signs = [each.sign for each in wrong if each.sign is not None]
-    finding = fail if first.outcome is Outcome.FAIL else warn
-    return finding(first.says, first.hint, *signs, details=(*details, *others))
+    finding = fail if worst.outcome is Outcome.FAIL else warn
+    return finding(worst.says, worst.hint, *signs, details=details)
+
+
+def _worst(wrong: Sequence[Problem]) -> Problem:
+    return min(wrong, key=lambda problem: problem.outcome is not Outcome.FAIL)
+
+
+def _named(own: OwnEntry) -> str:
+    return f"{own.entry.client.name} {quoted(own.entry.name, 60)}"
 
 
 def _listed(own: OwnEntry) -> str:
