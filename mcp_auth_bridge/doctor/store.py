@@ -1,16 +1,20 @@
 """The check of the store: where logins are kept, whether they can be opened, and whether one could be added."""
 
+import re
+
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.store_access import StoreAccess
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign_of, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
 from mcp_auth_bridge.doctor.store_look import StoreLook, access_of, may_have_record, record_of, uses_store
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError
-from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS
+from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, load_session
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
+
+_LOGIN = re.compile(r"mcp-auth-bridge login( NAME)?")
 
 
 async def store(evidence: Evidence) -> Finding:
@@ -27,7 +31,8 @@ async def store(evidence: Evidence) -> Finding:
             return fail(seen.error.message, seen.error.hint, sign_of(Symptom.STORE_CLOSED, seen.error))
         return await _not_kept(evidence, seen.error)
     if bridge is not None and (damage := await _damage(bridge, seen)) is not None:
-        return fail(damage.message, damage.hint, sign_of(Symptom.LOGIN_DAMAGED, damage))
+        hint = _LOGIN.sub(lambda _: bridge.login_command, damage.hint)
+        return fail(damage.message, hint, sign(Symptom.LOGIN_DAMAGED, error=damage.message, hint=hint))
     return _opened(access_of(subject), seen)
 
 
@@ -55,7 +60,9 @@ def _opened(access: StoreAccess, seen: StoreLook) -> Finding:
 
 async def _damage(bridge: Bridge, seen: StoreLook) -> BridgeError | None:
     try:
-        await record_of(bridge, seen)
+        record = await record_of(bridge, seen)
+        if record is not None:
+            load_session(record.secret)  # a newer version of the bridge may have written it
     except BridgeError as damage:
         return damage
     return None

@@ -86,9 +86,18 @@ def test_the_damaged_record_of_the_server_is_a_failure_and_another_one_a_warning
     spoil(context, bridge.record)
     found = examined(context)
     assert (found.outcome, symptoms(found)) == (Outcome.FAIL, [Symptom.LOGIN_DAMAGED])
+    assert found.hint.startswith("run mcp-auth-bridge login acme; ")
     others = examined(context, alone=True)
     assert (others.outcome, symptoms(others), len(others.details)) == (Outcome.WARN, [], 1)
     assert others.says.startswith(f"1 of the records in {context.paths.records}")
+
+
+def test_a_login_of_a_newer_version_is_a_failure_with_the_way_out(context):
+    log_in(context, "acme", version=99)
+    found = examined(context)
+    assert (found.outcome, symptoms(found)) == (Outcome.FAIL, [Symptom.LOGIN_DAMAGED])
+    assert found.says.endswith("was written by another version of the bridge (format 99)")
+    assert found.hint == "use that version, or log in again: mcp-auth-bridge login acme"
 
 
 def test_what_is_not_known_or_not_used_is_skipped(context, tmp_path):
