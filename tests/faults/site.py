@@ -20,13 +20,15 @@ OPENID = "/.well-known/openid-configuration"
 GOOD = "opaque-token-that-is-good-7c1e"
 KEY = "the key with which this site signs its tokens"
 
+NOT_FOUND = whole(404, b"text/plain", b"not found")
+
 Answer = bytes | Callable[[Exchange], bytes] | Sequence[Any]
 
 
 class Site(FaultServer):
     """`documents` maps a path to its answer; `endpoint`, if set, answers every request to /mcp that is not for OPTIONS.
 
-    `skew` is added to the site's clock, in seconds.
+    `default` answers at all other paths. `skew` is added to the site's clock, in seconds.
     """
 
     def __init__(self, era: str = "legacy", tls: Any = None, name: str = "127.0.0.1") -> None:
@@ -35,6 +37,7 @@ class Site(FaultServer):
         self._name = name
         self.documents: dict[str, Answer] = {}
         self.endpoint: Callable[[Exchange], bytes | Sequence[Any] | None] | None = None
+        self.default: Answer = NOT_FOUND
         self.preflight: bytes | None = None
         self.skew = 0.0
         self.path = "/mcp"
@@ -109,7 +112,7 @@ class Site(FaultServer):
     def _undated(self, exchange: Exchange) -> Sequence[Any]:
         path = exchange.target.partition("?")[0]
         if path != self.path:
-            found = self.documents.get(path, NOT_FOUND)
+            found = self.documents.get(path, self.default)
             return _script(answered(found, exchange))
         if exchange.verb == "OPTIONS":
             return [self.preflight or whole(405, b"text/plain", b"no")]
@@ -121,9 +124,6 @@ class Site(FaultServer):
         sent = step(exchange) if isinstance(step, Made) else step
         date = email.utils.formatdate(time.time() + self.skew, usegmt=True)
         return sent.replace(b"\r\n", b"\r\nDate: " + date.encode() + b"\r\n", 1) if isinstance(sent, bytes) else sent
-
-
-NOT_FOUND = whole(404, b"text/plain", b"not found")
 
 
 def _script(answer: Any) -> Sequence[Any]:
