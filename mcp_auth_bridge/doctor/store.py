@@ -3,13 +3,13 @@
 import re
 
 from mcp_auth_bridge.app.bridge import Bridge
-from mcp_auth_bridge.app.store_access import StoreAccess
+from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
 from mcp_auth_bridge.doctor.store_look import StoreLook, access_of, may_have_record, record_of, uses_store
 from mcp_auth_bridge.doctor.subject import Subject
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import BridgeError
+from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.oauth.session import MACHINES, SESSIONS, load_session
 from mcp_auth_bridge.stores.folder import Folder
 from mcp_auth_bridge.stores.sealed import record_names
@@ -33,7 +33,10 @@ async def store(evidence: Evidence) -> Finding:
     if bridge is not None and (damage := await _damage(bridge, seen)) is not None:
         hint = _LOGIN.sub(lambda _: bridge.login_command, damage.hint)
         return fail(damage.message, hint, sign(Symptom.LOGIN_DAMAGED, error=damage.message, hint=hint))
-    return _opened(access_of(subject), seen)
+    try:
+        return _opened(subject, seen)
+    except ConfigError as forgotten:
+        return await _not_kept(evidence, forgotten)
 
 
 def _holds_logins(subject: Subject) -> bool:
@@ -50,12 +53,19 @@ async def _not_kept(evidence: Evidence, error: BridgeError) -> Finding:
     return warn(told, error.hint, sign_of(Symptom.LOGIN_NOT_KEPT, error))
 
 
-def _opened(access: StoreAccess, seen: StoreLook) -> Finding:
+def _opened(subject: Subject, seen: StoreLook) -> Finding:
+    """The finding about a store that opens. Raises `ConfigError` if it forgets the logins of the server.
+
+    If a server is named, the damaged records of others are no warning.
+    """
+    access = access_of(subject)
+    if subject.bridge is not None and isinstance(subject.bridge.profile.auth, LoginSettings):
+        access.check_keeps("a login")
     place = access.describe()
-    if seen.damaged:
-        damaged = tuple(error.message for error in seen.damaged)
+    damaged = tuple(error.message for error in seen.damaged)
+    if damaged and subject.bridge is None:
         return warn(f"{len(damaged)} of the records in {place} cannot be opened", seen.damaged[0].hint, details=damaged)
-    return ok(place if access.forgets else f"{_counted(seen)} in {place}")
+    return ok(place if access.forgets else f"{_counted(seen)} in {place}", details=damaged)
 
 
 async def _damage(bridge: Bridge, seen: StoreLook) -> BridgeError | None:

@@ -89,6 +89,10 @@ def test_the_damaged_record_of_the_server_is_a_failure_and_another_one_a_warning
     assert found.hint.startswith("run mcp-auth-bridge login acme; ")
     others = examined(context, alone=True)
     assert (others.outcome, symptoms(others), len(others.details)) == (Outcome.WARN, [], 1)
+    log_in(context, "https://other.example/mcp")
+    other = Bridge(context.config.profile("https://other.example/mcp"), context)
+    of_other = anyio.run(store, Evidence(Subject(context, other)))
+    assert (of_other.outcome, len(of_other.details)) == (Outcome.OK, 1)
     assert others.says.startswith(f"1 of the records in {context.paths.records}")
 
 
@@ -113,3 +117,10 @@ def test_the_memory_store_ends_with_the_process(context):
     store_settings = MemoryStoreSettings()
     found = examined(replace(context, config=replace(context.config, store=store_settings)), alone=True)
     assert (found.outcome, found.says) == (Outcome.OK, "memory, until the process ends")
+
+
+def test_a_login_would_not_stay_in_the_memory_store(context):
+    acme = replace(context.config.profiles["acme"], store=MemoryStoreSettings())
+    found = examined(replace(context, config=replace(context.config, profiles={"acme": acme})))
+    assert (found.outcome, symptoms(found)) == (Outcome.WARN, [Symptom.LOGIN_NOT_KEPT])
+    assert found.says.endswith("a login cannot be kept: the store here is memory")
