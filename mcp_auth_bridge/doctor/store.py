@@ -26,17 +26,14 @@ async def store(evidence: Evidence) -> Finding:
     if bridge is not None and not uses_store(bridge):
         return skip(f"{bridge.profile.label} keeps nothing: its credentials come from the configuration")
     seen = await evidence.store()
-    if seen.error is not None:
-        if _holds_logins(subject):
-            return fail(seen.error.message, seen.error.hint, sign_of(Symptom.STORE_CLOSED, seen.error))
-        return await _not_kept(evidence, seen.error)
+    if seen.error is not None and _holds_logins(subject):
+        return fail(seen.error.message, seen.error.hint, sign_of(Symptom.STORE_CLOSED, seen.error))
     if bridge is not None and (damage := await _damage(bridge, seen)) is not None:
         hint = _LOGIN.sub(lambda _: bridge.login_command, damage.hint)
         return fail(damage.message, hint, sign(Symptom.LOGIN_DAMAGED, error=damage.message, hint=hint))
-    try:
-        return _opened(subject, seen)
-    except ConfigError as forgotten:
-        return await _not_kept(evidence, forgotten)
+    if (obstacle := seen.error or _forgetting(subject)) is not None:
+        return await _not_kept(evidence, obstacle)
+    return _opened(subject, seen)
 
 
 def _holds_logins(subject: Subject) -> bool:
@@ -53,14 +50,20 @@ async def _not_kept(evidence: Evidence, error: BridgeError) -> Finding:
     return warn(told, error.hint, sign_of(Symptom.LOGIN_NOT_KEPT, error))
 
 
-def _opened(subject: Subject, seen: StoreLook) -> Finding:
-    """The finding about a store that opens. Raises `ConfigError` if it forgets the logins of the server.
+def _forgetting(subject: Subject) -> BridgeError | None:
+    """Why the store would not keep a login to the server, None if it does, or if it needs no login."""
+    if subject.bridge is None or not isinstance(subject.bridge.profile.auth, LoginSettings):
+        return None
+    try:
+        subject.bridge.store_access.check_keeps("a login")
+    except ConfigError as forgetting:
+        return forgetting
+    return None
 
-    If a server is named, the damaged records of others are no warning.
-    """
+
+def _opened(subject: Subject, seen: StoreLook) -> Finding:
+    """The finding about a store that opens. If a server is named, the damaged records of others are no warning."""
     access = access_of(subject)
-    if subject.bridge is not None and isinstance(subject.bridge.profile.auth, LoginSettings):
-        access.check_keeps("a login")
     place = access.describe()
     damaged = tuple(error.message for error in seen.damaged)
     if damaged and subject.bridge is None:
