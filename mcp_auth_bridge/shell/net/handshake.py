@@ -23,7 +23,7 @@ from mcp_auth_bridge.urls import Url
 LIMIT = 4.0
 """Seconds for one connection."""
 
-_ALERT_PATIENCE = 0.25  # seconds, besides the time of two handshakes, for an alert that follows the handshake
+_ALERT_PATIENCE = 0.25  # seconds, besides one round trip, for an alert that follows the handshake
 
 _DATE_PATIENCE = 2.0  # seconds for a response that may show the server's time
 _DER = 2  # ENCODING_DER of Python's _ssl
@@ -66,8 +66,10 @@ async def shake_hands(network: Network, url: Url, proxy: Proxy | None, limit: fl
     try:
         async with _connected(Network(settings), url, proxy) as connection:
             seconds = loop.time() - began
-            error = None if settings.client_certificate else await _alert(connection, _ALERT_PATIENCE + 2 * seconds)
-            return Handshake(_version(connection), seconds, _chain(connection), error=error)
+            version, error = _version(connection), None
+            if version == "TLSv1.3" and not settings.client_certificate:
+                error = await _alert(connection, _ALERT_PATIENCE + seconds / 2)  # two round trips took `seconds`
+            return Handshake(version, seconds, _chain(connection), error=error)
     except BridgeError as error:
         failed = Handshake(seconds=loop.time() - began, error=error)
         if isinstance(error, ConnectFailed) and error.fault in OF_CERTIFICATES:

@@ -42,6 +42,16 @@ async def test_a_good_handshake_shows_the_version_and_the_certificates_and_sends
 
 
 @story
+async def test_after_a_handshake_of_tls_1_2_no_alert_is_waited_for(ca_file, monkeypatch):
+    monkeypatch.setattr(handshake, "_alert", None)
+    context = server_context("localhost")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    async with Scripted(tls=context, forever=[DRAIN]) as server:
+        found = await shaken(server, ca_file)
+    assert (found.version, found.error) == ("TLSv1.2", None)
+
+
+@story
 async def test_an_intermediate_certificate_is_shown_too(ca_file):
     context = server_context("localhost", ca=CA.create_child_ca())
     async with Scripted(tls=context, forever=[DRAIN]) as server:
