@@ -279,6 +279,9 @@ class Symptom(enum.Enum):
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
 
+    RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
+    """The protected-resource metadata are not as specified."""
+
     RESOURCE_FOREIGN = "resource_foreign", "resource", "named", "place"
     """The protected-resource metadata are of another resource."""
 
@@ -302,6 +305,9 @@ class Symptom(enum.Enum):
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
+
+    ISSUER_MALFORMED = "issuer_malformed", "issuer", "place", "problem"
+    """The authorization server's metadata are not as specified."""
 
     ENDPOINT_UNNAMED = "endpoint_unnamed", "issuer", "place", "member"
     """The authorization server's metadata lack an endpoint that every login needs."""
