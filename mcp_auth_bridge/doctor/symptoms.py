@@ -113,6 +113,9 @@ class Symptom(enum.Enum):
     CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
     """A reverse proxy has no certificate for the host, and shows one that it made itself."""
 
+    CAPTIVE_PORTAL = "captive_portal", "host", "portal"
+    """Another server answers in place of the host, and leads to a page where people sign in to the network."""
+
     CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
     """The certificate is for other hosts, and this machine does not know its issuer."""
 
