@@ -56,6 +56,9 @@ class Symptom(enum.Enum):
     NAME_UNKNOWN = "name_unknown", "host"
     """No name server knows the host."""
 
+    NAME_BLOCKED = "name_blocked", "host"
+    """The name server answers with 0.0.0.0 or ::, which is the address of no host."""
+
     NAME_SERVER_SILENT = "name_server_silent", "host"
     """No name server answers."""
 
