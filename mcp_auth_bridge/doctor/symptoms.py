@@ -56,6 +56,9 @@ class Symptom(enum.Enum):
     NAME_UNKNOWN = "name_unknown", "host"
     """No name server knows the host."""
 
+    NAME_BLOCKED = "name_blocked", "host"
+    """The name server answers with 0.0.0.0 or ::, which is the address of no host."""
+
     NAME_SERVER_SILENT = "name_server_silent", "host"
     """No name server answers."""
 
@@ -112,6 +115,9 @@ class Symptom(enum.Enum):
 
     CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
     """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CAPTIVE_PORTAL = "captive_portal", "host", "portal"
+    """Another server answers in place of the host, and leads to a page where people sign in to the network."""
 
     CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
     """The certificate is for other hosts, and this machine does not know its issuer."""
