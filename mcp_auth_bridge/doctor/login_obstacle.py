@@ -1,9 +1,10 @@
 """What stops a login before it begins: the error of the discovery and the documents → one symptom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Documents, Issuer, Published, named_issuers
 from mcp_auth_bridge.doctor.finding import Sign, sign
 from mcp_auth_bridge.doctor.symptoms import Symptom
@@ -63,10 +64,26 @@ def name_obstacle(obstacle: Obstacle) -> Sign | None:
 
 
 def _walled(obstacle: Obstacle) -> Sign | None:
-    answers = [answer for answer in obstacle.documents.answers if answer.response is not None]
-    if answers and all(answer.is_walled for answer in answers):
-        return sign(Symptom.METADATA_WALLED, place=answers[0].place, host=answers[0].url.origin)
-    return None
+    documents = obstacle.documents
+    if documents.resources or documents.own or not isinstance(obstacle.error, TheirProtocolError):
+        return None
+    return _wall(Symptom.METADATA_WALLED, documents.resource_answers)
+
+
+def _walled_issuer(obstacle: Obstacle) -> Sign | None:
+    issuer = obstacle.issuer
+    if (
+        issuer is None
+        or issuer.metadata is not None
+        or not isinstance(obstacle.error, TheirProtocolError | ConfigError)
+    ):
+        return None
+    return _wall(Symptom.ISSUER_WALLED, issuer.answers)
+
+
+def _wall(symptom: Symptom, answers: Iterable[Fetched]) -> Sign | None:
+    walled = next((answer for answer in answers if answer.is_walled), None)
+    return sign(symptom, place=walled.place, host=walled.url.origin) if walled is not None else None
 
 
 def _elsewhere(obstacle: Obstacle) -> Sign | None:
@@ -221,6 +238,7 @@ _CAUSES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _foreign_resource,
     _no_authorization_server,
     _wrong_issuer,
+    _walled_issuer,
     _no_server_metadata,
     _unusable_metadata,
     _malformed_issuer,

@@ -44,7 +44,8 @@ RULES = (
     Rule(
         (Symptom.RESOURCE_FOREIGN,),
         Blame.SERVER,
-        "the description of the login that {server} publishes is for another server: {resource}",
+        "the description of the login that {server} publishes is for another resource, {resource}, so that a program"
+        " must not use it",
         'if you know that this is right, add resource = "{named}" under auth for this server; else ' + _SEND,
         oauth_texts.RESOURCE_FOREIGN,
     ),
@@ -89,6 +90,14 @@ RULES = (
         " A program must not log in there, because one of them may be an impostor",
         _SEND,
         oauth_texts.WRONG_ISSUER,
+    ),
+    Rule(
+        (Symptom.ISSUER_WALLED,),
+        Blame.AUTHORIZATION_SERVER,
+        "a firewall in front of {host}, where people log in, answers programs with a web page (HTTP 403), so that no"
+        " program can find out how to log in there",
+        _SEND,
+        oauth_texts.METADATA_WALLED,
     ),
     Rule(
         (Symptom.NO_SERVER_METADATA,),

@@ -262,7 +262,7 @@ class Symptom(enum.Enum):
     # Its OAuth
 
     METADATA_WALLED = "metadata_walled", "place", "host"
-    """A firewall answers each well-known address with a page, HTTP 403."""
+    """A firewall answers with a page, HTTP 403, where the MCP server's metadata belong."""
 
     NO_METADATA = "no_metadata", "place"
     """The server refuses a client without credentials, and publishes nothing about a login."""
@@ -293,6 +293,9 @@ class Symptom(enum.Enum):
 
     WRONG_ISSUER = "wrong_issuer", "issuer", "exact", "named", "place"
     """The metadata name another issuer than the one that was asked for."""
+
+    ISSUER_WALLED = "issuer_walled", "place", "host"
+    """A firewall answers with a page, HTTP 403, where the authorization server's metadata belong."""
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""

@@ -115,6 +115,12 @@ def test_a_firewall_at_every_address_is_named(tmp_path):
     assert "GET https://mcp.example/.well-known" in judged(finding).operator
 
 
+def test_a_firewall_in_front_of_the_authorization_server_is_named(tmp_path):
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE, OIDC: WALL}))
+    assert symptoms(finding) == [Symptom.ISSUER_WALLED]
+    assert judged(finding).blame is Blame.AUTHORIZATION_SERVER
+
+
 def test_a_challenge_that_names_another_origin_is_named(tmp_path):
     finding = looked(login_way.discovery, evidence(tmp_path, {}, refused(ELSEWHERE)))
     assert symptoms(finding) == [Symptom.METADATA_ELSEWHERE]
