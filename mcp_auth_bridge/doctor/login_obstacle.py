@@ -29,6 +29,8 @@ from mcp_auth_bridge.oauth.metadata import (
     well_known_resource_urls,
 )
 from mcp_auth_bridge.oauth.trust import Trust, same_issuer
+from mcp_auth_bridge.shell.net.connect_errors import Fault
+from mcp_auth_bridge.shell.net.reachability import fault_of
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -154,7 +156,25 @@ def _down(obstacle: Obstacle) -> Sign | None:
     failing = [answer for answer in issuer.answers if answer.is_down]
     if not failing or any(answer.is_down for answer in obstacle.documents.resource_answers):
         return None  # if the MCP server fails too, the fault may be the network's
-    return sign(Symptom.AUTHORIZATION_SERVER_DOWN, issuer=quoted(issuer.name), error=failing[0].in_words)
+    away = failing[0].error is not None and fault_of(failing[0].error) in _ON_THE_WAY
+    symptom = Symptom.AUTHORIZATION_SERVER_UNREACHED if away else Symptom.AUTHORIZATION_SERVER_DOWN
+    return sign(symptom, issuer=quoted(issuer.name), error=failing[0].in_words)
+
+
+_ON_THE_WAY = (
+    Fault.NAME_UNKNOWN,
+    Fault.NAME_SERVER_SILENT,
+    Fault.SILENT,
+    Fault.NO_ROUTE,
+    Fault.FORBIDDEN,
+    Fault.PROXY_WANTS_LOGIN,
+    Fault.PROXY_REFUSES,
+    Fault.PROXY_FAILS,
+    Fault.SELF_SIGNED,
+    Fault.UNKNOWN_ISSUER,
+    Fault.CERTIFICATE_REFUSED,
+)
+"""The faults that a network causes: a name or a route of another network, a firewall, a proxy, an interception."""
 
 
 def _malformed_resource(obstacle: Obstacle) -> Sign | None:

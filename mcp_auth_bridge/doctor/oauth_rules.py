@@ -76,6 +76,13 @@ RULES = (
         "try again later; if it keeps happening, tell its operator",
     ),
     Rule(
+        (Symptom.AUTHORIZATION_SERVER_UNREACHED,),
+        Blame.NETWORK,
+        "{server} can be reached, but not the server where people log in, {issuer}: {error}",
+        "turn your VPN on, or try another network; if you are in your company's network, ask its IT department to let"
+        " connections to that server pass",
+    ),
+    Rule(
         (Symptom.ISSUER_TEMPLATE,),
         Blame.SERVER,
         "{server} names {issuer} for its login, which stands for the accounts of every company, and not for one",

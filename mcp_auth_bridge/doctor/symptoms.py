@@ -295,7 +295,10 @@ class Symptom(enum.Enum):
     """The server names an authorization server at an address that it may not lead to."""
 
     AUTHORIZATION_SERVER_DOWN = "authorization_server_down", "issuer", "error"
-    """The MCP server answers, but its authorization server cannot be reached, or fails."""
+    """The MCP server answers, but its authorization server refuses connections, or fails."""
+
+    AUTHORIZATION_SERVER_UNREACHED = "authorization_server_unreached", "issuer", "error"
+    """The MCP server answers, but there is no way from here to its authorization server."""
 
     ISSUER_TEMPLATE = "issuer_template", "issuer", "named"
     """The metadata are those of Entra ID for all tenants."""

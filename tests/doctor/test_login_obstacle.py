@@ -25,6 +25,7 @@ from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
 from mcp_auth_bridge.errors import Unreachable, UpstreamFailed, UrlRefused
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
 
 ELSEWHERE = 'Bearer resource_metadata="https://inner.example/prm"'
 ISSUER = f'{{ kind = "browser", issuer = "{AS}" }}'
@@ -113,6 +114,14 @@ def test_a_firewall_at_every_address_is_named(tmp_path):
     finding = looked(login_way.discovery, evidence(tmp_path, {}, default=WALL))
     assert symptoms(finding) == [Symptom.METADATA_WALLED]
     assert "GET https://mcp.example/.well-known" in judged(finding).operator
+
+
+@pytest.mark.parametrize("fault", [Fault.NAME_UNKNOWN, Fault.SILENT, Fault.UNKNOWN_ISSUER])
+def test_an_authorization_server_that_this_network_does_not_lead_to_is_not_blamed(fault, tmp_path):
+    failed = ConnectFailed("https://as.example cannot be reached", fault=fault)
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE, RFC8414: failed, OIDC: failed}))
+    assert symptoms(finding) == [Symptom.AUTHORIZATION_SERVER_UNREACHED]
+    assert judged(finding).blame is Blame.NETWORK
 
 
 def test_a_firewall_in_front_of_the_authorization_server_is_named(tmp_path):
