@@ -177,6 +177,15 @@ _ON_THE_WAY = (
 """The faults that a network causes: a name or a route of another network, a firewall, a proxy, an interception."""
 
 
+def _failing(obstacle: Obstacle) -> Sign | None:
+    """An address of the MCP server fails, where a login must not go on to the next one."""
+    asked = (*obstacle.documents.resource_answers, *(() if obstacle.issuer else obstacle.documents.own_answers))
+    failing = next((answer for answer in asked if answer.is_down and answer.response is not None), None)
+    if failing is None or not isinstance(obstacle.error, UpstreamFailed):
+        return None
+    return sign(Symptom.METADATA_FAILING, place=failing.place, answer=failing.in_words)
+
+
 def _malformed_resource(obstacle: Obstacle) -> Sign | None:
     problems = [(each.place, _problem(each, ResourceMetadata)) for each in obstacle.documents.resources]
     if not problems or not all(problem for _, problem in problems):
@@ -253,6 +262,7 @@ _CAUSES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _nothing,
     _other_than_configured,
     _refused_address,
+    _failing,
     _down,
     _malformed_resource,
     _foreign_resource,

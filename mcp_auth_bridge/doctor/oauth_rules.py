@@ -35,6 +35,13 @@ RULES = (
         oauth_texts.NO_METADATA,
     ),
     Rule(
+        (Symptom.METADATA_FAILING,),
+        Blame.SERVER,
+        "{server} fails when a program asks it where to log in: {place} answers {answer}",
+        "try again later; if it keeps happening, " + _SEND,
+        oauth_texts.METADATA_FAILING,
+    ),
+    Rule(
         (Symptom.RESOURCE_MALFORMED,),
         Blame.SERVER,
         "the description of the login that {server} publishes has a mistake, so that no program can read it: {problem}",

@@ -279,6 +279,9 @@ class Symptom(enum.Enum):
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
 
+    METADATA_FAILING = "metadata_failing", "place", "answer"
+    """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
+
     RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
     """The protected-resource metadata are not as specified."""
 

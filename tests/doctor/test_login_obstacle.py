@@ -155,11 +155,16 @@ def test_a_wrong_issuer_at_the_mcp_server_s_own_host_is_named(tmp_path):
     assert finding.signs[0].facts["exact"] == "https://mcp.example"
 
 
-def test_an_error_of_the_mcp_server_itself_has_no_symptom_of_its_authorization_server(tmp_path):
-    failing = {PRM: answer(b"", 503), RFC8414: METADATA}
-    finding = looked(login_way.discovery, evidence(tmp_path, failing, refused(), auth=ISSUER))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [])
-    both = {**DOWN, PRM: UpstreamFailed("down", status=503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
-    alone = {PRM: answer(b"", 503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, alone, refused(), auth=ISSUER))) == []
+def test_an_error_of_the_mcp_server_itself_is_not_a_fault_of_its_authorization_server(tmp_path):
+    for table in ({PRM: answer(b"", 503), RFC8414: METADATA}, {PRM: answer(b"", 429)}):
+        finding = looked(login_way.discovery, evidence(tmp_path, table, refused(), auth=ISSUER))
+        assert symptoms(finding) == [Symptom.METADATA_FAILING]
+        assert judged(finding).blame is Blame.SERVER
+    own = {OWN: answer(b"", 500)}
+    assert symptoms(looked(login_way.discovery, evidence(tmp_path, own, refused()))) == [Symptom.METADATA_FAILING]
+    for both in (
+        {PRM: Unreachable("down")},
+        {**DOWN, PRM: Unreachable("down")},
+        {**DOWN, PRM: UpstreamFailed("down", status=503)},
+    ):
+        assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
