@@ -277,13 +277,16 @@ class Symptom(enum.Enum):
     # Its OAuth
 
     METADATA_WALLED = "metadata_walled", "place", "host"
-    """A firewall answers each well-known address with a page, HTTP 403."""
+    """A firewall answers with a page, HTTP 403, where the MCP server's metadata belong."""
 
     NO_METADATA = "no_metadata", "place"
     """The server refuses a client without credentials, and publishes nothing about a login."""
 
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
+
+    METADATA_FAILING = "metadata_failing", "place", "answer"
+    """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
 
     RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
     """The protected-resource metadata are not as specified."""
@@ -301,13 +304,19 @@ class Symptom(enum.Enum):
     """The server names an authorization server at an address that it may not lead to."""
 
     AUTHORIZATION_SERVER_DOWN = "authorization_server_down", "issuer", "error"
-    """The MCP server answers, but its authorization server cannot be reached, or fails."""
+    """The MCP server answers, but its authorization server refuses connections, or fails."""
+
+    AUTHORIZATION_SERVER_UNREACHED = "authorization_server_unreached", "issuer", "error"
+    """The MCP server answers, but there is no way from here to its authorization server."""
 
     ISSUER_TEMPLATE = "issuer_template", "issuer", "named"
     """The metadata are those of Entra ID for all tenants."""
 
     WRONG_ISSUER = "wrong_issuer", "issuer", "exact", "named", "place"
     """The metadata name another issuer than the one that was asked for."""
+
+    ISSUER_WALLED = "issuer_walled", "place", "host"
+    """A firewall answers with a page, HTTP 403, where the authorization server's metadata belong."""
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
