@@ -254,7 +254,7 @@ async def connections(bridge: Bridge) -> AsyncIterator[Pool]:
         connect_timeout=min(CONNECT_PATIENCE, configured.connect_timeout),
         headers_timeout=HEAD_PATIENCE,
     )
-    pool = Pool(Network(settings))
+    pool = Pool(Network(settings, bridge.environ))
     try:
         yield pool
     finally:

@@ -22,6 +22,14 @@ def target_of(answer: Answer, url: Url) -> Url | None:
         return None
 
 
+def leads_to_portal(url: Url, target: Url) -> bool:
+    """Whether only a captive portal sends a request for `url` to the page `target`: both without TLS, on two hosts.
+
+    A single sign-on would not take a password over plain http.
+    """
+    return url.scheme == "http" and target.is_plain and target.host != url.host
+
+
 def misdirection(answer: Answer, url: Url) -> Trouble | None:
     """What is wrong with a redirect that the bridge does not follow, None for any other answer."""
     if not 300 <= answer.status < 400:
@@ -43,6 +51,16 @@ def misdirection(answer: Answer, url: Url) -> Trouble | None:
             sign(Symptom.MOVED, place=place),
             f"it has moved to {place} (HTTP {answer.status})",
             "put that URL into the configuration",
+        )
+    return _at_another_place(answer, url, target)
+
+
+def _at_another_place(answer: Answer, url: Url, target: Url) -> Trouble:
+    if leads_to_portal(url, target):
+        return Trouble(
+            sign(Symptom.PORTAL),
+            f"the network sends the request to a page of its own, at {target.origin} (HTTP {answer.status})",
+            "open any page in a browser, and sign in to the network there",
         )
     return Trouble(
         sign(Symptom.SENT_ELSEWHERE, page=target.origin),

@@ -161,20 +161,20 @@ RULES = (
     Rule(
         (Symptom.FORBIDDEN_BY_PAGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses the requests with a web page{says}",
+        "{gateway} in front of {server} refuses the requests with a web page (HTTP 403){says}",
         "send its operator the text that this prints: {doctor} --for-operator",
         f"The web page has HTTP 403{{says}}. {_LET_CLIENTS_THROUGH}",
     ),
     Rule(
         (Symptom.RATE_LIMITED,),
         Blame.SERVER,
-        "{server} limits how often it is asked{asks}",
+        "{server} limits how often it is asked (HTTP 429){asks}",
         "wait a while, then try again; if it happens often, ask its operator for a higher limit",
     ),
     Rule(
         (Symptom.BODY_TOO_LARGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses even the first message as too large",
+        "{gateway} in front of {server} refuses even the first message as too large (HTTP 413)",
         "send its operator the text that this prints: {doctor} --for-operator",
         "A POST of less than 1 KB to {url} is refused with HTTP 413. Raise the limit for request bodies (nginx:"
         " client_max_body_size).",
@@ -182,7 +182,7 @@ RULES = (
     Rule(
         (Symptom.HEADERS_TOO_LARGE,),
         Blame.SERVER,
-        "the headers of the requests, most likely the token, are larger than {server} allows",
+        "the headers of the requests, most likely the token, are larger than {server} allows (HTTP {status})",
         "remove headers that the server does not need; else send its operator what this prints: {doctor}"
         " --for-operator",
         "Requests to {url} are refused with HTTP {status}, because their headers are too large. Raise the limit"
@@ -191,7 +191,7 @@ RULES = (
     Rule(
         (Symptom.BAD_GATEWAY,),
         Blame.SERVER,
-        "{server} is down: {gateway} in front of it gets no valid response from it",
+        "{server} is down: {gateway} in front of it gets no valid response from it (HTTP {status})",
         "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not run, listens"
         " elsewhere, or breaks the connection off.",
@@ -199,14 +199,14 @@ RULES = (
     Rule(
         (Symptom.GATEWAY_TIMEOUT,),
         Blame.SERVER,
-        "{server} hangs or is too slow: {gateway} in front of it gets no response from it in time",
+        "{server} hangs or is too slow: {gateway} in front of it gets no response in time (HTTP {status})",
         "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
         "{gateway} answers requests to {url} with HTTP {status}: the MCP server behind it does not answer in time.",
     ),
     Rule(
         (Symptom.UNAVAILABLE,),
         Blame.SERVER,
-        "{server} is not ready, or has too much to do{says}",
+        "{server} is not ready, or has too much to do (HTTP 503){says}",
         "try again in a few minutes; if it stays so, send its operator what this prints: {doctor} --for-operator",
         "{url} answers with HTTP 503{says}.",
     ),
@@ -260,6 +260,12 @@ RULES = (
         "{server} refuses the credential{says}, and the header {header}, which it takes, is not sent",
         _SEND_HEADER,
         unless=(Symptom.TOKEN_EXPIRED, Symptom.NOT_A_TOKEN),  # the token itself shows the cause
+    ),
+    Rule(
+        (Symptom.REFUSES_OPENING, Symptom.NO_LOGIN),
+        Blame.UNKNOWN,
+        "{server} refuses to begin a conversation (HTTP {status}){says}: perhaps because you are not logged in",
+        "run: {login}",
     ),
     Rule(
         (Symptom.FORBIDDEN,),

@@ -173,7 +173,7 @@ class Symptom(enum.Enum):
     """The URL says http, and the port speaks TLS."""
 
     PORTAL = ("portal",)
-    """The network wants a login of its own (HTTP 511)."""
+    """The network wants a login of its own: HTTP 511, or a page without TLS in place of an answer without TLS."""
 
     MOVED = "moved", "place"
     """The server is at another URL."""

@@ -1,5 +1,6 @@
 """Where a redirect leads tells a moved server, a portal or single sign-on, and a proxy that hides the scheme apart."""
 
+import msgspec
 import pytest
 from answering import URL, answer
 
@@ -44,3 +45,11 @@ def test_a_redirect_is_told_by_its_target(given, symptom, facts):
 def test_what_is_not_a_redirect_leads_nowhere():
     assert misdirection(answer(200), URL) is None
     assert target_of(answer(200), URL) is None
+
+
+def test_a_page_without_tls_in_place_of_an_answer_without_tls_is_a_portals():
+    plain = msgspec.structs.replace(URL, scheme="http")
+    told = misdirection(redirect(302, "http://portal.hotel.example/start"), plain)
+    assert told.sign.symptom is Symptom.PORTAL
+    told = misdirection(redirect(302, "https://sso.example/start"), plain)
+    assert told.sign.symptom is Symptom.SENT_ELSEWHERE
