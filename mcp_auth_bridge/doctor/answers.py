@@ -12,7 +12,8 @@ from anyio.abc import TaskGroup
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
-from mcp_auth_bridge.doctor.answer import Answer, Question, ask
+from mcp_auth_bridge.doctor.answer import Answer, Question
+from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge

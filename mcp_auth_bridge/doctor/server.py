@@ -6,7 +6,7 @@ from mcp_auth_bridge.doctor.distrust import interceptor_of
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip
 from mcp_auth_bridge.doctor.mcp_paths import find_endpoints
-from mcp_auth_bridge.doctor.misbehaviour import misbehaviour, words
+from mcp_auth_bridge.doctor.misbehaviour import broken_http, misbehaviour, words
 from mcp_auth_bridge.doctor.misdirection import leads_to_portal, target_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError, SessionDoubted, SessionLost, UpstreamFailed, copyable_url, quoted
@@ -179,8 +179,11 @@ async def _out_of_order(
 ) -> Finding:
     """The finding about a server that neither works nor asks for credentials."""
     url = evidence.bridge.profile.url
+    answers = await evidence.answers()
     found = misbehaviour(answer, url)
-    if session is not None and session.error is not None and (found is None or _is_older(await evidence.answers())):
+    if found is not None and found.sign.symptom is Symptom.NOT_HTTP and any(each.status for each in answers.all):
+        found = broken_http(answer)
+    if session is not None and session.error is not None and (found is None or _is_older(answers)):
         return _fails_later(answer, session.error, details)
     if found is None:
         return skip("it could not be asked", answer.error.message if answer.error is not None else "")

@@ -16,7 +16,8 @@ def redirect(status, location=None, **more):
     ("given", "symptom", "facts"),
     [
         (redirect(301, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
-        (redirect(307, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
+        (redirect(307, "https://new.example/mcp"), Symptom.MOVED, {"place": "https://new.example/mcp"}),
+        (redirect(307, "https://new.example/"), Symptom.SENT_ELSEWHERE, {"page": "https://new.example"}),
         (redirect(302, "https://new.example/mcp"), Symptom.MOVED, {"place": "https://new.example/mcp"}),
         (redirect(302, "/v2/mcp"), Symptom.MOVED, {"place": "https://far.example/v2/mcp"}),
         (redirect(302, "https://far.example:8443/x"), Symptom.MOVED, {"place": "https://far.example:8443/x"}),
@@ -36,7 +37,8 @@ def redirect(status, location=None, **more):
 )
 def test_a_redirect_is_told_by_its_target(given, symptom, facts):
     told = misdirection(given, URL)
-    assert (told.sign.symptom, dict(told.sign.facts)) == (symptom, facts)
+    status = {"status": str(given.status)} if "status" in symptom.facts else {}
+    assert (told.sign.symptom, dict(told.sign.facts)) == (symptom, {**facts, **status})
     assert told.says
     assert told.hint
     assert "s3cret" not in repr(told)

@@ -29,7 +29,7 @@ async def through(tmp_path, *steps):
     ("answer", "symptoms", "blame"),
     [
         (page(b"511 Network Authentication Required"), {Symptom.PORTAL}, Blame.NETWORK),
-        (page(b"200 OK"), {Symptom.WEB_PAGE}, Blame.UNKNOWN),
+        (page(b"200 OK"), {Symptom.LOGIN_PAGE}, Blame.UNKNOWN),
         (page(b"302 Found", b"Location: http://portal.hotel.example/start?to=mcp"), {Symptom.PORTAL}, Blame.NETWORK),
         (
             page(b"302 Found", b"Location: http://portal.hotel.example/login"),
