@@ -182,18 +182,21 @@ class Symptom(enum.Enum):
     """The connection ends without a response after a request was sent."""
 
     NOT_HTTP = ("not_http",)
-    """What answers does not speak HTTP."""
+    """What answers at this port does not speak HTTP, whatever it is asked."""
+
+    BROKEN_HTTP = "broken_http", "error"
+    """What answers speaks HTTP, and breaks its rules in the response to a POST."""
 
     HTTPS_PORT = ("https_port",)
     """The URL says http, and the port speaks TLS."""
 
     PORTAL = ("portal",)
-    """The network wants a login of its own (HTTP 511)."""
+    """The network wants a login of its own: HTTP 511, or a page without TLS in place of an answer without TLS."""
 
-    MOVED = "moved", "place"
+    MOVED = "moved", "place", "status"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "page"
+    SENT_ELSEWHERE = "sent_elsewhere", "page", "status"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
     SENT_TO_LOGIN = "sent_to_login", "page"
@@ -202,14 +205,17 @@ class Symptom(enum.Enum):
     SCHEME_LOST = ("scheme_lost",)
     """The server redirects https to http, and so to itself."""
 
-    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither"
+    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither", "status"
     """The server redirects in a circle, or to nowhere."""
 
     NOT_MCP = "not_mcp", "status"
-    """There is no MCP endpoint at this URL: 404, 405, 410 or 501."""
+    """There is no MCP endpoint at this URL: 404, 405 or 410."""
 
     WEB_PAGE = "web_page", "says"
     """A page for people answers a message."""
+
+    LOGIN_PAGE = "login_page", "says"
+    """A page by whose title people sign in answers a message."""
 
     ENDPOINT_FOUND = "endpoint_found", "endpoint"
     """The server speaks MCP at another URL, by its metadata or by its answer there."""
@@ -222,6 +228,9 @@ class Symptom(enum.Enum):
 
     FORBIDDEN_BY_PAGE = "forbidden_by_page", "says", "gateway"
     """A web page refuses a request (403), with all that can be presented."""
+
+    WANTS_PAYMENT = "wants_payment", "says"
+    """The server wants to be paid first (402)."""
 
     RATE_LIMITED = "rate_limited", "asks"
     """The server limits how often it is asked."""
