@@ -126,7 +126,7 @@ async def claims(evidence: Evidence) -> Finding:
     found = unverified_claims(token)
     if not found:
         if held.session is None and (fault := fault_of_form(token)):
-            return warn(fault, "")
+            return await _doubt(evidence, fault)
         return ok("it is opaque: only its issuer can look into it")
     wanted = await _wanted(evidence, held)
     details = describe_claims(found, wanted, now)
@@ -135,10 +135,21 @@ async def claims(evidence: Evidence) -> Finding:
     if ends is not None and ends <= now:
         says = f"{says}, which expired {ago(ends, now)}"
         renews = held.session is not None and held.session.renewable
-        return ok(f"{says}; the next use renews it", details=details) if renews else warn(says, "", details=details)
+        return (
+            ok(f"{says}; the next use renews it", details=details) if renews else await _doubt(evidence, says, details)
+        )
     if begins_in_future(found, now) is not None:
-        return warn(f"{says}, which is not valid yet by this machine's clock", "", details=details)
+        return await _doubt(evidence, f"{says}, which is not valid yet by this machine's clock", details)
     return ok(f"{says}, valid {ahead(ends, now)}" if ends is not None else says, details=details)
+
+
+async def _doubt(evidence: Evidence, says: str, details: tuple[str, ...] = ()) -> Finding:
+    """The finding about a token that looks worthless; it is not, if the server accepts it."""
+    answers = await evidence.answers()
+    if answers.refusal is not None and answers.credential_refusal is None and is_served(answers.session):
+        return ok(f"{says}; the server accepts it all the same", details=details)
+    is_configured = isinstance(evidence.bridge.profile.auth, BearerSettings | HeaderSettings)
+    return warn(says, f"replace it: {_sources(evidence.bridge)[0][1]}" if is_configured else "", details=details)
 
 
 def _token(held: HeldCredential) -> str:

@@ -168,6 +168,20 @@ def test_a_token_without_or_out_of_its_time_is_told(tmp_path, claims, outcome, s
     found = looked(credential.claims, given)
     assert found.outcome is outcome
     assert says in found.says
+    assert found.hint == ("" if outcome is Outcome.OK else "replace it: the environment variable ACME_TOKEN")
+
+
+def test_a_server_that_takes_an_expired_token_is_not_contradicted(tmp_path):
+    given = answers(stranger=refusal(), session=SERVED)
+    found = looked(credential.claims, known(tmp_path, BEARER, access=token(exp=time.time() - 90), answers=given))
+    assert found.outcome is Outcome.OK
+    assert found.says.endswith("; the server accepts it all the same")
+
+
+def test_an_expired_token_of_a_login_is_in_no_place_of_the_configuration(tmp_path):
+    held = login(token(exp=time.time() - 90), refresh=None)
+    found = looked(credential.claims, known(tmp_path, BROWSER, session=held, error=NOTHING, answers=answers()))
+    assert (found.outcome, found.hint) == (Outcome.WARN, "")
 
 
 def test_an_expired_token_that_renews_itself_is_no_fault(tmp_path):
@@ -181,7 +195,7 @@ def test_text_without_claims_is_opaque_or_not_a_token(tmp_path):
     assert looked(credential.claims, known(tmp_path, BEARER)).says == "there is no token"
     found = looked(credential.claims, known(tmp_path, BEARER, access="0123456789abcdef0123"))
     assert (found.outcome, found.says) == (Outcome.OK, "it is opaque: only its issuer can look into it")
-    found = looked(credential.claims, known(tmp_path, BEARER, access="placeholder"))
+    found = looked(credential.claims, known(tmp_path, BEARER, access="placeholder", answers=answers()))
     assert (found.outcome, found.says) == (Outcome.WARN, "it looks like a placeholder and not like a token")
 
 
