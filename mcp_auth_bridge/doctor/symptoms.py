@@ -422,6 +422,9 @@ class Symptom(enum.Enum):
     TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
     """The server refuses a credential, and nothing shows with certainty why."""
 
+    FRESHLY_ISSUED = ("freshly_issued",)
+    """The token that the server refused is so new that another one would not help."""
+
     ACCEPTED = ("accepted",)
     """The server serves a request with the credential, and refuses one without it."""
     # The client
