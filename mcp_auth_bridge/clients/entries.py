@@ -1,6 +1,7 @@
 """A client's configuration file → its entries, one for each server, in the one form that all clients share."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -8,6 +9,9 @@ import msgspec
 from mcp_auth_bridge.clients.client import Client, ConfigFile, Place
 from mcp_auth_bridge.clients.documents import parse
 from mcp_auth_bridge.secret import Secret
+
+_MOST = 1000
+"""The most entries of one file that are read: a project's file may be hostile."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -48,12 +52,9 @@ def read_entries(client: Client, file: ConfigFile, path: str, text: str) -> list
     What does not look like an entry is left out: clients have other settings in the same tables.
     """
     document = parse(text, file.format)
-    found: dict[str, Entry] = {}
-    for keys in file.tables:
-        for number, (name, table) in enumerate(_items(document, keys)):
-            if (entry := _entry(client, file, path, name, table)) is not None:
-                found.setdefault(f"{keys} {number} {name}", entry)
-    return [*found.values()]
+    items = islice((item for keys in file.tables for item in _items(document, keys)), _MOST)
+    entries = (_entry(client, file, path, name, table) for name, table in items)
+    return [entry for entry in entries if entry is not None]
 
 
 def _items(document: Any, keys: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:

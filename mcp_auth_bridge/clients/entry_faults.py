@@ -21,6 +21,7 @@ _PLACEHOLDER = re.compile(
     r"<[^<>]+>|\.\.\.|…|.*\byour[-_ ]|change[-_]?me|todo|x{3,}|placeholder|replace[-_ ]", re.IGNORECASE
 )
 _VARIABLE = re.compile(r"\benv:([A-Za-z_]\w*)")
+_LONGEST = 4096  # characters of settings that are looked at
 _SHORTEST = 8  # characters of a secret: a shorter value is a number or a word
 
 
@@ -65,7 +66,7 @@ def _named_values(entry: Entry, bridge: BridgeStart) -> Iterator[tuple[str, str]
     for header in bridge.headers:
         name, _, value = header.partition(":")
         yield name.strip(), value.strip()
-    for setting in _SECRET_SETTING.finditer(bridge.auth or ""):
+    for setting in _SECRET_SETTING.finditer((bridge.auth or "")[:_LONGEST]):
         yield setting[1], setting[2].strip("\"'")
 
 

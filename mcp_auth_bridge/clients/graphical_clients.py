@@ -100,6 +100,16 @@ ZED = Client(
     patience=60.0,
 )
 
+ANTIGRAVITY = Client(
+    "Antigravity",
+    # the first since version 2, also for its program for the terminal (jcodemunch-mcp 1.108.89)
+    (_user(".gemini/config/mcp_config.json"), _user(".gemini/antigravity/mcp_config.json")),
+    Launch.DESKTOP,
+    (),
+    "refresh the list of MCP servers in Antigravity",
+    "antigravity",
+)
+
 LM_STUDIO = Client(
     "LM Studio",
     # lmstudio-bug-tracker #1371: an older installation has its folder below ~/.cache

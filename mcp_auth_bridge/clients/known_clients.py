@@ -1,6 +1,7 @@
 """All known clients."""
 
 from mcp_auth_bridge.clients.graphical_clients import (
+    ANTIGRAVITY,
     CLAUDE_DESKTOP,
     CONTINUE,
     CURSOR,
@@ -20,6 +21,6 @@ from mcp_auth_bridge.clients.terminal_clients import AMP, CLAUDE_CODE, CLINE, CO
 
 CLIENTS = (
     *(KIRO, KIRO_CLI, CLAUDE_DESKTOP, CLAUDE_CODE, CURSOR, VS_CODE, WINDSURF, ZED, CODEX, GEMINI, COPILOT, OPENCODE),
-    *(CLINE, LM_STUDIO, AMP, WARP, VISUAL_STUDIO, JUNIE, JETBRAINS_COPILOT, ROO, GOOSE, CONTINUE),
+    *(CLINE, ANTIGRAVITY, LM_STUDIO, AMP, WARP, VISUAL_STUDIO, JUNIE, JETBRAINS_COPILOT, ROO, GOOSE, CONTINUE),
 )
 """In the order in which they are reported."""

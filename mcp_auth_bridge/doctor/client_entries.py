@@ -22,6 +22,8 @@ from mcp_auth_bridge.urls import Purpose, Url
 _LIKE = 0.85
 """How similar two host names are that may be meant for one (difflib's ratio): `mcp.acme.io` and `mpc.acme.io`."""
 
+_LONGEST = 256  # characters of a name that is compared
+
 
 class Subject(enum.Enum):
     """The server that an entry is about."""
@@ -85,7 +87,7 @@ def _own_entry(entry: Entry, begin: BridgeStart, profile: Profile, context: Cont
         meant = config.choose(ServerChoice(target, auth=begin.auth, allow_http=True))
     except ConfigError:
         names = [profile.name, short_name(profile.url)]
-        like = nearest(target, names) if target else ""
+        like = nearest(target, names) if 0 < len(target) < _LONGEST else ""
         subject = Subject.SAME if target in names else Subject.ALIKE if like else Subject.OTHER
         return OwnEntry(entry, begin, subject, target, same_login=False)
     if meant.name == profile.name:

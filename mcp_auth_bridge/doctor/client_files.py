@@ -9,13 +9,14 @@ import anyio
 import anyio.to_thread
 import msgspec
 
-from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Platform, System, locate
+from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, locate
 from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.known_clients import CLIENTS
 from mcp_auth_bridge.errors import ConfigError, os_error_text
 
 _TIMEOUT = 3.0  # seconds: a home folder may be on a network
 _LARGEST = 32 * 1024 * 1024  # bytes: Claude Code keeps histories in its file
+_LARGEST_OF_PROJECT = 1024 * 1024  # bytes of a file that may be hostile
 
 
 class UnreadFile(msgspec.Struct, frozen=True):
@@ -82,10 +83,10 @@ def _existing(file: ConfigFile, system: System) -> Iterator[str]:
 
 def _read(client: Client, file: ConfigFile, path: str, words: Collection[str]) -> list[Entry] | UnreadFile:
     try:
+        if not Path(path).is_file():
+            return []  # a pipe would never end
         with Path(path).open("rb") as opened:
-            content = opened.read(_LARGEST)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return []
+            content = opened.read(_LARGEST_OF_PROJECT if file.place is Place.WORKSPACE else _LARGEST)
     except OSError as error:
         return UnreadFile(client, path, os_error_text(error), concerns=False)
     concerns = any(word.encode() in content for word in words)

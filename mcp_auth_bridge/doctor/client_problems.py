@@ -18,7 +18,7 @@ from mcp_auth_bridge.errors import copyable_url, printable, quoted
 from mcp_auth_bridge.secret import variables_in
 from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
 
-FOLDER_VARIABLES = (HOME_VARIABLE, "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+FOLDER_VARIABLES = (HOME_VARIABLE, "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 """The variables that decide where the bridge looks for its configuration and its logins."""
 
 _REFERENCES = "env:NAME, file:PATH or keyring:NAME"

@@ -43,7 +43,10 @@ async def try_entries(entries: Sequence[OwnEntry], system: System, forbidden: st
 
     async def try_one(group: list[OwnEntry]) -> None:
         first = group[0]
-        trial = await try_start(start_of(first.entry, system), first.entry.client, [*_secrets(first)])
+        start = start_of(first.entry, system)
+        program = command_of(first, system) or start.argv[0]  # on Windows it may be a .cmd
+        whole = msgspec.structs.replace(start, argv=(program, *start.argv[1:]))
+        trial = await try_start(whole, first.entry.client, [*_secrets(first)])
         tried.update((id(own), Tried(own, trial)) for own in group)
 
     async with anyio.create_task_group() as tasks:

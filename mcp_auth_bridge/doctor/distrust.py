@@ -19,6 +19,14 @@ DAY = 86400.0
 _HOSTS = 5  # hosts of a certificate that a message names
 
 
+# The certificates that a reverse proxy makes for hosts without one, by their subject: ingress-nginx's documentation
+# "TLS/HTTPS", "Default SSL Certificate"; Traefik's, "Default Certificate".
+_MAKERS = {
+    "Kubernetes Ingress Controller Fake Certificate": "the ingress controller of Kubernetes (ingress-nginx)",
+    "TRAEFIK DEFAULT CERT": "Traefik",
+}
+
+
 class Distrust(NamedTuple):
     """The reason why a certificate is refused, as a sentence and as a sign."""
 
@@ -42,7 +50,7 @@ def _reason(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
         case Fault.OTHER_HOST:
             return _other_host(way, chain[0])
         case Fault.UNKNOWN_ISSUER | Fault.SELF_SIGNED:
-            return _unknown_issuer(way, chain)
+            return _of_another_server(way, chain) or _unknown_issuer(way, chain)
         case _:
             return None
 
@@ -81,11 +89,32 @@ def _of_time(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
 
 
 def _other_host(way: Way, own: Certificate) -> Distrust:
-    host = way.url.host
-    others = f" and {len(own.hosts) - _HOSTS} more" if len(own.hosts) > _HOSTS else ""
-    hosts = quoted(", ".join(own.hosts[:_HOSTS]) or own.subject) + others
+    host, hosts = way.url.host, _hosts(own)
     symptom = Symptom.CERTIFICATE_OTHER_HOST if parse_address(host) is None else Symptom.ADDRESS_IN_URL
     return Distrust(f"the certificate of {host} is for {hosts}", sign(symptom, host=host, hosts=hosts))
+
+
+def _hosts(own: Certificate) -> str:
+    """The hosts that a certificate is for, quoted, and not too many of them."""
+    others = f" and {len(own.hosts) - _HOSTS} more" if len(own.hosts) > _HOSTS else ""
+    return quoted(", ".join(own.hosts[:_HOSTS]) or own.subject) + others
+
+
+def _is_for(own: Certificate, host: str) -> bool:
+    """Whether a certificate is for `host` (RFC 6125 section 6.4). Old ones have it in the subject alone."""
+    above = f"*.{host.partition('.')[2]}"
+    return any(each.lower() in (host, above) for each in own.hosts or (own.subject,))
+
+
+def _of_another_server(way: Way, chain: Sequence[Certificate]) -> Distrust | None:
+    host, own, issuer = way.url.host, chain[0], quoted(chain[-1].issuer)
+    if (maker := _MAKERS.get(own.subject)) is not None:
+        says = f"{maker} has no certificate for {host}, and shows one that it made itself"
+        return Distrust(says, sign(Symptom.CERTIFICATE_MISSING, host=host, maker=maker))
+    if not _is_for(own, host):
+        says = f"what answers in place of {host} has a certificate for {_hosts(own)}, of {issuer}"
+        return Distrust(says, sign(Symptom.CERTIFICATE_FOREIGN, host=host, hosts=_hosts(own), issuer=issuer))
+    return None
 
 
 def _unknown_issuer(way: Way, chain: Sequence[Certificate]) -> Distrust:

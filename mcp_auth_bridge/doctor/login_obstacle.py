@@ -20,7 +20,13 @@ from mcp_auth_bridge.errors import (
     quoted,
 )
 from mcp_auth_bridge.oauth.challenge import Challenge
-from mcp_auth_bridge.oauth.metadata import covers, same_origin_url, well_known_resource_urls
+from mcp_auth_bridge.oauth.metadata import (
+    ResourceMetadata,
+    ServerMetadata,
+    covers,
+    same_origin_url,
+    well_known_resource_urls,
+)
 from mcp_auth_bridge.oauth.trust import Trust, same_issuer
 
 
@@ -42,9 +48,7 @@ class Obstacle(msgspec.Struct, frozen=True):
 
     def is_of_this_server(self, found: Published) -> bool:
         """Whether the metadata are of this MCP server (RFC 9728 section 3.3)."""
-        named = found.members.get("resource") or ""
-        if not isinstance(named, str):
-            return False
+        named = str(found.members.get("resource") or "")
         return named in ("", self.resource) or (not self.resource and covers(named, self.trust.server))
 
     @property
@@ -128,12 +132,35 @@ def _all_refused(issuer: Issuer) -> bool:
 
 def _down(obstacle: Obstacle) -> Sign | None:
     issuer = obstacle.issuer
-    if issuer is None or not isinstance(obstacle.error, Unreachable | UpstreamFailed) or not issuer.is_down:
+    if issuer is None or not isinstance(obstacle.error, Unreachable | UpstreamFailed):
         return None
-    if any(answer.is_down for answer in obstacle.documents.resource_answers):
-        return None  # the MCP server too: the fault may be the network's
-    facts = {"issuer": quoted(issuer.name), "error": issuer.answers[0].in_words}
-    return sign(Symptom.AUTHORIZATION_SERVER_DOWN, **facts)
+    failing = [answer for answer in issuer.answers if answer.is_down]
+    if not failing or any(answer.is_down for answer in obstacle.documents.resource_answers):
+        return None  # if the MCP server fails too, the fault may be the network's
+    return sign(Symptom.AUTHORIZATION_SERVER_DOWN, issuer=quoted(issuer.name), error=failing[0].in_words)
+
+
+def _malformed_resource(obstacle: Obstacle) -> Sign | None:
+    problems = [(each.place, _problem(each, ResourceMetadata)) for each in obstacle.documents.resources]
+    if not problems or not all(problem for _, problem in problems):
+        return None
+    return sign(Symptom.RESOURCE_MALFORMED, place=problems[0][0], problem=problems[0][1])
+
+
+def _malformed_issuer(obstacle: Obstacle) -> Sign | None:
+    asked, metadata = _asked(obstacle)
+    problem = _problem(metadata, ServerMetadata) if metadata is not None else ""
+    if metadata is None or not problem:
+        return None
+    return sign(Symptom.ISSUER_MALFORMED, issuer=quoted(asked), place=metadata.place, problem=problem)
+
+
+def _problem(found: Published, shape: type[object]) -> str:
+    try:
+        msgspec.convert(found.members, shape)
+    except msgspec.ValidationError as error:
+        return quoted(str(error))
+    return ""
 
 
 def _wrong_issuer(obstacle: Obstacle) -> Sign | None:
@@ -168,11 +195,7 @@ def _no_s256(obstacle: Obstacle) -> Sign | None:
     asked, metadata = _asked(obstacle)
     if metadata is None or not isinstance(obstacle.error, TheirProtocolError):
         return None
-    members = metadata.members
-    needed = ("issuer", "authorization_endpoint", "token_endpoint")
-    if not all(isinstance(members.get(name), str) for name in needed):
-        return None
-    methods = members.get("code_challenge_methods_supported")
+    methods = metadata.members.get("code_challenge_methods_supported")
     lacking = not isinstance(methods, list) or "S256" not in methods
     return sign(Symptom.NO_S256, issuer=quoted(asked), place=metadata.place) if lacking else None
 
@@ -194,11 +217,13 @@ _CAUSES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _other_than_configured,
     _refused_address,
     _down,
+    _malformed_resource,
     _foreign_resource,
     _no_authorization_server,
     _wrong_issuer,
     _no_server_metadata,
     _unusable_metadata,
+    _malformed_issuer,
     _no_s256,
 )
 """The first that fits counts."""

@@ -35,6 +35,13 @@ RULES = (
         oauth_texts.NO_METADATA,
     ),
     Rule(
+        (Symptom.RESOURCE_MALFORMED,),
+        Blame.SERVER,
+        "the description of the login that {server} publishes has a mistake, so that no program can read it: {problem}",
+        _SEND,
+        oauth_texts.RESOURCE_MALFORMED,
+    ),
+    Rule(
         (Symptom.RESOURCE_FOREIGN,),
         Blame.SERVER,
         "the description of the login that {server} publishes is for another server: {resource}",
@@ -97,6 +104,14 @@ RULES = (
         "the server where people log in, {issuer}, does not publish its {member}, so that a login cannot begin",
         _SEND,
         oauth_texts.ENDPOINT_UNNAMED,
+    ),
+    Rule(
+        (Symptom.ISSUER_MALFORMED,),
+        Blame.AUTHORIZATION_SERVER,
+        "the description that the server where people log in publishes has a mistake, so that no program can read it:"
+        " {problem}",
+        _SEND,
+        oauth_texts.ISSUER_MALFORMED,
     ),
     Rule(
         (Symptom.NO_S256,),

@@ -57,6 +57,17 @@ ignore it. (A server behind a proxy often names its inner host.) Send this heade
     + _HEADER
 )
 
+RESOURCE_MALFORMED = """\
+The document at {place} is not as RFC 9728 section 2 specifies it: {problem}. It has at least these members:
+
+  {{"resource": "{url}", "authorization_servers": ["https://AUTH.EXAMPLE"]}}
+"""
+
+ISSUER_MALFORMED = """\
+The document at {place}, for the issuer {issuer}, is not as RFC 8414 section 2 specifies it: {problem}. Correct that
+member.
+"""
+
 RESOURCE_FOREIGN = """\
 The document at {place} is the metadata of {resource}, not of {url}: clients must not use it (RFC 9728 section 3.3).
 Publish it with this member:

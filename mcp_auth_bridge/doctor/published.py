@@ -78,7 +78,8 @@ async def addresses(evidence: Evidence) -> Finding:
     if (unknown := await cut_off(evidence)) is not None:
         return unknown
     found, decision = await evidence.documents(), await evidence.discovery()
-    details = tuple(f"{answer.place}: {answer.in_words}{_remark(answer)}" for answer in found.answers)
+    home = evidence.bridge.profile.url.origin
+    details = tuple(f"{_place(answer, home)}: {answer.in_words}{_remark(answer)}" for answer in found.answers)
     holding = sum(read(answer) is not None for answer in found.answers)
     says = f"{holding or 'none'} of {len(details)} addresses {'holds' if holding < 2 else 'hold'} metadata"
     need = await need_of(evidence)
@@ -92,6 +93,11 @@ _ODD = {
     403: "which is odd for a public document",
     405: "although it is a document to GET",
 }
+
+
+def _place(answer: Fetched, home: str) -> str:
+    """The address of `answer`, without the origin that most have in common."""
+    return answer.url.path if answer.url.origin == home else answer.place
 
 
 def _remark(answer: Fetched) -> str:

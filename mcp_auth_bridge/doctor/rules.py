@@ -4,7 +4,7 @@ The first rule that fits counts. So the blocks follow the path of a request, bec
 or causes the later ones: here, on the way, at the server, in its OAuth, with the credential, in the client.
 """
 
-from mcp_auth_bridge.doctor import oauth_rules, server_rules
+from mcp_auth_bridge.doctor import client_rules, oauth_rules, server_rules
 from mcp_auth_bridge.doctor.credential_rules import CREDENTIAL_RULES
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.tls_rules import TLS
@@ -82,76 +82,7 @@ _HERE_AND_THERE = (
 )
 """What is wrong on this machine, but matters only to a server that wants it otherwise."""
 
-_CLIENT = (
-    Rule(
-        (Symptom.ENTRY_FILE_INVALID,),
-        Blame.YOU,
-        "{file}, from which {client} reads its servers, is not valid: {error}",
-        "correct that line, then {reload}",
-    ),
-    Rule(
-        (Symptom.ENTRY_COMMAND_MISSING,),
-        Blame.YOU,
-        "the entry for {server} in {client} starts {command}, and there is no such program",
-        "in {file}, write in its place {entry}, then {reload}",
-    ),
-    Rule(
-        (Symptom.ENTRY_COMMAND_HIDDEN,),
-        Blame.IDE,
-        "{client} looks for programs in fewer folders than your terminal, and {command} is in none of them",
-        'in {file}, write the full path as the command: "{path}", then {reload}',
-    ),
-    Rule(
-        (Symptom.ENTRY_UNEXPANDED,),
-        Blame.YOU,
-        "the entry for {server} in {client} uses {variable}, which {client} does not replace by its value",
-        'in {file}, leave the variable out, and refer to the secret as "env:NAME", "file:PATH" or "keyring:NAME"',
-    ),
-    Rule(
-        (Symptom.ENTRY_PLACEHOLDER,),
-        Blame.YOU,
-        "the value of {name} was never filled in, in the entry for {server} in {client}",
-        "in {file}, write the real value of {name}",
-    ),
-    Rule(
-        (Symptom.ENTRY_LACKS_VARIABLE,),
-        Blame.IDE,
-        "{client} does not pass {variable} on to the bridge, so it works in your terminal and not there",
-        'in {file}, add {variable} to the entry, or keep a secret elsewhere: "file:PATH" or "keyring:NAME"',
-    ),
-    Rule(
-        (Symptom.ENTRY_FAILS,),
-        Blame.YOU,
-        "the entry for {server} in {client} does not work: {error}",
-        "correct the entry in {file}",
-    ),
-    Rule(
-        (Symptom.ENTRY_SLOW,),
-        Blame.YOU,
-        "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",
-        "run: uv tool install mcp-auth-bridge, and in {file}, write the full path of the program as the command",
-    ),
-    Rule(
-        (Symptom.ENTRY_DISABLED,),
-        Blame.YOU,
-        "the entry for {server} in {client} is switched off",
-        "switch it on in {client}, or in {file}",
-    ),
-    Rule(
-        (Symptom.ENTRY_OF_ANOTHER_URL,),
-        Blame.YOU,
-        "no client has an entry for {url}, but {client} has one for {other}",
-        "correct it in {file}, or if it is right, run: mcp-auth-bridge doctor {other}",
-    ),
-    Rule(
-        (Symptom.ENTRY_HOLDS_SECRET,),
-        Blame.YOU,
-        "everyone who can read {file} learns the secret {name}, which is there in plain text",
-        'keep it elsewhere: write "env:NAME", "file:PATH" or "keyring:NAME" in its place',
-    ),
-)
-
 RULES = (
     *(*_BRIDGE, *_HERE, *WAY, *TLS, *server_rules.RULES, *oauth_rules.RULES),
-    *(*_HERE_AND_THERE, *CREDENTIAL_RULES, *_CLIENT, *LATER),
+    *(*_HERE_AND_THERE, *CREDENTIAL_RULES, *client_rules.RULES, *LATER),
 )

@@ -91,7 +91,7 @@ def _session_revision(welcome: Mapping[str, Any]) -> str:
     version = welcome.get("protocolVersion")
     if version in SUPPORTED:
         return f"{version}, the era of sessions"
-    return f"{quoted(str(version), 30)}, which is not a revision of the era of sessions that the bridge knows"
+    return f"{quoted(str(version), 30)}, an unknown revision of the era of sessions"
 
 
 def _modern_revisions(discovery: Mapping[str, Any]) -> str:

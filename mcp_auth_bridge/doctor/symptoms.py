@@ -62,6 +62,9 @@ class Symptom(enum.Enum):
     NO_NETWORK = ("no_network",)
     """This machine has no route beyond itself."""
 
+    TOO_MANY_FILES = ("too_many_files",)
+    """This process may not open another socket."""
+
     NETWORK_SETTINGS_UNUSABLE = "network_settings_unusable", "error", "hint"
     """The proxy or a file of certificates that the settings name cannot be used."""
 
@@ -106,6 +109,12 @@ class Symptom(enum.Enum):
 
     CERTIFICATE_OTHER_HOST = "certificate_other_host", "host", "hosts"
     """The certificate is good, and for other hosts."""
+
+    CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
+    """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
+    """The certificate is for other hosts, and this machine does not know its issuer."""
 
     ADDRESS_IN_URL = "address_in_url", "host", "hosts"
     """The URL has an address, and the certificate is for names."""
@@ -270,6 +279,9 @@ class Symptom(enum.Enum):
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
 
+    RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
+    """The protected-resource metadata are not as specified."""
+
     RESOURCE_FOREIGN = "resource_foreign", "resource", "named", "place"
     """The protected-resource metadata are of another resource."""
 
@@ -293,6 +305,9 @@ class Symptom(enum.Enum):
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
+
+    ISSUER_MALFORMED = "issuer_malformed", "issuer", "place", "problem"
+    """The authorization server's metadata are not as specified."""
 
     ENDPOINT_UNNAMED = "endpoint_unnamed", "issuer", "place", "member"
     """The authorization server's metadata lack an endpoint that every login needs."""

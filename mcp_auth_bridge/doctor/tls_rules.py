@@ -3,7 +3,7 @@
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
-_CA_FILE = 'write it into the server\'s network table of the configuration: ca_file = "/path/to/ca.pem"'
+_CA_FILE = 'write its path into the server\'s network table of the configuration: ca_file = "…"'
 
 TLS = (
     Rule(
@@ -47,6 +47,23 @@ TLS = (
         " subjectAltName.",
     ),
     Rule(
+        (Symptom.CERTIFICATE_MISSING,),
+        Blame.SERVER,
+        "{maker} in front of {host} has no certificate for it, and shows one that it made itself",
+        "check the host in the URL; if it is right, tell the server's operator",
+        "For {host} (SNI), {maker} serves its default certificate. Configure one for this host, of a public CA.",
+    ),
+    Rule(
+        (Symptom.CERTIFICATE_FOREIGN,),
+        Blame.UNKNOWN,
+        "another server answers in place of {host}: its certificate is for {hosts}, and of {issuer}, which this machine"
+        " does not know. It may be the sign-in page of the network in a hotel or a train, or a wrong setting of the"
+        " server",
+        "open any web page in a browser, and sign in to the network if it asks for that; otherwise tell the server's"
+        " operator",
+        "For {host} (SNI), a certificate for {hosts} of {issuer} is served. Serve one of a public CA for this host.",
+    ),
+    Rule(
         (Symptom.ADDRESS_IN_URL,),
         Blame.YOU,
         "the URL has the address {host}, but the certificate of the server is for names: {hosts}",
@@ -71,7 +88,8 @@ TLS = (
     Rule(
         (Symptom.PRIVATE_ISSUER,),
         Blame.YOU,
-        "{host} is in your own network and has a certificate of an authority that this machine does not know, {issuer}",
+        "{host}, on this machine or in your own network, has a certificate of an authority that this machine does not"
+        " know, {issuer}",
         f"get the CA certificate of {{issuer}} from the server's operator as a PEM file, and {_CA_FILE}",
     ),
     Rule(
@@ -104,8 +122,8 @@ TLS = (
         (Symptom.CLIENT_CERTIFICATE_WANTED,),
         Blame.YOU,
         "{host} serves only clients that have a certificate of their own (mutual TLS), and none is configured",
-        "get one from the server's operator, and write it into the server's network table of the configuration:"
-        ' client_certificate = "/path/to/client.pem"',
+        "get one from the server's operator as a PEM file, and write its path into the server's network table of the"
+        ' configuration: client_certificate = "…"',
     ),
     Rule(
         (Symptom.TLS_TOO_OLD,),

@@ -11,6 +11,12 @@ WAY = (
         "connect it (Wi-Fi, cable, VPN), and if this is a container or a sandbox, give it a network",
     ),
     Rule(
+        (Symptom.TOO_MANY_FILES,),
+        Blame.YOU,
+        "the bridge may open no further connection, because the limit of open files is too low for it",
+        "raise it (ulimit -n) for the program that starts the bridge, for example to 1024",
+    ),
+    Rule(
         (Symptom.NETWORK_SETTINGS_UNUSABLE,),
         Blame.YOU,
         "a setting of the network cannot be used: {error}",

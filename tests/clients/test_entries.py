@@ -125,6 +125,11 @@ def test_what_is_not_an_entry_is_left_out(text):
     assert entries(text) == []
 
 
+def test_no_more_than_a_thousand_entries_are_read():
+    many = ", ".join(f'"{number}": {{"command": "x"}}' for number in range(1500))
+    assert len(entries(f'{{"mcpServers": {{{many}}}}}')) == 1000
+
+
 def test_a_file_that_cannot_be_parsed_is_refused():
     with pytest.raises(ConfigError):
         entries("{")

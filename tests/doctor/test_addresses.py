@@ -119,6 +119,8 @@ def test_a_name_server_that_answers_late_is_a_warning():
         (Fault.NAME_UNKNOWN, True, {"NAME_UNKNOWN": {"host": "acme.example"}}),
         (Fault.NAME_SERVER_SILENT, True, {"NAME_SERVER_SILENT": {"host": "acme.example"}}),
         (Fault.NAME_SERVER_SILENT, False, {"NO_NETWORK": {}}),
+        (Fault.TOO_MANY_FILES, True, {"TOO_MANY_FILES": {}}),
+        (Fault.OTHER, True, {}),
         (Fault.NAME_UNKNOWN, False, {"NO_NETWORK": {}}),
     ],
 )
@@ -186,6 +188,12 @@ def test_without_any_route_there_is_no_network():
     for address in (V4, "127.0.0.1"):
         found = finding(addresses.connection, way(knocks=[knock(address, fault=Fault.NO_ROUTE)], has_route=False))
         assert signs(found) == {"NO_NETWORK": {}}
+
+
+def test_a_process_that_may_open_no_socket_has_too_low_a_limit():
+    full = [knock("127.0.0.1", fault=Fault.TOO_MANY_FILES), silent(V4)]
+    assert signs(finding(addresses.connection, way(knocks=full, has_route=False))) == {"TOO_MANY_FILES": {}}
+    assert signs(finding(addresses.proxy, proxied(knocks=full))) == {"TOO_MANY_FILES": {}}
 
 
 def test_another_failure_is_told_in_its_own_words():

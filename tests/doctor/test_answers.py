@@ -114,3 +114,21 @@ async def test_redirects_within_the_origin_are_followed_and_others_told(tmp_path
         302,
         "https://elsewhere.example/login?secret=1",
     )
+
+
+@pytest.mark.parametrize("method", ["initialize", "tools/list"])
+@story
+async def test_what_may_be_too_much_at_a_time_is_asked_once_more(method, tmp_path, monkeypatch):
+    monkeypatch.setattr(answers_module, "PAUSE", 0.0)
+    async with FaultServer() as server:
+        server.on(method, [head(429)])
+        answers = await evidence_of(tmp_path, server.url).answers()
+    assert (answers.bare.status, answers.stranger_session.error) == (200, None)
+
+
+@story
+async def test_organisation_headers_that_cannot_be_read_are_left_out(tmp_path):
+    async with FaultServer() as server:
+        evidence = evidence_of(tmp_path, server.url, more='headers = { "X-Org-Id" = "env:NOT_SET" }')
+        answers = await evidence.answers()
+    assert (answers.organisation, answers.credential, answers.bare.status) == (None, None, 200)

@@ -119,6 +119,7 @@ def test_a_firewall_and_a_failing_server_are_told_apart():
     assert not Fetched(url, NOT_FOUND, NOT_FOUND).is_walled
     assert not Fetched(url).is_walled
     assert Fetched(url).in_words == "no answer"
+    assert Fetched(url, NOT_FOUND, NOT_FOUND).in_words == describe(NOT_FOUND)
     for status, down in ((503, True), (429, True), (404, False)):
         response = answer(b"", status)
         assert Fetched(url, response, response).is_down is down

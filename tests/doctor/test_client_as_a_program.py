@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from commanding import context_of
 from peers.far import Far
 from pooling import story
 from program import command
+from stored_login import BROWSER, log_in
+
+from mcp_auth_bridge.secret import Secret
+from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
 
 BRIDGE = str(Path(sys.executable).with_name("mcp-auth-bridge"))
 
@@ -25,10 +30,10 @@ def write(path, document):
     path.write_text(document if isinstance(document, str) else json.dumps(document))
 
 
-async def doctor(home, target, **more):
+async def doctor(home, *words, **more):
     environ = {"HOME": str(home), "PATH": f"{Path(BRIDGE).parent}:{os.defpath}", "COLUMNS": "100", **more}
     process = await asyncio.create_subprocess_exec(
-        *(command(), "doctor", target),
+        *(command(), "doctor", *words),
         cwd=home / "project",
         env=environ,
         stdin=asyncio.subprocess.DEVNULL,
@@ -85,3 +90,25 @@ async def test_a_start_opens_no_browser_and_leaves_no_login(home):
         before = files(home)
         await doctor(home, far.url)
     assert {path for path in files(home) - before if "/records/" in path} == set()
+
+
+@story
+async def test_a_start_uses_the_stored_login_and_leaves_it_as_it_is(home):
+    async with Far() as far:
+        context = context_of(home, far.url, BROWSER)
+        store = context.config.store
+        text = f'[store]\nkind = "key_file"\npath = "{store.path}"\n[servers.acme]\nurl = "{far.url}"\n'
+        config = home / "config.toml"
+        config.write_text(text)
+        log_in(context, "acme", refresh=Secret("canary-refresh"), access=Secret("canary-access"))
+        words = ["run", "acme", "--config", str(config)]
+        entry = {"command": BRIDGE, "args": words, "env": {HOME_VARIABLE: str(home)}}
+        write(home / ".claude.json", {"mcpServers": {"mine": entry}})
+        before = {path: path.read_bytes() for path in (home / "records").iterdir()}
+        told = await doctor(home, "acme", "--config", str(config), **{HOME_VARIABLE: str(home)})
+        after = {path: path.read_bytes() for path in (home / "records").iterdir()}
+        starts = [seen for seen in far.seen if seen_from_a_client(seen)]
+    assert "Claude Code: a reply to initialize after " in told
+    assert "claude-code" in [seen["params"]["clientInfo"]["name"] for seen in starts]
+    assert before == after
+    assert "canary" not in told

@@ -71,6 +71,7 @@ def test_two_clients_that_start_the_same_in_the_same_way_need_one_start(place, p
         ({"disabled": True}, "it is switched off"),
         ({"number": 1}, "its file belongs to a project, and only you know whether you trust that"),
         ({"env": {"KEY": "${input:key}"}}, "it has values that only its client can fill in"),
+        ({"env": {"HOME": "/elsewhere"}}, "it uses another configuration or login than this examination"),
         ({"env": {HOME_VARIABLE: "/elsewhere"}}, "it uses another configuration or login than this examination"),
     ],
 )

@@ -110,6 +110,35 @@ def test_a_public_certificate_without_its_intermediate_is_the_operators_to_corre
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_ISSUER, Fault.SELF_SIGNED])
 def test_in_a_private_network_an_unknown_issuer_is_the_organisations_own(address, fault):
     assert symptom(fault, certificate(is_self_signed=True), address=address) == "PRIVATE_ISSUER"
+    by_subject = certificate(hosts=(), subject="acme.example")
+    assert symptom(fault, by_subject, address=address) == "PRIVATE_ISSUER"
+
+
+@pytest.mark.parametrize("fault", [Fault.UNKNOWN_ISSUER, Fault.SELF_SIGNED])
+def test_an_unknown_certificate_for_other_hosts_is_of_another_server(fault):
+    name, facts, says = found(fault, certificate("Hotel CA", hosts=("login.hotel.example",)))
+    assert name == "CERTIFICATE_FOREIGN"
+    assert facts == {"host": "acme.example", "hosts": "“login.hotel.example”", "issuer": "“Hotel CA”"}
+    assert says == "what answers in place of acme.example has a certificate for “login.hotel.example”, of “Hotel CA”"
+
+
+def test_a_wildcard_is_for_the_hosts_one_level_below():
+    url = gate("https://mcp.acme.example/mcp", Purpose.SERVER)
+    names = {
+        host: symptom(Fault.UNKNOWN_ISSUER, certificate(hosts=(host,)), url=url)
+        for host in ("*.ACME.example", "*.example", "acme.example")
+    }
+    assert names == {
+        "*.ACME.example": "CERTIFICATE_ISSUER_UNKNOWN",
+        "*.example": "CERTIFICATE_FOREIGN",
+        "acme.example": "CERTIFICATE_FOREIGN",
+    }
+
+
+def test_the_certificate_of_a_reverse_proxy_that_has_none_is_the_operators_to_replace():
+    fake = "Kubernetes Ingress Controller Fake Certificate"
+    name, facts, _ = found(Fault.SELF_SIGNED, certificate(fake, hosts=("ingress.local",), subject=fake))
+    assert (name, facts["maker"]) == ("CERTIFICATE_MISSING", "the ingress controller of Kubernetes (ingress-nginx)")
 
 
 def test_in_the_open_internet_an_unknown_issuer_is_an_interceptor_and_a_self_signed_certificate_is_the_servers():
@@ -122,9 +151,9 @@ def test_in_the_open_internet_an_unknown_issuer_is_an_interceptor_and_a_self_sig
     ("host", "expected"), [("acme.example", "CERTIFICATE_ISSUER_UNKNOWN"), ("10.1.2.3", "PRIVATE_ISSUER")]
 )
 def test_behind_a_proxy_only_an_address_in_the_url_tells_how_near_the_server_is(host, expected):
-    url = gate(f"https://{host}/mcp", Purpose.SERVER)
+    url, own = gate(f"https://{host}/mcp", Purpose.SERVER), certificate(hosts=(host,))
     proxy = parse("http://10.0.0.1:3128", "HTTPS_PROXY")
-    assert symptom(Fault.UNKNOWN_ISSUER, certificate(), url=url, address="10.0.0.1", proxy=proxy) == expected
+    assert symptom(Fault.UNKNOWN_ISSUER, own, url=url, address="10.0.0.1", proxy=proxy) == expected
 
 
 def test_a_day_is_told_in_utc():

@@ -6,8 +6,6 @@ from oauth_world import (
     HONEST,
     MCP,
     METADATA,
-    OIDC,
-    OWN,
     PRM,
     RESOURCE,
     RFC8414,
@@ -15,8 +13,8 @@ from oauth_world import (
     accepted,
     cut_off,
     evidence,
+    judged,
     looked,
-    refused,
     served,
     symptoms,
     without,
@@ -24,21 +22,15 @@ from oauth_world import (
 from playing import answer
 
 from mcp_auth_bridge.doctor import login_way
-from mcp_auth_bridge.doctor.finding import Outcome, Section
-from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.doctor.verdict import Blame, judge
-from mcp_auth_bridge.errors import LoginRequired, Unreachable, UpstreamFailed
+from mcp_auth_bridge.doctor.verdict import Blame
+from mcp_auth_bridge.errors import LoginRequired, Unreachable
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 
 CHALLENGED = f'Bearer resource_metadata="{PRM}"'
-ELSEWHERE = 'Bearer resource_metadata="https://inner.example/prm"'
-ISSUER = f'{{ kind = "browser", issuer = "{AS}" }}'
 CLIENT = f'{{ kind = "browser", issuer = "{AS}", client_id = "mine" }}'
-DOWN = dict.fromkeys((RFC8414, OIDC), Unreachable("as.example refused the connection"))
-TENANT = "https://login.microsoftonline.com/common/v2.0"
-COMMON = "https://login.microsoftonline.com/.well-known/oauth-authorization-server/common/v2.0"
 
 
 def session(issuer=AS):
@@ -54,95 +46,6 @@ def metadata(*names, **changes):
 
 def resource(*names, **changes):
     return {**HONEST, PRM: without(RESOURCE, *names, **changes)}
-
-
-FAULTS = [
-    ("nothing is published", {}, Symptom.NO_METADATA, Blame.SERVER),
-    ("another resource", resource(resource="https://other.example/mcp"), Symptom.RESOURCE_FOREIGN, Blame.SERVER),
-    ("no authorization server", resource("authorization_servers"), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
-    ("a list without names", resource(authorization_servers=[]), Symptom.NO_AUTHORIZATION_SERVER, Blame.SERVER),
-    ("plain http", resource(authorization_servers=["http://as.example"]), Symptom.ISSUER_REFUSED, Blame.SERVER),
-    (
-        "an inner address",
-        resource(authorization_servers=["https://169.254.169.254"]),
-        Symptom.ISSUER_REFUSED,
-        Blame.SERVER,
-    ),
-    ("down", {PRM: RESOURCE, **DOWN}, Symptom.AUTHORIZATION_SERVER_DOWN, Blame.AUTHORIZATION_SERVER),
-    (
-        "failing",
-        {PRM: RESOURCE, **dict.fromkeys((RFC8414, OIDC), answer(b"", 502))},
-        Symptom.AUTHORIZATION_SERVER_DOWN,
-        Blame.AUTHORIZATION_SERVER,
-    ),
-    ("no metadata", {PRM: RESOURCE}, Symptom.NO_SERVER_METADATA, Blame.AUTHORIZATION_SERVER),
-    ("another issuer", metadata(issuer="https://b.example"), Symptom.WRONG_ISSUER, Blame.AUTHORIZATION_SERVER),
-    (
-        "Entra ID for all tenants",
-        {
-            PRM: without(RESOURCE, authorization_servers=[TENANT]),
-            COMMON: without(METADATA, issuer="https://login.microsoftonline.com/{tenantid}/v2.0"),
-        },
-        Symptom.ISSUER_TEMPLATE,
-        Blame.SERVER,
-    ),
-    ("no S256", metadata(code_challenge_methods_supported=["plain"]), Symptom.NO_S256, Blame.AUTHORIZATION_SERVER),
-    ("no token endpoint", metadata("token_endpoint"), Symptom.ENDPOINT_UNNAMED, Blame.AUTHORIZATION_SERVER),
-    ("no login page", metadata("authorization_endpoint"), Symptom.ENDPOINT_UNNAMED, Blame.AUTHORIZATION_SERVER),
-    (
-        "an endpoint at plain http",
-        metadata(token_endpoint="http://as.example/token"),
-        Symptom.ENDPOINT_REFUSED,
-        Blame.AUTHORIZATION_SERVER,
-    ),
-]
-
-
-def judged(finding):
-    known = {"server": "acme", "url": MCP, "origin": "https://mcp.example", "login": "LOGIN", "doctor": "DOCTOR"}
-    return judge([(Section.OAUTH, finding)], RULES, known)
-
-
-@pytest.mark.parametrize(("table", "symptom", "blame"), [case[1:] for case in FAULTS], ids=[case[0] for case in FAULTS])
-def test_each_fault_before_a_login_has_its_symptom_and_its_blame(table, symptom, blame, tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, table))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [symptom]), finding
-    verdict = judged(finding)
-    assert verdict.blame is blame
-    assert "{" not in verdict.sentence + verdict.step
-
-
-def test_a_firewall_at_every_address_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {}, default=WALL))
-    assert symptoms(finding) == [Symptom.METADATA_WALLED]
-    assert "GET https://mcp.example/.well-known" in judged(finding).operator
-
-
-def test_a_challenge_that_names_another_origin_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {}, refused(ELSEWHERE)))
-    assert symptoms(finding) == [Symptom.METADATA_ELSEWHERE]
-    assert f'resource_metadata="{PRM}"' in judged(finding).operator
-
-
-def test_a_configured_issuer_that_the_server_does_not_name_is_your_mistake(tmp_path):
-    mine = '{ kind = "browser", issuer = "https://mine.example" }'
-    finding = looked(login_way.discovery, evidence(tmp_path, HONEST, auth=mine))
-    assert symptoms(finding) == [Symptom.ISSUER_DIFFERS]
-    assert judged(finding).blame is Blame.YOU
-
-
-def test_a_wrong_issuer_at_the_mcp_server_s_own_host_is_named(tmp_path):
-    finding = looked(login_way.discovery, evidence(tmp_path, {OWN: METADATA}, refused()))
-    assert symptoms(finding) == [Symptom.WRONG_ISSUER]
-    assert finding.signs[0].facts["exact"] == "https://mcp.example"
-
-
-def test_an_error_of_the_mcp_server_itself_has_no_symptom_of_its_authorization_server(tmp_path):
-    failing = {PRM: answer(b"", 503), RFC8414: METADATA}
-    finding = looked(login_way.discovery, evidence(tmp_path, failing, refused(), auth=ISSUER))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [])
-    both = {**DOWN, PRM: UpstreamFailed("down", status=503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
 
 
 def test_a_device_login_needs_no_page_and_a_browser_login_does(tmp_path):

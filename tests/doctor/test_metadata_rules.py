@@ -1,6 +1,15 @@
 """A rule for a document, its deviation, and the words for both."""
 
-from mcp_auth_bridge.doctor.metadata_rules import MetadataRule, View, Weight, check, foreign_kind, is_acceptable, unlike
+from mcp_auth_bridge.doctor.metadata_rules import (
+    MetadataRule,
+    View,
+    Weight,
+    check,
+    foreign_kind,
+    is_acceptable,
+    shown,
+    unlike,
+)
 from mcp_auth_bridge.oauth.metadata import ServerMetadata
 from mcp_auth_bridge.urls import Purpose, gate
 
@@ -30,6 +39,10 @@ def test_media_types_shapes_and_urls_are_judged_as_a_login_judges_them():
     assert unlike(ServerMetadata)(view({"issuer": "x", "token_endpoint": "y"})) == ""
     assert is_acceptable("https://as.example", Purpose.ISSUER)
     assert not is_acceptable("http://as.example", Purpose.ISSUER)
+
+
+def test_a_member_is_shown_as_it_was_sent():
+    assert shown({"a": [1]}) == '“{"a":[1]}”'
 
 
 def test_members_of_an_unexpected_type_are_no_members():

@@ -70,11 +70,9 @@ def test_each_address_has_one_line_with_what_it_answers(tmp_path):
     table = {**HONEST, ROOT_PRM: PAGE, OWN: answer(b"Jwt is missing", 401, "text/plain")}
     finding = looked(published.addresses, evidence(tmp_path, table))
     assert (finding.outcome, finding.says) == (Outcome.OK, f"2 of {len(finding.details)} addresses hold metadata")
-    assert f"{ROOT_PRM}: HTTP 200 text/html “App”" in finding.details
-    assert (
-        f"{OWN}: HTTP 401 text/plain “Jwt is missing”, which is odd for a public document, and harmless"
-        in finding.details
-    )
+    assert "/.well-known/oauth-protected-resource: HTTP 200 text/html “App”" in finding.details
+    odd = "/.well-known/oauth-authorization-server: HTTP 401 text/plain “Jwt is missing”, which is odd"
+    assert f"{odd} for a public document, and harmless" in finding.details
     assert f"{AS}/.well-known/openid-configuration: HTTP 404 text/plain “not found”" in finding.details
 
 

@@ -1,16 +1,23 @@
 """What the checks of the server find at servers that answer in every way: outcome, signs, and whose fault it is."""
 
 import pytest
+from answering import URL, answer, answers, found, refusing, silence, unsent, welcomed
 from examining import evidence_of, examined
-from faults.server import END, FaultServer, Made, chunked, head, plain, response, sound, whole
+from faults.server import END, WELCOMED, FaultServer, Made, chunked, chunks, event, head, plain, response, sound, whole
 from peers.scripted import CUT, DRAIN
 from pooling import story
+from ways import knock, way
 
 from mcp_auth_bridge.doctor import answer as answer_module
 from mcp_auth_bridge.doctor import answers as answers_module
+from mcp_auth_bridge.doctor.answers import Session
 from mcp_auth_bridge.doctor.finding import Outcome, Section
+from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.server import credential, stranger, stream
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
+from mcp_auth_bridge.errors import Overdue
+from mcp_auth_bridge.shell.net.handshake import Handshake
 
 TOKEN = '{ kind = "bearer", token = "env:TOKEN" }'
 HAS_TOKEN = {"environ": {"TOKEN": "a-token-that-nobody-may-see"}}
@@ -211,3 +218,98 @@ async def test_a_single_sign_on_in_front_of_the_server_is_told_from_a_login_of_i
         _, verdict = await examined(evidence_of(tmp_path, server.url, TOKEN, **HAS_TOKEN), Section.SERVER)
     assert (verdict.blame, "https://sso.example" in verdict.sentence) == (Blame.SERVER, True)
     assert "{" not in verdict.operator
+
+
+class Older:
+    """Lets `server` speak HTTP+SSE: each stream names a place of its own for messages."""
+
+    def __init__(self, server, welcomed=WELCOMED):
+        self._streams = []
+        self._welcomed = welcomed
+        server.always("GET", [self._open])
+        for method in ("initialize", "tools/list", "notifications/initialized", "server/discover"):
+            server.always(method, [Made(lambda exchange: lambda _, writer: self._take(exchange, writer))])
+
+    async def _open(self, reader, writer):
+        writer.write(chunked(b"event: endpoint\ndata: /messages/%d\n\n" % len(self._streams)))
+        self._streams.append(writer)
+        await reader.read()
+
+    async def _take(self, exchange, writer):
+        if exchange.target == "/mcp":
+            writer.write(head(405))
+            return
+        writer.write(head(202))
+        if exchange.id is not None:
+            result = self._welcomed if exchange.method == "initialize" else {"tools": [{"name": "a"}, {"name": "b"}]}
+            stream = self._streams[int(exchange.target.rpartition("/")[2])]
+            stream.write(chunks(event(response(exchange, result))))
+
+
+@story
+async def test_the_older_transport_is_told_and_works(tmp_path):
+    async with FaultServer() as server:
+        Older(server)
+        findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert verdict.blame is Blame.NOTHING, findings
+    assert findings["a stranger"].says == "it serves everybody: no login is needed"
+    assert findings["GET"].says == "it offers the stream of the older transport (HTTP+SSE)"
+    assert findings["transport"].says == "HTTP+SSE, the transport of 2024-11-05: one stream is the session"
+    assert findings["revision"].says == "“far 1”: 2025-11-25, the era of sessions"
+    assert findings["content"].says == "2 tools"
+
+
+@story
+async def test_a_server_of_the_older_transport_that_fails_is_not_taken_for_a_wrong_path(tmp_path):
+    async with FaultServer() as server:
+        Older(server)
+        server.always("initialize", [Made(lambda exchange: head(405 if exchange.target == "/mcp" else 500))])
+        findings, verdict = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.FAILS_LATER]
+    assert verdict.blame is Blame.SERVER
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (answer(200, kind="text/event-stream"), "it offers a stream of its own"),
+        (silence(), "it does not answer, and need not"),
+        (refusing(), "it asks for credentials here too"),
+    ],
+)
+def test_whatever_a_get_is_answered_is_right(given, says):
+    told = found(stream, answers(welcomed(), stream=given))
+    assert (told.outcome, told.says) == (Outcome.OK, says)
+
+
+@story
+async def test_a_refusal_in_json_rpc_is_told_as_one_that_few_clients_understand(tmp_path):
+    error = b'{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"who?"}}'
+    async with FaultServer() as server:
+        server.always("initialize", [plain(error)])
+        findings, _ = await examined(evidence_of(tmp_path, server.url), Section.SERVER)
+    assert "in a JSON-RPC error, which clients without this bridge may not understand" in findings["a stranger"].says
+
+
+def test_a_slow_server_is_not_taken_for_one_that_fails(tmp_path):
+    late = Session({}, Overdue("a session did not come about within 8 seconds"))
+    slow = welcomed(milliseconds=4000)
+    given = answers(slow, credential=slow, session=late, stranger_session=late)
+    told = found(credential, given, evidence_of(tmp_path, str(URL)))
+    assert (told.outcome, told.says.partition(":")[0]) == (Outcome.OK, "it answers, but slowly")
+
+
+def test_a_fault_that_only_a_request_meets_is_told(tmp_path):
+    """Nothing could be sent, and the way is good; or only the stranger's request could not be sent."""
+    nothing = unsent()
+    evidence = evidence_of(tmp_path, str(URL))
+
+    async def good():
+        return way(knocks=[knock("192.0.2.1")], handshake=Handshake("TLSv1.3"))
+
+    evidence.way = Once(good)
+    given = answers(nothing, discover=nothing, stream=nothing, preflight=nothing)
+    told = found(stranger, given, evidence)
+    assert (told.outcome, told.says, told.hint) == (Outcome.FAIL, "far refuses connections", "start it")
+    told = found(stranger, answers(nothing), evidence)
+    assert (told.outcome, told.says, told.hint) == (Outcome.SKIP, "it could not be asked", "far refuses connections")

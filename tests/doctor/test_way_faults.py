@@ -180,7 +180,7 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
     ):
         found = await examined(f"https://acme.test:{server.port}/mcp", environ)
     assert found.failed == {"encryption"}
-    assert_verdict(found, Blame.NETWORK, sentence, 'ca_file = "/path/to/ca.pem"')
+    assert_verdict(found, Blame.NETWORK, sentence, 'ca_file = "…"')
 
 
 @pytest.mark.parametrize(
@@ -215,8 +215,12 @@ async def test_a_proxy_with_certificates_of_its_own_intercepts(issuer, sentence,
             (Blame.YOU, "mitmproxy on this machine decrypts", "turn off its inspection"),
         ),
         (
+            partial(server_context, "login.hotel.example", ca=trustme.CA()), now,
+            (Blame.UNKNOWN, "the sign-in page of the network", "sign in to the network"),
+        ),
+        (
             partial(server_context, "localhost", ca=trustme.CA()), now,
-            (Blame.YOU, "is in your own network", 'ca_file = "/path/to/ca.pem"'),
+            (Blame.YOU, "in your own network", 'ca_file = "…"'),
         ),
     ],
 )  # fmt: skip
@@ -250,7 +254,7 @@ async def test_a_handshake_that_fails_has_a_cause(script, blame, sentence, exami
 async def test_a_client_certificate_that_is_missing_is_the_users_to_get(examined):
     found = await examined(f"https://127.0.0.1:{strict_server(ssl.TLSVersion.TLSv1_3, CA, connections=3)}/mcp")
     assert found.failed == {"encryption"}
-    assert_verdict(found, Blame.YOU, "a certificate of their own", 'client_certificate = "/path/to/client.pem"')
+    assert_verdict(found, Blame.YOU, "a certificate of their own", 'client_certificate = "…"')
 
 
 @story

@@ -32,7 +32,7 @@ from mcp_auth_bridge.oauth.session import Session, dump
 from mcp_auth_bridge.secret import Secret
 
 NOTHING, YOU, NETWORK = "nothing", "you", "network"
-ISSUER, SERVER, BRIDGE = "authorization_server", "server", "bridge"
+ISSUER, SERVER, UNKNOWN = "authorization_server", "server", "unknown"
 LOGIN = r"mcp-auth-bridge login far"
 
 BROWSER = '{ kind = "browser" }'
@@ -76,19 +76,27 @@ class Case(NamedTuple):
 # What doctor answers to the rows of the relay's own matrix, if the whole endpoint has that fault.
 
 _BY_STATUS = {
-    400: ((SERVER,), "400"),
-    402: ((SERVER, YOU), "402"),
-    403: ((SERVER, YOU, NETWORK), "403"),
-    404: ((YOU,), "404"),
-    405: ((YOU,), "405"),
-    410: ((YOU, SERVER), "410"),
+    **dict.fromkeys((400, 402, 406, 409, 415, 418, 451), (SERVER, YOU, UNKNOWN)),
+    403: (SERVER, YOU, NETWORK, UNKNOWN),
+    404: (YOU,),
+    405: (YOU,),
+    410: (YOU, SERVER),
+    501: (SERVER, YOU),  # the answer of a server for files to any POST
+    302: (SERVER, NETWORK),
+    307: (SERVER, YOU),  # moved, or in a circle
 }
-_KINDS = {
-    matrix.UNKNOWN: ((SERVER, NETWORK), ""),
-    matrix.UPSTREAM: ((SERVER, NETWORK), ""),
-    matrix.LIMIT: ((SERVER,), ""),
-    matrix.SESSION: ((YOU, SERVER), ""),
-    matrix.BROKEN: ((SERVER, NETWORK), ""),
+"""Whose fault a status is. Nobody outside can tell whose fault some refusals are: then doctor says so."""
+_BY_KIND = {
+    matrix.UNKNOWN: (SERVER, NETWORK, UNKNOWN),
+    matrix.UPSTREAM: (SERVER, NETWORK),
+    matrix.SESSION: (YOU, SERVER),
+    matrix.BROKEN: (SERVER, NETWORK),
+}
+_OTHERWISE = {
+    "19 a web page": (YOU, NETWORK, SERVER),
+    "18 many bytes that are not HTTP": (YOU, SERVER),
+    "18 an unexpected session id": (SERVER,),  # the session that it opens cannot be used
+    "HTTP 503 with a date": (SERVER, YOU),  # its clock is days behind, or this machine's is ahead
 }
 
 
@@ -108,14 +116,10 @@ def _status_of(row: matrix.Row) -> int:
 def _of_matrix(row: matrix.Row) -> Case:
     first = row.name.partition(" ")[0]
     numbers = {"HTTP": "10, 11, 12"}.get(first, row.name.split(" ")[0].rstrip(","))
-    if row.call == matrix.OK:
-        return Case(f"relay: {row.name}", numbers, (NOTHING,), fault=_always(row.script))
-    status = _status_of(row)
     code = row.call if isinstance(row.call, int) else matrix.LIMIT
-    blame, word = _BY_STATUS.get(status) or _KINDS.get(code, ((SERVER,), ""))
-    if status >= 300 and not word:
-        word = str(status)
-    return Case(f"relay: {row.name}", numbers, blame, word, ".", _always(row.script))
+    blame = (NOTHING,) if row.call == matrix.OK else _BY_KIND.get(code, (SERVER, UNKNOWN))
+    blame = _OTHERWISE.get(row.name) or _BY_STATUS.get(_status_of(row)) or blame
+    return Case(f"relay: {row.name}", numbers, blame, ".", "" if NOTHING in blame else ".", _always(row.script))
 
 
 OF_THE_RELAY = [_of_matrix(row) for row in matrix.ROWS if matrix.LEGACY in row.eras]
@@ -143,12 +147,19 @@ def _only_http2() -> ssl.SSLContext:
     return context
 
 
-def _old_tls() -> ssl.SSLContext:
-    context = _context(CA, "127.0.0.1")
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1
-    return context
+def _old_tls(site: Site) -> None:
+    """The alert with which a server that speaks TLS 1.0 refuses a client that does not (RFC 8446 section 6)."""
+
+    async def refuse(reader: Any, writer: Any) -> None:
+        await reader.read(1 << 12)
+        writer.write(b"\x15\x03\x01\x00\x02\x02\x46")
+        await writer.drain()
+
+    site._forever = [refuse, matrix.HALF_CLOSE, _silent]
+
+
+async def _silent(reader: Any, _: Any) -> None:
+    await reader.read()
 
 
 def _trusted(folder: Path, _: Site) -> None:
@@ -170,10 +181,6 @@ def _elsewhere(url: str) -> Callable[[Path, Site], None]:
 
 def _down(folder: Path, site: Site) -> Any:
     return site.down()
-
-
-async def _silent(reader: Any, _: Any) -> None:
-    await reader.read()
 
 
 _FAR = "https://mcp.acme.example/mcp"
@@ -245,14 +252,22 @@ WAY = [
         r"ca_file",
         tls=lambda: _context(OTHER_CA, "127.0.0.1"),
     ),
-    Case("TLS 1.0 only", "29", (SERVER,), r"TLS", ".", tls=_old_tls, network=TRUSTED, prepare=_trusted),
+    Case(
+        "TLS 1.0 only",
+        "29",
+        (SERVER,),
+        r"TLS|encryption",
+        ".",
+        _old_tls,
+        prepare=_elsewhere("https://127.0.0.1:PORT/mcp"),
+    ),
     Case(
         "HTTP/2 only",
         "28",
         (SERVER,),
         r"HTTP/2|HTTP/1\.1",
         ".",
-        _always([b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18), *matrix.BOTH[:0], matrix.CUT]),
+        _always([b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18), matrix.CUT]),
         tls=_only_http2,
         network=TRUSTED,
         prepare=_trusted,
@@ -356,7 +371,7 @@ AT_SERVER = [
         "nginx cannot reach what is behind it",
         "10, field relay/r05",
         (SERVER,),
-        r"502",
+        r"down|502",
         ".",
         _answers(lambda _: page(502, "502 Bad Gateway", b"Server: nginx")),
     ),
@@ -364,7 +379,7 @@ AT_SERVER = [
         "overloaded at the start",
         "11, field relay/r06",
         (SERVER,),
-        r"503",
+        r"not ready|503",
         r"again|later|operator",
         _answers(lambda _: head(503, b"Retry-After: 2")),
     ),
@@ -372,7 +387,7 @@ AT_SERVER = [
         "too many requests",
         "12",
         (SERVER, YOU),
-        r"429|too many",
+        r"limits|too many",
         r"again|later|wait",
         _answers(lambda _: head(429, b"Retry-After: 3600")),
     ),
@@ -389,9 +404,12 @@ AT_SERVER = [
         "https leads to http",
         "field relay/r15",
         (SERVER, YOU),
-        r"redirect",
+        r"http:|encrypt",
         ".",
-        _answers(lambda _: moved(301, "http://mcp.acme.example/mcp")),
+        _answers(lambda _: moved(301, "http://127.0.0.1/mcp")),
+        tls=lambda: _context(CA, "127.0.0.1"),
+        network=TRUSTED,
+        prepare=_trusted,
     ),
     Case(
         "another host has it now",
@@ -415,7 +433,7 @@ AT_SERVER = [
         "every request to the server times out in the gateway",
         "10",
         (SERVER,),
-        r"504",
+        r"slow|hangs|504",
         ".",
         _answers(lambda _: page(504, "504 Gateway Time-out")),
     ),
@@ -492,8 +510,7 @@ def _challenge_only(site: Site) -> None:
 def _behind_pages(site: Site) -> None:
     """claude-code #72673: a CDN's page instead of each document."""
     site.guard()
-    for place in (RESOURCE_METADATA, f"{RESOURCE_METADATA}/mcp", SERVER_METADATA, OPENID):
-        site.documents[place] = page(403)
+    site.default = page(403)
 
 
 def _says_unauthorized(site: Site) -> None:
@@ -616,7 +633,7 @@ OAUTH = [
         "the metadata are of another resource",
         "field login/06c, 11c",
         (SERVER,),
-        r"resource",
+        r"resource|another server",
         ".",
         _resource_alone(resource="api://acme/mcp"),
         operator="resource",
@@ -626,7 +643,7 @@ OAUTH = [
         "the metadata are of the http twin",
         "field login/11c",
         (SERVER,),
-        r"resource",
+        r"resource|another server",
         ".",
         _resource_alone(resource="http://mcp.acme.example/mcp"),
         operator="resource",

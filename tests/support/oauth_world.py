@@ -13,6 +13,8 @@ from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.doctor.once import Once
+from mcp_auth_bridge.doctor.rules import RULES
+from mcp_auth_bridge.doctor.verdict import judge
 from mcp_auth_bridge.effects import Response
 from mcp_auth_bridge.errors import BridgeError
 from mcp_auth_bridge.oauth.challenge import choose_challenge
@@ -123,3 +125,9 @@ def looked(look, found):
 
 def symptoms(finding):
     return [each.symptom for each in finding.signs]
+
+
+def judged(finding):
+    """The verdict on a finding alone."""
+    known = {"server": "acme", "url": MCP, "origin": "https://mcp.example", "login": "LOGIN", "doctor": "DOCTOR"}
+    return judge([(Section.OAUTH, finding)], RULES, known)

@@ -24,6 +24,8 @@ class Fault(enum.StrEnum):
     NO_ROUTE = "no_route"
     FORBIDDEN = "forbidden"
     """This machine does not allow it."""
+    TOO_MANY_FILES = "too_many_files"
+    """This process may not open another socket."""
     HUNG_UP = "hung_up"
     """It was accepted, and ended before it was ready."""
     PROXY_WANTS_LOGIN = "proxy_wants_login"
@@ -139,7 +141,9 @@ _FORBIDDEN = _Reason(
     "this machine does not allow a connection to {}",
     "check its firewall, and the sandbox of the program that started the bridge",
 )
-_FULL = _Reason(Fault.OTHER, "no connection to {}: this process has too many open files", "raise the limit (ulimit -n)")
+_FULL = _Reason(
+    Fault.TOO_MANY_FILES, "no connection to {}: this process has too many open files", "raise the limit (ulimit -n)"
+)
 _HUNG_UP = _Reason(
     Fault.HUNG_UP,
     "{} hung up while the connection was made",

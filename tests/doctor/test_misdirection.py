@@ -1,0 +1,46 @@
+"""Where a redirect leads tells a moved server, a portal or single sign-on, and a proxy that hides the scheme apart."""
+
+import pytest
+from answering import URL, answer
+
+from mcp_auth_bridge.doctor.misdirection import misdirection, target_of
+from mcp_auth_bridge.doctor.symptoms import Symptom
+
+
+def redirect(status, location=None, **more):
+    return answer(status, fields={} if location is None else {"location": location}, **more)
+
+
+@pytest.mark.parametrize(
+    ("given", "symptom", "facts"),
+    [
+        (redirect(301, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
+        (redirect(307, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
+        (redirect(302, "https://new.example/mcp"), Symptom.MOVED, {"place": "https://new.example/mcp"}),
+        (redirect(302, "/v2/mcp"), Symptom.MOVED, {"place": "https://far.example/v2/mcp"}),
+        (redirect(302, "https://far.example:8443/x"), Symptom.MOVED, {"place": "https://far.example:8443/x"}),
+        (
+            redirect(302, "https://sso.example/start?return=https://far.example/mcp&state=s3cret"),
+            Symptom.SENT_ELSEWHERE,
+            {"page": "https://sso.example"},
+        ),
+        (redirect(303, "http://10.0.0.1/portal"), Symptom.SENT_ELSEWHERE, {"page": "http://10.0.0.1"}),
+        (redirect(301, "http://far.example/mcp"), Symptom.SCHEME_LOST, {}),
+        (redirect(307, "/mcp"), Symptom.REDIRECTS_IN_VAIN, {"whither": "in a circle"}),
+        (redirect(307, "/c", redirects=("/a", "/b", "/c")), Symptom.REDIRECTS_IN_VAIN, {"whither": "in a circle"}),
+        (redirect(302), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
+        (redirect(302, "ftp://far.example/"), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
+        (redirect(302, "http://[::1/"), Symptom.REDIRECTS_IN_VAIN, {"whither": "to nowhere"}),
+    ],
+)
+def test_a_redirect_is_told_by_its_target(given, symptom, facts):
+    told = misdirection(given, URL)
+    assert (told.sign.symptom, dict(told.sign.facts)) == (symptom, facts)
+    assert told.says
+    assert told.hint
+    assert "s3cret" not in repr(told)
+
+
+def test_what_is_not_a_redirect_leads_nowhere():
+    assert misdirection(answer(200), URL) is None
+    assert target_of(answer(200), URL) is None
