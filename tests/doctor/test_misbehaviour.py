@@ -25,7 +25,7 @@ def in_error(status, code, message):
         (silence(), Symptom.SERVER_SILENT, {"seconds": "6"}),
         (cut(), Symptom.CUT_OFF, {}),
         (garbled(), Symptom.NOT_HTTP, {}),
-        (answer(error=Http2Only("h2")), Symptom.HTTP_2_ANSWER, {}),
+        (answer(error=Http2Only("h2", "allow HTTP/1.1")), Symptom.HTTP_2_ANSWER, {}),
         (answer(error=TheirProtocolError("bad length")), Symptom.BROKEN_HTTP, {"error": "bad length"}),
         (
             answer(302, fields={"location": "https://new.example/mcp"}),

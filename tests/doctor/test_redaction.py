@@ -15,7 +15,7 @@ from mcp_auth_bridge.doctor.redaction import Kind, PrivateName, Redaction
 KEY = b"k" * 32
 LETTERS = "bdfghjkmnpqrstvwxzäöüßéñøçжλ"  # no "e", "a" or "c" alone: labels hold hexadecimal digits
 WORDS = st.text("bfghjkmnpqrvwxz", min_size=5, max_size=12).filter(lambda word: not is_plain_label(word))
-NAMES = st.text(LETTERS, min_size=5, max_size=12)
+NAMES = st.text(LETTERS, min_size=5, max_size=12).filter(lambda name: name != "https")
 HOSTS = st.builds(lambda first, second: f"{first}.{second}.example", WORDS, WORDS)
 SECRETS = st.text("bfghjkmnpqrvwxz23456789+/=-_.~$ &\"'%é", min_size=8, max_size=40).filter(
     lambda text: text.strip() == text
