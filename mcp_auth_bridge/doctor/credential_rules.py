@@ -148,6 +148,14 @@ _WORTHLESS = (
         "check the date and time of this machine; if they are right, {remedy}",
     ),
     Rule(
+        (Symptom.TOKEN_REFUSED, Symptom.FROM_LOGIN, Symptom.RESOURCE_RENAMED),
+        Blame.SERVER,
+        "{server} has a new name, {resource}, and your login was made for the old one, {last_resource}",
+        "run: {login}",
+        "The name of the resource has changed from {last_resource} to {resource}, so that every user has to log in"
+        " again. Accept tokens for the old name until they have expired.",
+    ),
+    Rule(
         (Symptom.TOKEN_REFUSED, Symptom.FROM_LOGIN),
         Blame.YOU,
         "{server} refuses {what}{says}; it may have been revoked ({reason})",

@@ -369,6 +369,12 @@ class Symptom(enum.Enum):
     ENDPOINT_DOWN = "endpoint_down", "what", "place", "answer"
     """An endpoint cannot be reached, or its server fails."""
 
+    RESOURCE_RENAMED = "resource_renamed", "resource", "last_resource"
+    """The tokens of a login today are for another resource than those of the last login."""
+
+    ENDPOINT_WANTED_LATER = "endpoint_wanted_later", "what", "place", "answer"
+    """An endpoint does not work, and the login that works today will need it."""
+
     ISSUER_CHANGED = "issuer_changed", "issuer", "last", "options"
     """The server names another authorization server than at the last login, which cannot be used any more."""
 
