@@ -57,6 +57,19 @@ ignore it. (A server behind a proxy often names its inner host.) Send this heade
     + _HEADER
 )
 
+METADATA_MOVED = """\
+GET {place} redirects to {location}, at another origin, where clients must not follow. Name the authorization server in
+a document of your own instead, as application/json (RFC 9728 section 2):
+
+  GET {origin}/.well-known/oauth-protected-resource
+  {{"resource": "{url}", "authorization_servers": ["{issuer}"]}}
+"""
+
+METADATA_GUARDED = """\
+GET {place} redirects to {location}. The documents below /.well-known/ are public: let requests for them pass without a
+login, and answer with HTTP 404 where there is none.
+"""
+
 METADATA_FAILING = """\
 GET {place} is answered with {answer}. Where there is no document, answer with HTTP 404: clients cannot tell a failure
 from a document that is there, and do not log in until it is over.
