@@ -44,9 +44,8 @@ RULES = (
     Rule(
         (Symptom.NO_METADATA,),
         Blame.SERVER,
-        "{server} wants credentials, but does not say where to log in. Perhaps it wants a token or an API key that its"
-        " documentation describes; then set that under auth for this server",
-        _SEND,
+        "{server} wants credentials, but does not say where to log in",
+        "if its documentation describes a token or an API key, set that under auth for this server; else " + _SEND,
         oauth_texts.NO_METADATA,
     ),
     Rule(
