@@ -44,8 +44,7 @@ async def discovery(evidence: Evidence) -> Finding:
             resource_identifier(getattr(auth, "resource", "")),
             (await evidence.answers()).challenge,
         )
-        named = name_obstacle(obstacle)
-        return fail(f"a login would end: {found.error.message}", hint, *filter(None, (named,)))
+        return fail(f"a login would end: {found.error.message}", hint, *name_obstacle(obstacle))
     return await _decided(evidence, found.server)
 
 

@@ -55,7 +55,8 @@ def _redirected(obstacle: Obstacle) -> Sign | None:
     return sign(Symptom.METADATA_GUARDED, place=answer.place, location=quoted(location))
 
 
-def _nothing(obstacle: Obstacle) -> Sign | None:
+def nothing_published(obstacle: Obstacle) -> Sign | None:
+    """The sign that no login is offered, whatever the reason is."""
     if not isinstance(obstacle.error, NoLoginOffered):
         return None
     place = next(iter(well_known_resource_urls(obstacle.trust.server)))
@@ -111,7 +112,7 @@ RESOURCE_OBSTACLES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _walled,
     _elsewhere,
     _redirected,
-    _nothing,
+    nothing_published,
     _failing,
     _other_than_configured,
     _malformed_resource,

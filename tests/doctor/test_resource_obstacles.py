@@ -77,14 +77,14 @@ def redirect(location):
 )
 def test_metadata_that_the_server_only_redirects_to_are_named_with_their_issuer(location, issuer, tmp_path):
     finding = looked(login_way.discovery, evidence(tmp_path, {OWN: redirect(location)}, refused()))
-    assert symptoms(finding) == [Symptom.METADATA_MOVED]
+    assert symptoms(finding) == [Symptom.METADATA_MOVED, Symptom.NO_METADATA]
     assert f'"authorization_servers": ["{issuer}"]' in judged(finding).operator
 
 
 def test_a_redirect_to_a_page_for_people_is_named(tmp_path):
     table = {PRM: redirect("https://team.example/login"), OWN: redirect("https://team.example/login")}
     finding = looked(login_way.discovery, evidence(tmp_path, table, refused()))
-    assert symptoms(finding) == [Symptom.METADATA_GUARDED]
+    assert symptoms(finding) == [Symptom.METADATA_GUARDED, Symptom.NO_METADATA]
     assert "“https://team.example/login”" in judged(finding).sentence
 
 
