@@ -332,3 +332,32 @@ def test_a_fault_that_only_a_request_meets_is_told(tmp_path):
     assert (told.outcome, told.says, told.hint) == (Outcome.FAIL, "far refuses connections", "start it")
     told = found(stranger, answers(nothing), evidence)
     assert (told.outcome, told.says, told.hint) == (Outcome.SKIP, "it could not be asked", "far refuses connections")
+
+
+BROWSER = '{ kind = "browser" }'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "blame", "says", "step"),
+    [
+        (
+            [head(401, b'WWW-Authenticate: Basic realm="far"')],
+            Blame.YOU,
+            "credentials of the kind “basic”",
+            'kind = "headers", headers = { Authorization = "env:NAME" }',
+        ),
+        ([head(302, b"Location: https://sso.example/login?to=mcp")], Blame.SERVER, "https://sso.example", "operator"),
+        ([head(401, b"WWW-Authenticate: Bearer")], Blame.SERVER, "does not say where to log in", "operator"),
+    ],
+)
+@story
+async def test_a_refusal_without_a_way_to_log_in_is_told_by_what_it_wants_instead(refusal, blame, says, step, tmp_path):
+    async with FaultServer() as server:
+        server.always("GET", [head(404)])
+        for method in ("initialize", "server/discover"):
+            server.always(method, refusal)
+        evidence = evidence_of(tmp_path, server.url, BROWSER)
+        _, verdict = await examined(evidence, Section.SERVER, Section.OAUTH, Section.CREDENTIAL)
+    assert verdict.blame is blame, verdict
+    assert says in verdict.sentence
+    assert step in verdict.step
