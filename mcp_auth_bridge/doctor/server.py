@@ -89,6 +89,8 @@ async def preflight(evidence: Evidence) -> Finding:
         return no_connection(evidence)
     answer = answers.preflight
     names = accepted_headers(answer.fields.get("access-control-allow-headers", ()))
+    if answer.status == 0:
+        return ok("it does not answer, and need not", details=(describe(answer),))
     if not names:
         return ok("it names no headers that it takes", details=(describe(answer),))
     says = f"it takes the headers {', '.join(names)}"

@@ -13,7 +13,7 @@ from mcp_auth_bridge.doctor import asking as asking_module
 from mcp_auth_bridge.doctor.answers import Session
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.once import Once
-from mcp_auth_bridge.doctor.server import credential, stranger, stream
+from mcp_auth_bridge.doctor.server import credential, preflight, stranger, stream
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
 from mcp_auth_bridge.errors import Overdue
@@ -299,6 +299,11 @@ async def test_a_server_of_the_older_transport_that_fails_is_not_taken_for_a_wro
 def test_whatever_a_get_is_answered_is_right(given, says):
     told = found(stream, answers(welcomed(), stream=given))
     assert (told.outcome, told.says) == (Outcome.OK, says)
+
+
+def test_a_preflight_need_not_be_answered():
+    told = found(preflight, answers(welcomed(), preflight=silence()))
+    assert (told.outcome, told.says) == (Outcome.OK, "it does not answer, and need not")
 
 
 @story
