@@ -21,6 +21,7 @@ from mcp_auth_bridge.secret import (
     describe_used,
     parse_reference,
     parse_template,
+    spelled_reference,
     variables_in,
 )
 
@@ -142,6 +143,21 @@ def test_a_template_keeps_its_text_and_its_variables(parts):
 def test_a_source_is_described_without_its_secrets(text, place):
     assert describe(parse_reference(text, "the key")) == place
     assert describe_used(parse_reference(text, "the key"), {"X": "x", "Y": "y"}) == place
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        ("env:X", "env:X"),
+        ("file:${X}/t", "file:${X}/t"),
+        ("keyring:acme", "keyring:acme"),
+        ("hunter2", "…"),
+        ("hunter2 ${X}", "…"),
+        ("command:mint --key hunter2", "…"),
+    ],
+)
+def test_a_reference_is_spelled_for_a_command_line_unless_it_may_hold_a_secret(text, spelled):
+    assert spelled_reference(parse_reference(text, "the key")) == spelled
 
 
 @pytest.mark.parametrize(

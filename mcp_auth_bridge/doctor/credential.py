@@ -3,6 +3,8 @@
 import time
 from collections.abc import Iterator
 
+import msgspec
+
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.app.machine_plan import grant_name
 from mcp_auth_bridge.config import auth as auth_module
@@ -11,7 +13,7 @@ from mcp_auth_bridge.config.login import OMITTED, LoginSettings
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.doctor.documents import named_issuers
 from mcp_auth_bridge.doctor.evidence import Evidence
-from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, skip, warn
+from mcp_auth_bridge.doctor.finding import Finding, fail, ok, sign, sign_of, skip, warn
 from mcp_auth_bridge.doctor.held_credential import HeldCredential
 from mcp_auth_bridge.doctor.refused_credential import Presented, explain
 from mcp_auth_bridge.doctor.server import is_served, no_connection
@@ -24,11 +26,16 @@ from mcp_auth_bridge.oauth.time_words import ago, ahead
 from mcp_auth_bridge.oauth.token_diagnosis import fault_of_form
 from mcp_auth_bridge.secret import SecretRef, describe_used, parse_reference
 
+_FRESH = 60.0
+"""Seconds since its issue for which a token is new: another one would be like it."""
+
 
 async def kind(evidence: Evidence) -> Finding:
     """What the credential is, and where it comes from."""
     bridge, held = evidence.bridge, await evidence.credential()
     details = tuple(_organisation(bridge, held.session))
+    if isinstance(held.error, StoreError):
+        return await _unread(evidence, held.error)
     match bridge.profile.auth:
         case BearerSettings() | HeaderSettings():
             if held.error is not None:
@@ -58,10 +65,15 @@ def _organisation(bridge: Bridge, session: Session | None) -> Iterator[str]:
         yield f"the header {name}, from {describe_used(value, bridge.environ)}"
 
 
+async def _unread(evidence: Evidence, error: StoreError) -> Finding:
+    """The finding about a login that is there and cannot be read, or about a store that cannot be opened."""
+    if (await evidence.store()).error is not None:
+        return skip(f"the store cannot be opened: {error.message}")
+    return fail(error.message, error.hint, sign_of(Symptom.LOGIN_DAMAGED, error))
+
+
 def _machine(evidence: Evidence, auth: MachineSettings, held: HeldCredential) -> Finding:
     source = f"{grant_name(auth)} at {auth.issuer or auth.token_endpoint}"
-    if isinstance(held.error, StoreError):
-        return skip(f"the store cannot be opened: {held.error.message}")
     if held.session is None:
         ask = f"to ask for one now, run: {evidence.bridge.doctor_command} --register"
         return skip(f"a token is obtained by {source} when one is needed", ask)
@@ -71,7 +83,7 @@ def _machine(evidence: Evidence, auth: MachineSettings, held: HeldCredential) ->
 async def _login(evidence: Evidence, held: HeldCredential, details: tuple[str, ...]) -> Finding:
     bridge, session = evidence.bridge, held.session
     if session is None:
-        return await _no_login(evidence, held)
+        return await _no_login(evidence)
     details = (*_account(session), f"kept in {bridge.store_access.describe()}", *details)
     if bridge.belongs_to_another(session):
         found, expected = quoted(session.account), quoted(bridge.account)
@@ -85,9 +97,7 @@ async def _login(evidence: Evidence, held: HeldCredential, details: tuple[str, .
     return ok(f"a login{whose} at {quoted(session.issuer)}", details=details)
 
 
-async def _no_login(evidence: Evidence, held: HeldCredential) -> Finding:
-    if isinstance(held.error, StoreError):
-        return skip(f"the store cannot be opened: {held.error.message}")
+async def _no_login(evidence: Evidence) -> Finding:
     answers, hint = await evidence.answers(), f"run: {evidence.bridge.login_command}"
     if answers.refusal is not None:
         return fail("you are not logged in", hint, sign(Symptom.NO_LOGIN))
@@ -115,8 +125,8 @@ async def claims(evidence: Evidence) -> Finding:
         return skip("there is no token")
     found = unverified_claims(token)
     if not found:
-        if fault := fault_of_form(token):
-            return warn(fault, "")
+        if held.session is None and (fault := fault_of_form(token)):
+            return await _doubt(evidence, fault)
         return ok("it is opaque: only its issuer can look into it")
     wanted = await _wanted(evidence, held)
     details = describe_claims(found, wanted, now)
@@ -125,10 +135,21 @@ async def claims(evidence: Evidence) -> Finding:
     if ends is not None and ends <= now:
         says = f"{says}, which expired {ago(ends, now)}"
         renews = held.session is not None and held.session.renewable
-        return ok(f"{says}; the next use renews it", details=details) if renews else warn(says, "", details=details)
+        return (
+            ok(f"{says}; the next use renews it", details=details) if renews else await _doubt(evidence, says, details)
+        )
     if begins_in_future(found, now) is not None:
-        return warn(f"{says}, which is not valid yet by this machine's clock", "", details=details)
+        return await _doubt(evidence, f"{says}, which is not valid yet by this machine's clock", details)
     return ok(f"{says}, valid {ahead(ends, now)}" if ends is not None else says, details=details)
+
+
+async def _doubt(evidence: Evidence, says: str, details: tuple[str, ...] = ()) -> Finding:
+    """The finding about a token that looks worthless; it is not, if the server accepts it."""
+    answers = await evidence.answers()
+    if answers.refusal is not None and answers.credential_refusal is None and is_served(answers.session):
+        return ok(f"{says}; the server accepts it all the same", details=details)
+    is_configured = isinstance(evidence.bridge.profile.auth, BearerSettings | HeaderSettings)
+    return warn(says, f"replace it: {_sources(evidence.bridge)[0][1]}" if is_configured else "", details=details)
 
 
 def _token(held: HeldCredential) -> str:
@@ -165,13 +186,21 @@ async def acceptance(evidence: Evidence) -> Finding:
     if answers.credential is None:
         return skip("there is nothing to present")
     if (refused := answers.credential_refusal) is not None:
-        return explain(refused, await _presented(evidence, held), time.time())
+        found = explain(refused, await _presented(evidence, held), time.time())
+        return _with_age(found, held.session, time.time())
     if not is_served(answers.session):
         error = answers.credential.error or (answers.session.error if answers.session is not None else None)
         return skip(f"the server does not say: {error.message if error is not None else 'it answers with an error'}")
     if answers.refusal is None and is_served(answers.stranger_session):
         return ok("the server answers with and without it, so it may not have looked at it")
     return ok("the server accepts it", sign(Symptom.ACCEPTED))
+
+
+def _with_age(found: Finding, session: Session | None, now: float) -> Finding:
+    """The finding about a refused token, with the sign that it is new."""
+    if session is None or now - session.obtained_at > _FRESH:
+        return found
+    return msgspec.structs.replace(found, signs=(*found.signs, sign(Symptom.FRESHLY_ISSUED)))
 
 
 async def _presented(evidence: Evidence, held: HeldCredential) -> Presented:

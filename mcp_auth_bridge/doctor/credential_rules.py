@@ -123,10 +123,16 @@ _WORTHLESS = (
     ),
     Rule((Symptom.SCOPE_MISSING,), Blame.YOU, "{what} lacks a permission that {server} wants: {scopes}", "{remedy}"),
     Rule(
-        (Symptom.NOT_YET_VALID,),
+        (Symptom.NOT_YET_VALID, Symptom.FROM_LOGIN),
         Blame.UNKNOWN,
-        "by this machine's clock {what} begins only in {when}: this clock is slow, or that of its issuer is fast",
+        "by this machine's clock {what} begins only in {when}: this clock is slow, or that of {authority} is fast",
         "check the date, time and time zone of this machine",
+    ),
+    Rule(
+        (Symptom.NOT_YET_VALID,),
+        Blame.YOU,
+        "{what} for {server} is not valid yet: by this machine's clock it begins in {when}",
+        "check the date, time and time zone of this machine; if they are right, wait that long, or {remedy}",
     ),
     Rule(
         (Symptom.EXPIRED_EARLY,),
@@ -134,6 +140,13 @@ _WORTHLESS = (
         "{server} says that {what} has expired, and by this machine's clock it is valid for another {left}: a clock is"
         " wrong, or the token was revoked",
         "check the date and time of this machine; if they are right, {remedy}",
+    ),
+    Rule(
+        (Symptom.TOKEN_REFUSED, Symptom.FROM_LOGIN),
+        Blame.YOU,
+        "{server} refuses {what}{says}; it may have been revoked ({reason})",
+        "{remedy}",
+        unless=(Symptom.FRESHLY_ISSUED,),
     ),
     Rule(
         (Symptom.TOKEN_REFUSED,),

@@ -24,6 +24,9 @@ _HTTPS_PORT = re.compile(
 )
 """nginx, Go's net/http, Apache httpd, and the usual words of others."""
 
+_CLIENT_CERTIFICATE = re.compile(r"no required SSL certificate was sent", re.IGNORECASE)
+"""nginx finishes the handshake with a client that has no certificate, and then says it with HTTP 400."""
+
 _HOST_REFUSED = re.compile(r"invalid host|host (?:header )?(?:is )?not allowed|disallowed ?host", re.IGNORECASE)
 """The MCP SDKs (DNS rebinding protection), Django, Vite."""
 
@@ -43,7 +46,7 @@ def misbehaviour(answer: Answer, url: Url) -> Trouble | None:
         return None
     if answer.status == 0:
         return _without_response(answer)
-    return misdirection(answer, url) or _by_words(answer) or _by_status(answer) or _unsuccessful(answer)
+    return misdirection(answer, url) or _by_words(answer, url) or _by_status(answer) or _unsuccessful(answer)
 
 
 def words(answer: Answer) -> str:
@@ -83,13 +86,19 @@ def _error_in(answer: Answer) -> str:
     return answer.error.message if answer.error is not None else ""
 
 
-def _by_words(answer: Answer) -> Trouble | None:
+def _by_words(answer: Answer, url: Url) -> Trouble | None:
     """Faults that the words of an error name with more certainty than its status."""
     if answer.status < 400:
         return None
     if answer.status == 400 and _HTTPS_PORT.search(answer.text):
         return Trouble(
             sign(Symptom.HTTPS_PORT), "it speaks https at this port, and the URL says http", "write https:// in the url"
+        )
+    if answer.status == 400 and _CLIENT_CERTIFICATE.search(answer.text):
+        return Trouble(
+            sign(Symptom.CLIENT_CERTIFICATE_WANTED, host=url.host),
+            "it wants a client certificate (TLS)",
+            'write client_certificate = "…" into the server\'s network table',
         )
     if answer.status == 421 or (answer.status in (400, 403) and _HOST_REFUSED.search(answer.text)):
         return Trouble(

@@ -14,7 +14,14 @@ from mcp_auth_bridge.oauth.audience import Fit, audiences_of, foreign_host
 from mcp_auth_bridge.oauth.claims import numeric_date, unverified_claims
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.oauth.time_words import ago, span
-from mcp_auth_bridge.oauth.token_diagnosis import Diagnosis, ServerWords, diagnose_configured_token, scopes_of
+from mcp_auth_bridge.oauth.token_diagnosis import (
+    OPAQUE,
+    Diagnosis,
+    ServerWords,
+    diagnose_configured_token,
+    fault_of_form,
+    scopes_of,
+)
 
 _LONGEST = 100  # characters of a claim that is shown
 
@@ -52,6 +59,9 @@ def _diagnose(refused: Refusal, presented: Presented, claims: Mapping[str, Any],
         return _missing_scopes(refused, presented, claims)
     if not presented.token:
         return _uncertain(refused, presented, "it is a key, in which nothing shows why")
+    is_issued = presented.origin.symptom is not Symptom.FROM_CONFIGURATION
+    if not claims and is_issued and fault_of_form(presented.token):  # it may look odd, but an issuer made it
+        return _uncertain(refused, presented, OPAQUE)
     ends = numeric_date(claims.get("exp"))
     if (begins := begins_in_future(claims, now)) is not None and (ends is None or ends > now):
         when = span(begins - now)

@@ -56,6 +56,9 @@ class Symptom(enum.Enum):
     NAME_UNKNOWN = "name_unknown", "host"
     """No name server knows the host."""
 
+    NAME_BLOCKED = "name_blocked", "host"
+    """The name server answers with 0.0.0.0 or ::, which is the address of no host."""
+
     NAME_SERVER_SILENT = "name_server_silent", "host"
     """No name server answers."""
 
@@ -112,6 +115,9 @@ class Symptom(enum.Enum):
 
     CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
     """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CAPTIVE_PORTAL = "captive_portal", "host", "portal"
+    """Another server answers in place of the host, and leads to a page where people sign in to the network."""
 
     CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
     """The certificate is for other hosts, and this machine does not know its issuer."""
@@ -280,13 +286,16 @@ class Symptom(enum.Enum):
     # Its OAuth
 
     METADATA_WALLED = "metadata_walled", "place", "host"
-    """A firewall answers each well-known address with a page, HTTP 403."""
+    """A firewall answers with a page, HTTP 403, where the MCP server's metadata belong."""
 
     NO_METADATA = "no_metadata", "place"
     """The server refuses a client without credentials, and publishes nothing about a login."""
 
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
+
+    METADATA_FAILING = "metadata_failing", "place", "answer"
+    """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
 
     RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
     """The protected-resource metadata are not as specified."""
@@ -304,13 +313,19 @@ class Symptom(enum.Enum):
     """The server names an authorization server at an address that it may not lead to."""
 
     AUTHORIZATION_SERVER_DOWN = "authorization_server_down", "issuer", "error"
-    """The MCP server answers, but its authorization server cannot be reached, or fails."""
+    """The MCP server answers, but its authorization server refuses connections, or fails."""
+
+    AUTHORIZATION_SERVER_UNREACHED = "authorization_server_unreached", "issuer", "error"
+    """The MCP server answers, but there is no way from here to its authorization server."""
 
     ISSUER_TEMPLATE = "issuer_template", "issuer", "named"
     """The metadata are those of Entra ID for all tenants."""
 
     WRONG_ISSUER = "wrong_issuer", "issuer", "exact", "named", "place"
     """The metadata name another issuer than the one that was asked for."""
+
+    ISSUER_WALLED = "issuer_walled", "place", "host"
+    """A firewall answers with a page, HTTP 403, where the authorization server's metadata belong."""
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
@@ -407,6 +422,9 @@ class Symptom(enum.Enum):
     TOKEN_REFUSED = "token_refused", "what", "remedy", "says", "reason"
     """The server refuses a credential, and nothing shows with certainty why."""
 
+    FRESHLY_ISSUED = ("freshly_issued",)
+    """The token that the server refused is so new that another one would not help."""
+
     ACCEPTED = ("accepted",)
     """The server serves a request with the credential, and refuses one without it."""
     # The client
@@ -422,6 +440,9 @@ class Symptom(enum.Enum):
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
+
+    ENTRY_FAILS_THERE = "entry_fails_there", "client", "file", "error", "hint"
+    """The server works from this terminal, but the bridge answers with an error as the client starts it."""
 
     ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""

@@ -106,8 +106,14 @@ def test_a_missing_login_is_a_fault_only_if_the_server_asks_for_it(tmp_path, giv
 
 @pytest.mark.parametrize("auth", [BROWSER, MACHINE])
 def test_a_store_that_cannot_be_opened_says_nothing_about_the_login(tmp_path, auth):
-    found = looked(credential.kind, known(tmp_path, auth, error=SEALED))
+    found = looked(credential.kind, known(tmp_path, auth, error=SEALED, closed=SEALED))
     assert (found.outcome, found.says) == (Outcome.SKIP, "the store cannot be opened: the keyring is locked")
+
+
+def test_a_login_that_cannot_be_read_is_a_fault(tmp_path):
+    later = StoreError("a stored login was written by another version of the bridge", "use that version")
+    found = looked(credential.kind, known(tmp_path, BROWSER, error=later))
+    assert (found.outcome, found.hint, symptoms(found)) == (Outcome.FAIL, "use that version", [Symptom.LOGIN_DAMAGED])
 
 
 def test_a_machines_token_is_told_by_its_grant(tmp_path):
@@ -162,6 +168,20 @@ def test_a_token_without_or_out_of_its_time_is_told(tmp_path, claims, outcome, s
     found = looked(credential.claims, given)
     assert found.outcome is outcome
     assert says in found.says
+    assert found.hint == ("" if outcome is Outcome.OK else "replace it: the environment variable ACME_TOKEN")
+
+
+def test_a_server_that_takes_an_expired_token_is_not_contradicted(tmp_path):
+    given = answers(stranger=refusal(), session=SERVED)
+    found = looked(credential.claims, known(tmp_path, BEARER, access=token(exp=time.time() - 90), answers=given))
+    assert found.outcome is Outcome.OK
+    assert found.says.endswith("; the server accepts it all the same")
+
+
+def test_an_expired_token_of_a_login_is_in_no_place_of_the_configuration(tmp_path):
+    held = login(token(exp=time.time() - 90), refresh=None)
+    found = looked(credential.claims, known(tmp_path, BROWSER, session=held, error=NOTHING, answers=answers()))
+    assert (found.outcome, found.hint) == (Outcome.WARN, "")
 
 
 def test_an_expired_token_that_renews_itself_is_no_fault(tmp_path):
@@ -175,7 +195,7 @@ def test_text_without_claims_is_opaque_or_not_a_token(tmp_path):
     assert looked(credential.claims, known(tmp_path, BEARER)).says == "there is no token"
     found = looked(credential.claims, known(tmp_path, BEARER, access="0123456789abcdef0123"))
     assert (found.outcome, found.says) == (Outcome.OK, "it is opaque: only its issuer can look into it")
-    found = looked(credential.claims, known(tmp_path, BEARER, access="placeholder"))
+    found = looked(credential.claims, known(tmp_path, BEARER, access="placeholder", answers=answers()))
     assert (found.outcome, found.says) == (Outcome.WARN, "it looks like a placeholder and not like a token")
 
 
@@ -225,6 +245,13 @@ def test_a_refusal_is_explained_with_the_remedy_for_its_kind(tmp_path, auth, ses
     found = looked(credential.acceptance, held)
     assert (found.outcome, symptoms(found), found.hint) == (Outcome.FAIL, [origin, Symptom.AUDIENCE_DISPUTED], remedy)
     assert MCP not in found.hint
+
+
+def test_a_token_that_was_issued_a_moment_ago_is_told_from_one_that_may_have_been_revoked(tmp_path):
+    given = answers(refusal())
+    for age, is_new in ((5, True), (90, False)):
+        held = known(tmp_path, BROWSER, session=login(obtained_at=time.time() - age), answers=given)
+        assert (Symptom.FRESHLY_ISSUED in symptoms(looked(credential.acceptance, held))) is is_new
 
 
 def test_a_key_that_is_refused_is_named_by_its_header(tmp_path):

@@ -119,7 +119,7 @@ ASK = (
         (({}, refusal(), OURS), (Blame.UNKNOWN, "acme refuses the token; its issuer is", "REMEDY")),
         (
             ({}, refusal("no luck"), LOGIN),
-            (Blame.UNKNOWN, "acme refuses the token of your login, saying “no luck”; its issuer is", "REMEDY"),
+            (Blame.YOU, "acme refuses the token of your login, saying “no luck”; it may have been revoked (", "REMEDY"),
         ),
         (
             ({"exp": time.time() - 259_300}, refusal(), OURS),
@@ -139,6 +139,14 @@ ASK = (
                 Blame.UNKNOWN,
                 "by this machine's clock the token of your login begins only in 2 hours: this clock is slow, or that",
                 "check the date, time and time zone of this machine",
+            ),
+        ),
+        (
+            ({"nbf": time.time() + 7300}, refusal(), OURS),
+            (
+                Blame.YOU,
+                "the token for acme is not valid yet: by this machine's clock it begins in 2 hours",
+                "check the date, time and time zone of this machine; if they are right, wait that long, or REMEDY",
             ),
         ),
         (
@@ -187,6 +195,13 @@ def test_a_missing_header_outranks_everything_but_a_fault_that_the_token_shows()
         assert (blame, "x-org" in sentence, "x-org" in step) == (Blame.YOU, True, True)
     for access in (token(exp=time.time() - 90), "placeholder"):
         assert "x-org" not in verdict(access, refusal(), OURS, missing)[1]
+
+
+def test_even_a_new_token_of_a_login_may_be_refused():
+    new = sign(Symptom.FRESHLY_ISSUED)
+    blame, sentence, _, operator = verdict("0123456789abcdef0123", refusal("no"), LOGIN, new)
+    assert (blame, sentence[:44]) == (Blame.UNKNOWN, "acme refuses the token of your login, saying")
+    assert "error_description" in operator
 
 
 def test_a_login_that_is_missing_or_has_ended_is_no_fault_of_an_open_server():

@@ -30,6 +30,11 @@ def in_error(status, code, message):
             {"place": "https://new.example/mcp", "status": "302"},
         ),
         (page(400, "400 The plain HTTP request was sent to HTTPS port"), Symptom.HTTPS_PORT, {}),
+        (
+            page(400, "400 No required SSL certificate was sent"),
+            Symptom.CLIENT_CERTIFICATE_WANTED,
+            {"host": URL.host},
+        ),
         (answer(400, "Client sent an HTTP request to an HTTPS server.", PLAIN), Symptom.HTTPS_PORT, {}),
         (
             answer(421, "Invalid Host header", PLAIN),

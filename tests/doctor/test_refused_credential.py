@@ -82,6 +82,12 @@ def test_what_is_not_a_token_is_told_by_its_form():
     assert (symptom, facts["reason"]) == (Symptom.NOT_A_TOKEN, "it looks like a placeholder and not like a token")
 
 
+def test_a_token_that_an_issuer_made_is_not_called_a_placeholder():
+    symptom, facts = cause("your-token-of-today", refusal(""), LOGIN)
+    assert (symptom, facts["reason"]) == (Symptom.TOKEN_REFUSED, "it is opaque, so nothing in it shows why")
+    assert cause("0123456789abcdef0123", refusal("jwt malformed"), LOGIN)[0] is Symptom.NOT_A_TOKEN
+
+
 @pytest.mark.parametrize(
     ("access", "reason"),
     [

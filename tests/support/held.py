@@ -11,6 +11,7 @@ from mcp_auth_bridge.doctor.answers import Answers
 from mcp_auth_bridge.doctor.answers import Session as Opened
 from mcp_auth_bridge.doctor.documents import Documents
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
+from mcp_auth_bridge.doctor.store_look import StoreLook
 from mcp_auth_bridge.errors import Unreachable
 from mcp_auth_bridge.oauth.challenge import Challenge
 from mcp_auth_bridge.oauth.session import Client, Session
@@ -66,7 +67,7 @@ def answers(refused=None, *, stranger=None, session=None, credential=NOTHING, cu
     return Answers(bare, None, credential, other, other, other, open_, session)
 
 
-def known(folder, auth, *, access="", session=None, error=None, answers=None, documents=None, **more):
+def known(folder, auth, *, access="", session=None, error=None, answers=None, documents=None, closed=None, **more):
     """The evidence where the credential is `access`, or that of `session`, and the server gives these `answers`."""
     evidence = evidence_of(folder, MCP, auth, **{"environ": {"ACME_TOKEN": access}, **more})
     access = access or (session.access.reveal() if session is not None else "")
@@ -74,6 +75,7 @@ def known(folder, auth, *, access="", session=None, error=None, answers=None, do
     held = HeldCredential(OrganisationOnly(), headers, session, error)
     evidence.credential = _always(held)
     evidence.answers = _always(answers)
+    evidence.store = _always(StoreLook(error=closed))
     evidence.documents = _always(documents or Documents((), ()))
     return evidence
 

@@ -35,6 +35,7 @@ async def test_a_bad_certificate_is_named_with_what_to_do(context, trusted, word
         with pytest.raises(Unreachable, match=words) as caught:
             await call(pool, at(server, scheme="https", host="localhost"))
         assert hint in caught.value.hint
+        assert caught.value.has_unclear_cause is (words == "unknown issuer")
         assert caught.value.retry_safe
         assert server.requests == []
 
