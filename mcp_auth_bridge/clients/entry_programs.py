@@ -42,8 +42,6 @@ class BridgeStart(msgspec.Struct, frozen=True):
     auth: str | None = None
     # The value of `--config`, "" without it.
     config: str = ""
-    # Whether `--allow-http` is given.
-    allow_http: bool = False
     # Whether a runner may have to download the bridge first.
     downloads: bool = False
 
@@ -146,7 +144,6 @@ def _command(words: Sequence[str], *, downloads: bool) -> BridgeStart:
         tuple(values.get("--header", ())),
         next(iter(values.get("--auth", ())), None),
         next(iter(values.get("--config", ())), ""),
-        "--allow-http" in values,
         downloads,
     )
 

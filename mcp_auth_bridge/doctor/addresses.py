@@ -77,8 +77,15 @@ async def name(evidence: Evidence) -> Finding:
         return fail(names.error.message, names.error.hint, *_signs_of_name(way, names.error))
     if parse_address(host) is not None:
         return ok(f"the URL has an address, {_ZONES[zone_of(names.addresses[0])]}, and no name")
-    says = f"{host} has {_count(names.addresses)}"
+    if all(address.is_unspecified for address in names.addresses):
+        says = f"the name server has no address of {host}, but {names.addresses[0]}, as filters answer"
+        return fail(
+            says, "allow the host in the filter of your network or machine", sign(Symptom.NAME_BLOCKED, host=host)
+        )
     details = tuple(f"{address} is {_ZONES[zone_of(address)]}" for address in names.addresses)
+    says, details = (
+        (f"{host} has {_count(names.addresses)}", details) if len(details) > 1 else (f"{host}: {details[0]}", ())
+    )
     if names.seconds > SLOW:
         slow = f"{says}, but the name server took {names.seconds:.1f} s to say so"
         return warn(slow, "a name server of this machine may be dead: check its network settings", details=details)
@@ -124,11 +131,11 @@ def _unreachable(way: Way) -> Unreachable | None:
 def _sign_of_machine(way: Way, error: Unreachable) -> Sign | None:
     """The sign of a fault that keeps this machine from any connection, None if there is none."""
     if fault_of(error) is Fault.TOO_MANY_FILES:
-        return Sign(Symptom.TOO_MANY_FILES)
+        return sign(Symptom.TOO_MANY_FILES)
     near = way.names.addresses and reach_of(way.names.addresses) is Zone.LOOPBACK
     if way.has_route or (near and fault_of(error) is not Fault.NO_ROUTE):
         return None
-    return Sign(Symptom.NO_NETWORK)
+    return sign(Symptom.NO_NETWORK)
 
 
 def _signs_of_name(way: Way, error: Unreachable) -> tuple[Sign, ...]:

@@ -12,7 +12,8 @@ from anyio.abc import TaskGroup
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.credentials.base import Credentials, Refusal, Target
 from mcp_auth_bridge.credentials.static import WithOrganisation
-from mcp_auth_bridge.doctor.answer import Answer, Question, ask
+from mcp_auth_bridge.doctor.answer import Answer, Question
+from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
 from mcp_auth_bridge.errors import BridgeError, LoginRequired, Overdue, UpstreamFailed
 from mcp_auth_bridge.oauth.challenge import Challenge
@@ -254,7 +255,7 @@ async def connections(bridge: Bridge) -> AsyncIterator[Pool]:
         connect_timeout=min(CONNECT_PATIENCE, configured.connect_timeout),
         headers_timeout=HEAD_PATIENCE,
     )
-    pool = Pool(Network(settings))
+    pool = Pool(Network(settings, bridge.environ))
     try:
         yield pool
     finally:

@@ -18,6 +18,7 @@ from mcp_auth_bridge.doctor.configuration import configuration, settings
 from mcp_auth_bridge.doctor.disk import disk
 from mcp_auth_bridge.doctor.examination import Check
 from mcp_auth_bridge.doctor.finding import Section
+from mcp_auth_bridge.doctor.log_files import log_files
 from mcp_auth_bridge.doctor.processes import bridges, locks
 from mcp_auth_bridge.doctor.secret_references import secrets, variables
 from mcp_auth_bridge.doctor.store import store
@@ -32,6 +33,7 @@ CHECKS = (
     Check(Section.HERE, "secrets", secrets),
     Check(Section.HERE, "store", store),
     Check(Section.HERE, "disk", disk),
+    Check(Section.HERE, "log files", log_files),
     Check(Section.HERE, "locks", locks),
     Check(Section.HERE, "bridges", bridges),
     Check(Section.HERE, "browser", browser),

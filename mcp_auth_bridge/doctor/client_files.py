@@ -12,7 +12,7 @@ import msgspec
 from mcp_auth_bridge.clients.client import Client, ConfigFile, Format, Place, Platform, System, locate
 from mcp_auth_bridge.clients.entries import Entry, read_entries
 from mcp_auth_bridge.clients.known_clients import CLIENTS
-from mcp_auth_bridge.errors import ConfigError, os_error_text
+from mcp_auth_bridge.errors import ConfigError, os_error_text, printable
 
 _TIMEOUT = 3.0  # seconds: a home folder may be on a network
 _LARGEST = 32 * 1024 * 1024  # bytes: Claude Code keeps histories in its file
@@ -82,10 +82,11 @@ def _existing(file: ConfigFile, system: System) -> Iterator[str]:
 
 
 def _read(client: Client, file: ConfigFile, path: str, words: Collection[str]) -> list[Entry] | UnreadFile:
+    whole, path = Path(path), printable(path)
     try:
-        if not Path(path).is_file():
+        if not whole.is_file():
             return []  # a pipe would never end
-        with Path(path).open("rb") as opened:
+        with whole.open("rb") as opened:
             content = opened.read(_LARGEST_OF_PROJECT if file.place is Place.WORKSPACE else _LARGEST)
     except OSError as error:
         return UnreadFile(client, path, os_error_text(error), concerns=False)

@@ -107,14 +107,14 @@ def _without_command(own: OwnEntry, bridge: Bridge, system: System) -> Problem:
         missing = sign(Symptom.ENTRY_COMMAND_MISSING, **facts, entry=text)
         return Problem(Outcome.FAIL, says, f"write in its place, in {entry.path}: {text}", missing)
     hint = f'write as the command, in {entry.path}: "{path}"'
-    if _is_uncertain(own, system):
+    if is_uncertain(own, system):
         says = f"{client} may not find {quoted(command)}: a desktop does not always have the PATH of your shell"
         return Problem(Outcome.WARN, says, hint)
     says = f"{client} does not find {quoted(command)}: it does not have the PATH of your shell"
     return Problem(Outcome.FAIL, says, hint, sign(Symptom.ENTRY_COMMAND_HIDDEN, **facts, path=path))
 
 
-def _is_uncertain(own: OwnEntry, system: System) -> bool:
+def is_uncertain(own: OwnEntry, system: System) -> bool:
     """Whether the client may have more variables than is known: on Linux, each desktop reads other files of a shell."""
     return own.entry.client.launch is Launch.DESKTOP and system.platform is Platform.LINUX
 
@@ -133,7 +133,7 @@ def _problem(fault: Fault, own: OwnEntry, system: System) -> Problem:
             return Problem(Outcome.WARN, f"{client} does not expand {name} in {file}", f"use {_REFERENCES}", facts)
     other = "" if name in FOLDER_VARIABLES else ", or keep the secret elsewhere: file:PATH or keyring:NAME"
     hint = f"add {name} to the entry in {file}{other}"
-    if _is_uncertain(own, system):
+    if is_uncertain(own, system):
         return Problem(Outcome.WARN, f"{client} may not have the variable {name}, which the bridge reads", hint)
     facts = sign(Symptom.ENTRY_LACKS_VARIABLE, client=client, file=file, variable=name)
     return Problem(Outcome.WARN, f"{client} does not pass on {name}, which the bridge reads", hint, facts)

@@ -47,6 +47,12 @@ RULES = (
         "correct the entry in {file}",
     ),
     Rule(
+        (Symptom.ENTRY_FAILS_THERE,),
+        Blame.IDE,
+        "the bridge works in this terminal, but not as {client} starts it: {error}",
+        "{hint} ({file})",
+    ),
+    Rule(
         (Symptom.ENTRY_SLOW,),
         Blame.YOU,
         "the entry for {server} in {client} may download the bridge at each start, and was not ready after {seconds} s",

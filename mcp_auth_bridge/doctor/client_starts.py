@@ -12,9 +12,11 @@ from mcp_auth_bridge.clients.start_environment import asks, start_of
 from mcp_auth_bridge.config.machine import MachineSettings
 from mcp_auth_bridge.credentials.base import Refusal
 from mcp_auth_bridge.doctor.client_entries import OwnEntry
-from mcp_auth_bridge.doctor.client_problems import FOLDER_VARIABLES, command_of
+from mcp_auth_bridge.doctor.client_problems import FOLDER_VARIABLES, Problem, command_of, is_uncertain
+from mcp_auth_bridge.doctor.finding import Outcome, sign
 from mcp_auth_bridge.doctor.held_credential import HeldCredential
-from mcp_auth_bridge.doctor.trial_start import Trial, try_start
+from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.trial_start import TIMEOUT, Trial, try_start
 from mcp_auth_bridge.secret import Secret
 
 _MOST = 6
@@ -100,3 +102,38 @@ def _secrets(own: OwnEntry) -> Iterator[Secret]:
     yield from own.entry.env.values()
     yield from (Secret(header.partition(":")[2].strip()) for header in own.begin.headers)
     yield Secret(own.begin.auth or "")
+
+
+def problems_of_start(tried: Tried, system: System, *, works_here: bool) -> Iterator[Problem]:
+    """The problems that a trial showed.
+
+    A silent bridge may wait for a slow server. A refusal is a problem of the entry only if the server `works_here`, in
+    this terminal: otherwise other checks have its cause.
+    """
+    trial, client, file = tried.trial, tried.own.entry.client, tried.own.entry.path
+    if trial is None:
+        return
+    if trial.error:
+        failed = sign(Symptom.ENTRY_FAILS, client=client.name, file=file, error=trial.error)
+        says = f"started as {client.name} does, {trial.error}"
+        yield Problem(Outcome.FAIL, says, f"correct the entry in {file}", failed)
+    if trial.refusal and works_here:
+        says = f"the bridge works in this terminal, but not as {client.name} starts it: {trial.refusal}"
+        hint = trial.hint or f"give the entry in {file} the variables of this terminal"
+        there = sign(Symptom.ENTRY_FAILS_THERE, client=client.name, file=file, error=trial.refusal, hint=hint)
+        yield Problem(Outcome.FAIL, says, hint, None if is_uncertain(tried.own, system) else there)
+    yield from _late(tried, trial)
+
+
+def _late(tried: Tried, trial: Trial) -> Iterator[Problem]:
+    client, file, downloads = tried.own.entry.client, tried.own.entry.path, tried.own.begin.downloads
+    seconds = TIMEOUT if trial.silent and trial.greeted is None and downloads else trial.greeted or 0.0
+    if seconds < min(client.patience or TIMEOUT, TIMEOUT):
+        return
+    says = f"{client.name} has no reply from the bridge after {seconds:.1f} seconds"
+    if not downloads:
+        yield Problem(Outcome.WARN, says, f"set a longer time limit for this server in {client.name}")
+        return
+    slow = sign(Symptom.ENTRY_SLOW, client=client.name, file=file, seconds=f"{seconds:.1f}")
+    hint = f"install the bridge (uv tool install mcp-auth-bridge), and write its full path in {file}"
+    yield Problem(Outcome.WARN, says, hint, slow)

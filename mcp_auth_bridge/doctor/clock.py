@@ -19,6 +19,9 @@ TOLERANCE = 30.0
 WRONG = 300.0
 """Seconds at which tokens that are valid for minutes are refused: Entra and Kerberos allow five minutes."""
 
+_FAILURE = 500
+"""The first HTTP status of a failure. A gateway answers it in the server's place, perhaps with a page from long ago."""
+
 _SET_IT = "set the date, time and time zone of this machine, best automatically"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
@@ -82,7 +85,7 @@ async def _server(evidence: Evidence) -> Witness | None:
     handshake = (await evidence.way()).handshake
     if handshake is not None and handshake.server_time is not None:  # TLS has failed, so there is no other response
         return Witness(url.authority, time.time() - handshake.server_time)
-    answers = (answer for answer in (await evidence.answers()).all if answer.status)
+    answers = (answer for answer in (await evidence.answers()).all if 0 < answer.status < _FAILURE)
     for answer in sorted(answers, key=lambda each: each.milliseconds):
         if (apart := skew(answer.field("date"), answer.received)) is not None:
             return Witness(url.authority, apart)
@@ -92,12 +95,14 @@ async def _server(evidence: Evidence) -> Witness | None:
 def _issuers(documents: Documents) -> Iterator[Witness]:
     """The clocks of the authorization servers, by the answers for their metadata."""
     for issuer in documents.issuers:
-        told = ((answer.url.authority, _told(answer.response)) for answer in issuer.answers if answer.response)
+        told = ((answer.url.authority, _told(answer.response)) for answer in issuer.answers)
         yield from islice((Witness(host, apart) for host, apart in told if apart is not None), 1)
 
 
-def _told(response: Response) -> float | None:
+def _told(response: Response | None) -> float | None:
     """As `skew`; a cache tells how old its copy is (RFC 9111 section 5.1)."""
+    if response is None or response.status >= _FAILURE:
+        return None
     age = response.header("age")
     return skew(response.header("date"), response.at - (int(age[:9]) if age.isdecimal() else 0))
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from mcp_auth_bridge.doctor.finding import Sign, sign
 from mcp_auth_bridge.doctor.interception import Interceptor, Place, recognise
@@ -12,10 +13,12 @@ from mcp_auth_bridge.errors import BridgeError, quoted
 from mcp_auth_bridge.oauth.address_zones import Zone, parse_address, reach_of
 from mcp_auth_bridge.shell.net.certificates import Certificate
 from mcp_auth_bridge.shell.net.connect_errors import Fault
+from mcp_auth_bridge.shell.net.handshake import Handshake
 
 DAY = 86400.0
 """Seconds."""
 
+_SIGN_IN = 511  # Network Authentication Required
 _HOSTS = 5  # hosts of a certificate that a message names
 
 
@@ -112,9 +115,28 @@ def _of_another_server(way: Way, chain: Sequence[Certificate]) -> Distrust | Non
         says = f"{maker} has no certificate for {host}, and shows one that it made itself"
         return Distrust(says, sign(Symptom.CERTIFICATE_MISSING, host=host, maker=maker))
     if not _is_for(own, host):
+        if (portal := _portal(way)) is not None:
+            says = f"in place of {host}, {portal} answers, where people sign in to a network"
+            return Distrust(says, sign(Symptom.CAPTIVE_PORTAL, host=host, portal=portal))
         says = f"what answers in place of {host} has a certificate for {_hosts(own)}, of {issuer}"
         return Distrust(says, sign(Symptom.CERTIFICATE_FOREIGN, host=host, hosts=_hosts(own), issuer=issuer))
     return None
+
+
+def _portal(way: Way) -> str | None:
+    """The host, quoted, of a page that the network puts in place of the server's, None if there is none.
+
+    It comes with a certificate that is not the server's: by a redirect to itself (RFC 8910 section 1), or with the
+    status 511 (RFC 6585 section 6).
+    """
+    handshake = way.handshake or Handshake()
+    if handshake.status == _SIGN_IN:
+        return "a page of your network"
+    try:
+        target = urlsplit(handshake.location).hostname or ""
+    except ValueError:
+        return None
+    return quoted(target) if target not in ("", way.url.host) else None
 
 
 def _unknown_issuer(way: Way, chain: Sequence[Certificate]) -> Distrust:

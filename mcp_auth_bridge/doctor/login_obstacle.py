@@ -1,9 +1,10 @@
 """What stops a login before it begins: the error of the discovery and the documents → one symptom."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from mcp_auth_bridge.doctor.archive import Fetched
 from mcp_auth_bridge.doctor.documents import Documents, Issuer, Published, named_issuers
 from mcp_auth_bridge.doctor.finding import Sign, sign
 from mcp_auth_bridge.doctor.symptoms import Symptom
@@ -28,6 +29,8 @@ from mcp_auth_bridge.oauth.metadata import (
     well_known_resource_urls,
 )
 from mcp_auth_bridge.oauth.trust import Trust, same_issuer
+from mcp_auth_bridge.shell.net.connect_errors import Fault
+from mcp_auth_bridge.shell.net.reachability import fault_of
 
 
 class Obstacle(msgspec.Struct, frozen=True):
@@ -63,10 +66,26 @@ def name_obstacle(obstacle: Obstacle) -> Sign | None:
 
 
 def _walled(obstacle: Obstacle) -> Sign | None:
-    answers = [answer for answer in obstacle.documents.answers if answer.response is not None]
-    if answers and all(answer.is_walled for answer in answers):
-        return sign(Symptom.METADATA_WALLED, place=answers[0].place, host=answers[0].url.origin)
-    return None
+    documents = obstacle.documents
+    if documents.resources or documents.own or not isinstance(obstacle.error, TheirProtocolError):
+        return None
+    return _wall(Symptom.METADATA_WALLED, documents.resource_answers)
+
+
+def _walled_issuer(obstacle: Obstacle) -> Sign | None:
+    issuer = obstacle.issuer
+    if (
+        issuer is None
+        or issuer.metadata is not None
+        or not isinstance(obstacle.error, TheirProtocolError | ConfigError)
+    ):
+        return None
+    return _wall(Symptom.ISSUER_WALLED, issuer.answers)
+
+
+def _wall(symptom: Symptom, answers: Iterable[Fetched]) -> Sign | None:
+    walled = next((answer for answer in answers if answer.is_walled), None)
+    return sign(symptom, place=walled.place, host=walled.url.origin) if walled is not None else None
 
 
 def _elsewhere(obstacle: Obstacle) -> Sign | None:
@@ -137,7 +156,34 @@ def _down(obstacle: Obstacle) -> Sign | None:
     failing = [answer for answer in issuer.answers if answer.is_down]
     if not failing or any(answer.is_down for answer in obstacle.documents.resource_answers):
         return None  # if the MCP server fails too, the fault may be the network's
-    return sign(Symptom.AUTHORIZATION_SERVER_DOWN, issuer=quoted(issuer.name), error=failing[0].in_words)
+    away = failing[0].error is not None and fault_of(failing[0].error) in _ON_THE_WAY
+    symptom = Symptom.AUTHORIZATION_SERVER_UNREACHED if away else Symptom.AUTHORIZATION_SERVER_DOWN
+    return sign(symptom, issuer=quoted(issuer.name), error=failing[0].in_words)
+
+
+_ON_THE_WAY = (
+    Fault.NAME_UNKNOWN,
+    Fault.NAME_SERVER_SILENT,
+    Fault.SILENT,
+    Fault.NO_ROUTE,
+    Fault.FORBIDDEN,
+    Fault.PROXY_WANTS_LOGIN,
+    Fault.PROXY_REFUSES,
+    Fault.PROXY_FAILS,
+    Fault.SELF_SIGNED,
+    Fault.UNKNOWN_ISSUER,
+    Fault.CERTIFICATE_REFUSED,
+)
+"""The faults that a network causes: a name or a route of another network, a firewall, a proxy, an interception."""
+
+
+def _failing(obstacle: Obstacle) -> Sign | None:
+    """An address of the MCP server fails, where a login must not go on to the next one."""
+    asked = (*obstacle.documents.resource_answers, *(() if obstacle.issuer else obstacle.documents.own_answers))
+    failing = next((answer for answer in asked if answer.is_down and answer.response is not None), None)
+    if failing is None or not isinstance(obstacle.error, UpstreamFailed):
+        return None
+    return sign(Symptom.METADATA_FAILING, place=failing.place, answer=failing.in_words)
 
 
 def _malformed_resource(obstacle: Obstacle) -> Sign | None:
@@ -216,11 +262,13 @@ _CAUSES: tuple[Callable[[Obstacle], Sign | None], ...] = (
     _nothing,
     _other_than_configured,
     _refused_address,
+    _failing,
     _down,
     _malformed_resource,
     _foreign_resource,
     _no_authorization_server,
     _wrong_issuer,
+    _walled_issuer,
     _no_server_metadata,
     _unusable_metadata,
     _malformed_issuer,

@@ -35,6 +35,13 @@ RULES = (
         oauth_texts.NO_METADATA,
     ),
     Rule(
+        (Symptom.METADATA_FAILING,),
+        Blame.SERVER,
+        "{server} fails when a program asks it where to log in: {place} answers {answer}",
+        "try again later; if it keeps happening, " + _SEND,
+        oauth_texts.METADATA_FAILING,
+    ),
+    Rule(
         (Symptom.RESOURCE_MALFORMED,),
         Blame.SERVER,
         "the description of the login that {server} publishes has a mistake, so that no program can read it: {problem}",
@@ -44,7 +51,8 @@ RULES = (
     Rule(
         (Symptom.RESOURCE_FOREIGN,),
         Blame.SERVER,
-        "the description of the login that {server} publishes is for another server: {resource}",
+        "the description of the login that {server} publishes is for another resource, {resource}, so that a program"
+        " must not use it",
         'if you know that this is right, add resource = "{named}" under auth for this server; else ' + _SEND,
         oauth_texts.RESOURCE_FOREIGN,
     ),
@@ -75,6 +83,13 @@ RULES = (
         "try again later; if it keeps happening, tell its operator",
     ),
     Rule(
+        (Symptom.AUTHORIZATION_SERVER_UNREACHED,),
+        Blame.NETWORK,
+        "{server} can be reached, but not the server where people log in, {issuer}: {error}",
+        "turn your VPN on, or try another network; if you are in your company's network, ask its IT department to let"
+        " connections to that server pass",
+    ),
+    Rule(
         (Symptom.ISSUER_TEMPLATE,),
         Blame.SERVER,
         "{server} names {issuer} for its login, which stands for the accounts of every company, and not for one",
@@ -89,6 +104,14 @@ RULES = (
         " A program must not log in there, because one of them may be an impostor",
         _SEND,
         oauth_texts.WRONG_ISSUER,
+    ),
+    Rule(
+        (Symptom.ISSUER_WALLED,),
+        Blame.AUTHORIZATION_SERVER,
+        "a firewall in front of {host}, where people log in, answers programs with a web page (HTTP 403), so that no"
+        " program can find out how to log in there",
+        _SEND,
+        oauth_texts.METADATA_WALLED,
     ),
     Rule(
         (Symptom.NO_SERVER_METADATA,),

@@ -57,6 +57,11 @@ ignore it. (A server behind a proxy often names its inner host.) Send this heade
     + _HEADER
 )
 
+METADATA_FAILING = """\
+GET {place} is answered with {answer}. Where there is no document, answer with HTTP 404: clients cannot tell a failure
+from a document that is there, and do not log in until it is over.
+"""
+
 RESOURCE_MALFORMED = """\
 The document at {place} is not as RFC 9728 section 2 specifies it: {problem}. It has at least these members:
 

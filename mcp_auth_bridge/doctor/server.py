@@ -6,10 +6,10 @@ from mcp_auth_bridge.doctor.distrust import interceptor_of
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip
 from mcp_auth_bridge.doctor.mcp_paths import find_endpoints
-from mcp_auth_bridge.doctor.misbehaviour import misbehaviour, words
-from mcp_auth_bridge.doctor.misdirection import target_of
+from mcp_auth_bridge.doctor.misbehaviour import broken_http, misbehaviour, words
+from mcp_auth_bridge.doctor.misdirection import leads_to_portal, target_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import BridgeError, SessionLost, UpstreamFailed, copyable_url, quoted
+from mcp_auth_bridge.errors import BridgeError, SessionDoubted, SessionLost, UpstreamFailed, copyable_url, quoted
 from mcp_auth_bridge.oauth.challenge import parse_challenges
 from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.shell.net.certificates import read as certificate
@@ -157,7 +157,10 @@ async def _sent_to_login(answer: Answer, evidence: Evidence) -> list[Sign]:
     """The signs of a refusal that is a redirect to a login page."""
     if answer.refusal is None or not 300 <= answer.status < 400:
         return []
-    target = target_of(answer, evidence.bridge.profile.url)
+    url = evidence.bridge.profile.url
+    target = target_of(answer, url)
+    if target is not None and leads_to_portal(url, target):
+        return [sign(Symptom.PORTAL)]
     page = target.origin if target is not None else "another place"
     return [sign(Symptom.SENT_TO_LOGIN, page=page), *await _others_on_the_way(evidence)]
 
@@ -176,8 +179,11 @@ async def _out_of_order(
 ) -> Finding:
     """The finding about a server that neither works nor asks for credentials."""
     url = evidence.bridge.profile.url
+    answers = await evidence.answers()
     found = misbehaviour(answer, url)
-    if session is not None and session.error is not None and (found is None or _is_older(await evidence.answers())):
+    if found is not None and found.sign.symptom is Symptom.NOT_HTTP and any(each.status for each in answers.all):
+        found = broken_http(answer)
+    if session is not None and session.error is not None and (found is None or _is_older(answers)):
         return _fails_later(answer, session.error, details)
     if found is None:
         return skip("it could not be asked", answer.error.message if answer.error is not None else "")
@@ -203,8 +209,9 @@ def _fails_later(answer: Answer, error: BridgeError, details: tuple[str, ...]) -
         return ok("it answers, and limits how often it is asked, so the rest is not known", details=details)
     if error.reason == "timed_out" and answer.milliseconds > _SLOW:
         return ok(f"it answers, but slowly: {error.message}", details=details)
-    if isinstance(error, SessionLost):
-        return fail("it does not know the session that it has just opened", "", sign(Symptom.SESSION_FORGOTTEN))
+    if isinstance(error, SessionLost) and not isinstance(error, SessionDoubted):
+        forgotten = "it does not know the session that it has just opened"
+        return fail(forgotten, error.hint, sign(Symptom.SESSION_FORGOTTEN), details=details)
     told = sign(Symptom.FAILS_LATER, error=error.message)
     return fail(
         f"it opens a session, and fails at the next request: {error.message}", error.hint, told, details=details

@@ -56,6 +56,9 @@ class Symptom(enum.Enum):
     NAME_UNKNOWN = "name_unknown", "host"
     """No name server knows the host."""
 
+    NAME_BLOCKED = "name_blocked", "host"
+    """The name server answers with 0.0.0.0 or ::, which is the address of no host."""
+
     NAME_SERVER_SILENT = "name_server_silent", "host"
     """No name server answers."""
 
@@ -112,6 +115,9 @@ class Symptom(enum.Enum):
 
     CERTIFICATE_MISSING = "certificate_missing", "host", "maker"
     """A reverse proxy has no certificate for the host, and shows one that it made itself."""
+
+    CAPTIVE_PORTAL = "captive_portal", "host", "portal"
+    """Another server answers in place of the host, and leads to a page where people sign in to the network."""
 
     CERTIFICATE_FOREIGN = "certificate_foreign", "host", "hosts", "issuer"
     """The certificate is for other hosts, and this machine does not know its issuer."""
@@ -176,18 +182,21 @@ class Symptom(enum.Enum):
     """The connection ends without a response after a request was sent."""
 
     NOT_HTTP = ("not_http",)
-    """What answers does not speak HTTP."""
+    """What answers at this port does not speak HTTP, whatever it is asked."""
+
+    BROKEN_HTTP = "broken_http", "error"
+    """What answers speaks HTTP, and breaks its rules in the response to a POST."""
 
     HTTPS_PORT = ("https_port",)
     """The URL says http, and the port speaks TLS."""
 
     PORTAL = ("portal",)
-    """The network wants a login of its own (HTTP 511)."""
+    """The network wants a login of its own: HTTP 511, or a page without TLS in place of an answer without TLS."""
 
-    MOVED = "moved", "place"
+    MOVED = "moved", "place", "status"
     """The server is at another URL."""
 
-    SENT_ELSEWHERE = "sent_elsewhere", "page"
+    SENT_ELSEWHERE = "sent_elsewhere", "page", "status"
     """Requests are redirected to a page at another place, which does not look like a login page."""
 
     SENT_TO_LOGIN = "sent_to_login", "page"
@@ -196,14 +205,17 @@ class Symptom(enum.Enum):
     SCHEME_LOST = ("scheme_lost",)
     """The server redirects https to http, and so to itself."""
 
-    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither"
+    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither", "status"
     """The server redirects in a circle, or to nowhere."""
 
     NOT_MCP = "not_mcp", "status"
-    """There is no MCP endpoint at this URL: 404, 405, 410 or 501."""
+    """There is no MCP endpoint at this URL: 404, 405 or 410."""
 
     WEB_PAGE = "web_page", "says"
     """A page for people answers a message."""
+
+    LOGIN_PAGE = "login_page", "says"
+    """A page by whose title people sign in answers a message."""
 
     ENDPOINT_FOUND = "endpoint_found", "endpoint"
     """The server speaks MCP at another URL, by its metadata or by its answer there."""
@@ -216,6 +228,9 @@ class Symptom(enum.Enum):
 
     FORBIDDEN_BY_PAGE = "forbidden_by_page", "says", "gateway"
     """A web page refuses a request (403), with all that can be presented."""
+
+    WANTS_PAYMENT = "wants_payment", "says"
+    """The server wants to be paid first (402)."""
 
     RATE_LIMITED = "rate_limited", "asks"
     """The server limits how often it is asked."""
@@ -271,13 +286,16 @@ class Symptom(enum.Enum):
     # Its OAuth
 
     METADATA_WALLED = "metadata_walled", "place", "host"
-    """A firewall answers each well-known address with a page, HTTP 403."""
+    """A firewall answers with a page, HTTP 403, where the MCP server's metadata belong."""
 
     NO_METADATA = "no_metadata", "place"
     """The server refuses a client without credentials, and publishes nothing about a login."""
 
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
+
+    METADATA_FAILING = "metadata_failing", "place", "answer"
+    """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
 
     RESOURCE_MALFORMED = "resource_malformed", "place", "problem"
     """The protected-resource metadata are not as specified."""
@@ -295,13 +313,19 @@ class Symptom(enum.Enum):
     """The server names an authorization server at an address that it may not lead to."""
 
     AUTHORIZATION_SERVER_DOWN = "authorization_server_down", "issuer", "error"
-    """The MCP server answers, but its authorization server cannot be reached, or fails."""
+    """The MCP server answers, but its authorization server refuses connections, or fails."""
+
+    AUTHORIZATION_SERVER_UNREACHED = "authorization_server_unreached", "issuer", "error"
+    """The MCP server answers, but there is no way from here to its authorization server."""
 
     ISSUER_TEMPLATE = "issuer_template", "issuer", "named"
     """The metadata are those of Entra ID for all tenants."""
 
     WRONG_ISSUER = "wrong_issuer", "issuer", "exact", "named", "place"
     """The metadata name another issuer than the one that was asked for."""
+
+    ISSUER_WALLED = "issuer_walled", "place", "host"
+    """A firewall answers with a page, HTTP 403, where the authorization server's metadata belong."""
 
     NO_SERVER_METADATA = "no_server_metadata", "issuer", "exact", "place"
     """The authorization server answers, but publishes no metadata."""
@@ -419,6 +443,9 @@ class Symptom(enum.Enum):
 
     ENTRY_FAILS = "entry_fails", "client", "file", "error"
     """An entry, started as its client starts it, does not serve its client."""
+
+    ENTRY_FAILS_THERE = "entry_fails_there", "client", "file", "error", "hint"
+    """The server works from this terminal, but the bridge answers with an error as the client starts it."""
 
     ENTRY_SLOW = "entry_slow", "client", "file", "seconds"
     """An entry that may download the bridge at its start was not ready in time."""

@@ -54,6 +54,12 @@ TLS = (
         "For {host} (SNI), {maker} serves its default certificate. Configure one for this host, of a public CA.",
     ),
     Rule(
+        (Symptom.CAPTIVE_PORTAL,),
+        Blame.NETWORK,
+        "your network wants you to sign in to it first, as in a hotel or a train: {portal} answers in place of {host}",
+        "open any web page in a browser, and sign in to the network; then run: {doctor}",
+    ),
+    Rule(
         (Symptom.CERTIFICATE_FOREIGN,),
         Blame.UNKNOWN,
         "another server answers in place of {host}: its certificate is for {hosts}, and of {issuer}, which this machine"

@@ -1,4 +1,4 @@
-"""The trial of `--register`: a client is registered and deleted again, or a machine's token obtained and revoked."""
+"""The trial of `--register`: a client is registered and deleted again, or a machine's token obtained and not kept."""
 
 from contextlib import suppress
 

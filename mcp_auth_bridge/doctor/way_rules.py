@@ -56,6 +56,13 @@ WAY = (
         "check the URL, and turn your VPN on",
     ),
     Rule(
+        (Symptom.NAME_BLOCKED,),
+        Blame.NETWORK,
+        "a filter blocks {host}: in place of its address, the name server of this machine gives one that leads nowhere,"
+        " as programs against advertising, parental controls and some companies do",
+        "allow {host} in that filter, or ask the operator of your network to do so",
+    ),
+    Rule(
         (Symptom.NAME_SERVER_SILENT,),
         Blame.NETWORK,
         "the address of {host} cannot be found, because no name server answers, or the one that does has a fault",

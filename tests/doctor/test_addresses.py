@@ -100,6 +100,18 @@ def test_a_name_is_told_with_its_addresses_and_their_distance():
     )
 
 
+def test_a_single_address_is_told_in_one_line():
+    found = finding(addresses.name, way(knocks=[knock("10.0.0.1")]))
+    assert (found.says, found.details) == ("acme.example: 10.0.0.1 is in a private network", ())
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_name_with_the_address_of_no_host_is_blocked_by_a_filter(address):
+    found = finding(addresses.name, way(knocks=[knock(address, fault=Fault.REFUSED)]))
+    assert found.outcome is Outcome.FAIL
+    assert signs(found) == {"NAME_BLOCKED": {"host": "acme.example"}}
+
+
 def test_an_address_in_the_url_needs_no_name():
     url = gate("http://127.0.0.1:8000/mcp", Purpose.SERVER)
     found = finding(addresses.name, way(url, [knock("127.0.0.1")]))
@@ -110,7 +122,7 @@ def test_a_name_server_that_answers_late_is_a_warning():
     slow = msgspec.structs.replace(way(knocks=[knock(V4)]), names=Names(way(knocks=[knock(V4)]).names.addresses, 5.2))
     found = finding(addresses.name, slow)
     assert found.outcome is Outcome.WARN
-    assert found.says.endswith("but the name server took 5.2 s to say so")
+    assert found.says == f"acme.example: {V4} is public, but the name server took 5.2 s to say so"
 
 
 @pytest.mark.parametrize(

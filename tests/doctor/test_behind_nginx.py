@@ -100,7 +100,7 @@ async def test_a_sound_server_behind_it_is_sound(ports, tmp_path):
         ("small", Symptom.BODY_TOO_LARGE, (Blame.SERVER, "nginx in front of acme refuses even the first message")),
         ("walled", Symptom.FORBIDDEN_BY_PAGE, (Blame.SERVER, "nginx in front of acme refuses the requests with a web")),
         ("nothing", Symptom.NOT_MCP, (Blame.YOU, "/nothing, and there is one at http")),
-        ("old", Symptom.MOVED, (Blame.YOU, "leads to https://new.example/mcp")),
+        ("old", Symptom.MOVED, (Blame.YOU, "redirects to https://new.example/mcp")),
     ],
 )
 @story

@@ -129,7 +129,7 @@ def test_a_start_is_measured(place, bridge):
     assert finding.outcome is Outcome.OK
     assert finding.says.startswith("started as a client does, the bridge lists its tools within ")
     [detail] = finding.details
-    assert detail.startswith("Claude Code: a reply to initialize after ")
+    assert detail.startswith("Claude Code “mine”: a reply to initialize after ")
     assert ", 1 tool after " in detail
 
 
@@ -175,7 +175,7 @@ def test_a_bridge_that_waits_for_a_slow_server_is_no_fault_of_its_entry(place, i
     write(place, claude=executable(place / "bin", text=SILENT))
     finding = look(client.start, evidence(place))
     assert finding.outcome is Outcome.SKIP
-    assert finding.details == ("Claude Code: no reply to initialize within 7 seconds",)
+    assert finding.details == ("Claude Code “mine”: no reply to initialize within 7 seconds",)
 
 
 @pytest.fixture
@@ -196,7 +196,9 @@ def test_a_bridge_that_lists_nothing_in_time_is_no_fault_either(place, ended):
     write(place, claude=executable(place / "bin"))
     finding = look(client.start, evidence(place))
     assert finding.outcome is Outcome.SKIP
-    assert finding.details == ("Claude Code: a reply to initialize after 200 ms, no list of tools within 7 seconds",)
+    assert finding.details == (
+        "Claude Code “mine”: a reply to initialize after 200 ms, no list of tools within 7 seconds",
+    )
 
 
 def test_a_download_that_takes_too_long_is_a_slow_entry(place, impatient):
@@ -206,10 +208,19 @@ def test_a_download_that_takes_too_long_is_a_slow_entry(place, impatient):
     assert finding.says == "Claude Code has no reply from the bridge after 7.0 seconds"
 
 
-def test_a_reply_later_than_the_client_waits_is_a_slow_entry(place, ended):
+def test_a_reply_later_than_the_client_waits_is_a_problem(place, ended):
     ended(trial_start.Trial(greeted=3.1, listed=3.2))
     write(place, cline=executable(place / "bin"))
     finding = look(client.start, evidence(place))
-    assert (finding.outcome, signs(finding)) == (Outcome.WARN, [Symptom.ENTRY_SLOW])
+    assert (finding.outcome, signs(finding)) == (Outcome.WARN, [])
     assert finding.says == "Cline has no reply from the bridge after 3.1 seconds"
-    assert finding.details == ("Cline: a reply to initialize after 3100 ms, 0 tools after 3200 ms",)
+    assert finding.details == ("Cline “mine”: a reply to initialize after 3100 ms, 0 tools after 3200 ms",)
+
+
+def test_a_refusal_is_a_detail_where_the_server_does_not_work_in_the_terminal_either(place, ended):
+    ended(trial_start.Trial(greeted=0.1, listed=0.2, refusal="the server is away", hint="wait"))
+    write(place, claude=executable(place / "bin"))
+    finding = look(client.start, evidence(place))
+    assert finding.outcome is Outcome.SKIP
+    assert finding.details == ("Claude Code “mine”: a reply to initialize after 100 ms, but the server is away",)
+    assert finding.says == f"no entry was started to its end: {finding.details[0].removeprefix('Claude Code “mine”: ')}"

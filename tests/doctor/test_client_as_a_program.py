@@ -63,8 +63,8 @@ async def test_each_entry_is_found_and_started_as_its_client_does_it(home):
         asked = [seen["params"]["clientInfo"]["name"] for seen in far.seen if seen_from_a_client(seen)]
     assert "ok entries Claude Code and Cursor and VS Code and Codex and Copilot CLI and opencode start" in told
     for client in ("Cursor", "VS Code", "Codex", "opencode"):
-        assert f"{client}: a reply to initialize after " in told
-    assert "Claude Code: not started: its file belongs to a project" in told
+        assert f"{client} “mine”: a reply to initialize after " in told
+    assert "Claude Code “mine”: not started: its file belongs to a project" in told
     assert {*asked} >= {"cursor-vscode", "Visual Studio Code", "codex-mcp-client", "opencode"}
 
 
@@ -80,6 +80,8 @@ async def test_the_verdict_names_the_entry_that_works_only_in_the_terminal(home)
         write(config, f'[servers.acme]\nurl = "{far.url}"\nauth = {{ kind = "bearer", token = "env:ACME_TOKEN" }}\n')
         told = await doctor(home, "acme", ACME_TOKEN="canary-canary")
     assert "warn entries Codex does not pass on ACME_TOKEN, which the bridge reads" in told
+    assert "fail start the bridge works in this terminal, but not as Codex starts it: the token of acme should" in told
+    assert "fault: the IDE Codex does not pass ACME_TOKEN on to the bridge, so it works in your terminal and" in told
     assert "canary" not in told
 
 
@@ -108,7 +110,7 @@ async def test_a_start_uses_the_stored_login_and_leaves_it_as_it_is(home):
         told = await doctor(home, "acme", "--config", str(config), **{HOME_VARIABLE: str(home)})
         after = {path: path.read_bytes() for path in (home / "records").iterdir()}
         starts = [seen for seen in far.seen if seen_from_a_client(seen)]
-    assert "Claude Code: a reply to initialize after " in told
+    assert "Claude Code “mine”: a reply to initialize after " in told
     assert "claude-code" in [seen["params"]["clientInfo"]["name"] for seen in starts]
     assert before == after
     assert "canary" not in told

@@ -124,6 +124,13 @@ def test_in_the_home_folder_the_files_are_the_users_own(system):
     assert not entry.is_of_project
 
 
+def test_the_path_of_a_file_cannot_steer_a_terminal(tmp_path):
+    project = f"{tmp_path}/a\x1b[31m"
+    write(f"{project}/.cursor/mcp.json", TEXTS["mcpServers"])
+    [entry] = [each for each in read(System(Platform.LINUX, "", project, {})).entries if each.client is known.CURSOR]
+    assert entry.path == f"{tmp_path}/a [31m/.cursor/mcp.json"
+
+
 def test_a_slow_home_folder_does_not_hold_the_examination_up(system, monkeypatch):
     monkeypatch.setattr(client_files, "_TIMEOUT", 0.0)
     assert not read(system).complete

@@ -11,8 +11,11 @@ from entries import entry_of, executable, sorted_entries, system_at
 from mcp_auth_bridge.app.bridge import Bridge
 from mcp_auth_bridge.clients import known_clients as known
 from mcp_auth_bridge.credentials.base import Refusal
-from mcp_auth_bridge.doctor.client_starts import try_entries, why_none
+from mcp_auth_bridge.doctor.client_starts import Tried, problems_of_start, try_entries, why_none
+from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.held_credential import HeldCredential, OrganisationOnly
+from mcp_auth_bridge.doctor.symptoms import Symptom
+from mcp_auth_bridge.doctor.trial_start import Trial
 from mcp_auth_bridge.oauth.session import Client, Session
 from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.shell.files.paths import HOME_VARIABLE
@@ -180,3 +183,50 @@ def test_a_machine_without_a_token_would_ask_for_one(place):
     context = context_of(place, URL, machine)
     machine_bridge = Bridge(context.config.profiles["acme"], context)
     assert why_none(machine_bridge, held(), None) == "a start would ask the authorization server for a token"
+
+
+def shown(place, client, trial, *words, works_here=True):
+    """The problems of a trial of an entry that is started with `words`."""
+    context = context_of(place, URL)
+    entry = entry_of(client, *(words or ("mcp-auth-bridge", "run", "acme")))
+    [own] = sorted_entries(Bridge(context.config.profiles["acme"], context), context, entry).same
+    found = [*problems_of_start(Tried(own, trial), system_at(place), works_here=works_here)]
+    return [(each.outcome, each.sign and each.sign.symptom, each.hint) for each in found]
+
+
+REFUSAL = Trial(greeted=0.1, listed=0.2, refusal="ACME_TOKEN is not set", hint="set it")
+
+
+def test_a_good_start_and_none_have_no_problem(place):
+    assert shown(place, known.CLAUDE_CODE, Trial(greeted=0.1, listed=0.2)) == []
+    assert shown(place, known.CLAUDE_CODE, None) == []
+
+
+def test_a_refusal_where_the_server_works_in_the_terminal_is_a_fault_of_the_start(place):
+    expected = [(Outcome.FAIL, Symptom.ENTRY_FAILS_THERE, "set it")]
+    assert shown(place, known.CODEX, REFUSAL) == expected
+    assert shown(place, known.CODEX, REFUSAL, works_here=False) == []
+
+
+def test_a_refusal_without_a_hint_points_to_the_variables(place):
+    [(_, _, hint)] = shown(place, known.CODEX, Trial(greeted=0.1, refusal="no"))
+    assert hint == "give the entry in /mcp.json the variables of this terminal"
+
+
+def test_on_linux_a_desktop_may_have_other_variables_so_its_refusal_is_not_certain(place):
+    assert shown(place, known.CURSOR, REFUSAL) == [(Outcome.FAIL, None, "set it")]
+
+
+def test_a_start_that_ends_is_a_fault_of_the_entry(place):
+    [(outcome, symptom, _)] = shown(place, known.CURSOR, Trial(error="it ended"), works_here=False)
+    assert (outcome, symptom) == (Outcome.FAIL, Symptom.ENTRY_FAILS)
+
+
+def test_a_slow_start_is_a_matter_of_its_download_only_if_there_may_be_one(place):
+    uvx = ("uvx", "mcp-auth-bridge", "run", "acme")
+    late, silent = Trial(greeted=3.1, listed=3.2), Trial(silent=True)
+    assert [each[1] for each in shown(place, known.CLINE, late, *uvx)] == [Symptom.ENTRY_SLOW]
+    assert [each[1] for each in shown(place, known.CLINE, late)] == [None]
+    assert shown(place, known.CURSOR, late, *uvx) == []
+    assert [each[1] for each in shown(place, known.CURSOR, silent, *uvx)] == [Symptom.ENTRY_SLOW]
+    assert shown(place, known.CURSOR, silent) == []

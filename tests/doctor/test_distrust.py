@@ -28,9 +28,10 @@ def certificate(issuer="Acme CA", hosts=("acme.example",), begins=-10, ends=80, 
     return Certificate(**(known | more))
 
 
-def found(fault, *chain, url=URL, address=PUBLIC, **more):
-    """The symptom and its facts, and the sentence."""
-    there = way(url, [knock(address)], handshake=Handshake(error=failed(fault)), **more)
+def found(fault, *chain, url=URL, address=PUBLIC, status=0, location="", **more):
+    """The symptom and its facts, and the sentence; `status` and `location` are of the untrusted server's response."""
+    shaken = Handshake(error=failed(fault), status=status, location=location)
+    there = way(url, [knock(address)], handshake=shaken, **more)
     reason = distrust(there, there.handshake.error, chain)
     return reason.sign.symptom.name, dict(reason.sign.facts), reason.says
 
@@ -120,6 +121,26 @@ def test_an_unknown_certificate_for_other_hosts_is_of_another_server(fault):
     assert name == "CERTIFICATE_FOREIGN"
     assert facts == {"host": "acme.example", "hosts": "“login.hotel.example”", "issuer": "“Hotel CA”"}
     assert says == "what answers in place of acme.example has a certificate for “login.hotel.example”, of “Hotel CA”"
+
+
+@pytest.mark.parametrize(
+    ("answer", "portal"),
+    [
+        ({"status": 302, "location": "https://login.hotel.example/?from=acme.example"}, "“login.hotel.example”"),
+        ({"status": 511}, "a page of your network"),
+    ],
+)
+def test_a_network_that_wants_its_users_to_sign_in_first_is_known_by_its_answer(answer, portal):
+    hotel = certificate("Hotel CA", hosts=("login.hotel.example",))
+    name, facts, _ = found(Fault.UNKNOWN_ISSUER, hotel, **answer)
+    assert (name, facts) == ("CAPTIVE_PORTAL", {"host": "acme.example", "portal": portal})
+    assert symptom(Fault.UNKNOWN_ISSUER, certificate(), **answer) == "CERTIFICATE_ISSUER_UNKNOWN"
+
+
+@pytest.mark.parametrize("location", ["/login", "https://acme.example/login", "https://[odd", ""])
+def test_a_redirect_to_the_same_host_is_no_sign_in_page(location):
+    other = certificate(hosts=("other.example",))
+    assert symptom(Fault.SELF_SIGNED, other, status=302, location=location) == "CERTIFICATE_FOREIGN"
 
 
 def test_a_wildcard_is_for_the_hosts_one_level_below():

@@ -7,7 +7,7 @@ from playing import NOT_FOUND, PAGE, answer
 
 from mcp_auth_bridge.doctor.endpoints import State, visit_endpoints
 from mcp_auth_bridge.effects import Response
-from mcp_auth_bridge.errors import Unreachable
+from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.trust import Trust
 from mcp_auth_bridge.urls import Purpose, gate
@@ -72,6 +72,14 @@ def test_any_answer_but_not_found_and_away_comes_from_the_authorization_endpoint
 def test_an_empty_form_shows_whether_there_is_a_token_endpoint(answered, state):
     found = visited({f"POST {TOKEN}": answered})[1]["token"]
     assert (found.state, found.is_broken) == (state, state is not State.ALIVE)
+
+
+def test_a_connection_that_ends_without_an_answer_to_an_empty_request_proves_nothing():
+    cut = OutcomeUnknown("the response was cut off")
+    found = visited({AUTHORIZE: cut, f"POST {TOKEN}": cut, f"OPTIONS {REGISTER}": cut})[1]
+    assert {(each.state, each.is_broken) for each in found.values()} == {(State.UNCLEAR, False)}
+    late = Overdue("it did not answer")
+    assert visited({f"POST {TOKEN}": late})[1]["token"].state is State.DOWN
 
 
 FASTIFY = {f"OPTIONS {REGISTER}": NOT_FOUND, REGISTER: NOT_FOUND}

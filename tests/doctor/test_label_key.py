@@ -3,7 +3,7 @@
 import stat
 
 from mcp_auth_bridge.doctor.label_key import NAME, label_key
-from mcp_auth_bridge.shell.files.paths import paths_below
+from mcp_auth_bridge.shell.files.paths import NOWHERE, paths_below
 
 
 def test_the_same_key_serves_every_report(tmp_path):
@@ -29,3 +29,8 @@ def test_where_no_key_can_be_kept_the_report_has_one_of_its_own(tmp_path):
     first, kept = label_key(paths_below(tmp_path))
     assert not kept
     assert label_key(paths_below(tmp_path))[0] != first
+
+
+def test_a_user_without_a_home_folder_keeps_no_key():
+    assert label_key(NOWHERE)[1] is False
+    assert not NOWHERE.memory.exists()

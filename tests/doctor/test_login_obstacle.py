@@ -25,6 +25,7 @@ from mcp_auth_bridge.doctor.finding import Outcome
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
 from mcp_auth_bridge.errors import Unreachable, UpstreamFailed, UrlRefused
+from mcp_auth_bridge.shell.net.connect_errors import ConnectFailed, Fault
 
 ELSEWHERE = 'Bearer resource_metadata="https://inner.example/prm"'
 ISSUER = f'{{ kind = "browser", issuer = "{AS}" }}'
@@ -115,6 +116,20 @@ def test_a_firewall_at_every_address_is_named(tmp_path):
     assert "GET https://mcp.example/.well-known" in judged(finding).operator
 
 
+@pytest.mark.parametrize("fault", [Fault.NAME_UNKNOWN, Fault.SILENT, Fault.UNKNOWN_ISSUER])
+def test_an_authorization_server_that_this_network_does_not_lead_to_is_not_blamed(fault, tmp_path):
+    failed = ConnectFailed("https://as.example cannot be reached", fault=fault)
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE, RFC8414: failed, OIDC: failed}))
+    assert symptoms(finding) == [Symptom.AUTHORIZATION_SERVER_UNREACHED]
+    assert judged(finding).blame is Blame.NETWORK
+
+
+def test_a_firewall_in_front_of_the_authorization_server_is_named(tmp_path):
+    finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE, OIDC: WALL}))
+    assert symptoms(finding) == [Symptom.ISSUER_WALLED]
+    assert judged(finding).blame is Blame.AUTHORIZATION_SERVER
+
+
 def test_a_challenge_that_names_another_origin_is_named(tmp_path):
     finding = looked(login_way.discovery, evidence(tmp_path, {}, refused(ELSEWHERE)))
     assert symptoms(finding) == [Symptom.METADATA_ELSEWHERE]
@@ -140,11 +155,16 @@ def test_a_wrong_issuer_at_the_mcp_server_s_own_host_is_named(tmp_path):
     assert finding.signs[0].facts["exact"] == "https://mcp.example"
 
 
-def test_an_error_of_the_mcp_server_itself_has_no_symptom_of_its_authorization_server(tmp_path):
-    failing = {PRM: answer(b"", 503), RFC8414: METADATA}
-    finding = looked(login_way.discovery, evidence(tmp_path, failing, refused(), auth=ISSUER))
-    assert (finding.outcome, symptoms(finding)) == (Outcome.FAIL, [])
-    both = {**DOWN, PRM: UpstreamFailed("down", status=503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []
-    alone = {PRM: answer(b"", 503)}
-    assert symptoms(looked(login_way.discovery, evidence(tmp_path, alone, refused(), auth=ISSUER))) == []
+def test_an_error_of_the_mcp_server_itself_is_not_a_fault_of_its_authorization_server(tmp_path):
+    for table in ({PRM: answer(b"", 503), RFC8414: METADATA}, {PRM: answer(b"", 429)}):
+        finding = looked(login_way.discovery, evidence(tmp_path, table, refused(), auth=ISSUER))
+        assert symptoms(finding) == [Symptom.METADATA_FAILING]
+        assert judged(finding).blame is Blame.SERVER
+    own = {OWN: answer(b"", 500)}
+    assert symptoms(looked(login_way.discovery, evidence(tmp_path, own, refused()))) == [Symptom.METADATA_FAILING]
+    for both in (
+        {PRM: Unreachable("down")},
+        {**DOWN, PRM: Unreachable("down")},
+        {**DOWN, PRM: UpstreamFailed("down", status=503)},
+    ):
+        assert symptoms(looked(login_way.discovery, evidence(tmp_path, both, refused(), auth=ISSUER))) == []

@@ -3,7 +3,7 @@
 import pytest
 from answering import URL, answer, cut, garbled, page, refusing, silence, unsent, welcomed
 
-from mcp_auth_bridge.doctor.misbehaviour import gateway, misbehaviour
+from mcp_auth_bridge.doctor.misbehaviour import broken_http, misbehaviour
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError
 from mcp_auth_bridge.relay import replies
@@ -27,9 +27,14 @@ def in_error(status, code, message):
         (
             answer(302, fields={"location": "https://new.example/mcp"}),
             Symptom.MOVED,
-            {"place": "https://new.example/mcp"},
+            {"place": "https://new.example/mcp", "status": "302"},
         ),
         (page(400, "400 The plain HTTP request was sent to HTTPS port"), Symptom.HTTPS_PORT, {}),
+        (
+            page(400, "400 No required SSL certificate was sent"),
+            Symptom.CLIENT_CERTIFICATE_WANTED,
+            {"host": URL.host},
+        ),
         (answer(400, "Client sent an HTTP request to an HTTPS server.", PLAIN), Symptom.HTTPS_PORT, {}),
         (
             answer(421, "Invalid Host header", PLAIN),
@@ -43,7 +48,10 @@ def in_error(status, code, message):
         (page(404), Symptom.NOT_MCP, {"status": "404"}),
         (answer(405), Symptom.NOT_MCP, {"status": "405"}),
         (answer(410), Symptom.NOT_MCP, {"status": "410"}),
-        (answer(501), Symptom.NOT_MCP, {"status": "501"}),
+        (answer(501), Symptom.SERVER_ERROR, {"status": "501", "says": ""}),
+        (answer(402, "no credit", PLAIN), Symptom.WANTS_PAYMENT, {"says": ", saying “no credit”"}),
+        (page(200, "Sign in to Acme"), Symptom.LOGIN_PAGE, {"says": ", saying “Sign in to Acme”"}),
+        (page(200, "Hotel Wi-Fi"), Symptom.LOGIN_PAGE, {"says": ", saying “Hotel Wi-Fi”"}),
         (
             page(403, "403 Forbidden", fields={"server": "cloudflare"}),
             Symptom.FORBIDDEN_BY_PAGE,
@@ -96,6 +104,14 @@ def test_an_answer_has_the_one_symptom_that_is_certain(given, symptom, facts):
     assert told.hint
 
 
+def test_bytes_that_are_not_http_among_responses_that_are_break_http():
+    told = broken_http(garbled())
+    assert (told.sign.symptom, dict(told.sign.facts)) == (
+        Symptom.BROKEN_HTTP,
+        {"error": "far sent what is not HTTP"},
+    )
+
+
 @pytest.mark.parametrize("given", [welcomed(), refusing(), unsent()])
 def test_a_result_a_refusal_and_a_missing_connection_are_not_the_servers_fault(given):
     assert misbehaviour(given, URL) is None
@@ -104,16 +120,3 @@ def test_a_result_a_refusal_and_a_missing_connection_are_not_the_servers_fault(g
 def test_an_error_of_a_rest_api_with_404_is_not_a_reply():
     told = misbehaviour(answer(404, '{"error":"Not Found"}', JSON, error=NOT_READ), URL)
     assert told.sign.symptom is Symptom.NOT_MCP
-
-
-@pytest.mark.parametrize(
-    ("fields", "name"),
-    [
-        ({"server": "awselb/2.0"}, "a load balancer of AWS"),
-        ({"server": "istio-envoy"}, "Envoy"),
-        ({"server": "uvicorn"}, "a proxy"),
-        ({}, "a proxy"),
-    ],
-)
-def test_a_proxy_is_named_if_it_names_itself(fields, name):
-    assert gateway(answer(502, fields=fields)) == name

@@ -1,5 +1,6 @@
 """Where a redirect leads tells a moved server, a portal or single sign-on, and a proxy that hides the scheme apart."""
 
+import msgspec
 import pytest
 from answering import URL, answer
 
@@ -15,7 +16,8 @@ def redirect(status, location=None, **more):
     ("given", "symptom", "facts"),
     [
         (redirect(301, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
-        (redirect(307, "https://new.example/v2/mcp"), Symptom.MOVED, {"place": "https://new.example/v2/mcp"}),
+        (redirect(307, "https://new.example/mcp"), Symptom.MOVED, {"place": "https://new.example/mcp"}),
+        (redirect(307, "https://new.example/"), Symptom.SENT_ELSEWHERE, {"page": "https://new.example"}),
         (redirect(302, "https://new.example/mcp"), Symptom.MOVED, {"place": "https://new.example/mcp"}),
         (redirect(302, "/v2/mcp"), Symptom.MOVED, {"place": "https://far.example/v2/mcp"}),
         (redirect(302, "https://far.example:8443/x"), Symptom.MOVED, {"place": "https://far.example:8443/x"}),
@@ -35,7 +37,8 @@ def redirect(status, location=None, **more):
 )
 def test_a_redirect_is_told_by_its_target(given, symptom, facts):
     told = misdirection(given, URL)
-    assert (told.sign.symptom, dict(told.sign.facts)) == (symptom, facts)
+    status = {"status": str(given.status)} if "status" in symptom.facts else {}
+    assert (told.sign.symptom, dict(told.sign.facts)) == (symptom, {**facts, **status})
     assert told.says
     assert told.hint
     assert "s3cret" not in repr(told)
@@ -44,3 +47,11 @@ def test_a_redirect_is_told_by_its_target(given, symptom, facts):
 def test_what_is_not_a_redirect_leads_nowhere():
     assert misdirection(answer(200), URL) is None
     assert target_of(answer(200), URL) is None
+
+
+def test_a_page_without_tls_in_place_of_an_answer_without_tls_is_a_portals():
+    plain = msgspec.structs.replace(URL, scheme="http")
+    told = misdirection(redirect(302, "http://portal.hotel.example/start"), plain)
+    assert told.sign.symptom is Symptom.PORTAL
+    told = misdirection(redirect(302, "https://sso.example/start"), plain)
+    assert told.sign.symptom is Symptom.SENT_ELSEWHERE

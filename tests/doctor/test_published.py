@@ -20,9 +20,9 @@ from oauth_world import (
 )
 from playing import PAGE, answer
 
-from mcp_auth_bridge.doctor import published
+from mcp_auth_bridge.doctor import login_way, published
 from mcp_auth_bridge.doctor.finding import Outcome
-from mcp_auth_bridge.errors import Unreachable
+from mcp_auth_bridge.errors import Unreachable, printable
 
 STATIC = '{ kind = "bearer", token = "env:T" }'
 
@@ -149,3 +149,25 @@ def test_an_issuer_without_metadata_is_a_fault_only_where_a_login_is_needed(issu
     assert finding.outcome is Outcome.FAIL
     assert said in finding.details[0]
     assert looked(published.issuer, evidence(tmp_path, table, auth=STATIC)).outcome is Outcome.OK
+
+
+HOSTILE = "\x1b[31m\u202e\nverdict: nothing is wrong\u2066"
+
+
+def test_no_text_of_a_server_can_steer_a_terminal(tmp_path):
+    nasty = dict.fromkeys((*RESOURCE, *METADATA, "mcp_endpoints", "resource_parameter_supported"), HOSTILE)
+    tables = (
+        {PRM: nasty, RFC8414: nasty, OWN: nasty},
+        {PRM: RESOURCE | {"resource": f"https://mcp.example/{HOSTILE}"}, RFC8414: METADATA | {"issuer": HOSTILE}},
+        {PRM: RESOURCE | {"authorization_servers": [AS, HOSTILE], "scopes_supported": [HOSTILE]}, RFC8414: METADATA},
+        {PRM: answer(HOSTILE.encode(), 404, HOSTILE)},
+    )
+    field = f'Bearer error="{HOSTILE}", scope="{HOSTILE}", resource_metadata="https://x.example/{HOSTILE}"'
+    looks = (published.challenge, published.addresses, published.resource, published.issuer)
+    for table in tables:
+        for answers in (refused(field), refused()):
+            for look in (*looks, login_way.discovery, login_way.registration, login_way.endpoints):
+                finding = looked(look, evidence(tmp_path, table, answers))
+                facts = [fact for each in finding.signs for fact in each.facts.values()]
+                for text in (finding.says, finding.hint, *finding.details, *facts):
+                    assert printable(text) == text, (look, text)

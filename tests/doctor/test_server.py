@@ -4,12 +4,12 @@ import pytest
 from answering import URL, answer, answers, found, refusing, silence, unsent, welcomed
 from examining import evidence_of, examined
 from faults.server import END, WELCOMED, FaultServer, Made, chunked, chunks, event, head, plain, response, sound, whole
-from peers.scripted import CUT, DRAIN
+from peers.scripted import CUT, DRAIN, REQUEST, Scripted
 from pooling import story
 from ways import knock, way
 
-from mcp_auth_bridge.doctor import answer as answer_module
 from mcp_auth_bridge.doctor import answers as answers_module
+from mcp_auth_bridge.doctor import asking as asking_module
 from mcp_auth_bridge.doctor.answers import Session
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.once import Once
@@ -51,7 +51,7 @@ MATRIX = [
     ("in a circle", [head(308, b"Location: /mcp")], Blame.SERVER, {Symptom.REDIRECTS_IN_VAIN}),
     ("to nowhere", [head(302)], Blame.SERVER, {Symptom.REDIRECTS_IN_VAIN}),
     ("a page forbids", page(403, "403 Forbidden", NGINX), Blame.SERVER, {Symptom.FORBIDDEN_BY_PAGE}),
-    ("RBAC", [whole(403, b"text/plain", b"RBAC: access denied")], Blame.UNKNOWN, {Symptom.FORBIDDEN}),
+    ("RBAC", [whole(403, b"text/plain", b"RBAC: access denied")], Blame.SERVER, {Symptom.FORBIDDEN}),
     ("421", [whole(421, b"text/plain", b"Invalid Host header")], Blame.SERVER, {Symptom.HOST_REFUSED}),
     ("SDK's host", error(403, -32000, b"Invalid Host: far.example"), Blame.SERVER, {Symptom.HOST_REFUSED}),
     ("429", [head(429, b"Retry-After: 7")], Blame.SERVER, {Symptom.RATE_LIMITED}),
@@ -69,16 +69,16 @@ MATRIX = [
     ),
     ("https port", page(400, "400 The plain HTTP request was sent to HTTPS port"), Blame.YOU, {Symptom.HTTPS_PORT}),
     ("silence", [DRAIN], Blame.SERVER, {Symptom.SERVER_SILENT}),
-    ("cut", [CUT], Blame.UNKNOWN, {Symptom.CUT_OFF}),
-    ("another protocol", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT], Blame.YOU, {Symptom.NOT_HTTP}),
+    ("cut", [CUT], Blame.SERVER, {Symptom.CUT_OFF}),
+    ("broken HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT], Blame.SERVER, {Symptom.BROKEN_HTTP}),
     ("202", [head(202)], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("empty", [plain(b"")], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("broken JSON", [plain(b'{"jsonrpc":')], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("XML", [whole(200, b"application/xml", b"<ok/>")], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("a silent stream", [chunked(b": hello\n\n"), DRAIN], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("an ended stream", [chunked(b""), END], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
-    ("400", [plain(b'{"message":"no such tenant"}', 400)], Blame.UNKNOWN, {Symptom.REFUSES_OPENING}),
-    ("an error", error(200, -32603, b"database is down"), Blame.UNKNOWN, {Symptom.REFUSES_OPENING}),
+    ("400", [plain(b'{"message":"no such tenant"}', 400)], Blame.SERVER, {Symptom.REFUSES_OPENING}),
+    ("an error", error(200, -32603, b"database is down"), Blame.SERVER, {Symptom.REFUSES_OPENING}),
 ]
 
 
@@ -86,7 +86,7 @@ MATRIX = [
 @story
 async def test_a_server_that_answers_nothing_else_is_told_by_its_answer(script, blame, signs, tmp_path, monkeypatch):
     monkeypatch.setattr(answers_module, "HEAD_PATIENCE", 0.3)
-    monkeypatch.setattr(answer_module, "REPLY_PATIENCE", 0.3)
+    monkeypatch.setattr(asking_module, "REPLY_PATIENCE", 0.3)
     monkeypatch.setattr(answers_module, "PAUSE", 0.0)
     monkeypatch.setattr(answers_module, "SESSION_PATIENCE", 0.3)
     async with FaultServer() as server:
@@ -99,6 +99,25 @@ async def test_a_server_that_answers_nothing_else_is_told_by_its_answer(script, 
     assert verdict.blame is blame, verdict
     for text in (verdict.sentence, verdict.step):
         assert text
+
+
+@story
+async def test_a_port_where_nothing_speaks_http_is_a_wrong_port(tmp_path):
+    async with Scripted(forever=[REQUEST, b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT]) as server:
+        url = f"http://127.0.0.1:{server.port}/mcp"
+        findings, verdict = await examined(evidence_of(tmp_path, url), Section.SERVER)
+    assert [each.symptom for each in findings["a stranger"].signs] == [Symptom.NOT_HTTP]
+    assert (verdict.blame, "port" in verdict.step) == (Blame.YOU, True)
+
+
+@story
+async def test_a_credential_that_is_known_and_not_allowed_is_told_from_a_wall(tmp_path):
+    async with FaultServer() as server:
+        known = Made(lambda sent: head(403) if "authorization" in sent.headers else head(401))
+        for method in ("initialize", "server/discover"):
+            server.always(method, [known])
+        _, verdict = await examined(evidence_of(tmp_path, server.url, TOKEN, **HAS_TOKEN), Section.SERVER)
+    assert (verdict.blame, "give that account access" in verdict.step) == (Blame.YOU, True)
 
 
 @story

@@ -86,9 +86,22 @@ def test_the_damaged_record_of_the_server_is_a_failure_and_another_one_a_warning
     spoil(context, bridge.record)
     found = examined(context)
     assert (found.outcome, symptoms(found)) == (Outcome.FAIL, [Symptom.LOGIN_DAMAGED])
+    assert found.hint.startswith("run mcp-auth-bridge login acme; ")
     others = examined(context, alone=True)
     assert (others.outcome, symptoms(others), len(others.details)) == (Outcome.WARN, [], 1)
+    log_in(context, "https://other.example/mcp")
+    other = Bridge(context.config.profile("https://other.example/mcp"), context)
+    of_other = anyio.run(store, Evidence(Subject(context, other)))
+    assert (of_other.outcome, len(of_other.details)) == (Outcome.OK, 1)
     assert others.says.startswith(f"1 of the records in {context.paths.records}")
+
+
+def test_a_login_of_a_newer_version_is_a_failure_with_the_way_out(context):
+    log_in(context, "acme", version=99)
+    found = examined(context)
+    assert (found.outcome, symptoms(found)) == (Outcome.FAIL, [Symptom.LOGIN_DAMAGED])
+    assert found.says.endswith("was written by another version of the bridge (format 99)")
+    assert found.hint == "use that version, or log in again: mcp-auth-bridge login acme"
 
 
 def test_what_is_not_known_or_not_used_is_skipped(context, tmp_path):
@@ -104,3 +117,10 @@ def test_the_memory_store_ends_with_the_process(context):
     store_settings = MemoryStoreSettings()
     found = examined(replace(context, config=replace(context.config, store=store_settings)), alone=True)
     assert (found.outcome, found.says) == (Outcome.OK, "memory, until the process ends")
+
+
+def test_a_login_would_not_stay_in_the_memory_store(context):
+    acme = replace(context.config.profiles["acme"], store=MemoryStoreSettings())
+    found = examined(replace(context, config=replace(context.config, profiles={"acme": acme})))
+    assert (found.outcome, symptoms(found)) == (Outcome.WARN, [Symptom.LOGIN_NOT_KEPT])
+    assert found.says.endswith("a login cannot be kept: the store here is memory")

@@ -233,6 +233,16 @@ async def test_a_certificate_that_is_not_trusted_has_a_cause(context, answer, ex
     assert bool(found.verdict.operator) or found.verdict.blame is not Blame.SERVER
 
 
+@story
+async def test_a_network_that_wants_its_users_to_sign_in_first_is_at_fault(examined):
+    redirect = b"HTTP/1.1 302 Found\r\nLocation: https://login.hotel.example/\r\nContent-Length: 0\r\n\r\n"
+    async with Scripted(tls=server_context("hotel.example", ca=trustme.CA()), forever=[REQUEST, redirect]) as server:
+        found = await examined(f"https://localhost:{server.port}/mcp")
+    assert_verdict(
+        found, Blame.NETWORK, "“login.hotel.example” answers in place of localhost", "sign in to the network"
+    )
+
+
 @pytest.mark.parametrize(
     ("script", "blame", "sentence"),
     [

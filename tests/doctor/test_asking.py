@@ -7,8 +7,9 @@ from peers.scripted import CUT, DRAIN
 from pooling import pooled, story
 
 from mcp_auth_bridge.credentials.static import Field, RereadValue, WithOrganisation
-from mcp_auth_bridge.doctor import answer as answer_module
-from mcp_auth_bridge.doctor.answer import Question, ask, without_query
+from mcp_auth_bridge.doctor import asking as asking_module
+from mcp_auth_bridge.doctor.answer import Question, without_query
+from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import OrganisationOnly
 from mcp_auth_bridge.errors import (
     CredentialMissing,
@@ -63,7 +64,7 @@ async def test_a_reply_is_kept_with_its_head_and_its_session_is_ended():
 
 @story
 async def test_a_session_that_cannot_be_ended_is_left(monkeypatch):
-    monkeypatch.setattr(answer_module, "ENDING_PATIENCE", 0.1)
+    monkeypatch.setattr(asking_module, "ENDING_PATIENCE", 0.1)
     async with FaultServer() as server, pooled() as pool:
         server.always("DELETE", [CUT])
         url = gate(server.url, Purpose.SERVER)
@@ -114,7 +115,7 @@ async def test_a_reply_may_come_as_an_event_after_others():
 )
 @story
 async def test_what_is_not_a_reply_leaves_the_reason(script, kind, words, monkeypatch):
-    monkeypatch.setattr(answer_module, "REPLY_PATIENCE", 0.2)
+    monkeypatch.setattr(asking_module, "REPLY_PATIENCE", 0.2)
     found, _ = await asked(script, headers_timeout=0.3)
     assert (found.reply, found.refusal) == (None, None)
     assert isinstance(found.error, kind), found
@@ -127,10 +128,10 @@ async def test_what_is_not_a_reply_leaves_the_reason(script, kind, words, monkey
 
 @story
 async def test_a_slow_body_and_a_large_one_are_read_only_in_part(monkeypatch):
-    monkeypatch.setattr(answer_module, "BODY_PATIENCE", 0.2)
+    monkeypatch.setattr(asking_module, "BODY_PATIENCE", 0.2)
     found, _ = await asked([head(500, length=100, kind=b"text/plain") + b"oh no\nand more", DRAIN])
     assert (found.status, found.first_line) == (500, "“oh no”")
-    monkeypatch.setattr(answer_module, "_LARGEST", 100)
+    monkeypatch.setattr(asking_module, "_LARGEST", 100)
     found, _ = await asked([whole(500, b"text/plain", b"x" * 5000)])
     assert found.first_line == f"“{'x' * 100}…”"
     found, _ = await asked([head(500, length=100, kind=b"text/plain") + b"cut", CUT])
@@ -150,7 +151,7 @@ async def test_a_refusal_keeps_its_challenge_and_loses_what_was_sent():
 
 @story
 async def test_a_stream_of_the_servers_own_is_told_by_its_first_event(monkeypatch):
-    monkeypatch.setattr(answer_module, "BODY_PATIENCE", 0.2)
+    monkeypatch.setattr(asking_module, "BODY_PATIENCE", 0.2)
     found, _ = await asked([chunked(b"event: endpoint\ndata: /messages?session=1\n\n"), DRAIN], STREAM)
     assert (found.asked, found.status, found.event, found.text, found.error) == ("GET", 200, "endpoint", "", None)
     found, _ = await asked([chunked(b": hello\n\n"), DRAIN], STREAM)
