@@ -386,6 +386,9 @@ class Symptom(enum.Enum):
     RENEWAL_REFUSED = "renewal_refused", "reason"
     """The authorization server has refused so many renewals in a row that only a login can help."""
 
+    CLIENT_FORGOTTEN = "client_forgotten", "authority"
+    """The authorization server no longer knows the client that the login was made with (`--register`)."""
+
     OTHER_ACCOUNT = "other_account", "account", "expected"
     """The login is of another account than the one that the configuration expects."""
 
