@@ -65,13 +65,13 @@ async def ask(sender: Sender, url: Url, question: Question, now: Callable[[], fl
     began = time.perf_counter()
     answer = Answer(str(question))
     try:
-        outcome, redirects = await _first_that_stays(sender, url, question)
+        outcome, targets = await _first_that_stays(sender, url, question)
     except _Misled as misled:
-        answer = msgspec.structs.replace(_head(answer, misled.response), error=misled.error, redirects=misled.redirects)
+        answer = msgspec.structs.replace(_head(answer, misled.response, misled.targets), error=misled.error)
     except BridgeError as error:
         answer = msgspec.structs.replace(answer, error=error)
     else:
-        answer = msgspec.structs.replace(_head(answer, outcome.response), redirects=redirects)
+        answer = _head(answer, outcome.response, targets)
     answer = msgspec.structs.replace(
         answer, milliseconds=round(1000 * (time.perf_counter() - began)), received=now() if answer.status else 0.0
     )
@@ -81,7 +81,7 @@ async def ask(sender: Sender, url: Url, question: Question, now: Callable[[], fl
         return await _with_body(answer, outcome, question)
     finally:
         await outcome.aclose()
-        await _end_session(sender, url, outcome.response)
+        await _end_session(sender, targets[-1] if targets else url, outcome.response)
 
 
 async def _end_session(sender: Sender, url: Url, response: StreamedResponse) -> None:
@@ -94,39 +94,40 @@ async def _end_session(sender: Sender, url: Url, response: StreamedResponse) -> 
 class _Misled(Exception):
     """Raised for a `response` with a redirect that is not followed."""
 
-    def __init__(self, response: StreamedResponse, redirects: tuple[str, ...], error: BridgeError) -> None:
+    def __init__(self, response: StreamedResponse, targets: tuple[Url, ...], error: BridgeError) -> None:
         super().__init__()
         self.response = response
-        self.redirects = redirects
+        self.targets = targets
         self.error = error
 
 
-async def _first_that_stays(sender: Sender, url: Url, question: Question) -> tuple[SendOutcome, tuple[str, ...]]:
+async def _first_that_stays(sender: Sender, url: Url, question: Question) -> tuple[SendOutcome, tuple[Url, ...]]:
     """The first outcome that is not a redirect, and the targets of those before it. Raises `_Misled`."""
-    redirects: tuple[str, ...] = ()
+    targets: tuple[Url, ...] = ()
     while True:
         outcome = await sender.present(question.verb, url, question.headers, question.message)
         try:
             target = outcome.redirect(question.verb, url)
-            if target is not None and len(redirects) == MOST_REDIRECTS:
+            if target is not None and len(targets) == MOST_REDIRECTS:
                 raise redirect_loop_error(outcome.response.status)
         except UpstreamFailed as error:
             await outcome.aclose()
-            raise _Misled(outcome.response, redirects, error) from None
+            raise _Misled(outcome.response, targets, error) from None
         if target is None:
-            return outcome, redirects
+            return outcome, targets
         await outcome.aclose()
-        redirects = (*redirects, target.path)
+        targets = (*targets, target)
         url = target
 
 
-def _head(answer: Answer, response: StreamedResponse) -> Answer:
-    """`answer` with the head of `response`."""
+def _head(answer: Answer, response: StreamedResponse, targets: tuple[Url, ...]) -> Answer:
+    """`answer` with the head of `response`, which came after redirects to these `targets`."""
     return msgspec.structs.replace(
         answer,
         status=response.status,
         fields={name: response.headers[name] for name in _KEPT if name in response.headers},
         in_session=bool(response.header("mcp-session-id")),
+        redirects=tuple(target.path for target in targets),
     )
 
 

@@ -41,7 +41,7 @@ PLACE_RULES = (
     Rule(
         (Symptom.SCHEME_LOST,),
         Blame.SERVER,
-        "{server} redirects https to http, and so to itself",
+        "{server} redirects requests to itself without encryption, from https to http",
         "send its operator the text that this prints: {doctor} --for-operator",
         "{url} is redirected to the same address with http. The proxy that ends TLS has to tell the server the scheme"
         " (X-Forwarded-Proto: https), and the server has to trust it.",

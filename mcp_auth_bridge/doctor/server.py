@@ -11,6 +11,7 @@ from mcp_auth_bridge.doctor.misdirection import leads_to_portal, target_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import BridgeError, SessionDoubted, SessionLost, UpstreamFailed, copyable_url, quoted
 from mcp_auth_bridge.oauth.challenge import parse_challenges
+from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.relay.replies import error_code
 from mcp_auth_bridge.shell.net.certificates import read as certificate
 from mcp_auth_bridge.shell.net.connect_errors import Fault
@@ -52,7 +53,7 @@ async def credential(evidence: Evidence) -> Finding:
         return skip("there is no credential to present")
     details = (describe(answers.credential, f"with {', '.join(answers.sent)}"),)
     if (refusal := answers.credential_refusal) is not None:
-        refused = sign(Symptom.REFUSES_CREDENTIAL, status=str(refusal.status), says=words(answers.credential))
+        refused = sign(Symptom.REFUSES_CREDENTIAL, status=str(refusal.status), says=saying(refusal.said))
         elsewhere = await _sent_to_login(answers.credential, evidence)
         return fail(f"it refuses the credential ({refusal})", "", refused, *elsewhere, details=details)
     if is_served(answers.session):
@@ -89,6 +90,8 @@ async def preflight(evidence: Evidence) -> Finding:
         return no_connection(evidence)
     answer = answers.preflight
     names = accepted_headers(answer.fields.get("access-control-allow-headers", ()))
+    if answer.status == 0:
+        return ok("it does not answer, and need not", details=(describe(answer),))
     if not names:
         return ok("it names no headers that it takes", details=(describe(answer),))
     says = f"it takes the headers {', '.join(names)}"

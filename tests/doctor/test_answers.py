@@ -109,7 +109,9 @@ async def test_redirects_within_the_origin_are_followed_and_others_told(tmp_path
         server.on("initialize", [head(307, b"Location: /mcp/")])
         server.always("GET", [head(302, b"Location: https://elsewhere.example/login?secret=1")])
         answers = await evidence_of(tmp_path, server.url).answers()
+        ended = {each.target for each in server.sent("DELETE")}
     assert (answers.bare.redirects, answers.bare.status) == (("/mcp/",), 200)
+    assert "/mcp/" in ended
     assert (answers.stream.status, answers.stream.field("location")) == (
         302,
         "https://elsewhere.example/login?secret=1",

@@ -8,7 +8,7 @@ from pooling import pooled, story
 
 from mcp_auth_bridge.credentials.static import Field, RereadValue, WithOrganisation
 from mcp_auth_bridge.doctor import asking as asking_module
-from mcp_auth_bridge.doctor.answer import Question, without_query
+from mcp_auth_bridge.doctor.answer import Question
 from mcp_auth_bridge.doctor.asking import ask
 from mcp_auth_bridge.doctor.held_credential import OrganisationOnly
 from mcp_auth_bridge.errors import (
@@ -174,7 +174,3 @@ async def test_nothing_is_sent_without_a_connection_or_without_a_header():
     lacking = (msgspec.structs.replace(NAMED[0], value=RereadValue(missing)),)
     found, verbs = await asked([plain(b"{}")], fields=lacking)
     assert (found.is_unsent, verbs) == (True, [])
-
-
-def test_a_location_is_shown_without_its_query():
-    assert without_query("https://sso.example/login?state=1#x") == "https://sso.example/login"

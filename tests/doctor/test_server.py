@@ -13,7 +13,7 @@ from mcp_auth_bridge.doctor import asking as asking_module
 from mcp_auth_bridge.doctor.answers import Session
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.once import Once
-from mcp_auth_bridge.doctor.server import credential, stranger, stream
+from mcp_auth_bridge.doctor.server import credential, preflight, stranger, stream
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
 from mcp_auth_bridge.errors import Overdue
@@ -304,6 +304,11 @@ def test_whatever_a_get_is_answered_is_right(given, says):
     assert (told.outcome, told.says) == (Outcome.OK, says)
 
 
+def test_a_preflight_need_not_be_answered():
+    told = found(preflight, answers(welcomed(), preflight=silence()))
+    assert (told.outcome, told.says) == (Outcome.OK, "it does not answer, and need not")
+
+
 @story
 async def test_a_refusal_in_json_rpc_is_told_as_one_that_few_clients_understand(tmp_path):
     error = b'{"jsonrpc":"2.0","id":null,"error":{"code":401,"message":"who?"}}'
@@ -335,3 +340,32 @@ def test_a_fault_that_only_a_request_meets_is_told(tmp_path):
     assert (told.outcome, told.says, told.hint) == (Outcome.FAIL, "far refuses connections", "start it")
     told = found(stranger, answers(nothing), evidence)
     assert (told.outcome, told.says, told.hint) == (Outcome.SKIP, "it could not be asked", "far refuses connections")
+
+
+BROWSER = '{ kind = "browser" }'
+
+
+@pytest.mark.parametrize(
+    ("refusal", "blame", "says", "step"),
+    [
+        (
+            [head(401, b'WWW-Authenticate: Basic realm="far"')],
+            Blame.YOU,
+            "credentials of the kind “basic”",
+            'kind = "headers", headers = { Authorization = "env:NAME" }',
+        ),
+        ([head(302, b"Location: https://sso.example/login?to=mcp")], Blame.SERVER, "https://sso.example", "operator"),
+        ([head(401, b"WWW-Authenticate: Bearer")], Blame.SERVER, "does not say where to log in", "operator"),
+    ],
+)
+@story
+async def test_a_refusal_without_a_way_to_log_in_is_told_by_what_it_wants_instead(refusal, blame, says, step, tmp_path):
+    async with FaultServer() as server:
+        server.always("GET", [head(404)])
+        for method in ("initialize", "server/discover"):
+            server.always(method, refusal)
+        evidence = evidence_of(tmp_path, server.url, BROWSER)
+        _, verdict = await examined(evidence, Section.SERVER, Section.OAUTH, Section.CREDENTIAL)
+    assert verdict.blame is blame, verdict
+    assert says in verdict.sentence
+    assert step in verdict.step

@@ -62,6 +62,12 @@ def test_the_transport_is_that_of_the_opening(given, says):
     assert found(transport, given).says == says
 
 
+def test_a_redirect_before_each_answer_is_worth_a_word():
+    assert found(transport, answers(welcomed())).details == ()
+    (detail,) = found(transport, answers(welcomed(redirects=("/mcp/",)))).details
+    assert detail == "each request is redirected to “/mcp/” first: write that path into the url"
+
+
 @pytest.mark.parametrize(
     ("given", "outcome", "says"),
     [
