@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from canaries import found
 from faults.bridge import environment, home
-from faults.doctor_cases import CASES, Case
+from faults.doctor_cases import CASES, ELSEWHERE, NOT_MET, Case
 from faults.site import GOOD, KEY, Site
 from program import command
 
@@ -125,3 +125,19 @@ class _Anywhere(Site):
     """A site that is not started: for the variables of a case."""
 
     port = 0
+
+
+@pytest.mark.timeout(900)
+def test_nineteen_of_twenty_verdicts_are_right_and_none_blames_the_wrong_one(outcomes: dict[str, Any]) -> None:
+    """The goal; the cases above show which ones are not."""
+    right = [case for case in CASES if not wrong(case, outcomes[case.name])]
+    blamed = [case.name for case in CASES if "blames" in wrong(case, outcomes[case.name])]
+    assert blamed == []
+    assert len(right) >= 0.95 * len(CASES)
+
+
+def test_every_row_of_the_fault_matrix_has_a_case_or_a_reason() -> None:
+    rows = [case.rows.partition("field")[0] for case in CASES]
+    played = {int(number) for each in rows for number in re.findall(r"(?<![\w.])(\d+)(?!\.\d)", each)}
+    assert sorted({*range(1, 75)} - played - ELSEWHERE.keys() - NOT_MET.keys()) == []
+    assert sorted(played & NOT_MET.keys()) == []

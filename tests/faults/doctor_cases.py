@@ -1095,3 +1095,37 @@ HERE = [
 ]
 
 CASES = [*WAY, *AT_SERVER, *OAUTH, *CREDENTIAL, *HERE, *OF_THE_RELAY]
+
+ELSEWHERE = {
+    8: "a peer that has vanished looks as silence does (8, 9)",
+    31: "another network is needed: tests/shell/net/test_dial.py, tests/doctor/test_addresses.py",
+    48: "a locked keyring is in tests/e2e/test_doctor_here.py",
+    53: "a browser is not opened: tests/doctor/test_browser.py",
+    56: "a port is not taken before a login: tests/oauth",
+    63: "its own stdout is in tests/e2e/test_doctor.py",
+    64: "its own stdout is in tests/e2e/test_doctor.py",
+    73: "a network file system is needed: tests/stores/test_folder.py",
+}
+"""The rows of hardening.md, section 2, that doctor meets in other tests."""
+
+NOT_MET = {
+    **dict.fromkeys((2, 4, 27), "doctor opens no stream that outlives its reply"),
+    7: "doctor uses no connection twice after a pause",
+    25: "doctor asks for nothing large",
+    **dict.fromkeys((38, 39, 42, 43, 44), "doctor redeems no refresh token, and sends no client's secret"),
+    50: "doctor reads the keyring once",
+    51: "doctor stores nothing",
+    **dict.fromkeys((52, 54, 55), "doctor opens no browser and listens to no callback"),
+    57: "the opening of an IDE is played by tests/shell/test_run_relay.py; doctor starts the entry as the IDE does",
+    **dict.fromkeys((59, 60, 61, 62, 65, 66, 67, 68), "doctor has no MCP client, and nothing that outlives it"),
+    72: "doctor keeps no stream open",
+    74: "doctor takes no lock",
+}
+"""The rows that doctor cannot meet, and why."""
+
+FIELD_NOT_MET = {
+    "login/08, 09, 10a, b, 11b, d, 12": "they need a registration, a token response or a browser's way back",
+    "relay/r01, r02, r03, r04, r08 to r14, r16, r17": "they need a call, or a second request in a session, of a client",
+    "safe/a1, a4": "they need a browser, or a client's line",
+}
+"""The scripts of field reports whose fault shows only after the requests of doctor."""
