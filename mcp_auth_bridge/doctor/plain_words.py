@@ -48,7 +48,7 @@ _KEYS = _words(
     """
     auth headers servers network relay store url kind resource token issuer scopes scope audience client_id
     client_secret proxy ca_file ipv4_only allow_http login browser_command pass_environment deadline metadata
-    oauth doctor report example config toml mcp json claude_desktop_config settings cline_mcp_settings mcp_config
+    oauth doctor report config toml mcp json claude_desktop_config settings cline_mcp_settings mcp_config
     opencode sealing key e g i connect_timeout headers_timeout client_certificate client_key cookies longest ping
     largest_message private_key subject_token assertion command path
     """
