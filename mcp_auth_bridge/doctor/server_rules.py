@@ -79,6 +79,24 @@ RULES = (
         " (nginx: large_client_header_buffers; Node.js: --max-http-header-size), or issue smaller tokens.",
     ),
     Rule(
+        (Symptom.BAD_GATEWAY, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or a proxy in front of {server}, gets no valid response from it (HTTP {status})",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
+    ),
+    Rule(
+        (Symptom.GATEWAY_TIMEOUT, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or a proxy in front of {server}, gets no response from it in time (HTTP {status})",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
+    ),
+    Rule(
+        (Symptom.UNAVAILABLE, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or the server {server} itself, is not ready (HTTP 503){says}",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
+    ),
+    Rule(
         (Symptom.BAD_GATEWAY,),
         Blame.SERVER,
         "{server} is down: {gateway} in front of it gets no valid response from it (HTTP {status})",
