@@ -27,6 +27,15 @@ _LOGIN = (
         unless=(Symptom.SERVES_STRANGERS,),
     ),
     Rule(
+        (Symptom.CLIENT_FORGOTTEN,),
+        Blame.AUTHORIZATION_SERVER,
+        "{authority}, where you logged in, has forgotten this bridge, so it will not renew your login",
+        "run: {login}",
+        "The client that was registered dynamically at {authority} is gone, and refresh tokens were issued to it. Keep"
+        " registrations as long as the tokens that belong to them.",
+        unless=(Symptom.SERVES_STRANGERS,),
+    ),
+    Rule(
         (Symptom.WANTS_CREDENTIALS, Symptom.NO_LOGIN),
         Blame.YOU,
         "{server} wants a login, and you are not logged in",

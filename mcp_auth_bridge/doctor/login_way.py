@@ -8,8 +8,9 @@ from mcp_auth_bridge.doctor.discovery_result import login_settings, trust_in
 from mcp_auth_bridge.doctor.endpoints import Endpoint, State
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.finding import Finding, Sign, fail, ok, sign, skip, warn
-from mcp_auth_bridge.doctor.login_obstacle import Obstacle, name_obstacle
+from mcp_auth_bridge.doctor.login_obstacle import name_obstacle
 from mcp_auth_bridge.doctor.oauth_need import Need
+from mcp_auth_bridge.doctor.obstacle import Obstacle
 from mcp_auth_bridge.doctor.published import cut_off, need_of
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import copyable_url, quoted
@@ -43,8 +44,7 @@ async def discovery(evidence: Evidence) -> Finding:
             resource_identifier(getattr(auth, "resource", "")),
             (await evidence.answers()).challenge,
         )
-        named = name_obstacle(obstacle)
-        return fail(f"a login would end: {found.error.message}", hint, *filter(None, (named,)))
+        return fail(f"a login would end: {found.error.message}", hint, *name_obstacle(obstacle))
     return await _decided(evidence, found.server)
 
 

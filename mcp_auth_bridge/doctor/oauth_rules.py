@@ -27,11 +27,25 @@ RULES = (
         oauth_texts.METADATA_ELSEWHERE,
     ),
     Rule(
+        (Symptom.METADATA_MOVED,),
+        Blame.SERVER,
+        "{server} sends programs that ask where to log in on to another host, {location}, where they must not follow",
+        'if you know that logins belong there, add issuer = "{issuer}" under auth for this server; else ' + _SEND,
+        oauth_texts.METADATA_MOVED,
+    ),
+    Rule(
+        (Symptom.METADATA_GUARDED,),
+        Blame.SERVER,
+        "{server} answers programs that ask where to log in with a redirect to another place, {location}, which is"
+        " probably a page for people to sign in at",
+        _SEND,
+        oauth_texts.METADATA_GUARDED,
+    ),
+    Rule(
         (Symptom.NO_METADATA,),
         Blame.SERVER,
-        "{server} wants credentials, but does not say where to log in. Perhaps it wants a token or an API key that its"
-        " documentation describes; then set that under auth for this server",
-        _SEND,
+        "{server} wants credentials, but does not say where to log in",
+        "if its documentation describes a token or an API key, set that under auth for this server; else " + _SEND,
         oauth_texts.NO_METADATA,
     ),
     Rule(

@@ -297,6 +297,12 @@ class Symptom(enum.Enum):
     METADATA_ELSEWHERE = "metadata_elsewhere", "named", "place"
     """The challenge names metadata at another origin, and there are none at the server's own."""
 
+    METADATA_MOVED = "metadata_moved", "place", "location", "issuer"
+    """The only metadata are at another origin, to which the MCP server redirects."""
+
+    METADATA_GUARDED = "metadata_guarded", "place", "location"
+    """The MCP server redirects a request for its metadata to a page of another origin, such as one to sign in at."""
+
     METADATA_FAILING = "metadata_failing", "place", "answer"
     """The MCP server fails where its metadata would be: HTTP 5xx or 429."""
 
@@ -382,6 +388,9 @@ class Symptom(enum.Enum):
 
     RENEWAL_REFUSED = "renewal_refused", "reason"
     """The authorization server has refused so many renewals in a row that only a login can help."""
+
+    CLIENT_FORGOTTEN = "client_forgotten", "authority"
+    """The authorization server no longer knows the client that the login was made with (`--register`)."""
 
     OTHER_ACCOUNT = "other_account", "account", "expected"
     """The login is of another account than the one that the configuration expects."""

@@ -208,15 +208,20 @@ def test_a_login_that_is_missing_or_has_ended_is_no_fault_of_an_open_server():
     ended = sign(Symptom.LOGIN_ENDED, why="it was revoked")
     refused = sign(Symptom.RENEWAL_REFUSED, reason="HTTP 403")
     other = sign(Symptom.OTHER_ACCOUNT, account="“leo”", expected="“mia”")
+    forgotten = sign(Symptom.CLIENT_FORGOTTEN, authority="“https://as.example”")
     wanting = sign(Symptom.WANTS_CREDENTIALS, status="401")
     told = [
         judge([(Section.CREDENTIAL, fail("x", "", *signs))], RULES, KNOWN)
-        for signs in ([ended], [refused], [other], [wanting, sign(Symptom.NO_LOGIN)])
+        for signs in ([ended], [refused], [other], [forgotten], [wanting, sign(Symptom.NO_LOGIN)])
     ]
     assert [(each.blame, each.sentence) for each in told] == [
         (Blame.YOU, "your login to acme has ended: it was revoked"),
         (Blame.UNKNOWN, "your login to acme is not renewed any more: where you logged in, that is refused (HTTP 403)"),
         (Blame.YOU, "you are logged in to acme as “leo”, and the configuration expects “mia”"),
+        (
+            Blame.AUTHORIZATION_SERVER,
+            "“https://as.example”, where you logged in, has forgotten this bridge, so it will not renew your login",
+        ),
         (Blame.YOU, "acme wants a login, and you are not logged in"),
     ]
     assert {each.step for each in told} == {"run: mcp-auth-bridge login acme"}

@@ -1,5 +1,7 @@
 """A trial registers a client and deletes it again, or obtains a machine's token, and only with `--register`."""
 
+import json
+
 import anyio
 import msgspec
 import pytest
@@ -62,6 +64,22 @@ def test_a_refused_registration_is_a_failure_with_the_server_s_own_sentence(gate
     finding = tried(tmp_path, gateway.url)
     assert symptoms(finding) == [Symptom.REGISTRATION_REFUSED]
     assert "not this one" in finding.says
+
+
+def test_a_server_that_takes_localhost_and_no_address_is_tried_with_localhost(gateway, tmp_path):
+    async def picky(scope, receive, send):
+        body = (await receive())["body"]
+        if b"127.0.0.1" in body:
+            await JSONResponse({"error": "invalid_redirect_uri"}, 400)(scope, receive, send)
+            return
+        await JSONResponse({"client_id": "c", **json.loads(body)}, 201)(scope, receive, send)
+
+    gateway.instead["/register"] = picky
+    assert tried(tmp_path, gateway.url).outcome is Outcome.OK
+    auth = '{ kind = "browser", callback_path = "/back", callback_port = 4711 }'
+    assert tried(tmp_path, gateway.url, auth).outcome is Outcome.OK
+    bodies = [body for verb, path, _, body in gateway.requests if (verb, path) == ("POST", "/register") and body]
+    assert b'"http://localhost:4711/back"' in bodies[-1]
 
 
 def test_a_machine_s_token_is_obtained_and_not_kept(gateway, tmp_path):

@@ -1012,8 +1012,14 @@ def _full(folder: Path) -> list[str]:
     return [*in_namespace(), "sh", "-c", f'mount -t tmpfs tmpfs /mnt && {filled}; {fill}; exec "$@"', "-"]
 
 
-def _unreadable_key(folder: Path, _: Site) -> None:
-    (folder / "sealing.key").unlink()
+def _lost_key(folder: Path, site: Site) -> Any:
+    """A stored login whose key is gone. Without a login, a missing key is no fault: the first one makes it."""
+
+    async def prepare() -> None:
+        await _login()(folder, site)
+        (folder / "sealing.key").unlink()
+
+    return prepare()
 
 
 def _open_folder(folder: Path, site: Site) -> Any:
@@ -1053,7 +1059,7 @@ HERE = [
         ".",
         _guarded(),
         auth=BROWSER,
-        prepare=_unreadable_key,
+        prepare=_lost_key,
     ),
     Case(
         "a read-only home", "69", (YOU, NOTHING), r"", "", _guarded(), auth=BROWSER, prepare=_login(), within=_read_only
