@@ -45,7 +45,7 @@ RULES = (
     Rule(
         (Symptom.FORBIDDEN_BY_PAGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses the requests with a web page (HTTP 403){says}",
+        "{server}, or {gateway} in front of it, refuses the requests with a web page (HTTP 403){says}",
         "send its operator the text that this prints: {doctor} --for-operator",
         f"The web page has HTTP 403{{says}}. {LET_CLIENTS_THROUGH}",
     ),
@@ -64,7 +64,7 @@ RULES = (
     Rule(
         (Symptom.BODY_TOO_LARGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses even the first message as too large (HTTP 413)",
+        "{server}, or {gateway} in front of it, refuses even the first message as too large (HTTP 413)",
         "send its operator the text that this prints: {doctor} --for-operator",
         "A POST of less than 1 KB to {url} is refused with HTTP 413. Raise the limit for request bodies (nginx:"
         " client_max_body_size).",
