@@ -25,7 +25,7 @@ from mcp_auth_bridge.doctor.report import TextReport
 from mcp_auth_bridge.doctor.rules import RULES
 from mcp_auth_bridge.doctor.store_look import look_into
 from mcp_auth_bridge.doctor.subject import Depth, Subject
-from mcp_auth_bridge.doctor.verdict import Blame, Verdict, judge
+from mcp_auth_bridge.doctor.verdict import Verdict, judge
 from mcp_auth_bridge.errors import BridgeError, ConfigError
 from mcp_auth_bridge.shell.console import terminal
 from mcp_auth_bridge.stores.file_io import create_file
@@ -87,7 +87,7 @@ async def run(given: Input, context: Context) -> int:
             terminal.print_result(for_operator(subject, lines, verdict))
     if given.bundle is not None:
         await _write_bundle(Path(given.bundle), evidence, lines, verdict, time.monotonic() - begun)
-    return 0 if verdict.blame is Blame.NOTHING else FOUND
+    return FOUND if verdict.is_fault else 0
 
 
 def _check_is_new(path: Path) -> None:

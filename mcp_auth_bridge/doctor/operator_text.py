@@ -6,7 +6,7 @@ from mcp_auth_bridge import __version__
 from mcp_auth_bridge.doctor.examination import Line
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.subject import Subject
-from mcp_auth_bridge.doctor.verdict import Blame, Verdict
+from mcp_auth_bridge.doctor.verdict import Verdict
 
 _ABOUT_SERVER = (Section.SERVER, Section.OAUTH)
 
@@ -23,7 +23,7 @@ def for_operator(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> s
 
 def _nothing_to_do(verdict: Verdict) -> Iterator[str]:
     yield "there is nothing here that the operator of a server has to change"
-    if verdict.blame is not Blame.NOTHING:
+    if verdict.is_fault:
         yield f"fault: {verdict.blame.value}"
     yield verdict.sentence
     if verdict.step:

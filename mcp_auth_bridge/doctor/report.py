@@ -6,7 +6,7 @@ import msgspec
 
 from mcp_auth_bridge.doctor.examination import Line
 from mcp_auth_bridge.doctor.finding import Finding, Outcome, Section
-from mcp_auth_bridge.doctor.verdict import Blame, Verdict
+from mcp_auth_bridge.doctor.verdict import Verdict
 from mcp_auth_bridge.shell.console.text_layout import wrap_lines
 
 _NAME = 14  # columns for the name of a check
@@ -45,7 +45,7 @@ class TextReport:
         yield from self._rest()
         yield ""
         yield "verdict"
-        whose = "" if verdict.blame is Blame.NOTHING else f"fault: {verdict.blame.value}"
+        whose = f"fault: {verdict.blame.value}" if verdict.is_fault else ""
         for text in filter(None, (whose, verdict.sentence, f"next step: {verdict.step}" if verdict.step else "")):
             yield from wrap_lines(text, self._columns, "  ")
 

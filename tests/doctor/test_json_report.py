@@ -33,7 +33,8 @@ def test_a_report_has_each_finding_with_everything_in_it():
         "seconds": 1.5,
     }
     assert report["findings"][0]["seconds"] == 0.0
-    assert report["verdict"] == {"blame": "authorization_server", "sentence": "s", "step": "n", "operator": "o"}
+    texts = {"sentence": "s", "step": "n", "operator": "o"}
+    assert report["verdict"] == {"blame": "authorization_server", **texts, "urgency": "now"}
 
 
 def test_the_server_has_its_name_and_its_url(tmp_path):

@@ -30,7 +30,9 @@ def test_without_a_rule_the_first_failure_counts_before_any_warning():
         (Section.CLIENT, fail("late", "")),
     ]
     assert judge(seen, (), KNOWN) == Verdict(Blame.AUTHORIZATION_SERVER, "broken", "mend it")
-    assert judge(seen[:1], (), KNOWN) == Verdict(Blame.YOU, "careful", "look")
+    assert judge(seen[:1], (), KNOWN) == Verdict(
+        Blame.YOU, "nothing is broken, but careful", "look", urgency=Urgency.LATER
+    )
     assert judge([(Section.HERE, ok("fine"))], (), KNOWN).blame is Blame.NOTHING
 
 
@@ -40,7 +42,7 @@ def test_a_rule_about_later_harm_counts_after_every_failure_and_before_other_war
         (Section.HERE, warn("careful", "look")),
         (Section.WAY, warn("plain", "", sign(Symptom.PLAIN_HTTP, host="a"))),
     ]
-    assert judge(seen, (rule,), KNOWN) == Verdict(Blame.YOU, "a is plain", "encrypt")
+    assert judge(seen, (rule,), KNOWN) == Verdict(Blame.YOU, "a is plain", "encrypt", urgency=Urgency.LATER)
     assert judge([*seen, (Section.OAUTH, fail("broken", ""))], (rule,), KNOWN).sentence == "broken"
     now = Rule((Symptom.NO_LOGIN,), Blame.YOU, "log in", "-")
     assert judge([*seen, (Section.OAUTH, ok("x", sign(Symptom.NO_LOGIN)))], (rule, now), KNOWN).sentence == "log in"
