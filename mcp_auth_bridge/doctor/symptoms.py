@@ -175,6 +175,9 @@ class Symptom(enum.Enum):
     OPEN_TO_THE_NETWORK = ("open_to_the_network",)
     """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
 
+    THROUGH_PROXY = "through_proxy", "proxy"
+    """The proxy of this machine reads the request, which has no TLS, and may answer it itself."""
+
     SERVER_SILENT = "server_silent", "seconds"
     """The server takes a request and does not answer."""
 
