@@ -12,7 +12,7 @@ from mcp_auth_bridge.doctor.gateways import gateway
 from mcp_auth_bridge.doctor.misdirection import misdirection
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.trouble import Trouble
-from mcp_auth_bridge.errors import TRY_AGAIN, TheirProtocolError, quoted
+from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, TheirProtocolError, quoted
 from mcp_auth_bridge.http_syntax import retry_after
 from mcp_auth_bridge.oauth.error_text import saying
 from mcp_auth_bridge.urls import Url
@@ -71,6 +71,8 @@ def _without_response(answer: Answer) -> Trouble:
         return Trouble(
             sign(Symptom.CUT_OFF), "the connection ends without a response once the request is sent", TRY_AGAIN
         )
+    if isinstance(answer.error, LimitExceeded):  # of its headers: it is a web server
+        return broken_http(answer)
     told = f"what answers there does not speak HTTP: {_error_in(answer)}"
     return Trouble(sign(Symptom.NOT_HTTP), told, "check the port in the url")
 

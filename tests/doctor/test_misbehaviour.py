@@ -3,9 +3,10 @@
 import pytest
 from answering import URL, answer, cut, garbled, page, refusing, silence, unsent, welcomed
 
+from mcp_auth_bridge.doctor.answer import Answer
 from mcp_auth_bridge.doctor.misbehaviour import broken_http, misbehaviour
 from mcp_auth_bridge.doctor.symptoms import Symptom
-from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError
+from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.own_handshake import INITIALIZE
 
@@ -24,6 +25,11 @@ def in_error(status, code, message):
         (silence(), Symptom.SERVER_SILENT, {"seconds": "6"}),
         (cut(), Symptom.CUT_OFF, {}),
         (garbled(), Symptom.NOT_HTTP, {}),
+        (
+            Answer("POST initialize", error=LimitExceeded("too many bytes of headers")),
+            Symptom.BROKEN_HTTP,
+            {"error": "too many bytes of headers"},
+        ),
         (
             answer(302, fields={"location": "https://new.example/mcp"}),
             Symptom.MOVED,

@@ -33,6 +33,7 @@ _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many respons
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
 _BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
 _HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
+_HTTP_1 = b"HTTP/1."
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
 
@@ -216,10 +217,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _error(self) -> BridgeError:
         """Why there is no next event."""
-        if self._h11.trailing_data[0].startswith(b"\x15\x03"):  # a TLS alert record
-            return response_errors.spoke_tls_error(self.peer)
-        if self._is_http_2():
-            return response_errors.spoke_http_2_error(self.peer)
+        if (other := self._error_of_another_kind()) is not None:
+            return other
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
             return response_errors.malformed_error(self.peer)
         if self.crossed:
@@ -232,6 +231,20 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a SETTINGS or GOAWAY frame came in place of a response: nothing more follows it."""
         awaiting = self._exchange is states.AWAITING_HEAD
         return awaiting and _HTTP_2_FRAME.match(self._h11.trailing_data[0]) is not None
+
+    def _error_of_another_kind(self) -> BridgeError | None:
+        """Why what came is not a response that the bridge reads, None if it may be the beginning of one."""
+        unread = self._h11.trailing_data[0]
+        if unread.startswith(b"\x15\x03"):  # a TLS alert record
+            return response_errors.spoke_tls_error(self.peer)
+        if self._is_http_2():
+            return response_errors.spoke_http_2_error(self.peer)
+        if self._exchange is not states.AWAITING_HEAD:
+            return None
+        begun = unread.lstrip(b"\r\n")[: len(_HTTP_1)]
+        if begun and not _HTTP_1.startswith(begun):  # such as the greeting of an SSH server
+            return response_errors.malformed_error(self.peer)
+        return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
 
     # The side of the transport, which calls these
 
