@@ -110,6 +110,8 @@ async def _no_login(evidence: Evidence) -> Finding:
         return fail("you are not logged in", hint, sign(Symptom.NO_LOGIN))
     if is_served(answers.stranger_session):
         return ok("there is no login, and the server asks for none", sign(Symptom.NO_LOGIN))
+    if answers.stranger.result is not None:  # it is slow, or limits how often it is asked
+        return warn("there is no login, and it is not known whether the server asks for one", "try again in a minute")
     return warn("you are not logged in", hint, sign(Symptom.NO_LOGIN))
 
 
