@@ -2,7 +2,6 @@
 
 import re
 
-
 _words = str.split
 
 _PLACES = frozenset(
