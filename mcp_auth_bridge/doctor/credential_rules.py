@@ -3,6 +3,7 @@
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame, Rule
 
+_SEND_THEM = "send the text that this prints: {doctor} --for-operator"
 _SEND = "send its operator the text that this prints: {doctor} --for-operator"
 
 _LOGIN = (
@@ -45,10 +46,17 @@ _LOGIN = (
 
 _FOR_ANOTHER = (
     Rule(
+        (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION, Symptom.LOGIN_OFFERED),
+        Blame.YOU,
+        "{what} was made for another service, {host}, and {server} does not accept it, but offers a login",
+        "{way}",
+    ),
+    Rule(
         (Symptom.TOKEN_OF_ANOTHER_SERVICE, Symptom.FROM_CONFIGURATION),
         Blame.YOU,
         "{what} was made for another service, {host}, and {server} does not accept it",
-        "get a token that was made for {url}, then {remedy}",
+        "get a token that was made for {url}, then {remedy}; if its operator says that this one should work, "
+        + _SEND_THEM,
         "Requests to {url} with a token of the issuer {issuer} for {host} are refused. If such tokens are meant to"
         " work, let the MCP endpoint accept that issuer and that audience. If not, document which token it takes, or"
         " publish protected-resource metadata (RFC 9728), so that clients can log in.",

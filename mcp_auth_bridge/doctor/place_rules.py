@@ -90,11 +90,11 @@ PLACE_RULES = (
         ' {{ kind = "headers", headers = {{ Authorization = "env:NAME" }} }}',
     ),
     Rule(
-        (Symptom.REDIRECTS_IN_VAIN,),
+        (Symptom.REDIRECTS_NOWHERE,),
         Blame.SERVER,
-        "{server} redirects requests {whither} (HTTP {status})",
+        "{server} redirects requests {where} (HTTP {status})",
         "check the URL; if it is right, send its operator the text that this prints: {doctor} --for-operator",
-        "POST {url} is redirected {whither}. It has to answer itself, or redirect once with HTTP 307 or 308.",
+        "POST {url} is redirected {where}. It has to answer itself, or redirect once with HTTP 307 or 308.",
     ),
     Rule(
         (Symptom.NOT_MCP, Symptom.ENDPOINT_FOUND),

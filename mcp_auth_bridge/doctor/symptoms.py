@@ -173,7 +173,7 @@ class Symptom(enum.Enum):
     # The server
 
     OPEN_TO_THE_NETWORK = ("open_to_the_network",)
-    """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
+    """Something on the way may have answered in the server's place: the request goes out without TLS."""
 
     SERVER_SILENT = "server_silent", "seconds"
     """The server takes a request and does not answer."""
@@ -205,7 +205,7 @@ class Symptom(enum.Enum):
     SCHEME_LOST = ("scheme_lost",)
     """The server redirects https to http, and so to itself."""
 
-    REDIRECTS_IN_VAIN = "redirects_in_vain", "whither", "status"
+    REDIRECTS_NOWHERE = "redirects_nowhere", "where", "status"
     """The server redirects in a circle, or to nowhere."""
 
     NOT_MCP = "not_mcp", "status"
@@ -375,6 +375,9 @@ class Symptom(enum.Enum):
     ISSUER_CHANGED = "issuer_changed", "issuer", "last", "options"
     """The server names another authorization server than at the last login, which cannot be used any more."""
 
+    LOGIN_OFFERED = "login_offered", "way"
+    """The server offers a login that could work, but a token or a key is configured instead; `way` leads to it."""
+
     # The credential
 
     NO_LOGIN = ("no_login",)
@@ -436,6 +439,7 @@ class Symptom(enum.Enum):
 
     ACCEPTED = ("accepted",)
     """The server serves a request with the credential, and refuses one without it."""
+
     # The client
 
     ENTRY_FILE_INVALID = "entry_file_invalid", "client", "file", "error", "reload"

@@ -107,7 +107,7 @@ async def test_a_sound_server_behind_it_is_sound(ports, tmp_path):
 async def test_its_error_pages_are_understood(path, symptom, verdict, ports, tmp_path):
     evidence = evidence_of(tmp_path, f"http://127.0.0.1:{ports['plain']}/{path}")
     findings, found = await examined(evidence, Section.SERVER)
-    assert findings["a stranger"].signs[0].symptom is symptom, findings["a stranger"]
+    assert findings["no credential"].signs[0].symptom is symptom, findings["no credential"]
     assert (found.blame, verdict[1] in found.sentence) == (verdict[0], True), found
 
 
