@@ -25,7 +25,7 @@ LOGIN = sign(Symptom.FROM_LOGIN, authority=f"“{ISSUER}”")
 MACHINE = sign(Symptom.FROM_MACHINE)
 WHAT = {OURS.symptom: "the token", LOGIN.symptom: "the token of your login", MACHINE.symptom: "the token obtained by x"}
 SENDS = "send its operator the text that this prints: mcp-auth-bridge doctor acme --for-operator"
-SENDS_IT = SENDS.replace("its operator ", "")
+SENDS_IT = f"if its operator says that this one should work, {SENDS.replace('its operator ', '')}"
 LOCKED = refusal(status=403, scope="write", error="insufficient_scope")
 
 
@@ -54,7 +54,7 @@ ASK = (
             (
                 Blame.YOU,
                 f"the token was made for another service, {GRAPH}, and acme does not accept it",
-                f"get a token that was made for {MCP}, then REMEDY; if its operator says that this one should work, {SENDS_IT}",
+                f"get a token that was made for {MCP}, then REMEDY; {SENDS_IT}",
             ),
         ),
         (

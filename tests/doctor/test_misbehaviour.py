@@ -8,6 +8,7 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import OutcomeUnknown, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.own_handshake import INITIALIZE
+from mcp_auth_bridge.shell.net.response_errors import Http2Only
 
 JSON, PLAIN, EVENTS = "application/json", "text/plain", "text/event-stream"
 NOT_READ = TheirProtocolError("not a message")
@@ -24,6 +25,8 @@ def in_error(status, code, message):
         (silence(), Symptom.SERVER_SILENT, {"seconds": "6"}),
         (cut(), Symptom.CUT_OFF, {}),
         (garbled(), Symptom.NOT_HTTP, {}),
+        (answer(error=Http2Only("h2", "allow HTTP/1.1")), Symptom.HTTP_2_ANSWER, {}),
+        (answer(error=TheirProtocolError("bad length")), Symptom.BROKEN_HTTP, {"error": "bad length"}),
         (
             answer(302, fields={"location": "https://new.example/mcp"}),
             Symptom.MOVED,
