@@ -233,6 +233,6 @@ async def _presented(evidence: Evidence, held: HeldCredential) -> Presented:
             return Presented(token, f"the token obtained by {grant}", remedy, sign(Symptom.FROM_MACHINE), wanted)
     session, remedy = held.session, f"run: {bridge.login_command}"
     if session is not None and session.renewable:
-        remedy = f"run: {bridge.command('tools')}, which renews the login; if it is refused again, {remedy}"
+        remedy = f"let the bridge renew the login, and log in again if that does not help: {bridge.command('tools')}"
     issuer = quoted(session.issuer, 100) if session is not None else "the authorization server"
     return Presented(token, "the token of your login", remedy, sign(Symptom.FROM_LOGIN, authority=issuer), wanted)

@@ -35,7 +35,8 @@ async def discovery(evidence: Evidence) -> Finding:
         assert found.error is not None, "there is a server or an error"  # noqa: S101 - a fact, not a check
         hint = _TRAIL.sub("", found.error.hint)
         if need.need is Need.LATER:
-            return warn(f"{need.reason}, but a new login would fail: {found.error.message}", hint)
+            says = f"a new login would fail, although the server accepts the present one: {found.error.message}"
+            return warn(says, "tell the server's operator before you have to log in again")
         if need.need is not Need.NEEDED:
             return skip(f"no login is offered, and none is needed: {need.reason}")
         held = await evidence.credential()

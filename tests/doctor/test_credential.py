@@ -31,9 +31,7 @@ from mcp_auth_bridge.secret import Secret
 from mcp_auth_bridge.urls import Purpose, gate
 
 SEALED = StoreError("the keyring is locked")
-RENEW = (
-    "run: mcp-auth-bridge tools acme, which renews the login; if it is refused again, run: mcp-auth-bridge login acme"
-)
+RENEW = "let the bridge renew the login, and log in again if that does not help: mcp-auth-bridge tools acme"
 NOTHING = LoginRequired("there is no token that could be presented now")
 
 
