@@ -22,7 +22,7 @@ WRONG = 300.0
 _FAILURE = 500
 """The first HTTP status of a failure. A gateway answers it in the server's place, perhaps with a page from long ago."""
 
-_SET_IT = "set the date, time and time zone of this machine, best automatically"
+_SET_IT = "set the date, time and time zone of this machine, preferably automatically"
 _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 

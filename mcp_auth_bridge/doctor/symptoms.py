@@ -479,7 +479,7 @@ class Symptom(enum.Enum):
     """The bridge reads a variable that is set in this terminal, and that the client does not pass on."""
 
     ENTRY_UNEXPANDED = "entry_unexpanded", "client", "file", "variable"
-    """An entry has a variable in a form that its client does not replace by its value."""
+    """An entry has a variable in a form that its client does not replace with its value."""
 
     ENTRY_PLACEHOLDER = "entry_placeholder", "client", "file", "name"
     """A value in an entry was never filled in."""

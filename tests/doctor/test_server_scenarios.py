@@ -83,4 +83,4 @@ async def test_s5_the_endpoints_that_the_metadata_list_are_the_next_step(web_app
     findings, verdict = await look(tmp_path, web_app, "/mcp")
     origin = web_app.about["origin"]
     assert findings["no credential"].hint == f"it speaks MCP at {origin}/mcp/mcp, {origin}/mcp/sse"
-    assert (verdict.blame, f"put {origin}/mcp/mcp in place" in verdict.step) == (Blame.YOU, True)
+    assert (verdict.blame, verdict.step.endswith(f" with {origin}/mcp/mcp")) == (Blame.YOU, True)

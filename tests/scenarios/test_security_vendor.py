@@ -197,7 +197,7 @@ def test_before_the_fix_the_refused_token_of_the_other_api_is_explained_by_its_i
 
 HEADER_STEP = (
     f'add --header \'{HEADER}: …\' to the command, or the line headers = {{ "{HEADER}" = "…" }} to the server\'s table'
-    " in the configuration, with the value that your organisation has there"
+    " in the configuration, with your organisation's value"
 )
 AUDIENCE = CLAIMS["aud"]
 REPLACE = "replace the token, which comes from the environment variable ACME_TOKEN"
