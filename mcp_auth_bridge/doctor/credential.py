@@ -42,10 +42,17 @@ async def kind(evidence: Evidence) -> Finding:
                 return skip(f"it cannot be read: {held.error.message}")
             return ok(", ".join(f"{what}, from {place}" for what, place in _sources(bridge)), details=details)
         case AnonymousSettings():
-            return ok("none is configured", details=details)
+            return await _none(evidence, details)
         case MachineSettings() as machine:
             return _machine(evidence, machine, held)
     return await _login(evidence, held, details)
+
+
+async def _none(evidence: Evidence, details: tuple[str, ...]) -> Finding:
+    says = 'none is configured: auth = { kind = "none" }'
+    if (await evidence.answers()).refusal is None:
+        return ok(says, details=details)
+    return fail(says, "leave auth out to log in", sign(Symptom.NONE_CONFIGURED), details=details)
 
 
 def _sources(bridge: Bridge) -> list[tuple[str, str]]:

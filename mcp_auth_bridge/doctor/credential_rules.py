@@ -27,6 +27,12 @@ _LOGIN = (
         unless=(Symptom.SERVES_STRANGERS,),
     ),
     Rule(
+        (Symptom.WANTS_CREDENTIALS, Symptom.NONE_CONFIGURED),
+        Blame.YOU,
+        '{server} wants credentials, and its settings say that there are none: auth = {{ kind = "none" }}',
+        "leave that auth out of its settings to log in, or set the token or key that its documentation describes",
+    ),
+    Rule(
         (Symptom.CLIENT_FORGOTTEN,),
         Blame.AUTHORIZATION_SERVER,
         "{authority}, where you logged in, has forgotten this bridge, so it will not renew your login",
@@ -149,6 +155,14 @@ _WORTHLESS = (
         "{server} says that {what} has expired, and by this machine's clock it is valid for another {left}: a clock is"
         " wrong, or the token was revoked",
         "check the date and time of this machine; if they are right, {remedy}",
+    ),
+    Rule(
+        (Symptom.TOKEN_REFUSED, Symptom.FROM_LOGIN, Symptom.RESOURCE_RENAMED),
+        Blame.SERVER,
+        "{server} has a new name, {resource}, and your login was made for the old one, {last_resource}",
+        "run: {login}",
+        "The name of the resource has changed from {last_resource} to {resource}, so that every user has to log in"
+        " again. Accept tokens for the old name until they have expired.",
     ),
     Rule(
         (Symptom.TOKEN_REFUSED, Symptom.FROM_LOGIN),

@@ -86,9 +86,7 @@ def build_report(subject: Subject, lines: Iterable[Line], verdict: Verdict) -> R
         __version__,
         ServerName(bridge.profile.name, str(bridge.profile.url)) if bridge is not None else None,
         [_check_report(line) for line in lines],
-        VerdictReport(
-            verdict.blame.name.lower(), verdict.sentence, verdict.step, verdict.operator, verdict.urgency.value
-        ),
+        _verdict_report(verdict),
     )
 
 

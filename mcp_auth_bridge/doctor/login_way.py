@@ -1,6 +1,7 @@
 """Checks of the way of a login: the decision of its discovery, its client, its endpoints, and a trial."""
 
 import re
+from collections.abc import Iterator
 
 from mcp_auth_bridge.config.login import LoginSettings
 from mcp_auth_bridge.config.machine import MachineSettings
@@ -16,6 +17,7 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import copyable_url, quoted
 from mcp_auth_bridge.oauth.authorization_server import AuthorizationServer
 from mcp_auth_bridge.oauth.providers import provider_of, resource_identifier
+from mcp_auth_bridge.oauth.session import Session
 from mcp_auth_bridge.oauth.trust import same_issuer
 from mcp_auth_bridge.urls import Purpose
 
@@ -59,14 +61,21 @@ async def _decided(evidence: Evidence, server: AuthorizationServer) -> Finding:
     says = f"a login goes to {quoted(server.issuer)}"
     last = held.session
     if last is None or last.machine or same_issuer(server.issuer, last.issuer):
-        return ok(says, details=tuple(details))
+        return ok(says, *_renamed(server, last), details=tuple(details))
     moved = f"{says}; the last one was at {quoted(last.issuer)}"
     options = f"--trust {copyable_url(server.issuer)}"
     hint = f"if you trust the new place, run: {evidence.bridge.login_command} {options}"
-    if held.error is None:
+    if held.error is None and (await evidence.answers()).credential_refusal is None:
         return warn(moved, hint, details=tuple(details))
     facts = {"issuer": quoted(server.issuer), "last": quoted(last.issuer), "options": options}
     return fail(moved, hint, sign(Symptom.ISSUER_CHANGED, **facts), details=tuple(details))
+
+
+def _renamed(server: AuthorizationServer, last: Session | None) -> Iterator[Sign]:
+    """The sign that the tokens of the next login are for another resource than those of the last one."""
+    if last is not None and server.resource and last.resource and server.resource != last.resource:
+        names = {"resource": quoted(server.resource), "last_resource": quoted(last.resource)}
+        yield sign(Symptom.RESOURCE_RENAMED, **names)
 
 
 async def registration(evidence: Evidence) -> Finding:
@@ -148,7 +157,9 @@ async def endpoints(evidence: Evidence) -> Finding:
     says = f"{broken[0].purpose.value}: {_line(broken[0])}"
     need = await need_of(evidence)
     if need.need is Need.LATER:
-        return warn(f"{says}; {need.reason}, but a new one needs that endpoint", "", details=details)
+        facts = {"what": broken[0].purpose.value, "place": str(broken[0].url), "answer": broken[0].answer}
+        later = sign(Symptom.ENDPOINT_WANTED_LATER, **facts)
+        return warn(f"{says}; {need.reason}, but a new one needs that endpoint", "", later, details=details)
     if need.need is not Need.NEEDED:
         return ok(f"{says}; it is not needed", details=details)
     return fail(says, "", _sign(broken[0]), details=details)

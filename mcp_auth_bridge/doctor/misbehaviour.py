@@ -12,9 +12,10 @@ from mcp_auth_bridge.doctor.gateways import gateway
 from mcp_auth_bridge.doctor.misdirection import misdirection
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.trouble import Trouble
-from mcp_auth_bridge.errors import TRY_AGAIN, LimitExceeded, TheirProtocolError, quoted
+from mcp_auth_bridge.errors import TRY_AGAIN, TheirProtocolError, quoted
 from mcp_auth_bridge.http_syntax import retry_after
 from mcp_auth_bridge.oauth.error_text import saying
+from mcp_auth_bridge.shell.net.response_errors import Http2Only, NotHttp
 from mcp_auth_bridge.urls import Url
 
 _HTTPS_PORT = re.compile(
@@ -71,14 +72,17 @@ def _without_response(answer: Answer) -> Trouble:
         return Trouble(
             sign(Symptom.CUT_OFF), "the connection ends without a response once the request is sent", TRY_AGAIN
         )
-    if isinstance(answer.error, LimitExceeded):  # of its headers: it is a web server
-        return broken_http(answer)
-    told = f"what answers there does not speak HTTP: {_error_in(answer)}"
-    return Trouble(sign(Symptom.NOT_HTTP), told, "check the port in the url")
+    match answer.error:
+        case NotHttp():
+            told = f"what answers there does not speak HTTP: {answer.error.message}"
+            return Trouble(sign(Symptom.NOT_HTTP), told, "check the port in the url")
+        case Http2Only():
+            return Trouble(sign(Symptom.HTTP_2_ANSWER), answer.error.message, answer.error.hint)
+    return broken_http(answer)
 
 
 def broken_http(answer: Answer) -> Trouble:
-    """What is wrong with an `answer` that is not HTTP, if other requests to the same place get HTTP."""
+    """What is wrong with an `answer` that begins as HTTP, or that is not HTTP where other requests get HTTP."""
     told = _error_in(answer)
     broken = sign(Symptom.BROKEN_HTTP, error=told)
     return Trouble(broken, f"its response to a POST is not valid in HTTP: {told}", "contact its operator")

@@ -112,7 +112,7 @@ PLACE_RULES = (
         (Symptom.NOT_MCP,),
         Blame.YOU,
         "there is no MCP server at {url}: it answers with HTTP {status}",
-        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
+        "check the path in the server's documentation: a server speaks MCP at one path only, such as /mcp or /sse",
     ),
     Rule(
         (Symptom.LOGIN_PAGE, Symptom.OPEN_TO_THE_NETWORK),
@@ -138,6 +138,6 @@ PLACE_RULES = (
         (Symptom.WEB_PAGE,),
         Blame.YOU,
         "{url} is a web page and not an MCP server{says}",
-        "check the path of the URL in the server's documentation: most servers speak MCP only at /mcp",
+        "check the path in the server's documentation: a server speaks MCP at one path only, such as /mcp or /sse",
     ),
 )

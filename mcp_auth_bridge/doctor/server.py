@@ -171,12 +171,15 @@ async def _sent_to_login(answer: Answer, evidence: Evidence) -> list[Sign]:
 
 
 async def _others_on_the_way(evidence: Evidence) -> list[Sign]:
-    """The sign that the answer may not be the server's own: it came without TLS, or through a product that reads it."""
+    """The signs that an answer may not be the server's own: it came without TLS, or by a product that reads it."""
     way = await evidence.way()
     chain = way.handshake.certificates if way.handshake is not None else ()
+    signs = []
     if way.url.is_plain or interceptor_of([read for der in chain if (read := certificate(der)) is not None]):
-        return [sign(Symptom.OPEN_TO_THE_NETWORK)]
-    return []
+        signs.append(sign(Symptom.OPEN_TO_THE_NETWORK))
+    if way.url.is_plain and way.proxy is not None:
+        signs.append(sign(Symptom.THROUGH_PROXY, proxy=str(way.proxy)))
+    return signs
 
 
 async def _out_of_order(

@@ -45,7 +45,7 @@ RULES = (
     Rule(
         (Symptom.FORBIDDEN_BY_PAGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses the requests with a web page (HTTP 403){says}",
+        "{server}, or {gateway} in front of it, refuses the requests with a web page (HTTP 403){says}",
         "send its operator the text that this prints: {doctor} --for-operator",
         f"The web page has HTTP 403{{says}}. {LET_CLIENTS_THROUGH}",
     ),
@@ -64,7 +64,7 @@ RULES = (
     Rule(
         (Symptom.BODY_TOO_LARGE,),
         Blame.SERVER,
-        "{gateway} in front of {server} refuses even the first message as too large (HTTP 413)",
+        "{server}, or {gateway} in front of it, refuses even the first message as too large (HTTP 413)",
         "send its operator the text that this prints: {doctor} --for-operator",
         "A POST of less than 1 KB to {url} is refused with HTTP 413. Raise the limit for request bodies (nginx:"
         " client_max_body_size).",
@@ -77,6 +77,24 @@ RULES = (
         " --for-operator",
         "Requests to {url} are refused with HTTP {status}, because their headers are too large. Raise the limit"
         " (nginx: large_client_header_buffers; Node.js: --max-http-header-size), or issue smaller tokens.",
+    ),
+    Rule(
+        (Symptom.BAD_GATEWAY, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or a proxy in front of {server}, gets no valid response from it (HTTP {status})",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
+    ),
+    Rule(
+        (Symptom.GATEWAY_TIMEOUT, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or a proxy in front of {server}, gets no response from it in time (HTTP {status})",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
+    ),
+    Rule(
+        (Symptom.UNAVAILABLE, Symptom.THROUGH_PROXY),
+        Blame.UNKNOWN,
+        "{proxy}, or the server {server} itself, is not ready (HTTP 503){says}",
+        "ask the operator of {proxy} whether it can reach {origin}; if it can, ask the server's operator",
     ),
     Rule(
         (Symptom.BAD_GATEWAY,),
@@ -127,6 +145,14 @@ RULES = (
         "{server} ends the connection instead of answering a request",
         "try again; if it stays so, send its operator what this prints: {doctor} --for-operator",
         "POST {url} with an opening of MCP gets no response: the connection ends after the request. Its log says why.",
+    ),
+    Rule(
+        (Symptom.HTTP_2_ANSWER,),
+        Blame.SERVER,
+        "{server} accepts only HTTP/2, and the bridge speaks HTTP/1.1",
+        "send its operator the text that this prints: {doctor} --for-operator",
+        "{origin} answers requests of HTTP/1.1 with frames of HTTP/2. Allow HTTP/1.1 as well, at the server or at a"
+        " proxy in front of it.",
     ),
     Rule(
         (Symptom.BROKEN_HTTP,),

@@ -175,6 +175,9 @@ class Symptom(enum.Enum):
     OPEN_TO_THE_NETWORK = ("open_to_the_network",)
     """Somebody on the way may have answered in the server's place: the request goes out without TLS."""
 
+    THROUGH_PROXY = "through_proxy", "proxy"
+    """The proxy of this machine reads the request, which has no TLS, and may answer it itself."""
+
     SERVER_SILENT = "server_silent", "seconds"
     """The server takes a request and does not answer."""
 
@@ -186,6 +189,9 @@ class Symptom(enum.Enum):
 
     BROKEN_HTTP = "broken_http", "error"
     """What answers speaks HTTP, and breaks its rules in the response to a POST."""
+
+    HTTP_2_ANSWER = ("http_2_answer",)
+    """What answers speaks HTTP/2 without being asked to."""
 
     HTTPS_PORT = ("https_port",)
     """The URL says http, and the port speaks TLS."""
@@ -372,10 +378,19 @@ class Symptom(enum.Enum):
     ENDPOINT_DOWN = "endpoint_down", "what", "place", "answer"
     """An endpoint cannot be reached, or its server fails."""
 
+    RESOURCE_RENAMED = "resource_renamed", "resource", "last_resource"
+    """The tokens of a login today are for another resource than those of the last login."""
+
+    ENDPOINT_WANTED_LATER = "endpoint_wanted_later", "what", "place", "answer"
+    """An endpoint does not work, and the login that works today will need it."""
+
     ISSUER_CHANGED = "issuer_changed", "issuer", "last", "options"
     """The server names another authorization server than at the last login, which cannot be used any more."""
 
     # The credential
+
+    NONE_CONFIGURED = ("none_configured",)
+    """The settings say that there is no credential."""
 
     NO_LOGIN = ("no_login",)
     """A login is configured, and there is none in the store."""

@@ -107,6 +107,14 @@ WAY = (
 
 LATER = (
     Rule(
+        (Symptom.ENDPOINT_WANTED_LATER,),
+        Blame.AUTHORIZATION_SERVER,
+        "everything works today, but your login to {server} cannot be renewed: {what} does not work ({answer})",
+        "send the operator of the login what this prints: {doctor} --for-operator",
+        "{what} at {place} answers {answer}. Let POST requests of programs through to it.",
+        urgency=Urgency.LATER,
+    ),
+    Rule(
         (Symptom.CERTIFICATE_ENDS_SOON,),
         Blame.SERVER,
         "everything works today, but the certificate of {host} ends on {ends}",

@@ -67,8 +67,15 @@ def test_a_credential_that_cannot_be_read_is_not_looked_at(tmp_path):
     assert (found.outcome, found.says) == (Outcome.SKIP, "it cannot be read: ACME_TOKEN is not set")
 
 
-def test_a_server_without_credentials_has_none(tmp_path):
-    assert looked(credential.kind, known(tmp_path, '{ kind = "none" }')).says == "none is configured"
+NONE = '{ kind = "none" }'
+
+
+def test_settings_without_a_credential_are_right_at_an_open_server_only(tmp_path):
+    open_ = looked(credential.kind, known(tmp_path, NONE, answers=answers()))
+    assert (open_.outcome, open_.says) == (Outcome.OK, f"none is configured: auth = {NONE}")
+    closed = looked(credential.kind, known(tmp_path, NONE, answers=answers(stranger=refusal())))
+    assert closed.outcome is Outcome.FAIL
+    assert [each.symptom for each in closed.signs] == [Symptom.NONE_CONFIGURED]
 
 
 def test_a_login_is_told_with_its_account_its_issuer_and_its_headers(tmp_path):

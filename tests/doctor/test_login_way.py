@@ -1,5 +1,6 @@
 """The decision of a login, its client and its endpoints, and the symptom of each fault on the way."""
 
+import msgspec
 import pytest
 from oauth_world import (
     AS,
@@ -66,7 +67,7 @@ def test_a_fault_that_the_next_login_will_meet_is_a_warning_while_the_server_acc
     finding = looked(login_way.discovery, evidence(tmp_path, {PRM: RESOURCE}, accepted()))
     assert (finding.outcome, finding.signs) == (Outcome.WARN, ())
     finding = looked(login_way.endpoints, evidence(tmp_path, {**HONEST, f"POST {AS}/token": WALL}, accepted()))
-    assert (finding.outcome, finding.signs) == (Outcome.WARN, ())
+    assert (finding.outcome, symptoms(finding)) == (Outcome.WARN, [Symptom.ENDPOINT_WANTED_LATER])
 
 
 def test_without_a_connection_every_check_is_skipped(tmp_path):
@@ -84,6 +85,12 @@ def test_the_decision_names_issuer_resource_scopes_and_each_question(tmp_path):
     without_resource = '{ kind = "browser", resource = "none" }'
     finding = looked(login_way.discovery, evidence(tmp_path, HONEST, auth=without_resource))
     assert finding.details == ("the tokens name no resource",)
+
+
+def test_another_name_of_the_resource_than_at_the_last_login_is_a_symptom(tmp_path):
+    renamed = msgspec.structs.replace(session(), resource="https://mcp.example/old")
+    finding = looked(login_way.discovery, evidence(tmp_path, HONEST, session=renamed))
+    assert (finding.outcome, symptoms(finding)) == (Outcome.OK, [Symptom.RESOURCE_RENAMED])
 
 
 def test_another_issuer_than_at_the_last_login_is_a_warning_while_its_token_can_be_presented(tmp_path):

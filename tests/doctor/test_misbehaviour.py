@@ -9,6 +9,7 @@ from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.errors import LimitExceeded, OutcomeUnknown, TheirProtocolError
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.own_handshake import INITIALIZE
+from mcp_auth_bridge.shell.net.response_errors import Http2Only
 
 JSON, PLAIN, EVENTS = "application/json", "text/plain", "text/event-stream"
 NOT_READ = TheirProtocolError("not a message")
@@ -25,6 +26,8 @@ def in_error(status, code, message):
         (silence(), Symptom.SERVER_SILENT, {"seconds": "6"}),
         (cut(), Symptom.CUT_OFF, {}),
         (garbled(), Symptom.NOT_HTTP, {}),
+        (answer(error=Http2Only("h2", "allow HTTP/1.1")), Symptom.HTTP_2_ANSWER, {}),
+        (answer(error=TheirProtocolError("bad length")), Symptom.BROKEN_HTTP, {"error": "bad length"}),
         (
             Answer("POST initialize", error=LimitExceeded("too many bytes of headers")),
             Symptom.BROKEN_HTTP,

@@ -29,6 +29,14 @@ def test_it_names_the_server_the_change_and_the_answers_and_nothing_of_this_mach
     assert "private" not in text
 
 
+def test_the_name_that_only_this_user_knows_is_not_in_it(tmp_path):
+    context = context_of(tmp_path, "https://mcp.example/mcp")
+    subject = Subject(context, Bridge(context.config.profiles["acme"], context))
+    assert "\nFound: the MCP server hangs.\n" in for_operator(
+        subject, [], Verdict(Blame.SERVER, "acme hangs", "n", "o")
+    )
+
+
 def test_without_a_server_and_without_answers_it_has_what_is_left():
     text = for_operator(Subject(None), [], Verdict(Blame.SERVER, "s", "n", "o"))
     assert text.startswith("Found: s.\n\nTo change:\n  o\n\nWritten by")

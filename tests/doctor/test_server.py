@@ -36,6 +36,7 @@ def error(status, code, message):
 NGINX = b"Server: nginx/1.22.1"
 ELSEWHERE = b"Location: https://sso.example/start?return=secret"
 
+H2 = b"\x00\x00\x12\x04\x00\x00\x00\x00\x00" + bytes(18)  # SETTINGS
 MATRIX = [
     ("404", page(404, "404 Not Found", NGINX), Blame.YOU, {Symptom.NOT_MCP}),
     ("405", [head(405, b"Allow: GET")], Blame.YOU, {Symptom.NOT_MCP}),
@@ -71,6 +72,8 @@ MATRIX = [
     ("silence", [DRAIN], Blame.SERVER, {Symptom.SERVER_SILENT}),
     ("cut", [CUT], Blame.SERVER, {Symptom.CUT_OFF}),
     ("broken HTTP", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", CUT], Blame.SERVER, {Symptom.BROKEN_HTTP}),
+    ("HTTP/2", [H2, CUT], Blame.SERVER, {Symptom.HTTP_2_ANSWER}),
+    ("no length", [head(200, b"Content-Length: x", length=None), CUT], Blame.SERVER, {Symptom.BROKEN_HTTP}),
     ("202", [head(202)], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("empty", [plain(b"")], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),
     ("broken JSON", [plain(b'{"jsonrpc":')], Blame.SERVER, {Symptom.NOT_A_MESSAGE}),

@@ -97,8 +97,8 @@ async def test_a_sound_server_behind_it_is_sound(ports, tmp_path):
     [
         ("down", Symptom.BAD_GATEWAY, (Blame.SERVER, "is down: nginx in front of it gets no valid response from it")),
         ("slow", Symptom.GATEWAY_TIMEOUT, (Blame.SERVER, "hangs or is too slow: nginx in front of it")),
-        ("small", Symptom.BODY_TOO_LARGE, (Blame.SERVER, "nginx in front of acme refuses even the first message")),
-        ("walled", Symptom.FORBIDDEN_BY_PAGE, (Blame.SERVER, "nginx in front of acme refuses the requests with a web")),
+        ("small", Symptom.BODY_TOO_LARGE, (Blame.SERVER, "nginx in front of it, refuses even the first message")),
+        ("walled", Symptom.FORBIDDEN_BY_PAGE, (Blame.SERVER, "nginx in front of it, refuses the requests with a web")),
         ("nothing", Symptom.NOT_MCP, (Blame.YOU, "/nothing, and there is one at http")),
         ("old", Symptom.MOVED, (Blame.YOU, "redirects to https://new.example/mcp")),
     ],

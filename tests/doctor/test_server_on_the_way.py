@@ -5,6 +5,7 @@ from examining import evidence_of, examined
 from peers.scripted import CUT, REQUEST, Scripted
 from pooling import story
 
+from mcp_auth_bridge.doctor import answers as answers_module
 from mcp_auth_bridge.doctor.finding import Outcome, Section
 from mcp_auth_bridge.doctor.symptoms import Symptom
 from mcp_auth_bridge.doctor.verdict import Blame
@@ -54,10 +55,30 @@ async def test_a_page_of_a_portal_is_not_taken_for_the_servers(answer, symptoms,
     findings, verdict = await through(tmp_path, answer)
     found = findings["a stranger"]
     signs = {each.symptom for each in found.signs}
-    assert signs - {Symptom.OPEN_TO_THE_NETWORK} == symptoms - {Symptom.OPEN_TO_THE_NETWORK}, found
+    way = {Symptom.OPEN_TO_THE_NETWORK, Symptom.THROUGH_PROXY}
+    assert signs - way == symptoms - way, found
     assert symptoms <= signs
     assert verdict.blame is blame
     assert "network" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "symptom"),
+    [
+        (b"502 Bad Gateway", Symptom.BAD_GATEWAY),
+        (b"503 Service Unavailable", Symptom.UNAVAILABLE),
+        (b"504 Gateway Timeout", Symptom.GATEWAY_TIMEOUT),
+    ],
+)
+@story
+async def test_a_failure_of_a_proxy_that_reads_the_request_is_not_taken_for_the_servers(
+    status, symptom, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(answers_module, "PAUSE", 0.0)
+    findings, verdict = await through(tmp_path, page(status))
+    assert [each.symptom for each in findings["a stranger"].signs][0::2] == [symptom, Symptom.THROUGH_PROXY]
+    assert verdict.blame is Blame.UNKNOWN
+    assert verdict.sentence.startswith("the proxy http://127.0.0.1:")
 
 
 @story

@@ -18,6 +18,7 @@ from faults.bridge import bridge_in
 from faults.server import head, plain, refusal, whole
 from faults.site import (
     GOOD,
+    KEY,
     OPENID,
     RESOURCE_METADATA,
     SERVER_METADATA,
@@ -26,6 +27,7 @@ from faults.site import (
     moved,
     page,
 )
+from namespaces import in_namespace, resolving
 
 from mcp_auth_bridge.oauth.session import Client as OAuthClient
 from mcp_auth_bridge.oauth.session import Session, dump
@@ -37,6 +39,7 @@ LOGIN = r"mcp-auth-bridge login far"
 
 BROWSER = '{ kind = "browser" }'
 OPEN = '{ kind = "none" }'
+_IN = {"auth": BROWSER}
 
 
 def bearer(reference: str) -> str:
@@ -96,6 +99,14 @@ _OTHERWISE = {
     "19 a web page": (YOU, NETWORK, SERVER),
     "18 many bytes that are not HTTP": (YOU, SERVER),
     "18 an unexpected session id": (SERVER,),  # the session that it opens cannot be used
+    **dict.fromkeys(
+        (
+            "13 a lost session: an error with another id",
+            "15 HTTP 400 with a version of the other era",
+            "26 an error under another id",
+        ),
+        (SERVER, UNKNOWN),
+    ),
     "HTTP 503 with a date": (SERVER, YOU),  # its clock is days behind, or this machine's is ahead
 }
 
@@ -307,6 +318,11 @@ WAY = [
 # The server
 
 
+def _named(name: str) -> Callable[[Path], list[str]]:
+    """The words with which `name` is this machine's; for the bridge it stays a name of another one."""
+    return lambda folder: resolving(folder / "hosts", name)
+
+
 def _answers(make: Callable[[Any], Any]) -> Callable[[Site], Any]:
     """Every request gets what `make` gives."""
 
@@ -362,10 +378,14 @@ AT_SERVER = [
     Case(
         "a captive portal",
         "19",
-        (NETWORK,),
-        r"page|portal|sign",
-        ".",
+        (NETWORK, UNKNOWN),
+        r"network",
+        "sign in",
         _answers(lambda _: moved(302, "http://portal.wifi.example/login")),
+        network="connect_timeout = 5",
+        prepare=_elsewhere('http://mcp.acme.example:PORT/mcp"\nallow_http = true # "'),
+        within=_named("mcp.acme.example"),
+        **_IN,
     ),
     Case(
         "nginx cannot reach what is behind it",
@@ -526,10 +546,10 @@ def _says_unauthorized(site: Site) -> None:
     site.endpoint = endpoint
 
 
-_IN = {"auth": BROWSER}
 _WANTS = r"login|sign|log in"
 
 OAUTH = [
+    Case("credentials are wanted, and none are configured", "58", (YOU,), r"credential|login|sign", "auth", _guarded()),
     Case("a server that wants a login", "S5, field login/01, 03, 04", (YOU,), _WANTS, LOGIN, _guarded(), **_IN),
     Case("a challenge of another scheme", "field login/07", (YOU,), _WANTS, LOGIN, _challenge_only, **_IN),
     Case(
@@ -865,7 +885,7 @@ CREDENTIAL = [
     Case(
         "a token that is not valid yet",
         "47",
-        (YOU, ISSUER),
+        (YOU, ISSUER, UNKNOWN),
         r"not (yet )?valid|nbf|clock|before|yet",
         ".",
         lambda site: site.guard(lambda token: False),
@@ -914,7 +934,7 @@ CREDENTIAL = [
     Case(
         "a login whose token is refused",
         "36",
-        (YOU,),
+        (YOU, UNKNOWN),
         r"refuse",
         LOGIN,
         _revoked,
@@ -961,14 +981,12 @@ CREDENTIAL = [
     Case(
         "the server's clock lets a token expire at once",
         "47",
-        (YOU, SERVER, ISSUER),
+        (YOU, SERVER, UNKNOWN),
         r"clock",
         ".",
         lambda site: (_verifying(site), setattr(site, "skew", 86400)),
         environ=lambda site: {
-            "FAR_TOKEN": jwt.encode(
-                {"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, "k" * 32, "HS256"
-            )
+            "FAR_TOKEN": jwt.encode({"iss": site.origin, "aud": site.url, "exp": int(time.time()) + 600}, KEY, "HS256")
         },
         **FROM_ENVIRONMENT,
     ),
@@ -998,15 +1016,11 @@ def _config(change: Callable[[str], str]) -> Callable[[Path, Site], Any]:
 
 
 def _read_only(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     mounts = f'mount --bind {folder} {folder} && mount -o remount,bind,ro {folder} && exec "$@"'
     return [*in_namespace(), "sh", "-c", mounts, "-"]
 
 
 def _full(folder: Path) -> list[str]:
-    from namespaces import in_namespace
-
     filled = f"cp -r {folder}/. /mnt && mount -t tmpfs -o size=64k tmpfs {folder} && cp -r /mnt/. {folder}"
     fill = f"head -c 100000 /dev/zero > {folder}/filling 2>/dev/null"
     return [*in_namespace(), "sh", "-c", f'mount -t tmpfs tmpfs /mnt && {filled}; {fill}; exec "$@"', "-"]
@@ -1081,3 +1095,37 @@ HERE = [
 ]
 
 CASES = [*WAY, *AT_SERVER, *OAUTH, *CREDENTIAL, *HERE, *OF_THE_RELAY]
+
+ELSEWHERE = {
+    8: "a peer that has vanished looks as silence does (8, 9)",
+    31: "another network is needed: tests/shell/net/test_dial.py, tests/doctor/test_addresses.py",
+    48: "a locked keyring is in tests/e2e/test_doctor_here.py",
+    53: "a browser is not opened: tests/doctor/test_browser.py",
+    56: "a port is not taken before a login: tests/oauth",
+    63: "its own stdout is in tests/e2e/test_doctor.py",
+    64: "its own stdout is in tests/e2e/test_doctor.py",
+    73: "a network file system is needed: tests/stores/test_folder.py",
+}
+"""The rows of hardening.md, section 2, that doctor meets in other tests."""
+
+NOT_MET = {
+    **dict.fromkeys((2, 4, 27), "doctor opens no stream that outlives its reply"),
+    7: "doctor uses no connection twice after a pause",
+    25: "doctor asks for nothing large",
+    **dict.fromkeys((38, 39, 42, 43, 44), "doctor redeems no refresh token, and sends no client's secret"),
+    50: "doctor reads the keyring once",
+    51: "doctor stores nothing",
+    **dict.fromkeys((52, 54, 55), "doctor opens no browser and listens to no callback"),
+    57: "the opening of an IDE is played by tests/shell/test_run_relay.py; doctor starts the entry as the IDE does",
+    **dict.fromkeys((59, 60, 61, 62, 65, 66, 67, 68), "doctor has no MCP client, and nothing that outlives it"),
+    72: "doctor keeps no stream open",
+    74: "doctor takes no lock",
+}
+"""The rows that doctor cannot meet, and why."""
+
+FIELD_NOT_MET = {
+    "login/08, 09, 10a, b, 11b, d, 12": "they need a registration, a token response or a browser's way back",
+    "relay/r01, r02, r03, r04, r08 to r14, r16, r17": "they need a call, or a second request in a session, of a client",
+    "safe/a1, a4": "they need a browser, or a client's line",
+}
+"""The scripts of field reports whose fault shows only after the requests of doctor."""

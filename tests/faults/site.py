@@ -112,8 +112,7 @@ class Site(FaultServer):
     def _undated(self, exchange: Exchange) -> Sequence[Any]:
         path = exchange.target.partition("?")[0]
         if path != self.path:
-            found = self.documents.get(path, self.default)
-            return _script(answered(found, exchange))
+            return _script(answered(self.documents.get(path, self.default), exchange))
         if exchange.verb == "OPTIONS":
             return [self.preflight or whole(405, b"text/plain", b"no")]
         if self.endpoint is not None and (said := self.endpoint(exchange)) is not None:

@@ -9,10 +9,11 @@ from mcp_auth_bridge.doctor.answers import Answers, Session
 from mcp_auth_bridge.doctor.evidence import Evidence
 from mcp_auth_bridge.doctor.once import Once
 from mcp_auth_bridge.doctor.subject import Subject
-from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, TheirProtocolError, Unreachable
+from mcp_auth_bridge.errors import OutcomeUnknown, Overdue, Unreachable
 from mcp_auth_bridge.oauth.error_text import sentence
 from mcp_auth_bridge.relay import replies
 from mcp_auth_bridge.relay.own_handshake import DISCOVER, INITIALIZE
+from mcp_auth_bridge.shell.net.response_errors import NotHttp
 from mcp_auth_bridge.urls import Purpose, gate
 
 URL = gate("https://far.example/mcp", Purpose.SERVER)
@@ -62,7 +63,7 @@ def cut():
 
 
 def garbled():
-    return answer(error=TheirProtocolError("far sent what is not HTTP"))
+    return answer(error=NotHttp("far sent what is not HTTP"))
 
 
 def unsent(message="far refuses connections"):

@@ -33,6 +33,9 @@ _UNWANTED_LIMIT = 64 * 1024  # bytes, while no task waits for them: many respons
 _PIECE = 256 * 1024  # bytes of a request handed to the transport at a time
 _BOTH_FRAMINGS = {b"content-length", b"transfer-encoding"}
 _HTTP_2_FRAME = re.compile(rb"\0..[\x04\x07].\0{4}", re.DOTALL)  # RFC 9113 section 4.1, on the stream 0
+_NO_STATUS_LINE = ("illegal status line", "no response line")
+"""How h11's errors begin for what does not begin like a response of HTTP/1 (RFC 9112 section 4)."""
+
 _HTTP_1 = b"HTTP/1."
 _BODY_OVER = (h11.DONE, h11.MUST_CLOSE)
 
@@ -67,6 +70,8 @@ class Connection(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         # The parser and writer of HTTP/1.1, with the states of the protocol.
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_LIMIT)
+        # Whether a malformed response is HTTP at all: it begins with a status line.
+        self._speaks_http = True
         # Set while a task waits for bytes, the end or the loss of the connection.
         self._waiter: asyncio.Future[None] | None = None
         # Tells whether the peer has received a part of the request; None while there is none.
@@ -183,7 +188,8 @@ class Connection(asyncio.BufferedProtocol):
         """The next event in the bytes that have arrived, None if there is none."""
         try:
             event: Any = self._h11.next_event()  # Any: an identity does not tell mypy a sentinel from an event
-        except h11.RemoteProtocolError:
+        except h11.RemoteProtocolError as error:
+            self._speaks_http = not str(error).startswith(_NO_STATUS_LINE)
             return None  # their_state is ERROR now; `_next_event` raises for it once all events before it were taken
         parsed: h11.Event | None = None if event is h11.NEED_DATA or event is h11.PAUSED else event
         return parsed
@@ -220,7 +226,7 @@ class Connection(asyncio.BufferedProtocol):
         if (other := self._error_of_another_kind()) is not None:
             return other
         if self._h11.their_state is h11.ERROR and self._peer_state is not states.END_SEEN:
-            return response_errors.malformed_error(self.peer)
+            return response_errors.malformed_error(self.peer, is_http=self._speaks_http)
         if self.crossed:
             return response_errors.crossed_error(self.peer)
         if self._peer_state is states.CERTIFICATE_MISSING:
@@ -243,7 +249,7 @@ class Connection(asyncio.BufferedProtocol):
             return None
         begun = unread.lstrip(b"\r\n")[: len(_HTTP_1)]
         if begun and not _HTTP_1.startswith(begun):  # such as the greeting of an SSH server
-            return response_errors.malformed_error(self.peer)
+            return response_errors.malformed_error(self.peer, is_http=False)
         return response_errors.large_head_error(self.peer, HEAD_LIMIT) if len(unread) > HEAD_LIMIT else None
 
     # The side of the transport, which calls these
